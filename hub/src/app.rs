@@ -1,0 +1,1 @@
+//! Reads settings and wires the parts.

@@ -1,0 +1,3 @@
+//! The binary: nothing but `app`.
+
+fn main() {}

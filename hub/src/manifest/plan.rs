@@ -1,0 +1,213 @@
+//! The checked form of a hub's manifests: everything resolved, nothing optional that has a default.
+
+use crate::expression::{Condition, Expression};
+use crate::model::{Description, EntityKind, Value};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+#[derive(Debug)]
+pub struct Plan {
+    pub hub: Hub,
+    pub sources: Vec<Source>,
+    pub audiences: Vec<Audience>,
+    pub destinations: Vec<Destination>,
+    pub identity: IdentityRules,
+    pub survivorship: Survivorship,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hub {
+    pub name: String,
+    /// `sqlite:PATH` with the path resolved against the hub's folder.
+    pub store: String,
+    /// ISO 3166 alpha-2, for phone numbers without a country code.
+    pub default_region: Option<String>,
+}
+
+#[derive(Debug)]
+pub struct Source {
+    pub name: Arc<str>,
+    pub connector: String,
+    pub description: Arc<Description>,
+    /// What goes to the connector as JSON.
+    pub config: Value,
+    pub credentials: BTreeMap<String, SecretRef>,
+    pub grants: Grants,
+    pub limits: Limits,
+    pub schedule: Option<Schedule>,
+    pub streams: Vec<Stream>,
+    /// What to do when a full read of a stream that had rows finds none.
+    pub empty_source_stops: bool,
+}
+
+/// Where a secret is; never the secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretRef {
+    Env(String),
+    File(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Grants {
+    /// `HOST` or `HOST:PORT` beyond those that the connector declares.
+    pub hosts: Vec<String>,
+    /// `ADDRESS:PORT` of private or loopback addresses that may be dialled, in plain HTTP too.
+    pub addresses: Vec<String>,
+}
+
+/// Limits for one call of a guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    pub memory_bytes: u64,
+    pub cpu_ms: u64,
+    pub wall_ms: u64,
+    pub response_bytes: u64,
+    pub batch_bytes: u64,
+    pub batch_rows: u32,
+    pub log_lines: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory_bytes: 256 << 20,
+            cpu_ms: 10_000,
+            wall_ms: 120_000,
+            response_bytes: 64 << 20,
+            batch_bytes: 64 << 20,
+            batch_rows: 50_000,
+            log_lines: 1_000,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schedule {
+    /// Six fields, seconds first.
+    pub cron: String,
+    pub timezone: chrono_tz::Tz,
+    pub catch_up_latest: bool,
+}
+
+#[derive(Debug)]
+pub struct Stream {
+    pub name: Arc<str>,
+    pub to: StreamTarget,
+    pub key: Expression,
+    pub updated_at: Option<Expression>,
+    pub created_at: Option<Expression>,
+    /// Canonical field (trait, property, identifier) and what fills it. Identifier fields are
+    /// `email`, `phone`, `user_id`, `anonymous_id`, `device_id`, `ad_id`, `external_id` (meaning
+    /// `external:THIS SOURCE`) and `external:SOURCE`. On a person stream the key is `external_id` unless mapped.
+    pub map: Vec<(String, Expression)>,
+    pub consent: ConsentMap,
+    /// ISO 3166 alpha-2 for the phone filter.
+    pub region: Option<String>,
+    /// Changes whenever anything above changes: records mapped under another digest must be mapped again.
+    pub digest: String,
+}
+
+/// Purpose, and an expression that gives `granted`, `denied`, `withdrawn` or none.
+pub type ConsentMap = Vec<(String, Expression)>;
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum StreamTarget {
+    Person,
+    /// With the constant name, unless `map.event` works it out. `map.time` gives its time, else `created_at`.
+    Event(Option<String>),
+    Entity(EntityKind),
+    /// Nothing but identifiers and consents.
+    Consent,
+}
+
+#[derive(Debug)]
+pub struct Audience {
+    pub name: Arc<str>,
+    pub description: String,
+    pub who: Condition,
+    /// Changes with the condition.
+    pub digest: String,
+}
+
+#[derive(Debug)]
+pub struct Destination {
+    pub name: Arc<str>,
+    pub connector: String,
+    pub description: Arc<Description>,
+    pub config: Value,
+    pub credentials: BTreeMap<String, SecretRef>,
+    pub grants: Grants,
+    pub limits: Limits,
+    /// Purposes of which every one must be granted.
+    pub consent: Vec<String>,
+    pub person: Option<PersonPush>,
+    /// Audience names, in the manifest's order.
+    pub audiences: Vec<String>,
+    /// The canonical identifier kind or trait by which a member is named; `person.match` or the connector's first key.
+    pub member_key: String,
+    pub guard: Guard,
+}
+
+/// Profiles as rows of a destination's target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PersonPush {
+    /// The target's name; the connector's first when the manifest names none.
+    pub target: String,
+    /// The canonical trait that is the row's key at the vendor.
+    pub match_field: String,
+    /// Only people in any of these audiences; everybody when empty.
+    pub only: Vec<String>,
+    /// The vendor's field, and the trait that fills it.
+    pub map: Vec<(String, String)>,
+    /// `upsert`, `update-only`, `create-only`
+    pub mode: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Guard {
+    pub empty_source_stops: bool,
+    /// Share of acknowledged rows that one run may remove, 0 to 1.
+    pub max_removed: f64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct IdentityRules {
+    /// A weak value seen with more than this many distinct ids of one strong kind joins nobody.
+    pub shared_above: u32,
+    /// Kind and how many distinct values of it one person may have.
+    pub limits: Vec<(String, u32)>,
+    /// Further blocked values, exact, as `kind:value`.
+    pub blocked: Vec<String>,
+}
+
+impl Default for IdentityRules {
+    fn default() -> Self {
+        Self {
+            shared_above: 2,
+            limits: vec![("user_id".to_owned(), 1)],
+            blocked: Vec::new(),
+        }
+    }
+}
+
+/// How a trait's winner is chosen among claims.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Survivorship {
+    pub by_trait: BTreeMap<String, SurvivorshipRule>,
+    pub default: SurvivorshipRule,
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum SurvivorshipRule {
+    #[default]
+    MostRecent,
+    /// Source names, best first; sources not named come after, and ties go to the most recent.
+    SourcePriority(Vec<String>),
+    First,
+    Min,
+    Max,
+    Longest,
+    MostFrequent,
+    Union,
+    AnyTrue,
+}

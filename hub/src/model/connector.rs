@@ -1,0 +1,86 @@
+//! What a connector says about itself. Read from its `meta.manifest` in `host`, used to check manifests.
+
+use crate::model::Value;
+use std::collections::BTreeMap;
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Description {
+    pub name: String,
+    pub title: String,
+    pub version: String,
+    /// `HOST` or `HOST:PORT` that the connector calls; the manifest's entry grants them.
+    pub hosts: Vec<String>,
+    pub credentials: BTreeMap<String, CredentialSpec>,
+    /// By bucket name; `default` counts for requests that name none.
+    pub rates: BTreeMap<String, RateSpec>,
+    /// JSON Schema of the configuration.
+    pub config_schema: Value,
+    pub streams: Vec<StreamSpec>,
+    pub targets: Vec<TargetSpec>,
+    /// Kinds by which an audience's members are named, best first; empty when it exports no audience.
+    pub audience_keys: Vec<String>,
+    pub exports: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct CredentialSpec {
+    pub title: String,
+    pub required: bool,
+    pub inject: Inject,
+}
+
+/// Where the hub puts a credential.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Inject {
+    /// `Authorization: Bearer VALUE`
+    Bearer,
+    /// `Authorization: Basic base64(USERNAME:VALUE)`
+    Basic { username: String },
+    /// `NAME: VALUE`
+    Header { name: String },
+    /// Never sent: a key for `crypto`.
+    Signing,
+}
+
+/// At most `requests` in any `per_ms`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateSpec {
+    pub requests: u32,
+    pub per_ms: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct StreamSpec {
+    pub name: String,
+    pub title: String,
+    /// JSON Schema of one record.
+    pub schema: Value,
+    pub primary_key: Vec<String>,
+    pub cursor_fields: Vec<String>,
+    pub supports_deletes: bool,
+    /// The default mapping onto the canonical schema.
+    pub mapping: Option<StreamMapping>,
+}
+
+/// The texts of a mapping, spelled as in a manifest.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct StreamMapping {
+    /// `person`, `event`, `account`, `order`, `subscription`, `product`, `consent`
+    pub to: String,
+    pub key: String,
+    pub updated_at: Option<String>,
+    pub created_at: Option<String>,
+    /// The event's name: a plain text for a constant; `map.event` when it is worked out.
+    pub event: Option<String>,
+    pub map: BTreeMap<String, String>,
+    pub consent: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TargetSpec {
+    pub name: String,
+    pub schema: Value,
+    pub modes: Vec<String>,
+    pub keys: Vec<String>,
+    pub max_batch: u32,
+}

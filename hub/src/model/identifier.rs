@@ -1,0 +1,97 @@
+//! Identifiers: what a person is known by, normalised at the door.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The kinds, from the strongest to the weakest; the order is the default priority.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum IdentifierKind {
+    UserId,
+    /// A record's id in one source, written `external:SOURCE`.
+    External(Arc<str>),
+    Email,
+    Phone,
+    AnonymousId,
+    DeviceId,
+    AdId,
+}
+
+impl IdentifierKind {
+    /// Reads `email`, `external:crm`, …
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "user_id" => Self::UserId,
+            "email" => Self::Email,
+            "phone" => Self::Phone,
+            "anonymous_id" => Self::AnonymousId,
+            "device_id" => Self::DeviceId,
+            "ad_id" => Self::AdId,
+            _ => match text.strip_prefix("external:") {
+                Some(source) if !source.is_empty() => Self::External(source.into()),
+                _ => return None,
+            },
+        })
+    }
+
+    /// Strong kinds name one person in one system; weak ones can be shared.
+    pub fn is_strong(&self) -> bool {
+        matches!(self, Self::UserId | Self::External(_))
+    }
+}
+
+impl fmt::Display for IdentifierKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UserId => f.write_str("user_id"),
+            Self::External(source) => write!(f, "external:{source}"),
+            Self::Email => f.write_str("email"),
+            Self::Phone => f.write_str("phone"),
+            Self::AnonymousId => f.write_str("anonymous_id"),
+            Self::DeviceId => f.write_str("device_id"),
+            Self::AdId => f.write_str("ad_id"),
+        }
+    }
+}
+
+impl From<IdentifierKind> for String {
+    fn from(kind: IdentifierKind) -> Self {
+        kind.to_string()
+    }
+}
+
+impl TryFrom<String> for IdentifierKind {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text).ok_or_else(|| format!("`{text}` is not a kind of identifier"))
+    }
+}
+
+/// A kind and its normalised value.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Identifier {
+    pub kind: IdentifierKind,
+    pub value: String,
+}
+
+/// Why a text is no identifier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rejected {
+    Empty,
+    /// Cannot be an address or number of its kind.
+    Malformed,
+    /// A stand-in such as `null`, `test`, an all-zero device id, a no-reply address.
+    Blocked,
+}
+
+/// A person's id: UUIDv5 of the earliest evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PersonId(pub Uuid);
+
+impl fmt::Display for PersonId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

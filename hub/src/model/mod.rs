@@ -1,0 +1,15 @@
+//! The nouns: plain data with their invariants in constructors. Knows no other module.
+
+mod connector;
+mod identifier;
+mod record;
+mod time;
+
+pub use connector::{
+    CredentialSpec, Description, Inject, RateSpec, StreamMapping, StreamSpec, TargetSpec,
+};
+pub use identifier::{Identifier, IdentifierKind, PersonId, Rejected};
+pub use record::{
+    Canonical, ConsentStatus, Cursor, EntityKind, Fact, Fields, RecordKey, Value,
+};
+pub use time::Timestamp;

@@ -1,0 +1,97 @@
+//! Records: what a connector hands over, and what it means in canonical words.
+
+use crate::model::{Identifier, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A trait's or property's value.
+pub type Value = serde_json::Value;
+/// Named values in canonical (snake_case) spelling. `Value::Null` means "this source clears it"; absent means "no statement".
+pub type Fields = BTreeMap<String, Value>;
+
+/// The vendor's key of a record, unique within a stream of a source.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RecordKey(pub String);
+
+/// How far a stream has been read; only the connector knows what is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor(pub Vec<u8>);
+
+/// What one raw record says, in canonical words. Made by `canonical::map`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Canonical {
+    /// Normalised, in the order of the mapping, without repeats. Blocked values are kept out.
+    pub identifiers: Vec<Identifier>,
+    /// When the vendor made the record.
+    pub created_at: Option<Timestamp>,
+    /// When the vendor last changed it.
+    pub updated_at: Option<Timestamp>,
+    /// Person streams only.
+    pub traits: Fields,
+    /// Statements of consent by purpose.
+    pub consents: BTreeMap<String, ConsentStatus>,
+    /// What happened or exists, on streams that are not about persons.
+    pub fact: Option<Fact>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Fact {
+    Event {
+        name: String,
+        time: Timestamp,
+        properties: Fields,
+    },
+    Entity {
+        kind: EntityKind,
+        fields: Fields,
+    },
+}
+
+/// Canonical entities that are neither a person nor an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EntityKind {
+    Account,
+    Order,
+    Subscription,
+    Product,
+}
+
+impl EntityKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Order => "order",
+            Self::Subscription => "subscription",
+            Self::Product => "product",
+        }
+    }
+}
+
+/// Ordered from the most to the least restrictive, which is how a tie in time is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsentStatus {
+    Withdrawn,
+    Denied,
+    Granted,
+}
+
+impl ConsentStatus {
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "granted" => Some(Self::Granted),
+            "denied" => Some(Self::Denied),
+            "withdrawn" => Some(Self::Withdrawn),
+            _ => None,
+        }
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Granted => "granted",
+            Self::Denied => "denied",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+}

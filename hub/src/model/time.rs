@@ -1,0 +1,31 @@
+//! Instants as UTC milliseconds.
+
+use serde::{Deserialize, Serialize};
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    pub const MAX: Self = Self(i64::MAX);
+
+    pub fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// RFC 3339 in UTC with milliseconds, or the bare number when it is out of the calendar's range.
+    pub fn to_rfc3339(self) -> String {
+        match chrono::DateTime::from_timestamp_millis(self.0) {
+            Some(time) => time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+            None => self.0.to_string(),
+        }
+    }
+
+    /// Minutes are enough for people: `2026-03-02 09:14 UTC`.
+    pub fn to_minutes(self) -> String {
+        match chrono::DateTime::from_timestamp_millis(self.0) {
+            Some(time) => time.format("%Y-%m-%d %H:%M UTC").to_string(),
+            None => self.0.to_string(),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What went wrong, where, why and what to do next. Codes are stable and each has a page.
+
+mod codes;
+
+pub use codes::{CODES, Code, find};
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    pub code: &'static Code,
+    pub severity: Severity,
+    /// Lower case, no full stop, backticks around names; never a secret or personal data.
+    pub message: String,
+    pub place: Place,
+    pub hint: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    Warning,
+    Error,
+}
+
+/// What the hub does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// The same again later may work.
+    Retry,
+    /// This stream or destination stops; others go on.
+    Stop,
+    /// One record is set aside.
+    SkipRecord,
+    /// Only a person can mend it.
+    AskUser,
+    /// A fault of the hub itself.
+    Bug,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Place {
+    #[default]
+    Nowhere,
+    /// A byte range of a manifest file.
+    File { file: Arc<str>, span: Range<usize> },
+    /// A source or destination, and as much of the rest as is known.
+    Record {
+        source: String,
+        stream: Option<String>,
+        key: Option<String>,
+        field: Option<String>,
+    },
+}
+
+impl Problem {
+    pub fn new(code: &'static Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity: Severity::Error,
+            message: message.into(),
+            place: Place::Nowhere,
+            hint: None,
+        }
+    }
+
+    pub fn warning(mut self) -> Self {
+        self.severity = Severity::Warning;
+        self
+    }
+
+    pub fn at(mut self, place: Place) -> Self {
+        self.place = place;
+        self
+    }
+
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}] {}", self.code.id, self.message)?;
+        match &self.hint {
+            Some(hint) => write!(f, "; hint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Problem {}

@@ -1,1 +1,115 @@
-//! To be written.
+//! What a destination should hold of a person, and what must be done about the difference. Pure; knows no connector.
+
+use crate::manifest::Destination;
+use crate::model::{Fields, Value};
+use std::collections::BTreeSet;
+
+/// One thing that a destination should hold of one person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// `person:TARGET` or `audience:NAME`
+    pub object: String,
+    pub remote_key: String,
+    /// JSON object; `{}` for a member.
+    pub payload: String,
+}
+
+/// What to do at one key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Operation {
+    /// Wanted and acknowledged agree.
+    Nothing,
+    Upsert,
+    Add,
+    Remove,
+}
+
+/// The rows and memberships of one person at one destination. A person without the key is not wanted there.
+pub fn wanted(destination: &Destination, traits: &Fields, audiences: &BTreeSet<String>) -> Vec<Wanted> {
+    let mut rows = Vec::new();
+    if let Some(push) = &destination.person
+        && (push.only.is_empty() || push.only.iter().any(|name| audiences.contains(name)))
+        && let Some(remote_key) = text(traits.get(&push.match_field))
+    {
+        let mut row = serde_json::Map::new();
+        row.insert(push.match_field.clone(), Value::String(remote_key.clone()));
+        for (field, source) in &push.map {
+            if let Some(value) = traits.get(source).filter(|value| !value.is_null()) {
+                row.insert(field.clone(), value.clone());
+            }
+        }
+        let payload = Value::Object(row).to_string();
+        rows.push(Wanted { object: format!("person:{}", push.target), remote_key, payload });
+    }
+    for name in destination.audiences.iter().filter(|name| audiences.contains(*name)) {
+        if let Some(remote_key) = text(traits.get(&destination.member_key)) {
+            rows.push(Wanted { object: format!("audience:{name}"), remote_key, payload: "{}".to_owned() });
+        }
+    }
+    rows
+}
+
+fn text(value: Option<&Value>) -> Option<String> {
+    match value? {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// Wanted minus acknowledged at one key. `wanted` is what may be sent; profiles are never taken away, members are.
+pub fn operation(object: &str, wanted: Option<&str>, acknowledged: Option<&str>) -> Operation {
+    let is_member = object.starts_with("audience:");
+    match (wanted, acknowledged) {
+        (Some(wanted), Some(known)) if wanted == known => Operation::Nothing,
+        (Some(_), _) if is_member => Operation::Add,
+        (Some(_), _) => Operation::Upsert,
+        (None, Some(_)) if is_member => Operation::Remove,
+        (None, _) => Operation::Nothing,
+    }
+}
+
+/// True when a run may take `removals` of `acknowledged` rows away.
+pub fn may_remove(removals: i64, acknowledged: i64, max_removed: f64) -> bool {
+    removals == 0 || (removals as f64) <= (acknowledged as f64) * max_removed
+}
+
+/// Both halves of a rejected batch, to find the row that spoils it; none for a single row.
+pub fn bisect<T>(mut rows: Vec<T>) -> Option<(Vec<T>, Vec<T>)> {
+    if rows.len() < 2 {
+        return None;
+    }
+    let second = rows.split_off(rows.len() / 2);
+    Some((rows, second))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_destination_is_sent_exactly_what_is_wanted() {
+        assert_eq!(operation("person:members", Some("{\"a\":1}"), None), Operation::Upsert);
+        assert_eq!(operation("audience:vip", Some("{}"), None), Operation::Add);
+        assert_eq!(operation("audience:vip", None, None), Operation::Nothing);
+    }
+
+    #[test]
+    fn what_is_acknowledged_is_not_sent_again() {
+        assert_eq!(operation("person:members", Some("{}"), Some("{}")), Operation::Nothing);
+        assert_eq!(operation("audience:vip", Some("{}"), Some("{}")), Operation::Nothing);
+    }
+
+    #[test]
+    fn members_are_taken_away_and_profiles_are_not() {
+        assert_eq!(operation("audience:vip", None, Some("{}")), Operation::Remove);
+        assert_eq!(operation("person:members", None, Some("{}")), Operation::Nothing);
+    }
+
+    #[test]
+    fn a_fifth_may_go_and_one_more_may_not() {
+        assert!(may_remove(20, 100, 0.2));
+        assert!(!may_remove(21, 100, 0.2));
+        assert!(may_remove(0, 0, 0.2));
+    }
+}

@@ -1,0 +1,317 @@
+//! One batch into the store, in one transaction: records, claims and facts, then identity, then profiles, audiences
+//! and wanted rows for the people touched. The caller commits, together with the cursor (I3).
+
+use crate::flow::Context;
+use crate::flow::change::{Change, Counts, Put, StreamRef, To};
+use crate::flow::neighbourhood::{Neighbourhood, message_id};
+use crate::flow::settle::{self, Touched};
+use crate::model::{Canonical, Fact, Timestamp};
+use crate::problem::{Place, Problem, Severity};
+use crate::store::{
+    ClaimRow, DeadLetterRow, EntityRow, EventRow, RecordRow, RecordState, Result, Tx, VersionRow,
+};
+use rustc_hash::FxHashSet;
+use std::collections::BTreeSet;
+
+/// Rows that are written once the evidence ids are known.
+#[derive(Default)]
+struct Written {
+    versions: Vec<VersionRow>,
+    records: Vec<RecordRow>,
+    claims: Vec<ClaimRow>,
+    events: Vec<EventRow>,
+    entities: Vec<EntityRow>,
+    letters: Vec<DeadLetterRow>,
+    lost_claims: Vec<(i64, i64)>,
+    lost_facts: Vec<i64>,
+    judged: Vec<i64>,
+    /// Evidence that may have lost a supporter.
+    losers: BTreeSet<i64>,
+    /// Evidence whose claims or facts changed.
+    touched: FxHashSet<i64>,
+    /// Evidence whose claims changed.
+    claimed: FxHashSet<i64>,
+    /// Persons of evidence before it changed.
+    former_persons: FxHashSet<i64>,
+}
+
+/// First of the ids reserved for this batch.
+struct Ids {
+    version: i64,
+    fact: i64,
+    letter: i64,
+}
+
+/// Applies the changes of one stream. Gives the counts of what changed; reads and unchanged are the caller's.
+pub async fn apply(tx: &mut Tx, context: &Context, stream: &StreamRef, changes: Vec<Change>) -> Result<Counts> {
+    if changes.is_empty() {
+        return Ok(Counts::default());
+    }
+    let now = context.clock.now();
+    let mut counts = Counts::default();
+    let count = changes.len() as i64;
+    let letters: i64 = changes.iter().map(|change| change.problems().len() as i64).sum();
+    let mut ids = Ids {
+        version: tx.reserve("version", count).await?,
+        fact: tx.reserve("fact", count).await?,
+        letter: tx.reserve("dead_letter", letters).await?,
+    };
+    let mut neighbourhood = Neighbourhood::new(tx.reserve("evidence", count).await?);
+    let placed = place(tx, &mut neighbourhood, &changes).await?;
+    let mut written = Written::default();
+    for (change, slots) in changes.into_iter().zip(placed) {
+        written.record(change, slots, stream, &mut neighbourhood, &mut ids, now, &mut counts);
+    }
+    let losers = std::mem::take(&mut written.losers);
+    let touched = Touched {
+        evidence: std::mem::take(&mut written.touched),
+        claimed: std::mem::take(&mut written.claimed),
+        former_persons: std::mem::take(&mut written.former_persons),
+    };
+    let claims = written.save(tx).await?;
+    neighbourhood.settle_losses(tx, &losers).await?;
+    let reshaped = neighbourhood.resolve(&context.rules);
+    neighbourhood.save(tx).await?;
+    settle::settle(tx, context, &neighbourhood, reshaped, touched, claims).await?;
+    Ok(counts)
+}
+
+/// Finds the identifiers of all records and loads the components around them and around what they were.
+async fn place(tx: &mut Tx, neighbourhood: &mut Neighbourhood, changes: &[Change]) -> Result<Vec<Vec<i64>>> {
+    let sets: Vec<_> = changes
+        .iter()
+        .map(|change| change.canonical().map_or(&[][..], |canonical| &canonical.identifiers[..]))
+        .collect();
+    let placed = neighbourhood.place(tx, &sets).await?;
+    let former: Vec<i64> = changes
+        .iter()
+        .filter_map(|change| change.prior.as_ref()?.evidence_id)
+        .collect();
+    neighbourhood.load(tx, &placed, &former).await?;
+    Ok(placed)
+}
+
+impl Change {
+    fn canonical(&self) -> Option<&Canonical> {
+        match &self.to {
+            To::Put(put) => put.canonical.as_ref(),
+            To::Stale { .. } | To::Deleted => None,
+        }
+    }
+
+    fn problems(&self) -> &[Problem] {
+        match &self.to {
+            To::Put(put) => &put.problems,
+            To::Stale { .. } | To::Deleted => &[],
+        }
+    }
+}
+
+impl Written {
+    #[expect(clippy::too_many_arguments, reason = "one record's way through everything the batch collects")]
+    fn record(
+        &mut self,
+        change: Change,
+        slots: Vec<i64>,
+        stream: &StreamRef,
+        neighbourhood: &mut Neighbourhood,
+        ids: &mut Ids,
+        now: Timestamp,
+        counts: &mut Counts,
+    ) {
+        let Change { slot, key, prior, to } = change;
+        let (put, deleted) = match to {
+            To::Stale { body } => {
+                self.version(ids, slot, now, false, body);
+                counts.changed += 1;
+                return;
+            }
+            To::Put(put) => (Some(put), false),
+            To::Deleted => (None, true),
+        };
+        self.forget(prior.as_ref(), neighbourhood);
+        count(counts, prior.as_ref(), put.as_ref());
+        let version_id = match put.as_ref().map(|put| put.body.is_some()) {
+            Some(false) => prior.as_ref().map_or(0, |prior| prior.version_id),
+            _ => ids.version,
+        };
+        let mut row = RecordRow {
+            slot,
+            stream_id: stream.id,
+            key,
+            hash: prior.as_ref().map_or(0, |prior| prior.hash),
+            version_id,
+            state: if deleted { RecordState::Deleted } else { RecordState::SetAside },
+            updated_at: None,
+            first_seen: Timestamp::MAX.0,
+            evidence_id: None,
+            fact_id: None,
+        };
+        match put {
+            None => self.version(ids, slot, now, true, Vec::new()),
+            Some(put) => self.put(put, &mut row, slots, stream, neighbourhood, ids, now),
+        }
+        self.lose(prior, &row);
+        self.records.push(row);
+    }
+
+    /// What the record said before no longer counts.
+    fn forget(&mut self, prior: Option<&RecordRow>, neighbourhood: &Neighbourhood) {
+        let Some(prior) = prior else { return };
+        self.judged.push(prior.slot);
+        if let Some(evidence) = prior.evidence_id {
+            self.lost_claims.push((evidence, prior.slot));
+            self.touched.insert(evidence);
+            self.claimed.insert(evidence);
+            self.former_persons.extend(neighbourhood.person_of(evidence));
+        }
+        self.lost_facts.extend(prior.fact_id);
+    }
+
+    /// The old evidence loses a supporter when the record left it or now says that it was made at another time.
+    fn lose(&mut self, prior: Option<RecordRow>, row: &RecordRow) {
+        if let Some(prior) = prior
+            && let Some(evidence) = prior.evidence_id
+            && (row.evidence_id != Some(evidence) || row.first_seen != prior.first_seen)
+        {
+            self.losers.insert(evidence);
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one record's way through everything the batch collects")]
+    fn put(
+        &mut self,
+        put: Put,
+        row: &mut RecordRow,
+        slots: Vec<i64>,
+        stream: &StreamRef,
+        neighbourhood: &mut Neighbourhood,
+        ids: &mut Ids,
+        now: Timestamp,
+    ) {
+        row.hash = put.hash;
+        if let Some(body) = put.body {
+            self.version(ids, row.slot, now, false, body);
+        }
+        for problem in put.problems {
+            self.letter(problem, row, stream, put.canonical.is_none(), ids, now);
+        }
+        let Some(canonical) = put.canonical else { return };
+        row.state = RecordState::Live;
+        row.updated_at = canonical.updated_at.map(Timestamp::millis);
+        row.first_seen = first_seen(&canonical).0;
+        if !slots.is_empty() {
+            let evidence = neighbourhood.gain(slots, row.first_seen, || message_id(stream, &row.key));
+            row.evidence_id = Some(evidence);
+            self.touched.insert(evidence);
+        }
+        self.claim(&canonical, row, stream);
+        self.fact(canonical, row, ids);
+    }
+
+    /// Every record without a fact leaves a claim, so that its evidence is known to be supported.
+    fn claim(&mut self, canonical: &Canonical, row: &RecordRow, stream: &StreamRef) {
+        let Some(evidence_id) = row.evidence_id else { return };
+        if canonical.fact.is_some() && canonical.consents.is_empty() {
+            return;
+        }
+        self.claimed.insert(evidence_id);
+        let time = canonical.updated_at.or(canonical.created_at).unwrap_or_default();
+        self.claims.push(ClaimRow {
+            evidence_id,
+            slot: row.slot,
+            source: stream.source.to_string(),
+            record: format!("{}/{}", stream.name, row.key),
+            time: time.0,
+            body: settle::claim_body(&canonical.traits, &canonical.consents),
+        });
+    }
+
+    fn fact(&mut self, canonical: Canonical, row: &mut RecordRow, ids: &mut Ids) {
+        let Some(fact) = canonical.fact else { return };
+        let id = ids.fact;
+        ids.fact += 1;
+        row.fact_id = Some(id);
+        match fact {
+            Fact::Event { name, time, properties } => self.events.push(EventRow {
+                id,
+                evidence_id: row.evidence_id.unwrap_or(0),
+                slot: row.slot,
+                name,
+                time: time.0,
+                properties: settle::to_json(&properties),
+            }),
+            Fact::Entity { kind, fields } => self.entities.push(EntityRow {
+                id,
+                evidence_id: row.evidence_id,
+                slot: row.slot,
+                kind: kind.as_str(),
+                fields: settle::to_json(&fields),
+            }),
+        }
+    }
+
+    fn version(&mut self, ids: &mut Ids, slot: i64, now: Timestamp, deleted: bool, body: Vec<u8>) {
+        self.versions.push(VersionRow { id: ids.version, slot, received_at: now, deleted, body });
+        ids.version += 1;
+    }
+
+    fn letter(&mut self, problem: Problem, row: &RecordRow, stream: &StreamRef, fatal: bool, ids: &mut Ids, now: Timestamp) {
+        let field = match &problem.place {
+            Place::Record { field: Some(field), .. } => field.clone(),
+            _ => String::new(),
+        };
+        let whole = fatal && problem.severity == Severity::Error;
+        self.letters.push(DeadLetterRow {
+            id: ids.letter,
+            kind: if whole { "record" } else { "field" }.to_owned(),
+            source: stream.source.to_string(),
+            stream: stream.name.to_string(),
+            slot: row.slot,
+            key: row.key.clone(),
+            field,
+            code: problem.code.id.to_owned(),
+            message: problem.message,
+            hint: problem.hint,
+            created_at: now.0,
+        });
+        ids.letter += 1;
+    }
+
+    /// Writes everything, sorted by key; gives the claims back, for the profiles of new people.
+    async fn save(mut self, tx: &mut Tx) -> Result<Vec<ClaimRow>> {
+        if !self.judged.is_empty() {
+            tx.close_dead_letters(self.judged).await?;
+            tx.remove_claims(&self.lost_claims).await?;
+            tx.remove_facts(&self.lost_facts).await?;
+        }
+        tx.add_versions(self.versions).await?;
+        self.records.sort_unstable_by_key(|row| row.slot);
+        tx.save_records(self.records).await?;
+        self.claims.sort_unstable_by_key(|row| (row.evidence_id, row.slot));
+        tx.save_claims(self.claims.clone()).await?;
+        tx.save_events(self.events).await?;
+        tx.save_entities(self.entities).await?;
+        tx.add_dead_letters(self.letters).await?;
+        Ok(self.claims)
+    }
+}
+
+/// When the record's evidence was made. Events have a time of their own; a record without any sorts last.
+fn first_seen(canonical: &Canonical) -> Timestamp {
+    match (&canonical.created_at, &canonical.fact) {
+        (Some(time), _) => *time,
+        (None, Some(Fact::Event { time, .. })) => *time,
+        (None, _) => Timestamp::MAX,
+    }
+}
+
+fn count(counts: &mut Counts, prior: Option<&RecordRow>, put: Option<&Put>) {
+    let existed = prior.is_some_and(|prior| prior.state != RecordState::Deleted);
+    match put {
+        None => counts.deleted += 1,
+        Some(put) if put.canonical.is_none() => counts.set_aside += 1,
+        Some(_) if existed => counts.changed += 1,
+        Some(_) => counts.added += 1,
+    }
+}

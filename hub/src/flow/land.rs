@@ -1,0 +1,236 @@
+//! Landing: the lines of a batch against the records known under their keys. Reads only; `apply` writes.
+
+use crate::canonical;
+use crate::flow::change::{Change, Counts, Put, StreamRef, To};
+use crate::landing::{self, Arrival, Line, Version};
+use crate::manifest::Stream;
+use crate::model::Value;
+use crate::problem::codes::RECORD_NOT_JSON;
+use crate::problem::{Place, Problem};
+use crate::store::{RecordRow, RecordState, Result, Store};
+use rustc_hash::FxHashMap;
+
+/// The rows of one or more batches of a stream.
+#[derive(Debug, Default)]
+pub struct Arrived {
+    /// JSON lines.
+    pub upserts: Vec<Vec<u8>>,
+    /// JSON lines with the key fields only.
+    pub deletes: Vec<Vec<u8>>,
+}
+
+/// What landing found.
+#[derive(Debug, Default)]
+pub struct Landed {
+    pub changes: Vec<Change>,
+    pub counts: Counts,
+    /// Versions of the records that came again without a change.
+    pub unchanged_versions: Vec<i64>,
+}
+
+/// A line with its key, before it is known whether anything changed.
+struct Keyed<'a> {
+    line: Line<'a>,
+    key: String,
+    slot: i64,
+    problem: Option<Problem>,
+    /// None for a deletion.
+    is_delete: bool,
+}
+
+/// Compares what arrived with what is known, and maps what is new.
+pub async fn land(store: &Store, stream: &StreamRef, plan: &Stream, arrived: &Arrived) -> Result<Landed> {
+    let mut keyed = Vec::new();
+    for (chunks, is_delete) in [(&arrived.upserts, false), (&arrived.deletes, true)] {
+        for line in chunks.iter().flat_map(|chunk| landing::lines(chunk)) {
+            keyed.push(key(stream, plan, line, is_delete)?);
+        }
+    }
+    let known = known(store, stream, &mut keyed).await?;
+    Ok(compare(stream, plan, keyed, known))
+}
+
+/// The slots that `land` will look at, to be compared with those that are still being written.
+pub fn slots(stream: &StreamRef, plan: &Stream, arrived: &Arrived) -> Result<Vec<i64>> {
+    let mut slots = Vec::new();
+    for chunk in arrived.upserts.iter().chain(&arrived.deletes) {
+        for line in landing::lines(chunk) {
+            slots.push(key(stream, plan, line, false)?.slot);
+        }
+    }
+    Ok(slots)
+}
+
+fn key<'a>(stream: &StreamRef, plan: &Stream, line: Line<'a>, is_delete: bool) -> Result<Keyed<'a>> {
+    let found = match plan.key.path_text(line.body) {
+        Some(key) => Ok(key),
+        None => canonical::key_of(plan, &stream.source, &parse(stream, line.body)?),
+    };
+    let (key, problem) = match found {
+        Ok(key) => (key, None),
+        Err(problem) => (format!("no key, version {:016x}", line.hash), Some(problem)),
+    };
+    let slot = landing::slot_of(stream.id, &key);
+    Ok(Keyed { line, key, slot, problem, is_delete })
+}
+
+fn parse(stream: &StreamRef, body: &[u8]) -> Result<Value> {
+    serde_json::from_slice(body).map_err(|error| {
+        Problem::new(
+            &RECORD_NOT_JSON,
+            format!("a line of the batch is not JSON ({}, column {})", category(&error), error.column()),
+        )
+        .at(Place::Record {
+            source: stream.source.to_string(),
+            stream: Some(stream.name.to_string()),
+            key: None,
+            field: None,
+        })
+        .hint("the connector is at fault; nothing of the batch was stored")
+    })
+}
+
+fn category(error: &serde_json::Error) -> &'static str {
+    match error.classify() {
+        serde_json::error::Category::Eof => "it ends too early",
+        _ => "bad syntax",
+    }
+}
+
+/// The rows of the keys, by slot; moves a key on where another holds its slot.
+async fn known(store: &Store, stream: &StreamRef, keyed: &mut [Keyed<'_>]) -> Result<FxHashMap<i64, RecordRow>> {
+    let mut tx = store.read().await?;
+    let mut rows: FxHashMap<i64, RecordRow> = FxHashMap::default();
+    let mut owners: FxHashMap<i64, String> = FxHashMap::default();
+    let mut open: Vec<usize> = (0..keyed.len()).collect();
+    while !open.is_empty() {
+        let mut slots: Vec<i64> = open.iter().map(|index| keyed[*index].slot).collect();
+        slots.sort_unstable();
+        slots.dedup();
+        for row in tx.records_at(slots).await? {
+            rows.insert(row.slot, row);
+        }
+        let mut moved = Vec::new();
+        for index in open {
+            let item = &mut keyed[index];
+            let taken = match rows.get(&item.slot) {
+                Some(row) => row.stream_id != stream.id || row.key != item.key,
+                None => *owners.entry(item.slot).or_insert_with(|| item.key.clone()) != item.key,
+            };
+            if taken {
+                item.slot = (item.slot + 1) & i64::MAX;
+                moved.push(index);
+            }
+        }
+        open = moved;
+    }
+    Ok(rows)
+}
+
+/// The newest state of a record while the batch goes through.
+struct Candidate {
+    prior: Option<RecordRow>,
+    current: Option<(Version, usize)>,
+}
+
+fn compare(stream: &StreamRef, plan: &Stream, keyed: Vec<Keyed<'_>>, mut known: FxHashMap<i64, RecordRow>) -> Landed {
+    let mut landed = Landed::default();
+    let mut places: FxHashMap<i64, Candidate> = FxHashMap::default();
+    for item in keyed {
+        let candidate = places.entry(item.slot).or_insert_with(|| Candidate { prior: known.remove(&item.slot), current: None });
+        if item.is_delete {
+            delete(&mut landed, candidate, item);
+            continue;
+        }
+        landed.counts.read += 1;
+        let prior = candidate.prior.as_ref().filter(|row| row.state != RecordState::Deleted);
+        let version = candidate.current.map(|(version, _)| version).or_else(|| prior.map(version_of));
+        if let Some(version) = version.filter(|version| version.hash == item.line.hash) {
+            landed.counts.unchanged += 1;
+            let row = prior.filter(|row| row.hash == version.hash);
+            landed.unchanged_versions.extend(row.map(|row| row.version_id));
+            continue;
+        }
+        arrive(&mut landed, candidate, version, item, stream, plan);
+    }
+    landed
+}
+
+/// A version that differs from the one known: it becomes current, or is kept as older.
+fn arrive(
+    landed: &mut Landed,
+    candidate: &mut Candidate,
+    known: Option<Version>,
+    item: Keyed<'_>,
+    stream: &StreamRef,
+    plan: &Stream,
+) {
+    let put = map(stream, plan, &item);
+    let version = Version {
+        hash: put.hash,
+        updated_at: put.canonical.as_ref().and_then(|canonical| canonical.updated_at).map(|time| time.0),
+    };
+    let stale = |body: Option<Vec<u8>>| To::Stale { body: body.unwrap_or_default() };
+    if landing::decide(known, version) == Arrival::Stale {
+        let to = stale(put.body);
+        landed.changes.push(Change { slot: item.slot, key: item.key, prior: None, to });
+        return;
+    }
+    match candidate.current {
+        // A second new version in one batch: the first becomes history.
+        Some((_, index)) => {
+            let change = &mut landed.changes[index];
+            let older = std::mem::replace(&mut change.to, To::Put(put));
+            let body = match older {
+                To::Put(put) => put.body,
+                To::Stale { .. } | To::Deleted => None,
+            };
+            if body.is_some() {
+                landed.changes.push(Change { slot: item.slot, key: item.key, prior: None, to: stale(body) });
+            }
+            candidate.current = Some((version, index));
+        }
+        None => {
+            candidate.current = Some((version, landed.changes.len()));
+            let prior = candidate.prior.clone();
+            landed.changes.push(Change { slot: item.slot, key: item.key, prior, to: To::Put(put) });
+        }
+    }
+}
+
+fn delete(landed: &mut Landed, candidate: &mut Candidate, item: Keyed<'_>) {
+    if let Some((_, index)) = candidate.current.take() {
+        landed.changes[index].to = To::Deleted;
+        return;
+    }
+    let Some(prior) = candidate.prior.take_if(|row| row.state != RecordState::Deleted) else {
+        return;
+    };
+    landed.changes.push(Change { slot: item.slot, key: item.key, prior: Some(prior), to: To::Deleted });
+}
+
+fn version_of(row: &RecordRow) -> Version {
+    Version { hash: row.hash, updated_at: row.updated_at }
+}
+
+fn map(stream: &StreamRef, plan: &Stream, item: &Keyed<'_>) -> Put {
+    let (canonical, problems) = match &item.problem {
+        Some(problem) => (None, vec![problem.clone()]),
+        None => match parse(stream, item.line.body) {
+            Ok(record) => mapped(stream, plan, &item.key, &record),
+            Err(problem) => (None, vec![problem]),
+        },
+    };
+    Put { hash: item.line.hash, body: Some(item.line.body.to_vec()), canonical, problems }
+}
+
+/// The canonical form of a record, and what did not fit.
+pub fn mapped(
+    stream: &StreamRef,
+    plan: &Stream,
+    key: &str,
+    record: &Value,
+) -> (Option<crate::model::Canonical>, Vec<Problem>) {
+    let mapped = canonical::map(plan, &stream.source, key, record);
+    (mapped.canonical, mapped.problems)
+}

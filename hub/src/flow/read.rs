@@ -1,0 +1,478 @@
+//! Reading one stream: the connector reads ahead on a thread of its own, landing maps, and a writer applies one
+//! batch with its cursor in one transaction (I3). The three work at the same time; what waits between them is bounded.
+
+use crate::flow::change::{Change, Counts, StreamRef, To};
+use crate::flow::land::{self, Arrived, Landed};
+use crate::flow::{Context, apply};
+use crate::host::{Batch, Cancel, Connector, Failure, FailureKind, ReadRequest};
+use crate::manifest::{Source, Stream};
+use crate::problem::codes::EMPTY_SOURCE;
+use crate::problem::{Place, Problem};
+use crate::store::{Result, RunRow};
+use rustc_hash::FxHashSet;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// How many records one transaction takes, and how many bytes.
+const BATCH_RECORDS: usize = 10_000;
+const BATCH_BYTES: usize = 12 << 20;
+/// Pages that may wait for landing.
+const PAGES_AHEAD: usize = 4;
+/// Tries of one call that fails in a way that may pass.
+const TRIES: u32 = 5;
+
+#[derive(Clone)]
+pub struct ReadOptions {
+    /// Read from the start; records that do not come again are deleted.
+    pub full: bool,
+    pub cancel: Cancel,
+    pub progress: Arc<dyn Fn(Progress) + Send + Sync>,
+}
+
+/// Told after each page.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    pub records: i64,
+}
+
+/// How reading a stream went.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct StreamReport {
+    pub source: String,
+    pub stream: String,
+    #[serde(flatten)]
+    pub counts: Counts,
+    pub duration_ms: i64,
+    #[serde(skip)]
+    pub problem: Option<Problem>,
+    /// A guard stopped it.
+    pub guarded: bool,
+}
+
+/// What the reader hands to landing.
+enum Message {
+    Page { batch: Batch, part: usize },
+    /// The vendor no longer honours the cursor: the rest is a read from the start.
+    Restarted { part: usize },
+    Failed(Failure),
+}
+
+/// Rows for one transaction, and the cursors that go with them.
+struct Work {
+    changes: Vec<Change>,
+    cursors: Vec<(usize, Vec<u8>)>,
+    counts: Counts,
+    committed: oneshot::Sender<()>,
+}
+
+/// Reads a stream to its end. The connector comes back for the next stream.
+pub async fn read_stream(
+    context: &Context,
+    source: &Source,
+    plan: &Stream,
+    connector: Box<dyn Connector>,
+    options: &ReadOptions,
+) -> Result<(StreamReport, Box<dyn Connector>)> {
+    let started = context.clock.now();
+    let mut tx = context.store.begin().await?;
+    let row = tx.stream(&source.name, &plan.name, &plan.digest).await?;
+    if options.full {
+        tx.clear_cursors(row.id).await?;
+    }
+    let mut run = RunRow {
+        id: tx.reserve("run", 1).await?,
+        source: source.name.to_string(),
+        stream: plan.name.to_string(),
+        started_at: started.0,
+        state: "running".to_owned(),
+        ..RunRow::default()
+    };
+    tx.save_run(&run).await?;
+    let first_version = tx.reserve("version", 0).await?;
+    tx.commit().await?;
+    let stream = StreamRef { id: row.id, source: source.name.clone(), name: plan.name.clone() };
+    let (connector, mut problem, counts, seen) = match split(connector, plan).await {
+        (connector, Err(failure)) => (connector, Some(place(failure.problem, &stream)), Counts::default(), None),
+        (connector, Ok(parts)) => {
+            let reading = Reading { context, stream: &stream, plan, parts, options };
+            reading.all(connector).await?
+        }
+    };
+    run_counts(&mut run, counts);
+    let mut guarded = false;
+    if problem.is_none()
+        && options.full
+        && !options.cancel.is_cancelled()
+        && let Some(seen) = seen
+    {
+        match sweep(context, source, &stream, counts.read, &seen, first_version).await? {
+            Swept::Deleted(deleted) => run.deleted += deleted,
+            Swept::Stopped(stopped) => {
+                problem = Some(stopped);
+                guarded = true;
+            }
+        }
+    }
+    let finished = context.clock.now();
+    run.finished_at = Some(finished.0);
+    run.state = if problem.is_some() { "failed" } else { "done" }.to_owned();
+    run.problem = problem.as_ref().map(ToString::to_string);
+    let mut tx = context.store.begin().await?;
+    tx.save_run(&run).await?;
+    tx.commit().await?;
+    let counts = Counts { deleted: run.deleted, ..counts };
+    let report = StreamReport {
+        source: run.source,
+        stream: run.stream,
+        counts,
+        duration_ms: finished.0 - started.0,
+        problem,
+        guarded,
+    };
+    Ok((report, connector))
+}
+
+fn run_counts(run: &mut RunRow, counts: Counts) {
+    run.read = counts.read;
+    run.added = counts.added;
+    run.changed = counts.changed;
+    run.unchanged = counts.unchanged;
+    run.deleted = counts.deleted;
+    run.set_aside = counts.set_aside;
+}
+
+type Split = (Box<dyn Connector>, std::result::Result<Vec<String>, Failure>);
+
+async fn split(mut connector: Box<dyn Connector>, plan: &Stream) -> Split {
+    let name = plan.name.clone();
+    blocking(move || {
+        let parts = retrying(&Cancel::default(), || connector.split(&name, None));
+        (connector, parts)
+    })
+    .await
+}
+
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// Calls until it works, fails for good, or has failed `TRIES` times.
+pub(super) fn retrying<T>(cancel: &Cancel, mut call: impl FnMut() -> std::result::Result<T, Failure>) -> std::result::Result<T, Failure> {
+    let mut wait_ms = 200;
+    for attempt in 1.. {
+        match call() {
+            Err(failure) if failure.is_retryable() && attempt < TRIES && !cancel.is_cancelled() => {
+                let ms = failure.retry_after_ms.unwrap_or(wait_ms).min(60_000);
+                std::thread::park_timeout(Duration::from_millis(ms));
+                wait_ms *= 2;
+            }
+            done => return done,
+        }
+    }
+    unreachable!("the loop ends at the last try")
+}
+
+struct Reading<'a> {
+    context: &'a Context,
+    stream: &'a StreamRef,
+    plan: &'a Stream,
+    parts: Vec<String>,
+    options: &'a ReadOptions,
+}
+
+/// Versions that came again unchanged in a full read, as bits over version ids. None when the read began in the middle.
+type Unchanged = Option<Vec<u64>>;
+
+impl Reading<'_> {
+    async fn all(self, connector: Box<dyn Connector>) -> Result<(Box<dyn Connector>, Option<Problem>, Counts, Unchanged)> {
+        let mut cursors = Vec::new();
+        let mut tx = self.context.store.read().await?;
+        for part in &self.parts {
+            cursors.push(tx.cursor(self.stream.id, part).await?);
+        }
+        drop(tx);
+        let (pages, mut arriving) = mpsc::channel(PAGES_AHEAD);
+        let reader = self.reader(connector, cursors, pages);
+        let (work, queue) = mpsc::channel(1);
+        let writer = tokio::spawn(write(self.context.clone(), self.stream.clone(), self.parts.clone(), queue));
+        let landed = self.land_all(&mut arriving, work).await;
+        drop(arriving);
+        let written = match writer.await {
+            Ok(written) => written,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        let connector = reader.await;
+        let counts = written?;
+        let (problem, read, seen) = landed?;
+        Ok((connector, problem, Counts { read: read.read, unchanged: read.unchanged, ..counts }, seen))
+    }
+
+    /// Reads page after page on a thread of its own.
+    fn reader(
+        &self,
+        mut connector: Box<dyn Connector>,
+        cursors: Vec<Option<Vec<u8>>>,
+        pages: mpsc::Sender<Message>,
+    ) -> impl Future<Output = Box<dyn Connector>> + use<> {
+        let stream = self.plan.name.to_string();
+        let parts = self.parts.clone();
+        let cancel = self.options.cancel.clone();
+        let task = tokio::task::spawn_blocking(move || {
+            for (index, (part, cursor)) in parts.into_iter().zip(cursors).enumerate() {
+                let mut request = ReadRequest {
+                    stream: stream.clone(),
+                    part,
+                    cursor,
+                    since: None,
+                    until: None,
+                    max_records: 2_000,
+                    max_bytes: 8 << 20,
+                };
+                if !read_part(connector.as_mut(), &mut request, index, &cancel, &pages) {
+                    break;
+                }
+            }
+            connector
+        });
+        async move {
+            match task.await {
+                Ok(connector) => connector,
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            }
+        }
+    }
+
+    /// Gathers pages into batches, lands them and passes them to the writer.
+    async fn land_all(
+        &self,
+        arriving: &mut mpsc::Receiver<Message>,
+        work: mpsc::Sender<Work>,
+    ) -> Result<(Option<Problem>, Counts, Unchanged)> {
+        let mut total = Counts::default();
+        let mut seen: Unchanged = self.options.full.then(Vec::new);
+        let mut writing = InFlight::default();
+        let mut problem = None;
+        let mut open = true;
+        while open {
+            let mut arrived = Arrived::default();
+            let mut cursors = Vec::new();
+            let (mut records, mut bytes) = (0, 0);
+            while records < BATCH_RECORDS && bytes < BATCH_BYTES {
+                match arriving.recv().await {
+                    Some(Message::Page { batch, part }) => {
+                        records += batch.upserts.count as usize;
+                        bytes += batch.upserts.data.len();
+                        arrived.upserts.push(batch.upserts.data);
+                        arrived.deletes.extend(batch.deletes.map(|chunk| chunk.data));
+                        cursors.push((part, batch.cursor));
+                    }
+                    Some(Message::Restarted { part }) => {
+                        tracing::warn!(source = %self.stream.source, stream = %self.stream.name, part, "the vendor no longer honours the cursor; reading from the start");
+                    }
+                    Some(Message::Failed(failure)) => {
+                        problem = Some(place(failure.problem, self.stream));
+                        open = false;
+                        break;
+                    }
+                    None => {
+                        open = false;
+                        break;
+                    }
+                }
+            }
+            if cursors.is_empty() {
+                continue;
+            }
+            let landed = match self.land_one(&arrived, &mut writing).await {
+                Ok(landed) => landed,
+                Err(failed) => {
+                    problem = Some(failed);
+                    break;
+                }
+            };
+            total.add(landed.counts);
+            note_unchanged(&mut seen, &landed.unchanged_versions);
+            (self.options.progress)(Progress { records: total.read });
+            let committed = writing.add(&landed.changes);
+            let sent = Work { changes: landed.changes, cursors, counts: landed.counts, committed };
+            if work.send(sent).await.is_err() {
+                break;
+            }
+        }
+        Ok((problem, total, seen))
+    }
+
+    /// Waits for the writer where a record of this batch is still being written.
+    async fn land_one(&self, arrived: &Arrived, writing: &mut InFlight) -> Result<Landed> {
+        if writing.is_busy() && writing.touches(&land::slots(self.stream, self.plan, arrived)?) {
+            writing.wait().await;
+        }
+        land::land(&self.context.store, self.stream, self.plan, arrived).await
+    }
+}
+
+/// True to go on with the next part.
+fn read_part(
+    connector: &mut dyn Connector,
+    request: &mut ReadRequest,
+    part: usize,
+    cancel: &Cancel,
+    pages: &mpsc::Sender<Message>,
+) -> bool {
+    loop {
+        if cancel.is_cancelled() {
+            return false;
+        }
+        match retrying(cancel, || connector.read(request)) {
+            Ok(batch) => {
+                let done = batch.done;
+                request.cursor = Some(batch.cursor.clone());
+                if pages.blocking_send(Message::Page { batch, part }).is_err() {
+                    return false;
+                }
+                if done {
+                    return true;
+                }
+            }
+            Err(failure) if failure.kind == FailureKind::CursorExpired && request.cursor.is_some() => {
+                request.cursor = None;
+                if pages.blocking_send(Message::Restarted { part }).is_err() {
+                    return false;
+                }
+            }
+            Err(failure) => {
+                let _ = pages.blocking_send(Message::Failed(failure));
+                return false;
+            }
+        }
+    }
+}
+
+/// Records that the writer has not committed yet.
+#[derive(Default)]
+struct InFlight {
+    batches: VecDeque<(FxHashSet<i64>, oneshot::Receiver<()>)>,
+}
+
+impl InFlight {
+    fn add(&mut self, changes: &[Change]) -> oneshot::Sender<()> {
+        let (committed, receiver) = oneshot::channel();
+        self.batches.push_back((changes.iter().map(|change| change.slot).collect(), receiver));
+        committed
+    }
+
+    /// Forgets what is committed.
+    fn is_busy(&mut self) -> bool {
+        while let Some((_, receiver)) = self.batches.front_mut() {
+            if matches!(receiver.try_recv(), Err(oneshot::error::TryRecvError::Empty)) {
+                return true;
+            }
+            self.batches.pop_front();
+        }
+        false
+    }
+
+    fn touches(&self, slots: &[i64]) -> bool {
+        self.batches.iter().any(|(writing, _)| slots.iter().any(|slot| writing.contains(slot)))
+    }
+
+    async fn wait(&mut self) {
+        for (_, receiver) in self.batches.drain(..) {
+            let _ = receiver.await;
+        }
+    }
+}
+
+/// Applies batch after batch; each with its cursors in one transaction.
+async fn write(context: Context, stream: StreamRef, parts: Vec<String>, mut queue: mpsc::Receiver<Work>) -> Result<Counts> {
+    let mut total = Counts::default();
+    while let Some(work) = queue.recv().await {
+        let mut tx = context.store.begin().await?;
+        let mut counts = apply(&mut tx, &context, &stream, work.changes).await?;
+        for (part, cursor) in work.cursors {
+            tx.set_cursor(stream.id, &parts[part], &cursor, context.clock.now()).await?;
+        }
+        tx.commit().await?;
+        counts.read = work.counts.read;
+        counts.unchanged = work.counts.unchanged;
+        total.add(counts);
+        let _ = work.committed.send(());
+    }
+    Ok(total)
+}
+
+fn note_unchanged(seen: &mut Unchanged, versions: &[i64]) {
+    let Some(bits) = seen else { return };
+    for version in versions {
+        let word = (*version / 64) as usize;
+        if bits.len() <= word {
+            bits.resize(word + 1, 0);
+        }
+        bits[word] |= 1 << (version % 64);
+    }
+}
+
+enum Swept {
+    Deleted(i64),
+    Stopped(Problem),
+}
+
+/// After a full read: records that did not come are deleted. A record came when its version is newer than the run or
+/// was noted as unchanged.
+async fn sweep(
+    context: &Context,
+    source: &Source,
+    stream: &StreamRef,
+    read: i64,
+    seen: &[u64],
+    first_version: i64,
+) -> Result<Swept> {
+    let came = |version: i64| {
+        version >= first_version
+            || seen.get((version / 64) as usize).is_some_and(|word| word & (1 << (version % 64)) != 0)
+    };
+    let mut deleted = 0;
+    let mut after = -1;
+    loop {
+        let mut tx = context.store.read().await?;
+        let rows = tx.record_heads(stream.id, after, BATCH_RECORDS as i64).await?;
+        drop(tx);
+        let Some(last) = rows.last() else { return Ok(Swept::Deleted(deleted)) };
+        after = last.slot;
+        if read == 0 && source.empty_source_stops {
+            return Ok(Swept::Stopped(empty(stream)));
+        }
+        let changes: Vec<Change> = rows
+            .into_iter()
+            .filter(|row| !came(row.version_id))
+            .map(|row| Change { slot: row.slot, key: row.key.clone(), prior: Some(row), to: To::Deleted })
+            .collect();
+        deleted += changes.len() as i64;
+        let mut tx = context.store.begin().await?;
+        apply(&mut tx, context, stream, changes).await?;
+        tx.commit().await?;
+    }
+}
+
+fn empty(stream: &StreamRef) -> Problem {
+    let problem = Problem::new(&EMPTY_SOURCE, "the source gave no records at all, but had some before; nothing was removed")
+        .hint("if it is right that it is empty, set `guard.empty_source = \"allow\"` for the source and run again");
+    place(problem, stream)
+}
+
+fn place(problem: Problem, stream: &StreamRef) -> Problem {
+    if problem.place != Place::Nowhere {
+        return problem;
+    }
+    problem.at(Place::Record {
+        source: stream.source.to_string(),
+        stream: Some(stream.name.to_string()),
+        key: None,
+        field: None,
+    })
+}

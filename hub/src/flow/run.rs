@@ -1,0 +1,183 @@
+//! A whole run: mappings and definitions brought up to date, sources read, timers looked at, destinations delivered to.
+
+use crate::flow::deliver::{DeliveryReport, deliver};
+use crate::flow::read::{ReadOptions, StreamReport, read_stream};
+use crate::flow::{Context, Counts, backfill, due, remap};
+use crate::host::Connector;
+use crate::manifest::{Destination, Source};
+use crate::problem::Problem;
+use crate::store::Result;
+use std::sync::Arc;
+
+/// Makes connectors; `app` fills it.
+pub trait Connectors: Send + Sync {
+    fn source(&self, source: &Source) -> std::result::Result<Box<dyn Connector>, Problem>;
+    fn destination(&self, destination: &Destination) -> std::result::Result<Box<dyn Connector>, Problem>;
+}
+
+#[derive(Clone)]
+pub struct RunOptions {
+    /// One source only; nothing is delivered unless `deliver`.
+    pub source: Option<String>,
+    pub stream: Option<String>,
+    pub read: ReadOptions,
+    pub deliver: bool,
+    /// Told as each part begins and ends.
+    pub events: Arc<dyn Fn(RunEvent<'_>) + Send + Sync>,
+}
+
+/// What a surface shows while a run goes on.
+#[derive(Debug, Clone, Copy)]
+pub enum RunEvent<'a> {
+    Reading { source: &'a str, stream: &'a str },
+    Read(&'a StreamReport),
+    Delivering { destination: &'a str },
+    Delivered(&'a DeliveryReport),
+}
+
+/// How a run went.
+#[derive(Debug, Default, serde::Serialize)]
+pub struct RunReport {
+    pub streams: Vec<StreamReport>,
+    pub remapped: i64,
+    pub people: i64,
+    pub people_before: i64,
+    pub records: i64,
+    pub audiences: Vec<AudienceReport>,
+    pub destinations: Vec<DeliveryReport>,
+    pub dead_letters: i64,
+    #[serde(skip)]
+    pub problems: Vec<Problem>,
+}
+
+#[derive(Debug, serde::Serialize)]
+pub struct AudienceReport {
+    pub name: String,
+    pub size: i64,
+    pub entered: i64,
+    pub left: i64,
+}
+
+impl RunReport {
+    /// True when a guard stopped something.
+    pub fn is_guarded(&self) -> bool {
+        self.streams.iter().any(|stream| stream.guarded) || self.destinations.iter().any(|one| one.guarded)
+    }
+
+    /// True when some rows or streams failed.
+    pub fn is_partial(&self) -> bool {
+        !self.problems.is_empty()
+            || self.streams.iter().any(|stream| stream.problem.is_some() || stream.counts.set_aside > 0)
+            || self.destinations.iter().any(|one| one.problem.is_some() || one.rejected > 0 || one.postponed > 0)
+    }
+
+    /// Everything read, of all streams.
+    pub fn totals(&self) -> Counts {
+        let mut totals = Counts::default();
+        for stream in &self.streams {
+            totals.add(stream.counts);
+        }
+        totals
+    }
+}
+
+/// Runs once. A stream or destination that fails does not keep the others from going on.
+pub async fn run(context: &Context, connectors: &dyn Connectors, options: &RunOptions) -> Result<RunReport> {
+    let mut report = RunReport::default();
+    let mut tx = context.store.read().await?;
+    report.people_before = tx.status_counts().await?.people;
+    let log = tx.last_log_id().await?;
+    drop(tx);
+    backfill(context).await?;
+    for source in wanted(context, options) {
+        report.remapped += remap(context, source).await?;
+        read_source(context, source, connectors, options, &mut report).await?;
+    }
+    due(context).await?;
+    // I8: a source that came up empty is not proof that its people are gone.
+    if options.deliver && !options.read.cancel.is_cancelled() {
+        deliver_all(context, connectors, options, &mut report).await?;
+    }
+    finish(context, log, &mut report).await?;
+    Ok(report)
+}
+
+fn wanted<'a>(context: &'a Context, options: &'a RunOptions) -> impl Iterator<Item = &'a Source> {
+    context
+        .plan
+        .sources
+        .iter()
+        .filter(|source| options.source.as_deref().is_none_or(|name| name == &*source.name))
+}
+
+async fn read_source(
+    context: &Context,
+    source: &Source,
+    connectors: &dyn Connectors,
+    options: &RunOptions,
+    report: &mut RunReport,
+) -> Result<()> {
+    let mut connector = match connectors.source(source) {
+        Ok(connector) => connector,
+        Err(problem) => {
+            report.problems.push(problem);
+            return Ok(());
+        }
+    };
+    for stream in &source.streams {
+        if options.stream.as_deref().is_some_and(|name| name != &*stream.name) || options.read.cancel.is_cancelled() {
+            continue;
+        }
+        (options.events)(RunEvent::Reading { source: &source.name, stream: &stream.name });
+        let (stream_report, back) = read_stream(context, source, stream, connector, &options.read).await?;
+        connector = back;
+        (options.events)(RunEvent::Read(&stream_report));
+        report.streams.push(stream_report);
+    }
+    Ok(())
+}
+
+async fn deliver_all(
+    context: &Context,
+    connectors: &dyn Connectors,
+    options: &RunOptions,
+    report: &mut RunReport,
+) -> Result<()> {
+    let emptied = report.streams.iter().any(|stream| stream.guarded);
+    for destination in &context.plan.destinations {
+        (options.events)(RunEvent::Delivering { destination: &destination.name });
+        let delivered = if emptied && destination.guard.empty_source_stops {
+            DeliveryReport {
+                destination: destination.name.to_string(),
+                guarded: true,
+                ..DeliveryReport::default()
+            }
+        } else {
+            match connectors.destination(destination) {
+                Ok(connector) => deliver(context, destination, connector, &options.read.cancel).await?,
+                Err(problem) => DeliveryReport {
+                    destination: destination.name.to_string(),
+                    problem: Some(problem),
+                    ..DeliveryReport::default()
+                },
+            }
+        };
+        (options.events)(RunEvent::Delivered(&delivered));
+        report.destinations.push(delivered);
+    }
+    Ok(())
+}
+
+async fn finish(context: &Context, log: i64, report: &mut RunReport) -> Result<()> {
+    let mut tx = context.store.read().await?;
+    let counts = tx.status_counts().await?;
+    report.people = counts.people;
+    report.records = counts.records;
+    report.dead_letters = counts.dead_letters;
+    for audience in &context.plan.audiences {
+        let (entered, left) = tx.log_counts(&audience.name, log).await?;
+        let size = tx.member_count(&audience.name).await?;
+        report.audiences.push(AudienceReport { name: audience.name.to_string(), size, entered, left });
+    }
+    Ok(())
+}

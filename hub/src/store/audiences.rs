@@ -1,0 +1,204 @@
+//! Memberships, their log, and the timers at which an answer changes with no new data.
+
+use super::bulk::{Arg, Rows};
+use super::records::get;
+use super::{Result, Tx, dialect, failed};
+use crate::model::Timestamp;
+use sqlx::AssertSqlSafe;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberRow {
+    pub audience: String,
+    pub person_id: i64,
+    pub since: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogRow {
+    pub id: i64,
+    pub audience: String,
+    pub person: [u8; 16],
+    pub at: i64,
+    pub entered: bool,
+    pub cause: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimerRow {
+    pub audience: String,
+    pub person_id: i64,
+    pub due_at: i64,
+}
+
+impl Tx {
+    /// Known definitions and their digests.
+    pub async fn audiences(&mut self) -> Result<Vec<(String, String)>> {
+        sqlx::query_as("select name, digest from audience order by name")
+            .fetch_all(self.connection())
+            .await
+            .map_err(failed)
+    }
+
+    pub async fn set_audience(&mut self, name: &str, digest: &str) -> Result<()> {
+        sqlx::query("insert into audience (name, digest) values ($1, $2) on conflict (name) do update set digest = excluded.digest")
+            .bind(name)
+            .bind(digest)
+            .execute(self.connection())
+            .await
+            .map_err(failed)?;
+        Ok(())
+    }
+
+    pub async fn remove_audience(&mut self, name: &str) -> Result<()> {
+        for text in [
+            "delete from membership where audience = $1",
+            "delete from timer where audience = $1",
+            "delete from audience where name = $1",
+        ] {
+            sqlx::query(text).bind(name).execute(self.connection()).await.map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    pub async fn memberships_of(&mut self, persons: impl IntoIterator<Item = i64>) -> Result<Vec<MemberRow>> {
+        let text = format!("select audience, person_id, since from membership where person_id {}", dialect::IN_INTEGERS);
+        let rows = self.rows_in(text, persons).await?;
+        rows.iter()
+            .map(|row| Ok(MemberRow { audience: get(row, 0)?, person_id: get(row, 1)?, since: get(row, 2)? }))
+            .collect()
+    }
+
+    /// Ids of all members, ascending.
+    pub async fn members(&mut self, audience: &str) -> Result<Vec<MemberRow>> {
+        let rows = sqlx::query("select audience, person_id, since from membership where audience = $1 order by person_id")
+            .bind(audience)
+            .fetch_all(self.connection())
+            .await
+            .map_err(failed)?;
+        rows.iter()
+            .map(|row| Ok(MemberRow { audience: get(row, 0)?, person_id: get(row, 1)?, since: get(row, 2)? }))
+            .collect()
+    }
+
+    pub async fn member_count(&mut self, audience: &str) -> Result<i64> {
+        let row: (i64,) = sqlx::query_as("select count(*) from membership where audience = $1")
+            .bind(audience)
+            .fetch_one(self.connection())
+            .await
+            .map_err(failed)?;
+        Ok(row.0)
+    }
+
+    pub async fn add_members(&mut self, members: Vec<MemberRow>) -> Result<()> {
+        let mut rows = Rows::new(3, members.len());
+        for member in members {
+            rows.push([Arg::Text(member.audience), Arg::Int(member.person_id), Arg::Int(member.since)]);
+        }
+        self.insert(
+            "insert into membership (audience, person_id, since)",
+            "on conflict (audience, person_id) do nothing",
+            rows,
+        )
+        .await
+    }
+
+    pub async fn remove_members(&mut self, members: &[(String, i64)]) -> Result<()> {
+        for (audience, person) in members {
+            sqlx::query("delete from membership where audience = $1 and person_id = $2")
+                .bind(audience)
+                .bind(person)
+                .execute(self.connection())
+                .await
+                .map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    pub async fn add_log(&mut self, log: Vec<LogRow>) -> Result<()> {
+        let mut rows = Rows::new(6, log.len());
+        for row in log {
+            rows.push([
+                Arg::Int(row.id),
+                Arg::Text(row.audience),
+                Arg::Bytes(row.person.to_vec()),
+                Arg::Int(row.at),
+                Arg::Int(i64::from(row.entered)),
+                Arg::Text(row.cause),
+            ]);
+        }
+        self.insert("insert into membership_log (id, audience, person, at, entered, cause)", "", rows).await
+    }
+
+    /// Entered and left since `since`.
+    pub async fn log_counts(&mut self, audience: &str, after_id: i64) -> Result<(i64, i64)> {
+        let row: (i64, i64) = sqlx::query_as(
+            "select coalesce(sum(entered), 0), coalesce(sum(1 - entered), 0) from membership_log where audience = $1 and id > $2",
+        )
+        .bind(audience)
+        .bind(after_id)
+        .fetch_one(self.connection())
+        .await
+        .map_err(failed)?;
+        Ok(row)
+    }
+
+    pub async fn last_log_id(&mut self) -> Result<i64> {
+        let row: (Option<i64>,) = sqlx::query_as("select max(id) from membership_log")
+            .fetch_one(self.connection())
+            .await
+            .map_err(failed)?;
+        Ok(row.0.unwrap_or(0))
+    }
+
+    /// Replaces the timers of persons.
+    pub async fn set_timers(&mut self, persons: &[i64], timers: Vec<TimerRow>) -> Result<()> {
+        self.remove("delete from timer where person_id", persons).await?;
+        let mut rows = Rows::new(3, timers.len());
+        for timer in timers {
+            rows.push([Arg::Text(timer.audience), Arg::Int(timer.person_id), Arg::Int(timer.due_at)]);
+        }
+        self.insert(
+            "insert into timer (audience, person_id, due_at)",
+            "on conflict (audience, person_id) do update set due_at = excluded.due_at",
+            rows,
+        )
+        .await
+    }
+
+    /// Persons with a timer that is due, at most `limit`.
+    pub async fn due_persons(&mut self, now: Timestamp, limit: i64) -> Result<Vec<i64>> {
+        let rows: Vec<(i64,)> =
+            sqlx::query_as("select distinct person_id from timer where due_at <= $1 order by person_id limit $2")
+                .bind(now.0)
+                .bind(limit)
+                .fetch_all(self.connection())
+                .await
+                .map_err(failed)?;
+        Ok(rows.into_iter().map(|row| row.0).collect())
+    }
+
+    pub async fn next_due(&mut self) -> Result<Option<i64>> {
+        let row: (Option<i64>,) = sqlx::query_as("select min(due_at) from timer")
+            .fetch_one(self.connection())
+            .await
+            .map_err(failed)?;
+        Ok(row.0)
+    }
+
+    /// Runs a query that gives person ids; every value in it is bound.
+    pub async fn select_persons(&mut self, text: String, binds: Vec<Arg>) -> Result<Vec<i64>> {
+        let mut query = sqlx::query_as::<_, (i64,)>(AssertSqlSafe(text));
+        for bind in binds {
+            query = match bind {
+                Arg::Int(value) => query.bind(value),
+                Arg::OptInt(value) => query.bind(value),
+                Arg::Text(value) => query.bind(value),
+                Arg::OptText(value) => query.bind(value),
+                Arg::Real(value) => query.bind(value),
+                Arg::Bytes(value) => query.bind(value),
+            };
+        }
+        let rows = query.fetch_all(self.connection()).await.map_err(failed)?;
+        Ok(rows.into_iter().map(|row| row.0).collect())
+    }
+}

@@ -1,0 +1,319 @@
+//! What destinations should hold, what they have acknowledged, and the keys at which the two may differ.
+
+use super::bulk::{Arg, Rows};
+use super::records::get;
+use super::{Result, Tx, dialect, failed};
+use crate::model::Timestamp;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WantedRow {
+    pub destination: String,
+    /// `person:TARGET` or `audience:NAME`
+    pub object: String,
+    pub person_id: i64,
+    pub remote_key: String,
+    /// JSON object; `{}` for a member.
+    pub payload: String,
+    /// Consent is given and nothing suppresses it.
+    pub allowed: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcknowledgedRow {
+    pub destination: String,
+    pub object: String,
+    pub remote_key: String,
+    pub payload: String,
+}
+
+/// A key at which wanted and acknowledged may differ, with one of the persons who want it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeRow {
+    pub id: i64,
+    pub object: String,
+    pub remote_key: String,
+    pub attempts: i64,
+    pub unsure: bool,
+    pub acknowledged: Option<String>,
+    pub wanted: Option<String>,
+    pub person: Option<[u8; 16]>,
+    /// The person's traits and consents now, as JSON.
+    pub traits: Option<String>,
+    pub consents: Option<String>,
+}
+
+impl Tx {
+    pub async fn destinations(&mut self) -> Result<Vec<(String, String)>> {
+        sqlx::query_as("select name, digest from destination order by name")
+            .fetch_all(self.connection())
+            .await
+            .map_err(failed)
+    }
+
+    pub async fn set_destination(&mut self, name: &str, digest: &str) -> Result<()> {
+        sqlx::query(
+            "insert into destination (name, digest) values ($1, $2) on conflict (name) do update set digest = excluded.digest",
+        )
+        .bind(name)
+        .bind(digest)
+        .execute(self.connection())
+        .await
+        .map_err(failed)?;
+        Ok(())
+    }
+
+    pub async fn wanted_of(&mut self, persons: impl IntoIterator<Item = i64>) -> Result<Vec<WantedRow>> {
+        let text = format!(
+            "select destination, object, person_id, remote_key, payload, allowed from wanted where person_id {}",
+            dialect::IN_INTEGERS
+        );
+        let rows = self.rows_in(text, persons).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(WantedRow {
+                    destination: get(row, 0)?,
+                    object: get(row, 1)?,
+                    person_id: get(row, 2)?,
+                    remote_key: get(row, 3)?,
+                    payload: get(row, 4)?,
+                    allowed: get::<i64>(row, 5)? != 0,
+                })
+            })
+            .collect()
+    }
+
+    pub async fn save_wanted(&mut self, wanted: Vec<WantedRow>) -> Result<()> {
+        let mut rows = Rows::new(6, wanted.len());
+        for row in wanted {
+            rows.push([
+                Arg::Text(row.destination),
+                Arg::Text(row.object),
+                Arg::Int(row.person_id),
+                Arg::Text(row.remote_key),
+                Arg::Text(row.payload),
+                Arg::Int(i64::from(row.allowed)),
+            ]);
+        }
+        self.insert(
+            "insert into wanted (destination, object, person_id, remote_key, payload, allowed)",
+            "on conflict (destination, object, person_id) do update set remote_key = excluded.remote_key, \
+             payload = excluded.payload, allowed = excluded.allowed",
+            rows,
+        )
+        .await
+    }
+
+    pub async fn remove_wanted(&mut self, gone: &[WantedRow]) -> Result<()> {
+        for row in gone {
+            sqlx::query("delete from wanted where destination = $1 and object = $2 and person_id = $3")
+                .bind(&row.destination)
+                .bind(&row.object)
+                .bind(row.person_id)
+                .execute(self.connection())
+                .await
+                .map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Marks keys as differing. A key that is marked already is judged anew.
+    pub async fn mark_changes(&mut self, first_id: i64, keys: Vec<(String, String, String)>) -> Result<()> {
+        let mut rows = Rows::new(7, keys.len());
+        for (index, (destination, object, remote_key)) in keys.into_iter().enumerate() {
+            rows.push([
+                Arg::Int(first_id + index as i64),
+                Arg::Text(destination),
+                Arg::Text(object),
+                Arg::Text(remote_key),
+                Arg::Text("pending".to_owned()),
+                Arg::Int(0),
+                Arg::Int(0),
+            ]);
+        }
+        self.insert(
+            "insert into change (id, destination, object, remote_key, state, unsure, attempts)",
+            "on conflict (destination, object, remote_key) do update set state = 'pending', attempts = 0",
+            rows,
+        )
+        .await
+    }
+
+    /// Pending changes of a destination's objects of one `family` (`person:` or `audience:`) after `after`, in order. A key
+    /// wanted by several persons comes several times, in a row.
+    pub async fn pending_changes(&mut self, destination: &str, family: &str, after: i64, limit: i64) -> Result<Vec<ChangeRow>> {
+        let rows = sqlx::query(
+            "select c.id, c.object, c.remote_key, c.attempts, c.unsure, a.payload, w.payload, p.uuid, p.traits, p.consents \
+             from (select * from change where destination = $1 and state = 'pending' and id > $2 and object like $4 order by id limit $3) c \
+             left join acknowledged a on a.destination = c.destination and a.object = c.object and a.remote_key = c.remote_key \
+             left join wanted w on w.destination = c.destination and w.object = c.object and w.remote_key = c.remote_key \
+             left join person p on p.id = w.person_id order by c.id, p.uuid",
+        )
+        .bind(destination)
+        .bind(after)
+        .bind(limit)
+        .bind(format!("{family}%"))
+        .fetch_all(self.connection())
+        .await
+        .map_err(failed)?;
+        rows.iter()
+            .map(|row| {
+                let uuid: Option<Vec<u8>> = get(row, 7)?;
+                Ok(ChangeRow {
+                    id: get(row, 0)?,
+                    object: get(row, 1)?,
+                    remote_key: get(row, 2)?,
+                    attempts: get(row, 3)?,
+                    unsure: get::<i64>(row, 4)? != 0,
+                    acknowledged: get(row, 5)?,
+                    wanted: get(row, 6)?,
+                    person: uuid.and_then(|uuid| uuid.try_into().ok()),
+                    traits: get(row, 8)?,
+                    consents: get(row, 9)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Rows acknowledged for an object.
+    pub async fn acknowledged_count(&mut self, destination: &str, object: &str) -> Result<i64> {
+        let row: (i64,) = sqlx::query_as("select count(*) from acknowledged where destination = $1 and object = $2")
+            .bind(destination)
+            .bind(object)
+            .fetch_one(self.connection())
+            .await
+            .map_err(failed)?;
+        Ok(row.0)
+    }
+
+    // I9: said before anything is sent, so that a crash in between is known.
+    pub async fn mark_unsure(&mut self, ids: &[i64]) -> Result<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let text = format!("update change set unsure = 1, attempts = attempts + 1 where id {}", dialect::IN_INTEGERS);
+        self.execute_in(text, ids.iter().copied()).await
+    }
+
+    /// An answer came that says nothing was applied.
+    pub async fn mark_sure(&mut self, ids: &[i64]) -> Result<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let text = format!("update change set unsure = 0 where id {}", dialect::IN_INTEGERS);
+        self.execute_in(text, ids.iter().copied()).await
+    }
+
+    pub async fn finish_changes(&mut self, ids: &[i64]) -> Result<()> {
+        self.remove("delete from change where id", ids).await
+    }
+
+    pub async fn reject_change(&mut self, id: i64, state: &str, code: &str, message: &str) -> Result<()> {
+        sqlx::query("update change set state = $2, code = $3, message = $4, unsure = 0 where id = $1")
+            .bind(id)
+            .bind(state)
+            .bind(code)
+            .bind(message)
+            .execute(self.connection())
+            .await
+            .map_err(failed)?;
+        Ok(())
+    }
+
+    /// Rejected changes are tried again; gives how many.
+    pub async fn retry_rejected(&mut self) -> Result<u64> {
+        sqlx::query("update change set state = 'pending', attempts = 0 where state = 'rejected'")
+            .execute(self.connection())
+            .await
+            .map(|done| done.rows_affected())
+            .map_err(failed)
+    }
+
+    pub async fn acknowledge(&mut self, acknowledged: Vec<AcknowledgedRow>, now: Timestamp) -> Result<()> {
+        let mut rows = Rows::new(5, acknowledged.len());
+        for row in acknowledged {
+            rows.push([
+                Arg::Text(row.destination),
+                Arg::Text(row.object),
+                Arg::Text(row.remote_key),
+                Arg::Text(row.payload),
+                Arg::Int(now.0),
+            ]);
+        }
+        self.insert(
+            "insert into acknowledged (destination, object, remote_key, payload, acknowledged_at)",
+            "on conflict (destination, object, remote_key) do update set payload = excluded.payload, acknowledged_at = excluded.acknowledged_at",
+            rows,
+        )
+        .await
+    }
+
+    pub async fn forget_acknowledged(&mut self, destination: &str, keys: &[(String, String)]) -> Result<()> {
+        for (object, key) in keys {
+            sqlx::query("delete from acknowledged where destination = $1 and object = $2 and remote_key = $3")
+                .bind(destination)
+                .bind(object)
+                .bind(key)
+                .execute(self.connection())
+                .await
+                .map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Wanted rows that may not be sent.
+    pub async fn withheld_count(&mut self, destination: &str) -> Result<i64> {
+        let row: (i64,) = sqlx::query_as(
+            "select count(distinct person_id) from wanted where destination = $1 and allowed = 0",
+        )
+        .bind(destination)
+        .fetch_one(self.connection())
+        .await
+        .map_err(failed)?;
+        Ok(row.0)
+    }
+
+    pub async fn remote_audience(&mut self, destination: &str, audience: &str) -> Result<Option<String>> {
+        let row: Option<(String,)> =
+            sqlx::query_as("select remote_id from remote_audience where destination = $1 and audience = $2")
+                .bind(destination)
+                .bind(audience)
+                .fetch_optional(self.connection())
+                .await
+                .map_err(failed)?;
+        Ok(row.map(|row| row.0))
+    }
+
+    pub async fn set_remote_audience(&mut self, destination: &str, audience: &str, remote_id: &str) -> Result<()> {
+        sqlx::query(
+            "insert into remote_audience (destination, audience, remote_id) values ($1, $2, $3) \
+             on conflict (destination, audience) do update set remote_id = excluded.remote_id",
+        )
+        .bind(destination)
+        .bind(audience)
+        .bind(remote_id)
+        .execute(self.connection())
+        .await
+        .map_err(failed)?;
+        Ok(())
+    }
+
+    pub async fn suppress(&mut self, hash: &[u8], reason: &str, now: Timestamp) -> Result<()> {
+        sqlx::query("insert into suppression (hash, created_at, reason) values ($1, $2, $3) on conflict (hash) do nothing")
+            .bind(hash)
+            .bind(now.0)
+            .bind(reason)
+            .execute(self.connection())
+            .await
+            .map_err(failed)?;
+        Ok(())
+    }
+
+    /// All suppressed hashes; the list is small beside the people.
+    pub async fn suppressed(&mut self) -> Result<Vec<Vec<u8>>> {
+        let rows: Vec<(Vec<u8>,)> = sqlx::query_as("select hash from suppression")
+            .fetch_all(self.connection())
+            .await
+            .map_err(failed)?;
+        Ok(rows.into_iter().map(|row| row.0).collect())
+    }
+}

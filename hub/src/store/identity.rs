@@ -1,0 +1,202 @@
+//! Identifiers, evidence, and where each person's id leads.
+
+use super::bulk::{Arg, Rows};
+use super::records::get;
+use super::{Result, Tx, dialect, failed};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdentifierRow {
+    pub slot: i64,
+    pub kind: String,
+    pub value: String,
+    /// None when it is shared or no evidence holds it.
+    pub component: Option<i64>,
+    pub shared: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EvidenceRow {
+    pub id: i64,
+    pub component: i64,
+    pub person_id: Option<i64>,
+    /// Slots of its identifiers, in the order of the mapping.
+    pub nodes: Vec<i64>,
+    pub first_seen: i64,
+    pub message: String,
+}
+
+impl Tx {
+    pub async fn identifiers_at(&mut self, slots: impl IntoIterator<Item = i64>) -> Result<Vec<IdentifierRow>> {
+        let text = format!("select slot, kind, value, component, shared from identifier where slot {}", dialect::IN_INTEGERS);
+        let rows = self.rows_in(text, slots).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(IdentifierRow {
+                    slot: get(row, 0)?,
+                    kind: get(row, 1)?,
+                    value: get(row, 2)?,
+                    component: get(row, 3)?,
+                    shared: get::<i64>(row, 4)? != 0,
+                })
+            })
+            .collect()
+    }
+
+    /// Rows sorted by slot.
+    pub async fn save_identifiers(&mut self, identifiers: Vec<IdentifierRow>) -> Result<()> {
+        let mut rows = Rows::new(5, identifiers.len());
+        for identifier in identifiers {
+            rows.push([
+                Arg::Int(identifier.slot),
+                Arg::Text(identifier.kind),
+                Arg::Text(identifier.value),
+                Arg::OptInt(identifier.component),
+                Arg::Int(i64::from(identifier.shared)),
+            ]);
+        }
+        self.insert(
+            "insert into identifier (slot, kind, value, component, shared)",
+            "on conflict (slot) do update set component = excluded.component, shared = excluded.shared",
+            rows,
+        )
+        .await
+    }
+
+    pub async fn evidence_of_components(&mut self, components: impl IntoIterator<Item = i64>) -> Result<Vec<EvidenceRow>> {
+        self.evidence_where("component", components).await
+    }
+
+    pub async fn evidence_by_id(&mut self, ids: impl IntoIterator<Item = i64>) -> Result<Vec<EvidenceRow>> {
+        self.evidence_where("id", ids).await
+    }
+
+    async fn evidence_where(&mut self, column: &'static str, values: impl IntoIterator<Item = i64>) -> Result<Vec<EvidenceRow>> {
+        let text = format!(
+            "select id, component, person_id, nodes, first_seen, message from evidence where {column} {}",
+            dialect::IN_INTEGERS
+        );
+        let rows = self.rows_in(text, values).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(EvidenceRow {
+                    id: get(row, 0)?,
+                    component: get(row, 1)?,
+                    person_id: get(row, 2)?,
+                    nodes: unpack(&get::<Vec<u8>>(row, 3)?),
+                    first_seen: get(row, 4)?,
+                    message: get(row, 5)?,
+                })
+            })
+            .collect()
+    }
+
+    pub async fn save_evidence(&mut self, evidence: Vec<EvidenceRow>) -> Result<()> {
+        let mut rows = Rows::new(6, evidence.len());
+        for row in evidence {
+            rows.push([
+                Arg::Int(row.id),
+                Arg::Int(row.component),
+                Arg::OptInt(row.person_id),
+                Arg::Bytes(pack(&row.nodes)),
+                Arg::Int(row.first_seen),
+                Arg::Text(row.message),
+            ]);
+        }
+        self.insert(
+            "insert into evidence (id, component, person_id, nodes, first_seen, message)",
+            "on conflict (id) do update set component = excluded.component, person_id = excluded.person_id, \
+             first_seen = excluded.first_seen, message = excluded.message",
+            rows,
+        )
+        .await
+    }
+
+    pub async fn remove_evidence(&mut self, ids: &[i64]) -> Result<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let text = format!("delete from evidence where id {}", dialect::IN_INTEGERS);
+        self.execute_in(text, ids.iter().copied()).await?;
+        let text = format!("delete from shared_evidence where evidence_id {}", dialect::IN_INTEGERS);
+        self.execute_in(text, ids.iter().copied()).await
+    }
+
+    /// Who still supports the given evidence: its id, first sighting, source, stream and key, in no order.
+    pub async fn supporters(&mut self, evidence: &[i64]) -> Result<Vec<(i64, i64, String)>> {
+        let text = format!(
+            "select s.evidence_id, r.first_seen, t.source || '/' || t.name || '/' || r.key from ( \
+             select evidence_id, slot from claim union select evidence_id, slot from event \
+             union select evidence_id, slot from entity where evidence_id is not null) s \
+             join record r on r.slot = s.slot join stream t on t.id = r.stream_id where s.evidence_id {}",
+            dialect::IN_INTEGERS
+        );
+        let rows = self.rows_in(text, evidence.iter().copied()).await?;
+        rows.iter().map(|row| Ok((get(row, 0)?, get(row, 1)?, get(row, 2)?))).collect()
+    }
+
+    pub async fn evidence_of_shared(&mut self, slots: impl IntoIterator<Item = i64>) -> Result<Vec<(i64, i64)>> {
+        let text = format!("select slot, evidence_id from shared_evidence where slot {}", dialect::IN_INTEGERS);
+        let rows = self.rows_in(text, slots).await?;
+        rows.iter().map(|row| Ok((get(row, 0)?, get(row, 1)?))).collect()
+    }
+
+    pub async fn add_shared_evidence(&mut self, pairs: Vec<(i64, i64)>) -> Result<()> {
+        let mut rows = Rows::new(2, pairs.len());
+        for (slot, evidence) in pairs {
+            rows.push([Arg::Int(slot), Arg::Int(evidence)]);
+        }
+        self.insert("insert into shared_evidence (slot, evidence_id)", "on conflict (slot, evidence_id) do nothing", rows).await
+    }
+
+    pub async fn remove_shared(&mut self, slots: &[i64]) -> Result<()> {
+        if slots.is_empty() {
+            return Ok(());
+        }
+        let text = format!("delete from shared_evidence where slot {}", dialect::IN_INTEGERS);
+        self.execute_in(text, slots.iter().copied()).await
+    }
+
+    /// Where ids lead; rows sorted by uuid.
+    pub async fn save_aliases(&mut self, aliases: Vec<([u8; 16], Option<i64>)>) -> Result<()> {
+        let mut rows = Rows::new(2, aliases.len());
+        for (uuid, person) in aliases {
+            rows.push([Arg::Bytes(uuid.to_vec()), Arg::OptInt(person)]);
+        }
+        self.insert(
+            "insert into alias (uuid, person_id)",
+            "on conflict (uuid) do update set person_id = excluded.person_id",
+            rows,
+        )
+        .await
+    }
+
+    /// Turns every id that led to `from` towards `to`.
+    pub async fn redirect_aliases(&mut self, pairs: &[(i64, Option<i64>)]) -> Result<()> {
+        for (from, to) in pairs {
+            sqlx::query("update alias set person_id = $2 where person_id = $1")
+                .bind(from)
+                .bind(to)
+                .execute(self.connection())
+                .await
+                .map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    pub async fn alias(&mut self, uuid: &[u8]) -> Result<Option<i64>> {
+        let row: Option<(Option<i64>,)> = sqlx::query_as("select person_id from alias where uuid = $1")
+            .bind(uuid)
+            .fetch_optional(self.connection())
+            .await
+            .map_err(failed)?;
+        Ok(row.and_then(|row| row.0))
+    }
+}
+
+fn pack(nodes: &[i64]) -> Vec<u8> {
+    nodes.iter().flat_map(|node| node.to_le_bytes()).collect()
+}
+
+fn unpack(bytes: &[u8]) -> Vec<i64> {
+    bytes.as_chunks::<8>().0.iter().map(|chunk| i64::from_le_bytes(*chunk)).collect()
+}

@@ -1,0 +1,77 @@
+-- Columns are only text, bigint, double precision and bytea, so that one text serves SQLite and PostgreSQL;
+-- `dialect.rs` says what changes between them. Tables marked clustered are stored in the order of their key.
+
+create table hub (name text primary key, value text not null); --clustered
+
+-- The next free id of each table whose ids are handed out by the writer.
+create table counter (name text primary key, next bigint not null); --clustered
+
+create table stream (id bigint primary key, source text not null, name text not null, digest text not null, unique (source, name));
+
+create table stream_cursor (stream_id bigint not null, part text not null, value bytea not null, updated_at bigint not null, primary key (stream_id, part)); --clustered
+
+create table run (id bigint primary key, source text not null, stream text not null, started_at bigint not null, finished_at bigint,
+  state text not null, read bigint not null, added bigint not null, changed bigint not null, unchanged bigint not null,
+  deleted bigint not null, set_aside bigint not null, problem text);
+
+-- One row a record of a stream: what is known of it now. The slot is a hash of stream and key, moved on where it is taken.
+create table record (slot bigint primary key, stream_id bigint not null, key text not null, hash bigint not null, version_id bigint not null,
+  state bigint not null, updated_at bigint, first_seen bigint not null, evidence_id bigint, fact_id bigint);
+
+-- Every version of every record, as received; never edited.
+create table record_version (id bigint primary key, slot bigint not null, received_at bigint not null, deleted bigint not null, body bytea not null);
+
+create table dead_letter (id bigint primary key, kind text not null, source text not null, stream text not null, slot bigint not null, key text not null,
+  field text not null, code text not null, message text not null, hint text, created_at bigint not null, state text not null);
+create index dead_letter_slot on dead_letter (slot);
+
+-- The slot is a hash of kind and value, moved on where it is taken. A shared identifier and one without evidence have no component.
+create table identifier (slot bigint primary key, kind text not null, value text not null, component bigint, shared bigint not null);
+
+-- A distinct set of identifiers seen together, with its earliest supporter. `nodes` holds the slots, eight bytes each, little endian.
+create table evidence (id bigint primary key, component bigint not null, person_id bigint, nodes bytea not null, first_seen bigint not null, message text not null);
+create index evidence_component on evidence (component);
+
+-- Only for shared identifiers: every evidence that holds one.
+create table shared_evidence (slot bigint not null, evidence_id bigint not null, primary key (slot, evidence_id)); --clustered
+
+-- The id is that of the person's earliest evidence.
+create table person (id bigint primary key, uuid bytea not null, component bigint not null, traits text not null, consents text not null, updated_at bigint not null);
+
+-- Every id ever given out, and where it leads now.
+create table alias (uuid bytea primary key, person_id bigint); --clustered
+
+create table claim (evidence_id bigint not null, slot bigint not null, source text not null, record text not null, time bigint not null, body text not null,
+  primary key (evidence_id, slot)); --clustered
+
+create table event (id bigint primary key, evidence_id bigint not null, slot bigint not null, name text not null, time bigint not null, properties text not null);
+create index event_evidence on event (evidence_id, time);
+
+create table entity (id bigint primary key, evidence_id bigint, slot bigint not null, kind text not null, fields text not null);
+create index entity_evidence on entity (evidence_id);
+
+create table audience (name text primary key, digest text not null); --clustered
+create table membership (audience text not null, person_id bigint not null, since bigint not null, primary key (audience, person_id)); --clustered
+create index membership_person on membership (person_id);
+create table membership_log (id bigint primary key, audience text not null, person bytea not null, at bigint not null, entered bigint not null, cause text not null);
+create table timer (audience text not null, person_id bigint not null, due_at bigint not null, primary key (audience, person_id)); --clustered
+create index timer_due on timer (due_at);
+
+-- What each person should be at a destination. An object is `person:TARGET` or `audience:NAME`. `allowed`: consent is given and nothing suppresses it.
+create table wanted (destination text not null, object text not null, person_id bigint not null, remote_key text not null, payload text not null, allowed bigint not null,
+  primary key (destination, object, person_id)); --clustered
+create index wanted_key on wanted (destination, object, remote_key);
+create index wanted_person on wanted (person_id);
+-- What the destination has acknowledged.
+create table acknowledged (destination text not null, object text not null, remote_key text not null, payload text not null, acknowledged_at bigint not null,
+  primary key (destination, object, remote_key)); --clustered
+-- Keys at which wanted and acknowledged may differ. `state`: pending, rejected, held. `unsure`: a try of it has no answer yet.
+create table change (id bigint primary key, destination text not null, object text not null, remote_key text not null, state text not null,
+  unsure bigint not null, attempts bigint not null, code text, message text, unique (destination, object, remote_key));
+
+create table destination (name text primary key, digest text not null); --clustered
+-- A destination's ids of our audiences.
+create table remote_audience (destination text not null, audience text not null, remote_id text not null, primary key (destination, audience)); --clustered
+
+-- Keyed hashes of identifiers that asked not to be sent anywhere.
+create table suppression (hash bytea primary key, created_at bigint not null, reason text not null); --clustered

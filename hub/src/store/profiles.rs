@@ -1,0 +1,247 @@
+//! Persons, their claims, events and other entities.
+
+use super::bulk::{Arg, Rows, json_integers};
+use super::records::get;
+use super::{Result, Tx, dialect, failed};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersonRow {
+    /// The id of the earliest evidence.
+    pub id: i64,
+    pub uuid: [u8; 16],
+    pub component: i64,
+    /// JSON object of the winning values.
+    pub traits: String,
+    /// JSON object: purpose to status, time and source.
+    pub consents: String,
+    pub updated_at: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimRow {
+    pub evidence_id: i64,
+    pub slot: i64,
+    pub source: String,
+    /// `stream/key`
+    pub record: String,
+    pub time: i64,
+    /// JSON: `traits` and `consents`.
+    pub body: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRow {
+    pub id: i64,
+    /// 0 when the record names nobody.
+    pub evidence_id: i64,
+    pub slot: i64,
+    pub name: String,
+    pub time: i64,
+    /// JSON object.
+    pub properties: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntityRow {
+    pub id: i64,
+    pub evidence_id: Option<i64>,
+    pub slot: i64,
+    pub kind: &'static str,
+    /// JSON object.
+    pub fields: String,
+}
+
+impl Tx {
+    pub async fn persons(&mut self, ids: impl IntoIterator<Item = i64>) -> Result<Vec<PersonRow>> {
+        let text =
+            format!("select id, uuid, component, traits, consents, updated_at from person where id {}", dialect::IN_INTEGERS);
+        let rows = self.rows_in(text, ids).await?;
+        rows.iter().map(person_row).collect()
+    }
+
+    /// Persons after `after`, by id.
+    pub async fn persons_after(&mut self, after: i64, limit: i64) -> Result<Vec<PersonRow>> {
+        let rows = sqlx::query(
+            "select id, uuid, component, traits, consents, updated_at from person where id > $1 order by id limit $2",
+        )
+        .bind(after)
+        .bind(limit)
+        .fetch_all(self.connection())
+        .await
+        .map_err(failed)?;
+        rows.iter().map(person_row).collect()
+    }
+
+    /// Persons any of whose trait values contains a text, regardless of case.
+    pub async fn find_persons(&mut self, text: &str, limit: i64) -> Result<Vec<PersonRow>> {
+        let pattern = format!("%{}%", text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+        let rows = sqlx::query(
+            "select id, uuid, component, traits, consents, updated_at from person \
+             where lower(traits) like $1 escape '\\' order by id limit $2",
+        )
+        .bind(pattern)
+        .bind(limit)
+        .fetch_all(self.connection())
+        .await
+        .map_err(failed)?;
+        rows.iter().map(person_row).collect()
+    }
+
+    pub async fn save_persons(&mut self, persons: Vec<PersonRow>) -> Result<()> {
+        let mut rows = Rows::new(6, persons.len());
+        for person in persons {
+            rows.push([
+                Arg::Int(person.id),
+                Arg::Bytes(person.uuid.to_vec()),
+                Arg::Int(person.component),
+                Arg::Text(person.traits),
+                Arg::Text(person.consents),
+                Arg::Int(person.updated_at),
+            ]);
+        }
+        self.insert(
+            "insert into person (id, uuid, component, traits, consents, updated_at)",
+            "on conflict (id) do update set uuid = excluded.uuid, component = excluded.component, traits = excluded.traits, \
+             consents = excluded.consents, updated_at = excluded.updated_at",
+            rows,
+        )
+        .await
+    }
+
+    pub async fn remove_persons(&mut self, ids: &[i64]) -> Result<()> {
+        self.remove("delete from person where id", ids).await
+    }
+
+    pub async fn claims_of(&mut self, evidence: impl IntoIterator<Item = i64>) -> Result<Vec<ClaimRow>> {
+        let text = format!(
+            "select evidence_id, slot, source, record, time, body from claim where evidence_id {}",
+            dialect::IN_INTEGERS
+        );
+        let rows = self.rows_in(text, evidence).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(ClaimRow {
+                    evidence_id: get(row, 0)?,
+                    slot: get(row, 1)?,
+                    source: get(row, 2)?,
+                    record: get(row, 3)?,
+                    time: get(row, 4)?,
+                    body: get(row, 5)?,
+                })
+            })
+            .collect()
+    }
+
+    pub async fn save_claims(&mut self, claims: Vec<ClaimRow>) -> Result<()> {
+        let mut rows = Rows::new(6, claims.len());
+        for claim in claims {
+            rows.push([
+                Arg::Int(claim.evidence_id),
+                Arg::Int(claim.slot),
+                Arg::Text(claim.source),
+                Arg::Text(claim.record),
+                Arg::Int(claim.time),
+                Arg::Text(claim.body),
+            ]);
+        }
+        self.insert(
+            "insert into claim (evidence_id, slot, source, record, time, body)",
+            "on conflict (evidence_id, slot) do update set time = excluded.time, body = excluded.body",
+            rows,
+        )
+        .await
+    }
+
+    /// Claims by evidence and record. A record has one claim at most, so the two sets may be given side by side.
+    pub async fn remove_claims(&mut self, pairs: &[(i64, i64)]) -> Result<()> {
+        if pairs.is_empty() {
+            return Ok(());
+        }
+        let text = format!(
+            "delete from claim where evidence_id {} and slot {}",
+            dialect::IN_INTEGERS,
+            dialect::IN_INTEGERS.replace("$1", "$2")
+        );
+        sqlx::query(sqlx::AssertSqlSafe(text))
+            .bind(json_integers(pairs.iter().map(|pair| pair.0)))
+            .bind(json_integers(pairs.iter().map(|pair| pair.1)))
+            .execute(self.connection())
+            .await
+            .map(drop)
+            .map_err(failed)
+    }
+
+    pub async fn events_of(&mut self, evidence: impl IntoIterator<Item = i64>) -> Result<Vec<EventRow>> {
+        let text = format!(
+            "select id, evidence_id, slot, name, time, properties from event where evidence_id {}",
+            dialect::IN_INTEGERS
+        );
+        let rows = self.rows_in(text, evidence).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(EventRow {
+                    id: get(row, 0)?,
+                    evidence_id: get(row, 1)?,
+                    slot: get(row, 2)?,
+                    name: get(row, 3)?,
+                    time: get(row, 4)?,
+                    properties: get(row, 5)?,
+                })
+            })
+            .collect()
+    }
+
+    pub async fn save_events(&mut self, events: Vec<EventRow>) -> Result<()> {
+        let mut rows = Rows::new(6, events.len());
+        for event in events {
+            rows.push([
+                Arg::Int(event.id),
+                Arg::Int(event.evidence_id),
+                Arg::Int(event.slot),
+                Arg::Text(event.name),
+                Arg::Int(event.time),
+                Arg::Text(event.properties),
+            ]);
+        }
+        self.insert("insert into event (id, evidence_id, slot, name, time, properties)", "", rows).await
+    }
+
+    pub async fn save_entities(&mut self, entities: Vec<EntityRow>) -> Result<()> {
+        let mut rows = Rows::new(5, entities.len());
+        for entity in entities {
+            rows.push([
+                Arg::Int(entity.id),
+                Arg::OptInt(entity.evidence_id),
+                Arg::Int(entity.slot),
+                Arg::Text(entity.kind.to_owned()),
+                Arg::Text(entity.fields),
+            ]);
+        }
+        self.insert("insert into entity (id, evidence_id, slot, kind, fields)", "", rows).await
+    }
+
+    /// Events and entities by id; ids come from one counter.
+    pub async fn remove_facts(&mut self, ids: &[i64]) -> Result<()> {
+        self.remove("delete from event where id", ids).await?;
+        self.remove("delete from entity where id", ids).await
+    }
+
+    pub(super) async fn remove(&mut self, head: &'static str, ids: &[i64]) -> Result<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        self.execute_in(format!("{head} {}", dialect::IN_INTEGERS), ids.iter().copied()).await
+    }
+}
+
+fn person_row(row: &sqlx::any::AnyRow) -> Result<PersonRow> {
+    let uuid: Vec<u8> = get(row, 1)?;
+    Ok(PersonRow {
+        id: get(row, 0)?,
+        uuid: uuid.try_into().unwrap_or_default(),
+        component: get(row, 2)?,
+        traits: get(row, 3)?,
+        consents: get(row, 4)?,
+        updated_at: get(row, 5)?,
+    })
+}

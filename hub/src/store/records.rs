@@ -1,0 +1,361 @@
+//! Streams, cursors, raw records with every version, dead letters.
+
+use super::bulk::{Arg, Rows, json_integers};
+use super::{Result, Tx, dialect, failed};
+use crate::model::Timestamp;
+use sqlx::Row;
+
+#[derive(Debug, Clone)]
+pub struct StreamRow {
+    pub id: i64,
+    pub source: String,
+    pub name: String,
+    /// The digest of the mapping under which its records were mapped.
+    pub digest: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordState {
+    Live,
+    Deleted,
+    /// The current version could not be mapped; its dead letters say why.
+    SetAside,
+}
+
+impl RecordState {
+    fn code(self) -> i64 {
+        self as i64
+    }
+
+    fn from_code(code: i64) -> Self {
+        match code {
+            0 => Self::Live,
+            1 => Self::Deleted,
+            _ => Self::SetAside,
+        }
+    }
+}
+
+/// What is known of a record now.
+#[derive(Debug, Clone)]
+pub struct RecordRow {
+    pub slot: i64,
+    pub stream_id: i64,
+    pub key: String,
+    pub hash: i64,
+    pub version_id: i64,
+    pub state: RecordState,
+    pub updated_at: Option<i64>,
+    pub first_seen: i64,
+    pub evidence_id: Option<i64>,
+    /// The event or entity that it made.
+    pub fact_id: Option<i64>,
+}
+
+#[derive(Debug, Clone)]
+pub struct VersionRow {
+    pub id: i64,
+    pub slot: i64,
+    pub received_at: Timestamp,
+    pub deleted: bool,
+    pub body: Vec<u8>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct DeadLetterRow {
+    pub id: i64,
+    /// `record`, `field` or `delivery`
+    pub kind: String,
+    pub source: String,
+    pub stream: String,
+    #[serde(skip)]
+    pub slot: i64,
+    pub key: String,
+    pub field: String,
+    pub code: String,
+    pub message: String,
+    pub hint: Option<String>,
+    pub created_at: i64,
+}
+
+const RECORD_COLUMNS: &str =
+    "slot, stream_id, key, hash, version_id, state, updated_at, first_seen, evidence_id, fact_id";
+
+impl Tx {
+    pub async fn streams(&mut self) -> Result<Vec<StreamRow>> {
+        let rows = sqlx::query("select id, source, name, digest from stream order by id")
+            .fetch_all(self.connection())
+            .await
+            .map_err(failed)?;
+        rows.iter()
+            .map(|row| {
+                Ok(StreamRow { id: get(row, 0)?, source: get(row, 1)?, name: get(row, 2)?, digest: get(row, 3)? })
+            })
+            .collect()
+    }
+
+    /// The stream's row, made if it is new.
+    pub async fn stream(&mut self, source: &str, name: &str, digest: &str) -> Result<StreamRow> {
+        for stream in self.streams().await? {
+            if stream.source == source && stream.name == name {
+                return Ok(stream);
+            }
+        }
+        let id = self.reserve("stream", 1).await?;
+        sqlx::query("insert into stream (id, source, name, digest) values ($1, $2, $3, $4)")
+            .bind(id)
+            .bind(source)
+            .bind(name)
+            .bind(digest)
+            .execute(self.connection())
+            .await
+            .map_err(failed)?;
+        Ok(StreamRow { id, source: source.to_owned(), name: name.to_owned(), digest: digest.to_owned() })
+    }
+
+    pub async fn set_stream_digest(&mut self, id: i64, digest: &str) -> Result<()> {
+        sqlx::query("update stream set digest = $2 where id = $1")
+            .bind(id)
+            .bind(digest)
+            .execute(self.connection())
+            .await
+            .map_err(failed)?;
+        Ok(())
+    }
+
+    pub async fn cursor(&mut self, stream_id: i64, part: &str) -> Result<Option<Vec<u8>>> {
+        let row: Option<(Vec<u8>,)> =
+            sqlx::query_as("select value from stream_cursor where stream_id = $1 and part = $2")
+                .bind(stream_id)
+                .bind(part)
+                .fetch_optional(self.connection())
+                .await
+                .map_err(failed)?;
+        Ok(row.map(|row| row.0))
+    }
+
+    /// When a cursor of the stream last moved.
+    pub async fn cursor_moved_at(&mut self, stream_id: i64) -> Result<Option<i64>> {
+        let row: (Option<i64>,) = sqlx::query_as("select max(updated_at) from stream_cursor where stream_id = $1")
+            .bind(stream_id)
+            .fetch_one(self.connection())
+            .await
+            .map_err(failed)?;
+        Ok(row.0)
+    }
+
+    // I3: called in the transaction that stores the rows.
+    pub async fn set_cursor(&mut self, stream_id: i64, part: &str, value: &[u8], now: Timestamp) -> Result<()> {
+        sqlx::query(
+            "insert into stream_cursor (stream_id, part, value, updated_at) values ($1, $2, $3, $4) \
+             on conflict (stream_id, part) do update set value = excluded.value, updated_at = excluded.updated_at",
+        )
+        .bind(stream_id)
+        .bind(part)
+        .bind(value)
+        .bind(now.0)
+        .execute(self.connection())
+        .await
+        .map_err(failed)?;
+        Ok(())
+    }
+
+    pub async fn clear_cursors(&mut self, stream_id: i64) -> Result<()> {
+        sqlx::query("delete from stream_cursor where stream_id = $1")
+            .bind(stream_id)
+            .execute(self.connection())
+            .await
+            .map_err(failed)?;
+        Ok(())
+    }
+
+    pub async fn records_at(&mut self, slots: impl IntoIterator<Item = i64>) -> Result<Vec<RecordRow>> {
+        let text = format!("select {RECORD_COLUMNS} from record where slot {}", dialect::IN_INTEGERS);
+        let rows = self.rows_in(text, slots).await?;
+        rows.iter().map(record_row).collect()
+    }
+
+    /// Up to `limit` live or set-aside records of a stream, in the order of their slots, after `after`.
+    pub async fn records_of_stream(&mut self, stream_id: i64, after: i64, limit: i64) -> Result<Vec<(RecordRow, Vec<u8>)>> {
+        let rows = sqlx::query(
+            "select r.slot, r.stream_id, r.key, r.hash, r.version_id, r.state, r.updated_at, r.first_seen, r.evidence_id, \
+             r.fact_id, v.body from record r join record_version v on v.id = r.version_id \
+             where r.stream_id = $1 and r.slot > $2 and r.state <> 1 order by r.slot limit $3",
+        )
+        .bind(stream_id)
+        .bind(after)
+        .bind(limit)
+        .fetch_all(self.connection())
+        .await
+        .map_err(failed)?;
+        rows.iter().map(|row| Ok((record_row(row)?, get(row, 10)?))).collect()
+    }
+
+    /// The same without bodies.
+    pub async fn record_heads(&mut self, stream_id: i64, after: i64, limit: i64) -> Result<Vec<RecordRow>> {
+        let text = format!(
+            "select {RECORD_COLUMNS} from record where stream_id = $1 and slot > $2 and state <> 1 order by slot limit $3"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(text))
+            .bind(stream_id)
+            .bind(after)
+            .bind(limit)
+            .fetch_all(self.connection())
+            .await
+            .map_err(failed)?;
+        rows.iter().map(record_row).collect()
+    }
+
+    pub async fn bodies(&mut self, versions: impl IntoIterator<Item = i64>) -> Result<Vec<(i64, Vec<u8>)>> {
+        let text = format!("select id, body from record_version where id {}", dialect::IN_INTEGERS);
+        let rows = self.rows_in(text, versions).await?;
+        rows.iter().map(|row| Ok((get(row, 0)?, get(row, 1)?))).collect()
+    }
+
+    /// Writes rows sorted by slot.
+    pub async fn save_records(&mut self, records: Vec<RecordRow>) -> Result<()> {
+        let mut rows = Rows::new(10, records.len());
+        for record in records {
+            rows.push([
+                Arg::Int(record.slot),
+                Arg::Int(record.stream_id),
+                Arg::Text(record.key),
+                Arg::Int(record.hash),
+                Arg::Int(record.version_id),
+                Arg::Int(record.state.code()),
+                Arg::OptInt(record.updated_at),
+                Arg::Int(record.first_seen),
+                Arg::OptInt(record.evidence_id),
+                Arg::OptInt(record.fact_id),
+            ]);
+        }
+        self.insert(
+            "insert into record (slot, stream_id, key, hash, version_id, state, updated_at, first_seen, evidence_id, fact_id)",
+            "on conflict (slot) do update set hash = excluded.hash, version_id = excluded.version_id, state = excluded.state, \
+             updated_at = excluded.updated_at, first_seen = excluded.first_seen, evidence_id = excluded.evidence_id, \
+             fact_id = excluded.fact_id",
+            rows,
+        )
+        .await
+    }
+
+    pub async fn add_versions(&mut self, versions: Vec<VersionRow>) -> Result<()> {
+        let mut rows = Rows::new(5, versions.len());
+        for version in versions {
+            rows.push([
+                Arg::Int(version.id),
+                Arg::Int(version.slot),
+                Arg::Int(version.received_at.0),
+                Arg::Int(i64::from(version.deleted)),
+                Arg::Bytes(version.body),
+            ]);
+        }
+        self.insert("insert into record_version (id, slot, received_at, deleted, body)", "", rows).await
+    }
+
+    /// Closes the open dead letters of records that are about to be judged anew.
+    pub async fn close_dead_letters(&mut self, slots: impl IntoIterator<Item = i64>) -> Result<()> {
+        let text = format!("update dead_letter set state = 'closed' where state = 'open' and slot {}", dialect::IN_INTEGERS);
+        self.execute_in(text, slots).await
+    }
+
+    pub async fn add_dead_letters(&mut self, letters: Vec<DeadLetterRow>) -> Result<()> {
+        let mut rows = Rows::new(12, letters.len());
+        for letter in letters {
+            rows.push([
+                Arg::Int(letter.id),
+                Arg::Text(letter.kind),
+                Arg::Text(letter.source),
+                Arg::Text(letter.stream),
+                Arg::Int(letter.slot),
+                Arg::Text(letter.key),
+                Arg::Text(letter.field),
+                Arg::Text(letter.code),
+                Arg::Text(letter.message),
+                Arg::OptText(letter.hint),
+                Arg::Int(letter.created_at),
+                Arg::Text("open".to_owned()),
+            ]);
+        }
+        self.insert(
+            "insert into dead_letter (id, kind, source, stream, slot, key, field, code, message, hint, created_at, state)",
+            "",
+            rows,
+        )
+        .await
+    }
+
+    /// Open dead letters, newest first.
+    pub async fn dead_letters(&mut self, limit: i64) -> Result<Vec<DeadLetterRow>> {
+        let rows = sqlx::query(
+            "select id, kind, source, stream, slot, key, field, code, message, hint, created_at \
+             from dead_letter where state = 'open' order by id desc limit $1",
+        )
+        .bind(limit)
+        .fetch_all(self.connection())
+        .await
+        .map_err(failed)?;
+        rows.iter()
+            .map(|row| {
+                Ok(DeadLetterRow {
+                    id: get(row, 0)?,
+                    kind: get(row, 1)?,
+                    source: get(row, 2)?,
+                    stream: get(row, 3)?,
+                    slot: get(row, 4)?,
+                    key: get(row, 5)?,
+                    field: get(row, 6)?,
+                    code: get(row, 7)?,
+                    message: get(row, 8)?,
+                    hint: get(row, 9)?,
+                    created_at: get(row, 10)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Runs `text`, whose `$1` is a set of integers.
+    pub(super) async fn rows_in(
+        &mut self,
+        text: String,
+        values: impl IntoIterator<Item = i64>,
+    ) -> Result<Vec<sqlx::any::AnyRow>> {
+        sqlx::query(sqlx::AssertSqlSafe(text))
+            .bind(json_integers(values))
+            .fetch_all(self.connection())
+            .await
+            .map_err(failed)
+    }
+
+    pub(super) async fn execute_in(&mut self, text: String, values: impl IntoIterator<Item = i64>) -> Result<()> {
+        sqlx::query(sqlx::AssertSqlSafe(text))
+            .bind(json_integers(values))
+            .execute(self.connection())
+            .await
+            .map(drop)
+            .map_err(failed)
+    }
+}
+
+fn record_row(row: &sqlx::any::AnyRow) -> Result<RecordRow> {
+    Ok(RecordRow {
+        slot: get(row, 0)?,
+        stream_id: get(row, 1)?,
+        key: get(row, 2)?,
+        hash: get(row, 3)?,
+        version_id: get(row, 4)?,
+        state: RecordState::from_code(get(row, 5)?),
+        updated_at: get(row, 6)?,
+        first_seen: get(row, 7)?,
+        evidence_id: get(row, 8)?,
+        fact_id: get(row, 9)?,
+    })
+}
+
+/// A column by its place.
+pub(super) fn get<'r, T>(row: &'r sqlx::any::AnyRow, index: usize) -> Result<T>
+where
+    T: sqlx::Decode<'r, sqlx::Any> + sqlx::Type<sqlx::Any>,
+{
+    row.try_get(index).map_err(failed)
+}

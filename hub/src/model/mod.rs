@@ -2,6 +2,7 @@
 
 mod connector;
 mod identifier;
+mod normalise;
 mod record;
 mod time;
 
@@ -9,6 +10,7 @@ pub use connector::{
     CredentialSpec, Description, Inject, RateSpec, StreamMapping, StreamSpec, TargetSpec,
 };
 pub use identifier::{Identifier, IdentifierKind, PersonId, Rejected};
+pub use normalise::{normalise_email, normalise_phone};
 pub use record::{
     Canonical, ConsentStatus, Cursor, EntityKind, Fact, Fields, RecordKey, Value,
 };

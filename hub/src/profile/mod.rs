@@ -1,1 +1,51 @@
-//! To be written.
+//! One profile from many claims: every trait's winner by its rule, and why. Owns survivorship; knows no person and no store.
+//!
+//! Every rule is commutative, associative and idempotent over the set of claims (I1): a claim is known by its source and record,
+//! and every tie ends in them.
+
+mod build;
+mod explain;
+mod value;
+
+pub use build::{build, build_one};
+pub use explain::{Loser, Why, explain};
+
+use crate::model::{ConsentStatus, Fields, Timestamp, Value};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What one source record says about its person now. A record has one claim: its latest version's.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claim {
+    pub source: Arc<str>,
+    /// `stream/key`
+    pub record: String,
+    pub time: Timestamp,
+    /// A null clears: see `SurvivorshipRule` in `build`.
+    pub traits: Fields,
+    pub consents: BTreeMap<String, ConsentStatus>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Profile {
+    /// Never null.
+    pub traits: BTreeMap<String, Won>,
+    pub consents: BTreeMap<String, WonConsent>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Won {
+    pub value: Value,
+    /// Index of the winning claim; of the first that gave the value where several did.
+    pub claim: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WonConsent {
+    pub status: ConsentStatus,
+    pub time: Timestamp,
+    pub claim: u32,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,499 @@
+//! The clustering itself: components of live nodes, then inside each the edges in their total order.
+//!
+//! A component of one piece of evidence and no statement, which most are, takes a short way to the same answer.
+
+use crate::identity::constraint::{ConstrainedSets, Refusal, UNLIMITED};
+use crate::identity::{
+    Edge, Evidence, Neighbourhood, Node, Person, Reason, Rejection, Resolution, Rules, Statement,
+    StatementKind,
+};
+use crate::model::{IdentifierKind, PersonId, Timestamp};
+use std::cmp::Ordering;
+use std::collections::HashSet;
+use uuid::Uuid;
+
+const NOBODY: u32 = u32::MAX;
+
+/// A number for each node, equal for two nodes if and only if live nodes connect them through evidence or must-links.
+/// The number is the component's smallest node index; a node that is not live is alone in its component.
+///
+/// Every edge that `resolve` visits has both ends in one component, so resolving components one by one, in any
+/// grouping, gives the same people as resolving everything at once (I2).
+pub fn components(neighbourhood: &Neighbourhood) -> Vec<u32> {
+    let nodes = &neighbourhood.nodes;
+    let mut parent: Vec<u32> = (0..nodes.len() as u32).collect();
+    for piece in &neighbourhood.evidence {
+        let mut first = None;
+        for &node in &piece.nodes {
+            if nodes[node as usize].is_live() {
+                unite(&mut parent, *first.get_or_insert(node), node);
+            }
+        }
+    }
+    for statement in &neighbourhood.statements {
+        if statement.kind == StatementKind::MustLink && are_live(nodes, statement) {
+            unite(&mut parent, statement.left, statement.right);
+        }
+    }
+    for node in 0..parent.len() {
+        parent[node] = parent[parent[node] as usize];
+    }
+    parent
+}
+
+fn are_live(nodes: &[Node], statement: &Statement) -> bool {
+    nodes[statement.left as usize].is_live() && nodes[statement.right as usize].is_live()
+}
+
+/// The smaller root stays root, so a parent is never larger than its child.
+fn unite(parent: &mut [u32], left: u32, right: u32) {
+    let root = |parent: &mut [u32], mut node: u32| {
+        while parent[node as usize] != node {
+            parent[node as usize] = parent[parent[node as usize] as usize];
+            node = parent[node as usize];
+        }
+        node
+    };
+    let (left, right) = (root(parent, left), root(parent, right));
+    parent[left.max(right) as usize] = left.min(right);
+}
+
+/// Decides who is one person (DESIGN section 6). The answer's content is a function of the content of `neighbourhood` alone (I1).
+pub fn resolve(neighbourhood: &Neighbourhood, rules: &Rules) -> Resolution {
+    let mut resolver = Resolver::new(neighbourhood, rules);
+    let component = components(neighbourhood);
+    let nodes = Groups::new(
+        neighbourhood.nodes.len(),
+        (0..component.len() as u32).map(|node| {
+            let live = neighbourhood.nodes[node as usize].is_live();
+            (
+                if live {
+                    component[node as usize]
+                } else {
+                    NOBODY
+                },
+                node,
+            )
+        }),
+    );
+    let evidence = Groups::new(
+        neighbourhood.nodes.len(),
+        resolver.anchor.iter().zip(0..).map(|(&anchor, piece)| {
+            (
+                if anchor == NOBODY {
+                    NOBODY
+                } else {
+                    component[anchor as usize]
+                },
+                piece,
+            )
+        }),
+    );
+    let statements = Groups::new(
+        if neighbourhood.statements.is_empty() {
+            0
+        } else {
+            component.len()
+        },
+        neighbourhood
+            .statements
+            .iter()
+            .zip(0..)
+            .map(|(statement, index)| {
+                let (left, right) = (
+                    component[statement.left as usize],
+                    component[statement.right as usize],
+                );
+                let inside = left == right && are_live(&neighbourhood.nodes, statement);
+                (if inside { left } else { NOBODY }, index)
+            }),
+    );
+    for root in 0..component.len() as u32 {
+        let (evidence, statements) = (evidence.of(root), statements.of(root));
+        match evidence {
+            // Without evidence there is nobody, whatever operators stated.
+            [] => {}
+            [only] if statements.is_empty() && resolver.fits_one(nodes.of(root)) => {
+                resolver.add_simple(*only, nodes.of(root))
+            }
+            _ => resolver.add_component(nodes.of(root), evidence, statements),
+        }
+    }
+    resolver.finish()
+}
+
+/// Members by group, in one allocation each: a counting sort.
+struct Groups {
+    start: Vec<u32>,
+    members: Vec<u32>,
+}
+
+impl Groups {
+    /// Takes (group, member); members of group `NOBODY` are dropped.
+    fn new(groups: usize, members: impl Iterator<Item = (u32, u32)> + Clone) -> Self {
+        let mut start = vec![0; groups + 1];
+        for (group, _) in members.clone().filter(|(group, _)| *group != NOBODY) {
+            start[group as usize] += 1;
+        }
+        let mut total = 0;
+        for slot in &mut start {
+            total += *slot;
+            *slot = total;
+        }
+        let mut sorted = vec![0; total as usize];
+        for (group, member) in members.filter(|(group, _)| *group != NOBODY) {
+            start[group as usize] -= 1;
+            sorted[start[group as usize] as usize] = member;
+        }
+        Self {
+            start,
+            members: sorted,
+        }
+    }
+
+    fn of(&self, group: u32) -> &[u32] {
+        match self.start.get(group as usize..group as usize + 2) {
+            Some(ends) => &self.members[ends[0] as usize..ends[1] as usize],
+            None => &[],
+        }
+    }
+}
+
+struct Resolver<'a> {
+    nodes: &'a [Node],
+    evidence: &'a [Evidence],
+    statements: &'a [Statement],
+    rules: &'a Rules,
+    /// Of each piece of evidence: its highest-priority live node, or `NOBODY`.
+    anchor: Vec<u32>,
+    /// Of each node of the component at hand: its place in the order of content.
+    place: Vec<u32>,
+    people: Vec<Person>,
+    rejected: Vec<(Rank, Rejection)>,
+}
+
+/// An edge's place in the total order: statements first, then the class of its weaker end, then the earliest time, then content.
+#[derive(Debug, Clone, Copy)]
+struct Rank {
+    class: u8,
+    time: Timestamp,
+    edge: Edge,
+}
+
+const STATED: u8 = 0;
+
+impl<'a> Resolver<'a> {
+    fn new(neighbourhood: &'a Neighbourhood, rules: &'a Rules) -> Self {
+        let nodes = &neighbourhood.nodes;
+        let anchor = neighbourhood.evidence.iter().map(|piece| {
+            let live = piece
+                .nodes
+                .iter()
+                .copied()
+                .filter(|&node| nodes[node as usize].is_live());
+            live.min_by(|&a, &b| compare(nodes, a, b)).unwrap_or(NOBODY)
+        });
+        Self {
+            nodes,
+            evidence: &neighbourhood.evidence,
+            statements: &neighbourhood.statements,
+            rules,
+            anchor: anchor.collect(),
+            place: vec![0; nodes.len()],
+            people: Vec::with_capacity(neighbourhood.evidence.len()),
+            rejected: Vec::new(),
+        }
+    }
+
+    /// Whether no limit is broken when all these nodes are one person's.
+    fn fits_one(&self, nodes: &[u32]) -> bool {
+        nodes.iter().all(|&node| {
+            let kind = &self.nodes[node as usize].identifier.kind;
+            self.rules.limit(kind).is_none_or(|limit| {
+                nodes.len() <= limit as usize
+                    || nodes
+                        .iter()
+                        .filter(|&&other| self.nodes[other as usize].identifier.kind == *kind)
+                        .count()
+                        <= limit as usize
+            })
+        })
+    }
+
+    /// One piece of evidence with nothing against it: its live nodes are one person.
+    fn add_simple(&mut self, piece: u32, nodes: &[u32]) {
+        let mut nodes = nodes.to_vec();
+        nodes.sort_unstable_by(|&a, &b| compare(self.nodes, a, b));
+        let anchor = nodes[0];
+        let joined = nodes[1..].iter().map(|&low| Edge {
+            high: anchor,
+            low,
+            evidence: Some(piece),
+        });
+        self.people.push(Person {
+            id: self.person_id(piece),
+            joined: joined.collect(),
+            nodes,
+            evidence: vec![piece],
+        });
+    }
+
+    fn add_component(&mut self, nodes: &[u32], evidence: &[u32], statements: &[u32]) {
+        let mut nodes = nodes.to_vec();
+        nodes.sort_unstable_by(|&a, &b| compare(self.nodes, a, b));
+        for (place, &node) in nodes.iter().enumerate() {
+            self.place[node as usize] = place as u32;
+        }
+        let mut statements = statements.to_vec();
+        statements.sort_unstable_by_key(|&index| self.ends(&self.statements[index as usize]));
+        let (mut sets, limited) = self.sets(&nodes, &statements);
+        let mut joined = Vec::new();
+        let mut refused = HashSet::new();
+        for rank in self.ranked(evidence, &statements) {
+            let (high, low) = (
+                self.place[rank.edge.high as usize],
+                self.place[rank.edge.low as usize],
+            );
+            match sets.join(high, low) {
+                Ok(true) => joined.push(rank.edge),
+                Ok(false) => {}
+                // The same pair may come again with later evidence: it is refused again, and the first is the one to tell.
+                Err(refusal) => {
+                    if refused.insert((high, low)) {
+                        let reason = match refusal {
+                            Refusal::Limit(class) => {
+                                let (kind, limit) = limited[class as usize];
+                                Reason::Limit {
+                                    kind: kind.clone(),
+                                    limit,
+                                }
+                            }
+                            Refusal::Forbidden(order) => Reason::MustNotLink {
+                                statement: statements[order as usize],
+                            },
+                        };
+                        self.rejected.push((
+                            rank,
+                            Rejection {
+                                edge: rank.edge,
+                                reason,
+                            },
+                        ));
+                    }
+                }
+            }
+        }
+        self.add_people(&nodes, evidence, &joined, &mut sets);
+    }
+
+    /// The two ends by content.
+    fn ends(&self, statement: &Statement) -> (u32, u32) {
+        let (left, right) = (
+            self.place[statement.left as usize],
+            self.place[statement.right as usize],
+        );
+        (left.min(right), left.max(right))
+    }
+
+    /// The nodes as disjoint sets, by their places, with limits and must-not-links (I4).
+    fn sets(
+        &self,
+        nodes: &[u32],
+        statements: &[u32],
+    ) -> (ConstrainedSets, Vec<(&'a IdentifierKind, u32)>) {
+        let mut limited = Vec::new();
+        let mut class = Vec::with_capacity(nodes.len());
+        let mut current = None;
+        let all = self.nodes;
+        for &node in nodes {
+            // Sorted by content, so that each kind is one stretch.
+            let kind = &all[node as usize].identifier.kind;
+            if current.is_none_or(|(last, _)| last != kind) {
+                let index = self.rules.limit(kind).map_or(UNLIMITED, |limit| {
+                    limited.push((kind, limit));
+                    limited.len() as u32 - 1
+                });
+                current = Some((kind, index));
+            }
+            class.push(current.map_or(UNLIMITED, |(_, index)| index));
+        }
+        let mut sets =
+            ConstrainedSets::new(&class, limited.iter().map(|(_, limit)| *limit).collect());
+        for (order, &index) in statements.iter().enumerate() {
+            let statement = &self.statements[index as usize];
+            if statement.kind == StatementKind::MustNotLink {
+                let (left, right) = self.ends(statement);
+                sets.forbid(left, right, order as u32);
+            }
+        }
+        (sets, limited)
+    }
+
+    /// Every edge of the component in the order in which it is visited.
+    fn ranked(&self, evidence: &[u32], statements: &[u32]) -> Vec<Rank> {
+        let mut edges = Vec::new();
+        for &index in statements {
+            let statement = &self.statements[index as usize];
+            if statement.kind == StatementKind::MustLink && statement.left != statement.right {
+                edges.push(self.rank(statement.left, statement.right, None));
+            }
+        }
+        for &piece in evidence {
+            let anchor = self.anchor[piece as usize];
+            for &node in &self.evidence[piece as usize].nodes {
+                if node != anchor && self.nodes[node as usize].is_live() {
+                    edges.push(self.rank(anchor, node, Some(piece)));
+                }
+            }
+        }
+        edges.sort_unstable_by(|a, b| {
+            let key = |rank: &Rank| {
+                (
+                    rank.class,
+                    rank.time,
+                    self.place[rank.edge.high as usize],
+                    self.place[rank.edge.low as usize],
+                )
+            };
+            key(a)
+                .cmp(&key(b))
+                .then_with(|| self.message(a).cmp(self.message(b)))
+        });
+        edges
+    }
+
+    fn rank(&self, left: u32, right: u32, evidence: Option<u32>) -> Rank {
+        let in_order = self.place[left as usize] <= self.place[right as usize];
+        let (high, low) = if in_order {
+            (left, right)
+        } else {
+            (right, left)
+        };
+        let (class, time) = match evidence {
+            None => (STATED, Timestamp(i64::MIN)),
+            Some(piece) => (self.class(low), self.evidence[piece as usize].first_seen),
+        };
+        Rank {
+            class,
+            time,
+            edge: Edge {
+                high,
+                low,
+                evidence,
+            },
+        }
+    }
+
+    /// Kinds from the strongest to the weakest; two sources' ids are of one class.
+    fn class(&self, node: u32) -> u8 {
+        match self.nodes[node as usize].identifier.kind {
+            IdentifierKind::UserId => 1,
+            IdentifierKind::External(_) => 2,
+            IdentifierKind::Email => 3,
+            IdentifierKind::Phone => 4,
+            IdentifierKind::AnonymousId => 5,
+            IdentifierKind::DeviceId => 6,
+            IdentifierKind::AdId => 7,
+        }
+    }
+
+    fn message(&self, rank: &Rank) -> &str {
+        rank.edge
+            .evidence
+            .map_or("", |piece| &self.evidence[piece as usize].message)
+    }
+
+    /// Groups nodes and evidence by set. A set that anchors no evidence is nobody (see `Resolution::person_of_node`).
+    fn add_people(
+        &mut self,
+        nodes: &[u32],
+        evidence: &[u32],
+        joined: &[Edge],
+        sets: &mut ConstrainedSets,
+    ) {
+        let mut evidence = evidence.to_vec();
+        evidence.sort_unstable_by(|&a, &b| self.compare_evidence(a, b));
+        let mut person_of_set = vec![NOBODY; nodes.len()];
+        for &piece in &evidence {
+            let set = sets.find(self.place[self.anchor[piece as usize] as usize]);
+            let slot = &mut person_of_set[set as usize];
+            if *slot == NOBODY {
+                *slot = self.people.len() as u32;
+                // The first piece of the set is its earliest. Each piece has one anchor and so one set: people of one component
+                // share no evidence, no two pieces share a message, and so no two people get one id.
+                let person = Person {
+                    id: self.person_id(piece),
+                    nodes: Vec::new(),
+                    evidence: Vec::new(),
+                    joined: Vec::new(),
+                };
+                self.people.push(person);
+            }
+            self.people[*slot as usize].evidence.push(piece);
+        }
+        for (place, &node) in nodes.iter().enumerate() {
+            let person = person_of_set[sets.find(place as u32) as usize];
+            if person != NOBODY {
+                self.people[person as usize].nodes.push(node);
+            }
+        }
+        for edge in joined {
+            let person = person_of_set[sets.find(self.place[edge.high as usize]) as usize];
+            if person != NOBODY {
+                self.people[person as usize].joined.push(*edge);
+            }
+        }
+    }
+
+    fn compare_evidence(&self, a: u32, b: u32) -> Ordering {
+        let (a, b) = (&self.evidence[a as usize], &self.evidence[b as usize]);
+        a.first_seen
+            .cmp(&b.first_seen)
+            .then_with(|| a.message.cmp(&b.message))
+    }
+
+    fn person_id(&self, earliest: u32) -> PersonId {
+        let message = self.evidence[earliest as usize].message.as_bytes();
+        PersonId(Uuid::new_v5(&self.rules.namespace, message))
+    }
+
+    fn finish(mut self) -> Resolution {
+        let nodes = self.nodes;
+        self.people.sort_unstable_by(|a, b| {
+            a.id.cmp(&b.id)
+                .then_with(|| compare(nodes, a.nodes[0], b.nodes[0]))
+        });
+        let mut person_of_node = vec![None; nodes.len()];
+        let mut person_of_evidence = vec![None; self.evidence.len()];
+        for (person, index) in self.people.iter().zip(0..) {
+            for &node in &person.nodes {
+                person_of_node[node as usize] = Some(index);
+            }
+            for &piece in &person.evidence {
+                person_of_evidence[piece as usize] = Some(index);
+            }
+        }
+        let mut rejected = std::mem::take(&mut self.rejected);
+        rejected.sort_by(|(a, _), (b, _)| {
+            (a.class, a.time)
+                .cmp(&(b.class, b.time))
+                .then_with(|| compare(nodes, a.edge.high, b.edge.high))
+                .then_with(|| compare(nodes, a.edge.low, b.edge.low))
+        });
+        Resolution {
+            people: self.people,
+            person_of_node,
+            person_of_evidence,
+            rejected: rejected
+                .into_iter()
+                .map(|(_, rejection)| rejection)
+                .collect(),
+        }
+    }
+}
+
+fn compare(nodes: &[Node], a: u32, b: u32) -> Ordering {
+    nodes[a as usize]
+        .identifier
+        .cmp(&nodes[b as usize].identifier)
+}

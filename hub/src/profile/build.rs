@@ -1,0 +1,223 @@
+//! Survivorship: which claim's value a trait gets, under each rule.
+//!
+//! What a null claim means: under `most_recent` it is a statement like any other, so a later null wins and the trait is absent.
+//! Under every other rule a null is no candidate: a source that has cleared its value leaves the choice to the others.
+
+use crate::manifest::{Survivorship, SurvivorshipRule};
+use crate::model::Value;
+use crate::profile::{Claim, Profile, Won, WonConsent, value};
+use std::borrow::Borrow;
+use std::cmp::{Ordering, Reverse};
+use std::collections::BTreeMap;
+
+/// Builds the profile of one person. `claim` numbers in it are indices into `claims`.
+pub fn build<C: Borrow<Claim>>(claims: &[C], rules: &Survivorship) -> Profile {
+    let mut flat = flatten(claims);
+    let traits = flat
+        .chunk_by_mut(|a, b| a.name == b.name)
+        .filter_map(|candidates| {
+            let name = candidates[0].name;
+            choose(rule_of(rules, name), candidates).map(|won| (name.to_owned(), won))
+        });
+    Profile {
+        traits: traits.collect(),
+        consents: consents(claims),
+    }
+}
+
+/// The same for a person with one claim, without copying its values.
+pub fn build_one(claim: Claim, rules: &Survivorship) -> Profile {
+    let consents = claim.consents.iter().map(|(purpose, &status)| {
+        (
+            purpose.clone(),
+            WonConsent {
+                status,
+                time: claim.time,
+                claim: 0,
+            },
+        )
+    });
+    let consents = consents.collect();
+    let traits = claim.traits.into_iter().filter_map(|(name, given)| {
+        let value = match rule_of(rules, &name) {
+            _ if given.is_null() => return None,
+            SurvivorshipRule::Union => value::union([&given]),
+            SurvivorshipRule::AnyTrue if !given.is_boolean() => return None,
+            _ => given,
+        };
+        Some((name, Won { value, claim: 0 }))
+    });
+    Profile {
+        traits: traits.collect(),
+        consents,
+    }
+}
+
+/// One claim's value for one trait.
+#[derive(Clone, Copy)]
+pub(super) struct Candidate<'a> {
+    pub(super) name: &'a str,
+    pub(super) value: &'a Value,
+    pub(super) index: u32,
+    pub(super) claim: &'a Claim,
+}
+
+/// All values of all claims, those of one trait together, names in order.
+pub(super) fn flatten<C: Borrow<Claim>>(claims: &[C]) -> Vec<Candidate<'_>> {
+    let mut flat = Vec::with_capacity(claims.iter().map(|claim| claim.borrow().traits.len()).sum());
+    for (claim, index) in claims.iter().zip(0..) {
+        let claim = claim.borrow();
+        flat.extend(claim.traits.iter().map(|(name, value)| Candidate {
+            name,
+            value,
+            index,
+            claim,
+        }));
+    }
+    // Stable, and made of sorted runs.
+    flat.sort_by(|a, b| a.name.cmp(b.name));
+    flat
+}
+
+pub(super) fn rule_of<'a>(rules: &'a Survivorship, name: &str) -> &'a SurvivorshipRule {
+    if rules.by_trait.is_empty() {
+        return &rules.default;
+    }
+    rules.by_trait.get(name).unwrap_or(&rules.default)
+}
+
+/// The winner among the candidates of one trait; nothing when nobody wins or a null does. Brings `candidates` into their order of preference.
+pub(super) fn choose(rule: &SurvivorshipRule, candidates: &mut [Candidate<'_>]) -> Option<Won> {
+    let best = rank(rule, candidates)?;
+    let value = match rule {
+        SurvivorshipRule::Union => value::union(candidates.iter().map(|candidate| candidate.value)),
+        _ => best.value.clone(),
+    };
+    (!value.is_null()).then_some(Won {
+        value,
+        claim: best.index,
+    })
+}
+
+/// Sorts the candidates from the best and gives the best. Every order ends in source and record, then in the value, which two versions
+/// of one record could differ in; candidates that are equal in all of that are equal.
+fn rank<'a>(rule: &SurvivorshipRule, candidates: &mut [Candidate<'a>]) -> Option<Candidate<'a>> {
+    if let SurvivorshipRule::MostFrequent = rule {
+        rank_by_frequency(candidates);
+    } else if candidates.len() > 1 {
+        candidates.sort_by(|a, b| prefer(rule, a, b).then_with(|| recency(a, b)));
+    }
+    let best = *candidates.first()?;
+    match rule {
+        SurvivorshipRule::MostRecent => Some(best),
+        SurvivorshipRule::AnyTrue => best.value.is_boolean().then_some(best),
+        _ => (!best.value.is_null()).then_some(best),
+    }
+}
+
+/// What a rule looks at first.
+fn prefer(rule: &SurvivorshipRule, a: &Candidate<'_>, b: &Candidate<'_>) -> Ordering {
+    let null_last = a.value.is_null().cmp(&b.value.is_null());
+    match rule {
+        SurvivorshipRule::MostRecent => Ordering::Equal,
+        SurvivorshipRule::SourcePriority(sources) => {
+            let place = |candidate: &Candidate<'_>| {
+                let source = &*candidate.claim.source;
+                sources
+                    .iter()
+                    .position(|name| name == source)
+                    .unwrap_or(sources.len())
+            };
+            null_last.then_with(|| place(a).cmp(&place(b)))
+        }
+        SurvivorshipRule::First => null_last.then_with(|| a.claim.time.cmp(&b.claim.time)),
+        SurvivorshipRule::Min => null_last.then_with(|| value::compare(a.value, b.value)),
+        SurvivorshipRule::Max => null_last.then_with(|| value::compare(b.value, a.value)),
+        SurvivorshipRule::Longest => {
+            null_last.then_with(|| value::length(b.value).cmp(&value::length(a.value)))
+        }
+        SurvivorshipRule::MostFrequent | SurvivorshipRule::Union => null_last,
+        SurvivorshipRule::AnyTrue => {
+            let place = |candidate: &Candidate<'_>| match candidate.value {
+                Value::Bool(true) => 0,
+                Value::Bool(false) => 1,
+                _ => 2,
+            };
+            place(a).cmp(&place(b))
+        }
+    }
+}
+
+/// The latest first; the end of every tie.
+fn recency(a: &Candidate<'_>, b: &Candidate<'_>) -> Ordering {
+    Reverse(a.claim.time)
+        .cmp(&Reverse(b.claim.time))
+        .then_with(|| a.claim.source.cmp(&b.claim.source))
+        .then_with(|| a.claim.record.cmp(&b.claim.record))
+        .then_with(|| value::compare(a.value, b.value))
+}
+
+/// The value that most records give first, and among its claims the latest. A record counts once, however often its claim is repeated.
+fn rank_by_frequency(candidates: &mut [Candidate<'_>]) {
+    let record = |candidate: &Candidate<'_>| {
+        (
+            candidate.claim.source.clone(),
+            candidate.claim.record.clone(),
+        )
+    };
+    candidates.sort_by(|a, b| value::compare(a.value, b.value).then_with(|| recency(a, b)));
+    let mut groups: Vec<(usize, Vec<Candidate<'_>>)> = candidates
+        .chunk_by(|a, b| value::compare(a.value, b.value) == Ordering::Equal)
+        .map(|group| {
+            let records: std::collections::BTreeSet<_> = group.iter().map(record).collect();
+            (records.len(), group.to_vec())
+        })
+        .collect();
+    groups.sort_by(|(a_count, a), (b_count, b)| {
+        let null_last = a[0].value.is_null().cmp(&b[0].value.is_null());
+        null_last
+            .then(b_count.cmp(a_count))
+            .then_with(|| recency(&a[0], &b[0]))
+    });
+    for (slot, candidate) in candidates
+        .iter_mut()
+        .zip(groups.into_iter().flat_map(|(_, group)| group))
+    {
+        *slot = candidate;
+    }
+}
+
+/// The latest statement by purpose; of two at the same time the more restrictive, then the first by source and record.
+fn consents<C: Borrow<Claim>>(claims: &[C]) -> BTreeMap<String, WonConsent> {
+    let mut won: BTreeMap<String, WonConsent> = BTreeMap::new();
+    for (claim, index) in claims.iter().zip(0..) {
+        let claim = claim.borrow();
+        for (purpose, &status) in &claim.consents {
+            let new = WonConsent {
+                status,
+                time: claim.time,
+                claim: index,
+            };
+            match won.get_mut(purpose) {
+                None => {
+                    won.insert(purpose.clone(), new);
+                }
+                Some(old) => {
+                    let key = |consent: &WonConsent| (Reverse(consent.time), consent.status);
+                    let record = |consent: &WonConsent| {
+                        let claim = claims[consent.claim as usize].borrow();
+                        (claim.source.clone(), claim.record.as_str())
+                    };
+                    if key(&new)
+                        .cmp(&key(old))
+                        .then_with(|| record(&new).cmp(&record(old)))
+                        == Ordering::Less
+                    {
+                        *old = new;
+                    }
+                }
+            }
+        }
+    }
+    won
+}

@@ -1,0 +1,101 @@
+//! Why a trait has its value: the winning claim, the losers and the rule in words.
+
+use crate::manifest::{Survivorship, SurvivorshipRule};
+use crate::model::Value;
+use crate::profile::build::{Candidate, choose, flatten, rule_of};
+use crate::profile::{Claim, Won};
+use std::borrow::Borrow;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Why {
+    pub name: String,
+    /// Nothing when a null won or no claim was a candidate.
+    pub winner: Option<Won>,
+    /// Every other claim that says something about the trait, the best first; nulls among them.
+    pub losers: Vec<Loser>,
+    /// `most recent of 2 claims`, `source priority: crm before newsletter`, …
+    pub rule: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loser {
+    pub value: Value,
+    pub claim: u32,
+}
+
+/// One answer for each trait that any claim says something about, by name. Agrees with `build`.
+pub fn explain<C: Borrow<Claim>>(claims: &[C], rules: &Survivorship) -> Vec<Why> {
+    let mut flat = flatten(claims);
+    let whys = flat
+        .chunk_by_mut(|a, b| a.name == b.name)
+        .map(|candidates| {
+            let name = candidates[0].name;
+            let rule = rule_of(rules, name);
+            let winner = choose(rule, candidates);
+            let losers = match winner {
+                Some(_) => &candidates[1..],
+                None => &*candidates,
+            };
+            Why {
+                name: name.to_owned(),
+                rule: describe(rule, winner.as_ref(), candidates),
+                losers: losers
+                    .iter()
+                    .map(|loser| Loser {
+                        value: loser.value.clone(),
+                        claim: loser.index,
+                    })
+                    .collect(),
+                winner,
+            }
+        });
+    whys.collect()
+}
+
+/// `candidates` from the best.
+fn describe(rule: &SurvivorshipRule, winner: Option<&Won>, candidates: &[Candidate<'_>]) -> String {
+    let count = candidates.len();
+    if winner.is_none() {
+        return match rule {
+            SurvivorshipRule::MostRecent if count > 1 => {
+                format!("cleared by the most recent of {count} claims")
+            }
+            SurvivorshipRule::AnyTrue => "no claim is true or false".to_owned(),
+            _ => "cleared by every claim".to_owned(),
+        };
+    }
+    if count == 1 {
+        return "only claim".to_owned();
+    }
+    match rule {
+        SurvivorshipRule::MostRecent => format!("most recent of {count} claims"),
+        SurvivorshipRule::SourcePriority(_) => describe_priority(candidates),
+        SurvivorshipRule::First => format!("first of {count} claims"),
+        SurvivorshipRule::Min => format!("smallest of {count} claims"),
+        SurvivorshipRule::Max => format!("largest of {count} claims"),
+        SurvivorshipRule::Longest => format!("longest of {count} claims"),
+        SurvivorshipRule::MostFrequent => {
+            let same = candidates
+                .iter()
+                .filter(|candidate| candidate.value == candidates[0].value)
+                .count();
+            format!("most frequent: {same} of {count} claims")
+        }
+        SurvivorshipRule::Union => format!("all values of {count} claims"),
+        SurvivorshipRule::AnyTrue => format!("true if any of {count} claims is"),
+    }
+}
+
+fn describe_priority(candidates: &[Candidate<'_>]) -> String {
+    let first = &candidates[0].claim.source;
+    match candidates
+        .iter()
+        .find(|candidate| candidate.claim.source != *first)
+    {
+        Some(next) if !next.value.is_null() => {
+            format!("source priority: {first} before {}", next.claim.source)
+        }
+        Some(next) => format!("source priority: {} has cleared it", next.claim.source),
+        None => format!("most recent of {} claims of {first}", candidates.len()),
+    }
+}

@@ -9,7 +9,5 @@ pub use connector::{
     CredentialSpec, Description, Inject, RateSpec, StreamMapping, StreamSpec, TargetSpec,
 };
 pub use identifier::{Identifier, IdentifierKind, PersonId, Rejected};
-pub use record::{
-    Canonical, ConsentStatus, Cursor, EntityKind, Fact, Fields, RecordKey, Value,
-};
+pub use record::{Canonical, ConsentStatus, Cursor, EntityKind, Fact, Fields, RecordKey, Value};
 pub use time::Timestamp;

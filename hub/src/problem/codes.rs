@@ -15,7 +15,10 @@ pub struct Code {
 }
 
 pub fn find(id: &str) -> Option<&'static Code> {
-    CODES.iter().copied().find(|code| code.id.eq_ignore_ascii_case(id))
+    CODES
+        .iter()
+        .copied()
+        .find(|code| code.id.eq_ignore_ascii_case(id))
 }
 
 /// Every code, in order.

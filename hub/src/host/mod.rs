@@ -1,1 +1,24 @@
-//! To be written.
+//! Runs connectors: compiles them once, links them to the hub, calls them under limits, and distrusts what
+//! comes back. Knows no HTTP client, no secret and no database: those are handed in with a connection.
+
+mod component;
+mod convert;
+mod describe;
+mod engine;
+mod failure;
+mod guest;
+mod imports;
+mod state;
+mod types;
+mod wasi;
+mod wire;
+
+pub use component::{Component, Host, HostSettings};
+
+pub use types::{
+    AudiencePage, AudienceRef, Batch, Cancel, CheckReport, Chunk, Connection, Connector, Delivery,
+    Erasure, ErasureStatus, Failure, FailureKind, Http, HttpError, HttpRequest, HttpResponse, Keys,
+    LogLevel, LogLine, LogSink, MacAlgorithm, Member, MemberChange, MemberId, MemberIdForm,
+    MemberIdKind, Outcome, ReadRequest, ReceivedRows, Reply, RowFailure, Scrub, StreamInfo,
+    TargetInfo, WriteMode, WriteRequest,
+};

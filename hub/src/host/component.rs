@@ -1,0 +1,335 @@
+//! A compiled connector: checked against the contract once, then connected as often as wanted. Also the one
+//! place that says which interfaces and functions the hub looks for.
+
+use crate::clock::Clock;
+use crate::host::engine::{self, Cache};
+use crate::host::guest::{self, Guest};
+use crate::host::state::State;
+use crate::host::types::{Cancel, Connection, Connector, Http, HttpError, HttpRequest};
+use crate::host::types::{HttpResponse, LogLine};
+use crate::host::wire::{self, crypto, http, log, run};
+use crate::host::{describe, wasi};
+use crate::manifest::Limits;
+use crate::model::Description;
+use crate::problem::{Problem, codes};
+use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
+use tokio::runtime::Handle;
+use wasmtime::Engine;
+use wasmtime::component::{ComponentExportIndex, HasSelf, InstancePre, Linker};
+
+const PACKAGE: &str = "onefold:connector/";
+const VERSION: &str = "0.1.0";
+
+/// Interfaces and their functions.
+const CONTRACT: &[(&str, &[&str])] = &[
+    ("meta", &["manifest", "config-schema", "check"]),
+    ("source", &["discover", "split", "read"]),
+    ("webhook", &["receive"]),
+    ("destination", &["targets", "write", "poll"]),
+    (
+        "audience",
+        &["list-audiences", "create", "add", "remove", "poll"],
+    ),
+    ("privacy", &["erase-subject", "poll-erasure"]),
+];
+
+pub struct HostSettings {
+    /// Where compiled code is kept; nowhere when none.
+    pub cache_folder: Option<PathBuf>,
+    /// For guests that wait in WASI.
+    pub runtime: Handle,
+}
+
+/// Compiles and links connectors. One for the whole hub.
+pub struct Host {
+    engine: Engine,
+    cache: Arc<Cache>,
+    runtime: Handle,
+    plain: Linker<State>,
+    with_wasi: Linker<State>,
+    loaded: Mutex<HashMap<String, Component>>,
+}
+
+impl Host {
+    pub fn new(settings: HostSettings) -> Result<Self, Problem> {
+        let engine = engine::engine()?;
+        let unavailable = |error: wasmtime::Error| {
+            Problem::new(
+                &codes::ENGINE_UNAVAILABLE,
+                format!("the hub's own imports cannot be linked: {error:#}"),
+            )
+        };
+        let plain = linker(&engine).map_err(unavailable)?;
+        let mut with_wasi = linker(&engine).map_err(unavailable)?;
+        wasi::link(&mut with_wasi).map_err(unavailable)?;
+        Ok(Self {
+            cache: Arc::new(Cache::new(settings.cache_folder)),
+            runtime: settings.runtime,
+            plain,
+            with_wasi,
+            engine,
+            loaded: Mutex::default(),
+        })
+    }
+
+    /// Compiles a connector, or takes it from the cache, and checks that it keeps the contract.
+    pub fn load(&self, bytes: &[u8]) -> Result<Component, Problem> {
+        is_component(bytes)?;
+        let key = Cache::key(&self.engine, bytes);
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(component) = loaded.get(&key) {
+            return Ok(component.clone());
+        }
+        let code = self
+            .cache
+            .compile(&self.engine, &key, bytes)
+            .map_err(|error| {
+                Problem::new(
+                    &codes::NOT_A_COMPONENT,
+                    format!("the file is no valid component: {}", error.root_cause()),
+                )
+            })?;
+        let is_wasi = keeps_contract(&code, &self.engine)?;
+        let linker = if is_wasi {
+            &self.with_wasi
+        } else {
+            &self.plain
+        };
+        let pre = linker.instantiate_pre(&code).map_err(|error| {
+            Problem::new(
+                &codes::UNKNOWN_IMPORT,
+                format!("the connector asks for something that the hub does not have: {error:#}"),
+            )
+        })?;
+        let component = Component(Arc::new(Loaded {
+            functions: functions(&code),
+            exports: exports(&code),
+            key: key.clone(),
+            pre,
+            is_wasi,
+            cache: self.cache.clone(),
+            runtime: self.runtime.clone(),
+            description: OnceLock::new(),
+        }));
+        loaded.insert(key, component.clone());
+        Ok(component)
+    }
+}
+
+fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    wire::types::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+    log::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+    run::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+    http::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+    crypto::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+    Ok(linker)
+}
+
+fn is_component(bytes: &[u8]) -> Result<(), Problem> {
+    let what = match bytes.get(..8) {
+        Some([0, b'a', b's', b'm', _, _, 1, 0]) => return Ok(()),
+        Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => {
+            let problem = Problem::new(
+                &codes::NOT_A_COMPONENT,
+                "the file is a core WebAssembly module, not a component",
+            );
+            return Err(problem.hint(
+                "encode it as a component: `cargo xtask build` does so for connectors in this repository, \
+                 `wasm-tools component new` for others",
+            ));
+        }
+        Some([0, b'a', b's', b'm', ..]) => "the file is WebAssembly of an unknown version",
+        _ => "the file is not WebAssembly",
+    };
+    Err(Problem::new(&codes::NOT_A_COMPONENT, what))
+}
+
+/// True when the component also wants WASI.
+fn keeps_contract(code: &wasmtime::component::Component, engine: &Engine) -> Result<bool, Problem> {
+    let kind = code.component_type();
+    let mut is_wasi = false;
+    for (name, _) in kind.imports(engine) {
+        if name.starts_with("wasi:") {
+            is_wasi = true;
+        } else if name.starts_with(PACKAGE) {
+            is_this_version(name)?;
+        } else {
+            return Err(Problem::new(
+                &codes::UNKNOWN_IMPORT,
+                format!("the connector imports `{name}`, which the hub does not have"),
+            ));
+        }
+    }
+    let mut has_meta = false;
+    for (name, _) in kind.exports(engine) {
+        if name.starts_with(PACKAGE) {
+            is_this_version(name)?;
+            has_meta |= name[PACKAGE.len()..].starts_with("meta@");
+        }
+    }
+    if !has_meta {
+        return Err(Problem::new(
+            &codes::WRONG_CONTRACT,
+            format!("the component is no connector: it does not export `{PACKAGE}meta@{VERSION}`"),
+        ));
+    }
+    Ok(is_wasi)
+}
+
+fn is_this_version(name: &str) -> Result<(), Problem> {
+    let version = name.rsplit_once('@').map_or("", |(_, version)| version);
+    if version.starts_with("0.1.") {
+        return Ok(());
+    }
+    Err(Problem::new(
+        &codes::WRONG_CONTRACT,
+        format!("the connector was built for `{name}`; this hub speaks version {VERSION}"),
+    )
+    .hint("use a connector built for this version of the contract, or another version of the hub"))
+}
+
+fn interface(
+    code: &wasmtime::component::Component,
+    interface: &str,
+) -> Option<ComponentExportIndex> {
+    code.get_export_index(None, format!("{PACKAGE}{interface}@{VERSION}"))
+}
+
+fn functions(code: &wasmtime::component::Component) -> BTreeMap<String, ComponentExportIndex> {
+    let mut functions = BTreeMap::new();
+    for (name, members) in CONTRACT {
+        let Some(index) = interface(code, name) else {
+            continue;
+        };
+        for member in *members {
+            if let Some(function) = code.get_export_index(Some(&index), *member) {
+                functions.insert(format!("{name}.{member}"), function);
+            }
+        }
+    }
+    functions
+}
+
+fn exports(code: &wasmtime::component::Component) -> Vec<String> {
+    CONTRACT
+        .iter()
+        .filter(|(name, _)| *name != "meta" && interface(code, name).is_some())
+        .map(|(name, _)| (*name).to_owned())
+        .collect()
+}
+
+/// A connector that is ready to be connected. Cheap to clone.
+#[derive(Clone)]
+pub struct Component(Arc<Loaded>);
+
+struct Loaded {
+    key: String,
+    pre: InstancePre<State>,
+    is_wasi: bool,
+    functions: BTreeMap<String, ComponentExportIndex>,
+    exports: Vec<String>,
+    cache: Arc<Cache>,
+    runtime: Handle,
+    description: OnceLock<Arc<Description>>,
+}
+
+impl Component {
+    /// Asks the connector what it is. It has no grants while it answers, and the answer is kept beside the code.
+    pub fn describe(&self) -> Result<Arc<Description>, Problem> {
+        if let Some(description) = self.0.description.get() {
+            return Ok(description.clone());
+        }
+        let file = format!("{}.json", self.0.key);
+        let kept = self
+            .0
+            .cache
+            .get(&file)
+            .and_then(|text| String::from_utf8(text).ok())
+            .and_then(|text| describe::split_kept(&text));
+        let (manifest, schema) = match kept {
+            Some(texts) => texts,
+            None => {
+                let texts = self.ask_what_it_is()?;
+                let kept = describe::join_kept(&texts.0, &texts.1);
+                self.0.cache.put(&file, kept.as_bytes());
+                texts
+            }
+        };
+        let description = Arc::new(describe::parse(&manifest, &schema, self.0.exports.clone())?);
+        Ok(self.0.description.get_or_init(|| description).clone())
+    }
+
+    fn ask_what_it_is(&self) -> Result<(String, String), Problem> {
+        let mut guest = Guest::new(self.clone(), without_grants());
+        let (manifest,) = guest
+            .call::<(), (String,)>("meta.manifest", None, ())
+            .map_err(|failure| failure.problem)?;
+        let (schema,) = guest
+            .call::<(), (String,)>("meta.config-schema", None, ())
+            .map_err(|failure| failure.problem)?;
+        Ok((manifest, schema))
+    }
+
+    /// Gives the connector its configuration and its grants. Nothing runs yet.
+    pub fn connect(&self, connection: Connection) -> Box<dyn Connector> {
+        Box::new(Guest::new(self.clone(), connection))
+    }
+
+    pub(super) fn function(&self, call: &str) -> Option<&ComponentExportIndex> {
+        self.0.functions.get(call)
+    }
+
+    pub(super) fn is_wasi(&self) -> bool {
+        self.0.is_wasi
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        self.0.pre.engine()
+    }
+
+    pub(super) fn pre(&self) -> &InstancePre<State> {
+        &self.0.pre
+    }
+
+    /// Waits for a guest that may itself wait in WASI; none when the deadline passes first.
+    pub(super) fn wait<F: Future>(&self, deadline: Instant, future: F) -> Option<F::Output> {
+        let _timers_and_tasks = self.0.runtime.enter();
+        guest::drive(deadline, future)
+    }
+}
+
+fn without_grants() -> Connection {
+    Connection {
+        name: "description".into(),
+        config: "{}".to_owned(),
+        limits: Limits {
+            cpu_ms: 2_000,
+            wall_ms: 5_000,
+            batch_bytes: 8 << 20,
+            ..Limits::default()
+        },
+        http: Arc::new(NoHttp),
+        keys: None,
+        clock: Clock::new(|| crate::model::Timestamp(0)),
+        cancel: Cancel::default(),
+        log: Arc::new(|line: &LogLine| tracing::debug!(message = %line.message, "connector")),
+        scrub: Arc::new(str::to_owned),
+    }
+}
+
+/// The way out of a connector that is only asked what it is.
+struct NoHttp;
+
+impl Http for NoHttp {
+    fn send(&self, _: HttpRequest, _: Instant) -> Result<HttpResponse, HttpError> {
+        Err(HttpError::Denied(Problem::new(
+            &codes::HOST_DENIED,
+            "a connector may call nobody while it describes itself",
+        )))
+    }
+}

@@ -1,0 +1,260 @@
+//! The connector's `manifest` document: its JSON shape, and the conversion to `model::Description`. Unknown keys
+//! are allowed, because a newer connector may say more than this hub understands.
+
+use crate::model::{
+    CredentialSpec, Description, Inject, RateSpec, StreamMapping, StreamSpec, TargetSpec, Value,
+};
+use crate::problem::{Problem, codes};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The document names streams, not records: more than this is a mistake or an attack.
+const DOCUMENT_BYTES: usize = 4 << 20;
+
+#[derive(Deserialize)]
+struct ManifestWire {
+    name: String,
+    #[serde(default)]
+    title: String,
+    version: String,
+    #[serde(default)]
+    hosts: Vec<String>,
+    #[serde(default)]
+    credentials: BTreeMap<String, CredentialWire>,
+    #[serde(default)]
+    rates: BTreeMap<String, RateWire>,
+    #[serde(default)]
+    streams: Vec<StreamWire>,
+    #[serde(default)]
+    targets: Vec<TargetWire>,
+    #[serde(default)]
+    audience_keys: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct CredentialWire {
+    #[serde(default)]
+    title: String,
+    #[serde(default = "yes")]
+    required: bool,
+    inject: InjectWire,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum InjectWire {
+    Bearer,
+    Basic { username: String },
+    Header { name: String },
+    Signing,
+}
+
+#[derive(Deserialize)]
+struct RateWire {
+    requests: u32,
+    per_ms: u64,
+}
+
+#[derive(Deserialize)]
+struct StreamWire {
+    name: String,
+    #[serde(default)]
+    title: String,
+    #[serde(default)]
+    schema: Value,
+    #[serde(default)]
+    primary_key: Vec<String>,
+    #[serde(default)]
+    cursor_fields: Vec<String>,
+    #[serde(default)]
+    supports_deletes: bool,
+    #[serde(default)]
+    mapping: Option<MappingWire>,
+}
+
+#[derive(Deserialize)]
+struct MappingWire {
+    to: String,
+    key: String,
+    #[serde(default)]
+    updated_at: Option<String>,
+    #[serde(default)]
+    created_at: Option<String>,
+    #[serde(default)]
+    event: Option<String>,
+    #[serde(default)]
+    map: BTreeMap<String, String>,
+    #[serde(default)]
+    consent: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct TargetWire {
+    name: String,
+    #[serde(default)]
+    schema: Value,
+    #[serde(default)]
+    modes: Vec<String>,
+    #[serde(default)]
+    keys: Vec<String>,
+    #[serde(default)]
+    max_batch: u32,
+}
+
+/// Reads both documents. `exports` is what the hub found by looking.
+pub fn parse(manifest: &str, schema: &str, exports: Vec<String>) -> Result<Description, Problem> {
+    if manifest.len() + schema.len() > DOCUMENT_BYTES {
+        return Err(wrong(format!(
+            "the connector's description is {} bytes long; {DOCUMENT_BYTES} are allowed",
+            manifest.len() + schema.len()
+        )));
+    }
+    let wire: ManifestWire = serde_json::from_str(manifest)
+        .map_err(|error| wrong(format!("the connector's manifest cannot be read: {error}")))?;
+    let config_schema: Value = serde_json::from_str(schema).map_err(|error| {
+        wrong(format!(
+            "the connector's configuration schema cannot be read: {error}"
+        ))
+    })?;
+    check(&wire)?;
+    Ok(Description {
+        name: wire.name,
+        title: wire.title,
+        version: wire.version,
+        hosts: wire.hosts,
+        credentials: wire.credentials.into_iter().map(credential).collect(),
+        rates: wire
+            .rates
+            .into_iter()
+            .map(|(bucket, rate)| {
+                let rate = RateSpec {
+                    requests: rate.requests,
+                    per_ms: rate.per_ms,
+                };
+                (bucket, rate)
+            })
+            .collect(),
+        config_schema,
+        streams: wire.streams.into_iter().map(stream).collect(),
+        targets: wire.targets.into_iter().map(target).collect(),
+        audience_keys: wire.audience_keys,
+        exports,
+    })
+}
+
+fn check(wire: &ManifestWire) -> Result<(), Problem> {
+    let plain = |name: &str| {
+        !name.is_empty()
+            && name.len() <= 64
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+    };
+    let names = std::iter::once(&wire.name)
+        .chain(wire.credentials.keys())
+        .chain(wire.rates.keys())
+        .chain(wire.streams.iter().map(|stream| &stream.name))
+        .chain(wire.targets.iter().map(|target| &target.name));
+    for name in names {
+        if !plain(name) {
+            return Err(wrong(format!(
+                "the connector's manifest uses the name `{}`; names have letters, digits, `-`, `_` and `.`",
+                name.escape_debug()
+                    .to_string()
+                    .chars()
+                    .take(80)
+                    .collect::<String>()
+            )));
+        }
+    }
+    for (bucket, rate) in &wire.rates {
+        if rate.requests == 0 || rate.per_ms == 0 {
+            return Err(wrong(format!(
+                "the connector's rate `{bucket}` allows no request at all"
+            )));
+        }
+    }
+    let mut seen = std::collections::HashSet::new();
+    for stream in &wire.streams {
+        if !seen.insert(&stream.name) {
+            return Err(wrong(format!(
+                "the connector's manifest names the stream `{}` twice",
+                stream.name
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn wrong(message: String) -> Problem {
+    Problem::new(&codes::WRONG_DESCRIPTION, message)
+}
+
+fn credential((name, wire): (String, CredentialWire)) -> (String, CredentialSpec) {
+    let inject = match wire.inject {
+        InjectWire::Bearer => Inject::Bearer,
+        InjectWire::Basic { username } => Inject::Basic { username },
+        InjectWire::Header { name } => Inject::Header { name },
+        InjectWire::Signing => Inject::Signing,
+    };
+    let spec = CredentialSpec {
+        title: wire.title,
+        required: wire.required,
+        inject,
+    };
+    (name, spec)
+}
+
+fn stream(wire: StreamWire) -> StreamSpec {
+    StreamSpec {
+        name: wire.name,
+        title: wire.title,
+        schema: wire.schema,
+        primary_key: wire.primary_key,
+        cursor_fields: wire.cursor_fields,
+        supports_deletes: wire.supports_deletes,
+        mapping: wire.mapping.map(|mapping| StreamMapping {
+            to: mapping.to,
+            key: mapping.key,
+            updated_at: mapping.updated_at,
+            created_at: mapping.created_at,
+            event: mapping.event,
+            map: mapping.map,
+            consent: mapping.consent,
+        }),
+    }
+}
+
+fn target(wire: TargetWire) -> TargetSpec {
+    TargetSpec {
+        name: wire.name,
+        schema: wire.schema,
+        modes: wire.modes,
+        keys: wire.keys,
+        max_batch: wire.max_batch,
+    }
+}
+
+/// The two documents as the cache keeps them.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    manifest: String,
+    config_schema: String,
+}
+
+pub fn join_kept(manifest: &str, config_schema: &str) -> String {
+    let kept = Kept {
+        manifest: manifest.to_owned(),
+        config_schema: config_schema.to_owned(),
+    };
+    serde_json::to_string(&kept).expect("two texts can always be written")
+}
+
+pub fn split_kept(text: &str) -> Option<(String, String)> {
+    let kept: Kept = serde_json::from_str(text).ok()?;
+    Some((kept.manifest, kept.config_schema))
+}

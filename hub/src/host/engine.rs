@@ -1,0 +1,171 @@
+//! The engine: one for the whole hub, its ticker, and the cache of compiled code. Knows nothing of the contract.
+
+use crate::problem::{Problem, codes};
+use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use wasmtime::component::Component;
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+/// How often a running guest is looked at.
+const TICK: Duration = Duration::from_millis(5);
+/// Deepest stack of a guest, in bytes.
+pub const STACK_BYTES: usize = 1 << 20;
+/// The version of wasmtime is part of its own compatibility hash; this one counts our own layout.
+const CACHE_LAYOUT: &str = "1";
+
+/// An engine with the pooling allocator, or without it where the machine grants no address space.
+pub fn engine() -> Result<Engine, Problem> {
+    let engine = Engine::new(&config(true))
+        .or_else(|_| Engine::new(&config(false)))
+        .map_err(|error| {
+            Problem::new(
+                &codes::ENGINE_UNAVAILABLE,
+                format!("the WebAssembly engine cannot start: {error:#}"),
+            )
+        })?;
+    let weak = engine.weak();
+    std::thread::Builder::new()
+        .name("guest-ticker".to_owned())
+        .spawn(move || {
+            while let Some(engine) = weak.upgrade() {
+                engine.increment_epoch();
+                drop(engine);
+                std::thread::park_timeout(TICK);
+            }
+        })
+        .map_err(|error| {
+            Problem::new(
+                &codes::ENGINE_UNAVAILABLE,
+                format!("the thread that watches guests cannot start: {error}"),
+            )
+        })?;
+    Ok(engine)
+}
+
+fn config(pooling: bool) -> Config {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .concurrency_support(false)
+        .max_wasm_stack(STACK_BYTES)
+        .async_stack_size(2 * STACK_BYTES);
+    if pooling {
+        let mut pool = PoolingAllocationConfig::new();
+        pool.total_component_instances(256)
+            .total_core_instances(1024)
+            .total_memories(256)
+            .total_tables(1024)
+            .total_stacks(64)
+            .max_memories_per_component(8)
+            .max_unused_warm_slots(8)
+            .table_elements(100_000)
+            .max_memory_size(4 << 30)
+            .linear_memory_keep_resident(1 << 20);
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    }
+    config
+}
+
+/// Compiled code by the content it was compiled from. Files are written beside their name and then renamed,
+/// so that a reader sees a whole file or none.
+pub struct Cache {
+    folder: Option<PathBuf>,
+}
+
+impl Cache {
+    pub fn new(folder: Option<PathBuf>) -> Self {
+        Self { folder }
+    }
+
+    /// The name under which everything about these bytes is kept.
+    pub fn key(engine: &Engine, bytes: &[u8]) -> String {
+        let mut content = Blake(blake3::Hasher::new());
+        content.0.update(CACHE_LAYOUT.as_bytes());
+        engine.precompile_compatibility_hash().hash(&mut content);
+        content.0.update(bytes);
+        content.0.finalize().to_hex()[..40].to_owned()
+    }
+
+    /// Compiles, or takes what was compiled before. A damaged or foreign file is compiled anew.
+    pub fn compile(&self, engine: &Engine, key: &str, bytes: &[u8]) -> wasmtime::Result<Component> {
+        let name = format!("{key}.cwasm");
+        if let Some(code) = self.get(&name)
+            && let Some(component) = revive(engine, &code)
+        {
+            return Ok(component);
+        }
+        let component = Component::new(engine, bytes)?;
+        if self.folder.is_some()
+            && let Ok(code) = component.serialize()
+        {
+            self.put(&name, &code);
+        }
+        Ok(component)
+    }
+
+    /// What was put under the name, if it is whole.
+    pub fn get(&self, name: &str) -> Option<Vec<u8>> {
+        let mut content = std::fs::read(self.folder.as_ref()?.join(name)).ok()?;
+        let body = content.len().checked_sub(blake3::OUT_LEN)?;
+        let seal = content.split_off(body);
+        (blake3::hash(&content).as_bytes()[..] == seal[..]).then_some(content)
+    }
+
+    /// Keeps the content. A cache that cannot be written is no reason to fail.
+    pub fn put(&self, name: &str, content: &[u8]) {
+        let Some(folder) = &self.folder else { return };
+        if let Err(error) = write_whole(folder, name, content) {
+            tracing::debug!(%error, "the compile cache cannot be written");
+        }
+    }
+}
+
+#[allow(
+    unsafe_code,
+    reason = "wasmtime cannot prove that serialized code is its own"
+)]
+fn revive(engine: &Engine, code: &[u8]) -> Option<Component> {
+    // SAFETY: the bytes were written by `Cache::put` from `Component::serialize` of an engine with the same
+    // compatibility hash (it is part of the name), their seal was checked, and the folder is the user's own.
+    unsafe { Component::deserialize(engine, code) }.ok()
+}
+
+fn write_whole(folder: &Path, name: &str, content: &[u8]) -> std::io::Result<()> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    make_private(folder)?;
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let temporary = folder.join(format!("{name}.{}.{count}.new", std::process::id()));
+    let mut sealed = Vec::with_capacity(content.len() + blake3::OUT_LEN);
+    sealed.extend_from_slice(content);
+    sealed.extend_from_slice(blake3::hash(content).as_bytes());
+    std::fs::write(&temporary, sealed)?;
+    std::fs::rename(&temporary, folder.join(name)).inspect_err(|_| {
+        // What could not be renamed is of no use to anybody; a second failure changes nothing.
+        let _ = std::fs::remove_file(&temporary);
+    })
+}
+
+/// Code that runs inside the hub must not be writable by other users.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Lets wasmtime's `Hash` feed a hash that does not change between runs.
+struct Blake(blake3::Hasher);
+
+impl Hasher for Blake {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        let hash = self.0.finalize();
+        u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("eight bytes"))
+    }
+}

@@ -1,0 +1,206 @@
+//! What the host keeps for one instance of a guest while it runs: the limits and how much of them is used.
+//! Knows nothing of what the guest is asked.
+
+use crate::host::types::{Cancel, Connection, HttpError, LogLevel, LogLine};
+use crate::problem::Problem;
+use std::time::{Duration, Instant};
+use wasmtime::{ResourceLimiter, UpdateDeadline};
+
+/// Longest message and longest `fields` of a log line, in bytes.
+const LOG_LINE_BYTES: usize = 4 << 10;
+const TABLE_ELEMENTS: usize = 100_000;
+const INSTANCES: usize = 64;
+
+/// A limit that stopped a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    Memory,
+    Cpu,
+    Wall,
+    Table,
+}
+
+impl std::fmt::Display for Limit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "limit reached: {self:?}")
+    }
+}
+
+impl std::error::Error for Limit {}
+
+/// The data of a guest's store.
+pub struct State {
+    pub connection: Connection,
+    pub stream: Option<String>,
+    /// Set by whatever stops the call.
+    pub hit: Option<Limit>,
+    /// The last refusal of this call, so that a failure can name the grant that was missing.
+    pub denied: Option<Problem>,
+    pub wasi: Option<super::wasi::Wasi>,
+    memory_bytes: u64,
+    started: Instant,
+    deadline: Instant,
+    /// Time of this call spent in the hub, which the guest does not pay for.
+    host_time: Duration,
+    log_lines: u32,
+}
+
+impl State {
+    pub fn new(connection: Connection, now: Instant) -> Self {
+        Self {
+            deadline: now + Duration::from_millis(connection.limits.wall_ms),
+            connection,
+            stream: None,
+            hit: None,
+            denied: None,
+            wasi: None,
+            memory_bytes: 0,
+            started: now,
+            host_time: Duration::ZERO,
+            log_lines: 0,
+        }
+    }
+
+    /// Starts the counting for one call.
+    pub fn begin(&mut self, stream: Option<&str>) {
+        self.stream = stream.map(str::to_owned);
+        self.hit = None;
+        self.denied = None;
+        self.started = Instant::now();
+        self.deadline = self.started + Duration::from_millis(self.connection.limits.wall_ms);
+        self.host_time = Duration::ZERO;
+        self.log_lines = 0;
+    }
+
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    pub fn cancel(&self) -> &Cancel {
+        &self.connection.cancel
+    }
+
+    /// Runs work of the hub that the guest waits for.
+    pub fn in_host<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        let entered = Instant::now();
+        let answer = work(self);
+        self.add_host_time(entered.elapsed());
+        answer
+    }
+
+    pub fn add_host_time(&mut self, time: Duration) {
+        self.host_time += time;
+    }
+
+    /// Called on every tick that finds the guest at work.
+    pub fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
+        let now = Instant::now();
+        let worked = now
+            .duration_since(self.started)
+            .saturating_sub(self.host_time);
+        if now >= self.deadline {
+            return Err(self.stop(Limit::Wall));
+        }
+        if worked >= Duration::from_millis(self.connection.limits.cpu_ms) {
+            return Err(self.stop(Limit::Cpu));
+        }
+        Ok(UpdateDeadline::Continue(1))
+    }
+
+    pub fn stop(&mut self, limit: Limit) -> wasmtime::Error {
+        self.hit = Some(limit);
+        wasmtime::Error::new(limit)
+    }
+
+    /// Remembers a refusal and gives its text for the guest.
+    pub fn note_denied(&mut self, error: &HttpError) {
+        if let HttpError::Denied(problem) = error {
+            self.denied = Some(problem.clone());
+        }
+    }
+
+    /// Passes a line on, until the limit of the call is reached; the last line then says so.
+    pub fn log(&mut self, level: LogLevel, message: &str, fields: Option<&str>) {
+        let most = self.connection.limits.log_lines;
+        self.log_lines = self.log_lines.saturating_add(1);
+        if self.log_lines > most {
+            if self.log_lines == most + 1 {
+                let text = format!(
+                    "the connector logged more than {most} lines in one call; the rest is dropped \
+                     (`limits.log_lines`)"
+                );
+                self.emit(LogLevel::Warn, text, None);
+            }
+            return;
+        }
+        let message = (self.connection.scrub)(cut(message, LOG_LINE_BYTES));
+        let fields = fields.map(|fields| (self.connection.scrub)(cut(fields, LOG_LINE_BYTES)));
+        self.emit(level, message, fields);
+    }
+
+    fn emit(&self, level: LogLevel, message: String, fields: Option<String>) {
+        (self.connection.log)(&LogLine {
+            connection: self.connection.name.clone(),
+            stream: self.stream.clone(),
+            level,
+            message,
+            fields,
+        });
+    }
+}
+
+/// The longest prefix of at most `most` bytes that is whole characters.
+pub fn cut(text: &str, most: usize) -> &str {
+    if text.len() <= most {
+        return text;
+    }
+    let mut end = most;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+impl ResourceLimiter for State {
+    /// All memories of an instance together; going over ends the call, so that the reason is known.
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let grown = self.memory_bytes + desired.saturating_sub(current) as u64;
+        if grown > self.connection.limits.memory_bytes {
+            return Err(self.stop(Limit::Memory));
+        }
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        self.memory_bytes = grown;
+        Ok(true)
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        if desired > TABLE_ELEMENTS {
+            return Err(self.stop(Limit::Table));
+        }
+        Ok(true)
+    }
+
+    fn instances(&self) -> usize {
+        INSTANCES
+    }
+
+    fn tables(&self) -> usize {
+        INSTANCES
+    }
+
+    fn memories(&self) -> usize {
+        INSTANCES
+    }
+}

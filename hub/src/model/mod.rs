@@ -4,6 +4,7 @@ mod connector;
 mod identifier;
 mod record;
 mod time;
+mod vocabulary;
 
 pub use connector::{
     CredentialSpec, Description, Inject, RateSpec, StreamMapping, StreamSpec, TargetSpec,
@@ -13,3 +14,6 @@ pub use record::{
     Canonical, ConsentStatus, Cursor, EntityKind, Fact, Fields, RecordKey, Value,
 };
 pub use time::Timestamp;
+pub use vocabulary::{
+    IDENTIFIER_FIELDS, PERSON_TRAITS, Shape, entity_field, event_property, person_trait, snake_case,
+};

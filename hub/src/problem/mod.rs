@@ -1,6 +1,6 @@
 //! What went wrong, where, why and what to do next. Codes are stable and each has a page.
 
-mod codes;
+pub mod codes;
 
 pub use codes::{CODES, Code, find};
 

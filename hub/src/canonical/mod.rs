@@ -1,1 +1,318 @@
-//! To be written.
+//! What a raw record means in canonical words: identifiers, traits, consents, an event or an entity.
+//! Pure; the flow decides what becomes of the problems.
+
+mod shape;
+
+use crate::expression::{Expression, Failure, scalar_text, to_timestamp};
+use crate::manifest::{Stream, StreamTarget};
+use crate::model::{
+    Canonical, ConsentStatus, EntityKind, Fact, Fields, Identifier, IdentifierKind, Rejected, Shape, Timestamp, Value,
+    entity_field, event_property, person_trait,
+};
+use crate::problem::{Code, Place, Problem, codes};
+
+/// `canonical` is `None` when the record must be set aside; the last problem then says why.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mapped {
+    pub canonical: Option<Canonical>,
+    /// Warnings name fields that went without a value.
+    pub problems: Vec<Problem>,
+}
+
+/// Maps one record. `key` is what `key_of` gave for it.
+pub fn map(stream: &Stream, source: &str, key: &str, record: &Value) -> Mapped {
+    let mut mapper = Mapper {
+        stream,
+        source,
+        key,
+        record,
+        region: stream.region.as_deref(),
+        canonical: Canonical::default(),
+        fields: Fields::new(),
+        event: None,
+        time: None,
+        problems: Vec::new(),
+    };
+    match mapper.run() {
+        Ok(()) => Mapped { canonical: Some(mapper.canonical), problems: mapper.problems },
+        Err(problem) => {
+            mapper.problems.push(*problem);
+            Mapped { canonical: None, problems: mapper.problems }
+        }
+    }
+}
+
+/// The record's key at the vendor, a number as its decimal text.
+pub fn key_of(stream: &Stream, source: &str, record: &Value) -> Result<String, Problem> {
+    let place = || Place::Record {
+        source: source.to_owned(),
+        stream: Some(stream.name.to_string()),
+        key: None,
+        field: Some("key".to_owned()),
+    };
+    let expression = stream.key.text();
+    let value = match stream.key.eval(record, stream.region.as_deref()) {
+        Ok(value) => value,
+        Err(failure) => {
+            let message = format!("the key `{expression}` cannot be worked out: {failure}");
+            return Err(Problem::new(&codes::NO_KEY, message).at(place()));
+        }
+    };
+    match value.as_ref().and_then(scalar_text) {
+        Some(text) if !text.is_empty() => Ok(text.into_owned()),
+        _ => {
+            let message = format!("the record has no key: `{expression}` gives no text and no number");
+            Err(Problem::new(&codes::NO_KEY, message).at(place()))
+        }
+    }
+}
+
+/// A problem that sets the record aside; boxed, as it is rare and large.
+type Fatal = Box<Problem>;
+
+struct Mapper<'a> {
+    stream: &'a Stream,
+    source: &'a str,
+    key: &'a str,
+    record: &'a Value,
+    region: Option<&'a str>,
+    canonical: Canonical,
+    fields: Fields,
+    event: Option<String>,
+    time: Option<Timestamp>,
+    problems: Vec<Problem>,
+}
+
+/// What a mapped field is for.
+enum Role {
+    Identifier(IdentifierKind),
+    /// Identifies a person and describes one: `email` and `phone` on person streams.
+    Both(IdentifierKind),
+    EventName,
+    EventTime,
+    Field(Option<Shape>),
+}
+
+impl Mapper<'_> {
+    fn run(&mut self) -> Result<(), Fatal> {
+        if !self.record.is_object() {
+            return Err(self.fatal(&codes::NOT_AN_OBJECT, None, "the record is no JSON object".to_owned()));
+        }
+        let stream = self.stream;
+        if let Some(expression) = &stream.created_at {
+            self.canonical.created_at = self.time_of("created_at", expression)?;
+        }
+        if let Some(expression) = &stream.updated_at {
+            self.canonical.updated_at = self.time_of("updated_at", expression)?;
+        }
+        if stream.to == StreamTarget::Person && !stream.map.iter().any(|(name, _)| name == "external_id") {
+            self.identify("key", IdentifierKind::External(self.source.into()), self.key);
+        }
+        for (name, expression) in &stream.map {
+            self.field(name, expression)?;
+        }
+        for (purpose, expression) in &stream.consent {
+            self.consent(purpose, expression)?;
+        }
+        self.finish()
+    }
+
+    fn field(&mut self, name: &str, expression: &Expression) -> Result<(), Fatal> {
+        let role = role_of(&self.stream.to, name, self.source);
+        if matches!(role, Role::EventTime) {
+            self.time = self.time_of(name, expression)?;
+            return Ok(());
+        }
+        let Some(value) = self.value(name, expression)? else { return Ok(()) };
+        match role {
+            Role::Identifier(_) if value.is_null() => {}
+            Role::Identifier(kind) => {
+                self.identifier(name, kind, &value);
+            }
+            Role::Both(_) if value.is_null() => {
+                self.canonical.traits.insert(name.to_owned(), Value::Null);
+            }
+            Role::Both(kind) => {
+                if let Some(normal) = self.identifier(name, kind, &value) {
+                    self.canonical.traits.insert(name.to_owned(), normal.into());
+                }
+            }
+            Role::EventName => {
+                self.event = scalar_text(&value).filter(|text| !text.trim().is_empty()).map(|text| text.into_owned());
+            }
+            Role::Field(None) => self.keep(name, value),
+            Role::Field(Some(shape)) => self.shaped(name, shape, value, expression)?,
+            Role::EventTime => {}
+        }
+        Ok(())
+    }
+
+    fn shaped(&mut self, name: &str, shape: Shape, value: Value, expression: &Expression) -> Result<(), Fatal> {
+        if shape == Shape::Time && expression.makes_time() {
+            self.keep(name, value);
+            return Ok(());
+        }
+        match shape::bring(shape, value) {
+            Ok(value) => self.keep(name, value),
+            Err(expected) if shape == Shape::Money => {
+                let message = format!("`{name}` must be {expected}");
+                let hint = "amounts in decimals need the filter `to_minor_units(currency)`";
+                return Err(Box::new(self.problem(&codes::NOT_MONEY, Some(name), message).hint(hint)));
+            }
+            Err(expected) => {
+                self.warn(&codes::WRONG_SHAPE, name, format!("`{name}` must be {expected}; it is left out"));
+            }
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, name: &str, value: Value) {
+        let fields = match self.stream.to {
+            StreamTarget::Person => &mut self.canonical.traits,
+            _ => &mut self.fields,
+        };
+        fields.insert(name.to_owned(), value);
+    }
+
+    /// Adds an identifier and gives its normalised value.
+    fn identifier(&mut self, name: &str, kind: IdentifierKind, value: &Value) -> Option<String> {
+        match scalar_text(value) {
+            Some(text) => self.identify(name, kind, &text),
+            None => {
+                let message = format!("`{name}` is neither a text nor a number and identifies nobody");
+                self.warn(&codes::UNUSABLE, name, message);
+                None
+            }
+        }
+    }
+
+    fn identify(&mut self, name: &str, kind: IdentifierKind, text: &str) -> Option<String> {
+        match Identifier::parse(kind, text, self.region) {
+            Ok(identifier) => {
+                let value = identifier.value.clone();
+                if !self.canonical.identifiers.contains(&identifier) {
+                    self.canonical.identifiers.push(identifier);
+                }
+                Some(value)
+            }
+            Err(Rejected::Empty) => None,
+            Err(Rejected::Malformed) => {
+                self.warn(&codes::UNUSABLE, name, format!("`{name}` is malformed and identifies nobody"));
+                None
+            }
+            Err(Rejected::Blocked) => {
+                self.warn(&codes::UNUSABLE, name, format!("`{name}` is a stand-in and identifies nobody"));
+                None
+            }
+        }
+    }
+
+    fn consent(&mut self, purpose: &str, expression: &Expression) -> Result<(), Fatal> {
+        let field = format!("consent.{purpose}");
+        match self.value(&field, expression)? {
+            None | Some(Value::Null) => {}
+            Some(value) => match value.as_str().and_then(ConsentStatus::parse) {
+                Some(status) => {
+                    self.canonical.consents.insert(purpose.to_owned(), status);
+                }
+                None => {
+                    let message = format!("the consent to `{purpose}` is none of `granted`, `denied`, `withdrawn`");
+                    self.warn(&codes::UNKNOWN_CONSENT, &field, message);
+                }
+            },
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), Fatal> {
+        let fields = std::mem::take(&mut self.fields);
+        self.canonical.fact = match &self.stream.to {
+            StreamTarget::Person | StreamTarget::Consent => None,
+            StreamTarget::Entity(kind) => Some(Fact::Entity { kind: *kind, fields }),
+            StreamTarget::Event(constant) => {
+                let Some(name) = self.event.take().or_else(|| constant.clone()) else {
+                    return Err(self.fatal(&codes::NO_EVENT_NAME, Some("event"), "the event has no name".to_owned()));
+                };
+                let Some(time) = self.time.or(self.canonical.created_at) else {
+                    let message = "the event has no time: neither `map.time` nor `created_at` gives one".to_owned();
+                    return Err(self.fatal(&codes::NO_EVENT_TIME, Some("time"), message));
+                };
+                Some(Fact::Event { name, time, properties: fields })
+            }
+        };
+        Ok(())
+    }
+
+    fn time_of(&mut self, name: &str, expression: &Expression) -> Result<Option<Timestamp>, Fatal> {
+        let Some(value) = self.value(name, expression)? else { return Ok(None) };
+        if expression.makes_time() {
+            return Ok(value.as_i64().map(Timestamp));
+        }
+        if value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty()) {
+            return Ok(None);
+        }
+        match to_timestamp(&value) {
+            Ok(time) => Ok(Some(time)),
+            Err(failure) => {
+                self.warn(&codes::UNUSABLE, name, format!("`{name}` is left out: {failure}"));
+                Ok(None)
+            }
+        }
+    }
+
+    fn value(&mut self, name: &str, expression: &Expression) -> Result<Option<Value>, Fatal> {
+        match expression.eval(self.record, self.region) {
+            Ok(value) => Ok(value),
+            Err(failure @ Failure::Unusable { .. }) => {
+                self.warn(&codes::UNUSABLE, name, format!("`{name}` is left out: {failure}"));
+                Ok(None)
+            }
+            Err(Failure::Failed(why)) => {
+                let message = format!("`{name}` cannot be worked out by `{}`: {why}", expression.text());
+                Err(self.fatal(&codes::EXPRESSION_FAILED, Some(name), message))
+            }
+        }
+    }
+
+    fn warn(&mut self, code: &'static Code, field: &str, message: String) {
+        let problem = self.problem(code, Some(field), message).warning();
+        self.problems.push(problem);
+    }
+
+    fn fatal(&self, code: &'static Code, field: Option<&str>, message: String) -> Fatal {
+        Box::new(self.problem(code, field, message))
+    }
+
+    fn problem(&self, code: &'static Code, field: Option<&str>, message: String) -> Problem {
+        Problem::new(code, message).at(Place::Record {
+            source: self.source.to_owned(),
+            stream: Some(self.stream.name.to_string()),
+            key: Some(self.key.to_owned()),
+            field: field.map(str::to_owned),
+        })
+    }
+}
+
+fn role_of(to: &StreamTarget, name: &str, source: &str) -> Role {
+    let kind = match name {
+        "external_id" => Some(IdentifierKind::External(source.into())),
+        _ => IdentifierKind::parse(name),
+    };
+    match (to, name, kind) {
+        (StreamTarget::Person, "email" | "phone", Some(kind)) => Role::Both(kind),
+        // A company's or a product's address identifies no person.
+        (StreamTarget::Entity(entity @ (EntityKind::Account | EntityKind::Product)), "email" | "phone", _) => {
+            Role::Field(entity_field(*entity, name))
+        }
+        (_, _, Some(kind)) => Role::Identifier(kind),
+        (StreamTarget::Event(_), "event", None) => Role::EventName,
+        (StreamTarget::Event(_), "time", None) => Role::EventTime,
+        (StreamTarget::Person, _, None) => Role::Field(person_trait(name)),
+        (StreamTarget::Event(_), _, None) => Role::Field(event_property(name)),
+        (StreamTarget::Entity(entity), _, None) => Role::Field(entity_field(*entity, name)),
+        (StreamTarget::Consent, _, None) => Role::Field(None),
+    }
+}
+
+#[cfg(test)]
+mod tests;

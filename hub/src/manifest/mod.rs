@@ -1,8 +1,235 @@
 //! TOML text → spanned tree → checked `Plan`. Reports every problem at once.
+//!
+//! `load` is the one door. A plan exists only when no manifest has an error; warnings travel with it.
 
+mod audience;
+mod connection;
+mod cross;
+mod destination;
 mod plan;
+mod rules;
+mod schedule;
+mod schema;
+mod source;
+mod stream;
+mod tree;
 
 pub use plan::{
     Audience, ConsentMap, Destination, Grants, Guard, Hub, IdentityRules, Limits, PersonPush, Plan,
     Schedule, SecretRef, Source, Stream, StreamTarget, Survivorship, SurvivorshipRule,
 };
+
+use crate::model::Description;
+use crate::problem::{Code, Place, Problem, Severity, codes};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tree::{File, Hinted, Item, Report, Spot, suggest};
+
+/// The connectors that manifests may name.
+#[derive(Debug, Default, Clone)]
+pub struct Connectors {
+    /// Every name that could be used, for "did you mean".
+    pub available: Vec<String>,
+    /// What those in use say about themselves, by name.
+    pub described: BTreeMap<String, Arc<Description>>,
+}
+
+/// The connectors that the manifests name, to be described before `load`. Reports nothing.
+pub fn connector_names(files: &[(String, String)]) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut report = Report::default();
+    for (name, text) in files {
+        let file = File::parse(name, text, &mut report);
+        for item in file.table().items() {
+            if matches!(item.key, "source" | "destination") {
+                let entries = item.tables(&mut report);
+                let tables = entries.iter().filter_map(|entry| entry.raw().as_table());
+                let connectors = tables.filter_map(|table| table.get("connector")?.get_ref().as_str());
+                names.extend(connectors.map(str::to_owned));
+            }
+        }
+    }
+    names
+}
+
+/// Checks all files as one hub. `files` are names, as they shall be shown, and texts.
+/// The error holds every problem, warnings included, in the order of the files.
+pub fn load(files: &[(String, String)], connectors: &Connectors) -> Result<Plan, Vec<Problem>> {
+    let mut report = Report::default();
+    let files: Vec<File<'_>> = files.iter().map(|(name, text)| File::parse(name, text, &mut report)).collect();
+    let mut loader = Loader { connectors, report, mentions: Mentions::default(), region: None, filled: BTreeSet::new() };
+    let plan = loader.plan(&files);
+    let mut problems = loader.report.problems;
+    if files.iter().any(|file| file.broken) {
+        problems.retain(|problem| !may_follow_from_syntax(problem.code));
+    }
+    let order = |problem: &Problem| match &problem.place {
+        Place::File { file, span } => (files.iter().position(|other| other.name == *file), span.start),
+        _ => (None, 0),
+    };
+    problems.sort_by_key(order);
+    match plan {
+        Some(mut plan) if problems.iter().all(|problem| problem.severity == Severity::Warning) => {
+            plan.warnings = problems;
+            Ok(plan)
+        }
+        _ => Err(problems),
+    }
+}
+
+/// What a file lacks, or what another file cannot find in it, may be behind its syntax error.
+fn may_follow_from_syntax(code: &Code) -> bool {
+    let codes = [
+        &codes::MISSING_KEY,
+        &codes::UNKNOWN_TRAIT,
+        &codes::UNKNOWN_AUDIENCE,
+        &codes::UNKNOWN_SOURCE,
+        &codes::NO_CONSENT,
+        &codes::NO_HUB,
+        &codes::NOTHING_TO_SEND,
+        &codes::MISSING_CREDENTIAL,
+        &codes::NO_MAPPING,
+    ];
+    codes.contains(&code)
+}
+
+/// What the files say, collected while it is read.
+struct Loader<'c> {
+    connectors: &'c Connectors,
+    report: Report,
+    mentions: Mentions,
+    /// The hub's default region.
+    region: Option<String>,
+    /// Traits and other fields that some stream fills.
+    filled: BTreeSet<String>,
+}
+
+/// Names that point at something defined elsewhere; checked when everything has been read.
+#[derive(Default)]
+struct Mentions {
+    traits: Vec<(String, Spot)>,
+    /// With the audience in whose condition it stands, if it stands in one.
+    audiences: Vec<(String, Option<Arc<str>>, Spot)>,
+    sources: Vec<(String, Spot)>,
+}
+
+/// The tables of all files by their name.
+struct Sections<'t> {
+    hub: Vec<Item<'t>>,
+    sources: Vec<Item<'t>>,
+    audiences: Vec<Item<'t>>,
+    destinations: Vec<Item<'t>>,
+    identity: Vec<Item<'t>>,
+    profile: Vec<Item<'t>>,
+}
+
+impl Loader<'_> {
+    fn plan<'t>(&mut self, files: &'t [File<'t>]) -> Option<Plan> {
+        let sections = self.sections(files);
+        let hub = self.hub(&sections.hub, files);
+        let identity = self.identity(&sections.identity);
+        let survivorship = self.survivorship(&sections.profile);
+        let mut names = Names::default();
+        let sources: Vec<Source> = sections
+            .sources
+            .iter()
+            .filter_map(|item| self.source(item, &mut names))
+            .collect();
+        let mut names = Names::default();
+        let audiences: Vec<Audience> = sections
+            .audiences
+            .iter()
+            .filter_map(|item| self.audience(item, &mut names))
+            .collect();
+        let mut names = Names::default();
+        let destinations: Vec<Destination> = sections
+            .destinations
+            .iter()
+            .filter_map(|item| self.destination(item, &mut names))
+            .collect();
+        self.check_mentions(&sections);
+        let hub = hub?;
+        Some(Plan { hub, sources, audiences, destinations, identity, survivorship, warnings: Vec::new() })
+    }
+
+    fn sections<'t>(&mut self, files: &'t [File<'t>]) -> Sections<'t> {
+        let mut sections = Sections {
+            hub: Vec::new(),
+            sources: Vec::new(),
+            audiences: Vec::new(),
+            destinations: Vec::new(),
+            identity: Vec::new(),
+            profile: Vec::new(),
+        };
+        let known = ["hub", "source", "audience", "destination", "identity", "profile"];
+        for file in files {
+            file.table().check_keys("a manifest", &known, &mut self.report);
+            for item in file.table().items() {
+                match item.key {
+                    "hub" => sections.hub.push(item),
+                    "source" => sections.sources.extend(item.tables(&mut self.report)),
+                    "audience" => sections.audiences.extend(item.tables(&mut self.report)),
+                    "destination" => sections.destinations.extend(item.tables(&mut self.report)),
+                    "identity" => sections.identity.push(item),
+                    "profile" => sections.profile.push(item),
+                    _ => {}
+                }
+            }
+        }
+        sections
+    }
+
+    /// Reads the `name` of a table and sees that it is good and not taken.
+    fn name(&mut self, what: &str, table: &tree::Table<'_>, names: &mut Names) -> Option<Arc<str>> {
+        let item = table.need("name", what, &mut self.report)?;
+        let name = item.text(&mut self.report)?;
+        if !is_name(name) {
+            let message = format!("`{name}` is no name for {what}");
+            self.report
+                .error(&codes::BAD_NAME, &item.spot(), message)
+                .with_hint(Some("use lower-case letters, digits, `_` and `-`, with a letter first".to_owned()));
+            return None;
+        }
+        if let Some(first) = names.0.get(name) {
+            let hint = format!("the first one is at {first}");
+            self.report
+                .error(&codes::DUPLICATE, &item.spot(), format!("there is already {what} of the name `{name}`"))
+                .with_hint(Some(hint));
+            return None;
+        }
+        names.0.insert(name.to_owned(), position(item.file, item.spot().span.start));
+        Some(name.into())
+    }
+
+    /// The connector that an entry names.
+    fn connector(&mut self, what: &str, table: &tree::Table<'_>) -> Option<(String, Arc<Description>)> {
+        let item = table.need("connector", what, &mut self.report)?;
+        let name = item.text(&mut self.report)?;
+        let Some(description) = self.connectors.described.get(name) else {
+            let known = self.connectors.available.iter().map(String::as_str);
+            self.report
+                .error(&codes::UNKNOWN_CONNECTOR, &item.spot(), format!("there is no connector `{name}`"))
+                .with_hint(suggest(name, known));
+            return None;
+        };
+        Some((name.to_owned(), description.clone()))
+    }
+}
+
+/// Names taken so far, and where.
+#[derive(Default)]
+struct Names(BTreeMap<String, String>);
+
+fn is_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-')
+}
+
+/// `crm.toml:19:20`
+fn position(file: &File<'_>, at: usize) -> String {
+    let (line, column) = crate::problem::line_and_column(file.text, at);
+    format!("{}:{line}:{column}", file.name)
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 use crate::expression::{Condition, Expression};
 use crate::model::{Description, EntityKind, Value};
+use crate::problem::Problem;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -13,6 +14,8 @@ pub struct Plan {
     pub destinations: Vec<Destination>,
     pub identity: IdentityRules,
     pub survivorship: Survivorship,
+    /// What is allowed but looks like a mistake.
+    pub warnings: Vec<Problem>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -5,6 +5,7 @@ mod identifier;
 mod normalise;
 mod record;
 mod time;
+mod vocabulary;
 
 pub use connector::{
     CredentialSpec, Description, Inject, RateSpec, StreamMapping, StreamSpec, TargetSpec,
@@ -15,3 +16,6 @@ pub use record::{
     Canonical, ConsentStatus, Cursor, EntityKind, Fact, Fields, RecordKey, Value,
 };
 pub use time::Timestamp;
+pub use vocabulary::{
+    IDENTIFIER_FIELDS, PERSON_TRAITS, Shape, entity_field, event_property, person_trait, snake_case,
+};

@@ -1,0 +1,280 @@
+//! Our filters: one value of a record in, one canonical value out. Pure functions that know no expression.
+//! A blank text is a cleared value; a failure never quotes the value.
+
+use crate::expression::country::country_code;
+use crate::model::{Timestamp, Value, normalise_email, normalise_phone};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat};
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
+
+/// Why an expression gave no value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The value is not what the filter reads: this one field goes without.
+    #[error("`{filter}` cannot use the value: {reason}")]
+    Unusable { filter: &'static str, reason: &'static str },
+    /// The expression itself failed: the record cannot be mapped.
+    #[error("{0}")]
+    Failed(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filter {
+    Email,
+    Phone,
+    Country,
+    Timestamp,
+    Date,
+    Number,
+    MinorUnits,
+    ToMinorUnits,
+    Lower,
+    Upper,
+    Trim,
+    Sha256,
+}
+
+impl Filter {
+    pub const ALL: [Self; 12] = [
+        Self::Email,
+        Self::Phone,
+        Self::Country,
+        Self::Timestamp,
+        Self::Date,
+        Self::Number,
+        Self::MinorUnits,
+        Self::ToMinorUnits,
+        Self::Lower,
+        Self::Upper,
+        Self::Trim,
+        Self::Sha256,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Phone => "phone",
+            Self::Country => "country",
+            Self::Timestamp => "timestamp",
+            Self::Date => "date",
+            Self::Number => "number",
+            Self::MinorUnits => "minor_units",
+            Self::ToMinorUnits => "to_minor_units",
+            Self::Lower => "lower",
+            Self::Upper => "upper",
+            Self::Trim => "trim",
+            Self::Sha256 => "sha256",
+        }
+    }
+
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|filter| filter.name() == name)
+    }
+
+    /// `minor_units` and `to_minor_units` take the currency.
+    pub fn takes_argument(self) -> bool {
+        matches!(self, Self::MinorUnits | Self::ToMinorUnits)
+    }
+
+    /// Applies the filter to a value that is neither absent nor null.
+    pub fn apply(self, value: &Value, argument: Option<&Value>, region: Option<&str>) -> Result<Value, Failure> {
+        match self {
+            Self::MinorUnits => minor_units(value),
+            Self::ToMinorUnits => to_minor_units(value, argument),
+            Self::Timestamp if value.is_number() => Ok(to_timestamp(value)?.0.into()),
+            Self::Date if value.is_number() => Ok(to_date(value)?.into()),
+            Self::Number if value.is_number() => Ok(value.clone()),
+            _ => {
+                let Some(text) = scalar_text(value) else {
+                    return Err(self.unusable("it is neither a text nor a number"));
+                };
+                self.apply_to_text(value, &text, region)
+            }
+        }
+    }
+
+    fn apply_to_text(self, value: &Value, text: &str, region: Option<&str>) -> Result<Value, Failure> {
+        let keeps_blank = matches!(self, Self::Lower | Self::Upper | Self::Trim | Self::Sha256);
+        if !keeps_blank && text.trim().is_empty() {
+            return Ok(Value::Null);
+        }
+        Ok(match self {
+            Self::Email => normalise_email(text)
+                .map_err(|_| self.unusable("it is no email address"))?
+                .into(),
+            Self::Phone => normalise_phone(text, region)
+                .map_err(|_| match region {
+                    Some(_) => self.unusable("it is no valid phone number in the source's region"),
+                    None => self.unusable("it is no valid phone number with a country code, and no region is set"),
+                })?
+                .into(),
+            Self::Country => country_code(text)
+                .ok_or_else(|| self.unusable("it is no country's ISO 3166 code or English name"))?
+                .into(),
+            Self::Timestamp => to_timestamp(value)?.0.into(),
+            Self::Date => to_date(value)?.into(),
+            Self::Number => to_number(text).ok_or_else(|| self.unusable("it is no number"))?,
+            Self::Lower => text.to_lowercase().into(),
+            Self::Upper => text.to_uppercase().into(),
+            Self::Trim => text.trim().into(),
+            Self::Sha256 => hex(&Sha256::digest(text.as_bytes())).into(),
+            Self::MinorUnits => minor_units(value)?,
+            Self::ToMinorUnits => to_minor_units(value, None)?,
+        })
+    }
+
+    fn unusable(self, reason: &'static str) -> Failure {
+        Failure::Unusable { filter: self.name(), reason }
+    }
+}
+
+/// A text as it is, a number as its decimal text; nothing else.
+pub fn scalar_text(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(text) => Some(Cow::Borrowed(text)),
+        Value::Number(number) => Some(Cow::Owned(number.to_string())),
+        _ => None,
+    }
+}
+
+/// Below this, a number counts seconds (until the year 5138); from it on, milliseconds (from March 1973).
+const FIRST_MILLISECONDS: f64 = 1e11;
+/// 9999-12-31T23:59:59.999Z
+const LAST: i64 = 253_402_300_799_999;
+/// 0000-01-01T00:00:00Z
+const EARLIEST: i64 = -62_167_219_200_000;
+
+/// A time from RFC 3339, a date (its midnight in UTC), a date and time without an offset (UTC), seconds or milliseconds
+/// since 1970 as a number or as digits.
+pub fn to_timestamp(value: &Value) -> Result<Timestamp, Failure> {
+    let millis = match value {
+        Value::Number(number) => match number.as_i64() {
+            Some(integer) if (integer.unsigned_abs() as f64) < FIRST_MILLISECONDS => integer.checked_mul(1_000),
+            Some(integer) => Some(integer),
+            None => number.as_f64().map(millis_of),
+        },
+        Value::String(text) => read_time(text.trim()),
+        _ => None,
+    };
+    match millis {
+        Some(millis) if (EARLIEST..=LAST).contains(&millis) => Ok(Timestamp(millis)),
+        _ => Err(Filter::Timestamp.unusable("it is no time in RFC 3339, no date, and no count of (milli)seconds since 1970")),
+    }
+}
+
+fn millis_of(number: f64) -> i64 {
+    // A conversion by `as` saturates, and what saturates is out of the calendar's range.
+    if number.abs() < FIRST_MILLISECONDS { (number * 1_000.0).round() as i64 } else { number.round() as i64 }
+}
+
+fn read_time(text: &str) -> Option<i64> {
+    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+        return Some(time.timestamp_millis());
+    }
+    if let Ok(integer) = text.parse::<i64>() {
+        return to_timestamp(&integer.into()).ok().map(Timestamp::millis);
+    }
+    if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        return Some(date.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis());
+    }
+    for format in ["%Y-%m-%dT%H:%M:%S%.f%z", "%Y-%m-%d %H:%M:%S%.f%z"] {
+        if let Ok(time) = DateTime::parse_from_str(text, format) {
+            return Some(time.timestamp_millis());
+        }
+    }
+    for format in ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"] {
+        if let Ok(time) = NaiveDateTime::parse_from_str(text, format) {
+            return Some(time.and_utc().timestamp_millis());
+        }
+    }
+    let number: f64 = text.parse().ok()?;
+    number.is_finite().then(|| millis_of(number))
+}
+
+/// `YYYY-MM-DD`: a date as it is written, or the UTC day of a time.
+pub fn to_date(value: &Value) -> Result<String, Failure> {
+    let unusable = |_| Filter::Date.unusable("it is no date and no time");
+    if let Value::String(text) = value {
+        let text = text.trim();
+        if let Some(day) = text.get(..10)
+            && NaiveDate::parse_from_str(day, "%Y-%m-%d").is_ok()
+            && (text.len() == 10 || read_time(text).is_some())
+        {
+            return Ok(day.to_owned());
+        }
+    }
+    let time = to_timestamp(value).map_err(unusable)?;
+    let time = DateTime::from_timestamp_millis(time.0).ok_or(()).map_err(|()| unusable(Failure::Failed(String::new())))?;
+    Ok(time.to_rfc3339_opts(SecondsFormat::Secs, true)[..10].to_owned())
+}
+
+fn to_number(text: &str) -> Option<Value> {
+    let text = text.trim();
+    if let Ok(integer) = text.parse::<i64>() {
+        return Some(integer.into());
+    }
+    let number: f64 = text.parse().ok()?;
+    serde_json::Number::from_f64(number).map(Value::Number)
+}
+
+/// A vendor's amount that counts minor units already, in its own way for currencies without any: passed through.
+fn minor_units(value: &Value) -> Result<Value, Failure> {
+    match value.as_i64() {
+        Some(_) => Ok(value.clone()),
+        None => Err(Failure::Failed("`minor_units` needs a whole number; for decimal amounts use `to_minor_units`".to_owned())),
+    }
+}
+
+/// A decimal amount to minor units, exactly, by the currency's digits in ISO 4217.
+fn to_minor_units(value: &Value, currency: Option<&Value>) -> Result<Value, Failure> {
+    let failed = |text: &str| Failure::Failed(format!("`to_minor_units` {text}"));
+    let currency = currency.and_then(Value::as_str).ok_or_else(|| failed("needs a currency, and the record has none"))?;
+    let digits = minor_digits(currency).ok_or_else(|| failed("needs a currency of three letters"))?;
+    let amount = scalar_text(value).ok_or_else(|| failed("needs a decimal amount"))?;
+    if amount.trim().is_empty() {
+        return Ok(Value::Null);
+    }
+    let minor = scaled(amount.trim(), digits).ok_or_else(|| failed("needs a decimal amount with no more digits than its currency has"))?;
+    Ok(minor.into())
+}
+
+/// `12.3` with two digits is 1230.
+fn scaled(amount: &str, digits: usize) -> Option<i64> {
+    let (negative, amount) = match amount.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, amount),
+    };
+    let (whole, fraction) = amount.split_once('.').unwrap_or((amount, ""));
+    let kept = fraction.trim_end_matches('0');
+    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if kept.len() > digits || whole.is_empty() || !all_digits(whole) || !all_digits(fraction) {
+        return None;
+    }
+    let text = format!("{}{whole}{kept:0<digits$}", if negative { "-" } else { "" });
+    text.parse().ok()
+}
+
+/// The digits after the point in ISO 4217; two when the table says nothing else.
+fn minor_digits(currency: &str) -> Option<usize> {
+    let currency = currency.trim().to_ascii_uppercase();
+    if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+        return None;
+    }
+    Some(match currency.as_str() {
+        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "UYI" | "VND" | "VUV"
+        | "XAF" | "XOF" | "XPF" => 0,
+        "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
+        "CLF" | "UYW" => 4,
+        _ => 2,
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}

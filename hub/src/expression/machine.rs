@@ -1,0 +1,257 @@
+//! Expressions in MiniJinja's machine. Only the fields that an expression reads are handed to it, never a whole record.
+//! The one place that knows MiniJinja's types.
+
+use crate::expression::filter::{Failure, Filter};
+use crate::expression::scan::ParseError;
+use crate::model::Value;
+use minijinja::value::{Object, Value as Cell, ValueKind};
+use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, filters, tests};
+use std::sync::{Arc, LazyLock};
+
+/// Under this name, which no expression can spell, filters find the region.
+const REGION: &str = " region";
+
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(environment);
+
+#[derive(Debug)]
+pub(super) struct Program {
+    compiled: minijinja::Expression<'static, 'static>,
+    reads: Vec<String>,
+    fields: Vec<Field>,
+}
+
+/// One name that an expression reads, and what it reads beneath it; everything when `below` is empty.
+#[derive(Debug)]
+struct Field {
+    name: Arc<str>,
+    below: Vec<Field>,
+}
+
+impl Program {
+    pub fn compile(text: &str) -> Result<Self, ParseError> {
+        let compiled = ENVIRONMENT
+            .compile_expression_owned(text.to_owned())
+            .map_err(|error| syntax_error(&error, text))?;
+        let mut reads: Vec<String> = compiled.undeclared_variables(true).into_iter().collect();
+        reads.sort();
+        let mut fields = Vec::new();
+        for path in &reads {
+            let names: Vec<&str> = path.split('.').collect();
+            Field::add(&mut fields, &names);
+        }
+        Ok(Self { compiled, reads, fields })
+    }
+
+    pub fn reads(&self) -> &[String] {
+        &self.reads
+    }
+
+    pub fn eval(&self, record: &Value, region: Option<&str>) -> Result<Option<Value>, Failure> {
+        let mut given = Branch(Vec::with_capacity(self.fields.len() + 1));
+        given.fill(&self.fields, record);
+        if let Some(region) = region {
+            given.0.push((REGION.into(), Cell::from(region)));
+        }
+        let cell = self.compiled.eval(Cell::from_object(given)).map_err(|error| failure(&error))?;
+        to_json(&cell)
+    }
+}
+
+impl Field {
+    /// Paths arrive sorted, so a shorter path comes before those that it contains.
+    fn add(fields: &mut Vec<Field>, names: &[&str]) {
+        let Some((first, rest)) = names.split_first() else { return };
+        match fields.iter_mut().find(|field| *field.name == **first) {
+            Some(field) if field.below.is_empty() => {}
+            Some(field) if rest.is_empty() => field.below.clear(),
+            Some(field) => Self::add(&mut field.below, rest),
+            None => {
+                let mut below = Vec::new();
+                Self::add(&mut below, rest);
+                fields.push(Field { name: (*first).into(), below });
+            }
+        }
+    }
+}
+
+/// What an expression may look at of one object.
+#[derive(Debug)]
+struct Branch(Vec<(Arc<str>, Cell)>);
+
+impl Branch {
+    fn fill(&mut self, fields: &[Field], value: &Value) {
+        for field in fields {
+            let Some(found) = value.get(&*field.name) else { continue };
+            let cell = if field.below.is_empty() || !found.is_object() {
+                from_json(found)
+            } else {
+                let mut branch = Branch(Vec::with_capacity(field.below.len()));
+                branch.fill(&field.below, found);
+                Cell::from_object(branch)
+            };
+            self.0.push((field.name.clone(), cell));
+        }
+    }
+}
+
+impl Object for Branch {
+    fn get_value(self: &Arc<Self>, key: &Cell) -> Option<Cell> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Cell> {
+        self.0.iter().find(|(name, _)| **name == *key).map(|(_, cell)| cell.clone())
+    }
+}
+
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::empty();
+    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+    environment.set_debug(false);
+    for filter in Filter::ALL {
+        environment.add_filter(filter.name(), move |state: &State<'_, '_>, value: Cell, argument: Option<Cell>| {
+            apply(filter, state, value, argument)
+        });
+    }
+    environment.add_filter("abs", filters::abs);
+    environment.add_filter("capitalize", filters::capitalize);
+    environment.add_filter("d", filters::default);
+    environment.add_filter("default", filters::default);
+    environment.add_filter("first", filters::first);
+    environment.add_filter("float", filters::float);
+    environment.add_filter("int", filters::int);
+    environment.add_filter("join", filters::join);
+    environment.add_filter("last", filters::last);
+    environment.add_filter("length", filters::length);
+    environment.add_filter("list", filters::list);
+    environment.add_filter("replace", filters::replace);
+    environment.add_filter("round", filters::round);
+    environment.add_filter("split", filters::split);
+    environment.add_filter("title", filters::title);
+    environment.add_filter("unique", filters::unique);
+    add_tests(&mut environment);
+    environment
+}
+
+fn add_tests(environment: &mut Environment<'static>) {
+    environment.add_test("boolean", tests::is_boolean);
+    environment.add_test("defined", tests::is_defined);
+    environment.add_test("undefined", tests::is_undefined);
+    environment.add_test("endingwith", tests::is_endingwith);
+    environment.add_test("false", tests::is_false);
+    environment.add_test("integer", tests::is_integer);
+    environment.add_test("mapping", tests::is_mapping);
+    environment.add_test("none", tests::is_none);
+    environment.add_test("number", tests::is_number);
+    environment.add_test("sequence", tests::is_sequence);
+    environment.add_test("startingwith", tests::is_startingwith);
+    environment.add_test("string", tests::is_string);
+    environment.add_test("true", tests::is_true);
+}
+
+fn apply(filter: Filter, state: &State<'_, '_>, value: Cell, argument: Option<Cell>) -> Result<Cell, Error> {
+    if argument.is_some() != filter.takes_argument() {
+        let expected = if filter.takes_argument() { "takes one argument" } else { "takes no argument" };
+        return Err(failed(Failure::Failed(format!("`{}` {expected}", filter.name()))));
+    }
+    if value.is_undefined() || value.is_none() {
+        return Ok(value);
+    }
+    let region = state.lookup(REGION);
+    let region = region.as_ref().and_then(Cell::as_str);
+    let Some(json) = to_json(&value).map_err(failed)? else { return Ok(value) };
+    let argument = match argument {
+        Some(argument) => to_json(&argument).map_err(failed)?,
+        None => None,
+    };
+    let result = filter.apply(&json, argument.as_ref(), region).map_err(failed)?;
+    Ok(from_json(&result))
+}
+
+fn failed(failure: Failure) -> Error {
+    Error::new(ErrorKind::InvalidOperation, failure.to_string()).with_source(failure)
+}
+
+/// Our own failure when a filter made it, else only the kind: a detail could hold a value of the record.
+fn failure(error: &Error) -> Failure {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(current) = cause {
+        if let Some(failure) = current.downcast_ref::<Failure>() {
+            return failure.clone();
+        }
+        cause = current.source();
+    }
+    Failure::Failed(error.kind().to_string())
+}
+
+fn syntax_error(error: &Error, text: &str) -> ParseError {
+    let span = error.range().unwrap_or(0..text.len());
+    let start = floor(text, span.start);
+    let end = floor(text, span.end).max(start);
+    ParseError {
+        message: error.detail().unwrap_or("this is no expression").to_owned(),
+        span: start..end,
+        hint: None,
+    }
+}
+
+/// The nearest character boundary at or before `at`.
+fn floor(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+fn from_json(value: &Value) -> Cell {
+    match value {
+        Value::Null => Cell::from(()),
+        Value::Bool(boolean) => Cell::from(*boolean),
+        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(integer), _) => Cell::from(integer),
+            (None, Some(integer)) => Cell::from(integer),
+            (None, None) => Cell::from(number.as_f64().unwrap_or(f64::NAN)),
+        },
+        Value::String(text) => Cell::from(text.as_str()),
+        Value::Array(items) => items.iter().map(from_json).collect(),
+        Value::Object(map) => map.iter().map(|(name, value)| (name.as_str(), from_json(value))).collect(),
+    }
+}
+
+fn to_json(cell: &Cell) -> Result<Option<Value>, Failure> {
+    let no_value = |what: &str| Failure::Failed(format!("the result is {what}, which is no value of a field"));
+    Ok(Some(match cell.kind() {
+        ValueKind::Undefined => return Ok(None),
+        ValueKind::None => Value::Null,
+        ValueKind::Bool => Value::Bool(cell.is_true()),
+        ValueKind::Number if cell.is_integer() => match (i64::try_from(cell.clone()), u64::try_from(cell.clone())) {
+            (Ok(integer), _) => integer.into(),
+            (Err(_), Ok(integer)) => integer.into(),
+            (Err(_), Err(_)) => return Err(no_value("an integer beyond 64 bits")),
+        },
+        ValueKind::Number => match f64::try_from(cell.clone()).ok().and_then(serde_json::Number::from_f64) {
+            Some(number) => Value::Number(number),
+            None => return Err(no_value("not a finite number")),
+        },
+        ValueKind::String => Value::String(cell.as_str().unwrap_or_default().to_owned()),
+        ValueKind::Seq | ValueKind::Iterable => {
+            let mut items = Vec::new();
+            for item in cell.try_iter().map_err(|error| failure(&error))? {
+                items.push(to_json(&item)?.unwrap_or(Value::Null));
+            }
+            Value::Array(items)
+        }
+        ValueKind::Map => {
+            let mut map = serde_json::Map::new();
+            for key in cell.try_iter().map_err(|error| failure(&error))? {
+                let value = cell.get_item(&key).map_err(|error| failure(&error))?;
+                if let Some(value) = to_json(&value)? {
+                    map.insert(key.to_string(), value);
+                }
+            }
+            Value::Object(map)
+        }
+        kind => return Err(no_value(&kind.to_string())),
+    }))
+}

@@ -1,0 +1,116 @@
+//! The short way for `properties.email | lower | email`: a path and a chain of our filters, read straight from the
+//! record. Owns no filter; anything else in an expression goes to the machine.
+
+use crate::expression::filter::{Failure, Filter};
+use crate::model::Value;
+use std::borrow::Cow;
+
+#[derive(Debug)]
+pub(super) struct Chain {
+    path: Path,
+    steps: Vec<Step>,
+}
+
+#[derive(Debug)]
+struct Step {
+    filter: Filter,
+    argument: Option<Path>,
+}
+
+/// Names from the record's top level down.
+#[derive(Debug)]
+struct Path(Vec<String>);
+
+/// Words that mean something else than a field of that name.
+const KEYWORDS: [&str; 16] = [
+    "true", "True", "false", "False", "none", "None", "loop", "self", "super", "not", "and", "or", "in", "is", "if",
+    "else",
+];
+
+impl Chain {
+    /// Recognises a chain in a text that compiles; `None` when it is anything more.
+    pub fn read(text: &str) -> Option<Self> {
+        let mut rest = text.trim();
+        let path = Path::take(&mut rest)?;
+        let mut steps = Vec::new();
+        while let Some(after) = rest.trim_start().strip_prefix('|') {
+            rest = after.trim_start();
+            let filter = Filter::find(take_name(&mut rest)?)?;
+            let argument = match rest.trim_start().strip_prefix('(') {
+                None => None,
+                Some(inside) => {
+                    rest = inside.trim_start();
+                    let argument = Path::take(&mut rest)?;
+                    rest = rest.trim_start().strip_prefix(')')?;
+                    Some(argument)
+                }
+            };
+            if argument.is_some() != filter.takes_argument() {
+                return None;
+            }
+            steps.push(Step { filter, argument });
+        }
+        rest.trim().is_empty().then_some(Self { path, steps })
+    }
+
+    pub fn reads(&self) -> Vec<String> {
+        let arguments = self.steps.iter().filter_map(|step| step.argument.as_ref());
+        let mut reads: Vec<String> = arguments.chain([&self.path]).map(|path| path.0.join(".")).collect();
+        reads.sort();
+        reads.dedup();
+        reads
+    }
+
+    pub fn last_filter(&self) -> Option<Filter> {
+        self.steps.last().map(|step| step.filter)
+    }
+
+    pub fn eval(&self, record: &Value, region: Option<&str>) -> Result<Option<Value>, Failure> {
+        let Some(found) = self.path.find(record) else { return Ok(None) };
+        let mut value = Cow::Borrowed(found);
+        for step in &self.steps {
+            if value.is_null() {
+                break;
+            }
+            let argument = step.argument.as_ref().and_then(|path| path.find(record));
+            value = Cow::Owned(step.filter.apply(&value, argument, region)?);
+        }
+        Ok(Some(value.into_owned()))
+    }
+}
+
+impl Path {
+    fn take(rest: &mut &str) -> Option<Self> {
+        let first = take_name(rest)?;
+        if KEYWORDS.contains(&first) {
+            return None;
+        }
+        let mut names = vec![first.to_owned()];
+        while let Some(after) = rest.strip_prefix('.') {
+            *rest = after;
+            names.push(take_name(rest)?.to_owned());
+        }
+        Some(Self(names))
+    }
+
+    fn find<'r>(&self, record: &'r Value) -> Option<&'r Value> {
+        let mut value = record;
+        for name in &self.0 {
+            value = value.as_object()?.get(name)?;
+        }
+        Some(value)
+    }
+}
+
+fn take_name<'t>(rest: &mut &'t str) -> Option<&'t str> {
+    let text: &'t str = rest;
+    let end = text
+        .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+        .unwrap_or(text.len());
+    let (name, after) = text.split_at(end);
+    if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    *rest = after;
+    Some(name)
+}

@@ -1,0 +1,145 @@
+//! Finds names in an expression's text that MiniJinja would only miss while running: filters, tests and functions.
+//! Owns the list of what an expression may call; does not parse expressions.
+
+use crate::expression::filter::Filter;
+use std::ops::Range;
+
+/// Why a text is no expression; the span is in bytes of that text.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ParseError {
+    pub message: String,
+    pub span: Range<usize>,
+    pub hint: Option<String>,
+}
+
+/// MiniJinja's own filters that stay available beside ours.
+pub(super) const BUILTIN_FILTERS: [&str; 16] = [
+    "abs", "capitalize", "d", "default", "first", "float", "int", "join", "last", "length", "list", "replace", "round",
+    "split", "title", "unique",
+];
+
+/// MiniJinja's tests that stay available, as in `x is defined`.
+pub(super) const TESTS: [&str; 12] = [
+    "boolean", "defined", "endingwith", "false", "integer", "mapping", "none", "number", "sequence", "startingwith",
+    "string", "true",
+];
+const MORE_TESTS: [&str; 1] = ["undefined"];
+
+/// The candidate that `name` most likely means, if any is near.
+pub fn closest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .filter(|(likeness, candidate)| {
+            let distance = strsim::osa_distance(name, candidate);
+            *likeness >= 0.84 && distance <= 1 + name.len().max(candidate.len()) / 3
+        })
+        .max_by(|(a, x), (b, y)| a.total_cmp(b).then_with(|| y.cmp(x)))
+        .map(|(_, candidate)| candidate)
+}
+
+/// Refuses unknown filters, tests and every call of a function or method.
+pub(super) fn check_names(text: &str) -> Result<(), ParseError> {
+    let tokens = tokens(text);
+    for (at, token) in tokens.iter().enumerate() {
+        let Token::Name(name) = token.kind else { continue };
+        let before = |back: usize| at.checked_sub(back).and_then(|index| tokens.get(index)).map(|token| token.kind);
+        let is_test = before(1) == Some(Token::Name("is"))
+            || (before(1) == Some(Token::Name("not")) && before(2) == Some(Token::Name("is")));
+        let called = tokens.get(at + 1).map(|token| token.kind) == Some(Token::Sign('('));
+        let unknown = if before(1) == Some(Token::Sign('|')) {
+            unknown_filter(name)
+        } else if is_test && name != "not" {
+            unknown_test(name)
+        } else if called && !matches!(name, "in" | "and" | "or" | "not" | "if" | "else" | "is") {
+            Some((format!("`{name}` is called like a function, and there are none"), filter_for_call(name)))
+        } else {
+            None
+        };
+        if let Some((message, hint)) = unknown {
+            return Err(ParseError { message, span: token.span.clone(), hint });
+        }
+    }
+    Ok(())
+}
+
+/// True when the text applies the filter somewhere.
+pub(super) fn has_filter(text: &str, filter: &str) -> bool {
+    tokens(text)
+        .windows(2)
+        .any(|pair| pair[0].kind == Token::Sign('|') && pair[1].kind == Token::Name(filter))
+}
+
+fn unknown_filter(name: &str) -> Option<(String, Option<String>)> {
+    if Filter::find(name).is_some() || BUILTIN_FILTERS.contains(&name) {
+        return None;
+    }
+    let known = || Filter::ALL.iter().map(|filter| filter.name()).chain(BUILTIN_FILTERS);
+    let hint = match closest(name, known()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => {
+            let ours: Vec<&str> = Filter::ALL.iter().map(|filter| filter.name()).collect();
+            format!("filters are {}", ours.join(", "))
+        }
+    };
+    Some((format!("unknown filter `{name}`"), Some(hint)))
+}
+
+fn unknown_test(name: &str) -> Option<(String, Option<String>)> {
+    let known = || TESTS.into_iter().chain(MORE_TESTS);
+    if known().any(|test| test == name) {
+        return None;
+    }
+    let hint = closest(name, known()).map(|near| format!("did you mean `{near}`?"));
+    Some((format!("unknown test `{name}`"), hint))
+}
+
+fn filter_for_call(name: &str) -> Option<String> {
+    let known = Filter::find(name).is_some() || BUILTIN_FILTERS.contains(&name);
+    known.then(|| format!("`{name}` is a filter: write `field | {name}`"))
+}
+
+struct Placed<'t> {
+    kind: Token<'t>,
+    span: Range<usize>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Token<'t> {
+    Name(&'t str),
+    Sign(char),
+}
+
+/// Names and signs, without what is inside string literals.
+fn tokens(text: &str) -> Vec<Placed<'_>> {
+    let mut tokens = Vec::new();
+    let mut characters = text.char_indices().peekable();
+    while let Some((start, character)) = characters.next() {
+        match character {
+            '\'' | '"' => {
+                while let Some((_, inside)) = characters.next() {
+                    if inside == '\\' {
+                        characters.next();
+                    } else if inside == character {
+                        break;
+                    }
+                }
+                tokens.push(Placed { kind: Token::Sign('"'), span: start..start + 1 });
+            }
+            _ if character.is_alphanumeric() || character == '_' => {
+                let mut end = start + character.len_utf8();
+                while let Some((at, next)) = characters.next_if(|(_, next)| next.is_alphanumeric() || *next == '_') {
+                    end = at + next.len_utf8();
+                }
+                tokens.push(Placed { kind: Token::Name(&text[start..end]), span: start..end });
+            }
+            _ if character.is_whitespace() => {}
+            _ => tokens.push(Placed {
+                kind: Token::Sign(character),
+                span: start..start + character.len_utf8(),
+            }),
+        }
+    }
+    tokens
+}

@@ -1,0 +1,308 @@
+//! `[[source.stream]]`: what the records of one stream mean. A known stream starts from its connector's default mapping.
+
+use crate::expression::Expression;
+use crate::manifest::schema::{self, Found};
+use crate::manifest::source::StreamScope;
+use crate::manifest::tree::{Hinted, Item, Spot, Table, suggest};
+use crate::manifest::{Loader, Stream, StreamTarget};
+use crate::model::{EntityKind, StreamMapping, StreamSpec, snake_case};
+use crate::problem::codes;
+use std::collections::BTreeMap;
+
+const KEYS: [&str; 10] = [
+    "name", "to", "key", "updated_at", "created_at", "event", "map", "consent", "default_map", "region",
+];
+
+/// Counts up when mapping the same record by the same text gives something else.
+const MAPPING_VERSION: u32 = 1;
+
+const TARGETS: [(&str, EntityOr); 7] = [
+    ("person", EntityOr::Person),
+    ("event", EntityOr::Event),
+    ("account", EntityOr::Entity(EntityKind::Account)),
+    ("order", EntityOr::Entity(EntityKind::Order)),
+    ("subscription", EntityOr::Entity(EntityKind::Subscription)),
+    ("product", EntityOr::Entity(EntityKind::Product)),
+    ("consent", EntityOr::Consent),
+];
+
+#[derive(Clone, Copy, PartialEq)]
+enum EntityOr {
+    Person,
+    Event,
+    Entity(EntityKind),
+    Consent,
+}
+
+/// A stream on its way to being complete.
+#[derive(Default)]
+struct Draft {
+    to: Option<EntityOr>,
+    key: Option<Expression>,
+    updated_at: Option<Expression>,
+    created_at: Option<Expression>,
+    event: Option<String>,
+    map: Vec<(String, Expression)>,
+    consent: Vec<(String, Expression)>,
+}
+
+impl Loader<'_> {
+    pub(super) fn stream(&mut self, item: &Item<'_>, scope: StreamScope<'_>) -> Option<Stream> {
+        let table = item.table("a stream", &KEYS, &mut self.report)?;
+        let name_item = table.need("name", "a stream", &mut self.report)?;
+        let name = name_item.text(&mut self.report)?;
+        let spec = self.stream_spec(name, &name_item.spot(), scope);
+        let keeps_default = table
+            .get("default_map")
+            .and_then(|item| item.boolean(&mut self.report))
+            .unwrap_or(true);
+        let to = table.get("to").and_then(|item| item.choice(&TARGETS, &mut self.report));
+        let default = spec.and_then(|spec| spec.mapping.as_ref()).filter(|default| {
+            keeps_default && to.is_none_or(|to| target(&default.to) == Some(to))
+        });
+        let mut draft = match default {
+            Some(default) => self.draft_of(default, &name_item.spot(), scope),
+            None => Draft::default(),
+        };
+        draft.to = to.or(draft.to);
+        self.read_draft(&table, &mut draft, spec, scope);
+        let region = match table.get("region") {
+            Some(item) => self.region(&item),
+            None => scope.region.map(str::to_owned),
+        };
+        let failed = (draft.key.is_none() && table.get("key").is_some()) || (draft.to.is_none() && table.get("to").is_some());
+        let unknown = scope.description.is_none() || spec.is_none() || failed;
+        self.finish_stream(name, draft, region, &name_item.spot(), unknown)
+    }
+
+    /// A stream exactly as its connector maps it.
+    pub(super) fn default_stream(
+        &mut self,
+        name: &str,
+        item: Option<&Item<'_>>,
+        scope: StreamScope<'_>,
+        table: &Table<'_>,
+    ) -> Option<Stream> {
+        let spot = item
+            .map(Item::spot)
+            .or_else(|| table.get("connector").map(|item| item.spot()))
+            .unwrap_or_else(|| table.spot());
+        let spec = self.stream_spec(name, &spot, scope)?;
+        let draft = match &spec.mapping {
+            Some(default) => self.draft_of(default, &spot, scope),
+            None => Draft::default(),
+        };
+        self.finish_stream(name, draft, scope.region.map(str::to_owned), &spot, false)
+    }
+
+    fn stream_spec<'a>(&mut self, name: &str, spot: &Spot, scope: StreamScope<'a>) -> Option<&'a StreamSpec> {
+        let description = scope.description?;
+        let spec = description.streams.iter().find(|spec| spec.name == name);
+        if spec.is_none() {
+            let message = format!("`{}` has no stream `{name}`", description.name);
+            let known = description.streams.iter().map(|spec| spec.name.as_str());
+            self.report.error(&codes::UNKNOWN_STREAM, spot, message).with_hint(suggest(name, known));
+        }
+        spec
+    }
+
+    fn draft_of(&mut self, default: &StreamMapping, spot: &Spot, scope: StreamScope<'_>) -> Draft {
+        let connector = scope.description.map_or("?", |description| description.name.as_str());
+        let mut compile = |what: &str, text: &str| match Expression::parse(text) {
+            Ok(expression) => Some(expression),
+            Err(error) => {
+                let message = format!("connector `{connector}` maps `{what}` by `{text}`: {error}");
+                self.report.error(&codes::BAD_DEFAULT_MAPPING, spot, message);
+                None
+            }
+        };
+        let mut optional = |what: &str, text: &Option<String>| text.as_deref().and_then(|text| compile(what, text));
+        let updated_at = optional("updated_at", &default.updated_at);
+        let created_at = optional("created_at", &default.created_at);
+        let mut compiled = |entries: &BTreeMap<String, String>| {
+            let compiled = entries.iter().map(|(name, text)| (snake_case(name).into_owned(), compile(name, text)));
+            compiled.filter_map(|(name, expression)| Some((name, expression?))).collect::<Vec<_>>()
+        };
+        let (map, consent) = (compiled(&default.map), compiled(&default.consent));
+        let draft = Draft {
+            to: target(&default.to),
+            key: compile("key", &default.key),
+            updated_at,
+            created_at,
+            event: default.event.clone(),
+            map,
+            consent,
+        };
+        if draft.to.is_none() {
+            let message = format!("connector `{connector}` maps onto `{}`, which this hub does not know", default.to);
+            self.report.error(&codes::BAD_DEFAULT_MAPPING, spot, message);
+        }
+        draft
+    }
+
+    fn read_draft(&mut self, table: &Table<'_>, draft: &mut Draft, spec: Option<&StreamSpec>, scope: StreamScope<'_>) {
+        if let Some(item) = table.get("key") {
+            draft.key = self.expression(&item, spec, scope);
+        }
+        if let Some(item) = table.get("updated_at") {
+            draft.updated_at = self.expression(&item, spec, scope);
+        }
+        if let Some(item) = table.get("created_at") {
+            draft.created_at = self.expression(&item, spec, scope);
+        }
+        if let Some(item) = table.get("event") {
+            draft.event = item.text(&mut self.report).map(str::to_owned);
+            draft.map.retain(|(name, _)| name != "event");
+            if draft.to.is_some_and(|to| to != EntityOr::Event) {
+                let message = "only a stream with `to = \"event\"` has an `event`";
+                self.report.error(&codes::WRONG_VALUE, &item.key_spot(), message);
+            }
+        }
+        if let Some(map) = table.get("map").and_then(|item| item.free_table(&mut self.report)) {
+            let entries = self.entries(&map, spec, scope);
+            merge(&mut draft.map, entries);
+        }
+        if let Some(consent) = table.get("consent").and_then(|item| item.free_table(&mut self.report)) {
+            let entries = self.entries(&consent, spec, scope);
+            merge(&mut draft.consent, entries);
+        }
+    }
+
+    fn entries(&mut self, table: &Table<'_>, spec: Option<&StreamSpec>, scope: StreamScope<'_>) -> Vec<(String, Expression)> {
+        let mut entries: Vec<(String, Expression)> = Vec::new();
+        for item in table.items() {
+            let name = snake_case(item.key).into_owned();
+            self.filled.insert(name.clone());
+            if entries.iter().any(|(taken, _)| *taken == name) {
+                let message = format!("`{name}` is mapped twice");
+                self.report.error(&codes::DUPLICATE, &item.key_spot(), message);
+            }
+            if let Some(expression) = self.expression(&item, spec, scope) {
+                entries.push((name, expression));
+            }
+        }
+        entries
+    }
+
+    fn expression(&mut self, item: &Item<'_>, spec: Option<&StreamSpec>, scope: StreamScope<'_>) -> Option<Expression> {
+        let text = item.text(&mut self.report)?;
+        let expression = match Expression::parse(text) {
+            Ok(expression) => expression,
+            Err(error) => {
+                self.report
+                    .error(&codes::BAD_EXPRESSION, &item.part(error.span), error.message)
+                    .with_hint(error.hint);
+                return None;
+            }
+        };
+        if let Some(spec) = spec {
+            for path in expression.reads() {
+                self.check_path(path, text, item, spec, scope);
+            }
+        }
+        Some(expression)
+    }
+
+    fn check_path(&mut self, path: &str, text: &str, item: &Item<'_>, spec: &StreamSpec, scope: StreamScope<'_>) {
+        let Found::No { near, open } = schema::find_path(&spec.schema, path) else { return };
+        if open && near.is_none() {
+            return;
+        }
+        let title = scope.description.map_or("the connector", |description| description.title.as_str());
+        let at = text.find(path).map_or(0..text.len(), |start| start..start + path.len());
+        let hint = near.map(|near| format!("did you mean `{near}`?"));
+        let (source, stream) = (scope.source, &spec.name);
+        let message = if open {
+            format!("source `{source}` reads `{path}`, which {title}'s `{stream}` does not list")
+        } else {
+            format!("source `{source}` reads `{path}`, which {title}'s `{stream}` does not have")
+        };
+        let problem = self.report.error(&codes::UNKNOWN_FIELD, &item.part(at), message);
+        problem.with_hint(hint);
+        if open {
+            problem.severity = crate::problem::Severity::Warning;
+        }
+    }
+
+    fn finish_stream(
+        &mut self,
+        name: &str,
+        draft: Draft,
+        region: Option<String>,
+        spot: &Spot,
+        unknown: bool,
+    ) -> Option<Stream> {
+        self.filled.extend(draft.map.iter().map(|(name, _)| name.clone()));
+        let missing: Vec<&str> = [("to", draft.to.is_none()), ("key", draft.key.is_none())]
+            .into_iter()
+            .filter_map(|(name, missing)| missing.then_some(name))
+            .collect();
+        let (Some(to), Some(key)) = (draft.to, draft.key) else {
+            if !unknown {
+                let names = missing.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ");
+                let message = format!("stream `{name}` has no default mapping, so it must say {names}");
+                self.report.error(&codes::NO_MAPPING, spot, message);
+            }
+            return None;
+        };
+        let to = match to {
+            EntityOr::Person => StreamTarget::Person,
+            EntityOr::Entity(kind) => StreamTarget::Entity(kind),
+            EntityOr::Consent => StreamTarget::Consent,
+            EntityOr::Event => StreamTarget::Event(draft.event),
+        };
+        if to == StreamTarget::Event(None) && !draft.map.iter().any(|(name, _)| name == "event") {
+            self.report
+                .error(&codes::NO_MAPPING, spot, format!("the events of stream `{name}` have no name"))
+                .with_hint(Some("add `event = \"Order Completed\"`, or `map.event` to work it out".to_owned()));
+            return None;
+        }
+        let mut stream = Stream {
+            name: name.into(),
+            to,
+            key,
+            updated_at: draft.updated_at,
+            created_at: draft.created_at,
+            map: draft.map,
+            consent: draft.consent,
+            region,
+            digest: String::new(),
+        };
+        stream.digest = digest(&stream);
+        Some(stream)
+    }
+}
+
+/// Entries of the manifest take the place of the default's.
+fn merge(into: &mut Vec<(String, Expression)>, entries: Vec<(String, Expression)>) {
+    for (name, expression) in entries {
+        match into.iter_mut().find(|(known, _)| *known == name) {
+            Some(entry) => entry.1 = expression,
+            None => into.push((name, expression)),
+        }
+    }
+}
+
+fn target(word: &str) -> Option<EntityOr> {
+    TARGETS.iter().find(|(known, _)| *known == word).map(|(_, target)| *target)
+}
+
+fn digest(stream: &Stream) -> String {
+    let optional = |expression: &Option<Expression>| expression.as_ref().map(|expression| expression.text().to_owned());
+    let entries = |entries: &[(String, Expression)]| {
+        let texts = entries.iter().map(|(name, expression)| (name.clone(), expression.text().to_owned()));
+        texts.collect::<Vec<_>>()
+    };
+    let everything = (
+        MAPPING_VERSION,
+        format!("{:?}", stream.to),
+        stream.key.text(),
+        optional(&stream.updated_at),
+        optional(&stream.created_at),
+        entries(&stream.map),
+        entries(&stream.consent),
+        &stream.region,
+    );
+    let text = format!("{everything:?}");
+    blake3::hash(text.as_bytes()).to_hex()[..32].to_owned()
+}

@@ -1,0 +1,109 @@
+//! The words of the canonical schema, version 1: reserved names after Segment's Spec, and the shape of each value.
+//! Owns names only; values are brought into shape by `canonical`.
+
+use crate::model::EntityKind;
+use std::borrow::Cow;
+
+/// What a reserved field holds. Fields that are not reserved hold anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// A text; a number becomes its decimal text, a blank text clears.
+    Text,
+    /// A text or an object, such as an address.
+    TextOrObject,
+    Number,
+    /// Milliseconds since 1970 UTC.
+    Time,
+    /// `YYYY-MM-DD`
+    Date,
+    /// ISO 3166 alpha-2.
+    Country,
+    /// ISO 4217 in capitals.
+    Currency,
+    /// A whole number of the currency's minor units.
+    Money,
+}
+
+/// Segment's reserved user traits, and those that Onefold reserves beside them.
+pub const PERSON_TRAITS: &[(&str, Shape)] = &[
+    ("address", Shape::TextOrObject),
+    ("age", Shape::Number),
+    ("avatar", Shape::Text),
+    ("birthday", Shape::Date),
+    ("company", Shape::TextOrObject),
+    ("country", Shape::Country),
+    ("created_at", Shape::Time),
+    ("description", Shape::Text),
+    ("email", Shape::Text),
+    ("first_name", Shape::Text),
+    ("gender", Shape::Text),
+    ("id", Shape::Text),
+    ("last_name", Shape::Text),
+    ("lifecycle_stage", Shape::Text),
+    ("locale", Shape::Text),
+    ("name", Shape::Text),
+    ("phone", Shape::Text),
+    ("timezone", Shape::Text),
+    ("title", Shape::Text),
+    ("username", Shape::Text),
+    ("website", Shape::Text),
+];
+
+/// Fields that name a person rather than describe one; `external:SOURCE` is one more.
+pub const IDENTIFIER_FIELDS: &[&str] =
+    &["email", "phone", "user_id", "anonymous_id", "device_id", "ad_id", "external_id"];
+
+pub fn person_trait(name: &str) -> Option<Shape> {
+    PERSON_TRAITS.iter().find(|(known, _)| *known == name).map(|(_, shape)| *shape)
+}
+
+/// Amounts are the same in events and entities.
+pub fn event_property(name: &str) -> Option<Shape> {
+    Some(match name {
+        "total" | "revenue" | "subtotal" | "tax" | "shipping" | "discount" | "price" | "mrr" => Shape::Money,
+        "currency" => Shape::Currency,
+        _ => return None,
+    })
+}
+
+pub fn entity_field(kind: EntityKind, name: &str) -> Option<Shape> {
+    if let Some(shape) = event_property(name) {
+        return Some(shape);
+    }
+    Some(match (kind, name) {
+        (EntityKind::Account, "address") => Shape::TextOrObject,
+        (EntityKind::Account, "created_at") => Shape::Time,
+        (EntityKind::Account, "avatar" | "description" | "email" | "id" | "industry" | "name" | "phone" | "website" | "plan") => {
+            Shape::Text
+        }
+        (EntityKind::Order, "ordered_at") => Shape::Time,
+        (EntityKind::Order, "status") => Shape::Text,
+        (EntityKind::Subscription, "started_at" | "trial_end" | "current_period_end" | "canceled_at") => Shape::Time,
+        (EntityKind::Subscription, "plan" | "status") => Shape::Text,
+        (EntityKind::Subscription, "quantity") => Shape::Number,
+        (EntityKind::Product, "sku" | "name" | "brand" | "category") => Shape::Text,
+        _ => return None,
+    })
+}
+
+/// The canonical spelling: `firstName` is `first_name`. Names with a colon (`external:CRM`) stay as they are.
+pub fn snake_case(name: &str) -> Cow<'_, str> {
+    if name.contains(':') || !name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Cow::Borrowed(name);
+    }
+    let characters: Vec<char> = name.chars().collect();
+    let mut snake = String::with_capacity(name.len() + 4);
+    for (at, character) in characters.iter().enumerate() {
+        if character.is_ascii_uppercase() {
+            let before = at.checked_sub(1).and_then(|index| characters.get(index));
+            let after = characters.get(at + 1);
+            let starts_word = before.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+            let ends_initials = before.is_some_and(char::is_ascii_uppercase) && after.is_some_and(char::is_ascii_lowercase);
+            if starts_word || ends_initials {
+                snake.push('_');
+            }
+        }
+        snake.push(character.to_ascii_lowercase());
+    }
+    Cow::Owned(snake)
+}

@@ -1,0 +1,133 @@
+//! The table of problem codes. A code keeps its meaning for ever and is never used again for another.
+//! One file a range: OF00 usage, OF01 manifests, OF02 manifests against connectors, OF03 the connector host,
+//! OF04 egress and vendors, OF05 records, OF06 identity, OF07 delivery and guards, OF08 the store.
+
+mod delivery;
+mod egress;
+mod host;
+mod manifest;
+mod manifest_connector;
+mod record;
+mod store;
+mod usage;
+
+pub use delivery::*;
+pub use egress::*;
+pub use host::*;
+pub use manifest::*;
+pub use manifest_connector::*;
+pub use record::*;
+pub use store::*;
+pub use usage::*;
+
+use crate::problem::Class;
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct Code {
+    pub id: &'static str,
+    pub title: &'static str,
+    pub class: Class,
+    /// Markdown: what it means, an example, how to mend it.
+    pub page: &'static str,
+}
+
+pub fn find(id: &str) -> Option<&'static Code> {
+    CODES
+        .iter()
+        .copied()
+        .find(|code| code.id.eq_ignore_ascii_case(id))
+}
+
+/// Every code, in order.
+pub static CODES: &[&Code] = &[
+    &USAGE,
+    &NO_MANIFESTS,
+    &UNREADABLE,
+    &NOT_FOUND,
+    &INTERNAL,
+    &SYNTAX,
+    &UNKNOWN_KEY,
+    &WRONG_VALUE,
+    &MISSING_KEY,
+    &INLINE_SECRET,
+    &DUPLICATE,
+    &UNKNOWN_TRAIT,
+    &UNKNOWN_AUDIENCE,
+    &AUDIENCE_CYCLE,
+    &BAD_CONDITION,
+    &BAD_DURATION,
+    &BAD_SCHEDULE,
+    &BAD_EXPRESSION,
+    &BAD_REGION,
+    &UNKNOWN_CHOICE,
+    &UNKNOWN_SOURCE,
+    &BAD_NAME,
+    &NO_CONSENT,
+    &BAD_NUMBER,
+    &UNKNOWN_KIND,
+    &BAD_GRANT,
+    &NOTHING_TO_SEND,
+    &NO_HUB,
+    &UNKNOWN_CONNECTOR,
+    &UNKNOWN_STREAM,
+    &UNKNOWN_FIELD,
+    &UNKNOWN_CREDENTIAL,
+    &MISSING_CREDENTIAL,
+    &BAD_CONFIG,
+    &UNKNOWN_TARGET,
+    &MODE_NOT_SUPPORTED,
+    &UNKNOWN_TARGET_FIELD,
+    &CANNOT,
+    &NO_MAPPING,
+    &BAD_DEFAULT_MAPPING,
+    &NOT_A_COMPONENT,
+    &WRONG_CONTRACT,
+    &UNKNOWN_IMPORT,
+    &WRONG_DESCRIPTION,
+    &CONNECTOR_NOT_FOUND,
+    &ENGINE_UNAVAILABLE,
+    &TRAPPED,
+    &MEMORY_LIMIT,
+    &CPU_LIMIT,
+    &WALL_LIMIT,
+    &BATCH_ROWS_LIMIT,
+    &BATCH_BYTES_LIMIT,
+    &STACK_LIMIT,
+    &MALFORMED_ANSWER,
+    &CURSOR_TOO_LARGE,
+    &NOT_EXPORTED,
+    &TABLE_LIMIT,
+    &HOST_DENIED,
+    &ADDRESS_DENIED,
+    &SCHEME_DENIED,
+    &REDIRECT_DENIED,
+    &REQUEST_DENIED,
+    &CREDENTIAL_DENIED,
+    &CLIENT_UNAVAILABLE,
+    &VENDOR_CONFIG,
+    &VENDOR_AUTH,
+    &VENDOR_PERMISSION,
+    &VENDOR_RATE_LIMITED,
+    &VENDOR_TRANSIENT,
+    &VENDOR_PERMANENT,
+    &VENDOR_CURSOR_EXPIRED,
+    &CANCELLED,
+    &VENDOR_OTHER,
+    &SECRET_MISSING,
+    &NO_KEY,
+    &EXPRESSION_FAILED,
+    &NO_EVENT_NAME,
+    &NO_EVENT_TIME,
+    &UNUSABLE,
+    &WRONG_SHAPE,
+    &NOT_MONEY,
+    &UNKNOWN_CONSENT,
+    &NOT_AN_OBJECT,
+    &RECORD_NOT_JSON,
+    &EMPTY_SOURCE,
+    &GUARD_REMOVED,
+    &ROW_REJECTED,
+    &JOB_UNFINISHED,
+    &STORE_FAILED,
+    &STORE_UNREADABLE,
+];

@@ -1,0 +1,74 @@
+//! Records: OF05.
+
+use super::Code;
+use crate::problem::Class;
+
+pub static NO_KEY: Code = Code {
+    id: "OF0501",
+    title: "a record without a key",
+    class: Class::SkipRecord,
+    page: include_str!("../pages/OF0501.md"),
+};
+
+pub static EXPRESSION_FAILED: Code = Code {
+    id: "OF0502",
+    title: "an expression failed",
+    class: Class::SkipRecord,
+    page: include_str!("../pages/OF0502.md"),
+};
+
+pub static NO_EVENT_NAME: Code = Code {
+    id: "OF0503",
+    title: "an event without a name",
+    class: Class::SkipRecord,
+    page: include_str!("../pages/OF0503.md"),
+};
+
+pub static NO_EVENT_TIME: Code = Code {
+    id: "OF0504",
+    title: "an event without a time",
+    class: Class::SkipRecord,
+    page: include_str!("../pages/OF0504.md"),
+};
+
+pub static UNUSABLE: Code = Code {
+    id: "OF0505",
+    title: "a field without a usable value",
+    class: Class::SkipRecord,
+    page: include_str!("../pages/OF0505.md"),
+};
+
+pub static WRONG_SHAPE: Code = Code {
+    id: "OF0506",
+    title: "a reserved field of the wrong kind",
+    class: Class::SkipRecord,
+    page: include_str!("../pages/OF0506.md"),
+};
+
+pub static NOT_MONEY: Code = Code {
+    id: "OF0507",
+    title: "an amount that is no whole number of minor units",
+    class: Class::SkipRecord,
+    page: include_str!("../pages/OF0507.md"),
+};
+
+pub static UNKNOWN_CONSENT: Code = Code {
+    id: "OF0508",
+    title: "a consent that cannot be read",
+    class: Class::SkipRecord,
+    page: include_str!("../pages/OF0508.md"),
+};
+
+pub static NOT_AN_OBJECT: Code = Code {
+    id: "OF0509",
+    title: "a record that is no object",
+    class: Class::SkipRecord,
+    page: include_str!("../pages/OF0509.md"),
+};
+
+pub static RECORD_NOT_JSON: Code = Code {
+    id: "OF0590",
+    title: "a record is not JSON",
+    class: Class::Stop,
+    page: include_str!("../pages/OF0590.md"),
+};

@@ -1,0 +1,39 @@
+//! Usage and the hub itself: OF00.
+
+use super::Code;
+use crate::problem::Class;
+
+pub static USAGE: Code = Code {
+    id: "OF0001",
+    title: "wrong use of the command line",
+    class: Class::AskUser,
+    page: include_str!("../pages/OF0001.md"),
+};
+
+pub static NO_MANIFESTS: Code = Code {
+    id: "OF0002",
+    title: "no manifest in the folder",
+    class: Class::AskUser,
+    page: include_str!("../pages/OF0002.md"),
+};
+
+pub static UNREADABLE: Code = Code {
+    id: "OF0003",
+    title: "a file cannot be read",
+    class: Class::AskUser,
+    page: include_str!("../pages/OF0003.md"),
+};
+
+pub static NOT_FOUND: Code = Code {
+    id: "OF0004",
+    title: "there is nothing of that name",
+    class: Class::AskUser,
+    page: include_str!("../pages/OF0004.md"),
+};
+
+pub static INTERNAL: Code = Code {
+    id: "OF0009",
+    title: "a fault of the hub itself",
+    class: Class::Bug,
+    page: include_str!("../pages/OF0009.md"),
+};

@@ -186,6 +186,11 @@ fn nothing_is_left_for_later() {
 }
 
 #[test]
+fn a_test_is_counted_as_what_it_is() {
+    hold("kinds", &rules::miscounted(&sources()));
+}
+
+#[test]
 fn the_top_level_holds_only_what_belongs_there() {
     let entries = std::fs::read_dir(root()).expect("the root can be listed");
     let names = entries.map(|entry| {

@@ -2,7 +2,7 @@
 //! Sizes are those of the program; tests may be as long as what they show.
 
 use super::Breach;
-use super::source::{Source, functions, line_of, name_at, words};
+use super::source::{Source, functions, is_within, line_of, name_at, words};
 
 const FUNCTION_LINES: usize = 70;
 const FILE_LINES: usize = 500;
@@ -11,6 +11,15 @@ const HEADER_LINES: usize = 6;
 const EMPTY_NAMES: &[&str] = &["util", "utils", "common", "helper", "helpers", "misc"];
 
 const LATER: &[&str] = &["todo!", "unimplemented!", "#[ignore"];
+
+/// What makes a test a property or a snapshot, and the module that says so in the test's name.
+const KINDS: &[(&str, &str)] = &[
+    ("proptest!", "properties"),
+    ("TestRunner", "properties"),
+    ("assert_snapshot!", "snapshots"),
+    ("assert_json_snapshot!", "snapshots"),
+    ("assert_debug_snapshot!", "snapshots"),
+];
 
 const TOP_LEVEL: &[&str] = &[
     "Cargo.toml",
@@ -104,6 +113,23 @@ pub fn left_for_later(sources: &[Source]) -> Vec<Breach> {
                 breaches.push(Breach::new(
                     place,
                     format!("`{word}` is work that is not done"),
+                ));
+            }
+        }
+    }
+    breaches
+}
+
+/// The runner's summary counts tests by the modules they are in, so what they use has to agree.
+pub fn miscounted(sources: &[Source]) -> Vec<Breach> {
+    let mut breaches = Vec::new();
+    for source in sources {
+        for (word, module) in KINDS {
+            for at in words(&source.code, word).filter(|at| !is_within(source, *at, module)) {
+                let place = format!("{}:{}", source.path, line_of(&source.code, at));
+                breaches.push(Breach::new(
+                    place,
+                    format!("`{word}` belongs in a module `{module}`, where it is counted"),
                 ));
             }
         }
@@ -258,5 +284,26 @@ fn a_stranger_at_the_top_level_is_seen() {
             .map(|breach| breach.place.as_str())
             .collect::<Vec<_>>(),
         ["LICENSE", "docs"]
+    );
+}
+
+#[test]
+fn a_property_or_a_snapshot_outside_its_module_is_seen() {
+    let text = "#[cfg(test)]\nmod tests {\n    proptest! { }\n    mod snapshots {\n        fn a() { insta::assert_snapshot!(x); }\n    }\n}\n";
+    let breaches = miscounted(&sample("hub/src/a.rs", text));
+    assert_eq!(
+        breaches
+            .iter()
+            .map(|breach| breach.place.as_str())
+            .collect::<Vec<_>>(),
+        ["hub/src/a.rs:3"]
+    );
+    assert_eq!(
+        miscounted(&sample("hub/src/a/properties.rs", "proptest! { }")),
+        []
+    );
+    assert_eq!(
+        miscounted(&sample("hub/src/a/snapshots.rs", "proptest! { }")).len(),
+        1
     );
 }

@@ -66,6 +66,20 @@ impl Source {
     }
 }
 
+/// Whether the code at `at` lies in a module `name`: the file's own, one of its folders, or one written inside it.
+pub fn is_within(source: &Source, at: usize, name: &str) -> bool {
+    let by_path = source
+        .path
+        .trim_end_matches(".rs")
+        .split('/')
+        .any(|part| part == name);
+    by_path
+        || words(&source.code, "mod").any(|begin| {
+            let named = name_at(&source.code, begin + "mod ".len()) == Some(name);
+            named && (begin..item_end(&source.code, begin)).contains(&at)
+        })
+}
+
 fn is_test_file(path: &str) -> bool {
     let mut folders = path.split('/').skip(1);
     folders.any(|folder| folder == "tests" || folder == "benches")

@@ -277,6 +277,9 @@ fn imports_in_groups_and_by_climbing_are_seen() {
         places(&imports(&at_path("hub/src/host/wasm.rs", climbing))),
         ["hub/src/host/wasm.rs:2"]
     );
+    let nearer = "use super::cli::Table;\n";
+    assert_eq!(imports(&at_path("hub/src/host/mod.rs", nearer)).len(), 1);
+    assert_eq!(imports(&at_path("hub/src/host/wasm.rs", nearer)), []);
     assert_eq!(
         places(&imports(&at_path("hub/src/model/time.rs", "use crate::*;"))),
         ["hub/src/model/time.rs:1"]

@@ -172,14 +172,44 @@ fn a_function_of_seventy_lines_passes_and_one_of_seventy_one_does_not() {
 
 #[test]
 fn the_length_of_a_function_is_not_misled_by_what_is_in_it() {
-    let tricks = "fn short<'a>(x: [u8; 2]) -> &'a str\nwhere\n    u8: Copy,\n{\n    let _ = ('{', '\\'', b'\"', \"}\\\"{\", r#\"{\"}\"#);\n    \
-        // }\n    /* { /* { */ */\n    \"\"\n}\ntrait T { fn none(&self); }\ntype F = fn(u8) -> u8;\n";
-    let source = Source::new("a/src/a.rs", &format!("{tricks}{}", function_of(80)));
-    let found: Vec<_> = functions(&source.program)
+    let tricks = [
+        "let _ = '{';",
+        "let _ = b'\"';",
+        "let _ = '\\'';",
+        "let _ = '\\u{7b}';",
+        "let _: &'static str;",
+        "let _ = ['ó','{'];",
+        "let _ = '\\\"';",
+        "let _ = \"}\\\"}\";",
+        "let _ = r#\"}\"}\"#;",
+        "let _ = br\"{\\\";",
+        "let r#type = 1;",
+        "// }",
+        "/* { /* } */ } */",
+        "let _ = |x: [u8; 2]| { x };",
+    ];
+    for trick in tricks {
+        let text = format!("fn short() {{\n    {trick}\n}}\n{}", function_of(80));
+        assert_eq!(
+            names_and_lines(&text),
+            [("short".to_owned(), 3), ("long".to_owned(), 80)],
+            "{trick}"
+        );
+    }
+}
+
+#[test]
+fn a_function_begins_at_its_name_and_needs_a_body() {
+    let text = "fn a<'a>(x: [u8; 2]) -> &'a str\nwhere\n    u8: Copy,\n{\n    \"\"\n}\ntrait T { fn none(&self); }\ntype F = fn(u8) -> u8;\n";
+    assert_eq!(names_and_lines(text), [("a".to_owned(), 6)]);
+}
+
+fn names_and_lines(text: &str) -> Vec<(String, usize)> {
+    let source = Source::new("a/src/a.rs", text);
+    functions(&source.program)
         .into_iter()
         .map(|function| (function.name, function.lines))
-        .collect();
-    assert_eq!(found, [("short".to_owned(), 9), ("long".to_owned(), 80)]);
+        .collect()
 }
 
 #[test]

@@ -204,7 +204,9 @@ fn row(f: &mut fmt::Formatter<'_>, title: &str, counts: Counts) -> fmt::Result {
     writeln!(
         f,
         "{title:<12} {:>7} {:>7} {:>8}",
-        counts.passed, counts.failed, counts.skipped
+        counts.passed.max(0),
+        counts.failed,
+        counts.skipped
     )
 }
 

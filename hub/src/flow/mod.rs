@@ -1,1 +1,3 @@
-//! To be written.
+//! Load, pure step, save: one file per hop.
+
+pub mod connect;

@@ -1,1 +1,15 @@
-//! To be written.
+//! The only way out: one `Egress` for each source and destination, with its own policy, credentials, rate
+//! budgets and connections. Denies everything that is not granted. Knows no connector and no manifest file.
+
+mod dial;
+mod policy;
+mod rate;
+mod request;
+mod send;
+
+pub use policy::Policy;
+pub use request::{Credential, Request};
+pub use send::{Egress, EgressSettings, Response, SendError};
+
+/// Gives a number that nobody can foresee.
+pub type Random = std::sync::Arc<dyn Fn() -> u64 + Send + Sync>;

@@ -1,0 +1,162 @@
+//! Rate budgets: at most so many requests in any window of a bucket, and nothing while the vendor asks to wait.
+//! Works out when a request may leave; the waiting itself is done by the caller.
+
+use crate::model::RateSpec;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The longest pause that a vendor can impose.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+const DEFAULT: &str = "default";
+
+pub struct Rates {
+    specs: BTreeMap<String, RateSpec>,
+    buckets: Mutex<HashMap<String, Bucket>>,
+}
+
+#[derive(Default)]
+struct Bucket {
+    /// When the requests of the last window left or will leave, the oldest first.
+    sent: VecDeque<Instant>,
+    paused_until: Option<Instant>,
+}
+
+impl Rates {
+    pub fn new(specs: BTreeMap<String, RateSpec>) -> Self {
+        Self {
+            specs,
+            buckets: Mutex::default(),
+        }
+    }
+
+    /// Takes a place in the bucket's queue and says when it is due. None when that is after `deadline`: then no
+    /// place was taken.
+    pub fn reserve(
+        &self,
+        bucket: Option<&str>,
+        now: Instant,
+        deadline: Instant,
+    ) -> Option<Instant> {
+        self.with(bucket, |bucket, spec| bucket.reserve(spec, now, deadline))
+    }
+
+    /// Until when the vendor asked everybody in the bucket to wait, if that is still to come.
+    pub fn paused_until(&self, bucket: Option<&str>, now: Instant) -> Option<Instant> {
+        self.with(bucket, |bucket, _| {
+            bucket.paused_until.filter(|until| *until > now)
+        })
+    }
+
+    /// The vendor asks to wait.
+    pub fn pause(&self, bucket: Option<&str>, now: Instant, wait: Duration) {
+        let until = now + wait.min(LONGEST_PAUSE);
+        self.with(bucket, |bucket, _| {
+            bucket.paused_until = bucket.paused_until.max(Some(until));
+        });
+    }
+
+    /// A bucket that the connector does not describe counts as the default one.
+    fn with<T>(
+        &self,
+        name: Option<&str>,
+        work: impl FnOnce(&mut Bucket, Option<RateSpec>) -> T,
+    ) -> T {
+        let name = match name {
+            Some(name) if self.specs.contains_key(name) => name,
+            _ => DEFAULT,
+        };
+        let spec = self.specs.get(name).copied();
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        match buckets.get_mut(name) {
+            Some(bucket) => work(bucket, spec),
+            None => work(buckets.entry(name.to_owned()).or_default(), spec),
+        }
+    }
+}
+
+impl Bucket {
+    fn reserve(
+        &mut self,
+        spec: Option<RateSpec>,
+        now: Instant,
+        deadline: Instant,
+    ) -> Option<Instant> {
+        let mut due = self.paused_until.map_or(now, |until| until.max(now));
+        let Some(spec) = spec else {
+            return (due <= deadline).then_some(due);
+        };
+        let places = spec.requests as usize;
+        let is_full = self.sent.len() >= places;
+        if is_full && let Some(oldest) = self.sent.get(self.sent.len() - places) {
+            due = due.max(*oldest + Duration::from_millis(spec.per_ms));
+        }
+        // A later place never overtakes an earlier one, so the queue stays sorted.
+        due = self.sent.back().map_or(due, |last| due.max(*last));
+        if due > deadline {
+            return None;
+        }
+        self.sent.push_back(due);
+        if self.sent.len() > places {
+            self.sent.pop_front();
+        }
+        Some(due)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn rates(requests: u32, per_ms: u64) -> Rates {
+        let spec = RateSpec { requests, per_ms };
+        Rates::new(BTreeMap::from([("default".to_owned(), spec)]))
+    }
+
+    const FAR: Duration = Duration::from_secs(86_400);
+
+    #[test]
+    fn a_pause_holds_back_everybody_in_the_bucket() {
+        let rates = rates(10, 1000);
+        let now = Instant::now();
+        rates.pause(None, now, Duration::from_secs(7));
+        let due = rates.reserve(Some("unknown"), now, now + FAR);
+        assert_eq!(due, Some(now + Duration::from_secs(7)));
+        assert_eq!(rates.reserve(None, now, now + Duration::from_secs(6)), None);
+    }
+
+    #[test]
+    fn a_refused_reservation_takes_no_place() {
+        let rates = rates(1, 1000);
+        let now = Instant::now();
+        assert_eq!(rates.reserve(None, now, now + FAR), Some(now));
+        for _ in 0..10 {
+            assert_eq!(rates.reserve(None, now, now), None);
+        }
+        let due = rates.reserve(None, now, now + FAR);
+        assert_eq!(due, Some(now + Duration::from_secs(1)));
+    }
+
+    proptest! {
+        #[test]
+        fn property_no_window_holds_more_than_the_budget(
+            requests in 1_u32..6,
+            per_ms in 1_u64..200,
+            gaps in proptest::collection::vec(0_u64..80, 1..80),
+        ) {
+            let rates = rates(requests, per_ms);
+            let mut now = Instant::now();
+            let mut sent = Vec::new();
+            for gap in gaps {
+                now += Duration::from_millis(gap);
+                sent.extend(rates.reserve(None, now, now + FAR));
+            }
+            let window = Duration::from_millis(per_ms);
+            for start in &sent {
+                let inside = sent.iter().filter(|at| *at >= start && **at < *start + window);
+                prop_assert!(inside.count() <= requests as usize);
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! A request before it leaves: its headers, its credential and its method are checked and put together here.
+//! What a guest wrote goes no further than this file unless it is well formed.
+
+use crate::egress::policy::Policy;
+use crate::model::Inject;
+use crate::problem::{Problem, codes};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use http::Method;
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const URL_BYTES: usize = 16 << 10;
+const HEADERS: usize = 64;
+const HEADER_BYTES: usize = 16 << 10;
+
+/// Headers that only the hub writes.
+const OURS: &[&str] = &[
+    "accept-encoding",
+    "connection",
+    "content-length",
+    "expect",
+    "forwarded",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// What a connector asks for.
+#[derive(Clone)]
+pub struct Request {
+    pub method: String,
+    pub url: String,
+    pub headers: Vec<(String, Vec<u8>)>,
+    pub body: Option<Vec<u8>>,
+    /// A credential by name.
+    pub auth: Option<String>,
+    /// The rate bucket; the default one when none.
+    pub bucket: Option<String>,
+    /// May be repeated after a network error, a 429 or a 5xx.
+    pub idempotent: bool,
+}
+
+/// A secret and where it goes. It has no `Debug`.
+#[derive(Clone)]
+pub struct Credential {
+    pub inject: Inject,
+    pub value: Arc<str>,
+}
+
+/// The method, if it is one that a connector may use.
+pub fn method(text: &str, policy: &Policy) -> Result<Method, Problem> {
+    let method = Method::from_bytes(text.as_bytes())
+        .map_err(|_| policy.bad_request("the method is not a word"))?;
+    if method == Method::CONNECT || method == Method::TRACE {
+        return Err(policy.bad_request(&format!("the method `{method}` is not sent")));
+    }
+    Ok(method)
+}
+
+pub fn url(text: &str, policy: &Policy) -> Result<url::Url, Problem> {
+    if text.len() > URL_BYTES {
+        return Err(policy.bad_request(&format!("the URL is longer than {URL_BYTES} bytes")));
+    }
+    let mut url = url::Url::parse(text)
+        .map_err(|error| policy.bad_request(&format!("the URL cannot be read: {error}")))?;
+    url.set_fragment(None);
+    Ok(url)
+}
+
+/// The guest's headers and the credential's.
+pub fn headers(
+    request: &Request,
+    credentials: &BTreeMap<String, Credential>,
+    policy: &Policy,
+) -> Result<HeaderMap, Problem> {
+    if request.headers.len() > HEADERS {
+        return Err(policy.bad_request(&format!("there are more than {HEADERS} headers")));
+    }
+    let injected = match &request.auth {
+        Some(name) => Some(injected(name, credentials, policy)?),
+        None => None,
+    };
+    let mut headers = HeaderMap::with_capacity(request.headers.len() + 2);
+    for (name, value) in &request.headers {
+        let name = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| policy.bad_request("a header's name has forbidden characters"))?;
+        if value.len() > HEADER_BYTES {
+            return Err(policy.bad_request(&format!("the header `{name}` is too long")));
+        }
+        let is_ours = OURS.contains(&name.as_str()) || name.as_str().starts_with("proxy-");
+        let is_injected = injected.as_ref().is_some_and(|(ours, _)| *ours == name);
+        if is_ours || is_injected {
+            return Err(policy.bad_request(&format!("the header `{name}` is written by the hub")));
+        }
+        let value = HeaderValue::from_bytes(value).map_err(|_| {
+            policy.bad_request(&format!("the header `{name}` has forbidden characters"))
+        })?;
+        headers.append(name, value);
+    }
+    if let Some((name, value)) = injected {
+        headers.insert(name, value);
+    }
+    headers
+        .entry(USER_AGENT)
+        .or_insert(HeaderValue::from_static(concat!(
+            "onefold/",
+            env!("CARGO_PKG_VERSION")
+        )));
+    Ok(headers)
+}
+
+fn injected(
+    name: &str,
+    credentials: &BTreeMap<String, Credential>,
+    policy: &Policy,
+) -> Result<(HeaderName, HeaderValue), Problem> {
+    let shown: String = name.escape_debug().to_string().chars().take(80).collect();
+    let denied = |why: String| Problem::new(&codes::CREDENTIAL_DENIED, why);
+    let Some(credential) = credentials.get(name) else {
+        let owner = policy.owner();
+        return Err(
+            denied(format!("{owner} has no credential `{shown}`")).hint(format!(
+                "add `credential.{shown} = \"env:NAME\"` to {owner}"
+            )),
+        );
+    };
+    let secret = &credential.value;
+    let (header, value) = match &credential.inject {
+        Inject::Bearer => (AUTHORIZATION, format!("Bearer {secret}")),
+        Inject::Basic { username } => {
+            let pair = BASE64.encode(format!("{username}:{secret}"));
+            (AUTHORIZATION, format!("Basic {pair}"))
+        }
+        Inject::Header { name: header } => {
+            let header = HeaderName::from_bytes(header.as_bytes()).map_err(|_| {
+                denied(format!(
+                    "the connector declares no usable header for `{shown}`"
+                ))
+            })?;
+            (header, secret.to_string())
+        }
+        Inject::Signing => {
+            return Err(denied(format!(
+                "the credential `{shown}` signs and is never sent"
+            )));
+        }
+    };
+    let mut value = HeaderValue::from_str(&value).map_err(|_| {
+        denied(format!(
+            "the credential `{shown}` has characters that no header can carry"
+        ))
+    })?;
+    value.set_sensitive(true);
+    Ok((header, value))
+}

@@ -1,0 +1,352 @@
+//! From a source or destination of the plan to a connector that can be called: finds the component, opens the
+//! secrets, and gives `host` its way out through `egress` and its signatures through `vault`.
+
+use crate::clock::Clock;
+use crate::egress::{Credential, Egress, EgressSettings, Policy, Random, Request, SendError};
+use crate::host::{
+    Cancel, Component, Connection, Connector, Host, Http, HttpError, HttpRequest, HttpResponse,
+    Keys, LogSink, MacAlgorithm,
+};
+use crate::manifest::{Destination, Grants, Limits, SecretRef, Source};
+use crate::model::{Description, Inject, Value};
+use crate::problem::{Problem, codes};
+use crate::vault::{MacKind, Scrubber, Secret, Vault};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::runtime::Handle;
+
+/// How often a request that may be repeated is sent at most.
+const ATTEMPTS: u32 = 5;
+
+/// What connecting needs from outside.
+pub struct ConnectSettings {
+    pub host: Arc<Host>,
+    /// Where `NAME.wasm` is looked for, in this order.
+    pub connector_folders: Vec<PathBuf>,
+    /// Relative `file:` secrets start here.
+    pub hub_folder: PathBuf,
+    pub read_env: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    pub runtime: Handle,
+    pub clock: Clock,
+    pub random: Random,
+    pub cancel: Cancel,
+    pub log: LogSink,
+}
+
+pub struct Connectors {
+    settings: ConnectSettings,
+}
+
+/// A source or destination with its secrets open. Its connectors share one way out, so that the rate budget holds
+/// for all of them together.
+#[derive(Clone)]
+pub struct Opened {
+    component: Component,
+    connection: Connection,
+}
+
+impl Opened {
+    /// One more instance, for one more thread.
+    pub fn connector(&self) -> Box<dyn Connector> {
+        self.component.connect(self.connection.clone())
+    }
+
+    /// For a connector that is not WebAssembly.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+/// The parts that sources and destinations have in common.
+struct Side<'a> {
+    kind: &'static str,
+    name: &'a Arc<str>,
+    connector: &'a str,
+    description: &'a Description,
+    config: &'a Value,
+    credentials: &'a BTreeMap<String, SecretRef>,
+    grants: &'a Grants,
+    limits: &'a Limits,
+}
+
+impl Connectors {
+    pub fn new(settings: ConnectSettings) -> Self {
+        Self { settings }
+    }
+
+    pub fn open_source(&self, source: &Source) -> Result<Opened, Vec<Problem>> {
+        self.open(&Side {
+            kind: "source",
+            name: &source.name,
+            connector: &source.connector,
+            description: &source.description,
+            config: &source.config,
+            credentials: &source.credentials,
+            grants: &source.grants,
+            limits: &source.limits,
+        })
+    }
+
+    pub fn open_destination(&self, destination: &Destination) -> Result<Opened, Vec<Problem>> {
+        self.open(&Side {
+            kind: "destination",
+            name: &destination.name,
+            connector: &destination.connector,
+            description: &destination.description,
+            config: &destination.config,
+            credentials: &destination.credentials,
+            grants: &destination.grants,
+            limits: &destination.limits,
+        })
+    }
+
+    pub fn describe(&self, connector: &str) -> Result<Arc<Description>, Problem> {
+        self.component(connector)?.describe()
+    }
+
+    /// The names of all connectors that can be found.
+    pub fn names(&self) -> BTreeSet<String> {
+        let folders = self.settings.connector_folders.iter();
+        folders
+            .filter_map(|folder| std::fs::read_dir(folder).ok())
+            .flat_map(|entries| entries.flatten())
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|ending| ending == "wasm"))
+            .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+            .collect()
+    }
+
+    fn component(&self, connector: &str) -> Result<Component, Problem> {
+        let bytes = self.find(connector)?;
+        self.settings.host.load(&bytes).map_err(|mut problem| {
+            problem.message = format!("connector `{connector}`: {}", problem.message);
+            problem
+        })
+    }
+
+    fn find(&self, connector: &str) -> Result<Vec<u8>, Problem> {
+        let is_name = !connector.is_empty()
+            && connector
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+        let folders = &self.settings.connector_folders;
+        let found = folders
+            .iter()
+            .filter(|_| is_name)
+            .map(|folder| folder.join(format!("{connector}.wasm")))
+            .find(|path| path.is_file());
+        let Some(path) = found else {
+            return Err(not_found(connector, folders));
+        };
+        std::fs::read(&path).map_err(|error| {
+            Problem::new(
+                &codes::CONNECTOR_NOT_FOUND,
+                format!("connector `{connector}` cannot be read: {error}"),
+            )
+        })
+    }
+
+    fn open(&self, side: &Side<'_>) -> Result<Opened, Vec<Problem>> {
+        let secrets = self.secrets(side)?;
+        let component = self.component(side.connector).map_err(|it| vec![it])?;
+        let scrubber = scrubber(side, &secrets);
+        let scrub: crate::host::Scrub = Arc::new(move |text: &str| scrubber.scrub(text));
+        let owner = format!("{} `{}`", side.kind, side.name);
+        let hosts = side.description.hosts.iter().chain(&side.grants.hosts);
+        let egress = Egress::new(EgressSettings {
+            policy: Policy::new(&owner, hosts.map(String::as_str), &side.grants.addresses),
+            credentials: sendable(side, &secrets),
+            rates: side.description.rates.clone(),
+            response_bytes: side.limits.response_bytes,
+            attempts: ATTEMPTS,
+            random: self.settings.random.clone(),
+            clock: self.settings.clock.clone(),
+            scrub: scrub.clone(),
+        });
+        let connection = Connection {
+            name: side.name.clone(),
+            config: side.config.to_string(),
+            limits: *side.limits,
+            http: Arc::new(WayOut {
+                egress,
+                runtime: self.settings.runtime.clone(),
+                cancel: self.settings.cancel.clone(),
+            }),
+            keys: Some(Arc::new(SigningKeys::new(side, secrets))),
+            clock: self.settings.clock.clone(),
+            cancel: self.settings.cancel.clone(),
+            log: self.settings.log.clone(),
+            scrub,
+        };
+        Ok(Opened {
+            component,
+            connection,
+        })
+    }
+
+    fn secrets(&self, side: &Side<'_>) -> Result<BTreeMap<String, Secret>, Vec<Problem>> {
+        let vault = Vault {
+            read_env: &*self.settings.read_env,
+            folder: &self.settings.hub_folder,
+        };
+        let opened = vault.open(side.name, side.credentials);
+        let mut problems = Vec::new();
+        for (name, spec) in &side.description.credentials {
+            if spec.required && !side.credentials.contains_key(name) {
+                problems.push(
+                    Problem::new(
+                        &codes::SECRET_MISSING,
+                        format!("{} `{}` has no credential `{name}`", side.kind, side.name),
+                    )
+                    .hint(format!("add `credential.{name} = \"env:NAME\"`")),
+                );
+            }
+        }
+        match opened {
+            Ok(secrets) if problems.is_empty() => Ok(secrets),
+            Ok(_) => Err(problems),
+            Err(missing) => Err(problems.into_iter().chain(missing).collect()),
+        }
+    }
+}
+
+fn not_found(connector: &str, folders: &[PathBuf]) -> Problem {
+    let shown: String = connector
+        .escape_debug()
+        .to_string()
+        .chars()
+        .take(80)
+        .collect();
+    let looked: Vec<String> = folders
+        .iter()
+        .map(|folder| format!("`{}`", Path::display(folder)))
+        .collect();
+    Problem::new(
+        &codes::CONNECTOR_NOT_FOUND,
+        format!(
+            "there is no connector `{shown}`; looked for `{shown}.wasm` in {}",
+            looked.join(", ")
+        ),
+    )
+    .hint("`onefold connector list` shows those that there are")
+}
+
+/// The credentials that go into requests, as the connector describes them.
+fn sendable(side: &Side<'_>, secrets: &BTreeMap<String, Secret>) -> BTreeMap<String, Credential> {
+    secrets
+        .iter()
+        .filter_map(|(name, secret)| {
+            let spec = side.description.credentials.get(name)?;
+            let credential = Credential {
+                inject: spec.inject.clone(),
+                value: secret.expose().into(),
+            };
+            Some((name.clone(), credential))
+        })
+        .collect()
+}
+
+fn scrubber(side: &Side<'_>, secrets: &BTreeMap<String, Secret>) -> Scrubber {
+    let mut scrubber = Scrubber::new(secrets);
+    for (name, secret) in secrets {
+        let spec = side.description.credentials.get(name);
+        if let Some(Inject::Basic { username }) = spec.map(|spec| &spec.inject) {
+            scrubber.add_basic(name, username, secret);
+        }
+    }
+    scrubber
+}
+
+/// `egress` as `host` asks for it.
+struct WayOut {
+    egress: Egress,
+    runtime: Handle,
+    cancel: Cancel,
+}
+
+impl Http for WayOut {
+    fn send(&self, request: HttpRequest, deadline: Instant) -> Result<HttpResponse, HttpError> {
+        let request = Request {
+            method: request.method,
+            url: request.url,
+            headers: request.headers,
+            body: request.body,
+            auth: request.auth,
+            bucket: request.bucket,
+            idempotent: request.idempotent,
+        };
+        let is_cancelled = || self.cancel.is_cancelled();
+        let sent = self
+            .runtime
+            .block_on(self.egress.send(request, deadline, &is_cancelled));
+        match sent {
+            Ok(response) => Ok(HttpResponse {
+                status: response.status,
+                headers: response.headers,
+                body: response.body,
+            }),
+            Err(error) => Err(match error {
+                SendError::Denied(problem) => HttpError::Denied(problem),
+                SendError::Dns(text) => HttpError::Dns(text),
+                SendError::Connect(text) => HttpError::Connect(text),
+                SendError::Tls(text) => HttpError::Tls(text),
+                SendError::Timeout => HttpError::Timeout,
+                SendError::ResponseTooLarge(most) => HttpError::ResponseTooLarge(most),
+                SendError::Cancelled => HttpError::Cancelled,
+                SendError::Other(text) => HttpError::Other(text),
+            }),
+        }
+    }
+}
+
+/// `vault` as `host` asks for it: only credentials that the connector declares for signing.
+struct SigningKeys {
+    owner: String,
+    keys: BTreeMap<String, Secret>,
+}
+
+impl SigningKeys {
+    fn new(side: &Side<'_>, secrets: BTreeMap<String, Secret>) -> Self {
+        let signs = |name: &String| {
+            let spec = side.description.credentials.get(name);
+            spec.is_some_and(|spec| spec.inject == Inject::Signing)
+        };
+        Self {
+            owner: format!("{} `{}`", side.kind, side.name),
+            keys: secrets
+                .into_iter()
+                .filter(|(name, _)| signs(name))
+                .collect(),
+        }
+    }
+}
+
+impl Keys for SigningKeys {
+    fn mac(
+        &self,
+        credential: &str,
+        algorithm: MacAlgorithm,
+        data: &[u8],
+    ) -> Result<Vec<u8>, String> {
+        let kind = match algorithm {
+            MacAlgorithm::HmacSha1 => MacKind::Sha1,
+            MacAlgorithm::HmacSha256 => MacKind::Sha256,
+            MacAlgorithm::HmacSha512 => MacKind::Sha512,
+        };
+        match self.keys.get(credential) {
+            Some(secret) => Ok(secret.mac(kind, data)),
+            None => Err(format!(
+                "{} has no signing credential `{}`; add `credential.NAME = \"env:NAME\"`",
+                self.owner,
+                credential
+                    .escape_debug()
+                    .to_string()
+                    .chars()
+                    .take(80)
+                    .collect::<String>()
+            )),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Takes secrets out of texts. Knows the values, and the few spellings in which they travel.
+
+use crate::vault::Secret;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use std::collections::BTreeMap;
+
+/// Replaces secrets by `[secret NAME]`. Shorter values than this would blank out ordinary words.
+const SHORTEST: usize = 4;
+
+#[derive(Clone, Default)]
+pub struct Scrubber {
+    /// Value and what stands in its place, the longest value first.
+    pairs: Vec<(String, String)>,
+}
+
+impl Scrubber {
+    pub fn new(secrets: &BTreeMap<String, Secret>) -> Self {
+        let mut pairs = Vec::new();
+        for (name, secret) in secrets {
+            let value = secret.expose();
+            let instead = format!("[secret {name}]");
+            let spellings = [value.to_owned(), percent(value), BASE64.encode(value)];
+            for spelling in spellings {
+                if spelling.len() >= SHORTEST {
+                    pairs.push((spelling, instead.clone()));
+                }
+            }
+        }
+        pairs.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
+        pairs.dedup();
+        Self { pairs }
+    }
+
+    /// Adds the spelling of HTTP's basic authentication.
+    pub fn add_basic(&mut self, name: &str, username: &str, secret: &Secret) {
+        let spelling = BASE64.encode(format!("{username}:{}", secret.expose()));
+        self.pairs.push((spelling, format!("[secret {name}]")));
+        self.pairs
+            .sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
+    }
+
+    pub fn scrub(&self, text: &str) -> String {
+        let mut clean = text.to_owned();
+        for (value, instead) in &self.pairs {
+            if clean.contains(value.as_str()) {
+                clean = clean.replace(value.as_str(), instead);
+            }
+        }
+        clean
+    }
+}
+
+fn percent(text: &str) -> String {
+    let mut spelled = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                spelled.push(char::from(byte));
+            }
+            _ => spelled.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    spelled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_disappears_in_each_of_its_spellings() {
+        let secrets = BTreeMap::from([
+            ("token".to_owned(), Secret::new("pa+ss word").unwrap()),
+            (
+                "long".to_owned(),
+                Secret::new("pa+ss word-and-more").unwrap(),
+            ),
+        ]);
+        let scrubber = Scrubber::new(&secrets);
+        let text = format!(
+            "plain pa+ss word, longer pa+ss word-and-more, url pa%2Bss%20word, basic {}",
+            BASE64.encode("pa+ss word")
+        );
+        assert_eq!(
+            scrubber.scrub(&text),
+            "plain [secret token], longer [secret long], url [secret token], basic [secret token]"
+        );
+    }
+}

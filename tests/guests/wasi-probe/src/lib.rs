@@ -1,0 +1,123 @@
+//! A connector that looks for the world outside through WASI. The stream names what it looks at, the part is the
+//! argument; what it finds is the one record that it returns.
+
+wit_bindgen::generate!({
+    path: ["../../../connector-sdk/wit/v0.1", "wit"],
+    world: "onefold:probe/probe",
+    generate_all,
+});
+
+use exports::onefold::connector::meta::{CheckReport, Guest as Meta};
+use exports::onefold::connector::source::{Batch, Guest as Source, ReadRequest, StreamInfo};
+use onefold::connector::types::{Chunk, Detail, Error};
+use wasi::cli::{environment, stdout};
+use wasi::clocks::monotonic_clock;
+use wasi::filesystem::preopens;
+use wasi::http::outgoing_handler::handle;
+use wasi::http::types::{Fields, OutgoingRequest, Scheme};
+
+struct Probe;
+
+export!(Probe);
+
+impl Meta for Probe {
+    fn manifest() -> String {
+        r#"{"name":"wasi-probe","version":"1.0.0"}"#.to_owned()
+    }
+
+    fn config_schema() -> String {
+        "{}".to_owned()
+    }
+
+    fn check(_config: String) -> Result<CheckReport, Error> {
+        Ok(CheckReport {
+            account: None,
+            warnings: Vec::new(),
+        })
+    }
+}
+
+impl Source for Probe {
+    fn discover(_config: String) -> Result<Vec<StreamInfo>, Error> {
+        Ok(Vec::new())
+    }
+
+    fn split(
+        _config: String,
+        _stream: String,
+        _since: Option<String>,
+    ) -> Result<Vec<String>, Error> {
+        Ok(vec![String::new()])
+    }
+
+    fn read(request: ReadRequest) -> Result<Batch, Error> {
+        match request.stream.as_str() {
+            "environment" => Ok(found(environment::get_environment().len())),
+            "arguments" => Ok(found(environment::get_arguments().len())),
+            "files" => Ok(found(preopens::get_directories().len())),
+            "sleep" => {
+                monotonic_clock::subscribe_duration(3_600_000_000_000).block();
+                Ok(found(0))
+            }
+            "loop" => loop {
+                std::hint::black_box(());
+            },
+            "print" => {
+                let line = format!("{}\n", request.part);
+                for _ in 0..10 {
+                    let _ = stdout::get_stdout().blocking_write_and_flush(line.as_bytes());
+                }
+                Ok(found(0))
+            }
+            "fetch" => fetch(&request.part),
+            _ => Err(failed("unknown probe")),
+        }
+    }
+}
+
+/// Fetches `SCHEME AUTHORITY`.
+fn fetch(place: &str) -> Result<Batch, Error> {
+    let (scheme, authority) = place.split_once(' ').unwrap_or(("https", place));
+    let request = OutgoingRequest::new(Fields::new());
+    let scheme = match scheme {
+        "http" => Scheme::Http,
+        _ => Scheme::Https,
+    };
+    let set = [
+        request.set_scheme(Some(&scheme)),
+        request.set_authority(Some(authority)),
+        request.set_path_with_query(Some("/probe")),
+    ];
+    if set.contains(&Err(())) {
+        return Err(failed("the request cannot be built"));
+    }
+    let coming = handle(request, None).map_err(|code| failed(&format!("{code:?}")))?;
+    coming.subscribe().block();
+    match coming.get() {
+        Some(Ok(Ok(response))) => Ok(found(response.status() as usize)),
+        Some(Ok(Err(code))) => Err(failed(&format!("{code:?}"))),
+        _ => Err(failed("no answer")),
+    }
+}
+
+fn failed(message: &str) -> Error {
+    Error::Permanent(Detail {
+        code: "probe.failed".to_owned(),
+        message: message.to_owned(),
+        http_status: None,
+        data: None,
+    })
+}
+
+fn found(number: usize) -> Batch {
+    Batch {
+        upserts: Chunk {
+            encoding: "json-lines".to_owned(),
+            count: 1,
+            data: format!("{{\"found\":{number}}}\n").into_bytes(),
+        },
+        deletes: None,
+        cursor: Vec::new(),
+        done: true,
+    }
+}

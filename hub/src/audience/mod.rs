@@ -37,4 +37,4 @@ pub struct EventFact<'a> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -62,12 +62,13 @@ pub const SQLITE: Dialect = Dialect {
     time: sqlite_time,
 };
 
-/// Agrees with `parse_time`: the date and clock must come back unchanged, which 30 February does not.
+/// Agrees with `parse_time`: the date and clock must come back unchanged, which 30 February does not (24:00 does).
 fn sqlite_time(text: &str) -> String {
     format!(
         "(select case \
          when length(t) = 10 and strftime('%Y-%m-%d', t) = t then unixepoch(t) * 1000 \
          when strftime('%Y-%m-%dT%H:%M:%S', substr(t, 1, 19)) = substr(t, 1, 19) \
+         and substr(t, 12, 2) <= '23' \
          and (zone = 'Z' or (zone glob '[+-][0-9][0-9]:[0-9][0-9]' and substr(zone, 2, 2) <= '23' and substr(zone, 5) <= '59')) \
          and (fraction = '' or (length(fraction) between 2 and 10 and substr(fraction, 1, 1) = '.' \
          and not substr(fraction, 2) glob '*[^0-9]*')) \

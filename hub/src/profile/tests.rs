@@ -1,1 +1,291 @@
+//! Every rule by example, and the three laws (I1) for all of them at once.
 
+use super::*;
+use crate::manifest::{Survivorship, SurvivorshipRule};
+use proptest::prelude::*;
+use serde_json::json;
+
+fn claim(source: &str, record: &str, time: i64, traits: Value) -> Claim {
+    Claim {
+        source: source.into(),
+        record: record.to_owned(),
+        time: Timestamp(time),
+        traits: serde_json::from_value(traits).unwrap(),
+        consents: BTreeMap::new(),
+    }
+}
+
+fn by(rule: SurvivorshipRule) -> Survivorship {
+    Survivorship {
+        by_trait: BTreeMap::new(),
+        default: rule,
+    }
+}
+
+fn sources(names: &[&str]) -> SurvivorshipRule {
+    SurvivorshipRule::SourcePriority(names.iter().map(|name| (*name).to_owned()).collect())
+}
+
+#[test]
+fn each_rule_chooses_as_it_says() {
+    use SurvivorshipRule::*;
+    let claims = [
+        claim(
+            "crm",
+            "contacts/1",
+            10,
+            json!({"a": "Al", "n": 2, "list": ["x", "y"], "yes": false, "gone": "kept"}),
+        ),
+        claim(
+            "web",
+            "users/7",
+            20,
+            json!({"a": "Ada", "n": 10, "list": "x", "yes": true, "gone": null}),
+        ),
+        claim(
+            "pay",
+            "customers/3",
+            30,
+            json!({"a": "Al", "n": 2.5, "list": null, "yes": "yes"}),
+        ),
+    ];
+    let cases = [
+        (MostRecent, "a", Some((json!("Al"), 2))),
+        (MostRecent, "gone", None),
+        (MostRecent, "list", None),
+        (First, "a", Some((json!("Al"), 0))),
+        (First, "gone", Some((json!("kept"), 0))),
+        (sources(&["web", "crm"]), "a", Some((json!("Ada"), 1))),
+        (sources(&["web", "crm"]), "gone", Some((json!("kept"), 0))),
+        (sources(&["nobody"]), "a", Some((json!("Al"), 2))),
+        (Min, "n", Some((json!(2), 0))),
+        (Max, "n", Some((json!(10), 1))),
+        (Max, "a", Some((json!("Al"), 2))),
+        (Longest, "a", Some((json!("Ada"), 1))),
+        (MostFrequent, "a", Some((json!("Al"), 2))),
+        (Union, "list", Some((json!(["x", "y"]), 1))),
+        (AnyTrue, "yes", Some((json!(true), 1))),
+        (AnyTrue, "a", None),
+    ];
+    for (rule, name, expected) in cases {
+        let profile = build(&claims, &by(rule.clone()));
+        let found = profile
+            .traits
+            .get(name)
+            .map(|won| (won.value.clone(), won.claim));
+        assert_eq!(found, expected, "{rule:?} {name}");
+    }
+}
+
+#[test]
+fn a_tie_in_time_goes_to_the_first_source_and_record() {
+    let claims = [
+        claim("web", "users/1", 5, json!({"a": 1})),
+        claim("crm", "contacts/2", 5, json!({"a": 2})),
+        claim("crm", "contacts/1", 5, json!({"a": 3})),
+    ];
+    assert_eq!(
+        build(&claims, &Survivorship::default()).traits["a"],
+        Won {
+            value: json!(3),
+            claim: 2
+        }
+    );
+}
+
+#[test]
+fn the_latest_statement_of_consent_wins_and_of_two_at_once_the_stricter() {
+    let with = |source: &str, time, status| Claim {
+        consents: BTreeMap::from([("marketing_email".to_owned(), status)]),
+        ..claim(source, "r/1", time, json!({}))
+    };
+    let claims = [
+        with("a", 5, ConsentStatus::Granted),
+        with("b", 5, ConsentStatus::Denied),
+        with("c", 1, ConsentStatus::Withdrawn),
+    ];
+    let won = build(&claims, &Survivorship::default()).consents["marketing_email"];
+    assert_eq!(
+        won,
+        WonConsent {
+            status: ConsentStatus::Denied,
+            time: Timestamp(5),
+            claim: 1
+        }
+    );
+}
+
+#[test]
+fn why_names_winner_losers_and_rule() {
+    let claims = [
+        claim(
+            "newsletter",
+            "members/5",
+            30,
+            json!({"stage": "lead", "email": "a@example.com", "gone": null}),
+        ),
+        claim(
+            "crm",
+            "contacts/1",
+            20,
+            json!({"stage": "customer", "email": "b@example.com", "gone": 1}),
+        ),
+    ];
+    let mut rules = by(SurvivorshipRule::MostRecent);
+    rules
+        .by_trait
+        .insert("stage".to_owned(), sources(&["crm", "newsletter"]));
+    let whys = explain(&claims, &rules);
+    let told: Vec<_> = whys
+        .iter()
+        .map(|why| {
+            (
+                why.name.as_str(),
+                why.winner.as_ref().map(|won| won.claim),
+                why.losers.len(),
+                why.rule.as_str(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("email", Some(0), 1, "most recent of 2 claims"),
+            ("gone", None, 2, "cleared by the most recent of 2 claims"),
+            (
+                "stage",
+                Some(1),
+                1,
+                "source priority: crm before newsletter"
+            ),
+        ]
+    );
+    assert_eq!(explain(&claims[1..], &rules)[0].rule, "only claim");
+}
+
+fn rules() -> impl Strategy<Value = SurvivorshipRule> {
+    prop::sample::select(vec![
+        SurvivorshipRule::MostRecent,
+        sources(&["b", "a"]),
+        SurvivorshipRule::First,
+        SurvivorshipRule::Min,
+        SurvivorshipRule::Max,
+        SurvivorshipRule::Longest,
+        SurvivorshipRule::MostFrequent,
+        SurvivorshipRule::Union,
+        SurvivorshipRule::AnyTrue,
+    ])
+}
+
+fn values() -> impl Strategy<Value = Value> {
+    prop::sample::select(vec![
+        json!(null),
+        json!(true),
+        json!(false),
+        json!(1),
+        json!(1.0),
+        json!(2),
+        json!(-1.5),
+        json!("a"),
+        json!("b"),
+        json!("ä"),
+        json!("ab"),
+        json!([]),
+        json!(["a", null, 1]),
+        json!({"x": 1, "y": 2}),
+        json!({"y": 2, "x": 1}),
+        json!({"x": 2}),
+        json!(9_007_199_254_740_993_i64),
+    ])
+}
+
+/// Distinct records with few times, so that ties are common.
+fn claims() -> impl Strategy<Value = Vec<Claim>> {
+    let status = prop::sample::select(vec![
+        ConsentStatus::Granted,
+        ConsentStatus::Denied,
+        ConsentStatus::Withdrawn,
+    ]);
+    let traits = prop::collection::btree_map(
+        prop::sample::select(vec!["t", "u"]).prop_map(str::to_owned),
+        values(),
+        0..3,
+    );
+    let consents = prop::collection::btree_map(Just("p".to_owned()), status, 0..2);
+    prop::collection::vec((0..3i64, traits, consents), 1..8).prop_map(|all| {
+        let claims = all
+            .into_iter()
+            .zip(0..)
+            .map(|((time, traits, consents), index)| Claim {
+                source: ["a", "b", "c"][index * 5 % 3].into(),
+                record: format!("r/{}", index * 7 % 8),
+                time: Timestamp(time),
+                traits,
+                consents,
+            });
+        claims.collect()
+    })
+}
+
+/// A profile with its claims by name instead of by number.
+fn content(claims: &[Claim], profile: &Profile) -> String {
+    let name = |claim: u32| {
+        format!(
+            "{} {}",
+            claims[claim as usize].source, claims[claim as usize].record
+        )
+    };
+    let traits = profile
+        .traits
+        .iter()
+        .map(|(trait_name, won)| format!("{trait_name} {} {}", won.value, name(won.claim)));
+    let consents = profile.consents.iter().map(|(purpose, won)| {
+        format!(
+            "{purpose} {:?} {:?} {}",
+            won.status,
+            won.time,
+            name(won.claim)
+        )
+    });
+    traits.chain(consents).collect::<Vec<_>>().join("\n")
+}
+
+proptest! {
+    #[test]
+    fn order_and_repeats_of_claims_mean_nothing(claims in claims(), rule in rules(), keys in prop::collection::vec(any::<u8>(), 8), twice in any::<bool>()) {
+        let rules = by(rule);
+        let mut order: Vec<usize> = (0..claims.len()).collect();
+        order.sort_by_key(|&index| keys[index]);
+        let mut shuffled: Vec<Claim> = order.iter().map(|&index| claims[index].clone()).collect();
+        if twice {
+            shuffled.extend(claims.iter().take(3).cloned());
+        }
+        prop_assert_eq!(content(&claims, &build(&claims, &rules)), content(&shuffled, &build(&shuffled, &rules)));
+    }
+
+    #[test]
+    fn one_claim_the_short_way_is_one_claim_the_long_way(claims in claims(), rule in rules()) {
+        let rules = by(rule);
+        prop_assert_eq!(build(&claims[..1], &rules), build_one(claims[0].clone(), &rules));
+    }
+
+    #[test]
+    fn explain_agrees_with_build(claims in claims(), rule in rules()) {
+        let rules = by(rule);
+        let whys = explain(&claims, &rules);
+        let said = whys.iter().filter_map(|why| Some((why.name.clone(), why.winner.clone()?)));
+        prop_assert_eq!(said.collect::<BTreeMap<_, _>>(), build(&claims, &rules).traits);
+        for why in &whys {
+            let all = claims.iter().filter(|claim| claim.traits.contains_key(&why.name)).count();
+            prop_assert_eq!(why.losers.len() + usize::from(why.winner.is_some()), all);
+        }
+    }
+
+    #[test]
+    fn values_are_in_one_order(a in values(), b in values(), c in values()) {
+        prop_assert_eq!(value::compare(&a, &b), value::compare(&b, &a).reverse());
+        if value::compare(&a, &b).is_le() && value::compare(&b, &c).is_le() {
+            prop_assert!(value::compare(&a, &c).is_le());
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! A condition about one person now, and the next moment at which the answer changes by itself.
+//!
+//! The condition is first reduced to what time can change: everything else becomes true or false at once, and mostly that is all.
+
+use crate::audience::test::{Number, number, passes};
+use crate::audience::{EventFact, Facts};
+use crate::expression::{Condition, Measure, Test, Window};
+use crate::model::Timestamp;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verdict {
+    pub holds: bool,
+    /// The earliest time after `now` at which `holds` is different with no new data; nothing when it never is.
+    pub changes_at: Option<Timestamp>,
+}
+
+pub fn evaluate(condition: &Condition, facts: &Facts<'_>, now: Timestamp) -> Verdict {
+    let reduced = reduce(condition, facts, now);
+    let holds = reduced.at(now);
+    let mut times = Vec::new();
+    reduced.collect_flips(&mut times);
+    times.sort_unstable();
+    times.dedup();
+    let changes_at = times.into_iter().find(|&time| reduced.at(time) != holds);
+    Verdict { holds, changes_at }
+}
+
+/// What is left of a condition when everything that time does not change is decided.
+enum Reduced {
+    Always(bool),
+    /// True or false now, and the later times at which it turns.
+    Leaf {
+        holds: bool,
+        flips: Vec<Timestamp>,
+    },
+    All(Vec<Reduced>),
+    Any(Vec<Reduced>),
+    Not(Box<Reduced>),
+}
+
+impl Reduced {
+    fn at(&self, time: Timestamp) -> bool {
+        match self {
+            Self::Always(holds) => *holds,
+            Self::Leaf { holds, flips } => {
+                *holds ^ (flips.partition_point(|flip| *flip <= time) % 2 == 1)
+            }
+            Self::All(parts) => parts.iter().all(|part| part.at(time)),
+            Self::Any(parts) => parts.iter().any(|part| part.at(time)),
+            Self::Not(part) => !part.at(time),
+        }
+    }
+
+    fn collect_flips(&self, times: &mut Vec<Timestamp>) {
+        match self {
+            Self::Always(_) => {}
+            Self::Leaf { flips, .. } => times.extend(flips),
+            Self::All(parts) | Self::Any(parts) => {
+                parts.iter().for_each(|part| part.collect_flips(times))
+            }
+            Self::Not(part) => part.collect_flips(times),
+        }
+    }
+}
+
+fn reduce(condition: &Condition, facts: &Facts<'_>, now: Timestamp) -> Reduced {
+    match condition {
+        Condition::All(parts) => match reduce_parts(parts, false, facts, now) {
+            None => Reduced::Always(false),
+            Some(open) if open.is_empty() => Reduced::Always(true),
+            Some(open) => Reduced::All(open),
+        },
+        Condition::Any(parts) => match reduce_parts(parts, true, facts, now) {
+            None => Reduced::Always(true),
+            Some(open) if open.is_empty() => Reduced::Always(false),
+            Some(open) => Reduced::Any(open),
+        },
+        Condition::Not(part) => match reduce(part, facts, now) {
+            Reduced::Always(holds) => Reduced::Always(!holds),
+            open => Reduced::Not(Box::new(open)),
+        },
+        Condition::Trait { name, test } => Reduced::Always(passes((facts.traits)(name), test)),
+        Condition::Audience { name } => Reduced::Always((facts.audiences)(name)),
+        Condition::Consent { purpose } => Reduced::Always((facts.granted)(purpose)),
+        Condition::Event {
+            name,
+            filter,
+            window,
+            measure,
+        } => reduce_event(
+            counting(facts.events, name, filter, *window),
+            *window,
+            measure,
+            now,
+        ),
+    }
+}
+
+/// The parts that time can change; nothing when a part is always `decisive`, which decides the whole.
+fn reduce_parts(
+    parts: &[Condition],
+    decisive: bool,
+    facts: &Facts<'_>,
+    now: Timestamp,
+) -> Option<Vec<Reduced>> {
+    let mut open = Vec::new();
+    for part in parts {
+        match reduce(part, facts, now) {
+            Reduced::Always(holds) if holds == decisive => return None,
+            Reduced::Always(_) => {}
+            part => open.push(part),
+        }
+    }
+    Some(open)
+}
+
+/// The events that count at some time.
+fn counting<'a>(
+    events: &'a [EventFact<'a>],
+    name: &'a str,
+    filter: &'a [(String, Test)],
+    window: Window,
+) -> impl Iterator<Item = &'a EventFact<'a>> {
+    events.iter().filter(move |event| {
+        let inside = match window {
+            Window::Ever | Window::Within(_) => true,
+            Window::Between(from, to) => from <= event.time && event.time < to,
+        };
+        inside
+            && event.name == name
+            && filter
+                .iter()
+                .all(|(property, test)| passes(event.properties.get(property), test))
+    })
+}
+
+/// What is measured over the events that count at `now`.
+pub(super) fn measured(
+    condition: (&str, &[(String, Test)], Window, &Measure),
+    events: &[EventFact<'_>],
+    now: Timestamp,
+) -> i128 {
+    let (name, filter, window, measure) = condition;
+    let counted = counting(events, name, filter, window).filter(|event| {
+        let (from, until) = span(event.time, window);
+        from <= now && until.is_none_or(|until| now < until)
+    });
+    counted.map(|event| amount(event, measure)).sum()
+}
+
+fn reduce_event<'a>(
+    events: impl Iterator<Item = &'a EventFact<'a>>,
+    window: Window,
+    measure: &Measure,
+    now: Timestamp,
+) -> Reduced {
+    let mut total = 0;
+    let mut steps = Vec::new();
+    for event in events {
+        let amount = amount(event, measure);
+        let (from, until) = span(event.time, window);
+        if until.is_some_and(|until| until <= now.max(from)) {
+            continue;
+        }
+        if from <= now {
+            total += amount;
+        } else {
+            steps.push((from, amount));
+        }
+        if let Some(until) = until {
+            steps.push((until, -amount));
+        }
+    }
+    let holds = within_bounds(total, measure);
+    if steps.is_empty() {
+        return Reduced::Always(holds);
+    }
+    steps.sort_unstable_by_key(|(time, _)| *time);
+    let mut flips = Vec::new();
+    let mut state = holds;
+    for moment in steps.chunk_by(|a, b| a.0 == b.0) {
+        total += moment.iter().map(|(_, amount)| amount).sum::<i128>();
+        if within_bounds(total, measure) != state {
+            state = !state;
+            flips.push(moment[0].0);
+        }
+    }
+    if flips.is_empty() {
+        Reduced::Always(holds)
+    } else {
+        Reduced::Leaf { holds, flips }
+    }
+}
+
+/// The first moment at which an event counts, and the first at which it no longer does.
+fn span(time: Timestamp, window: Window) -> (Timestamp, Option<Timestamp>) {
+    match window {
+        Window::Ever | Window::Between(..) => (time, None),
+        Window::Within(duration) => (time, time.0.checked_add(duration).map(Timestamp)),
+    }
+}
+
+/// One, or the property in ten-thousandths: whole numbers, so that a sum does not depend on the order of its parts (I1).
+fn amount(event: &EventFact<'_>, measure: &Measure) -> i128 {
+    match measure {
+        Measure::Count { .. } => 1,
+        Measure::Sum { property, .. } => match event.properties.get(property).and_then(number) {
+            Some(Number::Whole(whole)) => scale(whole as f64),
+            Some(Number::Real(real)) => scale(real),
+            None => 0,
+        },
+    }
+}
+
+/// As SQL does it: multiplied as a real number, rounded half away from zero.
+pub(super) fn scale(number: f64) -> i128 {
+    (number * SCALE).round() as i128
+}
+
+/// Parts of one in a sum.
+pub(super) const SCALE: f64 = 10_000.0;
+
+/// A count without bounds asks for one event at least; a sum without bounds asks for nothing.
+fn within_bounds(total: i128, measure: &Measure) -> bool {
+    match measure {
+        Measure::Count {
+            at_least: None,
+            at_most: None,
+        } => total >= 1,
+        Measure::Count { at_least, at_most } => {
+            at_least.is_none_or(|bound| total >= i128::from(bound))
+                && at_most.is_none_or(|bound| total <= i128::from(bound))
+        }
+        Measure::Sum {
+            at_least, at_most, ..
+        } => {
+            at_least.is_none_or(|bound| total >= scale(bound))
+                && at_most.is_none_or(|bound| total <= scale(bound))
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What conditions read, so that a caller loads no more, and in which order audiences that refer to others are evaluated.
+
+use crate::expression::{Condition, Window};
+use crate::manifest::Audience;
+use crate::model::Timestamp;
+use std::collections::BTreeMap;
+
+/// Which events of one name can matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EventBound {
+    ever: bool,
+    within_ms: Option<i64>,
+    from: Option<Timestamp>,
+}
+
+impl EventBound {
+    /// Events at or before this time change nothing at `now` or later; nothing when every event matters.
+    pub fn after(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.ever {
+            return None;
+        }
+        let window = self
+            .within_ms
+            .map(|duration| now.0.saturating_sub(duration));
+        let from = self.from.map(|from| from.0.saturating_sub(1));
+        match (window, from) {
+            (Some(a), Some(b)) => Some(Timestamp(a.min(b))),
+            (a, b) => a.or(b).map(Timestamp),
+        }
+    }
+
+    fn widen(&mut self, window: Window) {
+        match window {
+            Window::Ever => self.ever = true,
+            Window::Within(duration) => self.within_ms = self.within_ms.max(Some(duration)),
+            Window::Between(from, _) => {
+                self.from = Some(self.from.map_or(from, |known| known.min(from)))
+            }
+        }
+    }
+}
+
+/// The names of the events that the conditions read, each with its bound. Empty: no events need to be loaded.
+pub fn events_read<'a>(
+    conditions: impl IntoIterator<Item = &'a Condition>,
+) -> BTreeMap<&'a str, EventBound> {
+    let mut read = BTreeMap::new();
+    for condition in conditions {
+        visit(condition, &mut |leaf| {
+            if let Condition::Event { name, window, .. } = leaf {
+                read.entry(name.as_str())
+                    .or_insert_with(EventBound::default)
+                    .widen(*window);
+            }
+        });
+    }
+    read
+}
+
+/// Indices of the audiences, each after those that it refers to. Of a circle, which `manifest` reports, some order.
+pub fn order(audiences: &[Audience]) -> Vec<usize> {
+    let mut place = BTreeMap::new();
+    for (index, audience) in audiences.iter().enumerate() {
+        place.entry(&*audience.name).or_insert(index);
+    }
+    let needs: Vec<Vec<usize>> = audiences
+        .iter()
+        .map(|audience| {
+            let mut needs = Vec::new();
+            visit(&audience.who, &mut |leaf| {
+                if let Condition::Audience { name } = leaf {
+                    needs.extend(place.get(name.as_str()));
+                }
+            });
+            needs
+        })
+        .collect();
+
+    let mut ordered = Vec::with_capacity(audiences.len());
+    let mut seen = vec![false; audiences.len()];
+    for start in 0..audiences.len() {
+        if std::mem::replace(&mut seen[start], true) {
+            continue;
+        }
+        // Each audience with the number of its needs that have been looked at.
+        let mut path = vec![(start, 0)];
+        while let Some((audience, next)) = path.last_mut() {
+            match needs[*audience].get(*next) {
+                Some(&need) => {
+                    *next += 1;
+                    if !std::mem::replace(&mut seen[need], true) {
+                        path.push((need, 0));
+                    }
+                }
+                None => {
+                    ordered.push(*audience);
+                    path.pop();
+                }
+            }
+        }
+    }
+    ordered
+}
+
+fn visit<'a>(condition: &'a Condition, see: &mut impl FnMut(&'a Condition)) {
+    match condition {
+        Condition::All(parts) | Condition::Any(parts) => {
+            parts.iter().for_each(|part| visit(part, see))
+        }
+        Condition::Not(part) => visit(part, see),
+        leaf => see(leaf),
+    }
+}

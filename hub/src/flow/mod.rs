@@ -51,7 +51,10 @@ impl Context {
         let rules = Arc::new(identity::Rules::new(&plan.identity, &plan.hub.name));
         let audience_order = crate::audience::order(&plan.audiences);
         let events_read =
-            plan.audiences.iter().flat_map(|audience| crate::audience::events_read(&audience.who)).collect();
+            crate::audience::events_read(plan.audiences.iter().map(|audience| &audience.who))
+                .into_keys()
+                .map(str::to_owned)
+                .collect();
         Self { plan, store, clock, rules, audience_order, events_read, suppression: Arc::new(suppression) }
     }
 

@@ -290,7 +290,7 @@ impl Neighbourhood {
             .iter()
             .filter_map(|id| {
                 let row = &self.evidence.get(id)?.row;
-                Some((*id, row.component, identity::person_id(rules, &row.message).0.into_bytes()))
+                Some((*id, row.component, rules.person_id(&row.message).0.into_bytes()))
             })
             .collect();
         heads.sort_unstable();
@@ -381,7 +381,7 @@ impl Neighbourhood {
 
     /// Decides anew which identifiers are shared. One that was shared stays so unless all its evidence is here.
     fn share(&mut self, graph: &mut identity::Neighbourhood, slots: &[i64], rules: &identity::Rules) {
-        let counted = identity::shared(graph, rules);
+        let counted = identity::shared(&graph.nodes, &graph.evidence, rules);
         for (index, slot) in slots.iter().enumerate() {
             let was = graph.nodes[index].shared;
             let now = counted[index] || (was && !self.recount.contains(slot));

@@ -1,0 +1,137 @@
+//! Serving: each source at its schedule in its time zone, never two runs of one source at once, until told to stop.
+
+use crate::flow::run::{Connectors, RunOptions, run};
+use crate::flow::Context;
+use crate::manifest::{Schedule, Source};
+use crate::model::Timestamp;
+use crate::store::Result;
+use chrono::{DateTime, TimeZone, Utc};
+use chrono_tz::Tz;
+use cron::Schedule as Cron;
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Timers of audiences are looked at this often at the latest.
+const TICK_MS: i64 = 1_000;
+
+/// The next instant after `after` at which the schedule fires; none when it never does.
+pub fn next(schedule: &Schedule, after: Timestamp) -> Option<Timestamp> {
+    let cron = Cron::from_str(&schedule.cron).ok()?;
+    let after: DateTime<Utc> = DateTime::from_timestamp_millis(after.0)?;
+    let zone: Tz = schedule.timezone;
+    let found = cron.after(&zone.from_utc_datetime(&after.naive_utc())).next()?;
+    Some(Timestamp(found.timestamp_millis()))
+}
+
+/// When each source last began, so that what was missed while the hub was down is run once (`catch_up = "latest"`).
+async fn first_times(context: &Context) -> Result<BTreeMap<String, Timestamp>> {
+    let now = context.clock.now();
+    let mut began: BTreeMap<String, i64> = BTreeMap::new();
+    for run in context.store.read().await?.last_runs().await? {
+        let latest = began.entry(run.source).or_default();
+        *latest = run.started_at.max(*latest);
+    }
+    let mut times = BTreeMap::new();
+    for (source, schedule) in scheduled(context) {
+        let from = match (schedule.catch_up_latest, began.get(&*source.name)) {
+            (true, Some(began)) => Timestamp(*began),
+            _ => now,
+        };
+        if let Some(time) = next(schedule, from) {
+            times.insert(source.name.to_string(), time);
+        }
+    }
+    Ok(times)
+}
+
+fn scheduled(context: &Context) -> impl Iterator<Item = (&Source, &Schedule)> {
+    context.plan.sources.iter().filter_map(|source| Some((source, source.schedule.as_ref()?)))
+}
+
+/// Runs until `stop` turns true; the run under way ends at its next safe point.
+pub async fn serve(
+    context: &Context,
+    connectors: &dyn Connectors,
+    options: &RunOptions,
+    mut stop: watch::Receiver<bool>,
+) -> Result<()> {
+    let mut times = first_times(context).await?;
+    loop {
+        let now = context.clock.now();
+        let due: Vec<String> = times.iter().filter(|(_, time)| **time <= now).map(|(name, _)| name.clone()).collect();
+        for name in due {
+            if *stop.borrow() {
+                return Ok(());
+            }
+            once(context, connectors, options, &name).await?;
+            let schedule = scheduled(context).find(|(source, _)| *source.name == *name).map(|(_, schedule)| schedule);
+            // What came due during the run is skipped: the run that just ended saw its data.
+            match schedule.and_then(|schedule| next(schedule, context.clock.now())) {
+                Some(time) => times.insert(name, time),
+                None => times.remove(&name),
+            };
+        }
+        if timers_due(context).await? {
+            once(context, connectors, options, "").await?;
+        }
+        let wait = times.values().map(|time| time.0 - context.clock.now().0).min().unwrap_or(TICK_MS).clamp(10, TICK_MS);
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(wait as u64)) => {}
+            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+        }
+    }
+}
+
+async fn timers_due(context: &Context) -> Result<bool> {
+    let due = context.store.read().await?.next_due().await?;
+    Ok(due.is_some_and(|due| due <= context.clock.now().0))
+}
+
+/// One run of one source, or of none for the timers alone, and the delivery that follows. Failures are logged; the next run tries again.
+async fn once(context: &Context, connectors: &dyn Connectors, options: &RunOptions, source: &str) -> Result<()> {
+    let options = RunOptions { source: Some(source.to_owned()), deliver: true, ..options.clone() };
+    let report = run(context, connectors, &options).await?;
+    for stream in &report.streams {
+        tracing::info!(
+            source = %stream.source, stream = %stream.stream, read = stream.counts.read, added = stream.counts.added,
+            changed = stream.counts.changed, deleted = stream.counts.deleted, set_aside = stream.counts.set_aside, "read"
+        );
+    }
+    let problems = report
+        .problems
+        .iter()
+        .chain(report.streams.iter().filter_map(|stream| stream.problem.as_ref()))
+        .chain(report.destinations.iter().filter_map(|one| one.problem.as_ref()));
+    for problem in problems {
+        tracing::error!(code = problem.code.id, "{}", problem.message);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp(DateTime::parse_from_rfc3339(text).expect("a time").timestamp_millis())
+    }
+
+    fn daily(zone: Tz) -> Schedule {
+        Schedule { cron: "0 30 6 * * *".to_owned(), timezone: zone, catch_up_latest: true }
+    }
+
+    #[test]
+    fn a_daily_schedule_keeps_its_local_hour_when_the_clocks_change() {
+        let warsaw = daily(chrono_tz::Europe::Warsaw);
+        assert_eq!(next(&warsaw, at("2026-03-28T12:00:00Z")), Some(at("2026-03-29T04:30:00Z")));
+        assert_eq!(next(&warsaw, at("2026-03-27T12:00:00Z")), Some(at("2026-03-28T05:30:00Z")));
+    }
+
+    #[test]
+    fn the_next_time_is_after_the_last_one() {
+        let utc = daily(chrono_tz::UTC);
+        assert_eq!(next(&utc, at("2026-03-28T06:30:00Z")), Some(at("2026-03-29T06:30:00Z")));
+    }
+}

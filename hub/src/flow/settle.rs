@@ -299,17 +299,24 @@ async fn memberships(tx: &mut Tx, context: &Context, views: &[View]) -> Result<V
 fn judge(
     context: &Context,
     view: &View,
-    events: &[EventFact],
+    events: &[Happened],
     was: &BTreeSet<String>,
     now: Timestamp,
     moves: &mut Moves,
     timers: &mut Vec<TimerRow>,
 ) -> BTreeSet<String> {
-    let consents = view.consents.iter().map(|(purpose, entry)| (purpose.clone(), entry.status)).collect();
+    let facts: Vec<EventFact<'_>> = events
+        .iter()
+        .map(|event| EventFact { name: &event.name, time: event.time, properties: &event.properties })
+        .collect();
+    let traits = |name: &str| view.traits.get(name);
+    let granted =
+        |purpose: &str| view.consents.get(purpose).is_some_and(|entry| entry.status == ConsentStatus::Granted);
     let mut is = BTreeSet::new();
     for index in &context.audience_order {
         let audience = &context.plan.audiences[*index];
-        let facts = Facts { traits: &view.traits, consents: &consents, events, audiences: &is };
+        let within = |name: &str| is.contains(name);
+        let facts = Facts { traits: &traits, granted: &granted, audiences: &within, events: &facts };
         let verdict = crate::audience::evaluate(&audience.who, &facts, now);
         if let Some(due) = verdict.changes_at {
             timers.push(TimerRow { audience: audience.name.to_string(), person_id: view.id, due_at: due.0 });
@@ -329,8 +336,15 @@ fn judge(
     is
 }
 
+/// An event with its properties read.
+pub struct Happened {
+    pub name: String,
+    pub time: Timestamp,
+    pub properties: Fields,
+}
+
 /// The events that audiences read, by person.
-async fn events_of(tx: &mut Tx, context: &Context, views: &[View]) -> Result<FxHashMap<i64, Vec<EventFact>>> {
+async fn events_of(tx: &mut Tx, context: &Context, views: &[View]) -> Result<FxHashMap<i64, Vec<Happened>>> {
     if context.events_read.is_empty() {
         return Ok(FxHashMap::default());
     }
@@ -338,10 +352,10 @@ async fn events_of(tx: &mut Tx, context: &Context, views: &[View]) -> Result<FxH
     for view in views {
         owner.extend(view.evidence.iter().map(|id| (*id, view.id)));
     }
-    let mut events: FxHashMap<i64, Vec<EventFact>> = FxHashMap::default();
+    let mut events: FxHashMap<i64, Vec<Happened>> = FxHashMap::default();
     for row in tx.events_of(owner.keys().copied()).await? {
         if context.events_read.contains(&row.name) {
-            events.entry(owner[&row.evidence_id]).or_default().push(EventFact {
+            events.entry(owner[&row.evidence_id]).or_default().push(Happened {
                 properties: serde_json::from_str(&row.properties).unwrap_or_default(),
                 name: row.name,
                 time: Timestamp(row.time),

@@ -1,7 +1,7 @@
 //! The rules of identity in the form that `resolve` uses. Priority is the order of `IdentifierKind`.
 
 use crate::manifest::IdentityRules;
-use crate::model::{Identifier, IdentifierKind};
+use crate::model::{Identifier, IdentifierKind, PersonId};
 use std::collections::HashSet;
 use uuid::Uuid;
 
@@ -39,6 +39,11 @@ impl Rules {
             limits: limits.collect(),
             blocked: rules.blocked.iter().cloned().collect(),
         }
+    }
+
+    /// The id of the person whose earliest evidence is this message.
+    pub fn person_id(&self, message: &str) -> PersonId {
+        PersonId(Uuid::new_v5(&self.namespace, message.as_bytes()))
     }
 
     /// Whether the hub's own list blocks it. The stand-ins that every hub blocks never become an `Identifier`.

@@ -14,7 +14,7 @@ struct Entry<'a> {
 }
 
 pub fn of_the_hub(folder: &Path) -> Vec<Breach> {
-    let table: Vec<Entry> = CODES
+    let table: Vec<Entry<'_>> = CODES
         .iter()
         .map(|code| Entry {
             id: code.id,
@@ -61,7 +61,7 @@ fn defined(text: &str) -> impl Iterator<Item = String> + '_ {
         .map(|rest| format!("OF{}", rest.split('"').next().unwrap_or(rest)))
 }
 
-fn check(table: &[Entry], written: &BTreeSet<String>, pages: &BTreeSet<String>) -> Vec<Breach> {
+fn check(table: &[Entry<'_>], written: &BTreeSet<String>, pages: &BTreeSet<String>) -> Vec<Breach> {
     let mut breaches = Vec::new();
     let mut before = "";
     for entry in table {
@@ -116,7 +116,7 @@ fn a_table_in_order_with_its_pages_is_good() {
 
 #[test]
 fn every_fault_of_a_code_is_seen() {
-    let messages = |table: &[Entry], written: &[&str], pages: &[&str]| -> Vec<String> {
+    let messages = |table: &[Entry<'_>], written: &[&str], pages: &[&str]| -> Vec<String> {
         let breaches = check(table, &set(written), &set(pages));
         breaches
             .into_iter()

@@ -56,7 +56,7 @@ impl Reduced {
             Self::Always(_) => {}
             Self::Leaf { flips, .. } => times.extend(flips),
             Self::All(parts) | Self::Any(parts) => {
-                parts.iter().for_each(|part| part.collect_flips(times))
+                parts.iter().for_each(|part| part.collect_flips(times));
             }
             Self::Not(part) => part.collect_flips(times),
         }

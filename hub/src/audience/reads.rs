@@ -34,7 +34,7 @@ impl EventBound {
             Window::Ever => self.ever = true,
             Window::Within(duration) => self.within_ms = self.within_ms.max(Some(duration)),
             Window::Between(from, _) => {
-                self.from = Some(self.from.map_or(from, |known| known.min(from)))
+                self.from = Some(self.from.map_or(from, |known| known.min(from)));
             }
         }
     }
@@ -105,7 +105,7 @@ pub fn order(audiences: &[Audience]) -> Vec<usize> {
 fn visit<'a>(condition: &'a Condition, see: &mut impl FnMut(&'a Condition)) {
     match condition {
         Condition::All(parts) | Condition::Any(parts) => {
-            parts.iter().for_each(|part| visit(part, see))
+            parts.iter().for_each(|part| visit(part, see));
         }
         Condition::Not(part) => visit(part, see),
         leaf => see(leaf),

@@ -241,7 +241,9 @@ fn sums_do_not_depend_on_the_order_of_events() {
 fn only_the_events_that_matter_are_read() {
     let between = ordered(Window::Between(Timestamp(50), Timestamp(60)), Some(1), None);
     let short = Condition::All(vec![ordered(Window::Within(10), Some(1), None), between]);
-    let consent = Condition::Consent { purpose: "x".into() };
+    let consent = Condition::Consent {
+        purpose: "x".into(),
+    };
     let read = events_read([&short, &consent]);
     assert_eq!(
         read.keys().copied().collect::<Vec<_>>(),
@@ -586,8 +588,4 @@ proptest! {
             prop_assert!(used, "{}", placeholder);
         }
     }
-}
-
-pub(crate) fn parse(text: &str) -> Option<i64> {
-    test::parse_time(text).map(Timestamp::millis)
 }

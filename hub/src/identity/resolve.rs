@@ -114,7 +114,7 @@ pub fn resolve(neighbourhood: &Neighbourhood, rules: &Rules) -> Resolution {
             // Without evidence there is nobody, whatever operators stated.
             [] => {}
             [only] if statements.is_empty() && resolver.fits_one(nodes.of(root)) => {
-                resolver.add_simple(*only, nodes.of(root))
+                resolver.add_simple(*only, nodes.of(root));
             }
             _ => resolver.add_component(nodes.of(root), evidence, statements),
         }

@@ -289,18 +289,15 @@ fn parse_phone(text: &str, region: Option<&str>) -> Result<Phone, Rejected> {
     let after_prefix = DATABASE
         .by_id(region.as_ref())
         .and_then(|metadata| metadata.international_prefix())
-        .and_then(|prefix| {
-            prefix
-                .find(&digits)
-                .filter(|found| found.start() == 0)
-                .map(|found| found.end())
-        })
-        .filter(|&end| end < digits.len());
+        .and_then(|prefix| prefix.find(&digits).filter(|found| found.start() == 0))
+        .map(|found| &digits[found.end()..])
+        .filter(|rest| !rest.is_empty() && !rest.starts_with('0'));
     // Given as international, so the region's own national prefix must not be cut from it.
-    after_prefix
-        .and_then(|end| valid_phone(None, &format!("+{}", &digits[end..])))
-        .or_else(|| valid_phone(Some(region), &digits))
-        .ok_or(Rejected::Malformed)
+    match after_prefix {
+        Some(rest) => valid_phone(None, &format!("+{rest}")),
+        None => valid_phone(Some(region), &digits),
+    }
+    .ok_or(Rejected::Malformed)
 }
 
 /// The digits with a leading `+` if there is one; nothing when there is anything but digits and what people put between them.

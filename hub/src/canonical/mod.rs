@@ -3,7 +3,7 @@
 
 mod shape;
 
-use crate::expression::{Expression, Failure, scalar_text, to_timestamp};
+use crate::expression::{Expression, Failure, Filter, scalar_text, to_timestamp};
 use crate::manifest::{Stream, StreamTarget};
 use crate::model::{
     Canonical, ConsentStatus, EntityKind, Fact, Fields, Identifier, IdentifierKind, Rejected, Shape, Timestamp, Value,
@@ -123,13 +123,23 @@ impl Mapper<'_> {
             self.time = self.time_of(name, expression)?;
             return Ok(());
         }
-        let Some(value) = self.value(name, expression)? else { return Ok(()) };
+        // An identifier is normalised at its door; its filter would do the same work before.
+        let result = match &role {
+            Role::Identifier(IdentifierKind::Email) | Role::Both(IdentifierKind::Email) => {
+                expression.eval_before(Filter::Email, self.record, self.region)
+            }
+            Role::Identifier(IdentifierKind::Phone) | Role::Both(IdentifierKind::Phone) => {
+                expression.eval_before(Filter::Phone, self.record, self.region)
+            }
+            _ => expression.eval(self.record, self.region),
+        };
+        let Some(value) = self.taken(name, expression, result)? else { return Ok(()) };
         match role {
             Role::Identifier(_) if value.is_null() => {}
             Role::Identifier(kind) => {
                 self.identifier(name, kind, &value);
             }
-            Role::Both(_) if value.is_null() => {
+            Role::Both(_) if value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty()) => {
                 self.canonical.traits.insert(name.to_owned(), Value::Null);
             }
             Role::Both(kind) => {
@@ -261,7 +271,17 @@ impl Mapper<'_> {
     }
 
     fn value(&mut self, name: &str, expression: &Expression) -> Result<Option<Value>, Fatal> {
-        match expression.eval(self.record, self.region) {
+        self.taken(name, expression, expression.eval(self.record, self.region))
+    }
+
+    /// What an expression gave, with its failure sorted into a warning or the record's end.
+    fn taken(
+        &mut self,
+        name: &str,
+        expression: &Expression,
+        result: Result<Option<Value>, Failure>,
+    ) -> Result<Option<Value>, Fatal> {
+        match result {
             Ok(value) => Ok(value),
             Err(failure @ Failure::Unusable { .. }) => {
                 self.warn(&codes::UNUSABLE, name, format!("`{name}` is left out: {failure}"));

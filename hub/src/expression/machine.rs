@@ -4,7 +4,7 @@
 use crate::expression::filter::{Failure, Filter};
 use crate::expression::scan::ParseError;
 use crate::model::Value;
-use minijinja::value::{Object, Value as Cell, ValueKind};
+use minijinja::value::{Object, Rest, Value as Cell, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, filters, tests};
 use std::sync::{Arc, LazyLock};
 
@@ -109,8 +109,8 @@ fn environment() -> Environment<'static> {
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
     environment.set_debug(false);
     for filter in Filter::ALL {
-        environment.add_filter(filter.name(), move |state: &State<'_, '_>, value: Cell, argument: Option<Cell>| {
-            apply(filter, state, value, argument)
+        environment.add_filter(filter.name(), move |state: &State<'_, '_>, value: Cell, arguments: Rest<Cell>| {
+            apply(filter, state, value, &arguments)
         });
     }
     environment.add_filter("abs", filters::abs);
@@ -149,10 +149,9 @@ fn add_tests(environment: &mut Environment<'static>) {
     environment.add_test("true", tests::is_true);
 }
 
-fn apply(filter: Filter, state: &State<'_, '_>, value: Cell, argument: Option<Cell>) -> Result<Cell, Error> {
-    if argument.is_some() != filter.takes_argument() {
-        let expected = if filter.takes_argument() { "takes one argument" } else { "takes no argument" };
-        return Err(failed(Failure::Failed(format!("`{}` {expected}", filter.name()))));
+fn apply(filter: Filter, state: &State<'_, '_>, value: Cell, arguments: &[Cell]) -> Result<Cell, Error> {
+    if arguments.len() != usize::from(filter.takes_argument()) {
+        return Err(failed(Failure::Failed(format!("`{}` has the wrong number of arguments", filter.name()))));
     }
     if value.is_undefined() || value.is_none() {
         return Ok(value);
@@ -160,8 +159,8 @@ fn apply(filter: Filter, state: &State<'_, '_>, value: Cell, argument: Option<Ce
     let region = state.lookup(REGION);
     let region = region.as_ref().and_then(Cell::as_str);
     let Some(json) = to_json(&value).map_err(failed)? else { return Ok(value) };
-    let argument = match argument {
-        Some(argument) => to_json(&argument).map_err(failed)?,
+    let argument = match arguments.first() {
+        Some(argument) => to_json(argument).map_err(failed)?,
         None => None,
     };
     let result = filter.apply(&json, argument.as_ref(), region).map_err(failed)?;
@@ -215,7 +214,7 @@ fn from_json(value: &Value) -> Cell {
         },
         Value::String(text) => Cell::from(text.as_str()),
         Value::Array(items) => items.iter().map(from_json).collect(),
-        Value::Object(map) => map.iter().map(|(name, value)| (name.as_str(), from_json(value))).collect(),
+        Value::Object(map) => Cell::from_pairs(map.iter().map(|(name, value)| (name.as_str(), from_json(value)))),
     }
 }
 

@@ -54,14 +54,6 @@ impl Expression {
         &self.reads
     }
 
-    /// The filter that makes the result, when it is one of ours and always runs.
-    pub fn last_filter(&self) -> Option<Filter> {
-        match &self.program {
-            Program::Chain(chain) => chain.last_filter(),
-            Program::Machine(_) => None,
-        }
-    }
-
     /// True when what the expression gives is a canonical time already.
     pub fn makes_time(&self) -> bool {
         match &self.program {
@@ -75,6 +67,19 @@ impl Expression {
     pub fn eval(&self, record: &Value, region: Option<&str>) -> Result<Option<Value>, Failure> {
         match &self.program {
             Program::Chain(chain) => chain.eval(record, region),
+            Program::Machine(program) => program.eval(record, region),
+        }
+    }
+
+    /// Like `eval`, for a caller that does what `filter` does itself: the filter may be left out if it comes last.
+    pub fn eval_before(
+        &self,
+        filter: Filter,
+        record: &Value,
+        region: Option<&str>,
+    ) -> Result<Option<Value>, Failure> {
+        match &self.program {
+            Program::Chain(chain) => chain.eval_before(filter, record, region),
             Program::Machine(program) => program.eval(record, region),
         }
     }

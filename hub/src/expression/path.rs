@@ -66,9 +66,21 @@ impl Chain {
     }
 
     pub fn eval(&self, record: &Value, region: Option<&str>) -> Result<Option<Value>, Failure> {
+        self.run(&self.steps, record, region)
+    }
+
+    /// Without the last step when that is `filter`.
+    pub fn eval_before(&self, filter: Filter, record: &Value, region: Option<&str>) -> Result<Option<Value>, Failure> {
+        match self.steps.split_last() {
+            Some((last, steps)) if last.filter == filter => self.run(steps, record, region),
+            _ => self.run(&self.steps, record, region),
+        }
+    }
+
+    fn run(&self, steps: &[Step], record: &Value, region: Option<&str>) -> Result<Option<Value>, Failure> {
         let Some(found) = self.path.find(record) else { return Ok(None) };
         let mut value = Cow::Borrowed(found);
-        for step in &self.steps {
+        for step in steps {
             if value.is_null() {
                 break;
             }

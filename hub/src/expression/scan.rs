@@ -33,7 +33,8 @@ pub fn closest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) ->
         .map(|candidate| (strsim::jaro_winkler(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
         .filter(|(likeness, candidate)| {
             let distance = strsim::osa_distance(name, candidate);
-            *likeness >= 0.84 && distance <= 1 + name.len().max(candidate.len()) / 3
+            let longest = name.len().max(candidate.len());
+            (distance <= 1 && longest > 2) || (*likeness >= 0.84 && distance <= 1 + longest / 3)
         })
         .max_by(|(a, x), (b, y)| a.total_cmp(b).then_with(|| y.cmp(x)))
         .map(|(_, candidate)| candidate)
@@ -49,7 +50,7 @@ pub(super) fn check_names(text: &str) -> Result<(), ParseError> {
             || (before(1) == Some(Token::Name("not")) && before(2) == Some(Token::Name("is")));
         let called = tokens.get(at + 1).map(|token| token.kind) == Some(Token::Sign('('));
         let unknown = if before(1) == Some(Token::Sign('|')) {
-            unknown_filter(name)
+            unknown_filter(name).or_else(|| wrong_arguments(name, called))
         } else if is_test && name != "not" {
             unknown_test(name)
         } else if called && !matches!(name, "in" | "and" | "or" | "not" | "if" | "else" | "is") {
@@ -84,6 +85,19 @@ fn unknown_filter(name: &str) -> Option<(String, Option<String>)> {
         }
     };
     Some((format!("unknown filter `{name}`"), Some(hint)))
+}
+
+/// Our filters take the currency or nothing.
+fn wrong_arguments(name: &str, called: bool) -> Option<(String, Option<String>)> {
+    let filter = Filter::find(name)?;
+    match (filter.takes_argument(), called) {
+        (true, false) => {
+            let hint = format!("write `{name}(currency)` with the field that holds it");
+            Some((format!("the filter `{name}` needs the currency"), Some(hint)))
+        }
+        (false, true) => Some((format!("the filter `{name}` takes no arguments"), None)),
+        _ => None,
+    }
 }
 
 fn unknown_test(name: &str) -> Option<(String, Option<String>)> {

@@ -102,11 +102,14 @@ impl Loader<'_> {
 
     fn trait_condition(&mut self, table: &Table<'_>, subject: &Item<'_>) -> Option<Condition> {
         let known = [&["trait"], &TESTS[..]].concat();
-        table.check_keys("a condition on a trait", &known, &mut self.report);
+        let good = table.check_keys("a condition on a trait", &known, &mut self.report);
         let name = subject.text(&mut self.report)?;
         let canonical = snake_case(name).into_owned();
         self.mentions.traits.push((canonical.clone(), subject.part(0..name.len())));
         let tests = self.tests(table)?;
+        if tests.is_empty() && !good {
+            return None;
+        }
         if tests.is_empty() {
             let known = TESTS.map(|name| format!("`{name}`")).join(", ");
             self.report

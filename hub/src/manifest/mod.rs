@@ -163,7 +163,9 @@ impl Loader<'_> {
         };
         let known = ["hub", "source", "audience", "destination", "identity", "profile"];
         for file in files {
-            file.table().check_keys("a manifest", &known, &mut self.report);
+            if !file.broken {
+                file.table().check_keys("a manifest", &known, &mut self.report);
+            }
             for item in file.table().items() {
                 match item.key {
                     "hub" => sections.hub.push(item),

@@ -51,7 +51,9 @@ fn timezone(item: &Item<'_>, report: &mut Report) -> Option<Tz> {
     match Tz::from_str(text) {
         Ok(timezone) => Some(timezone),
         Err(_) => {
-            let hint = match closest(text, TZ_VARIANTS.iter().map(|timezone| timezone.name())) {
+            let names = || TZ_VARIANTS.iter().map(|timezone| timezone.name());
+            let city = names().find(|name| name.rsplit('/').next().is_some_and(|city| city.eq_ignore_ascii_case(text)));
+            let hint = match city.or_else(|| closest(text, names())) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "time zones are those of the IANA database, such as `Europe/Warsaw`".to_owned(),
             };

@@ -17,12 +17,14 @@ pub(super) enum Found {
 
 pub(super) fn find_path(schema: &Value, path: &str) -> Found {
     let mut here = schema;
-    for name in path.split('.') {
+    for (at, name) in path.split('.').enumerate() {
         let Some(properties) = here.get("properties").and_then(Value::as_object) else { return Found::Yes };
         match properties.get(name) {
             Some(next) => here = next,
             None => {
-                let near = closest(name, properties.keys().map(String::as_str)).map(str::to_owned);
+                let near = closest(name, properties.keys().map(String::as_str));
+                let near = near.map(|near| path.split('.').enumerate().map(move |(other, name)| if other == at { near } else { name }));
+                let near = near.map(|names| names.collect::<Vec<_>>().join("."));
                 return Found::No { near, open: is_open(here) };
             }
         }

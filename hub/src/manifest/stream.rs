@@ -240,7 +240,7 @@ impl Loader<'_> {
         let (Some(to), Some(key)) = (draft.to, draft.key) else {
             if !unknown {
                 let names = missing.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ");
-                let message = format!("stream `{name}` has no default mapping, so it must say {names}");
+                let message = format!("without a default mapping, the stream `{name}` must say {names}");
                 self.report.error(&codes::NO_MAPPING, spot, message);
             }
             return None;

@@ -121,14 +121,18 @@ impl<'t> Table<'t> {
         items
     }
 
-    pub fn check_keys(&self, what: &str, known: &[&str], report: &mut Report) {
+    /// Reports unknown keys; true when there are none.
+    pub fn check_keys(&self, what: &str, known: &[&str], report: &mut Report) -> bool {
+        let mut good = true;
         for item in self.items() {
             if !known.contains(&item.key) {
+                good = false;
                 report
                     .error(&codes::UNKNOWN_KEY, &item.key_spot(), format!("unknown key `{}` in {what}", item.key))
                     .with_hint(suggest(item.key, known.iter().copied()));
             }
         }
+        good
     }
 
     fn item(&self, name: &'t Spanned<std::borrow::Cow<'t, str>>, value: &'t Spanned<DeValue<'t>>) -> Item<'t> {

@@ -23,13 +23,24 @@ pub(super) fn find_path(schema: &Value, path: &str) -> Found {
             Some(next) => here = next,
             None => {
                 let near = closest(name, properties.keys().map(String::as_str));
+                let open = is_open(here) && !near.is_some_and(|near| is_slip(name, near));
                 let near = near.map(|near| path.split('.').enumerate().map(move |(other, name)| if other == at { near } else { name }));
                 let near = near.map(|names| names.collect::<Vec<_>>().join("."));
-                return Found::No { near, open: is_open(here) };
+                return Found::No { near, open };
             }
         }
     }
     Found::Yes
+}
+
+/// The same letters in another order: nobody gives a field of their own such a name.
+fn is_slip(name: &str, near: &str) -> bool {
+    let sorted = |text: &str| {
+        let mut letters: Vec<char> = text.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    sorted(name) == sorted(near)
 }
 
 /// The names that a schema lists at its top.

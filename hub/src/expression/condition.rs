@@ -8,7 +8,10 @@ pub enum Condition {
     Any(Vec<Condition>),
     Not(Box<Condition>),
     /// A trait of the profile, in canonical spelling.
-    Trait { name: String, test: Test },
+    Trait {
+        name: String,
+        test: Test,
+    },
     /// Events of one name whose properties pass every test, in a window, measured.
     Event {
         name: String,
@@ -17,9 +20,13 @@ pub enum Condition {
         measure: Measure,
     },
     /// Membership of another audience.
-    Audience { name: String },
+    Audience {
+        name: String,
+    },
     /// Consent to a purpose is granted.
-    Consent { purpose: String },
+    Consent {
+        purpose: String,
+    },
 }
 
 /// A test of one value. An absent or null value passes only `Exists(false)`.
@@ -59,7 +66,14 @@ pub enum Window {
 /// What is measured over the events that count.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Measure {
-    Count { at_least: Option<u64>, at_most: Option<u64> },
+    Count {
+        at_least: Option<u64>,
+        at_most: Option<u64>,
+    },
     /// The sum of a numeric property; events without the number add nothing.
-    Sum { property: String, at_least: Option<f64>, at_most: Option<f64> },
+    Sum {
+        property: String,
+        at_least: Option<f64>,
+        at_most: Option<f64>,
+    },
 }

@@ -40,9 +40,16 @@ impl Expression {
         scan::check_names(text)?;
         let (reads, program) = match Chain::read(text) {
             Some(chain) => (chain.reads(), Program::Chain(Arc::new(chain))),
-            None => (compiled.reads().to_vec(), Program::Machine(Arc::new(compiled))),
+            None => (
+                compiled.reads().to_vec(),
+                Program::Machine(Arc::new(compiled)),
+            ),
         };
-        Ok(Self { text: text.into(), reads: reads.into(), program })
+        Ok(Self {
+            text: text.into(),
+            reads: reads.into(),
+            program,
+        })
     }
 
     pub fn text(&self) -> &str {
@@ -86,8 +93,14 @@ impl Expression {
 
     /// The same through MiniJinja's machine in every case: what `eval` must equal.
     #[cfg(test)]
-    fn eval_by_machine(&self, record: &Value, region: Option<&str>) -> Result<Option<Value>, Failure> {
-        machine::Program::compile(&self.text).expect("compiled before").eval(record, region)
+    fn eval_by_machine(
+        &self,
+        record: &Value,
+        region: Option<&str>,
+    ) -> Result<Option<Value>, Failure> {
+        machine::Program::compile(&self.text)
+            .expect("compiled before")
+            .eval(record, region)
     }
 }
 

@@ -3,18 +3,27 @@
 use super::*;
 use serde_json::json;
 
-fn eval(text: &str, record: Value) -> Result<Option<Value>, Failure> {
-    Expression::parse(text).expect(text).eval(&record, Some("PL"))
+fn eval(text: &str, record: &Value) -> Result<Option<Value>, Failure> {
+    Expression::parse(text)
+        .expect(text)
+        .eval(record, Some("PL"))
 }
 
-fn filtered(filter: &str, value: Value) -> Result<Option<Value>, Failure> {
-    eval(&format!("x | {filter}"), json!({"x": value, "currency": "EUR", "yen": "jpy", "dinar": "KWD"}))
+fn filtered(filter: &str, value: &Value) -> Result<Option<Value>, Failure> {
+    eval(
+        &format!("x | {filter}"),
+        &json!({"x": value, "currency": "EUR", "yen": "jpy", "dinar": "KWD"}),
+    )
 }
 
 #[test]
 fn filters_give_canonical_values() {
     for (filter, value, expected) in [
-        ("email", json!(" Ada@Example.COM "), json!("ada@example.com")),
+        (
+            "email",
+            json!(" Ada@Example.COM "),
+            json!("ada@example.com"),
+        ),
         ("email", json!(""), json!(null)),
         ("email", json!(null), json!(null)),
         ("phone", json!("600 123 456"), json!("+48600123456")),
@@ -26,20 +35,64 @@ fn filters_give_canonical_values() {
         ("country", json!(" united states "), json!("US")),
         ("country", json!("Türkiye"), json!("TR")),
         ("country", json!("Czech Republic"), json!("CZ")),
-        ("timestamp", json!("2026-03-02T09:14:00Z"), json!(1_772_442_840_000_i64)),
-        ("timestamp", json!("2026-03-02T10:14:00+01:00"), json!(1_772_442_840_000_i64)),
-        ("timestamp", json!("2026-03-02T10:14:00.250+0100"), json!(1_772_442_840_250_i64)),
-        ("timestamp", json!("2026-03-02 09:14:00"), json!(1_772_442_840_000_i64)),
-        ("timestamp", json!("2026-03-02"), json!(1_772_409_600_000_i64)),
-        ("timestamp", json!(1_772_442_840), json!(1_772_442_840_000_i64)),
-        ("timestamp", json!(1_772_442_840_000_i64), json!(1_772_442_840_000_i64)),
-        ("timestamp", json!("1772442840"), json!(1_772_442_840_000_i64)),
-        ("timestamp", json!("1772442840000"), json!(1_772_442_840_000_i64)),
-        ("timestamp", json!(1_772_442_840.5), json!(1_772_442_840_500_i64)),
+        (
+            "timestamp",
+            json!("2026-03-02T09:14:00Z"),
+            json!(1_772_442_840_000_i64),
+        ),
+        (
+            "timestamp",
+            json!("2026-03-02T10:14:00+01:00"),
+            json!(1_772_442_840_000_i64),
+        ),
+        (
+            "timestamp",
+            json!("2026-03-02T10:14:00.250+0100"),
+            json!(1_772_442_840_250_i64),
+        ),
+        (
+            "timestamp",
+            json!("2026-03-02 09:14:00"),
+            json!(1_772_442_840_000_i64),
+        ),
+        (
+            "timestamp",
+            json!("2026-03-02"),
+            json!(1_772_409_600_000_i64),
+        ),
+        (
+            "timestamp",
+            json!(1_772_442_840),
+            json!(1_772_442_840_000_i64),
+        ),
+        (
+            "timestamp",
+            json!(1_772_442_840_000_i64),
+            json!(1_772_442_840_000_i64),
+        ),
+        (
+            "timestamp",
+            json!("1772442840"),
+            json!(1_772_442_840_000_i64),
+        ),
+        (
+            "timestamp",
+            json!("1772442840000"),
+            json!(1_772_442_840_000_i64),
+        ),
+        (
+            "timestamp",
+            json!(1_772_442_840.5),
+            json!(1_772_442_840_500_i64),
+        ),
         ("timestamp", json!(-86_400), json!(-86_400_000)),
         ("timestamp", json!(""), json!(null)),
         ("date", json!("1815-12-10"), json!("1815-12-10")),
-        ("date", json!("1815-12-10T23:59:00-05:00"), json!("1815-12-10")),
+        (
+            "date",
+            json!("1815-12-10T23:59:00-05:00"),
+            json!("1815-12-10"),
+        ),
         ("date", json!(1_772_442_840), json!("2026-03-02")),
         ("number", json!("42"), json!(42)),
         ("number", json!(" -4.5 "), json!(-4.5)),
@@ -56,9 +109,17 @@ fn filters_give_canonical_values() {
         ("lower", json!("ŁÓDŹ"), json!("łódź")),
         ("upper", json!("straße"), json!("STRASSE")),
         ("trim", json!("  a b "), json!("a b")),
-        ("sha256", json!("abc"), json!("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")),
+        (
+            "sha256",
+            json!("abc"),
+            json!("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+        ),
     ] {
-        assert_eq!(filtered(filter, value.clone()), Ok(Some(expected)), "{value} | {filter}");
+        assert_eq!(
+            filtered(filter, &value),
+            Ok(Some(expected)),
+            "{value} | {filter}"
+        );
     }
 }
 
@@ -80,8 +141,11 @@ fn what_a_filter_cannot_use_costs_one_field_and_is_not_quoted() {
         ("number", json!("inf")),
         ("lower", json!(["secret-person"])),
     ] {
-        let failure = filtered(filter, value.clone()).expect_err(filter);
-        assert!(matches!(failure, Failure::Unusable { .. }), "{value} | {filter}: {failure}");
+        let failure = filtered(filter, &value).expect_err(filter);
+        assert!(
+            matches!(failure, Failure::Unusable { .. }),
+            "{value} | {filter}: {failure}"
+        );
         assert!(!failure.to_string().contains("secret"), "{failure}");
     }
 }
@@ -100,8 +164,11 @@ fn an_amount_that_would_have_to_be_guessed_fails_the_record() {
         ("to_minor_units(missing)", json!("12.50")),
         ("to_minor_units(x)", json!("12.50")),
     ] {
-        let failure = filtered(filter, value.clone()).expect_err(filter);
-        assert!(matches!(failure, Failure::Failed(_)), "{value} | {filter}: {failure}");
+        let failure = filtered(filter, &value).expect_err(filter);
+        assert!(
+            matches!(failure, Failure::Failed(_)),
+            "{value} | {filter}: {failure}"
+        );
     }
 }
 
@@ -130,7 +197,7 @@ fn absent_is_no_statement_and_null_clears() {
         ("{'k': [text, a]}", Some(json!({"k": ["t", null]}))),
         ("9007199254740993", Some(json!(9_007_199_254_740_993_i64))),
     ] {
-        assert_eq!(eval(text, record()), Ok(expected), "{text}");
+        assert_eq!(eval(text, &record()), Ok(expected), "{text}");
     }
 }
 
@@ -138,40 +205,114 @@ fn absent_is_no_statement_and_null_clears() {
 fn an_expression_lists_the_fields_that_it_reads() {
     for (text, reads) in [
         ("properties.email | email", &["properties.email"][..]),
-        ("amount | minor_units(price.currency)", &["amount", "price.currency"]),
+        (
+            "amount | minor_units(price.currency)",
+            &["amount", "price.currency"],
+        ),
         ("a.b or a.c[0].d or 'e'", &["a.b", "a.c"]),
         ("'constant'", &[]),
     ] {
-        assert_eq!(Expression::parse(text).expect(text).reads(), reads, "{text}");
+        assert_eq!(
+            Expression::parse(text).expect(text).reads(),
+            reads,
+            "{text}"
+        );
     }
 }
 
 #[test]
 fn a_text_that_is_no_expression_is_refused_with_its_place_and_a_hint() {
     for (text, span, message, hint) in [
-        ("a | emial", 4..9, "unknown filter `emial`", Some("did you mean `email`?")),
-        ("a is defind", 5..11, "unknown test `defind`", Some("did you mean `defined`?")),
-        ("lower(a)", 0..5, "`lower` is called like a function, and there are none", Some("`lower` is a filter: write `field | lower`")),
-        ("a.split(',')", 2..7, "`split` is called like a function, and there are none", Some("`split` is a filter: write `field | split`")),
-        ("a | minor_units", 4..15, "the filter `minor_units` needs the currency", Some("write `minor_units(currency)` with the field that holds it")),
-        ("a | email('x')", 4..9, "the filter `email` takes no arguments", None),
-        ("range(10)", 0..5, "`range` is called like a function, and there are none", None),
-        ("'é' ~ a | emial", 11..16, "unknown filter `emial`", Some("did you mean `email`?")),
+        (
+            "a | emial",
+            4..9,
+            "unknown filter `emial`",
+            Some("did you mean `email`?"),
+        ),
+        (
+            "a is defind",
+            5..11,
+            "unknown test `defind`",
+            Some("did you mean `defined`?"),
+        ),
+        (
+            "lower(a)",
+            0..5,
+            "`lower` is called like a function, and there are none",
+            Some("`lower` is a filter: write `field | lower`"),
+        ),
+        (
+            "a.split(',')",
+            2..7,
+            "`split` is called like a function, and there are none",
+            Some("`split` is a filter: write `field | split`"),
+        ),
+        (
+            "a | minor_units",
+            4..15,
+            "the filter `minor_units` needs the currency",
+            Some("write `minor_units(currency)` with the field that holds it"),
+        ),
+        (
+            "a | email('x')",
+            4..9,
+            "the filter `email` takes no arguments",
+            None,
+        ),
+        (
+            "range(10)",
+            0..5,
+            "`range` is called like a function, and there are none",
+            None,
+        ),
+        (
+            "'é' ~ a | emial",
+            11..16,
+            "unknown filter `emial`",
+            Some("did you mean `email`?"),
+        ),
     ] {
         let error = Expression::parse(text).expect_err(text);
-        assert_eq!((error.span, error.message.as_str(), error.hint.as_deref()), (span, message, hint), "{text}");
+        assert_eq!(
+            (error.span, error.message.as_str(), error.hint.as_deref()),
+            (span, message, hint),
+            "{text}"
+        );
     }
-    for text in ["", "a |", "a b", "(a", "'open", "a..b", "{{ a }}", "a | email(", "🦀"] {
+    for text in [
+        "",
+        "a |",
+        "a b",
+        "(a",
+        "'open",
+        "a..b",
+        "{{ a }}",
+        "a | email(",
+        "🦀",
+    ] {
         let error = Expression::parse(text).expect_err(text);
         assert!(text.get(error.span.clone()).is_some(), "{text}: {error:?}");
     }
-    assert!(Expression::parse("'a | emial(' ~ a").is_ok(), "names inside a text mean nothing");
+    assert!(
+        Expression::parse("'a | emial(' ~ a").is_ok(),
+        "names inside a text mean nothing"
+    );
 }
 
 #[test]
 fn a_failure_in_the_machine_never_quotes_the_record() {
-    for text in ["x + 1", "x | round", "x | int", "x | join(1, 2, 3)", "x | abs", "x | email | lower ~ ''", "-x"] {
-        let Ok(expression) = Expression::parse(text) else { continue };
+    for text in [
+        "x + 1",
+        "x | round",
+        "x | int",
+        "x | join(1, 2, 3)",
+        "x | abs",
+        "x | email | lower ~ ''",
+        "-x",
+    ] {
+        let Ok(expression) = Expression::parse(text) else {
+            continue;
+        };
         if let Err(failure) = expression.eval(&json!({"x": "secret-person"}), None) {
             assert!(!failure.to_string().contains("secret"), "{text}: {failure}");
         }
@@ -209,9 +350,14 @@ mod machine_equality {
         let path = || "[abc](\\.[abc]){0,2}";
         let step = (0..Filter::ALL.len(), path()).prop_map(|(at, argument)| {
             let filter = Filter::ALL[at];
-            if filter.takes_argument() { format!(" | {}({argument})", filter.name()) } else { format!("|{} ", filter.name()) }
+            if filter.takes_argument() {
+                format!(" | {}({argument})", filter.name())
+            } else {
+                format!("|{} ", filter.name())
+            }
         });
-        (path(), prop::collection::vec(step, 0..3)).prop_map(|(path, steps)| format!("{path}{}", steps.concat()))
+        (path(), prop::collection::vec(step, 0..3))
+            .prop_map(|(path, steps)| format!("{path}{}", steps.concat()))
     }
 
     proptest! {

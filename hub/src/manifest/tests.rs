@@ -7,7 +7,11 @@ use crate::problem::{Look, render};
 use serde_json::json;
 
 fn credential(title: &str) -> CredentialSpec {
-    CredentialSpec { title: title.to_owned(), required: true, inject: Inject::Bearer }
+    CredentialSpec {
+        title: title.to_owned(),
+        required: true,
+        inject: Inject::Bearer,
+    }
 }
 
 fn mapping(to: &str, created_at: &str, map: &[(&str, &str)]) -> StreamMapping {
@@ -15,7 +19,10 @@ fn mapping(to: &str, created_at: &str, map: &[(&str, &str)]) -> StreamMapping {
         to: to.to_owned(),
         key: "id".to_owned(),
         created_at: Some(created_at.to_owned()),
-        map: map.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect(),
+        map: map
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+            .collect(),
         ..StreamMapping::default()
     }
 }
@@ -38,13 +45,20 @@ fn hubspot() -> Description {
                         "email": {}, "phone": {}, "firstname": {}, "lastname": {}, "lifecyclestage": {},
                     }},
                 }}),
-                mapping: Some(mapping("person", "createdAt | timestamp", &[
-                    ("email", "properties.email | email"),
-                    ("first_name", "properties.firstname"),
-                ])),
+                mapping: Some(mapping(
+                    "person",
+                    "createdAt | timestamp",
+                    &[
+                        ("email", "properties.email | email"),
+                        ("first_name", "properties.firstname"),
+                    ],
+                )),
                 ..StreamSpec::default()
             },
-            StreamSpec { name: "deals".to_owned(), ..StreamSpec::default() },
+            StreamSpec {
+                name: "deals".to_owned(),
+                ..StreamSpec::default()
+            },
         ],
         ..Description::default()
     }
@@ -63,11 +77,15 @@ fn stripe() -> Description {
             }}),
             mapping: Some(StreamMapping {
                 event: Some("Order Completed".to_owned()),
-                ..mapping("event", "created | timestamp", &[
-                    ("external_id", "customer"),
-                    ("total", "amount | minor_units(currency)"),
-                    ("currency", "currency"),
-                ])
+                ..mapping(
+                    "event",
+                    "created | timestamp",
+                    &[
+                        ("external_id", "customer"),
+                        ("total", "amount | minor_units(currency)"),
+                        ("currency", "currency"),
+                    ],
+                )
             }),
             ..StreamSpec::default()
         }],
@@ -100,8 +118,14 @@ fn mailchimp() -> Description {
 fn connectors() -> Connectors {
     let described = [hubspot(), stripe(), mailchimp()];
     Connectors {
-        available: described.iter().map(|description| description.name.clone()).collect(),
-        described: described.into_iter().map(|description| (description.name.clone(), Arc::new(description))).collect(),
+        available: described
+            .iter()
+            .map(|description| description.name.clone())
+            .collect(),
+        described: described
+            .into_iter()
+            .map(|description| (description.name.clone(), Arc::new(description)))
+            .collect(),
     }
 }
 
@@ -115,25 +139,46 @@ fn report_of(files: &[(String, String)]) -> String {
         Ok(plan) => plan.warnings,
         Err(problems) => problems,
     };
-    format!("{}\n{}\n", render(&problems, files, Look::Plain), crate::problem::summary(&problems))
+    format!(
+        "{}\n{}\n",
+        render(&problems, files, Look::Plain),
+        crate::problem::summary(&problems)
+    )
 }
 
 #[test]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "`UPDATE_GOLDEN` rewrites the expected reports"
+)]
 fn each_bad_manifest_gives_the_report_beside_it() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/manifest/tests");
     let entries = std::fs::read_dir(&folder).expect("the golden files are in the source");
-    let mut names: Vec<_> = entries.map(|entry| entry.expect("a readable folder").path()).collect();
-    names.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.expect("a readable folder").path())
+        .collect();
+    names.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "toml")
+    });
     names.sort();
     assert!(names.len() > 3, "{names:?}");
     for path in names {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let report = report_of(&[(name, std::fs::read_to_string(&path).expect("a readable file"))]);
+        let report = report_of(&[(
+            name,
+            std::fs::read_to_string(&path).expect("a readable file"),
+        )]);
         let golden = path.with_extension("err");
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             std::fs::write(&golden, &report).expect("a writable file");
         }
-        assert_eq!(report, std::fs::read_to_string(&golden).unwrap_or_default(), "{}", path.display());
+        assert_eq!(
+            report,
+            std::fs::read_to_string(&golden).unwrap_or_default(),
+            "{}",
+            path.display()
+        );
     }
 }
 
@@ -142,46 +187,85 @@ const VALID: &str = include_str!("tests/valid.toml");
 #[test]
 fn the_valid_manifest_becomes_the_plan_that_it_describes() {
     let plan = load_text(VALID).expect("valid");
-    assert_eq!(plan.hub, Hub {
-        name: "acme".to_owned(),
-        store: "sqlite:acme.db".to_owned(),
-        default_region: Some("PL".to_owned()),
-    });
-    assert_eq!(plan.identity, IdentityRules {
-        shared_above: 3,
-        limits: vec![("user_id".to_owned(), 1), ("email".to_owned(), 5)],
-        blocked: vec!["email:front.desk@example.com".to_owned()],
-    });
+    assert_eq!(
+        plan.hub,
+        Hub {
+            name: "acme".to_owned(),
+            store: "sqlite:acme.db".to_owned(),
+            default_region: Some("PL".to_owned()),
+        }
+    );
+    assert_eq!(
+        plan.identity,
+        IdentityRules {
+            shared_above: 3,
+            limits: vec![("user_id".to_owned(), 1), ("email".to_owned(), 5)],
+            blocked: vec!["email:front.desk@example.com".to_owned()],
+        }
+    );
     let priority = SurvivorshipRule::SourcePriority(vec!["crm".to_owned(), "payments".to_owned()]);
-    assert_eq!(plan.survivorship.by_trait, [("phone".to_owned(), priority)].into());
+    assert_eq!(
+        plan.survivorship.by_trait,
+        [("phone".to_owned(), priority)].into()
+    );
     let crm = &plan.sources[0];
-    assert_eq!(crm.credentials["token"], SecretRef::Env("HUBSPOT_TOKEN".to_owned()));
+    assert_eq!(
+        crm.credentials["token"],
+        SecretRef::Env("HUBSPOT_TOKEN".to_owned())
+    );
     assert_eq!(crm.config, json!({"page_size": 50}));
     assert_eq!(crm.grants.addresses, ["127.0.0.1:8420"]);
     let schedule = crm.schedule.as_ref().expect("a schedule");
-    assert_eq!((schedule.cron.as_str(), schedule.timezone), ("0 */15 * * * *", chrono_tz::Europe::Warsaw));
+    assert_eq!(
+        (schedule.cron.as_str(), schedule.timezone),
+        ("0 */15 * * * *", chrono_tz::Europe::Warsaw)
+    );
     let contacts = &crm.streams[0];
-    let map: Vec<(&str, &str)> =
-        contacts.map.iter().map(|(name, expression)| (name.as_str(), expression.text())).collect();
-    assert_eq!(map, [
-        ("email", "properties.email | email"),
-        ("first_name", "properties.firstname"),
-        ("lifecycle_stage", "properties.lifecyclestage"),
-        ("favourite_colour", "properties.colour"),
-    ]);
+    let map: Vec<(&str, &str)> = contacts
+        .map
+        .iter()
+        .map(|(name, expression)| (name.as_str(), expression.text()))
+        .collect();
+    assert_eq!(
+        map,
+        [
+            ("email", "properties.email | email"),
+            ("first_name", "properties.firstname"),
+            ("lifecycle_stage", "properties.lifecyclestage"),
+            ("favourite_colour", "properties.colour"),
+        ]
+    );
     assert_eq!(contacts.region.as_deref(), Some("PL"));
     let payments = &plan.sources[1];
-    assert_eq!(payments.credentials["key"], SecretRef::File("/run/secrets/stripe".to_owned()));
-    assert_eq!(payments.streams[0].to, StreamTarget::Event(Some("Order Completed".to_owned())));
+    assert_eq!(
+        payments.credentials["key"],
+        SecretRef::File("/run/secrets/stripe".to_owned())
+    );
+    assert_eq!(
+        payments.streams[0].to,
+        StreamTarget::Event(Some("Order Completed".to_owned()))
+    );
     let newsletter = &plan.destinations[0];
-    assert_eq!(newsletter.person, Some(PersonPush {
-        target: "members".to_owned(),
-        match_field: "email".to_owned(),
-        only: vec![],
-        map: vec![("FNAME".to_owned(), "first_name".to_owned()), ("LNAME".to_owned(), "last_name".to_owned())],
-        mode: "upsert".to_owned(),
-    }));
-    assert_eq!(newsletter.guard, Guard { empty_source_stops: true, max_removed: 0.2 });
+    assert_eq!(
+        newsletter.person,
+        Some(PersonPush {
+            target: "members".to_owned(),
+            match_field: "email".to_owned(),
+            only: vec![],
+            map: vec![
+                ("FNAME".to_owned(), "first_name".to_owned()),
+                ("LNAME".to_owned(), "last_name".to_owned())
+            ],
+            mode: "upsert".to_owned(),
+        })
+    );
+    assert_eq!(
+        newsletter.guard,
+        Guard {
+            empty_source_stops: true,
+            max_removed: 0.2
+        }
+    );
 }
 
 #[test]
@@ -193,55 +277,110 @@ fn audiences_become_the_trees_that_they_spell() {
         window,
         measure,
     };
-    let count = |at_least| Measure::Count { at_least: Some(at_least), at_most: None };
+    let count = |at_least| Measure::Count {
+        at_least: Some(at_least),
+        at_most: None,
+    };
     let day = 24 * 60 * 60 * 1_000;
-    assert_eq!(plan.audiences[0].who, Condition::All(vec![
-        Condition::Trait { name: "country".to_owned(), test: Test::Is("PL".into()) },
-        orders(Window::Ever, count(3)),
-        Condition::Not(Box::new(orders(Window::Within(30 * day), count(1)))),
-    ]));
+    assert_eq!(
+        plan.audiences[0].who,
+        Condition::All(vec![
+            Condition::Trait {
+                name: "country".to_owned(),
+                test: Test::Is("PL".into())
+            },
+            orders(Window::Ever, count(3)),
+            Condition::Not(Box::new(orders(Window::Within(30 * day), count(1)))),
+        ])
+    );
     let january = crate::model::Timestamp(1_767_225_600_000);
     let july = crate::model::Timestamp(1_782_864_000_000);
-    assert_eq!(plan.audiences[1].who, Condition::Any(vec![
-        Condition::Event {
-            name: "Order Completed".to_owned(),
-            filter: vec![
-                ("currency".to_owned(), Test::Is("PLN".into())),
-                ("total".to_owned(), Test::Compare(Comparison::Above, 10.0)),
-            ],
-            window: Window::Between(january, july),
-            measure: Measure::Sum { property: "total".to_owned(), at_least: Some(100_000.0), at_most: None },
-        },
-        Condition::All(vec![
-            Condition::Audience { name: "lapsed_vip".to_owned() },
-            Condition::Consent { purpose: "marketing_email".to_owned() },
-            Condition::Trait {
-                name: "favourite_colour".to_owned(),
-                test: Test::In(vec!["red".into(), "blue".into()]),
+    assert_eq!(
+        plan.audiences[1].who,
+        Condition::Any(vec![
+            Condition::Event {
+                name: "Order Completed".to_owned(),
+                filter: vec![
+                    ("currency".to_owned(), Test::Is("PLN".into())),
+                    ("total".to_owned(), Test::Compare(Comparison::Above, 10.0)),
+                ],
+                window: Window::Between(january, july),
+                measure: Measure::Sum {
+                    property: "total".to_owned(),
+                    at_least: Some(100_000.0),
+                    at_most: None
+                },
             },
-        ]),
-    ]));
+            Condition::All(vec![
+                Condition::Audience {
+                    name: "lapsed_vip".to_owned()
+                },
+                Condition::Consent {
+                    purpose: "marketing_email".to_owned()
+                },
+                Condition::Trait {
+                    name: "favourite_colour".to_owned(),
+                    test: Test::In(vec!["red".into(), "blue".into()]),
+                },
+            ]),
+        ])
+    );
 }
 
 #[test]
 fn a_stream_has_another_digest_only_when_its_mapping_changed() {
-    let digest = |text: &str| load_text(text).expect("valid").sources[0].streams[0].digest.clone();
+    let digest = |text: &str| {
+        load_text(text).expect("valid").sources[0].streams[0]
+            .digest
+            .clone()
+    };
     let first = digest(VALID);
-    assert_eq!(first, digest(&VALID.replace("0 */15 * * * *", "0 0 * * * *")));
-    assert_ne!(first, digest(&VALID.replace("properties.colour", "properties.color")));
-    assert_ne!(first, digest(&VALID.replace("default_region = \"PL\"", "default_region = \"DE\"")));
+    assert_eq!(
+        first,
+        digest(&VALID.replace("0 */15 * * * *", "0 0 * * * *"))
+    );
+    assert_ne!(
+        first,
+        digest(&VALID.replace("properties.colour", "properties.color"))
+    );
+    assert_ne!(
+        first,
+        digest(&VALID.replace("default_region = \"PL\"", "default_region = \"DE\""))
+    );
+}
+
+#[test]
+fn purposes_of_consent_stay_as_they_are_written() {
+    let text = VALID.replace(
+        "map.favouriteColour",
+        "consent.smsDE = \"properties.sms\"\nmap.favouriteColour",
+    );
+    let plan = load_text(&text).expect("valid");
+    assert_eq!(plan.sources[0].streams[0].consent[0].0, "smsDE");
 }
 
 #[test]
 fn the_same_name_in_two_files_names_both_places() {
     let files = [
         ("a.toml".to_owned(), VALID.to_owned()),
-        ("b.toml".to_owned(), "\n[[audience]]\nname = \"lapsed_vip\"\nwho = { consent = \"x\" }\n".to_owned()),
+        (
+            "b.toml".to_owned(),
+            "\n[[audience]]\nname = \"lapsed_vip\"\nwho = { consent = \"x\" }\n".to_owned(),
+        ),
     ];
     let problems = load(&files, &connectors()).expect_err("a duplicate");
     assert_eq!(problems.len(), 1);
-    assert_eq!(problems[0].place, Place::File { file: "b.toml".into(), span: 21..33 });
-    assert_eq!(problems[0].hint.as_deref(), Some("the first one is at a.toml:35:8"));
+    assert_eq!(
+        problems[0].place,
+        Place::File {
+            file: "b.toml".into(),
+            span: 21..33
+        }
+    );
+    assert_eq!(
+        problems[0].hint.as_deref(),
+        Some("the first one is at a.toml:35:8")
+    );
 }
 
 #[test]

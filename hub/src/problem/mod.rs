@@ -98,9 +98,14 @@ pub fn exit_code(problems: &[Problem]) -> u8 {
         Some("OF07") if problem.code.class == Class::AskUser => 3,
         _ => 1,
     };
-    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
+    let errors = problems
+        .iter()
+        .filter(|problem| problem.severity == Severity::Error);
     let codes: Vec<u8> = errors.map(of).collect();
-    [2, 3, 1].into_iter().find(|code| codes.contains(code)).unwrap_or(0)
+    [2, 3, 1]
+        .into_iter()
+        .find(|code| codes.contains(code))
+        .unwrap_or(0)
 }
 
 /// Line and column of a byte, both from one; columns count characters.

@@ -21,7 +21,10 @@ pub fn render(problems: &[Problem], files: &[(String, String)], look: Look) -> S
         Look::Plain => Renderer::plain(),
         Look::Coloured => Renderer::styled(),
     };
-    let shown: Vec<(&str, String)> = files.iter().map(|(name, text)| (name.as_str(), masked(name, text, problems))).collect();
+    let shown: Vec<(&str, String)> = files
+        .iter()
+        .map(|(name, text)| (name.as_str(), masked(name, text, problems)))
+        .collect();
     let mut text = String::new();
     for problem in problems {
         let group = group(problem, &shown);
@@ -38,16 +41,32 @@ pub fn render(problems: &[Problem], files: &[(String, String)], look: Look) -> S
 /// `2 errors and 1 warning; `onefold help OF0107` explains a code`
 pub fn summary(problems: &[Problem]) -> String {
     let count = |severity, noun: &str| {
-        let number = problems.iter().filter(|problem| problem.severity == severity).count();
+        let number = problems
+            .iter()
+            .filter(|problem| problem.severity == severity)
+            .count();
         match number {
             0 => None,
             1 => Some(format!("1 {noun}")),
             _ => Some(format!("{number} {noun}s")),
         }
     };
-    let counts: Vec<String> = [count(Severity::Error, "error"), count(Severity::Warning, "warning")].into_iter().flatten().collect();
-    let mut text = if counts.is_empty() { "no problems".to_owned() } else { counts.join(" and ") };
-    let worst = problems.iter().find(|problem| problem.severity == Severity::Error).or(problems.first());
+    let counts: Vec<String> = [
+        count(Severity::Error, "error"),
+        count(Severity::Warning, "warning"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let mut text = if counts.is_empty() {
+        "no problems".to_owned()
+    } else {
+        counts.join(" and ")
+    };
+    let worst = problems
+        .iter()
+        .find(|problem| problem.severity == Severity::Error)
+        .or(problems.first());
     if let Some(problem) = worst {
         // Writing to a String cannot fail.
         let _ = write!(text, "; `onefold help {}` explains a code", problem.code.id);
@@ -60,7 +79,9 @@ fn group<'a>(problem: &'a Problem, files: &'a [(&str, String)]) -> Group<'a> {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level.primary_title(one_line(&problem.message)).id(problem.code.id);
+    let title = level
+        .primary_title(one_line(&problem.message))
+        .id(problem.code.id);
     let mut hint = problem.hint.as_deref();
     let mut group = match &problem.place {
         Place::Nowhere => Group::with_title(title),
@@ -72,7 +93,11 @@ fn group<'a>(problem: &'a Problem, files: &'a [(&str, String)]) -> Group<'a> {
                     annotation = annotation.label(one_line(label));
                     hint = None;
                 }
-                title.element(Snippet::source(text.as_str()).path(*name).annotation(annotation))
+                title.element(
+                    Snippet::source(text.as_str())
+                        .path(*name)
+                        .annotation(annotation),
+                )
             }
         },
         Place::Record { .. } => title.element(Origin::path(record_place(&problem.place))),
@@ -85,7 +110,15 @@ fn group<'a>(problem: &'a Problem, files: &'a [(&str, String)]) -> Group<'a> {
 
 /// `crm/contacts 1042 total`
 pub fn record_place(place: &Place) -> String {
-    let Place::Record { source, stream, key, field } = place else { return String::new() };
+    let Place::Record {
+        source,
+        stream,
+        key,
+        field,
+    } = place
+    else {
+        return String::new();
+    };
     let mut text = source.clone();
     if let Some(stream) = stream {
         text.push('/');
@@ -101,7 +134,11 @@ pub fn record_place(place: &Place) -> String {
 /// Text from outside must not break the layout or steer a terminal.
 fn one_line(text: &str) -> Cow<'_, str> {
     if text.contains(char::is_control) {
-        Cow::Owned(text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect())
+        Cow::Owned(
+            text.chars()
+                .map(|c| if c.is_control() { ' ' } else { c })
+                .collect(),
+        )
     } else {
         Cow::Borrowed(text)
     }
@@ -109,7 +146,12 @@ fn one_line(text: &str) -> Cow<'_, str> {
 
 /// A span that runs over several lines is shown by its first.
 fn first_line(text: &str, span: &Range<usize>) -> Range<usize> {
-    let floor = |at: usize| (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let floor = |at: usize| {
+        (0..=at.min(text.len()))
+            .rev()
+            .find(|at| text.is_char_boundary(*at))
+            .unwrap_or(0)
+    };
     let (start, end) = (floor(span.start), floor(span.end));
     let end = end.max(start);
     match text[start..end].find('\n') {
@@ -122,7 +164,10 @@ fn first_line(text: &str, span: &Range<usize>) -> Range<usize> {
 /// a telling name that are neither `env:` nor `file:`.
 fn masked(name: &str, text: &str, problems: &[Problem]) -> String {
     let mut bytes = text.as_bytes().to_vec();
-    for problem in problems.iter().filter(|problem| *problem.code == codes::INLINE_SECRET) {
+    for problem in problems
+        .iter()
+        .filter(|problem| *problem.code == codes::INLINE_SECRET)
+    {
         if let Place::File { file, span } = &problem.place
             && **file == *name
         {
@@ -148,7 +193,15 @@ fn star(bytes: &mut [u8], span: Range<usize>) {
     }
 }
 
-const TELLING: [&str; 7] = ["token", "secret", "password", "credential", "api_key", "apikey", "private"];
+const TELLING: [&str; 7] = [
+    "token",
+    "secret",
+    "password",
+    "credential",
+    "api_key",
+    "apikey",
+    "private",
+];
 
 /// What follows `=` on a line whose key tells of a secret.
 fn telling_values(line: &str) -> Vec<Range<usize>> {
@@ -157,9 +210,13 @@ fn telling_values(line: &str) -> Vec<Range<usize>> {
     while let Some(equals) = line[from..].find('=').map(|at| from + at) {
         let key = line[from..equals].to_ascii_lowercase();
         let value = equals + 1;
-        let end = line[value..].find(['=', ',', '}']).map_or(line.len(), |at| value + at);
+        let end = line[value..]
+            .find(['=', ',', '}'])
+            .map_or(line.len(), |at| value + at);
         let content = line[value..].trim_start().trim_start_matches(['"', '\'']);
-        let named = ["env:", "file:", "{", "["].iter().any(|start| content.starts_with(start));
+        let named = ["env:", "file:", "{", "["]
+            .iter()
+            .any(|start| content.starts_with(start));
         if TELLING.iter().any(|word| key.contains(word)) && !named {
             // A secret can hold any sign, so everything to the end of the line goes.
             values.push(value..line.len());

@@ -44,14 +44,39 @@ pub fn to_wire<'a>(problem: &'a Problem, files: &[(String, String)]) -> WireProb
     let (file, record) = match &problem.place {
         Place::Nowhere => (None, None),
         Place::File { file, span } => {
-            let text = files.iter().find(|(name, _)| *name == **file).map(|(_, text)| text);
+            let text = files
+                .iter()
+                .find(|(name, _)| *name == **file)
+                .map(|(_, text)| text);
             let at = text.map(|text| line_and_column(text, span.start));
             let (line, column) = (at.map(|at| at.0), at.map(|at| at.1));
-            (Some(WireFile { name: file, line, column, start: span.start, end: span.end }), None)
+            (
+                Some(WireFile {
+                    name: file,
+                    line,
+                    column,
+                    start: span.start,
+                    end: span.end,
+                }),
+                None,
+            )
         }
-        Place::Record { source, stream, key, field } => {
+        Place::Record {
+            source,
+            stream,
+            key,
+            field,
+        } => {
             let (stream, key, field) = (stream.as_deref(), key.as_deref(), field.as_deref());
-            (None, Some(WireRecord { source, stream, key, field }))
+            (
+                None,
+                Some(WireRecord {
+                    source,
+                    stream,
+                    key,
+                    field,
+                }),
+            )
         }
     };
     WireProblem {

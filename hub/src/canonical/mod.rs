@@ -3,11 +3,11 @@
 
 mod shape;
 
-use crate::expression::{Expression, Failure, scalar_text, to_timestamp};
+use crate::expression::{Expression, Failure, Filter, scalar_text, to_timestamp};
 use crate::manifest::{Stream, StreamTarget};
 use crate::model::{
-    Canonical, ConsentStatus, EntityKind, Fact, Fields, Identifier, IdentifierKind, Rejected, Shape, Timestamp, Value,
-    entity_field, event_property, person_trait,
+    Canonical, ConsentStatus, EntityKind, Fact, Fields, Identifier, IdentifierKind, Rejected,
+    Shape, Timestamp, Value, entity_field, event_property, person_trait,
 };
 use crate::problem::{Code, Place, Problem, codes};
 
@@ -34,15 +34,25 @@ pub fn map(stream: &Stream, source: &str, key: &str, record: &Value) -> Mapped {
         problems: Vec::new(),
     };
     match mapper.run() {
-        Ok(()) => Mapped { canonical: Some(mapper.canonical), problems: mapper.problems },
+        Ok(()) => Mapped {
+            canonical: Some(mapper.canonical),
+            problems: mapper.problems,
+        },
         Err(problem) => {
             mapper.problems.push(*problem);
-            Mapped { canonical: None, problems: mapper.problems }
+            Mapped {
+                canonical: None,
+                problems: mapper.problems,
+            }
         }
     }
 }
 
 /// The record's key at the vendor, a number as its decimal text.
+#[allow(
+    clippy::result_large_err,
+    reason = "a record without a key is rare, and its problem is kept"
+)]
 pub fn key_of(stream: &Stream, source: &str, record: &Value) -> Result<String, Problem> {
     let place = || Place::Record {
         source: source.to_owned(),
@@ -61,7 +71,8 @@ pub fn key_of(stream: &Stream, source: &str, record: &Value) -> Result<String, P
     match value.as_ref().and_then(scalar_text) {
         Some(text) if !text.is_empty() => Ok(text.into_owned()),
         _ => {
-            let message = format!("the record has no key: `{expression}` gives no text and no number");
+            let message =
+                format!("the record has no key: `{expression}` gives no text and no number");
             Err(Problem::new(&codes::NO_KEY, message).at(place()))
         }
     }
@@ -96,7 +107,11 @@ enum Role {
 impl Mapper<'_> {
     fn run(&mut self) -> Result<(), Fatal> {
         if !self.record.is_object() {
-            return Err(self.fatal(&codes::NOT_AN_OBJECT, None, "the record is no JSON object".to_owned()));
+            return Err(self.fatal(
+                &codes::NOT_AN_OBJECT,
+                None,
+                "the record is no JSON object".to_owned(),
+            ));
         }
         let stream = self.stream;
         if let Some(expression) = &stream.created_at {
@@ -105,8 +120,14 @@ impl Mapper<'_> {
         if let Some(expression) = &stream.updated_at {
             self.canonical.updated_at = self.time_of("updated_at", expression)?;
         }
-        if stream.to == StreamTarget::Person && !stream.map.iter().any(|(name, _)| name == "external_id") {
-            self.identify("key", IdentifierKind::External(self.source.into()), self.key);
+        if stream.to == StreamTarget::Person
+            && !stream.map.iter().any(|(name, _)| name == "external_id")
+        {
+            self.identify(
+                "key",
+                IdentifierKind::External(self.source.into()),
+                self.key,
+            );
         }
         for (name, expression) in &stream.map {
             self.field(name, expression)?;
@@ -123,13 +144,27 @@ impl Mapper<'_> {
             self.time = self.time_of(name, expression)?;
             return Ok(());
         }
-        let Some(value) = self.value(name, expression)? else { return Ok(()) };
+        // An identifier is normalised at its door; its filter would do the same work before.
+        let result = match &role {
+            Role::Identifier(IdentifierKind::Email) | Role::Both(IdentifierKind::Email) => {
+                expression.eval_before(Filter::Email, self.record, self.region)
+            }
+            Role::Identifier(IdentifierKind::Phone) | Role::Both(IdentifierKind::Phone) => {
+                expression.eval_before(Filter::Phone, self.record, self.region)
+            }
+            _ => expression.eval(self.record, self.region),
+        };
+        let Some(value) = self.taken(name, expression, result)? else {
+            return Ok(());
+        };
         match role {
             Role::Identifier(_) if value.is_null() => {}
             Role::Identifier(kind) => {
                 self.identifier(name, kind, &value);
             }
-            Role::Both(_) if value.is_null() => {
+            Role::Both(_)
+                if value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty()) =>
+            {
                 self.canonical.traits.insert(name.to_owned(), Value::Null);
             }
             Role::Both(kind) => {
@@ -138,7 +173,9 @@ impl Mapper<'_> {
                 }
             }
             Role::EventName => {
-                self.event = scalar_text(&value).filter(|text| !text.trim().is_empty()).map(|text| text.into_owned());
+                self.event = scalar_text(&value)
+                    .filter(|text| !text.trim().is_empty())
+                    .map(|text| text.into_owned());
             }
             Role::Field(None) => self.keep(name, value),
             Role::Field(Some(shape)) => self.shaped(name, shape, value, expression)?,
@@ -147,7 +184,13 @@ impl Mapper<'_> {
         Ok(())
     }
 
-    fn shaped(&mut self, name: &str, shape: Shape, value: Value, expression: &Expression) -> Result<(), Fatal> {
+    fn shaped(
+        &mut self,
+        name: &str,
+        shape: Shape,
+        value: Value,
+        expression: &Expression,
+    ) -> Result<(), Fatal> {
         if shape == Shape::Time && expression.makes_time() {
             self.keep(name, value);
             return Ok(());
@@ -157,10 +200,17 @@ impl Mapper<'_> {
             Err(expected) if shape == Shape::Money => {
                 let message = format!("`{name}` must be {expected}");
                 let hint = "amounts in decimals need the filter `to_minor_units(currency)`";
-                return Err(Box::new(self.problem(&codes::NOT_MONEY, Some(name), message).hint(hint)));
+                return Err(Box::new(
+                    self.problem(&codes::NOT_MONEY, Some(name), message)
+                        .hint(hint),
+                ));
             }
             Err(expected) => {
-                self.warn(&codes::WRONG_SHAPE, name, format!("`{name}` must be {expected}; it is left out"));
+                self.warn(
+                    &codes::WRONG_SHAPE,
+                    name,
+                    format!("`{name}` must be {expected}; it is left out"),
+                );
             }
         }
         Ok(())
@@ -179,7 +229,8 @@ impl Mapper<'_> {
         match scalar_text(value) {
             Some(text) => self.identify(name, kind, &text),
             None => {
-                let message = format!("`{name}` is neither a text nor a number and identifies nobody");
+                let message =
+                    format!("`{name}` is neither a text nor a number and identifies nobody");
                 self.warn(&codes::UNUSABLE, name, message);
                 None
             }
@@ -197,11 +248,19 @@ impl Mapper<'_> {
             }
             Err(Rejected::Empty) => None,
             Err(Rejected::Malformed) => {
-                self.warn(&codes::UNUSABLE, name, format!("`{name}` is malformed and identifies nobody"));
+                self.warn(
+                    &codes::UNUSABLE,
+                    name,
+                    format!("`{name}` is malformed and identifies nobody"),
+                );
                 None
             }
             Err(Rejected::Blocked) => {
-                self.warn(&codes::UNUSABLE, name, format!("`{name}` is a stand-in and identifies nobody"));
+                self.warn(
+                    &codes::UNUSABLE,
+                    name,
+                    format!("`{name}` is a stand-in and identifies nobody"),
+                );
                 None
             }
         }
@@ -216,7 +275,9 @@ impl Mapper<'_> {
                     self.canonical.consents.insert(purpose.to_owned(), status);
                 }
                 None => {
-                    let message = format!("the consent to `{purpose}` is none of `granted`, `denied`, `withdrawn`");
+                    let message = format!(
+                        "the consent to `{purpose}` is none of `granted`, `denied`, `withdrawn`"
+                    );
                     self.warn(&codes::UNKNOWN_CONSENT, &field, message);
                 }
             },
@@ -228,23 +289,38 @@ impl Mapper<'_> {
         let fields = std::mem::take(&mut self.fields);
         self.canonical.fact = match &self.stream.to {
             StreamTarget::Person | StreamTarget::Consent => None,
-            StreamTarget::Entity(kind) => Some(Fact::Entity { kind: *kind, fields }),
+            StreamTarget::Entity(kind) => Some(Fact::Entity {
+                kind: *kind,
+                fields,
+            }),
             StreamTarget::Event(constant) => {
                 let Some(name) = self.event.take().or_else(|| constant.clone()) else {
-                    return Err(self.fatal(&codes::NO_EVENT_NAME, Some("event"), "the event has no name".to_owned()));
+                    return Err(self.fatal(
+                        &codes::NO_EVENT_NAME,
+                        Some("event"),
+                        "the event has no name".to_owned(),
+                    ));
                 };
                 let Some(time) = self.time.or(self.canonical.created_at) else {
-                    let message = "the event has no time: neither `map.time` nor `created_at` gives one".to_owned();
+                    let message =
+                        "the event has no time: neither `map.time` nor `created_at` gives one"
+                            .to_owned();
                     return Err(self.fatal(&codes::NO_EVENT_TIME, Some("time"), message));
                 };
-                Some(Fact::Event { name, time, properties: fields })
+                Some(Fact::Event {
+                    name,
+                    time,
+                    properties: fields,
+                })
             }
         };
         Ok(())
     }
 
     fn time_of(&mut self, name: &str, expression: &Expression) -> Result<Option<Timestamp>, Fatal> {
-        let Some(value) = self.value(name, expression)? else { return Ok(None) };
+        let Some(value) = self.value(name, expression)? else {
+            return Ok(None);
+        };
         if expression.makes_time() {
             return Ok(value.as_i64().map(Timestamp));
         }
@@ -254,21 +330,42 @@ impl Mapper<'_> {
         match to_timestamp(&value) {
             Ok(time) => Ok(Some(time)),
             Err(failure) => {
-                self.warn(&codes::UNUSABLE, name, format!("`{name}` is left out: {failure}"));
+                self.warn(
+                    &codes::UNUSABLE,
+                    name,
+                    format!("`{name}` is left out: {failure}"),
+                );
                 Ok(None)
             }
         }
     }
 
     fn value(&mut self, name: &str, expression: &Expression) -> Result<Option<Value>, Fatal> {
-        match expression.eval(self.record, self.region) {
+        self.taken(name, expression, expression.eval(self.record, self.region))
+    }
+
+    /// What an expression gave, with its failure sorted into a warning or the record's end.
+    fn taken(
+        &mut self,
+        name: &str,
+        expression: &Expression,
+        result: Result<Option<Value>, Failure>,
+    ) -> Result<Option<Value>, Fatal> {
+        match result {
             Ok(value) => Ok(value),
             Err(failure @ Failure::Unusable { .. }) => {
-                self.warn(&codes::UNUSABLE, name, format!("`{name}` is left out: {failure}"));
+                self.warn(
+                    &codes::UNUSABLE,
+                    name,
+                    format!("`{name}` is left out: {failure}"),
+                );
                 Ok(None)
             }
             Err(Failure::Failed(why)) => {
-                let message = format!("`{name}` cannot be worked out by `{}`: {why}", expression.text());
+                let message = format!(
+                    "`{name}` cannot be worked out by `{}`: {why}",
+                    expression.text()
+                );
                 Err(self.fatal(&codes::EXPRESSION_FAILED, Some(name), message))
             }
         }
@@ -301,9 +398,11 @@ fn role_of(to: &StreamTarget, name: &str, source: &str) -> Role {
     match (to, name, kind) {
         (StreamTarget::Person, "email" | "phone", Some(kind)) => Role::Both(kind),
         // A company's or a product's address identifies no person.
-        (StreamTarget::Entity(entity @ (EntityKind::Account | EntityKind::Product)), "email" | "phone", _) => {
-            Role::Field(entity_field(*entity, name))
-        }
+        (
+            StreamTarget::Entity(entity @ (EntityKind::Account | EntityKind::Product)),
+            "email" | "phone",
+            _,
+        ) => Role::Field(entity_field(*entity, name)),
         (_, _, Some(kind)) => Role::Identifier(kind),
         (StreamTarget::Event(_), "event", None) => Role::EventName,
         (StreamTarget::Event(_), "time", None) => Role::EventTime,

@@ -5,7 +5,9 @@ use crate::model::{Shape, Value};
 
 /// Null stays null; a blank text clears, except where it stands for an amount.
 pub(super) fn bring(shape: Shape, value: Value) -> Result<Value, &'static str> {
-    if value.is_null() || (shape != Shape::Money && value.as_str().is_some_and(|text| text.trim().is_empty())) {
+    if value.is_null()
+        || (shape != Shape::Money && value.as_str().is_some_and(|text| text.trim().is_empty()))
+    {
         return Ok(Value::Null);
     }
     match shape {
@@ -18,7 +20,9 @@ pub(super) fn bring(shape: Shape, value: Value) -> Result<Value, &'static str> {
             Value::String(_) | Value::Object(_) => Ok(value),
             _ => Err("a text or an object"),
         },
-        Shape::Number => Filter::Number.apply(&value, None, None).map_err(|_| "a number"),
+        Shape::Number => Filter::Number
+            .apply(&value, None, None)
+            .map_err(|_| "a number"),
         Shape::Time => match to_timestamp(&value) {
             Ok(time) => Ok(time.0.into()),
             Err(_) => Err("a time"),
@@ -32,7 +36,9 @@ pub(super) fn bring(shape: Shape, value: Value) -> Result<Value, &'static str> {
             None => Err("a country's ISO 3166 code or English name"),
         },
         Shape::Currency => match scalar_text(&value).map(|text| text.trim().to_ascii_uppercase()) {
-            Some(code) if code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase()) => Ok(code.into()),
+            Some(code) if code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase()) => {
+                Ok(code.into())
+            }
             _ => Err("a currency's three letters in ISO 4217"),
         },
         Shape::Money if value.is_i64() => Ok(value),

@@ -17,11 +17,15 @@ pub fn country_code(text: &str) -> Option<&'static str> {
 
 /// True for an ISO 3166-1 alpha-2 code in capitals.
 pub fn is_region(text: &str) -> bool {
-    COUNTRIES.binary_search_by(|(alpha2, ..)| (*alpha2).cmp(text)).is_ok()
+    COUNTRIES
+        .binary_search_by(|(alpha2, ..)| (*alpha2).cmp(text))
+        .is_ok()
 }
 
 static NAMES: LazyLock<HashMap<String, &'static str>> = LazyLock::new(|| {
-    let codes = COUNTRIES.iter().map(|(alpha2, alpha3, _)| (*alpha3, *alpha2));
+    let codes = COUNTRIES
+        .iter()
+        .map(|(alpha2, alpha3, _)| (*alpha3, *alpha2));
     let names = COUNTRIES.iter().map(|(alpha2, _, name)| (*name, *alpha2));
     codes
         .chain(names)

@@ -12,7 +12,10 @@ use std::borrow::Cow;
 pub enum Failure {
     /// The value is not what the filter reads: this one field goes without.
     #[error("`{filter}` cannot use the value: {reason}")]
-    Unusable { filter: &'static str, reason: &'static str },
+    Unusable {
+        filter: &'static str,
+        reason: &'static str,
+    },
     /// The expression itself failed: the record cannot be mapped.
     #[error("{0}")]
     Failed(String),
@@ -77,7 +80,12 @@ impl Filter {
     }
 
     /// Applies the filter to a value that is neither absent nor null.
-    pub fn apply(self, value: &Value, argument: Option<&Value>, region: Option<&str>) -> Result<Value, Failure> {
+    pub fn apply(
+        self,
+        value: &Value,
+        argument: Option<&Value>,
+        region: Option<&str>,
+    ) -> Result<Value, Failure> {
         match self {
             Self::MinorUnits => minor_units(value),
             Self::ToMinorUnits => to_minor_units(value, argument),
@@ -93,7 +101,12 @@ impl Filter {
         }
     }
 
-    fn apply_to_text(self, value: &Value, text: &str, region: Option<&str>) -> Result<Value, Failure> {
+    fn apply_to_text(
+        self,
+        value: &Value,
+        text: &str,
+        region: Option<&str>,
+    ) -> Result<Value, Failure> {
         let keeps_blank = matches!(self, Self::Lower | Self::Upper | Self::Trim | Self::Sha256);
         if !keeps_blank && text.trim().is_empty() {
             return Ok(Value::Null);
@@ -105,7 +118,9 @@ impl Filter {
             Self::Phone => normalise_phone(text, region)
                 .map_err(|_| match region {
                     Some(_) => self.unusable("it is no valid phone number in the source's region"),
-                    None => self.unusable("it is no valid phone number with a country code, and no region is set"),
+                    None => self.unusable(
+                        "it is no valid phone number with a country code, and no region is set",
+                    ),
                 })?
                 .into(),
             Self::Country => country_code(text)
@@ -124,7 +139,10 @@ impl Filter {
     }
 
     fn unusable(self, reason: &'static str) -> Failure {
-        Failure::Unusable { filter: self.name(), reason }
+        Failure::Unusable {
+            filter: self.name(),
+            reason,
+        }
     }
 }
 
@@ -149,7 +167,9 @@ const EARLIEST: i64 = -62_167_219_200_000;
 pub fn to_timestamp(value: &Value) -> Result<Timestamp, Failure> {
     let millis = match value {
         Value::Number(number) => match number.as_i64() {
-            Some(integer) if (integer.unsigned_abs() as f64) < FIRST_MILLISECONDS => integer.checked_mul(1_000),
+            Some(integer) if (integer.unsigned_abs() as f64) < FIRST_MILLISECONDS => {
+                integer.checked_mul(1_000)
+            }
             Some(integer) => Some(integer),
             None => number.as_f64().map(millis_of),
         },
@@ -158,13 +178,19 @@ pub fn to_timestamp(value: &Value) -> Result<Timestamp, Failure> {
     };
     match millis {
         Some(millis) if (EARLIEST..=LAST).contains(&millis) => Ok(Timestamp(millis)),
-        _ => Err(Filter::Timestamp.unusable("it is no time in RFC 3339, no date, and no count of (milli)seconds since 1970")),
+        _ => Err(Filter::Timestamp.unusable(
+            "it is no time in RFC 3339, no date, and no count of (milli)seconds since 1970",
+        )),
     }
 }
 
 fn millis_of(number: f64) -> i64 {
     // A conversion by `as` saturates, and what saturates is out of the calendar's range.
-    if number.abs() < FIRST_MILLISECONDS { (number * 1_000.0).round() as i64 } else { number.round() as i64 }
+    if number.abs() < FIRST_MILLISECONDS {
+        (number * 1_000.0).round() as i64
+    } else {
+        number.round() as i64
+    }
 }
 
 fn read_time(text: &str) -> Option<i64> {
@@ -175,14 +201,23 @@ fn read_time(text: &str) -> Option<i64> {
         return to_timestamp(&integer.into()).ok().map(Timestamp::millis);
     }
     if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-        return Some(date.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis());
+        return Some(
+            date.and_time(chrono::NaiveTime::MIN)
+                .and_utc()
+                .timestamp_millis(),
+        );
     }
     for format in ["%Y-%m-%dT%H:%M:%S%.f%z", "%Y-%m-%d %H:%M:%S%.f%z"] {
         if let Ok(time) = DateTime::parse_from_str(text, format) {
             return Some(time.timestamp_millis());
         }
     }
-    for format in ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"] {
+    for format in [
+        "%Y-%m-%dT%H:%M:%S%.f",
+        "%Y-%m-%d %H:%M:%S%.f",
+        "%Y-%m-%dT%H:%M",
+        "%Y-%m-%d %H:%M",
+    ] {
         if let Ok(time) = NaiveDateTime::parse_from_str(text, format) {
             return Some(time.and_utc().timestamp_millis());
         }
@@ -204,7 +239,9 @@ pub fn to_date(value: &Value) -> Result<String, Failure> {
         }
     }
     let time = to_timestamp(value).map_err(unusable)?;
-    let time = DateTime::from_timestamp_millis(time.0).ok_or(()).map_err(|()| unusable(Failure::Failed(String::new())))?;
+    let time = DateTime::from_timestamp_millis(time.0)
+        .ok_or(())
+        .map_err(|()| unusable(Failure::Failed(String::new())))?;
     Ok(time.to_rfc3339_opts(SecondsFormat::Secs, true)[..10].to_owned())
 }
 
@@ -221,20 +258,28 @@ fn to_number(text: &str) -> Option<Value> {
 fn minor_units(value: &Value) -> Result<Value, Failure> {
     match value.as_i64() {
         Some(_) => Ok(value.clone()),
-        None => Err(Failure::Failed("`minor_units` needs a whole number; for decimal amounts use `to_minor_units`".to_owned())),
+        None => Err(Failure::Failed(
+            "`minor_units` needs a whole number; for decimal amounts use `to_minor_units`"
+                .to_owned(),
+        )),
     }
 }
 
 /// A decimal amount to minor units, exactly, by the currency's digits in ISO 4217.
 fn to_minor_units(value: &Value, currency: Option<&Value>) -> Result<Value, Failure> {
     let failed = |text: &str| Failure::Failed(format!("`to_minor_units` {text}"));
-    let currency = currency.and_then(Value::as_str).ok_or_else(|| failed("needs a currency, and the record has none"))?;
-    let digits = minor_digits(currency).ok_or_else(|| failed("needs a currency of three letters"))?;
+    let currency = currency
+        .and_then(Value::as_str)
+        .ok_or_else(|| failed("needs a currency, and the record has none"))?;
+    let digits =
+        minor_digits(currency).ok_or_else(|| failed("needs a currency of three letters"))?;
     let amount = scalar_text(value).ok_or_else(|| failed("needs a decimal amount"))?;
     if amount.trim().is_empty() {
         return Ok(Value::Null);
     }
-    let minor = scaled(amount.trim(), digits).ok_or_else(|| failed("needs a decimal amount with no more digits than its currency has"))?;
+    let minor = scaled(amount.trim(), digits).ok_or_else(|| {
+        failed("needs a decimal amount with no more digits than its currency has")
+    })?;
     Ok(minor.into())
 }
 
@@ -261,8 +306,8 @@ fn minor_digits(currency: &str) -> Option<usize> {
         return None;
     }
     Some(match currency.as_str() {
-        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "UYI" | "VND" | "VUV"
-        | "XAF" | "XOF" | "XPF" => 0,
+        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX"
+        | "UYI" | "VND" | "VUV" | "XAF" | "XOF" | "XPF" => 0,
         "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
         "CLF" | "UYW" => 4,
         _ => 2,

@@ -4,7 +4,7 @@
 use crate::expression::filter::{Failure, Filter};
 use crate::expression::scan::ParseError;
 use crate::model::Value;
-use minijinja::value::{Object, Value as Cell, ValueKind};
+use minijinja::value::{Object, Rest, Value as Cell, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, filters, tests};
 use std::sync::{Arc, LazyLock};
 
@@ -39,7 +39,11 @@ impl Program {
             let names: Vec<&str> = path.split('.').collect();
             Field::add(&mut fields, &names);
         }
-        Ok(Self { compiled, reads, fields })
+        Ok(Self {
+            compiled,
+            reads,
+            fields,
+        })
     }
 
     pub fn reads(&self) -> &[String] {
@@ -52,7 +56,10 @@ impl Program {
         if let Some(region) = region {
             given.0.push((REGION.into(), Cell::from(region)));
         }
-        let cell = self.compiled.eval(Cell::from_object(given)).map_err(|error| failure(&error))?;
+        let cell = self
+            .compiled
+            .eval(Cell::from_object(given))
+            .map_err(|error| failure(&error))?;
         to_json(&cell)
     }
 }
@@ -60,7 +67,9 @@ impl Program {
 impl Field {
     /// Paths arrive sorted, so a shorter path comes before those that it contains.
     fn add(fields: &mut Vec<Field>, names: &[&str]) {
-        let Some((first, rest)) = names.split_first() else { return };
+        let Some((first, rest)) = names.split_first() else {
+            return;
+        };
         match fields.iter_mut().find(|field| *field.name == **first) {
             Some(field) if field.below.is_empty() => {}
             Some(field) if rest.is_empty() => field.below.clear(),
@@ -68,7 +77,10 @@ impl Field {
             None => {
                 let mut below = Vec::new();
                 Self::add(&mut below, rest);
-                fields.push(Field { name: (*first).into(), below });
+                fields.push(Field {
+                    name: (*first).into(),
+                    below,
+                });
             }
         }
     }
@@ -81,7 +93,9 @@ struct Branch(Vec<(Arc<str>, Cell)>);
 impl Branch {
     fn fill(&mut self, fields: &[Field], value: &Value) {
         for field in fields {
-            let Some(found) = value.get(&*field.name) else { continue };
+            let Some(found) = value.get(&*field.name) else {
+                continue;
+            };
             let cell = if field.below.is_empty() || !found.is_object() {
                 from_json(found)
             } else {
@@ -100,7 +114,10 @@ impl Object for Branch {
     }
 
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Cell> {
-        self.0.iter().find(|(name, _)| **name == *key).map(|(_, cell)| cell.clone())
+        self.0
+            .iter()
+            .find(|(name, _)| **name == *key)
+            .map(|(_, cell)| cell.clone())
     }
 }
 
@@ -109,9 +126,12 @@ fn environment() -> Environment<'static> {
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
     environment.set_debug(false);
     for filter in Filter::ALL {
-        environment.add_filter(filter.name(), move |state: &State<'_, '_>, value: Cell, argument: Option<Cell>| {
-            apply(filter, state, value, argument)
-        });
+        environment.add_filter(
+            filter.name(),
+            move |state: &State<'_, '_>, value: Cell, arguments: Rest<Cell>| {
+                apply(filter, state, value, &arguments)
+            },
+        );
     }
     environment.add_filter("abs", filters::abs);
     environment.add_filter("capitalize", filters::capitalize);
@@ -149,22 +169,33 @@ fn add_tests(environment: &mut Environment<'static>) {
     environment.add_test("true", tests::is_true);
 }
 
-fn apply(filter: Filter, state: &State<'_, '_>, value: Cell, argument: Option<Cell>) -> Result<Cell, Error> {
-    if argument.is_some() != filter.takes_argument() {
-        let expected = if filter.takes_argument() { "takes one argument" } else { "takes no argument" };
-        return Err(failed(Failure::Failed(format!("`{}` {expected}", filter.name()))));
+fn apply(
+    filter: Filter,
+    state: &State<'_, '_>,
+    value: Cell,
+    arguments: &[Cell],
+) -> Result<Cell, Error> {
+    if arguments.len() != usize::from(filter.takes_argument()) {
+        return Err(failed(Failure::Failed(format!(
+            "`{}` has the wrong number of arguments",
+            filter.name()
+        ))));
     }
     if value.is_undefined() || value.is_none() {
         return Ok(value);
     }
     let region = state.lookup(REGION);
     let region = region.as_ref().and_then(Cell::as_str);
-    let Some(json) = to_json(&value).map_err(failed)? else { return Ok(value) };
-    let argument = match argument {
-        Some(argument) => to_json(&argument).map_err(failed)?,
+    let Some(json) = to_json(&value).map_err(failed)? else {
+        return Ok(value);
+    };
+    let argument = match arguments.first() {
+        Some(argument) => to_json(argument).map_err(failed)?,
         None => None,
     };
-    let result = filter.apply(&json, argument.as_ref(), region).map_err(failed)?;
+    let result = filter
+        .apply(&json, argument.as_ref(), region)
+        .map_err(failed)?;
     Ok(from_json(&result))
 }
 
@@ -215,22 +246,34 @@ fn from_json(value: &Value) -> Cell {
         },
         Value::String(text) => Cell::from(text.as_str()),
         Value::Array(items) => items.iter().map(from_json).collect(),
-        Value::Object(map) => map.iter().map(|(name, value)| (name.as_str(), from_json(value))).collect(),
+        Value::Object(map) => Cell::from_pairs(
+            map.iter()
+                .map(|(name, value)| (name.as_str(), from_json(value))),
+        ),
     }
 }
 
 fn to_json(cell: &Cell) -> Result<Option<Value>, Failure> {
-    let no_value = |what: &str| Failure::Failed(format!("the result is {what}, which is no value of a field"));
+    let no_value = |what: &str| {
+        Failure::Failed(format!(
+            "the result is {what}, which is no value of a field"
+        ))
+    };
     Ok(Some(match cell.kind() {
         ValueKind::Undefined => return Ok(None),
         ValueKind::None => Value::Null,
         ValueKind::Bool => Value::Bool(cell.is_true()),
-        ValueKind::Number if cell.is_integer() => match (i64::try_from(cell.clone()), u64::try_from(cell.clone())) {
-            (Ok(integer), _) => integer.into(),
-            (Err(_), Ok(integer)) => integer.into(),
-            (Err(_), Err(_)) => return Err(no_value("an integer beyond 64 bits")),
-        },
-        ValueKind::Number => match f64::try_from(cell.clone()).ok().and_then(serde_json::Number::from_f64) {
+        ValueKind::Number if cell.is_integer() => {
+            match (i64::try_from(cell.clone()), u64::try_from(cell.clone())) {
+                (Ok(integer), _) => integer.into(),
+                (Err(_), Ok(integer)) => integer.into(),
+                (Err(_), Err(_)) => return Err(no_value("an integer beyond 64 bits")),
+            }
+        }
+        ValueKind::Number => match f64::try_from(cell.clone())
+            .ok()
+            .and_then(serde_json::Number::from_f64)
+        {
             Some(number) => Value::Number(number),
             None => return Err(no_value("not a finite number")),
         },

@@ -40,9 +40,16 @@ impl Expression {
         scan::check_names(text)?;
         let (reads, program) = match Chain::read(text) {
             Some(chain) => (chain.reads(), Program::Chain(Arc::new(chain))),
-            None => (compiled.reads().to_vec(), Program::Machine(Arc::new(compiled))),
+            None => (
+                compiled.reads().to_vec(),
+                Program::Machine(Arc::new(compiled)),
+            ),
         };
-        Ok(Self { text: text.into(), reads: reads.into(), program })
+        Ok(Self {
+            text: text.into(),
+            reads: reads.into(),
+            program,
+        })
     }
 
     pub fn text(&self) -> &str {
@@ -52,14 +59,6 @@ impl Expression {
     /// The fields of a record that the expression can read, as dotted paths, sorted.
     pub fn reads(&self) -> &[String] {
         &self.reads
-    }
-
-    /// The filter that makes the result, when it is one of ours and always runs.
-    pub fn last_filter(&self) -> Option<Filter> {
-        match &self.program {
-            Program::Chain(chain) => chain.last_filter(),
-            Program::Machine(_) => None,
-        }
     }
 
     /// True when what the expression gives is a canonical time already.
@@ -79,10 +78,29 @@ impl Expression {
         }
     }
 
+    /// Like `eval`, for a caller that does what `filter` does itself: the filter may be left out if it comes last.
+    pub fn eval_before(
+        &self,
+        filter: Filter,
+        record: &Value,
+        region: Option<&str>,
+    ) -> Result<Option<Value>, Failure> {
+        match &self.program {
+            Program::Chain(chain) => chain.eval_before(filter, record, region),
+            Program::Machine(program) => program.eval(record, region),
+        }
+    }
+
     /// The same through MiniJinja's machine in every case: what `eval` must equal.
     #[cfg(test)]
-    fn eval_by_machine(&self, record: &Value, region: Option<&str>) -> Result<Option<Value>, Failure> {
-        machine::Program::compile(&self.text).expect("compiled before").eval(record, region)
+    fn eval_by_machine(
+        &self,
+        record: &Value,
+        region: Option<&str>,
+    ) -> Result<Option<Value>, Failure> {
+        machine::Program::compile(&self.text)
+            .expect("compiled before")
+            .eval(record, region)
     }
 }
 

@@ -23,8 +23,8 @@ struct Path(Vec<String>);
 
 /// Words that mean something else than a field of that name.
 const KEYWORDS: [&str; 16] = [
-    "true", "True", "false", "False", "none", "None", "loop", "self", "super", "not", "and", "or", "in", "is", "if",
-    "else",
+    "true", "True", "false", "False", "none", "None", "loop", "self", "super", "not", "and", "or",
+    "in", "is", "if", "else",
 ];
 
 impl Chain {
@@ -55,7 +55,10 @@ impl Chain {
 
     pub fn reads(&self) -> Vec<String> {
         let arguments = self.steps.iter().filter_map(|step| step.argument.as_ref());
-        let mut reads: Vec<String> = arguments.chain([&self.path]).map(|path| path.0.join(".")).collect();
+        let mut reads: Vec<String> = arguments
+            .chain([&self.path])
+            .map(|path| path.0.join("."))
+            .collect();
         reads.sort();
         reads.dedup();
         reads
@@ -66,9 +69,33 @@ impl Chain {
     }
 
     pub fn eval(&self, record: &Value, region: Option<&str>) -> Result<Option<Value>, Failure> {
-        let Some(found) = self.path.find(record) else { return Ok(None) };
+        self.run(&self.steps, record, region)
+    }
+
+    /// Without the last step when that is `filter`.
+    pub fn eval_before(
+        &self,
+        filter: Filter,
+        record: &Value,
+        region: Option<&str>,
+    ) -> Result<Option<Value>, Failure> {
+        match self.steps.split_last() {
+            Some((last, steps)) if last.filter == filter => self.run(steps, record, region),
+            _ => self.run(&self.steps, record, region),
+        }
+    }
+
+    fn run(
+        &self,
+        steps: &[Step],
+        record: &Value,
+        region: Option<&str>,
+    ) -> Result<Option<Value>, Failure> {
+        let Some(found) = self.path.find(record) else {
+            return Ok(None);
+        };
         let mut value = Cow::Borrowed(found);
-        for step in &self.steps {
+        for step in steps {
             if value.is_null() {
                 break;
             }

@@ -15,14 +15,38 @@ pub struct ParseError {
 
 /// MiniJinja's own filters that stay available beside ours.
 pub(super) const BUILTIN_FILTERS: [&str; 16] = [
-    "abs", "capitalize", "d", "default", "first", "float", "int", "join", "last", "length", "list", "replace", "round",
-    "split", "title", "unique",
+    "abs",
+    "capitalize",
+    "d",
+    "default",
+    "first",
+    "float",
+    "int",
+    "join",
+    "last",
+    "length",
+    "list",
+    "replace",
+    "round",
+    "split",
+    "title",
+    "unique",
 ];
 
 /// MiniJinja's tests that stay available, as in `x is defined`.
 pub(super) const TESTS: [&str; 12] = [
-    "boolean", "defined", "endingwith", "false", "integer", "mapping", "none", "number", "sequence", "startingwith",
-    "string", "true",
+    "boolean",
+    "defined",
+    "endingwith",
+    "false",
+    "integer",
+    "mapping",
+    "none",
+    "number",
+    "sequence",
+    "startingwith",
+    "string",
+    "true",
 ];
 const MORE_TESTS: [&str; 1] = ["undefined"];
 
@@ -30,10 +54,16 @@ const MORE_TESTS: [&str; 1] = ["undefined"];
 pub fn closest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     candidates
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .map(|candidate| {
+            (
+                strsim::jaro_winkler(&name.to_lowercase(), &candidate.to_lowercase()),
+                candidate,
+            )
+        })
         .filter(|(likeness, candidate)| {
             let distance = strsim::osa_distance(name, candidate);
-            *likeness >= 0.84 && distance <= 1 + name.len().max(candidate.len()) / 3
+            let longest = name.len().max(candidate.len());
+            (distance <= 1 && longest > 2) || (*likeness >= 0.84 && distance <= 1 + longest / 3)
         })
         .max_by(|(a, x), (b, y)| a.total_cmp(b).then_with(|| y.cmp(x)))
         .map(|(_, candidate)| candidate)
@@ -43,22 +73,35 @@ pub fn closest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) ->
 pub(super) fn check_names(text: &str) -> Result<(), ParseError> {
     let tokens = tokens(text);
     for (at, token) in tokens.iter().enumerate() {
-        let Token::Name(name) = token.kind else { continue };
-        let before = |back: usize| at.checked_sub(back).and_then(|index| tokens.get(index)).map(|token| token.kind);
+        let Token::Name(name) = token.kind else {
+            continue;
+        };
+        let before = |back: usize| {
+            at.checked_sub(back)
+                .and_then(|index| tokens.get(index))
+                .map(|token| token.kind)
+        };
         let is_test = before(1) == Some(Token::Name("is"))
             || (before(1) == Some(Token::Name("not")) && before(2) == Some(Token::Name("is")));
         let called = tokens.get(at + 1).map(|token| token.kind) == Some(Token::Sign('('));
         let unknown = if before(1) == Some(Token::Sign('|')) {
-            unknown_filter(name)
+            unknown_filter(name).or_else(|| wrong_arguments(name, called))
         } else if is_test && name != "not" {
             unknown_test(name)
         } else if called && !matches!(name, "in" | "and" | "or" | "not" | "if" | "else" | "is") {
-            Some((format!("`{name}` is called like a function, and there are none"), filter_for_call(name)))
+            Some((
+                format!("`{name}` is called like a function, and there are none"),
+                filter_for_call(name),
+            ))
         } else {
             None
         };
         if let Some((message, hint)) = unknown {
-            return Err(ParseError { message, span: token.span.clone(), hint });
+            return Err(ParseError {
+                message,
+                span: token.span.clone(),
+                hint,
+            });
         }
     }
     Ok(())
@@ -75,7 +118,12 @@ fn unknown_filter(name: &str) -> Option<(String, Option<String>)> {
     if Filter::find(name).is_some() || BUILTIN_FILTERS.contains(&name) {
         return None;
     }
-    let known = || Filter::ALL.iter().map(|filter| filter.name()).chain(BUILTIN_FILTERS);
+    let known = || {
+        Filter::ALL
+            .iter()
+            .map(|filter| filter.name())
+            .chain(BUILTIN_FILTERS)
+    };
     let hint = match closest(name, known()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => {
@@ -84,6 +132,22 @@ fn unknown_filter(name: &str) -> Option<(String, Option<String>)> {
         }
     };
     Some((format!("unknown filter `{name}`"), Some(hint)))
+}
+
+/// Our filters take the currency or nothing.
+fn wrong_arguments(name: &str, called: bool) -> Option<(String, Option<String>)> {
+    let filter = Filter::find(name)?;
+    match (filter.takes_argument(), called) {
+        (true, false) => {
+            let hint = format!("write `{name}(currency)` with the field that holds it");
+            Some((
+                format!("the filter `{name}` needs the currency"),
+                Some(hint),
+            ))
+        }
+        (false, true) => Some((format!("the filter `{name}` takes no arguments"), None)),
+        _ => None,
+    }
 }
 
 fn unknown_test(name: &str) -> Option<(String, Option<String>)> {
@@ -125,14 +189,22 @@ fn tokens(text: &str) -> Vec<Placed<'_>> {
                         break;
                     }
                 }
-                tokens.push(Placed { kind: Token::Sign('"'), span: start..start + 1 });
+                tokens.push(Placed {
+                    kind: Token::Sign('"'),
+                    span: start..start + 1,
+                });
             }
             _ if character.is_alphanumeric() || character == '_' => {
                 let mut end = start + character.len_utf8();
-                while let Some((at, next)) = characters.next_if(|(_, next)| next.is_alphanumeric() || *next == '_') {
+                while let Some((at, next)) =
+                    characters.next_if(|(_, next)| next.is_alphanumeric() || *next == '_')
+                {
                     end = at + next.len_utf8();
                 }
-                tokens.push(Placed { kind: Token::Name(&text[start..end]), span: start..end });
+                tokens.push(Placed {
+                    kind: Token::Name(&text[start..end]),
+                    span: start..end,
+                });
             }
             _ if character.is_whitespace() => {}
             _ => tokens.push(Placed {

@@ -1,1 +1,383 @@
+//! Tables of examples for the filters, and the short way against the machine.
 
+use super::*;
+use serde_json::json;
+
+fn eval(text: &str, record: &Value) -> Result<Option<Value>, Failure> {
+    Expression::parse(text)
+        .expect(text)
+        .eval(record, Some("PL"))
+}
+
+fn filtered(filter: &str, value: &Value) -> Result<Option<Value>, Failure> {
+    eval(
+        &format!("x | {filter}"),
+        &json!({"x": value, "currency": "EUR", "yen": "jpy", "dinar": "KWD"}),
+    )
+}
+
+#[test]
+fn filters_give_canonical_values() {
+    for (filter, value, expected) in [
+        (
+            "email",
+            json!(" Ada@Example.COM "),
+            json!("ada@example.com"),
+        ),
+        ("email", json!(""), json!(null)),
+        ("email", json!(null), json!(null)),
+        ("phone", json!("600 123 456"), json!("+48600123456")),
+        ("phone", json!("+44 20 7946 0958"), json!("+442079460958")),
+        ("phone", json!(600123456), json!("+48600123456")),
+        ("country", json!("pl"), json!("PL")),
+        ("country", json!("POL"), json!("PL")),
+        ("country", json!("Poland"), json!("PL")),
+        ("country", json!(" united states "), json!("US")),
+        ("country", json!("Türkiye"), json!("TR")),
+        ("country", json!("Czech Republic"), json!("CZ")),
+        (
+            "timestamp",
+            json!("2026-03-02T09:14:00Z"),
+            json!(1_772_442_840_000_i64),
+        ),
+        (
+            "timestamp",
+            json!("2026-03-02T10:14:00+01:00"),
+            json!(1_772_442_840_000_i64),
+        ),
+        (
+            "timestamp",
+            json!("2026-03-02T10:14:00.250+0100"),
+            json!(1_772_442_840_250_i64),
+        ),
+        (
+            "timestamp",
+            json!("2026-03-02 09:14:00"),
+            json!(1_772_442_840_000_i64),
+        ),
+        (
+            "timestamp",
+            json!("2026-03-02"),
+            json!(1_772_409_600_000_i64),
+        ),
+        (
+            "timestamp",
+            json!(1_772_442_840),
+            json!(1_772_442_840_000_i64),
+        ),
+        (
+            "timestamp",
+            json!(1_772_442_840_000_i64),
+            json!(1_772_442_840_000_i64),
+        ),
+        (
+            "timestamp",
+            json!("1772442840"),
+            json!(1_772_442_840_000_i64),
+        ),
+        (
+            "timestamp",
+            json!("1772442840000"),
+            json!(1_772_442_840_000_i64),
+        ),
+        (
+            "timestamp",
+            json!(1_772_442_840.5),
+            json!(1_772_442_840_500_i64),
+        ),
+        ("timestamp", json!(-86_400), json!(-86_400_000)),
+        ("timestamp", json!(""), json!(null)),
+        ("date", json!("1815-12-10"), json!("1815-12-10")),
+        (
+            "date",
+            json!("1815-12-10T23:59:00-05:00"),
+            json!("1815-12-10"),
+        ),
+        ("date", json!(1_772_442_840), json!("2026-03-02")),
+        ("number", json!("42"), json!(42)),
+        ("number", json!(" -4.5 "), json!(-4.5)),
+        ("number", json!(7), json!(7)),
+        ("number", json!(" "), json!(null)),
+        ("minor_units(currency)", json!(1250), json!(1250)),
+        ("minor_units(yen)", json!(-1250), json!(-1250)),
+        ("to_minor_units(currency)", json!("12.5"), json!(1250)),
+        ("to_minor_units(currency)", json!(12.34), json!(1234)),
+        ("to_minor_units(currency)", json!(-12), json!(-1200)),
+        ("to_minor_units(currency)", json!("0.10000"), json!(10)),
+        ("to_minor_units(yen)", json!("1250.00"), json!(1250)),
+        ("to_minor_units(dinar)", json!("1.234"), json!(1234)),
+        ("lower", json!("ŁÓDŹ"), json!("łódź")),
+        ("upper", json!("straße"), json!("STRASSE")),
+        ("trim", json!("  a b "), json!("a b")),
+        (
+            "sha256",
+            json!("abc"),
+            json!("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+        ),
+    ] {
+        assert_eq!(
+            filtered(filter, &value),
+            Ok(Some(expected)),
+            "{value} | {filter}"
+        );
+    }
+}
+
+#[test]
+fn what_a_filter_cannot_use_costs_one_field_and_is_not_quoted() {
+    for (filter, value) in [
+        ("email", json!("secret-person")),
+        ("email", json!({"secret-person": 1})),
+        ("phone", json!("12secret-person")),
+        ("country", json!("secret-person")),
+        ("timestamp", json!("secret-person")),
+        ("timestamp", json!("NaN")),
+        ("timestamp", json!(true)),
+        ("timestamp", json!(1e300)),
+        ("timestamp", json!(i64::MAX)),
+        ("date", json!("2026-02-30")),
+        ("date", json!("2026-02-01 secret-person")),
+        ("number", json!("secret-person")),
+        ("number", json!("inf")),
+        ("lower", json!(["secret-person"])),
+    ] {
+        let failure = filtered(filter, &value).expect_err(filter);
+        assert!(
+            matches!(failure, Failure::Unusable { .. }),
+            "{value} | {filter}: {failure}"
+        );
+        assert!(!failure.to_string().contains("secret"), "{failure}");
+    }
+}
+
+#[test]
+fn an_amount_that_would_have_to_be_guessed_fails_the_record() {
+    for (filter, value) in [
+        ("minor_units(currency)", json!(12.5)),
+        ("minor_units(currency)", json!(12.0)),
+        ("minor_units(currency)", json!("1250")),
+        ("to_minor_units(currency)", json!("12.345")),
+        ("to_minor_units(yen)", json!("12.5")),
+        ("to_minor_units(currency)", json!("1,250.00")),
+        ("to_minor_units(currency)", json!("1e3")),
+        ("to_minor_units(currency)", json!("99999999999999999999")),
+        ("to_minor_units(missing)", json!("12.50")),
+        ("to_minor_units(x)", json!("12.50")),
+    ] {
+        let failure = filtered(filter, &value).expect_err(filter);
+        assert!(
+            matches!(failure, Failure::Failed(_)),
+            "{value} | {filter}: {failure}"
+        );
+    }
+}
+
+#[test]
+fn absent_is_no_statement_and_null_clears() {
+    let record = || json!({"a": null, "b": {"c": "x"}, "list": [1, 2], "text": "t"});
+    for (text, expected) in [
+        ("missing", None),
+        ("missing.deeper.still | email", None),
+        ("a", Some(json!(null))),
+        ("a | email | lower", Some(json!(null))),
+        ("a.deeper", None),
+        ("text.deeper", None),
+        ("list.deeper", None),
+        ("b.c", Some(json!("x"))),
+        ("b", Some(json!({"c": "x"}))),
+        ("b.missing or text", Some(json!("t"))),
+        ("list[1]", Some(json!(2))),
+        ("list[7]", None),
+        ("'granted' if text == 't' else none", Some(json!("granted"))),
+        ("'granted' if text == 'u' else none", Some(json!(null))),
+        ("'granted' if text == 'u'", None),
+        ("missing | default('d')", Some(json!("d"))),
+        ("text in ['t', 'u']", Some(json!(true))),
+        ("b.c ~ '-' ~ text", Some(json!("x-t"))),
+        ("{'k': [text, a]}", Some(json!({"k": ["t", null]}))),
+        ("9007199254740993", Some(json!(9_007_199_254_740_993_i64))),
+    ] {
+        assert_eq!(eval(text, &record()), Ok(expected), "{text}");
+    }
+}
+
+#[test]
+fn an_expression_lists_the_fields_that_it_reads() {
+    for (text, reads) in [
+        ("properties.email | email", &["properties.email"][..]),
+        (
+            "amount | minor_units(price.currency)",
+            &["amount", "price.currency"],
+        ),
+        ("a.b or a.c[0].d or 'e'", &["a.b", "a.c"]),
+        ("'constant'", &[]),
+    ] {
+        assert_eq!(
+            Expression::parse(text).expect(text).reads(),
+            reads,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_text_that_is_no_expression_is_refused_with_its_place_and_a_hint() {
+    for (text, span, message, hint) in [
+        (
+            "a | emial",
+            4..9,
+            "unknown filter `emial`",
+            Some("did you mean `email`?"),
+        ),
+        (
+            "a is defind",
+            5..11,
+            "unknown test `defind`",
+            Some("did you mean `defined`?"),
+        ),
+        (
+            "lower(a)",
+            0..5,
+            "`lower` is called like a function, and there are none",
+            Some("`lower` is a filter: write `field | lower`"),
+        ),
+        (
+            "a.split(',')",
+            2..7,
+            "`split` is called like a function, and there are none",
+            Some("`split` is a filter: write `field | split`"),
+        ),
+        (
+            "a | minor_units",
+            4..15,
+            "the filter `minor_units` needs the currency",
+            Some("write `minor_units(currency)` with the field that holds it"),
+        ),
+        (
+            "a | email('x')",
+            4..9,
+            "the filter `email` takes no arguments",
+            None,
+        ),
+        (
+            "range(10)",
+            0..5,
+            "`range` is called like a function, and there are none",
+            None,
+        ),
+        (
+            "'é' ~ a | emial",
+            11..16,
+            "unknown filter `emial`",
+            Some("did you mean `email`?"),
+        ),
+    ] {
+        let error = Expression::parse(text).expect_err(text);
+        assert_eq!(
+            (error.span, error.message.as_str(), error.hint.as_deref()),
+            (span, message, hint),
+            "{text}"
+        );
+    }
+    for text in [
+        "",
+        "a |",
+        "a b",
+        "(a",
+        "'open",
+        "a..b",
+        "{{ a }}",
+        "a | email(",
+        "🦀",
+    ] {
+        let error = Expression::parse(text).expect_err(text);
+        assert!(text.get(error.span.clone()).is_some(), "{text}: {error:?}");
+    }
+    assert!(
+        Expression::parse("'a | emial(' ~ a").is_ok(),
+        "names inside a text mean nothing"
+    );
+}
+
+#[test]
+fn a_failure_in_the_machine_never_quotes_the_record() {
+    for text in [
+        "x + 1",
+        "x | round",
+        "x | int",
+        "x | join(1, 2, 3)",
+        "x | abs",
+        "x | email | lower ~ ''",
+        "-x",
+    ] {
+        let Ok(expression) = Expression::parse(text) else {
+            continue;
+        };
+        if let Err(failure) = expression.eval(&json!({"x": "secret-person"}), None) {
+            assert!(!failure.to_string().contains("secret"), "{text}: {failure}");
+        }
+    }
+}
+
+mod machine_equality {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            (-2_000_000_000_i64..2_000_000_000).prop_map(Value::from),
+            (-1e6..1e6).prop_map(Value::from),
+            "[ -~]{0,12}".prop_map(Value::from),
+            "[a-z]{1,5}@[a-z]{1,5}\\.(com|pl)".prop_map(Value::from),
+            "(\\+48)?[0-9]{9}".prop_map(Value::from),
+            "20[0-9]{2}-0[1-9]-[0-3][0-9](T1[0-9]:00:00Z)?".prop_map(Value::from),
+            "[0-9]{1,4}\\.[0-9]{0,3}".prop_map(Value::from),
+            Just(Value::from("eur")),
+        ];
+        leaf.prop_recursive(2, 8, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+                prop::collection::btree_map("[abc]", inner, 0..3).prop_map(|map| json!(map)),
+            ]
+        })
+    }
+
+    fn chain() -> impl Strategy<Value = String> {
+        let path = || "[abc](\\.[abc]){0,2}";
+        let step = (0..Filter::ALL.len(), path()).prop_map(|(at, argument)| {
+            let filter = Filter::ALL[at];
+            if filter.takes_argument() {
+                format!(" | {}({argument})", filter.name())
+            } else {
+                format!("|{} ", filter.name())
+            }
+        });
+        (path(), prop::collection::vec(step, 0..3))
+            .prop_map(|(path, steps)| format!("{path}{}", steps.concat()))
+    }
+
+    proptest! {
+        #[test]
+        fn the_short_way_gives_what_the_machine_gives(
+            text in chain(),
+            record in prop::collection::btree_map("[abc]", value(), 0..4),
+            region in prop::option::of(Just("PL")),
+        ) {
+            let record = json!(record);
+            let expression = Expression::parse(&text).expect("a chain");
+            prop_assert!(matches!(expression.program, Program::Chain(_)));
+            prop_assert_eq!(expression.eval(&record, region), expression.eval_by_machine(&record, region));
+        }
+
+        #[test]
+        fn no_text_makes_the_parser_panic(text in "[abx .|()'\"\\[\\]{}+~0-9é🦀-]{0,24}") {
+            if let Err(error) = Expression::parse(&text) {
+                prop_assert!(text.get(error.span.clone()).is_some(), "{:?}", error);
+            }
+        }
+    }
+}

@@ -17,13 +17,23 @@ pub(super) struct Connection {
 
 impl Loader<'_> {
     /// Reads `config`, `credential`, `grant` and `limits`; `description` is `None` when the connector is unknown.
-    pub(super) fn connection(&mut self, table: &Table<'_>, description: Option<&Description>) -> Connection {
+    pub(super) fn connection(
+        &mut self,
+        table: &Table<'_>,
+        description: Option<&Description>,
+    ) -> Connection {
         let report = &mut self.report;
         Connection {
             config: config(table, description, report),
             credentials: credentials(table, description, report),
-            grants: table.get("grant").map(|item| grants(&item, report)).unwrap_or_default(),
-            limits: table.get("limits").map(|item| limits(&item, report)).unwrap_or_default(),
+            grants: table
+                .get("grant")
+                .map(|item| grants(&item, report))
+                .unwrap_or_default(),
+            limits: table
+                .get("limits")
+                .map(|item| limits(&item, report))
+                .unwrap_or_default(),
         }
     }
 }
@@ -32,8 +42,16 @@ fn config(table: &Table<'_>, description: Option<&Description>, report: &mut Rep
     let item = table.get("config");
     let given = item.and_then(|item| item.free_table(report));
     if let Some(description) = description {
-        let spot = table.get("connector").map_or_else(|| table.spot(), |item| item.spot());
-        schema::check_config(&description.config_schema, item.as_ref(), given.as_ref(), &spot, report);
+        let spot = table
+            .get("connector")
+            .map_or_else(|| table.spot(), |item| item.spot());
+        schema::check_config(
+            &description.config_schema,
+            item.as_ref(),
+            given.as_ref(),
+            &spot,
+            report,
+        );
     }
     match item {
         Some(item) if given.is_some() => schema::to_json(&item),
@@ -47,7 +65,9 @@ fn credentials(
     report: &mut Report,
 ) -> BTreeMap<String, SecretRef> {
     let mut credentials = BTreeMap::new();
-    let given = table.get("credential").and_then(|item| item.free_table(report));
+    let given = table
+        .get("credential")
+        .and_then(|item| item.free_table(report));
     let items = given.map(|table| table.items()).unwrap_or_default();
     for item in &items {
         if let Some(description) = description
@@ -56,21 +76,35 @@ fn credentials(
             let message = format!("`{}` takes no credential `{}`", description.name, item.key);
             report
                 .error(&codes::UNKNOWN_CREDENTIAL, &item.key_spot(), message)
-                .with_hint(suggest(item.key, description.credentials.keys().map(String::as_str)));
+                .with_hint(suggest(
+                    item.key,
+                    description.credentials.keys().map(String::as_str),
+                ));
         }
         if let Some(secret) = secret(item, report) {
             credentials.insert(item.key.to_owned(), secret);
         }
     }
-    let Some(description) = description else { return credentials };
+    let Some(description) = description else {
+        return credentials;
+    };
     for (name, spec) in &description.credentials {
         if spec.required && !items.iter().any(|item| item.key == name) {
-            let spot = table.get("connector").map_or_else(|| table.spot(), |item| item.spot());
-            let message = format!("`{}` needs the credential `{name}`: {}", description.name, spec.title);
-            let variable = format!("{}_{name}", description.name).to_ascii_uppercase().replace('-', "_");
+            let spot = table
+                .get("connector")
+                .map_or_else(|| table.spot(), |item| item.spot());
+            let message = format!(
+                "`{}` needs the credential `{name}`: {}",
+                description.name, spec.title
+            );
+            let variable = format!("{}_{name}", description.name)
+                .to_ascii_uppercase()
+                .replace('-', "_");
             report
                 .error(&codes::MISSING_CREDENTIAL, &spot, message)
-                .with_hint(Some(format!("add `credential.{name} = \"env:{variable}\"`")));
+                .with_hint(Some(format!(
+                    "add `credential.{name} = \"env:{variable}\"`"
+                )));
         }
     }
     credentials
@@ -85,7 +119,10 @@ fn secret(item: &Item<'_>, report: &mut Report) -> Option<SecretRef> {
         _ => None,
     };
     if reference.is_none() {
-        let message = format!("the secret of `credential.{}` must not stand in a manifest", item.key);
+        let message = format!(
+            "the secret of `credential.{}` must not stand in a manifest",
+            item.key
+        );
         report
             .error(&codes::INLINE_SECRET, &item.spot(), message)
             .with_hint(Some("name its place: `env:NAME` or `file:PATH`".to_owned()));
@@ -96,28 +133,52 @@ fn secret(item: &Item<'_>, report: &mut Report) -> Option<SecretRef> {
 fn is_variable(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with(|c: char| c.is_ascii_digit())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 fn grants(item: &Item<'_>, report: &mut Report) -> Grants {
     let mut grants = Grants::default();
-    let Some(table) = item.table("`grant`", &["hosts", "addresses"], report) else { return grants };
-    for (item, text) in table.get("hosts").map(|item| item.texts(report)).unwrap_or_default() {
+    let Some(table) = item.table("`grant`", &["hosts", "addresses"], report) else {
+        return grants;
+    };
+    for (item, text) in table
+        .get("hosts")
+        .map(|item| item.texts(report))
+        .unwrap_or_default()
+    {
         if is_host(text) {
             grants.hosts.push(text.to_ascii_lowercase());
         } else {
             report
-                .error(&codes::BAD_GRANT, &item.spot(), format!("`{text}` is no host"))
-                .with_hint(Some("write `HOST` or `HOST:PORT`, without a scheme or a path".to_owned()));
+                .error(
+                    &codes::BAD_GRANT,
+                    &item.spot(),
+                    format!("`{text}` is no host"),
+                )
+                .with_hint(Some(
+                    "write `HOST` or `HOST:PORT`, without a scheme or a path".to_owned(),
+                ));
         }
     }
-    for (item, text) in table.get("addresses").map(|item| item.texts(report)).unwrap_or_default() {
+    for (item, text) in table
+        .get("addresses")
+        .map(|item| item.texts(report))
+        .unwrap_or_default()
+    {
         match text.parse::<SocketAddr>() {
             Ok(address) if address.port() != 0 => grants.addresses.push(address.to_string()),
             _ => {
                 report
-                    .error(&codes::BAD_GRANT, &item.spot(), format!("`{text}` is no address with a port"))
-                    .with_hint(Some("write `ADDRESS:PORT` such as `127.0.0.1:8420` or `[::1]:8420`".to_owned()));
+                    .error(
+                        &codes::BAD_GRANT,
+                        &item.spot(),
+                        format!("`{text}` is no address with a port"),
+                    )
+                    .with_hint(Some(
+                        "write `ADDRESS:PORT` such as `127.0.0.1:8420` or `[::1]:8420`".to_owned(),
+                    ));
             }
         }
     }
@@ -133,16 +194,28 @@ fn is_host(text: &str) -> bool {
         !label.is_empty()
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
-    host.split('.').all(good_label) && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port != 0))
+    host.split('.').all(good_label)
+        && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port != 0))
 }
 
 fn limits(item: &Item<'_>, report: &mut Report) -> Limits {
     let mut limits = Limits::default();
-    let known =
-        ["memory_bytes", "cpu_ms", "wall_ms", "response_bytes", "batch_bytes", "batch_rows", "log_lines"];
-    let Some(table) = item.table("`limits`", &known, report) else { return limits };
+    let known = [
+        "memory_bytes",
+        "cpu_ms",
+        "wall_ms",
+        "response_bytes",
+        "batch_bytes",
+        "batch_rows",
+        "log_lines",
+    ];
+    let Some(table) = item.table("`limits`", &known, report) else {
+        return limits;
+    };
     let mut read = |key: &str, most: i64| {
         let item = table.get(key)?;
         item.integer(1..=most, report).map(i64::unsigned_abs)
@@ -153,7 +226,11 @@ fn limits(item: &Item<'_>, report: &mut Report) -> Limits {
     limits.wall_ms = read("wall_ms", any).unwrap_or(limits.wall_ms);
     limits.response_bytes = read("response_bytes", any).unwrap_or(limits.response_bytes);
     limits.batch_bytes = read("batch_bytes", any).unwrap_or(limits.batch_bytes);
-    let mut narrow = |key: &str, default: u32| read(key, rows).and_then(|n| u32::try_from(n).ok()).unwrap_or(default);
+    let mut narrow = |key: &str, default: u32| {
+        read(key, rows)
+            .and_then(|n| u32::try_from(n).ok())
+            .unwrap_or(default)
+    };
     limits.batch_rows = narrow("batch_rows", limits.batch_rows);
     limits.log_lines = narrow("log_lines", limits.log_lines);
     limits

@@ -16,13 +16,24 @@ impl Loader<'_> {
     }
 
     fn check_traits(&mut self) {
-        let reserved = PERSON_TRAITS.iter().map(|(name, _)| *name).chain(IDENTIFIER_FIELDS.iter().copied());
-        let known: BTreeSet<&str> = reserved.chain(self.filled.iter().map(String::as_str)).collect();
+        let reserved = PERSON_TRAITS
+            .iter()
+            .map(|(name, _)| *name)
+            .chain(IDENTIFIER_FIELDS.iter().copied());
+        let known: BTreeSet<&str> = reserved
+            .chain(self.filled.iter().map(String::as_str))
+            .collect();
         for (name, spot) in &self.mentions.traits {
             if !known.contains(name.as_str()) && !name.starts_with("external:") {
                 self.report
-                    .error(&codes::UNKNOWN_TRAIT, spot, format!("unknown trait `{name}`"))
-                    .with_hint(near(name, &known).or(Some("no stream fills it, and it is not reserved".to_owned())));
+                    .error(
+                        &codes::UNKNOWN_TRAIT,
+                        spot,
+                        format!("unknown trait `{name}`"),
+                    )
+                    .with_hint(near(name, &known).or(Some(
+                        "no stream fills it, and it is not reserved".to_owned(),
+                    )));
             }
         }
     }
@@ -31,7 +42,11 @@ impl Loader<'_> {
         for (name, _, spot) in &self.mentions.audiences {
             if !known.contains(name.as_str()) {
                 self.report
-                    .error(&codes::UNKNOWN_AUDIENCE, spot, format!("there is no audience `{name}`"))
+                    .error(
+                        &codes::UNKNOWN_AUDIENCE,
+                        spot,
+                        format!("there is no audience `{name}`"),
+                    )
                     .with_hint(suggest(name, known.iter().copied()));
             }
         }
@@ -41,7 +56,11 @@ impl Loader<'_> {
         for (name, spot) in &self.mentions.sources {
             if !known.contains(name.as_str()) {
                 self.report
-                    .error(&codes::UNKNOWN_SOURCE, spot, format!("there is no source `{name}`"))
+                    .error(
+                        &codes::UNKNOWN_SOURCE,
+                        spot,
+                        format!("there is no source `{name}`"),
+                    )
                     .with_hint(suggest(name, known.iter().copied()));
             }
         }
@@ -69,31 +88,44 @@ impl Loader<'_> {
                         path.pop();
                     }
                     Some((target, _)) if done.contains(target) => {}
-                    Some((target, spot)) => match path.iter().position(|(name, _)| name == target) {
-                        Some(at) => {
-                            let names = path[at..].iter().map(|(name, _)| *name).chain([*target]);
-                            let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
-                            circles.push((names.join(" → "), (*spot).clone()));
+                    Some((target, spot)) => {
+                        match path.iter().position(|(name, _)| name == target) {
+                            Some(at) => {
+                                let names =
+                                    path[at..].iter().map(|(name, _)| *name).chain([*target]);
+                                let names: Vec<String> =
+                                    names.map(|name| format!("`{name}`")).collect();
+                                circles.push((names.join(" → "), (*spot).clone()));
+                            }
+                            None => path.push((target, 0)),
                         }
-                        None => path.push((target, 0)),
-                    },
+                    }
                 }
             }
         }
         for (circle, spot) in circles {
             self.report
-                .error(&codes::AUDIENCE_CYCLE, &spot, format!("audiences refer to each other in a circle: {circle}"))
-                .with_hint(Some("write what they share as an audience of its own".to_owned()));
+                .error(
+                    &codes::AUDIENCE_CYCLE,
+                    &spot,
+                    format!("audiences refer to each other in a circle: {circle}"),
+                )
+                .with_hint(Some(
+                    "write what they share as an audience of its own".to_owned(),
+                ));
         }
     }
 }
 
 fn near(name: &str, known: &BTreeSet<&str>) -> Option<String> {
-    crate::expression::closest(name, known.iter().copied()).map(|near| format!("did you mean `{near}`?"))
+    crate::expression::closest(name, known.iter().copied())
+        .map(|near| format!("did you mean `{near}`?"))
 }
 
 /// The names that tables give themselves, good or not.
 fn names<'t>(items: &[Item<'t>]) -> BTreeSet<&'t str> {
     let tables = items.iter().filter_map(|item| item.raw().as_table());
-    tables.filter_map(|table| table.get("name")?.get_ref().as_str()).collect()
+    tables
+        .filter_map(|table| table.get("name")?.get_ref().as_str())
+        .collect()
 }

@@ -7,18 +7,33 @@ use crate::model::{Description, TargetSpec, snake_case};
 use crate::problem::{Severity, codes};
 
 const KEYS: [&str; 10] = [
-    "name", "connector", "credential", "config", "grant", "limits", "consent", "person", "audiences", "guard",
+    "name",
+    "connector",
+    "credential",
+    "config",
+    "grant",
+    "limits",
+    "consent",
+    "person",
+    "audiences",
+    "guard",
 ];
 
 /// A share above this may be removed in one run only when an operator agrees.
 const MAX_REMOVED: f64 = 0.2;
 
 impl Loader<'_> {
-    pub(super) fn destination(&mut self, item: &Item<'_>, names: &mut Names) -> Option<Destination> {
+    pub(super) fn destination(
+        &mut self,
+        item: &Item<'_>,
+        names: &mut Names,
+    ) -> Option<Destination> {
         let table = item.table("a destination", &KEYS, &mut self.report)?;
         let name = self.name("a destination", &table, names);
         let connector = self.connector("a destination", &table);
-        let description = connector.as_ref().map(|(_, description)| description.clone());
+        let description = connector
+            .as_ref()
+            .map(|(_, description)| description.clone());
         let connection = self.connection(&table, description.as_deref());
         let consent = self.consent(&table);
         let given = table.get("person");
@@ -28,9 +43,14 @@ impl Loader<'_> {
             let message = "the destination is sent nothing";
             self.report
                 .error(&codes::NOTHING_TO_SEND, &table.spot(), message)
-                .with_hint(Some("add `person = { match = \"email\" }`, `audiences = [ … ]`, or both".to_owned()));
+                .with_hint(Some(
+                    "add `person = { match = \"email\" }`, `audiences = [ … ]`, or both".to_owned(),
+                ));
         }
-        let guard = table.get("guard").map(|item| self.guard(&item)).unwrap_or_default();
+        let guard = table
+            .get("guard")
+            .map(|item| self.guard(&item))
+            .unwrap_or_default();
         let (connector, description) = connector?;
         let member_key = match (&person, description.audience_keys.first()) {
             (Some(person), _) => person.match_field.clone(),
@@ -56,16 +76,31 @@ impl Loader<'_> {
     fn consent(&mut self, table: &Table<'_>) -> Vec<String> {
         let Some(item) = table.get("consent") else {
             self.report
-                .error(&codes::NO_CONSENT, &table.spot(), "the destination does not say which consent it needs")
-                .with_hint(Some("add `consent = [\"marketing_email\"]`, or `consent = []` for none".to_owned()));
+                .error(
+                    &codes::NO_CONSENT,
+                    &table.spot(),
+                    "the destination does not say which consent it needs",
+                )
+                .with_hint(Some(
+                    "add `consent = [\"marketing_email\"]`, or `consent = []` for none".to_owned(),
+                ));
             return Vec::new();
         };
         let purposes = item.texts(&mut self.report);
-        purposes.into_iter().map(|(_, purpose)| purpose.to_owned()).collect()
+        purposes
+            .into_iter()
+            .map(|(_, purpose)| purpose.to_owned())
+            .collect()
     }
 
-    fn pushed_audiences(&mut self, table: &Table<'_>, description: Option<&Description>) -> Vec<String> {
-        let Some(item) = table.get("audiences") else { return Vec::new() };
+    fn pushed_audiences(
+        &mut self,
+        table: &Table<'_>,
+        description: Option<&Description>,
+    ) -> Vec<String> {
+        let Some(item) = table.get("audiences") else {
+            return Vec::new();
+        };
         if let Some(description) = description
             && description.audience_keys.is_empty()
         {
@@ -79,50 +114,91 @@ impl Loader<'_> {
         let mut names: Vec<String> = Vec::new();
         for (item, name) in item.texts(&mut self.report) {
             if names.iter().any(|taken| taken == name) {
-                self.report.error(&codes::DUPLICATE, &item.spot(), format!("`{name}` is listed twice"));
+                self.report.error(
+                    &codes::DUPLICATE,
+                    &item.spot(),
+                    format!("`{name}` is listed twice"),
+                );
             }
-            self.mentions.audiences.push((name.to_owned(), None, item.spot()));
+            self.mentions
+                .audiences
+                .push((name.to_owned(), None, item.spot()));
             names.push(name.to_owned());
         }
         names
     }
 
     fn person(&mut self, item: &Item<'_>, description: Option<&Description>) -> Option<PersonPush> {
-        let table = item.table("`person`", &["target", "match", "map", "only", "mode"], &mut self.report)?;
+        let table = item.table(
+            "`person`",
+            &["target", "match", "map", "only", "mode"],
+            &mut self.report,
+        )?;
         let target = description.and_then(|description| self.target(item, &table, description));
         let match_item = table.need("match", "`person`", &mut self.report);
         let match_field = match_item.and_then(|item| self.match_field(&item, target));
         let mut map = Vec::new();
-        if let Some(entries) = table.get("map").and_then(|item| item.free_table(&mut self.report)) {
+        if let Some(entries) = table
+            .get("map")
+            .and_then(|item| item.free_table(&mut self.report))
+        {
             for item in entries.items() {
                 self.check_target_field(&item, target);
-                let Some(name) = item.text(&mut self.report) else { continue };
+                let Some(name) = item.text(&mut self.report) else {
+                    continue;
+                };
                 let name = snake_case(name).into_owned();
                 self.mentions.traits.push((name.clone(), item.spot()));
                 map.push((item.key.to_owned(), name));
             }
         }
-        let only = table.get("only").map(|item| self.audience_names(&item)).unwrap_or_default();
+        let only = table
+            .get("only")
+            .map(|item| self.audience_names(&item))
+            .unwrap_or_default();
         let mode = match table.get("mode") {
             Some(item) => self.mode(&item, target),
             None => Some("upsert".to_owned()),
         };
-        Some(PersonPush { target: target?.name.clone(), match_field: match_field?, only, map, mode: mode? })
+        Some(PersonPush {
+            target: target?.name.clone(),
+            match_field: match_field?,
+            only,
+            map,
+            mode: mode?,
+        })
     }
 
-    fn target<'d>(&mut self, item: &Item<'_>, table: &Table<'_>, description: &'d Description) -> Option<&'d TargetSpec> {
+    fn target<'d>(
+        &mut self,
+        item: &Item<'_>,
+        table: &Table<'_>,
+        description: &'d Description,
+    ) -> Option<&'d TargetSpec> {
         if description.targets.is_empty() {
             let message = format!("`{}` takes no rows", description.name);
             self.report.error(&codes::CANNOT, &item.key_spot(), message);
             return None;
         }
-        let Some(item) = table.get("target") else { return description.targets.first() };
+        let Some(item) = table.get("target") else {
+            return description.targets.first();
+        };
         let name = item.text(&mut self.report)?;
-        let found = description.targets.iter().find(|target| target.name == name);
+        let found = description
+            .targets
+            .iter()
+            .find(|target| target.name == name);
         if found.is_none() {
-            let known = description.targets.iter().map(|target| target.name.as_str());
+            let known = description
+                .targets
+                .iter()
+                .map(|target| target.name.as_str());
             self.report
-                .error(&codes::UNKNOWN_TARGET, &item.spot(), format!("`{}` has no target `{name}`", description.name))
+                .error(
+                    &codes::UNKNOWN_TARGET,
+                    &item.spot(),
+                    format!("`{}` has no target `{name}`", description.name),
+                )
                 .with_hint(suggest(name, known));
         }
         found
@@ -147,7 +223,9 @@ impl Loader<'_> {
 
     fn check_target_field(&mut self, item: &Item<'_>, target: Option<&TargetSpec>) {
         let Some(target) = target else { return };
-        let Found::No { near, open } = schema::find_path(&target.schema, item.key) else { return };
+        let Found::No { near, open } = schema::find_path(&target.schema, item.key) else {
+            return;
+        };
         if open && near.is_none() {
             return;
         }
@@ -156,7 +234,9 @@ impl Loader<'_> {
             Some(near) => Some(format!("did you mean `{near}`?")),
             None => suggest(item.key, schema::properties(&target.schema)),
         };
-        let problem = self.report.error(&codes::UNKNOWN_TARGET_FIELD, &item.key_spot(), message);
+        let problem = self
+            .report
+            .error(&codes::UNKNOWN_TARGET_FIELD, &item.key_spot(), message);
         problem.with_hint(hint);
         if open {
             problem.severity = Severity::Warning;
@@ -164,7 +244,11 @@ impl Loader<'_> {
     }
 
     fn mode(&mut self, item: &Item<'_>, target: Option<&TargetSpec>) -> Option<String> {
-        let modes = [("upsert", "upsert"), ("update-only", "update-only"), ("create-only", "create-only")];
+        let modes = [
+            ("upsert", "upsert"),
+            ("update-only", "update-only"),
+            ("create-only", "create-only"),
+        ];
         let mode = item.choice(&modes, &mut self.report)?;
         if let Some(target) = target
             && !target.modes.iter().any(|known| known == mode)
@@ -181,18 +265,27 @@ impl Loader<'_> {
     fn guard(&mut self, item: &Item<'_>) -> Guard {
         let mut guard = Guard::default();
         let known = ["empty_source", "max_removed"];
-        let Some(table) = item.table("a destination's `guard`", &known, &mut self.report) else { return guard };
+        let Some(table) = item.table("a destination's `guard`", &known, &mut self.report) else {
+            return guard;
+        };
         guard.empty_source_stops = self.empty_source(&table);
         if let Some(item) = table.get("max_removed") {
             let share = match item.raw().as_str() {
-                Some(text) => text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok()).map(|n| n / 100.0),
+                Some(text) => text
+                    .strip_suffix('%')
+                    .and_then(|number| number.trim().parse::<f64>().ok())
+                    .map(|n| n / 100.0),
                 None => item.as_number(),
             };
             match share {
                 Some(share) if (0.0..=1.0).contains(&share) => guard.max_removed = share,
                 _ => {
                     self.report
-                        .error(&codes::BAD_NUMBER, &item.spot(), "`max_removed` must be a share from 0% to 100%")
+                        .error(
+                            &codes::BAD_NUMBER,
+                            &item.spot(),
+                            "`max_removed` must be a share from 0% to 100%",
+                        )
                         .with_hint(Some("write it as text, such as `\"20%\"`".to_owned()));
                 }
             }
@@ -203,6 +296,9 @@ impl Loader<'_> {
 
 impl Default for Guard {
     fn default() -> Self {
-        Self { empty_source_stops: true, max_removed: MAX_REMOVED }
+        Self {
+            empty_source_stops: true,
+            max_removed: MAX_REMOVED,
+        }
     }
 }

@@ -44,7 +44,8 @@ pub fn connector_names(files: &[(String, String)]) -> BTreeSet<String> {
             if matches!(item.key, "source" | "destination") {
                 let entries = item.tables(&mut report);
                 let tables = entries.iter().filter_map(|entry| entry.raw().as_table());
-                let connectors = tables.filter_map(|table| table.get("connector")?.get_ref().as_str());
+                let connectors =
+                    tables.filter_map(|table| table.get("connector")?.get_ref().as_str());
                 names.extend(connectors.map(str::to_owned));
             }
         }
@@ -56,20 +57,36 @@ pub fn connector_names(files: &[(String, String)]) -> BTreeSet<String> {
 /// The error holds every problem, warnings included, in the order of the files.
 pub fn load(files: &[(String, String)], connectors: &Connectors) -> Result<Plan, Vec<Problem>> {
     let mut report = Report::default();
-    let files: Vec<File<'_>> = files.iter().map(|(name, text)| File::parse(name, text, &mut report)).collect();
-    let mut loader = Loader { connectors, report, mentions: Mentions::default(), region: None, filled: BTreeSet::new() };
+    let files: Vec<File<'_>> = files
+        .iter()
+        .map(|(name, text)| File::parse(name, text, &mut report))
+        .collect();
+    let mut loader = Loader {
+        connectors,
+        report,
+        mentions: Mentions::default(),
+        region: None,
+        filled: BTreeSet::new(),
+    };
     let plan = loader.plan(&files);
     let mut problems = loader.report.problems;
     if files.iter().any(|file| file.broken) {
         problems.retain(|problem| !may_follow_from_syntax(problem.code));
     }
     let order = |problem: &Problem| match &problem.place {
-        Place::File { file, span } => (files.iter().position(|other| other.name == *file), span.start),
+        Place::File { file, span } => (
+            files.iter().position(|other| other.name == *file),
+            span.start,
+        ),
         _ => (None, 0),
     };
     problems.sort_by_key(order);
     match plan {
-        Some(mut plan) if problems.iter().all(|problem| problem.severity == Severity::Warning) => {
+        Some(mut plan)
+            if problems
+                .iter()
+                .all(|problem| problem.severity == Severity::Warning) =>
+        {
             plan.warnings = problems;
             Ok(plan)
         }
@@ -149,7 +166,15 @@ impl Loader<'_> {
             .collect();
         self.check_mentions(&sections);
         let hub = hub?;
-        Some(Plan { hub, sources, audiences, destinations, identity, survivorship, warnings: Vec::new() })
+        Some(Plan {
+            hub,
+            sources,
+            audiences,
+            destinations,
+            identity,
+            survivorship,
+            warnings: Vec::new(),
+        })
     }
 
     fn sections<'t>(&mut self, files: &'t [File<'t>]) -> Sections<'t> {
@@ -161,9 +186,19 @@ impl Loader<'_> {
             identity: Vec::new(),
             profile: Vec::new(),
         };
-        let known = ["hub", "source", "audience", "destination", "identity", "profile"];
+        let known = [
+            "hub",
+            "source",
+            "audience",
+            "destination",
+            "identity",
+            "profile",
+        ];
         for file in files {
-            file.table().check_keys("a manifest", &known, &mut self.report);
+            if !file.broken {
+                file.table()
+                    .check_keys("a manifest", &known, &mut self.report);
+            }
             for item in file.table().items() {
                 match item.key {
                     "hub" => sections.hub.push(item),
@@ -187,28 +222,44 @@ impl Loader<'_> {
             let message = format!("`{name}` is no name for {what}");
             self.report
                 .error(&codes::BAD_NAME, &item.spot(), message)
-                .with_hint(Some("use lower-case letters, digits, `_` and `-`, with a letter first".to_owned()));
+                .with_hint(Some(
+                    "use lower-case letters, digits, `_` and `-`, with a letter first".to_owned(),
+                ));
             return None;
         }
         if let Some(first) = names.0.get(name) {
             let hint = format!("the first one is at {first}");
             self.report
-                .error(&codes::DUPLICATE, &item.spot(), format!("there is already {what} of the name `{name}`"))
+                .error(
+                    &codes::DUPLICATE,
+                    &item.spot(),
+                    format!("there is already {what} of the name `{name}`"),
+                )
                 .with_hint(Some(hint));
             return None;
         }
-        names.0.insert(name.to_owned(), position(item.file, item.spot().span.start));
+        names
+            .0
+            .insert(name.to_owned(), position(item.file, item.spot().span.start));
         Some(name.into())
     }
 
     /// The connector that an entry names.
-    fn connector(&mut self, what: &str, table: &tree::Table<'_>) -> Option<(String, Arc<Description>)> {
+    fn connector(
+        &mut self,
+        what: &str,
+        table: &tree::Table<'_>,
+    ) -> Option<(String, Arc<Description>)> {
         let item = table.need("connector", what, &mut self.report)?;
         let name = item.text(&mut self.report)?;
         let Some(description) = self.connectors.described.get(name) else {
             let known = self.connectors.available.iter().map(String::as_str);
             self.report
-                .error(&codes::UNKNOWN_CONNECTOR, &item.spot(), format!("there is no connector `{name}`"))
+                .error(
+                    &codes::UNKNOWN_CONNECTOR,
+                    &item.spot(),
+                    format!("there is no connector `{name}`"),
+                )
                 .with_hint(suggest(name, known));
             return None;
         };
@@ -222,7 +273,9 @@ struct Names(BTreeMap<String, String>);
 
 fn is_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-')
+        && name.bytes().all(|byte| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-'
+        })
 }
 
 /// `crm.toml:19:20`

@@ -1,15 +1,20 @@
 //! `[hub]`, `[identity]` and `[profile]`: what holds for the whole hub.
 
 use crate::expression::{country_code, is_region};
+use crate::manifest::tree::suggest;
 use crate::manifest::tree::{File, Hinted, Item, Report, Table};
 use crate::manifest::{Hub, IdentityRules, Loader, Survivorship, SurvivorshipRule};
-use crate::manifest::tree::suggest;
 use crate::model::{IdentifierKind, snake_case};
 use crate::problem::codes;
 
-const RULES: [(&str, fn() -> SurvivorshipRule); 9] = [
+/// A word and the rule that it stands for, still without sources.
+type Rule = (&'static str, fn() -> SurvivorshipRule);
+
+const RULES: [Rule; 9] = [
     ("most_recent", || SurvivorshipRule::MostRecent),
-    ("source_priority", || SurvivorshipRule::SourcePriority(Vec::new())),
+    ("source_priority", || {
+        SurvivorshipRule::SourcePriority(Vec::new())
+    }),
     ("first", || SurvivorshipRule::First),
     ("min", || SurvivorshipRule::Min),
     ("max", || SurvivorshipRule::Max),
@@ -19,7 +24,15 @@ const RULES: [(&str, fn() -> SurvivorshipRule); 9] = [
     ("any_true", || SurvivorshipRule::AnyTrue),
 ];
 
-const KINDS: [&str; 7] = ["user_id", "email", "phone", "anonymous_id", "device_id", "ad_id", "external:SOURCE"];
+const KINDS: [&str; 7] = [
+    "user_id",
+    "email",
+    "phone",
+    "anonymous_id",
+    "device_id",
+    "ad_id",
+    "external:SOURCE",
+];
 
 impl Loader<'_> {
     pub(super) fn hub(&mut self, items: &[Item<'_>], files: &[File<'_>]) -> Option<Hub> {
@@ -27,24 +40,47 @@ impl Loader<'_> {
             if let Some(file) = files.first() {
                 self.report
                     .error(&codes::NO_HUB, &file.start(), "no file has a `[hub]` table")
-                    .with_hint(Some("add `[hub]` with `name = \"…\"` and `store = \"sqlite:hub.db\"`".to_owned()));
+                    .with_hint(Some(
+                        "add `[hub]` with `name = \"…\"` and `store = \"sqlite:hub.db\"`"
+                            .to_owned(),
+                    ));
             } else {
-                self.report.problems.push(crate::problem::Problem::new(&codes::NO_MANIFESTS, "there is no manifest"));
+                self.report.problems.push(crate::problem::Problem::new(
+                    &codes::NO_MANIFESTS,
+                    "there is no manifest",
+                ));
             }
             return None;
         };
         for other in others {
             self.report
-                .error(&codes::DUPLICATE, &other.key_spot(), "there is already a `[hub]` table")
-                .with_hint(Some(format!("the first one is at {}", super::position(first.file, first.key_spot().span.start))));
+                .error(
+                    &codes::DUPLICATE,
+                    &other.key_spot(),
+                    "there is already a `[hub]` table",
+                )
+                .with_hint(Some(format!(
+                    "the first one is at {}",
+                    super::position(first.file, first.key_spot().span.start)
+                )));
         }
-        let table = first.table("`[hub]`", &["name", "store", "default_region"], &mut self.report)?;
+        let table = first.table(
+            "`[hub]`",
+            &["name", "store", "default_region"],
+            &mut self.report,
+        )?;
         if let Some(item) = table.get("default_region") {
             self.region = self.region(&item);
         }
         let name = self.name("`[hub]`", &table, &mut super::Names::default());
-        let store = table.need("store", "`[hub]`", &mut self.report).and_then(|item| store(&item, &mut self.report));
-        Some(Hub { name: name?.to_string(), store: store?, default_region: self.region.clone() })
+        let store = table
+            .need("store", "`[hub]`", &mut self.report)
+            .and_then(|item| store(&item, &mut self.report));
+        Some(Hub {
+            name: name?.to_string(),
+            store: store?,
+            default_region: self.region.clone(),
+        })
     }
 
     /// An ISO 3166 alpha-2 code in capitals.
@@ -57,7 +93,13 @@ impl Loader<'_> {
             Some(code) => format!("did you mean `{code}`?"),
             None => "a region is a country's two letters in ISO 3166, such as `PL`".to_owned(),
         };
-        self.report.error(&codes::BAD_REGION, &item.spot(), format!("`{text}` is no region")).with_hint(Some(hint));
+        self.report
+            .error(
+                &codes::BAD_REGION,
+                &item.spot(),
+                format!("`{text}` is no region"),
+            )
+            .with_hint(Some(hint));
         None
     }
 
@@ -65,20 +107,33 @@ impl Loader<'_> {
         let mut rules = IdentityRules::default();
         for item in items {
             let known = ["shared_above", "limits", "blocked"];
-            let Some(table) = item.table("`[identity]`", &known, &mut self.report) else { continue };
+            let Some(table) = item.table("`[identity]`", &known, &mut self.report) else {
+                continue;
+            };
             let report = &mut self.report;
-            if let Some(above) = table.get("shared_above").and_then(|item| item.integer(1..=1_000_000, report)) {
+            if let Some(above) = table
+                .get("shared_above")
+                .and_then(|item| item.integer(1..=1_000_000, report))
+            {
                 rules.shared_above = u32::try_from(above).unwrap_or(u32::MAX);
             }
             if let Some(limits) = table.get("limits").and_then(|item| item.free_table(report)) {
                 read_limits(&limits, &mut rules, report);
             }
-            for (item, text) in table.get("blocked").map(|item| item.texts(report)).unwrap_or_default() {
+            for (item, text) in table
+                .get("blocked")
+                .map(|item| item.texts(report))
+                .unwrap_or_default()
+            {
                 match blocked(text) {
                     Some(()) => rules.blocked.push(text.to_owned()),
                     None => {
                         report
-                            .error(&codes::UNKNOWN_KIND, &item.spot(), "a blocked value is not of the form `KIND:VALUE`")
+                            .error(
+                                &codes::UNKNOWN_KIND,
+                                &item.spot(),
+                                "a blocked value is not of the form `KIND:VALUE`",
+                            )
                             .with_hint(Some(format!("kinds are {}", KINDS.join(", "))));
                     }
                 }
@@ -90,14 +145,32 @@ impl Loader<'_> {
     pub(super) fn survivorship(&mut self, items: &[Item<'_>]) -> Survivorship {
         let mut survivorship = Survivorship::default();
         for item in items {
-            let Some(table) = item.table("`[profile]`", &["rule", "sources", "trait"], &mut self.report) else { continue };
+            let Some(table) = item.table(
+                "`[profile]`",
+                &["rule", "sources", "trait"],
+                &mut self.report,
+            ) else {
+                continue;
+            };
             if table.get("rule").is_some() {
                 survivorship.default = self.rule(&table).unwrap_or_default();
             }
-            let Some(traits) = table.get("trait").and_then(|item| item.free_table(&mut self.report)) else { continue };
+            let Some(traits) = table
+                .get("trait")
+                .and_then(|item| item.free_table(&mut self.report))
+            else {
+                continue;
+            };
             for item in traits.items() {
-                let Some(table) = item.table("a trait's rule", &["rule", "sources"], &mut self.report) else { continue };
-                if table.need("rule", "a trait's rule", &mut self.report).is_none() {
+                let Some(table) =
+                    item.table("a trait's rule", &["rule", "sources"], &mut self.report)
+                else {
+                    continue;
+                };
+                if table
+                    .need("rule", "a trait's rule", &mut self.report)
+                    .is_none()
+                {
                     continue;
                 }
                 let name = snake_case(item.key).into_owned();
@@ -116,7 +189,8 @@ impl Loader<'_> {
         if !matches!(rule, SurvivorshipRule::SourcePriority(_)) {
             if let Some(item) = sources {
                 let message = "only the rule `source_priority` takes `sources`";
-                self.report.error(&codes::WRONG_VALUE, &item.key_spot(), message);
+                self.report
+                    .error(&codes::WRONG_VALUE, &item.key_spot(), message);
             }
             return Some(rule);
         }
@@ -132,7 +206,9 @@ impl Loader<'_> {
 
 fn store(item: &Item<'_>, report: &mut Report) -> Option<String> {
     let text = item.text(report)?;
-    let good = text.strip_prefix("sqlite:").is_some_and(|path| !path.is_empty())
+    let good = text
+        .strip_prefix("sqlite:")
+        .is_some_and(|path| !path.is_empty())
         || text.starts_with("postgres://")
         || text.starts_with("postgresql://");
     if good {
@@ -148,11 +224,17 @@ fn read_limits(table: &Table<'_>, rules: &mut IdentityRules, report: &mut Report
     for item in table.items() {
         if IdentifierKind::parse(item.key).is_none() {
             report
-                .error(&codes::UNKNOWN_KIND, &item.key_spot(), format!("`{}` is no kind of identifier", item.key))
+                .error(
+                    &codes::UNKNOWN_KIND,
+                    &item.key_spot(),
+                    format!("`{}` is no kind of identifier", item.key),
+                )
                 .with_hint(suggest(item.key, KINDS));
             continue;
         }
-        let Some(limit) = item.integer(1..=1_000_000, report) else { continue };
+        let Some(limit) = item.integer(1..=1_000_000, report) else {
+            continue;
+        };
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         match rules.limits.iter_mut().find(|(kind, _)| kind == item.key) {
             Some(entry) => entry.1 = limit,

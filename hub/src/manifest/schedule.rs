@@ -12,8 +12,14 @@ use toml::de::DeValue;
 impl Loader<'_> {
     pub(super) fn schedule(&mut self, item: &Item<'_>) -> Option<Schedule> {
         let report = &mut self.report;
-        let table = item.table("`schedule`", &["cron", "timezone", "overlap", "catch_up"], report)?;
-        let cron = table.need("cron", "`schedule`", report).and_then(|item| cron(&item, report));
+        let table = item.table(
+            "`schedule`",
+            &["cron", "timezone", "overlap", "catch_up"],
+            report,
+        )?;
+        let cron = table
+            .need("cron", "`schedule`", report)
+            .and_then(|item| cron(&item, report));
         let timezone = match table.get("timezone") {
             Some(item) => timezone(&item, report),
             None => Some(Tz::UTC),
@@ -22,8 +28,15 @@ impl Loader<'_> {
             item.choice(&[("skip", ())], report);
         }
         let catch_up = [("latest", true), ("none", false)];
-        let catch_up_latest = table.get("catch_up").and_then(|item| item.choice(&catch_up, report)).unwrap_or(true);
-        Some(Schedule { cron: cron?, timezone: timezone?, catch_up_latest })
+        let catch_up_latest = table
+            .get("catch_up")
+            .and_then(|item| item.choice(&catch_up, report))
+            .unwrap_or(true);
+        Some(Schedule {
+            cron: cron?,
+            timezone: timezone?,
+            catch_up_latest,
+        })
     }
 }
 
@@ -33,16 +46,26 @@ fn cron(item: &Item<'_>, report: &mut Report) -> Option<String> {
     let (message, hint) = if fields == 6 {
         match cron::Schedule::from_str(text) {
             Ok(_) => return Some(text.to_owned()),
-            Err(_) => (format!("`{text}` is no cron schedule"), "fields are second, minute, hour, day of the month, month, day of the week".to_owned()),
+            Err(_) => (
+                format!("`{text}` is no cron schedule"),
+                "fields are second, minute, hour, day of the month, month, day of the week"
+                    .to_owned(),
+            ),
         }
     } else {
         let hint = match fields {
             5 => format!("seconds come first: did you mean `0 {text}`?"),
-            _ => "fields are second, minute, hour, day of the month, month, day of the week".to_owned(),
+            _ => "fields are second, minute, hour, day of the month, month, day of the week"
+                .to_owned(),
         };
-        (format!("a cron schedule has six fields, not {fields}"), hint)
+        (
+            format!("a cron schedule has six fields, not {fields}"),
+            hint,
+        )
     };
-    report.error(&codes::BAD_SCHEDULE, &item.spot(), message).with_hint(Some(hint));
+    report
+        .error(&codes::BAD_SCHEDULE, &item.spot(), message)
+        .with_hint(Some(hint));
     None
 }
 
@@ -51,12 +74,24 @@ fn timezone(item: &Item<'_>, report: &mut Report) -> Option<Tz> {
     match Tz::from_str(text) {
         Ok(timezone) => Some(timezone),
         Err(_) => {
-            let hint = match closest(text, TZ_VARIANTS.iter().map(|timezone| timezone.name())) {
+            let names = || TZ_VARIANTS.iter().map(|timezone| timezone.name());
+            let city = names().find(|name| {
+                name.rsplit('/')
+                    .next()
+                    .is_some_and(|city| city.eq_ignore_ascii_case(text))
+            });
+            let hint = match city.or_else(|| closest(text, names())) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => "time zones are those of the IANA database, such as `Europe/Warsaw`".to_owned(),
+                None => {
+                    "time zones are those of the IANA database, such as `Europe/Warsaw`".to_owned()
+                }
             };
             report
-                .error(&codes::BAD_SCHEDULE, &item.spot(), format!("there is no time zone `{text}`"))
+                .error(
+                    &codes::BAD_SCHEDULE,
+                    &item.spot(),
+                    format!("there is no time zone `{text}`"),
+                )
                 .with_hint(Some(hint));
             None
         }
@@ -69,8 +104,14 @@ pub(super) fn duration(item: &Item<'_>, report: &mut Report) -> Option<i64> {
     let millis = read_duration(text);
     if millis.is_none() {
         report
-            .error(&codes::BAD_DURATION, &item.spot(), format!("`{text}` is no duration"))
-            .with_hint(Some("write a whole number and `m`, `h`, `d` or `w`, such as `30d`".to_owned()));
+            .error(
+                &codes::BAD_DURATION,
+                &item.spot(),
+                format!("`{text}` is no duration"),
+            )
+            .with_hint(Some(
+                "write a whole number and `m`, `h`, `d` or `w`, such as `30d`".to_owned(),
+            ));
     }
     millis
 }
@@ -87,7 +128,10 @@ fn read_duration(text: &str) -> Option<i64> {
     if !number.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let number: i64 = number.parse().ok().filter(|number| (1..=1_000_000).contains(number))?;
+    let number: i64 = number
+        .parse()
+        .ok()
+        .filter(|number| (1..=1_000_000).contains(number))?;
     number.checked_mul(minutes * 60_000)
 }
 
@@ -106,8 +150,14 @@ pub(super) fn time(item: &Item<'_>, report: &mut Report) -> Option<Timestamp> {
         Ok(time) if !numeric => Some(time),
         _ => {
             report
-                .error(&codes::BAD_DURATION, &item.spot(), format!("`{text}` is no date and no time"))
-                .with_hint(Some("write `2026-01-31` or `2026-01-31T09:00:00Z`".to_owned()));
+                .error(
+                    &codes::BAD_DURATION,
+                    &item.spot(),
+                    format!("`{text}` is no date and no time"),
+                )
+                .with_hint(Some(
+                    "write `2026-01-31` or `2026-01-31T09:00:00Z`".to_owned(),
+                ));
             None
         }
     }

@@ -8,7 +8,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const KEYS: [&str; 11] = [
-    "name", "connector", "credential", "config", "schedule", "grant", "limits", "region", "guard", "streams", "stream",
+    "name",
+    "connector",
+    "credential",
+    "config",
+    "schedule",
+    "grant",
+    "limits",
+    "region",
+    "guard",
+    "streams",
+    "stream",
 ];
 
 /// What a stream is read with.
@@ -25,14 +35,18 @@ impl Loader<'_> {
         let table = item.table("a source", &KEYS, &mut self.report)?;
         let name = self.name("a source", &table, names);
         let connector = self.connector("a source", &table);
-        let description = connector.as_ref().map(|(_, description)| description.clone());
+        let description = connector
+            .as_ref()
+            .map(|(_, description)| description.clone());
         let connection = self.connection(&table, description.as_deref());
         let schedule = table.get("schedule").and_then(|item| self.schedule(&item));
         let region = match table.get("region") {
             Some(item) => self.region(&item),
             None => self.region.clone(),
         };
-        let empty_source_stops = table.get("guard").is_none_or(|item| self.source_guard(&item));
+        let empty_source_stops = table
+            .get("guard")
+            .is_none_or(|item| self.source_guard(&item));
         let scope = StreamScope {
             source: name.as_deref().unwrap_or("?"),
             description: description.as_deref(),
@@ -55,14 +69,20 @@ impl Loader<'_> {
     }
 
     fn source_guard(&mut self, item: &Item<'_>) -> bool {
-        let Some(table) = item.table("a source's `guard`", &["empty_source"], &mut self.report) else { return true };
+        let Some(table) = item.table("a source's `guard`", &["empty_source"], &mut self.report)
+        else {
+            return true;
+        };
         self.empty_source(&table)
     }
 
     /// `stop` unless it says `allow`.
     pub(super) fn empty_source(&mut self, table: &Table<'_>) -> bool {
         let choices = [("stop", true), ("allow", false)];
-        table.get("empty_source").and_then(|item| item.choice(&choices, &mut self.report)).unwrap_or(true)
+        table
+            .get("empty_source")
+            .and_then(|item| item.choice(&choices, &mut self.report))
+            .unwrap_or(true)
     }
 
     /// Streams in the manifest's order, then those of `streams`; all that have a default mapping when neither is given.
@@ -70,19 +90,33 @@ impl Loader<'_> {
         if let Some(description) = scope.description
             && description.streams.is_empty()
         {
-            let spot = table.get("connector").map_or_else(|| table.spot(), |item| item.spot());
-            let message = format!("`{}` has no streams, so it cannot be a source", description.name);
+            let spot = table
+                .get("connector")
+                .map_or_else(|| table.spot(), |item| item.spot());
+            let message = format!(
+                "`{}` has no streams, so it cannot be a source",
+                description.name
+            );
             self.report.error(&codes::CANNOT, &spot, message);
             return Vec::new();
         }
         let mut streams: BTreeMap<Arc<str>, ()> = BTreeMap::new();
         let mut read = Vec::new();
-        let given = table.get("stream").map(|item| item.tables(&mut self.report));
-        let selected = table.get("streams").map(|item| item.texts(&mut self.report));
+        let given = table
+            .get("stream")
+            .map(|item| item.tables(&mut self.report));
+        let selected = table
+            .get("streams")
+            .map(|item| item.texts(&mut self.report));
         for item in given.iter().flatten() {
-            let Some(stream) = self.stream(item, scope) else { continue };
+            let Some(stream) = self.stream(item, scope) else {
+                continue;
+            };
             if streams.insert(stream.name.clone(), ()).is_some() {
-                let message = format!("source `{}` has the stream `{}` twice", scope.source, stream.name);
+                let message = format!(
+                    "source `{}` has the stream `{}` twice",
+                    scope.source, stream.name
+                );
                 self.report.error(&codes::DUPLICATE, &item.spot(), message);
             }
             read.push(stream);
@@ -94,14 +128,19 @@ impl Loader<'_> {
         }
         if given.is_none() && selected.is_none() {
             let description = scope.description;
-            for spec in description.iter().flat_map(|description| &description.streams) {
+            for spec in description
+                .iter()
+                .flat_map(|description| &description.streams)
+            {
                 if spec.mapping.is_some() {
                     read.extend(self.default_stream(&spec.name, None, scope, table));
                 }
             }
             if description.is_some() && read.is_empty() {
                 let message = format!("source `{}` reads no stream", scope.source);
-                let names = description.iter().flat_map(|description| &description.streams);
+                let names = description
+                    .iter()
+                    .flat_map(|description| &description.streams);
                 let names: Vec<&str> = names.map(|spec| spec.name.as_str()).collect();
                 self.report
                     .error(&codes::NO_MAPPING, &table.spot(), message)

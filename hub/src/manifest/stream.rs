@@ -7,10 +7,20 @@ use crate::manifest::tree::{Hinted, Item, Spot, Table, suggest};
 use crate::manifest::{Loader, Stream, StreamTarget};
 use crate::model::{EntityKind, StreamMapping, StreamSpec, snake_case};
 use crate::problem::codes;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 const KEYS: [&str; 10] = [
-    "name", "to", "key", "updated_at", "created_at", "event", "map", "consent", "default_map", "region",
+    "name",
+    "to",
+    "key",
+    "updated_at",
+    "created_at",
+    "event",
+    "map",
+    "consent",
+    "default_map",
+    "region",
 ];
 
 /// Counts up when mapping the same record by the same text gives something else.
@@ -34,6 +44,9 @@ enum EntityOr {
     Consent,
 }
 
+/// Fields are spelled in snake_case; purposes of consent stay as they are written.
+type Spelling = fn(&str) -> Cow<'_, str>;
+
 /// A stream on its way to being complete.
 #[derive(Default)]
 struct Draft {
@@ -56,10 +69,12 @@ impl Loader<'_> {
             .get("default_map")
             .and_then(|item| item.boolean(&mut self.report))
             .unwrap_or(true);
-        let to = table.get("to").and_then(|item| item.choice(&TARGETS, &mut self.report));
-        let default = spec.and_then(|spec| spec.mapping.as_ref()).filter(|default| {
-            keeps_default && to.is_none_or(|to| target(&default.to) == Some(to))
-        });
+        let to = table
+            .get("to")
+            .and_then(|item| item.choice(&TARGETS, &mut self.report));
+        let default = spec
+            .and_then(|spec| spec.mapping.as_ref())
+            .filter(|default| keeps_default && to.is_none_or(|to| target(&default.to) == Some(to)));
         let mut draft = match default {
             Some(default) => self.draft_of(default, &name_item.spot(), scope),
             None => Draft::default(),
@@ -70,7 +85,8 @@ impl Loader<'_> {
             Some(item) => self.region(&item),
             None => scope.region.map(str::to_owned),
         };
-        let failed = (draft.key.is_none() && table.get("key").is_some()) || (draft.to.is_none() && table.get("to").is_some());
+        let failed = (draft.key.is_none() && table.get("key").is_some())
+            || (draft.to.is_none() && table.get("to").is_some());
         let unknown = scope.description.is_none() || spec.is_none() || failed;
         self.finish_stream(name, draft, region, &name_item.spot(), unknown)
     }
@@ -95,35 +111,54 @@ impl Loader<'_> {
         self.finish_stream(name, draft, scope.region.map(str::to_owned), &spot, false)
     }
 
-    fn stream_spec<'a>(&mut self, name: &str, spot: &Spot, scope: StreamScope<'a>) -> Option<&'a StreamSpec> {
+    fn stream_spec<'a>(
+        &mut self,
+        name: &str,
+        spot: &Spot,
+        scope: StreamScope<'a>,
+    ) -> Option<&'a StreamSpec> {
         let description = scope.description?;
         let spec = description.streams.iter().find(|spec| spec.name == name);
         if spec.is_none() {
             let message = format!("`{}` has no stream `{name}`", description.name);
             let known = description.streams.iter().map(|spec| spec.name.as_str());
-            self.report.error(&codes::UNKNOWN_STREAM, spot, message).with_hint(suggest(name, known));
+            self.report
+                .error(&codes::UNKNOWN_STREAM, spot, message)
+                .with_hint(suggest(name, known));
         }
         spec
     }
 
     fn draft_of(&mut self, default: &StreamMapping, spot: &Spot, scope: StreamScope<'_>) -> Draft {
-        let connector = scope.description.map_or("?", |description| description.name.as_str());
+        let connector = scope
+            .description
+            .map_or("?", |description| description.name.as_str());
         let mut compile = |what: &str, text: &str| match Expression::parse(text) {
             Ok(expression) => Some(expression),
             Err(error) => {
                 let message = format!("connector `{connector}` maps `{what}` by `{text}`: {error}");
-                self.report.error(&codes::BAD_DEFAULT_MAPPING, spot, message);
+                self.report
+                    .error(&codes::BAD_DEFAULT_MAPPING, spot, message);
                 None
             }
         };
-        let mut optional = |what: &str, text: &Option<String>| text.as_deref().and_then(|text| compile(what, text));
+        let mut optional = |what: &str, text: &Option<String>| {
+            text.as_deref().and_then(|text| compile(what, text))
+        };
         let updated_at = optional("updated_at", &default.updated_at);
         let created_at = optional("created_at", &default.created_at);
-        let mut compiled = |entries: &BTreeMap<String, String>| {
-            let compiled = entries.iter().map(|(name, text)| (snake_case(name).into_owned(), compile(name, text)));
-            compiled.filter_map(|(name, expression)| Some((name, expression?))).collect::<Vec<_>>()
+        let mut compiled = |entries: &BTreeMap<String, String>, spelled: Spelling| {
+            let compiled = entries
+                .iter()
+                .map(|(name, text)| (spelled(name).into_owned(), compile(name, text)));
+            compiled
+                .filter_map(|(name, expression)| Some((name, expression?)))
+                .collect::<Vec<_>>()
         };
-        let (map, consent) = (compiled(&default.map), compiled(&default.consent));
+        let (map, consent) = (
+            compiled(&default.map, snake_case),
+            compiled(&default.consent, as_written),
+        );
         let draft = Draft {
             to: target(&default.to),
             key: compile("key", &default.key),
@@ -134,13 +169,23 @@ impl Loader<'_> {
             consent,
         };
         if draft.to.is_none() {
-            let message = format!("connector `{connector}` maps onto `{}`, which this hub does not know", default.to);
-            self.report.error(&codes::BAD_DEFAULT_MAPPING, spot, message);
+            let message = format!(
+                "connector `{connector}` maps onto `{}`, which this hub does not know",
+                default.to
+            );
+            self.report
+                .error(&codes::BAD_DEFAULT_MAPPING, spot, message);
         }
         draft
     }
 
-    fn read_draft(&mut self, table: &Table<'_>, draft: &mut Draft, spec: Option<&StreamSpec>, scope: StreamScope<'_>) {
+    fn read_draft(
+        &mut self,
+        table: &Table<'_>,
+        draft: &mut Draft,
+        spec: Option<&StreamSpec>,
+        scope: StreamScope<'_>,
+    ) {
         if let Some(item) = table.get("key") {
             draft.key = self.expression(&item, spec, scope);
         }
@@ -155,27 +200,42 @@ impl Loader<'_> {
             draft.map.retain(|(name, _)| name != "event");
             if draft.to.is_some_and(|to| to != EntityOr::Event) {
                 let message = "only a stream with `to = \"event\"` has an `event`";
-                self.report.error(&codes::WRONG_VALUE, &item.key_spot(), message);
+                self.report
+                    .error(&codes::WRONG_VALUE, &item.key_spot(), message);
             }
         }
-        if let Some(map) = table.get("map").and_then(|item| item.free_table(&mut self.report)) {
-            let entries = self.entries(&map, spec, scope);
+        if let Some(map) = table
+            .get("map")
+            .and_then(|item| item.free_table(&mut self.report))
+        {
+            let names = map.items().into_iter().map(|item| snake_case(item.key));
+            self.filled.extend(names.map(Cow::into_owned));
+            let entries = self.entries(&map, snake_case, spec, scope);
             merge(&mut draft.map, entries);
         }
-        if let Some(consent) = table.get("consent").and_then(|item| item.free_table(&mut self.report)) {
-            let entries = self.entries(&consent, spec, scope);
+        if let Some(consent) = table
+            .get("consent")
+            .and_then(|item| item.free_table(&mut self.report))
+        {
+            let entries = self.entries(&consent, as_written, spec, scope);
             merge(&mut draft.consent, entries);
         }
     }
 
-    fn entries(&mut self, table: &Table<'_>, spec: Option<&StreamSpec>, scope: StreamScope<'_>) -> Vec<(String, Expression)> {
+    fn entries(
+        &mut self,
+        table: &Table<'_>,
+        spelled: Spelling,
+        spec: Option<&StreamSpec>,
+        scope: StreamScope<'_>,
+    ) -> Vec<(String, Expression)> {
         let mut entries: Vec<(String, Expression)> = Vec::new();
         for item in table.items() {
-            let name = snake_case(item.key).into_owned();
-            self.filled.insert(name.clone());
+            let name = spelled(item.key).into_owned();
             if entries.iter().any(|(taken, _)| *taken == name) {
                 let message = format!("`{name}` is mapped twice");
-                self.report.error(&codes::DUPLICATE, &item.key_spot(), message);
+                self.report
+                    .error(&codes::DUPLICATE, &item.key_spot(), message);
             }
             if let Some(expression) = self.expression(&item, spec, scope) {
                 entries.push((name, expression));
@@ -184,13 +244,22 @@ impl Loader<'_> {
         entries
     }
 
-    fn expression(&mut self, item: &Item<'_>, spec: Option<&StreamSpec>, scope: StreamScope<'_>) -> Option<Expression> {
+    fn expression(
+        &mut self,
+        item: &Item<'_>,
+        spec: Option<&StreamSpec>,
+        scope: StreamScope<'_>,
+    ) -> Option<Expression> {
         let text = item.text(&mut self.report)?;
         let expression = match Expression::parse(text) {
             Ok(expression) => expression,
             Err(error) => {
                 self.report
-                    .error(&codes::BAD_EXPRESSION, &item.part(error.span), error.message)
+                    .error(
+                        &codes::BAD_EXPRESSION,
+                        &item.part(error.span),
+                        error.message,
+                    )
                     .with_hint(error.hint);
                 return None;
             }
@@ -203,13 +272,26 @@ impl Loader<'_> {
         Some(expression)
     }
 
-    fn check_path(&mut self, path: &str, text: &str, item: &Item<'_>, spec: &StreamSpec, scope: StreamScope<'_>) {
-        let Found::No { near, open } = schema::find_path(&spec.schema, path) else { return };
+    fn check_path(
+        &mut self,
+        path: &str,
+        text: &str,
+        item: &Item<'_>,
+        spec: &StreamSpec,
+        scope: StreamScope<'_>,
+    ) {
+        let Found::No { near, open } = schema::find_path(&spec.schema, path) else {
+            return;
+        };
         if open && near.is_none() {
             return;
         }
-        let title = scope.description.map_or("the connector", |description| description.title.as_str());
-        let at = text.find(path).map_or(0..text.len(), |start| start..start + path.len());
+        let title = scope
+            .description
+            .map_or("the connector", |description| description.title.as_str());
+        let at = text
+            .find(path)
+            .map_or(0..text.len(), |start| start..start + path.len());
         let hint = near.map(|near| format!("did you mean `{near}`?"));
         let (source, stream) = (scope.source, &spec.name);
         let message = if open {
@@ -217,7 +299,9 @@ impl Loader<'_> {
         } else {
             format!("source `{source}` reads `{path}`, which {title}'s `{stream}` does not have")
         };
-        let problem = self.report.error(&codes::UNKNOWN_FIELD, &item.part(at), message);
+        let problem = self
+            .report
+            .error(&codes::UNKNOWN_FIELD, &item.part(at), message);
         problem.with_hint(hint);
         if open {
             problem.severity = crate::problem::Severity::Warning;
@@ -232,15 +316,21 @@ impl Loader<'_> {
         spot: &Spot,
         unknown: bool,
     ) -> Option<Stream> {
-        self.filled.extend(draft.map.iter().map(|(name, _)| name.clone()));
+        self.filled
+            .extend(draft.map.iter().map(|(name, _)| name.clone()));
         let missing: Vec<&str> = [("to", draft.to.is_none()), ("key", draft.key.is_none())]
             .into_iter()
             .filter_map(|(name, missing)| missing.then_some(name))
             .collect();
         let (Some(to), Some(key)) = (draft.to, draft.key) else {
             if !unknown {
-                let names = missing.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ");
-                let message = format!("stream `{name}` has no default mapping, so it must say {names}");
+                let names = missing
+                    .iter()
+                    .map(|name| format!("`{name}`"))
+                    .collect::<Vec<_>>()
+                    .join(" and ");
+                let message =
+                    format!("without a default mapping, the stream `{name}` must say {names}");
                 self.report.error(&codes::NO_MAPPING, spot, message);
             }
             return None;
@@ -253,8 +343,14 @@ impl Loader<'_> {
         };
         if to == StreamTarget::Event(None) && !draft.map.iter().any(|(name, _)| name == "event") {
             self.report
-                .error(&codes::NO_MAPPING, spot, format!("the events of stream `{name}` have no name"))
-                .with_hint(Some("add `event = \"Order Completed\"`, or `map.event` to work it out".to_owned()));
+                .error(
+                    &codes::NO_MAPPING,
+                    spot,
+                    format!("the events of stream `{name}` have no name"),
+                )
+                .with_hint(Some(
+                    "add `event = \"Order Completed\"`, or `map.event` to work it out".to_owned(),
+                ));
             return None;
         }
         let mut stream = Stream {
@@ -283,14 +379,27 @@ fn merge(into: &mut Vec<(String, Expression)>, entries: Vec<(String, Expression)
     }
 }
 
+fn as_written(name: &str) -> Cow<'_, str> {
+    Cow::Borrowed(name)
+}
+
 fn target(word: &str) -> Option<EntityOr> {
-    TARGETS.iter().find(|(known, _)| *known == word).map(|(_, target)| *target)
+    TARGETS
+        .iter()
+        .find(|(known, _)| *known == word)
+        .map(|(_, target)| *target)
 }
 
 fn digest(stream: &Stream) -> String {
-    let optional = |expression: &Option<Expression>| expression.as_ref().map(|expression| expression.text().to_owned());
+    let optional = |expression: &Option<Expression>| {
+        expression
+            .as_ref()
+            .map(|expression| expression.text().to_owned())
+    };
     let entries = |entries: &[(String, Expression)]| {
-        let texts = entries.iter().map(|(name, expression)| (name.clone(), expression.text().to_owned()));
+        let texts = entries
+            .iter()
+            .map(|(name, expression)| (name.clone(), expression.text().to_owned()));
         texts.collect::<Vec<_>>()
     };
     let everything = (

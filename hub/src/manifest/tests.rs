@@ -1,1 +1,442 @@
+//! Golden pairs `NAME.toml` and `NAME.err`, and what no text can make the loader do.
 
+use super::*;
+use crate::expression::{Comparison, Condition, Measure, Test, Window};
+use crate::model::{CredentialSpec, Inject, StreamMapping, StreamSpec, TargetSpec};
+use crate::problem::{Look, render};
+use serde_json::json;
+
+fn credential(title: &str) -> CredentialSpec {
+    CredentialSpec {
+        title: title.to_owned(),
+        required: true,
+        inject: Inject::Bearer,
+    }
+}
+
+fn mapping(to: &str, created_at: &str, map: &[(&str, &str)]) -> StreamMapping {
+    StreamMapping {
+        to: to.to_owned(),
+        key: "id".to_owned(),
+        created_at: Some(created_at.to_owned()),
+        map: map
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+            .collect(),
+        ..StreamMapping::default()
+    }
+}
+
+fn hubspot() -> Description {
+    Description {
+        name: "hubspot".to_owned(),
+        title: "HubSpot".to_owned(),
+        credentials: [("token".to_owned(), credential("private app token"))].into(),
+        config_schema: json!({"type": "object", "properties": {
+            "page_size": {"type": "integer", "minimum": 1, "maximum": 100},
+            "base_url": {"type": "string"},
+        }}),
+        streams: vec![
+            StreamSpec {
+                name: "contacts".to_owned(),
+                schema: json!({"type": "object", "properties": {
+                    "id": {"type": "string"}, "createdAt": {"type": "string"}, "updatedAt": {"type": "string"},
+                    "properties": {"type": "object", "additionalProperties": true, "properties": {
+                        "email": {}, "phone": {}, "firstname": {}, "lastname": {}, "lifecyclestage": {},
+                    }},
+                }}),
+                mapping: Some(mapping(
+                    "person",
+                    "createdAt | timestamp",
+                    &[
+                        ("email", "properties.email | email"),
+                        ("first_name", "properties.firstname"),
+                    ],
+                )),
+                ..StreamSpec::default()
+            },
+            StreamSpec {
+                name: "deals".to_owned(),
+                ..StreamSpec::default()
+            },
+        ],
+        ..Description::default()
+    }
+}
+
+fn stripe() -> Description {
+    Description {
+        name: "stripe".to_owned(),
+        title: "Stripe".to_owned(),
+        credentials: [("key".to_owned(), credential("secret API key"))].into(),
+        config_schema: json!({"type": "object", "properties": {"base_url": {"type": "string"}}}),
+        streams: vec![StreamSpec {
+            name: "charges".to_owned(),
+            schema: json!({"type": "object", "properties": {
+                "id": {}, "created": {}, "amount": {}, "currency": {}, "customer": {},
+            }}),
+            mapping: Some(StreamMapping {
+                event: Some("Order Completed".to_owned()),
+                ..mapping(
+                    "event",
+                    "created | timestamp",
+                    &[
+                        ("external_id", "customer"),
+                        ("total", "amount | minor_units(currency)"),
+                        ("currency", "currency"),
+                    ],
+                )
+            }),
+            ..StreamSpec::default()
+        }],
+        ..Description::default()
+    }
+}
+
+fn mailchimp() -> Description {
+    Description {
+        name: "mailchimp".to_owned(),
+        title: "Mailchimp".to_owned(),
+        credentials: [("key".to_owned(), credential("API key"))].into(),
+        config_schema: json!({"type": "object", "required": ["list_id"], "properties": {
+            "list_id": {"type": "string", "title": "the list's id"},
+            "server": {"type": "string"},
+            "status_if_new": {"type": "string", "enum": ["subscribed", "pending"]},
+        }}),
+        targets: vec![TargetSpec {
+            name: "members".to_owned(),
+            schema: json!({"type": "object", "properties": {"email": {}, "FNAME": {}, "LNAME": {}}}),
+            modes: vec!["upsert".to_owned()],
+            keys: vec!["email".to_owned()],
+            max_batch: 500,
+        }],
+        audience_keys: vec!["email".to_owned()],
+        ..Description::default()
+    }
+}
+
+fn connectors() -> Connectors {
+    let described = [hubspot(), stripe(), mailchimp()];
+    Connectors {
+        available: described
+            .iter()
+            .map(|description| description.name.clone())
+            .collect(),
+        described: described
+            .into_iter()
+            .map(|description| (description.name.clone(), Arc::new(description)))
+            .collect(),
+    }
+}
+
+fn load_text(text: &str) -> Result<Plan, Vec<Problem>> {
+    load(&[("hub.toml".to_owned(), text.to_owned())], &connectors())
+}
+
+/// The folder's files as one hub, their problems rendered.
+fn report_of(files: &[(String, String)]) -> String {
+    let problems = match load(files, &connectors()) {
+        Ok(plan) => plan.warnings,
+        Err(problems) => problems,
+    };
+    format!(
+        "{}\n{}\n",
+        render(&problems, files, Look::Plain),
+        crate::problem::summary(&problems)
+    )
+}
+
+#[test]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "`UPDATE_GOLDEN` rewrites the expected reports"
+)]
+fn each_bad_manifest_gives_the_report_beside_it() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/manifest/tests");
+    let entries = std::fs::read_dir(&folder).expect("the golden files are in the source");
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.expect("a readable folder").path())
+        .collect();
+    names.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "toml")
+    });
+    names.sort();
+    assert!(names.len() > 3, "{names:?}");
+    for path in names {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let report = report_of(&[(
+            name,
+            std::fs::read_to_string(&path).expect("a readable file"),
+        )]);
+        let golden = path.with_extension("err");
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(&golden, &report).expect("a writable file");
+        }
+        assert_eq!(
+            report,
+            std::fs::read_to_string(&golden).unwrap_or_default(),
+            "{}",
+            path.display()
+        );
+    }
+}
+
+const VALID: &str = include_str!("tests/valid.toml");
+
+#[test]
+fn the_valid_manifest_becomes_the_plan_that_it_describes() {
+    let plan = load_text(VALID).expect("valid");
+    assert_eq!(
+        plan.hub,
+        Hub {
+            name: "acme".to_owned(),
+            store: "sqlite:acme.db".to_owned(),
+            default_region: Some("PL".to_owned()),
+        }
+    );
+    assert_eq!(
+        plan.identity,
+        IdentityRules {
+            shared_above: 3,
+            limits: vec![("user_id".to_owned(), 1), ("email".to_owned(), 5)],
+            blocked: vec!["email:front.desk@example.com".to_owned()],
+        }
+    );
+    let priority = SurvivorshipRule::SourcePriority(vec!["crm".to_owned(), "payments".to_owned()]);
+    assert_eq!(
+        plan.survivorship.by_trait,
+        [("phone".to_owned(), priority)].into()
+    );
+    let crm = &plan.sources[0];
+    assert_eq!(
+        crm.credentials["token"],
+        SecretRef::Env("HUBSPOT_TOKEN".to_owned())
+    );
+    assert_eq!(crm.config, json!({"page_size": 50}));
+    assert_eq!(crm.grants.addresses, ["127.0.0.1:8420"]);
+    let schedule = crm.schedule.as_ref().expect("a schedule");
+    assert_eq!(
+        (schedule.cron.as_str(), schedule.timezone),
+        ("0 */15 * * * *", chrono_tz::Europe::Warsaw)
+    );
+    let contacts = &crm.streams[0];
+    let map: Vec<(&str, &str)> = contacts
+        .map
+        .iter()
+        .map(|(name, expression)| (name.as_str(), expression.text()))
+        .collect();
+    assert_eq!(
+        map,
+        [
+            ("email", "properties.email | email"),
+            ("first_name", "properties.firstname"),
+            ("lifecycle_stage", "properties.lifecyclestage"),
+            ("favourite_colour", "properties.colour"),
+        ]
+    );
+    assert_eq!(contacts.region.as_deref(), Some("PL"));
+    let payments = &plan.sources[1];
+    assert_eq!(
+        payments.credentials["key"],
+        SecretRef::File("/run/secrets/stripe".to_owned())
+    );
+    assert_eq!(
+        payments.streams[0].to,
+        StreamTarget::Event(Some("Order Completed".to_owned()))
+    );
+    let newsletter = &plan.destinations[0];
+    assert_eq!(
+        newsletter.person,
+        Some(PersonPush {
+            target: "members".to_owned(),
+            match_field: "email".to_owned(),
+            only: vec![],
+            map: vec![
+                ("FNAME".to_owned(), "first_name".to_owned()),
+                ("LNAME".to_owned(), "last_name".to_owned())
+            ],
+            mode: "upsert".to_owned(),
+        })
+    );
+    assert_eq!(
+        newsletter.guard,
+        Guard {
+            empty_source_stops: true,
+            max_removed: 0.2
+        }
+    );
+}
+
+#[test]
+fn audiences_become_the_trees_that_they_spell() {
+    let plan = load_text(VALID).expect("valid");
+    let orders = |window, measure| Condition::Event {
+        name: "Order Completed".to_owned(),
+        filter: vec![],
+        window,
+        measure,
+    };
+    let count = |at_least| Measure::Count {
+        at_least: Some(at_least),
+        at_most: None,
+    };
+    let day = 24 * 60 * 60 * 1_000;
+    assert_eq!(
+        plan.audiences[0].who,
+        Condition::All(vec![
+            Condition::Trait {
+                name: "country".to_owned(),
+                test: Test::Is("PL".into())
+            },
+            orders(Window::Ever, count(3)),
+            Condition::Not(Box::new(orders(Window::Within(30 * day), count(1)))),
+        ])
+    );
+    let january = crate::model::Timestamp(1_767_225_600_000);
+    let july = crate::model::Timestamp(1_782_864_000_000);
+    assert_eq!(
+        plan.audiences[1].who,
+        Condition::Any(vec![
+            Condition::Event {
+                name: "Order Completed".to_owned(),
+                filter: vec![
+                    ("currency".to_owned(), Test::Is("PLN".into())),
+                    ("total".to_owned(), Test::Compare(Comparison::Above, 10.0)),
+                ],
+                window: Window::Between(january, july),
+                measure: Measure::Sum {
+                    property: "total".to_owned(),
+                    at_least: Some(100_000.0),
+                    at_most: None
+                },
+            },
+            Condition::All(vec![
+                Condition::Audience {
+                    name: "lapsed_vip".to_owned()
+                },
+                Condition::Consent {
+                    purpose: "marketing_email".to_owned()
+                },
+                Condition::Trait {
+                    name: "favourite_colour".to_owned(),
+                    test: Test::In(vec!["red".into(), "blue".into()]),
+                },
+            ]),
+        ])
+    );
+}
+
+#[test]
+fn a_stream_has_another_digest_only_when_its_mapping_changed() {
+    let digest = |text: &str| {
+        load_text(text).expect("valid").sources[0].streams[0]
+            .digest
+            .clone()
+    };
+    let first = digest(VALID);
+    assert_eq!(
+        first,
+        digest(&VALID.replace("0 */15 * * * *", "0 0 * * * *"))
+    );
+    assert_ne!(
+        first,
+        digest(&VALID.replace("properties.colour", "properties.color"))
+    );
+    assert_ne!(
+        first,
+        digest(&VALID.replace("default_region = \"PL\"", "default_region = \"DE\""))
+    );
+}
+
+#[test]
+fn purposes_of_consent_stay_as_they_are_written() {
+    let text = VALID.replace(
+        "map.favouriteColour",
+        "consent.smsDE = \"properties.sms\"\nmap.favouriteColour",
+    );
+    let plan = load_text(&text).expect("valid");
+    assert_eq!(plan.sources[0].streams[0].consent[0].0, "smsDE");
+}
+
+#[test]
+fn the_same_name_in_two_files_names_both_places() {
+    let files = [
+        ("a.toml".to_owned(), VALID.to_owned()),
+        (
+            "b.toml".to_owned(),
+            "\n[[audience]]\nname = \"lapsed_vip\"\nwho = { consent = \"x\" }\n".to_owned(),
+        ),
+    ];
+    let problems = load(&files, &connectors()).expect_err("a duplicate");
+    assert_eq!(problems.len(), 1);
+    assert_eq!(
+        problems[0].place,
+        Place::File {
+            file: "b.toml".into(),
+            span: 21..33
+        }
+    );
+    assert_eq!(
+        problems[0].hint.as_deref(),
+        Some("the first one is at a.toml:35:8")
+    );
+}
+
+#[test]
+fn connectors_are_named_before_anything_is_checked() {
+    let text = "[[source]]\nconnector = \"crm\"\n[[destination]]\nconnector = \"mail\"\nname = 3\n";
+    let names = connector_names(&[("hub.toml".to_owned(), text.to_owned())]);
+    assert_eq!(names.into_iter().collect::<Vec<_>>(), ["crm", "mail"]);
+}
+
+#[test]
+fn a_secret_is_in_no_problem_and_no_report() {
+    for line in [
+        "credential.token = \"pat-eu1-s3cr3t\"",
+        "credential.tokn = \"pat-eu1-s3cr3t\"",
+        "credential = { token = \"pat-eu1-s3cr3t\", other = 1 }",
+        "token = \"pat-eu1-s3cr3t\"",
+        "config.api_key = \"pat-eu1-s3cr3t\"",
+        "credential.token = \"pat-eu1-s3cr3t",
+        "credential.token = 'pat,=}eu1-s3cr3t' x",
+        "credential.token = \"env:pat-eu1-s3cr3t\"",
+    ] {
+        let text = VALID.replace("credential.token = \"env:HUBSPOT_TOKEN\"", line);
+        let files = [("hub.toml".to_owned(), text)];
+        let problems = load(&files, &connectors()).expect_err(line);
+        let shown = format!("{problems:?}{}", render(&problems, &files, Look::Plain));
+        assert!(!shown.contains("s3cr3t"), "{shown}");
+    }
+}
+
+proptest::proptest! {
+    /// Any piece of the text is cut out, doubled or overwritten by another.
+    #[test]
+    fn no_text_makes_the_loader_panic_or_point_outside_its_file(
+        cuts in proptest::collection::vec((0usize..4_000, 0usize..40, 0usize..4_000, "[a-z\"'\\[\\]{}=.,|\n 0-9é🦀-]{0,6}"), 1..5),
+    ) {
+        let mut text = VALID.to_owned();
+        for (start, length, from, insert) in &cuts {
+            let cut = tree::clamp(&text, *start % text.len().max(1)..(*start % text.len().max(1)) + length);
+            let copied = tree::clamp(&text, *from % text.len().max(1)..(*from % text.len().max(1)) + length);
+            let replacement = if insert.is_empty() { text[copied].to_owned() } else { insert.clone() };
+            text.replace_range(cut, &replacement);
+        }
+        let files = [("hub.toml".to_owned(), text.clone())];
+        let problems = match load(&files, &connectors()) {
+            Ok(plan) => plan.warnings,
+            Err(problems) => {
+                proptest::prop_assert!(!problems.is_empty());
+                problems
+            }
+        };
+        for problem in &problems {
+            if let Place::File { span, .. } = &problem.place {
+                proptest::prop_assert!(text.get(span.clone()).is_some(), "{problem:?}");
+            }
+        }
+        connector_names(&files);
+        render(&problems, &files, Look::Coloured);
+    }
+}

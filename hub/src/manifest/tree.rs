@@ -47,8 +47,16 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub fn error(&mut self, code: &'static Code, spot: &Spot, message: impl Into<String>) -> &mut Problem {
-        let place = Place::File { file: spot.file.clone(), span: spot.span.clone() };
+    pub fn error(
+        &mut self,
+        code: &'static Code,
+        spot: &Spot,
+        message: impl Into<String>,
+    ) -> &mut Problem {
+        let place = Place::File {
+            file: spot.file.clone(),
+            span: spot.span.clone(),
+        };
         self.problems.push(Problem::new(code, message).at(place));
         self.problems.last_mut().expect("one was just pushed")
     }
@@ -71,7 +79,14 @@ pub(super) fn suggest<'c>(name: &str, known: impl IntoIterator<Item = &'c str>) 
     match closest(name, known.iter().copied()) {
         Some(near) => Some(format!("did you mean `{near}`?")),
         None if known.is_empty() => None,
-        None => Some(format!("known: {}", known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))),
+        None => Some(format!(
+            "known: {}",
+            known
+                .iter()
+                .map(|name| format!("`{name}`"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        )),
     }
 }
 
@@ -81,83 +96,144 @@ impl<'t> File<'t> {
         let name: Arc<str> = name.into();
         for error in &errors {
             let span = clamp(text, error.span().unwrap_or(0..0));
-            report.error(&codes::SYNTAX, &Spot { file: name.clone(), span }, error.message().replace('\n', ", "));
+            report.error(
+                &codes::SYNTAX,
+                &Spot {
+                    file: name.clone(),
+                    span,
+                },
+                error.message().replace('\n', ", "),
+            );
         }
-        Self { name, text, root, broken: !errors.is_empty() }
+        Self {
+            name,
+            text,
+            root,
+            broken: !errors.is_empty(),
+        }
     }
 
     pub fn table(&'t self) -> Table<'t> {
         let span = self.root.span();
-        Table { file: self, entries: self.root.get_ref(), span: (span.start, span.end) }
+        Table {
+            file: self,
+            entries: self.root.get_ref(),
+            span: (span.start, span.end),
+        }
     }
 
     /// Where the file begins, for what it lacks.
     pub fn start(&self) -> Spot {
-        Spot { file: self.name.clone(), span: 0..0 }
+        Spot {
+            file: self.name.clone(),
+            span: 0..0,
+        }
     }
 }
 
 impl<'t> Table<'t> {
     pub fn spot(&self) -> Spot {
-        Spot { file: self.file.name.clone(), span: clamp(self.file.text, self.span.0..self.span.1) }
+        Spot {
+            file: self.file.name.clone(),
+            span: clamp(self.file.text, self.span.0..self.span.1),
+        }
     }
 
     pub fn get(&self, key: &str) -> Option<Item<'t>> {
-        self.entries.get_key_value(key).map(|(name, value)| self.item(name, value))
+        self.entries
+            .get_key_value(key)
+            .map(|(name, value)| self.item(name, value))
     }
 
     pub fn need(&self, key: &str, what: &str, report: &mut Report) -> Option<Item<'t>> {
         let found = self.get(key);
         if found.is_none() {
-            report.error(&codes::MISSING_KEY, &self.spot(), format!("{what} has no `{key}`"));
+            report.error(
+                &codes::MISSING_KEY,
+                &self.spot(),
+                format!("{what} has no `{key}`"),
+            );
         }
         found
     }
 
     /// In the order of the file.
     pub fn items(&self) -> Vec<Item<'t>> {
-        let mut items: Vec<Item<'t>> = self.entries.iter().map(|(name, value)| self.item(name, value)).collect();
+        let mut items: Vec<Item<'t>> = self
+            .entries
+            .iter()
+            .map(|(name, value)| self.item(name, value))
+            .collect();
         items.sort_by_key(|item| item.key_span);
         items
     }
 
-    pub fn check_keys(&self, what: &str, known: &[&str], report: &mut Report) {
+    /// Reports unknown keys; true when there are none.
+    pub fn check_keys(&self, what: &str, known: &[&str], report: &mut Report) -> bool {
+        let mut good = true;
         for item in self.items() {
             if !known.contains(&item.key) {
+                good = false;
                 report
-                    .error(&codes::UNKNOWN_KEY, &item.key_spot(), format!("unknown key `{}` in {what}", item.key))
+                    .error(
+                        &codes::UNKNOWN_KEY,
+                        &item.key_spot(),
+                        format!("unknown key `{}` in {what}", item.key),
+                    )
                     .with_hint(suggest(item.key, known.iter().copied()));
             }
         }
+        good
     }
 
-    fn item(&self, name: &'t Spanned<std::borrow::Cow<'t, str>>, value: &'t Spanned<DeValue<'t>>) -> Item<'t> {
+    fn item(
+        &self,
+        name: &'t Spanned<std::borrow::Cow<'t, str>>,
+        value: &'t Spanned<DeValue<'t>>,
+    ) -> Item<'t> {
         let span = name.span();
-        Item { file: self.file, key: name.get_ref(), key_span: (span.start, span.end), value }
+        Item {
+            file: self.file,
+            key: name.get_ref(),
+            key_span: (span.start, span.end),
+            value,
+        }
     }
 }
 
 impl<'t> Item<'t> {
     pub fn spot(&self) -> Spot {
-        Spot { file: self.file.name.clone(), span: clamp(self.file.text, self.value.span()) }
+        Spot {
+            file: self.file.name.clone(),
+            span: clamp(self.file.text, self.value.span()),
+        }
     }
 
     pub fn key_spot(&self) -> Spot {
-        Spot { file: self.file.name.clone(), span: clamp(self.file.text, self.key_span.0..self.key_span.1) }
+        Spot {
+            file: self.file.name.clone(),
+            span: clamp(self.file.text, self.key_span.0..self.key_span.1),
+        }
     }
 
     /// Where a part of a text value stands; the whole value when it is written with escapes.
     pub fn part(&self, span: Range<usize>) -> Spot {
         let whole = self.spot();
         let written = self.file.text.get(whole.span.clone()).unwrap_or_default();
-        let quote = ["\"\"\"", "'''", "\"", "'"].into_iter().find(|quote| written.starts_with(quote)).map_or(0, str::len);
+        let quote = ["\"\"\"", "'''", "\"", "'"]
+            .into_iter()
+            .find(|quote| written.starts_with(quote))
+            .map_or(0, str::len);
         let inside = written.get(quote..written.len().saturating_sub(quote));
         if inside.is_none() || inside != self.value.get_ref().as_str() || quote == 0 {
             return whole;
         }
         let start = whole.span.start + quote;
         let span = clamp(self.file.text, start + span.start..start + span.end);
-        Spot { file: whole.file, span }
+        Spot {
+            file: whole.file,
+            span,
+        }
     }
 
     pub fn raw(&self) -> &'t DeValue<'t> {
@@ -174,7 +250,11 @@ impl<'t> Item<'t> {
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a table",
         };
-        report.error(&codes::WRONG_VALUE, &self.spot(), format!("`{}` must be {expected}, not {found}", self.key));
+        report.error(
+            &codes::WRONG_VALUE,
+            &self.spot(),
+            format!("`{}` must be {expected}, not {found}", self.key),
+        );
     }
 
     pub fn text(&self, report: &mut Report) -> Option<&'t str> {
@@ -216,8 +296,14 @@ impl<'t> Item<'t> {
     /// A whole number or one with a point; `None` for anything else, unreported.
     pub fn as_number(&self) -> Option<f64> {
         match self.raw() {
-            DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix()).ok().map(|integer| integer as f64),
-            DeValue::Float(float) => float.as_str().parse().ok().filter(|number: &f64| number.is_finite()),
+            DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix())
+                .ok()
+                .map(|integer| integer as f64),
+            DeValue::Float(float) => float
+                .as_str()
+                .parse()
+                .ok()
+                .filter(|number: &f64| number.is_finite()),
             _ => None,
         }
     }
@@ -233,10 +319,17 @@ impl<'t> Item<'t> {
     /// One of a few words; reports anything else.
     pub fn choice<T: Copy>(&self, choices: &[(&str, T)], report: &mut Report) -> Option<T> {
         let text = self.text(report)?;
-        let found = choices.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        let found = choices
+            .iter()
+            .find(|(word, _)| *word == text)
+            .map(|(_, value)| *value);
         if found.is_none() {
             report
-                .error(&codes::UNKNOWN_CHOICE, &self.spot(), format!("`{}` cannot be `{text}`", self.key))
+                .error(
+                    &codes::UNKNOWN_CHOICE,
+                    &self.spot(),
+                    format!("`{}` cannot be `{text}`", self.key),
+                )
                 .with_hint(suggest(text, choices.iter().map(|(word, _)| *word)));
         }
         found
@@ -245,7 +338,12 @@ impl<'t> Item<'t> {
     pub fn list(&self, report: &mut Report) -> Vec<Item<'t>> {
         match self.raw() {
             DeValue::Array(values) => {
-                let item = |value| Item { file: self.file, key: self.key, key_span: self.key_span, value };
+                let item = |value| Item {
+                    file: self.file,
+                    key: self.key,
+                    key_span: self.key_span,
+                    value,
+                };
                 values.iter().map(item).collect()
             }
             _ => {
@@ -258,7 +356,10 @@ impl<'t> Item<'t> {
     /// Each text with the item that it stands in.
     pub fn texts(&self, report: &mut Report) -> Vec<(Item<'t>, &'t str)> {
         let items = self.list(report);
-        items.into_iter().filter_map(|item| item.text(report).map(|text| (item, text))).collect()
+        items
+            .into_iter()
+            .filter_map(|item| item.text(report).map(|text| (item, text)))
+            .collect()
     }
 
     /// A table of any keys.
@@ -266,7 +367,11 @@ impl<'t> Item<'t> {
         match self.raw() {
             DeValue::Table(entries) => {
                 let span = self.value.span();
-                Some(Table { file: self.file, entries, span: (span.start, span.end) })
+                Some(Table {
+                    file: self.file,
+                    entries,
+                    span: (span.start, span.end),
+                })
             }
             _ => {
                 self.wrong("a table", report);
@@ -284,7 +389,10 @@ impl<'t> Item<'t> {
     /// The entries of `[[name]]`.
     pub fn tables(&self, report: &mut Report) -> Vec<Item<'t>> {
         if matches!(self.raw(), DeValue::Table(_)) {
-            let message = format!("there can be several `{0}`: write `[[{0}]]` in double brackets", self.key);
+            let message = format!(
+                "there can be several `{0}`: write `[[{0}]]` in double brackets",
+                self.key
+            );
             report.error(&codes::WRONG_VALUE, &self.key_spot(), message);
             return Vec::new();
         }
@@ -294,7 +402,12 @@ impl<'t> Item<'t> {
 
 /// A range on character boundaries within the text, whatever came in.
 pub(super) fn clamp(text: &str, span: Range<usize>) -> Range<usize> {
-    let floor = |at: usize| (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let floor = |at: usize| {
+        (0..=at.min(text.len()))
+            .rev()
+            .find(|at| text.is_char_boundary(*at))
+            .unwrap_or(0)
+    };
     let start = floor(span.start);
     start..floor(span.end).max(start)
 }

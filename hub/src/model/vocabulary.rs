@@ -50,17 +50,29 @@ pub const PERSON_TRAITS: &[(&str, Shape)] = &[
 ];
 
 /// Fields that name a person rather than describe one; `external:SOURCE` is one more.
-pub const IDENTIFIER_FIELDS: &[&str] =
-    &["email", "phone", "user_id", "anonymous_id", "device_id", "ad_id", "external_id"];
+pub const IDENTIFIER_FIELDS: &[&str] = &[
+    "email",
+    "phone",
+    "user_id",
+    "anonymous_id",
+    "device_id",
+    "ad_id",
+    "external_id",
+];
 
 pub fn person_trait(name: &str) -> Option<Shape> {
-    PERSON_TRAITS.iter().find(|(known, _)| *known == name).map(|(_, shape)| *shape)
+    PERSON_TRAITS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, shape)| *shape)
 }
 
 /// Amounts are the same in events and entities.
 pub fn event_property(name: &str) -> Option<Shape> {
     Some(match name {
-        "total" | "revenue" | "subtotal" | "tax" | "shipping" | "discount" | "price" | "mrr" => Shape::Money,
+        "total" | "revenue" | "subtotal" | "tax" | "shipping" | "discount" | "price" | "mrr" => {
+            Shape::Money
+        }
         "currency" => Shape::Currency,
         _ => return None,
     })
@@ -73,12 +85,17 @@ pub fn entity_field(kind: EntityKind, name: &str) -> Option<Shape> {
     Some(match (kind, name) {
         (EntityKind::Account, "address") => Shape::TextOrObject,
         (EntityKind::Account, "created_at") => Shape::Time,
-        (EntityKind::Account, "avatar" | "description" | "email" | "id" | "industry" | "name" | "phone" | "website" | "plan") => {
-            Shape::Text
-        }
+        (
+            EntityKind::Account,
+            "avatar" | "description" | "email" | "id" | "industry" | "name" | "phone" | "website"
+            | "plan",
+        ) => Shape::Text,
         (EntityKind::Order, "ordered_at") => Shape::Time,
         (EntityKind::Order, "status") => Shape::Text,
-        (EntityKind::Subscription, "started_at" | "trial_end" | "current_period_end" | "canceled_at") => Shape::Time,
+        (
+            EntityKind::Subscription,
+            "started_at" | "trial_end" | "current_period_end" | "canceled_at",
+        ) => Shape::Time,
         (EntityKind::Subscription, "plan" | "status") => Shape::Text,
         (EntityKind::Subscription, "quantity") => Shape::Number,
         (EntityKind::Product, "sku" | "name" | "brand" | "category") => Shape::Text,
@@ -98,7 +115,8 @@ pub fn snake_case(name: &str) -> Cow<'_, str> {
             let before = at.checked_sub(1).and_then(|index| characters.get(index));
             let after = characters.get(at + 1);
             let starts_word = before.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
-            let ends_initials = before.is_some_and(char::is_ascii_uppercase) && after.is_some_and(char::is_ascii_lowercase);
+            let ends_initials = before.is_some_and(char::is_ascii_uppercase)
+                && after.is_some_and(char::is_ascii_lowercase);
             if starts_word || ends_initials {
                 snake.push('_');
             }

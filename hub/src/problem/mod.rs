@@ -1,8 +1,12 @@
 //! What went wrong, where, why and what to do next. Codes are stable and each has a page.
 
 pub mod codes;
+mod render;
+mod wire;
 
 pub use codes::{CODES, Code, find};
+pub use render::{Look, record_place, render, summary};
+pub use wire::{WireProblem, to_wire};
 
 use std::fmt;
 use std::ops::Range;
@@ -81,6 +85,29 @@ impl Problem {
     }
 }
 
+/// The page of a code, as Markdown.
+pub fn explain(id: &str) -> Option<&'static str> {
+    find(id).map(|code| code.page)
+}
+
+/// What the program ends with: 0 nothing wrong, 1 some rows or streams failed, 2 wrong manifest or usage,
+/// 3 a guard stopped it. Warnings count for nothing.
+pub fn exit_code(problems: &[Problem]) -> u8 {
+    let of = |problem: &Problem| match problem.code.id.get(..4) {
+        Some("OF00" | "OF01" | "OF02") if problem.code.class == Class::AskUser => 2,
+        Some("OF07") if problem.code.class == Class::AskUser => 3,
+        _ => 1,
+    };
+    let errors = problems
+        .iter()
+        .filter(|problem| problem.severity == Severity::Error);
+    let codes: Vec<u8> = errors.map(of).collect();
+    [2, 3, 1]
+        .into_iter()
+        .find(|code| codes.contains(code))
+        .unwrap_or(0)
+}
+
 /// Line and column of a byte, both from one; columns count characters.
 pub fn line_and_column(text: &str, at: usize) -> (usize, usize) {
     let before = text.get(..at).unwrap_or(text);
@@ -100,3 +127,6 @@ impl fmt::Display for Problem {
 }
 
 impl std::error::Error for Problem {}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,80 @@
-//! Reads settings and wires the parts.
+//! Reads settings and wires the parts: the real clock, randomness and environment, the runtime, the log.
+
+use crate::cli::{self, Arguments, Environment};
+use crate::clock::Clock;
+use crate::model::Timestamp;
+use clap::Parser;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tracing_subscriber::EnvFilter;
+
+/// Threads that drive input and output. More than the cores of a small machine, since landing computes on one of them.
+const THREADS: usize = 4;
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    log();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!("the runtime cannot start: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let environment = environment();
+    let ending = runtime.block_on(cli::run(arguments, &environment));
+    runtime.shutdown_background();
+    ExitCode::from(ending as u8)
+}
+
+/// Standard error, at the level of `ONEFOLD_LOG`; warnings when it is not set.
+fn log() {
+    let filter = env("ONEFOLD_LOG").and_then(|text| text.parse().ok()).unwrap_or_else(|| EnvFilter::new("warn,onefold=warn"));
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+fn environment() -> Environment {
+    let mut connector_folders: Vec<PathBuf> = env("ONEFOLD_CONNECTORS").map(PathBuf::from).into_iter().collect();
+    if let Some(folder) = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("connectors"))) {
+        connector_folders.push(folder);
+    }
+    let cache_folder = env("ONEFOLD_CACHE")
+        .or_else(|| Some(format!("{}/onefold", env("XDG_CACHE_HOME")?)))
+        .or_else(|| Some(format!("{}/.cache/onefold", env("HOME")?)))
+        .map(PathBuf::from);
+    Environment {
+        read_env: Arc::new(env),
+        clock: system_clock(),
+        random: Arc::new(random),
+        connector_folders,
+        cache_folder,
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+#[allow(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+pub fn system_clock() -> Clock {
+    Clock::new(|| {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    })
+}
+
+/// Seeded by the operating system, afresh for each number.
+pub fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}

@@ -1,3 +1,5 @@
 //! The binary: nothing but `app`.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    onefold::app::main()
+}

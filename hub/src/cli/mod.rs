@@ -1,1 +1,72 @@
-//! To be written.
+//! The command line: what can be asked, and which file answers. Reads no environment of its own; `app` hands it in.
+
+mod arguments;
+mod audiences;
+mod connectors;
+mod init;
+mod letters;
+mod open;
+mod output;
+mod profiles;
+mod running;
+mod status;
+mod usage;
+
+pub use arguments::Arguments;
+
+use crate::clock::Clock;
+use crate::egress::Random;
+use arguments::Command;
+use output::Out;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The world outside, as `app` found it.
+#[derive(Clone)]
+pub struct Environment {
+    pub read_env: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    pub clock: Clock,
+    pub random: Random,
+    /// Where bundled connectors are, after the hub's own.
+    pub connector_folders: Vec<PathBuf>,
+    /// Where compiled connectors are kept.
+    pub cache_folder: Option<PathBuf>,
+}
+
+/// How a command ended; the number is the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    Done = 0,
+    /// Some rows or streams failed.
+    Partial = 1,
+    /// The manifest or the call is wrong.
+    Refused = 2,
+    /// A guard stopped it.
+    Guarded = 3,
+}
+
+/// Carries a command out. What it prints on standard output is for people, or JSON with `--json`.
+pub async fn run(arguments: Arguments, environment: &Environment) -> Ending {
+    let out = Out::new(arguments.json);
+    let folder = arguments.hub.clone();
+    let done = match arguments.command {
+        Command::Init { name } => init::init(&folder, name.as_deref(), &out),
+        Command::Help { topic } => usage::help(topic.as_deref(), &out),
+        Command::Check => open::check(&folder, environment, &out),
+        Command::Plan => running::plan(&folder, environment, &out).await,
+        Command::Run { source, stream, full, no_delivery } => {
+            let choice = running::Choice { source, stream, full, deliver: !no_delivery };
+            running::run(&folder, environment, &out, choice).await
+        }
+        Command::Serve => running::serve(&folder, environment, &out).await,
+        Command::Status => status::status(&folder, environment, &out).await,
+        Command::Profile { command } => profiles::profile(&folder, environment, &out, command).await,
+        Command::Audience { command } => audiences::audience(&folder, environment, &out, command).await,
+        Command::DeadLetters { command } => letters::dead_letters(&folder, environment, &out, command).await,
+        Command::Connector { command } => connectors::connector(&folder, environment, &out, command).await,
+        Command::Suppress { identifier, reason } => {
+            letters::suppress(&folder, environment, &out, &identifier, &reason).await
+        }
+    };
+    done.unwrap_or_else(|stopped| out.stopped(&stopped))
+}

@@ -6,6 +6,7 @@
 mod condition;
 mod country;
 mod filter;
+mod glance;
 mod machine;
 mod path;
 mod scan;
@@ -34,6 +35,14 @@ enum Program {
 }
 
 impl Expression {
+    /// For a bare top-level path: its text straight from a record's JSON. None otherwise, or when `eval` must judge.
+    pub fn glance(&self, json: &[u8]) -> Option<String> {
+        match &self.program {
+            Program::Chain(chain) => glance::top_level(json, chain.top_level()?),
+            Program::Machine(_) => None,
+        }
+    }
+
     /// Compiles `text`. Filters, tests and functions must be known; spans are byte offsets in `text`.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let compiled = machine::Program::compile(text)?;

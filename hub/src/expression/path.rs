@@ -64,6 +64,14 @@ impl Chain {
         reads
     }
 
+    /// The one name of a path without filters.
+    pub fn top_level(&self) -> Option<&str> {
+        match (&self.path.0[..], &self.steps[..]) {
+            ([name], []) => Some(name),
+            _ => None,
+        }
+    }
+
     pub fn last_filter(&self) -> Option<Filter> {
         self.steps.last().map(|step| step.filter)
     }

@@ -3,7 +3,7 @@
 use crate::flow::change::{Change, Put, StreamRef, To};
 use crate::flow::settle::{self, View};
 use crate::flow::{Context, apply, land};
-use crate::manifest::Source;
+use crate::manifest::{Source, Stream};
 use crate::model::Value;
 use crate::problem::Problem;
 use crate::problem::codes::RECORD_NOT_JSON;
@@ -110,42 +110,66 @@ pub async fn due(context: &Context) -> Result<usize> {
     }
 }
 
+/// Which stored records are mapped anew.
+#[derive(Clone, Copy, PartialEq)]
+enum Which {
+    All,
+    WithLetters,
+}
+
 /// Maps a source's stored records anew where the mapping changed since. Gives how many records.
 pub async fn remap(context: &Context, source: &Source) -> Result<i64> {
-    let mut tx = context.store.read().await?;
-    let known = tx.streams().await?;
-    drop(tx);
+    let known = context.store.read().await?.streams().await?;
     let mut total = 0;
     for plan in &source.streams {
-        let Some(row) = known
-            .iter()
-            .find(|row| *row.source == *source.name && *row.name == *plan.name && row.digest != plan.digest)
-        else {
-            continue;
-        };
+        let row = known.iter().find(|row| *row.source == *source.name && *row.name == *plan.name);
+        let Some(row) = row.filter(|row| row.digest != plan.digest) else { continue };
         let stream = StreamRef { id: row.id, source: source.name.clone(), name: plan.name.clone() };
-        let mut after = -1;
-        loop {
-            let mut tx = context.store.begin().await?;
-            let rows = tx.records_of_stream(stream.id, after, RECORDS).await?;
-            let Some((last, _)) = rows.last() else { break };
-            after = last.slot;
-            total += rows.len() as i64;
-            let mut changes = Vec::with_capacity(rows.len());
-            for (record, body) in rows {
-                let value: Value = serde_json::from_slice(&body).map_err(|_| {
-                    Problem::new(&RECORD_NOT_JSON, format!("the stored version {} is not JSON", record.version_id))
-                })?;
-                let (canonical, problems) = land::mapped(&stream, plan, &record.key, &value);
-                let put = Put { hash: record.hash, body: None, canonical, problems };
-                changes.push(Change { slot: record.slot, key: record.key.clone(), prior: Some(record), to: To::Put(put) });
-            }
-            apply(&mut tx, context, &stream, changes).await?;
-            tx.commit().await?;
-        }
+        total += map_stored(context, &stream, plan, Which::All).await?;
         let mut tx = context.store.begin().await?;
         tx.set_stream_digest(stream.id, &plan.digest).await?;
         tx.commit().await?;
     }
     Ok(total)
+}
+
+/// Maps records with open dead letters again. Gives how many.
+pub async fn retry_set_aside(context: &Context) -> Result<i64> {
+    let known = context.store.read().await?.streams().await?;
+    let mut total = 0;
+    for source in &context.plan.sources {
+        for plan in &source.streams {
+            let row = known.iter().find(|row| *row.source == *source.name && *row.name == *plan.name);
+            let Some(row) = row else { continue };
+            let stream = StreamRef { id: row.id, source: source.name.clone(), name: plan.name.clone() };
+            total += map_stored(context, &stream, plan, Which::WithLetters).await?;
+        }
+    }
+    Ok(total)
+}
+
+async fn map_stored(context: &Context, stream: &StreamRef, plan: &Stream, which: Which) -> Result<i64> {
+    let mut after = -1;
+    let mut total = 0;
+    loop {
+        let mut tx = context.store.begin().await?;
+        let rows = match which {
+            Which::All => tx.records_of_stream(stream.id, after, RECORDS).await?,
+            Which::WithLetters => tx.records_with_letters(stream.id, after, RECORDS).await?,
+        };
+        let Some((last, _)) = rows.last() else { return Ok(total) };
+        after = last.slot;
+        total += rows.len() as i64;
+        let mut changes = Vec::with_capacity(rows.len());
+        for (record, body) in rows {
+            let value: Value = serde_json::from_slice(&body).map_err(|_| {
+                Problem::new(&RECORD_NOT_JSON, format!("the stored version {} is not JSON", record.version_id))
+            })?;
+            let (canonical, problems) = land::mapped(stream, plan, &record.key, &value);
+            let put = Put { hash: record.hash, body: None, canonical, problems };
+            changes.push(Change { slot: record.slot, key: record.key.clone(), prior: Some(record), to: To::Put(put) });
+        }
+        apply(&mut tx, context, stream, changes).await?;
+        tx.commit().await?;
+    }
 }

@@ -3,6 +3,7 @@
 
 use crate::clock::Clock;
 use crate::egress::{Credential, Egress, EgressSettings, Policy, Random, Request, SendError};
+use crate::flow::run::Opens;
 use crate::host::{
     Cancel, Component, Connection, Connector, Host, Http, HttpError, HttpRequest, HttpResponse,
     Keys, LogSink, MacAlgorithm,
@@ -209,6 +210,16 @@ impl Connectors {
             Ok(_) => Err(problems),
             Err(missing) => Err(problems.into_iter().chain(missing).collect()),
         }
+    }
+}
+
+impl Opens for Connectors {
+    fn source(&self, source: &Source) -> Result<Box<dyn Connector>, Vec<Problem>> {
+        Ok(self.open_source(source)?.connector())
+    }
+
+    fn destination(&self, destination: &Destination) -> Result<Box<dyn Connector>, Vec<Problem>> {
+        Ok(self.open_destination(destination)?.connector())
     }
 }
 

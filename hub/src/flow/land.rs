@@ -62,7 +62,7 @@ pub fn slots(stream: &StreamRef, plan: &Stream, arrived: &Arrived) -> Result<Vec
 }
 
 fn key<'a>(stream: &StreamRef, plan: &Stream, line: Line<'a>, is_delete: bool) -> Result<Keyed<'a>> {
-    let found = match plan.key.path_text(line.body) {
+    let found = match plan.key.glance(line.body) {
         Some(key) => Ok(key),
         None => canonical::key_of(plan, &stream.source, &parse(stream, line.body)?),
     };

@@ -15,13 +15,14 @@ pub mod show;
 mod suppress;
 
 pub use apply::apply;
-pub use backfill::{backfill, due, remap};
+pub use backfill::{backfill, due, remap, retry_set_aside};
 pub use change::{Change, Counts, Put, StreamRef, To};
 pub use deliver::{DeliveryReport, deliver, plan as delivery_plan};
 pub use land::{Arrived, land};
 pub use read::{Progress, ReadOptions, StreamReport, read_stream};
-pub use run::{Connectors, RunOptions, RunReport, run};
-pub use schedule::serve;
+pub use run::{AudienceReport, Opens, RunEvent, RunOptions, RunReport, run};
+pub use schedule::{next as next_time, serve};
+pub use settle::ConsentEntry;
 pub use suppress::{Suppression, suppress};
 
 use crate::clock::Clock;

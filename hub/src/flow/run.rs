@@ -9,10 +9,10 @@ use crate::problem::Problem;
 use crate::store::Result;
 use std::sync::Arc;
 
-/// Makes connectors; `app` fills it.
-pub trait Connectors: Send + Sync {
-    fn source(&self, source: &Source) -> std::result::Result<Box<dyn Connector>, Problem>;
-    fn destination(&self, destination: &Destination) -> std::result::Result<Box<dyn Connector>, Problem>;
+/// Opens connectors: `connect` as WebAssembly components, the benchmark natively compiled.
+pub trait Opens: Send + Sync {
+    fn source(&self, source: &Source) -> std::result::Result<Box<dyn Connector>, Vec<Problem>>;
+    fn destination(&self, destination: &Destination) -> std::result::Result<Box<dyn Connector>, Vec<Problem>>;
 }
 
 #[derive(Clone)]
@@ -82,7 +82,7 @@ impl RunReport {
 }
 
 /// Runs once. A stream or destination that fails does not keep the others from going on.
-pub async fn run(context: &Context, connectors: &dyn Connectors, options: &RunOptions) -> Result<RunReport> {
+pub async fn run(context: &Context, connectors: &dyn Opens, options: &RunOptions) -> Result<RunReport> {
     let mut report = RunReport::default();
     let mut tx = context.store.read().await?;
     report.people_before = tx.status_counts().await?.people;
@@ -113,14 +113,14 @@ fn wanted<'a>(context: &'a Context, options: &'a RunOptions) -> impl Iterator<It
 async fn read_source(
     context: &Context,
     source: &Source,
-    connectors: &dyn Connectors,
+    connectors: &dyn Opens,
     options: &RunOptions,
     report: &mut RunReport,
 ) -> Result<()> {
     let mut connector = match connectors.source(source) {
         Ok(connector) => connector,
-        Err(problem) => {
-            report.problems.push(problem);
+        Err(problems) => {
+            report.problems.extend(problems);
             return Ok(());
         }
     };
@@ -139,7 +139,7 @@ async fn read_source(
 
 async fn deliver_all(
     context: &Context,
-    connectors: &dyn Connectors,
+    connectors: &dyn Opens,
     options: &RunOptions,
     report: &mut RunReport,
 ) -> Result<()> {
@@ -155,11 +155,11 @@ async fn deliver_all(
         } else {
             match connectors.destination(destination) {
                 Ok(connector) => deliver(context, destination, connector, &options.read.cancel).await?,
-                Err(problem) => DeliveryReport {
-                    destination: destination.name.to_string(),
-                    problem: Some(problem),
-                    ..DeliveryReport::default()
-                },
+                Err(mut problems) => {
+                    let problem = problems.pop();
+                    report.problems.extend(problems);
+                    DeliveryReport { destination: destination.name.to_string(), problem, ..DeliveryReport::default() }
+                }
             }
         };
         (options.events)(RunEvent::Delivered(&delivered));

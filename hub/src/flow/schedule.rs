@@ -1,6 +1,6 @@
 //! Serving: each source at its schedule in its time zone, never two runs of one source at once, until told to stop.
 
-use crate::flow::run::{Connectors, RunOptions, run};
+use crate::flow::run::{Opens, RunOptions, run};
 use crate::flow::Context;
 use crate::manifest::{Schedule, Source};
 use crate::model::Timestamp;
@@ -53,7 +53,7 @@ fn scheduled(context: &Context) -> impl Iterator<Item = (&Source, &Schedule)> {
 /// Runs until `stop` turns true; the run under way ends at its next safe point.
 pub async fn serve(
     context: &Context,
-    connectors: &dyn Connectors,
+    connectors: &dyn Opens,
     options: &RunOptions,
     mut stop: watch::Receiver<bool>,
 ) -> Result<()> {
@@ -90,7 +90,7 @@ async fn timers_due(context: &Context) -> Result<bool> {
 }
 
 /// One run of one source, or of none for the timers alone, and the delivery that follows. Failures are logged; the next run tries again.
-async fn once(context: &Context, connectors: &dyn Connectors, options: &RunOptions, source: &str) -> Result<()> {
+async fn once(context: &Context, connectors: &dyn Opens, options: &RunOptions, source: &str) -> Result<()> {
     let options = RunOptions { source: Some(source.to_owned()), deliver: true, ..options.clone() };
     let report = run(context, connectors, &options).await?;
     for stream in &report.streams {

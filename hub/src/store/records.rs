@@ -191,6 +191,23 @@ impl Tx {
         rows.iter().map(|row| Ok((record_row(row)?, get(row, 10)?))).collect()
     }
 
+    /// The same for records of any stream with an open dead letter, whole or in a field.
+    pub async fn records_with_letters(&mut self, stream_id: i64, after: i64, limit: i64) -> Result<Vec<(RecordRow, Vec<u8>)>> {
+        let rows = sqlx::query(
+            "select r.slot, r.stream_id, r.key, r.hash, r.version_id, r.state, r.updated_at, r.first_seen, r.evidence_id, \
+             r.fact_id, v.body from record r join record_version v on v.id = r.version_id \
+             where r.stream_id = $1 and r.slot > $2 and r.state <> 1 \
+             and r.slot in (select slot from dead_letter where state = 'open') order by r.slot limit $3",
+        )
+        .bind(stream_id)
+        .bind(after)
+        .bind(limit)
+        .fetch_all(self.connection())
+        .await
+        .map_err(failed)?;
+        rows.iter().map(|row| Ok((record_row(row)?, get(row, 10)?))).collect()
+    }
+
     /// The same without bodies.
     pub async fn record_heads(&mut self, stream_id: i64, after: i64, limit: i64) -> Result<Vec<RecordRow>> {
         let text = format!(

@@ -1,0 +1,148 @@
+//! What can be typed.
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+
+/// One profile per person, from every system that knows them, and audiences out to every tool that may.
+///
+/// A hub is a folder of TOML manifests. `onefold init` makes one; `onefold check` reads it; `onefold run` pulls from its
+/// sources, works out who is who, and delivers to its destinations.
+#[derive(Debug, Parser)]
+#[command(name = "onefold", version, disable_help_subcommand = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done, 1 some rows or streams failed, 2 wrong manifest or usage, 3 a guard stopped it.\n`onefold help OF0107` explains a problem code.")]
+pub struct Arguments {
+    /// The hub's folder of manifests.
+    #[arg(long, value_name = "DIR", default_value = ".", global = true)]
+    pub hub: PathBuf,
+    /// Print JSON instead of text.
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a new hub in the folder.
+    Init {
+        /// The hub's name; the folder's by default.
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Read the manifests and report every problem at once; nothing is run.
+    Check,
+    /// Say what a run would read, change and send, and do nothing.
+    Plan,
+    /// Pull from the sources, resolve, build, and deliver.
+    Run {
+        /// Only this source.
+        #[arg(long)]
+        source: Option<String>,
+        /// Only this stream.
+        #[arg(long)]
+        stream: Option<String>,
+        /// Read from the start; records that do not come again are deleted.
+        #[arg(long)]
+        full: bool,
+        /// Send nothing to destinations.
+        #[arg(long)]
+        no_delivery: bool,
+    },
+    /// Run every source at its schedule until stopped by a signal.
+    Serve,
+    /// Show the hub: people, streams, audiences, destinations, what waits.
+    Status,
+    /// Look at people.
+    Profile {
+        #[command(subcommand)]
+        command: ProfileCommand,
+    },
+    /// Look at audiences.
+    Audience {
+        #[command(subcommand)]
+        command: AudienceCommand,
+    },
+    /// What could not be used, with the reason for each.
+    DeadLetters {
+        #[command(subcommand)]
+        command: DeadLetterCommand,
+    },
+    /// Look at connectors.
+    Connector {
+        #[command(subcommand)]
+        command: ConnectorCommand,
+    },
+    /// Send nothing about the person with this identifier, anywhere, from now on.
+    Suppress {
+        /// Such as `email:ada@example.com`.
+        #[arg(value_name = "KIND:VALUE")]
+        identifier: String,
+        #[arg(long)]
+        reason: String,
+    },
+    /// Explain a command or a problem code, such as `OF0107`.
+    Help { topic: Option<String> },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ProfileCommand {
+    /// One person, by an identifier such as `email:ada@example.com`, or by `id:PROFILE-ID`.
+    Show {
+        #[arg(value_name = "KIND:VALUE")]
+        identifier: String,
+        /// Where each value comes from, and why it is one person.
+        #[arg(long)]
+        why: bool,
+    },
+    /// People whose traits contain a text.
+    Find {
+        text: String,
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AudienceCommand {
+    /// All audiences with their sizes.
+    List,
+    /// One audience with its members.
+    Show {
+        name: String,
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+    /// Who would be in it now by its definition, whatever has been stored.
+    Preview {
+        name: String,
+        #[arg(long, default_value_t = 10)]
+        limit: u32,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DeadLetterCommand {
+    /// Newest first.
+    List {
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// Map set-aside records again and send rejected rows again.
+    Retry,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConnectorCommand {
+    /// The connectors that can be named in a manifest.
+    List,
+    /// Call the vendor once to prove that configuration and credential work.
+    Check {
+        /// A source's or destination's name.
+        name: String,
+    },
+    /// The streams that a source has, as the vendor tells them now.
+    Discover {
+        /// A source's name.
+        name: String,
+    },
+}

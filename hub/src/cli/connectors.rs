@@ -1,0 +1,108 @@
+//! `onefold connector`: what there is, and whether it works.
+
+use crate::cli::arguments::ConnectorCommand;
+use crate::cli::open::{Loaded, connectors, load};
+use crate::cli::output::{Out, Outcome, Stopped, table, trimmed};
+use crate::cli::running::unknown;
+use crate::cli::{Ending, Environment};
+use crate::flow::Opens;
+use crate::host::{Cancel, Connector};
+use serde_json::json;
+use std::path::Path;
+
+pub async fn connector(folder: &Path, environment: &Environment, out: &Out, command: ConnectorCommand) -> Outcome {
+    match command {
+        ConnectorCommand::List => list(folder, environment, out),
+        ConnectorCommand::Check { name } => {
+            let mut connector = open(&load(folder, environment)?, &name)?;
+            let done = tokio::task::spawn_blocking(move || connector.check()).await;
+            let report = flatten(done)?;
+            if out.json {
+                out.value(&json!({ "account": report.account, "warnings": report.warnings }));
+                return Ok(Ending::Done);
+            }
+            let account = report.account.map(|account| format!(" (account {account})")).unwrap_or_default();
+            out.line(format!("{name} works{account}"));
+            for warning in report.warnings {
+                out.line(format!("warning: {warning}"));
+            }
+            Ok(Ending::Done)
+        }
+        ConnectorCommand::Discover { name } => {
+            let mut connector = open(&load(folder, environment)?, &name)?;
+            let done = tokio::task::spawn_blocking(move || connector.discover()).await;
+            let streams = flatten(done)?;
+            if out.json {
+                let streams: Vec<_> = streams
+                    .into_iter()
+                    .map(|one| {
+                        json!({ "name": one.name, "title": one.title, "primary_key": one.primary_key,
+                            "cursor_fields": one.cursor_fields, "supports_deletes": one.supports_deletes, "schema": one.schema })
+                    })
+                    .collect();
+                out.value(&streams);
+                return Ok(Ending::Done);
+            }
+            let mut rows = table(&["stream", "title", "key", "incremental by", "deletions"]);
+            for one in streams {
+                let deletions = if one.supports_deletes { "yes" } else { "no" };
+                rows.add_row([
+                    one.name,
+                    one.title,
+                    one.primary_key.join(", "),
+                    one.cursor_fields.join(", "),
+                    deletions.to_owned(),
+                ]);
+            }
+            out.line(trimmed(&rows));
+            Ok(Ending::Done)
+        }
+    }
+}
+
+fn flatten<T>(done: Result<Result<T, crate::host::Failure>, tokio::task::JoinError>) -> Result<T, Stopped> {
+    match done {
+        Ok(done) => done.map_err(|failure| failure.problem.into()),
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+fn open(loaded: &Loaded, name: &str) -> Result<Box<dyn Connector>, Stopped> {
+    let plan = &loaded.plan;
+    if let Some(source) = plan.sources.iter().find(|source| *source.name == *name) {
+        return Ok(loaded.connectors.source(source)?);
+    }
+    if let Some(destination) = plan.destinations.iter().find(|one| *one.name == *name) {
+        return Ok(loaded.connectors.destination(destination)?);
+    }
+    let names = plan.sources.iter().map(|one| &*one.name).chain(plan.destinations.iter().map(|one| &*one.name));
+    Err(unknown("source or destination", name, names).into())
+}
+
+fn list(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
+    let connectors = connectors(folder, environment, &Cancel::default())?;
+    let mut rows = table(&["connector", "version", "title", "streams", "writes"]);
+    let mut values = Vec::new();
+    let mut problems = Vec::new();
+    for name in connectors.names() {
+        match connectors.describe(&name) {
+            Ok(one) => {
+                let streams: Vec<&str> = one.streams.iter().map(|stream| stream.name.as_str()).collect();
+                let targets: Vec<&str> = one.targets.iter().map(|target| target.name.as_str()).collect();
+                rows.add_row([name.clone(), one.version.clone(), one.title.clone(), streams.join(", "), targets.join(", ")]);
+                values.push(json!({ "name": name, "version": one.version, "title": one.title, "streams": streams,
+                    "targets": targets, "hosts": one.hosts, "exports": one.exports }));
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    match out.json {
+        true => out.value(&values),
+        false if values.is_empty() => out.line("no connectors found; put `NAME.wasm` into the hub's folder `connectors`"),
+        false => out.line(trimmed(&rows)),
+    }
+    if problems.is_empty() {
+        return Ok(Ending::Done);
+    }
+    Err(problems.into())
+}

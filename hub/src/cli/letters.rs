@@ -1,0 +1,67 @@
+//! `onefold dead-letters` and `onefold suppress`.
+
+use crate::cli::arguments::DeadLetterCommand;
+use crate::cli::open::open;
+use crate::cli::output::{Out, Outcome, plural, table, trimmed};
+use crate::cli::profiles::parse_identifier;
+use crate::cli::{Ending, Environment};
+use crate::flow;
+use crate::model::Timestamp;
+use serde_json::json;
+use std::path::Path;
+
+pub async fn dead_letters(folder: &Path, environment: &Environment, out: &Out, command: DeadLetterCommand) -> Outcome {
+    let hub = open(folder, environment, out).await?;
+    match command {
+        DeadLetterCommand::List { limit } => {
+            let letters = hub.context.store.read().await?.dead_letters(i64::from(limit)).await?;
+            if out.json {
+                out.value(&letters);
+                return Ok(Ending::Done);
+            }
+            let mut rows = table(&["when", "where", "record", "field", "code", "why"]);
+            for letter in &letters {
+                rows.add_row([
+                    Timestamp(letter.created_at).to_minutes(),
+                    format!("{} {}", letter.source, letter.stream),
+                    letter.key.clone(),
+                    letter.field.clone(),
+                    letter.code.clone(),
+                    letter.message.clone(),
+                ]);
+            }
+            match letters.is_empty() {
+                true => out.line("no dead letters"),
+                false => out.line(trimmed(&rows)),
+            }
+        }
+        DeadLetterCommand::Retry => {
+            let records = flow::retry_set_aside(&hub.context).await?;
+            let mut tx = hub.context.store.begin().await?;
+            let rows = tx.retry_rejected().await?;
+            tx.commit().await?;
+            match out.json {
+                true => out.value(&json!({ "records": records, "rows": rows })),
+                false => out.line(format!(
+                    "mapped {} again; {} will be sent again by the next run",
+                    plural(records, "record", "records"),
+                    plural(rows as i64, "rejected row", "rejected rows")
+                )),
+            }
+        }
+    }
+    Ok(Ending::Done)
+}
+
+pub async fn suppress(folder: &Path, environment: &Environment, out: &Out, identifier: &str, reason: &str) -> Outcome {
+    let hub = open(folder, environment, out).await?;
+    let identifier = parse_identifier(identifier, hub.context.plan.hub.default_region.as_deref())?;
+    let mut tx = hub.context.store.begin().await?;
+    flow::suppress(&mut tx, &hub.context, &identifier, reason).await?;
+    tx.commit().await?;
+    match out.json {
+        true => out.value(&json!({ "suppressed": identifier.kind.to_string() })),
+        false => out.line("suppressed; nothing about this person is sent from now on"),
+    }
+    Ok(Ending::Done)
+}

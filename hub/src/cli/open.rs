@@ -1,0 +1,161 @@
+//! From a folder to a hub that can be worked with: reads the manifests, asks the connectors what they are, checks,
+//! opens the store.
+
+use crate::cli::output::{Out, Outcome, Stopped};
+use crate::cli::{Ending, Environment};
+use crate::flow::connect::{ConnectSettings, Connectors};
+use crate::flow::{Context, Suppression};
+use crate::host::{Cancel, Host, HostSettings, LogLevel, LogLine};
+use crate::manifest::{self, Plan};
+use crate::problem::{Problem, codes};
+use crate::store::Store;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::runtime::Handle;
+use uuid::Uuid;
+
+/// Manifests that were read, and what can be connected.
+pub struct Loaded {
+    pub files: Vec<(String, String)>,
+    pub plan: Plan,
+    pub connectors: Connectors,
+    pub cancel: Cancel,
+}
+
+/// A hub with its store open.
+pub struct Opened {
+    pub context: Context,
+    pub connectors: Connectors,
+    pub cancel: Cancel,
+}
+
+pub fn connectors(folder: &Path, environment: &Environment, cancel: &Cancel) -> Result<Connectors, Stopped> {
+    let host = Host::new(HostSettings { cache_folder: environment.cache_folder.clone(), runtime: Handle::current() })?;
+    let mut folders = vec![folder.join("connectors")];
+    folders.extend(environment.connector_folders.iter().cloned());
+    Ok(Connectors::new(ConnectSettings {
+        host: Arc::new(host),
+        connector_folders: folders,
+        hub_folder: folder.to_owned(),
+        read_env: environment.read_env.clone(),
+        runtime: Handle::current(),
+        clock: environment.clock.clone(),
+        random: environment.random.clone(),
+        cancel: cancel.clone(),
+        log: Arc::new(log),
+    }))
+}
+
+/// A connector's own words, one line each.
+fn log(line: &LogLine) {
+    let stream = line.stream.as_deref().unwrap_or_default();
+    let (connection, message) = (&*line.connection, &line.message);
+    match line.level {
+        LogLevel::Trace | LogLevel::Debug => tracing::debug!(connection, stream, "{message}"),
+        LogLevel::Info => tracing::info!(connection, stream, "{message}"),
+        LogLevel::Warn => tracing::warn!(connection, stream, "{message}"),
+        LogLevel::Error => tracing::error!(connection, stream, "{message}"),
+    }
+}
+
+/// The folder's manifests: every `*.toml` in it, by name.
+fn read_files(folder: &Path) -> Result<Vec<(String, String)>, Stopped> {
+    let unreadable = |what: &str, error: &std::io::Error| {
+        Stopped::from(
+            Problem::new(&codes::UNREADABLE, format!("{what} cannot be read: {error}"))
+                .hint("`onefold --hub DIR …` names the hub's folder; `onefold init` makes one"),
+        )
+    };
+    let shown = format!("the hub's folder `{}`", folder.display());
+    let entries = std::fs::read_dir(folder).map_err(|error| unreadable(&shown, &error))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| unreadable(&shown, &error))?.path();
+        if path.extension().is_some_and(|ending| ending == "toml") {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&format!("`{name}`"), &error))?;
+            files.push((name, text));
+        }
+    }
+    if files.is_empty() {
+        return Err(Stopped::from(
+            Problem::new(&codes::NO_MANIFESTS, format!("{shown} holds no manifest"))
+                .hint("a hub is a folder of `.toml` files; `onefold init` makes one"),
+        ));
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Reads and checks; every problem of every file at once.
+pub fn load(folder: &Path, environment: &Environment) -> Result<Loaded, Stopped> {
+    let files = read_files(folder)?;
+    let cancel = Cancel::default();
+    let connectors = connectors(folder, environment, &cancel)?;
+    let mut known = manifest::Connectors { available: connectors.names().into_iter().collect(), ..Default::default() };
+    let mut problems = Vec::new();
+    for name in manifest::connector_names(&files) {
+        match connectors.describe(&name) {
+            Ok(description) => {
+                known.described.insert(name, description);
+            }
+            // The manifest says it better, with a place.
+            Err(problem) if problem.code == &codes::CONNECTOR_NOT_FOUND => {}
+            Err(problem) => problems.push(problem),
+        }
+    }
+    match manifest::load(&files, &known) {
+        Ok(mut plan) if problems.is_empty() => {
+            plan.hub.store = store_path(folder, &plan.hub.store);
+            Ok(Loaded { files, plan, connectors, cancel })
+        }
+        Ok(_) => Err(Stopped { problems, files, nothing_was_run: true }),
+        Err(found) => {
+            problems.extend(found);
+            Err(Stopped { problems, files, nothing_was_run: true })
+        }
+    }
+}
+
+/// A relative path starts at the hub's folder.
+fn store_path(folder: &Path, store: &str) -> String {
+    match store.strip_prefix("sqlite:") {
+        Some(path) if !path.starts_with(':') && Path::new(path).is_relative() => {
+            format!("sqlite:{}", folder.join(path).display())
+        }
+        _ => store.to_owned(),
+    }
+}
+
+pub async fn open(folder: &Path, environment: &Environment, out: &Out) -> Result<Opened, Stopped> {
+    let loaded = load(folder, environment)?;
+    if !out.json {
+        out.problems(&loaded.plan.warnings, &loaded.files);
+    }
+    let store = Store::open(&loaded.plan.hub.store).await?;
+    let random = environment.random.clone();
+    let suppression =
+        Suppression::load(&store, move || Uuid::from_u64_pair(random(), random())).await?;
+    let context = Context::new(Arc::new(loaded.plan), store, environment.clock.clone(), suppression);
+    Ok(Opened { context, connectors: loaded.connectors, cancel: loaded.cancel })
+}
+
+/// `onefold check`
+pub fn check(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
+    let loaded = load(folder, environment)?;
+    let plan = &loaded.plan;
+    if out.json {
+        out.problems(&plan.warnings, &loaded.files);
+        return Ok(Ending::Done);
+    }
+    out.problems(&plan.warnings, &loaded.files);
+    let streams: usize = plan.sources.iter().map(|source| source.streams.len()).sum();
+    out.line(format!(
+        "{}: {} sources with {streams} streams, {} audiences, {} destinations; no problem found",
+        plan.hub.name,
+        plan.sources.len(),
+        plan.audiences.len(),
+        plan.destinations.len()
+    ));
+    Ok(Ending::Done)
+}

@@ -1,0 +1,315 @@
+//! `run`, `plan` and `serve`: progress while it lasts, and in the end what happened in a few lines.
+
+use crate::cli::open::{Opened, open};
+use crate::cli::output::{Out, Outcome, moves, number, plural, table, trimmed};
+use crate::cli::{Ending, Environment};
+use crate::flow::{self, DeliveryReport, Progress, ReadOptions, RunEvent, RunOptions, RunReport, StreamReport};
+use crate::model::Timestamp;
+use crate::problem::Problem;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+use std::io::IsTerminal;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// What a run was asked to do.
+pub struct Choice {
+    pub source: Option<String>,
+    pub stream: Option<String>,
+    pub full: bool,
+    pub deliver: bool,
+}
+
+/// `onefold run`
+pub async fn run(folder: &Path, environment: &Environment, out: &Out, choice: Choice) -> Outcome {
+    let hub = open(folder, environment, out).await?;
+    refuse_unknown(&hub, &choice)?;
+    let cancel = hub.cancel.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            cancel.cancel();
+        }
+    });
+    let bar = bar(out);
+    let options = options(&hub, choice, out.json, &bar);
+    let done = flow::run(&hub.context, &hub.connectors, &options).await;
+    bar.finish_and_clear();
+    let report = done?;
+    hub.context.store.close().await;
+    Ok(finish(&report, out))
+}
+
+fn refuse_unknown(hub: &Opened, choice: &Choice) -> Result<(), Problem> {
+    let sources = &hub.context.plan.sources;
+    if let Some(name) = &choice.source
+        && !sources.iter().any(|source| *source.name == **name)
+    {
+        return Err(unknown("source", name, sources.iter().map(|source| &*source.name)));
+    }
+    let streams = || sources.iter().flat_map(|source| source.streams.iter().map(|stream| &*stream.name));
+    match &choice.stream {
+        Some(name) if !streams().any(|stream| stream == name) => Err(unknown("stream", name, streams())),
+        _ => Ok(()),
+    }
+}
+
+/// A name on the command line that the manifests do not have.
+pub fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Problem {
+    let known: Vec<&str> = known.collect();
+    let hint = match crate::expression::closest(name, known.iter().copied()) {
+        Some(close) => format!("did you mean `{close}`?"),
+        None => format!("there are: {}", known.join(", ")),
+    };
+    Problem::new(&crate::problem::codes::NOT_FOUND, format!("there is no {what} `{name}`")).hint(hint)
+}
+
+fn bar(out: &Out) -> ProgressBar {
+    if out.json || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+    bar.set_style(
+        ProgressStyle::with_template("{spinner} {msg} {human_pos} records, {per_sec}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+    );
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
+fn options(hub: &Opened, choice: Choice, json: bool, bar: &ProgressBar) -> RunOptions {
+    let (counting, showing) = (bar.clone(), bar.clone());
+    let quiet = json || !bar.is_hidden();
+    RunOptions {
+        source: choice.source,
+        stream: choice.stream,
+        deliver: choice.deliver,
+        read: ReadOptions {
+            full: choice.full,
+            cancel: hub.cancel.clone(),
+            progress: Arc::new(move |progress: Progress| counting.set_position(progress.records.unsigned_abs())),
+        },
+        events: Arc::new(move |event| match event {
+            RunEvent::Reading { source, stream } => {
+                showing.set_position(0);
+                showing.set_message(format!("{source} {stream}"));
+                if !quiet {
+                    tracing::debug!(source, stream, "reading");
+                }
+            }
+            RunEvent::Delivering { destination } => showing.set_message(format!("{destination}: delivering")),
+            RunEvent::Read(_) | RunEvent::Delivered(_) => {}
+        }),
+    }
+}
+
+fn finish(report: &RunReport, out: &Out) -> Ending {
+    if out.json {
+        let problems: Vec<_> =
+            all_problems(report).into_iter().map(|problem| crate::problem::to_wire(problem, &[])).collect();
+        let mut value = serde_json::to_value(report).unwrap_or_default();
+        value["problems"] = json!(problems);
+        out.value(&value);
+    } else {
+        print(report, out);
+    }
+    match report {
+        report if report.is_guarded() => Ending::Guarded,
+        report if report.is_partial() => Ending::Partial,
+        _ => Ending::Done,
+    }
+}
+
+fn all_problems(report: &RunReport) -> Vec<&Problem> {
+    report
+        .problems
+        .iter()
+        .chain(report.streams.iter().filter_map(|stream| stream.problem.as_ref()))
+        .chain(report.destinations.iter().filter_map(|one| one.problem.as_ref()))
+        .collect()
+}
+
+fn print(report: &RunReport, out: &Out) {
+    let mut rows = table(&[]);
+    for stream in &report.streams {
+        rows.add_row(stream_row(stream));
+    }
+    if !report.streams.is_empty() {
+        out.line(trimmed(&rows));
+    }
+    if report.remapped > 0 {
+        out.line(format!("mapped anew   {}", plural(report.remapped, "record", "records")));
+    }
+    let more = report.people - report.people_before;
+    out.line(format!(
+        "people        {} ({}{}) from {}",
+        number(report.people),
+        if more < 0 { "" } else { "+" },
+        number(more),
+        plural(report.records, "record", "records")
+    ));
+    for audience in &report.audiences {
+        out.line(format!(
+            "{:<13} {} ({})",
+            audience.name,
+            number(audience.size),
+            moves(audience.entered, audience.left)
+        ));
+    }
+    for destination in &report.destinations {
+        out.line(format!("{:<13} {}", destination.destination, sentence(destination)));
+    }
+    let problems: Vec<Problem> = all_problems(report).into_iter().cloned().collect();
+    out.problems(&problems, &[]);
+    if report.dead_letters > 0 {
+        out.line(format!(
+            "hint: `onefold dead-letters list` shows {} that did not fit or {} rejected, each with its reason",
+            plural(report.dead_letters, "record or row", "records and rows"),
+            if report.dead_letters == 1 { "was" } else { "were" }
+        ));
+    }
+}
+
+fn stream_row(report: &StreamReport) -> Vec<String> {
+    let counts = report.counts;
+    let some = |count: i64, word: &str| if count > 0 { format!("{} {word}", number(count)) } else { String::new() };
+    vec![
+        report.source.clone(),
+        report.stream.clone(),
+        format!("{} read", number(counts.read)),
+        format!("{} new", number(counts.added)),
+        some(counts.changed, "changed"),
+        format!("{} unchanged", number(counts.unchanged)),
+        some(counts.deleted, "deleted"),
+        some(counts.set_aside, "set aside"),
+        format!("{:.1} s", report.duration_ms as f64 / 1000.0),
+        if report.problem.is_some() { "failed".to_owned() } else { String::new() },
+    ]
+}
+
+/// `1,204 upserted, 143 added to lapsed_vip, 2 rejected, 41 withheld (no consent)`
+fn sentence(report: &DeliveryReport) -> String {
+    let mut parts = Vec::new();
+    if report.upserted > 0 {
+        parts.push(format!("{} upserted", number(report.upserted)));
+    }
+    for (audience, count) in &report.added {
+        parts.push(format!("{} added to {audience}", number(*count)));
+    }
+    for (audience, count) in &report.removed {
+        parts.push(format!("{} removed from {audience}", number(*count)));
+    }
+    let rest = [
+        (report.rejected, "rejected"),
+        (report.postponed, "left for the next run"),
+        (report.withheld, "withheld (no consent, or suppressed)"),
+    ];
+    parts.extend(rest.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{} {word}", number(*count))));
+    if report.guarded {
+        parts.insert(0, "stopped by a guard, nothing sent".to_owned());
+    } else if parts.is_empty() || (report.withheld > 0 && parts.len() == 1) {
+        parts.insert(0, "nothing to send".to_owned());
+    }
+    parts.join(", ")
+}
+
+/// `onefold plan`
+pub async fn plan(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
+    let hub = open(folder, environment, out).await?;
+    let context = &hub.context;
+    let mut tx = context.store.read().await?;
+    let known = tx.streams().await?;
+    let mut streams = Vec::new();
+    for source in &context.plan.sources {
+        for stream in &source.streams {
+            let row = known.iter().find(|row| row.source == *source.name && row.name == *stream.name);
+            let since = match row {
+                Some(row) => tx.cursor_moved_at(row.id).await?,
+                None => None,
+            };
+            let remap = row.is_some_and(|row| row.digest != stream.digest);
+            streams.push(json!({
+                "source": &*source.name, "stream": &*stream.name, "remap": remap,
+                "since": since.map(|time| Timestamp(time).to_rfc3339()),
+            }));
+        }
+    }
+    let audiences = tx.audiences().await?;
+    drop(tx);
+    let changed: Vec<&str> = context
+        .plan
+        .audiences
+        .iter()
+        .filter(|one| !audiences.iter().any(|(name, digest)| *name == *one.name && *digest == one.digest))
+        .map(|one| &*one.name)
+        .collect();
+    let mut destinations = Vec::new();
+    for destination in &context.plan.destinations {
+        destinations.push(flow::delivery_plan(context, destination).await?);
+    }
+    let guarded = destinations.iter().any(|one| one.guarded);
+    if out.json {
+        out.value(&json!({ "streams": streams, "audiences_to_fill": changed, "destinations": destinations }));
+        return Ok(if guarded { Ending::Guarded } else { Ending::Done });
+    }
+    for stream in &streams {
+        let text = |key: &str| stream[key].as_str().unwrap_or_default().to_owned();
+        let from = match stream["since"].as_str() {
+            Some(time) => format!("what changed since {time}"),
+            None => "from the start".to_owned(),
+        };
+        let anew = if stream["remap"] == true { ", after mapping the stored records anew" } else { "" };
+        out.line(format!("would read    {} {}: {from}{anew}", text("source"), text("stream")));
+    }
+    for name in changed {
+        out.line(format!("would fill    audience {name}: it is new or edited"));
+    }
+    for report in &destinations {
+        out.line(format!("would send    {}: {}", report.destination, sentence(report)));
+        out.problems(report.problem.as_slice(), &[]);
+    }
+    out.line("nothing was read, changed or sent");
+    Ok(if guarded { Ending::Guarded } else { Ending::Done })
+}
+
+/// `onefold serve`
+pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
+    let hub = open(folder, environment, out).await?;
+    let (stop, stopping) = watch::channel(false);
+    let cancel = hub.cancel.clone();
+    tokio::spawn(async move {
+        wait_for_signal().await;
+        tracing::info!("stopping after the batch under way");
+        cancel.cancel();
+        let _ = stop.send(true);
+    });
+    for source in &hub.context.plan.sources {
+        let Some(schedule) = &source.schedule else {
+            out.note(format!("source `{}` has no schedule and is not run by `serve`", source.name));
+            continue;
+        };
+        if let Some(time) = flow::next_time(schedule, hub.context.clock.now()) {
+            out.note(format!("source `{}` runs next at {}", source.name, time.to_rfc3339()));
+        }
+    }
+    let choice = Choice { source: None, stream: None, full: false, deliver: true };
+    let options = options(&hub, choice, true, &ProgressBar::hidden());
+    flow::serve(&hub.context, &hub.connectors, &options, stopping).await?;
+    hub.context.store.close().await;
+    out.note("stopped");
+    Ok(Ending::Done)
+}
+
+/// Interrupt or terminate.
+async fn wait_for_signal() {
+    #[cfg(unix)]
+    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        return;
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}

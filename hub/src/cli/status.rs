@@ -1,0 +1,77 @@
+//! `onefold status`: the hub at a glance.
+
+use crate::cli::Environment;
+use crate::cli::Ending;
+use crate::cli::open::open;
+use crate::cli::output::{Out, Outcome, number, plural, table, trimmed};
+use crate::flow;
+use crate::model::Timestamp;
+use serde_json::json;
+use std::path::Path;
+
+pub async fn status(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
+    let hub = open(folder, environment, out).await?;
+    let context = &hub.context;
+    let mut tx = context.store.read().await?;
+    let counts = tx.status_counts().await?;
+    let runs = tx.last_runs().await?;
+    let mut audiences = Vec::new();
+    for audience in &context.plan.audiences {
+        audiences.push((audience.name.to_string(), tx.member_count(&audience.name).await?));
+    }
+    drop(tx);
+    let next: Vec<(String, Option<String>)> = context
+        .plan
+        .sources
+        .iter()
+        .map(|source| {
+            let time = source.schedule.as_ref().and_then(|schedule| flow::next_time(schedule, context.clock.now()));
+            (source.name.to_string(), time.map(Timestamp::to_rfc3339))
+        })
+        .collect();
+    if out.json {
+        let mut value = serde_json::to_value(&counts).unwrap_or_default();
+        value["hub"] = json!(context.plan.hub.name);
+        value["streams"] = json!(runs);
+        value["audiences"] = audiences.iter().map(|(name, size)| json!({ "name": name, "size": size })).collect();
+        value["next_runs"] = next.iter().map(|(name, time)| json!({ "source": name, "at": time })).collect();
+        out.value(&value);
+        return Ok(Ending::Done);
+    }
+    out.line(format!(
+        "{}: {}, {}, {}",
+        context.plan.hub.name,
+        plural(counts.people, "person", "people"),
+        plural(counts.records, "record", "records"),
+        plural(counts.events, "event", "events")
+    ));
+    let mut rows = table(&["source", "stream", "last run", "state", "read", "new", "changed", "set aside"]);
+    for run in &runs {
+        rows.add_row([
+            run.source.clone(),
+            run.stream.clone(),
+            Timestamp(run.started_at).to_minutes(),
+            run.state.clone(),
+            number(run.read),
+            number(run.added),
+            number(run.changed),
+            number(run.set_aside),
+        ]);
+    }
+    if !runs.is_empty() {
+        out.line(trimmed(&rows));
+    }
+    for (name, size) in audiences {
+        out.line(format!("audience {name}: {}", plural(size, "member", "members")));
+    }
+    for (name, time) in next.into_iter().filter_map(|(name, time)| Some((name, time?))) {
+        out.line(format!("source {name} is due at {time}"));
+    }
+    out.line(format!(
+        "waiting: {} to send, {} rejected, {}",
+        number(counts.changes_pending),
+        number(counts.changes_rejected),
+        plural(counts.dead_letters, "dead letter", "dead letters")
+    ));
+    Ok(Ending::Done)
+}

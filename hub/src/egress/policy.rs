@@ -59,7 +59,9 @@ impl Policy {
             return Err(self.bad_request("a URL may not carry a user name or a password"));
         }
         let scheme = url.scheme();
-        let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
+        let (Some(host), Some(port), "http" | "https") =
+            (url.host(), url.port_or_known_default(), scheme)
+        else {
             return Err(Problem::new(
                 &codes::SCHEME_DENIED,
                 format!(
@@ -90,7 +92,7 @@ impl Policy {
             .addresses
             .iter()
             .any(|granted| granted.port() == origin.port);
-        if origin.scheme != "https" && !(origin.scheme == "http" && may_be_plain) {
+        if origin.scheme != "https" && !may_be_plain {
             return Err(self.scheme_denied(origin));
         }
         Ok(())
@@ -98,10 +100,7 @@ impl Policy {
 
     fn admit_address(&self, origin: &Origin, address: SocketAddr) -> Result<(), Problem> {
         if self.grants_address(address) {
-            return match origin.scheme.as_str() {
-                "http" | "https" => Ok(()),
-                _ => Err(self.scheme_denied(origin)),
-            };
+            return Ok(());
         }
         if !is_public(address.ip()) {
             return Err(self.address_denied(&origin.host, address));

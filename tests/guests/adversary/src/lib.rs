@@ -102,6 +102,7 @@ impl Source for Adversary {
             },
             "trap" => panic!("on purpose"),
             "recursion" => Ok(text(&format!("{{\"depth\":{}}}", deeper(1)))),
+            "recursion-with-data" => Ok(text(&format!("{{\"depth\":{}}}", deeper_with_data(1)))),
             "wrong-count" => Ok(Batch {
                 upserts: chunk(3, b"{\"id\":1}\n{\"id\":2}\n".to_vec()),
                 ..rows(0)
@@ -266,12 +267,22 @@ fn endless() -> Result<Batch, Error> {
     Ok(rows(1))
 }
 
+/// Uses no memory of the guest, so that it is the engine's stack that runs out.
 #[inline(never)]
 fn deeper(depth: u64) -> u64 {
+    match depth {
+        u64::MAX => 0,
+        _ => deeper(depth + 1).wrapping_mul(3) ^ depth,
+    }
+}
+
+/// Uses the guest's own stack, which lies in its memory.
+#[inline(never)]
+fn deeper_with_data(depth: u64) -> u64 {
     let here = [depth; 16];
     let below = match std::hint::black_box(depth) {
         u64::MAX => 0,
-        _ => deeper(depth + 1),
+        _ => deeper_with_data(depth + 1),
     };
     std::hint::black_box(here)[(below % 16) as usize] + below
 }

@@ -95,59 +95,8 @@ impl Source for Adversary {
                 Err(text) => Err(refused(text)),
             },
             "tell-config" => Ok(text(&request.config)),
-            "memory" => ten_gigabytes(),
-            "loop" => endless(),
-            "loop-of-calls" => loop {
-                run::now_ms();
-            },
-            "trap" => panic!("on purpose"),
-            "recursion" => Ok(text(&format!("{{\"depth\":{}}}", deeper(1)))),
-            "recursion-with-data" => Ok(text(&format!("{{\"depth\":{}}}", deeper_with_data(1)))),
-            "wrong-count" => Ok(Batch {
-                upserts: chunk(3, b"{\"id\":1}\n{\"id\":2}\n".to_vec()),
-                ..rows(0)
-            }),
-            "huge-count" => Ok(Batch {
-                upserts: chunk(u32::MAX, b"{}\n".to_vec()),
-                ..rows(0)
-            }),
-            "no-newline" => Ok(Batch {
-                upserts: chunk(1, b"{\"id\":1}".to_vec()),
-                ..rows(0)
-            }),
-            "million-rows" => Ok(rows(1_000_000)),
-            "many-bytes" => Ok(Batch {
-                upserts: chunk(1, vec![b' '; 80 << 20]),
-                ..rows(0)
-            }),
-            "encoding" => Ok(Batch {
-                upserts: Chunk {
-                    encoding: "csv".to_owned(),
-                    count: 0,
-                    data: Vec::new(),
-                },
-                ..rows(0)
-            }),
-            "giant-cursor" => Ok(Batch {
-                cursor: vec![7; 16 << 20],
-                ..rows(1)
-            }),
-            "log-flood" => {
-                for line in 0..100_000 {
-                    log::write(log::Level::Info, &format!("line {line}"), None);
-                }
-                Ok(rows(1))
-            }
-            "log-secret" => {
-                log::write(log::Level::Info, &request.part, Some(&request.part));
-                Ok(rows(1))
-            }
-            "bad-json" => Ok(Batch {
-                upserts: chunk(2, b"{\"id\":\nnot json\n".to_vec()),
-                ..rows(0)
-            }),
             "fail" => Err(refused(request.part)),
-            other => Err(refused(format!("unknown attack {other}"))),
+            other => misbehave(other, &request.part),
         }
     }
 }
@@ -177,6 +126,64 @@ impl Destination for Adversary {
 
     fn poll(_config: String, _job: String) -> Result<Option<Outcome>, Error> {
         Ok(None)
+    }
+}
+
+/// Attacks on the hub itself.
+fn misbehave(attack: &str, argument: &str) -> Result<Batch, Error> {
+    match attack {
+        "memory" => ten_gigabytes(),
+        "loop" => endless(),
+        "loop-of-calls" => loop {
+            run::now_ms();
+        },
+        "trap" => panic!("on purpose"),
+        "recursion" => Ok(text(&format!("{{\"depth\":{}}}", deeper(1)))),
+        "recursion-with-data" => Ok(text(&format!("{{\"depth\":{}}}", deeper_with_data(1)))),
+        "wrong-count" => Ok(Batch {
+            upserts: chunk(3, b"{\"id\":1}\n{\"id\":2}\n".to_vec()),
+            ..rows(0)
+        }),
+        "huge-count" => Ok(Batch {
+            upserts: chunk(u32::MAX, b"{}\n".to_vec()),
+            ..rows(0)
+        }),
+        "no-newline" => Ok(Batch {
+            upserts: chunk(1, b"{\"id\":1}".to_vec()),
+            ..rows(0)
+        }),
+        "million-rows" => Ok(rows(1_000_000)),
+        "many-bytes" => Ok(Batch {
+            upserts: chunk(1, vec![b' '; 80 << 20]),
+            ..rows(0)
+        }),
+        "encoding" => Ok(Batch {
+            upserts: Chunk {
+                encoding: "csv".to_owned(),
+                count: 0,
+                data: Vec::new(),
+            },
+            ..rows(0)
+        }),
+        "giant-cursor" => Ok(Batch {
+            cursor: vec![7; 16 << 20],
+            ..rows(1)
+        }),
+        "log-flood" => {
+            for line in 0..100_000 {
+                log::write(log::Level::Info, &format!("line {line}"), None);
+            }
+            Ok(rows(1))
+        }
+        "log-secret" => {
+            log::write(log::Level::Info, argument, Some(argument));
+            Ok(rows(1))
+        }
+        "bad-json" => Ok(Batch {
+            upserts: chunk(2, b"{\"id\":\nnot json\n".to_vec()),
+            ..rows(0)
+        }),
+        other => Err(refused(format!("unknown attack {other}"))),
     }
 }
 

@@ -59,7 +59,9 @@ impl Policy {
             return Err(self.bad_request("a URL may not carry a user name or a password"));
         }
         let scheme = url.scheme();
-        let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
+        let (Some(host), Some(port), "http" | "https") =
+            (url.host(), url.port_or_known_default(), scheme)
+        else {
             return Err(Problem::new(
                 &codes::SCHEME_DENIED,
                 format!(
@@ -90,7 +92,7 @@ impl Policy {
             .addresses
             .iter()
             .any(|granted| granted.port() == origin.port);
-        if origin.scheme != "https" && !(origin.scheme == "http" && may_be_plain) {
+        if origin.scheme != "https" && !may_be_plain {
             return Err(self.scheme_denied(origin));
         }
         Ok(())
@@ -98,10 +100,7 @@ impl Policy {
 
     fn admit_address(&self, origin: &Origin, address: SocketAddr) -> Result<(), Problem> {
         if self.grants_address(address) {
-            return match origin.scheme.as_str() {
-                "http" | "https" => Ok(()),
-                _ => Err(self.scheme_denied(origin)),
-            };
+            return Ok(());
         }
         if !is_public(address.ip()) {
             return Err(self.address_denied(&origin.host, address));
@@ -217,7 +216,6 @@ impl HostRule {
     }
 
     fn allows(&self, host: &str, port: u16) -> bool {
-        let host = host.strip_suffix('.').unwrap_or(host);
         let named = match self.below {
             true => host.len() > self.host.len() && host.ends_with(&self.host),
             false => host == self.host,
@@ -294,4 +292,101 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..]
     );
     global_unicast && !special
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(hosts: &[&str], addresses: &[&str], url: &str) -> String {
+        let addresses: Vec<String> = addresses.iter().map(|text| (*text).to_owned()).collect();
+        let policy = Policy::new("source `crm`", hosts.iter().copied(), &addresses);
+        match policy.admit(&Url::parse(url).unwrap()) {
+            Ok(origin) => format!("{} {}", origin.host, origin.port),
+            Err(problem) => problem.code.id.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_host_is_granted_with_its_port_and_below_a_star() {
+        let hosts = ["api.example.com", "other.example:8443", "*.mail.example"];
+        let cases = [
+            ("https://api.example.com/x", "api.example.com 443"),
+            ("https://API.Example.COM./x", "OF0401"),
+            ("https://api.example.com:8443/", "OF0401"),
+            ("https://other.example:8443/", "other.example 8443"),
+            ("https://other.example/", "OF0401"),
+            ("https://us1.mail.example/", "us1.mail.example 443"),
+            ("https://mail.example/", "OF0401"),
+            ("https://evilmail.example/", "OF0401"),
+            ("https://api.example.com.evil.example/", "OF0401"),
+            ("https://api.example.com@evil.example/", "OF0405"),
+            ("http://api.example.com/", "OF0401"),
+            ("http://api.example.com:443/", "OF0403"),
+        ];
+        for (url, expected) in cases {
+            assert_eq!(verdict(&hosts, &[], url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_granted_address_grants_itself_with_its_port_and_nothing_else() {
+        let addresses = ["127.0.0.1:8420", "[::1]:8420"];
+        let cases = [
+            ("http://127.0.0.1:8420/", "127.0.0.1 8420"),
+            ("https://127.0.0.1:8420/", "127.0.0.1 8420"),
+            ("http://[::ffff:127.0.0.1]:8420/", "[::ffff:7f00:1] 8420"),
+            ("http://[::1]:8420/", "[::1] 8420"),
+            ("http://127.0.0.1:8421/", "OF0402"),
+            ("http://127.0.0.2:8420/", "OF0402"),
+            ("http://localhost:8420/", "OF0401"),
+        ];
+        for (url, expected) in cases {
+            assert_eq!(verdict(&[], &addresses, url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn only_addresses_of_the_public_internet_are_public() {
+        let public = [
+            "1.1.1.1",
+            "8.8.8.8",
+            "172.32.0.1",
+            "2606:4700::1111",
+            "::ffff:8.8.8.8",
+        ];
+        for text in public {
+            assert!(is_public(text.parse().unwrap()), "{text}");
+        }
+        let special = [
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "127.0.0.1",
+            "169.254.169.254",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.2.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "203.0.113.9",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::127.0.0.1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::a00:1",
+            "64:ff9b:1::1",
+            "2002:a00:1::",
+            "2001:0:1::1",
+            "2001:db8::1",
+            "fc00::1",
+            "fe80::1",
+            "ff02::1",
+        ];
+        for text in special {
+            assert!(!is_public(text.parse().unwrap()), "{text}");
+        }
+    }
 }

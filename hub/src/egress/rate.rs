@@ -107,14 +107,13 @@ impl Bucket {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
-    fn rates(requests: u32, per_ms: u64) -> Rates {
+    pub fn rates(requests: u32, per_ms: u64) -> Rates {
         let spec = RateSpec { requests, per_ms };
         Rates::new(BTreeMap::from([("default".to_owned(), spec)]))
     }
 
-    const FAR: Duration = Duration::from_secs(86_400);
+    pub const FAR: Duration = Duration::from_secs(86_400);
 
     #[test]
     fn a_pause_holds_back_everybody_in_the_bucket() {
@@ -137,10 +136,17 @@ mod tests {
         let due = rates.reserve(None, now, now + FAR);
         assert_eq!(due, Some(now + Duration::from_secs(1)));
     }
+}
+
+#[cfg(test)]
+mod properties {
+    use super::tests::{FAR, rates};
+    use super::*;
+    use proptest::prelude::*;
 
     proptest! {
         #[test]
-        fn property_no_window_holds_more_than_the_budget(
+        fn no_window_holds_more_than_the_budget(
             requests in 1_u32..6,
             per_ms in 1_u64..200,
             gaps in proptest::collection::vec(0_u64..80, 1..80),

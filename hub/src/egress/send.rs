@@ -69,10 +69,7 @@ pub enum SendError {
 impl SendError {
     /// The request may not have reached the vendor, or the answer was lost.
     fn is_transient(&self) -> bool {
-        matches!(
-            self,
-            Self::Dns(_) | Self::Connect(_) | Self::Tls(_) | Self::Other(_)
-        )
+        matches!(self, Self::Dns(_) | Self::Connect(_) | Self::Other(_))
     }
 }
 
@@ -369,7 +366,7 @@ fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
     let inner = error
         .downcast_ref::<std::io::Error>()
         .and_then(std::io::Error::get_ref);
-    error.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>())
+    error.is::<rustls::Error>() || inner.is_some_and(|inner| is_tls(inner))
 }
 
 fn header<'a>(response: &'a Response, wanted: &str) -> Option<&'a str> {

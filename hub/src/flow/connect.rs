@@ -21,6 +21,9 @@ use tokio::runtime::Handle;
 /// How often a request that may be repeated is sent at most.
 const ATTEMPTS: u32 = 5;
 
+/// Reads an environment variable.
+pub type ReadEnv = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// What connecting needs from outside.
 pub struct ConnectSettings {
     pub host: Arc<Host>,
@@ -28,7 +31,7 @@ pub struct ConnectSettings {
     pub connector_folders: Vec<PathBuf>,
     /// Relative `file:` secrets start here.
     pub hub_folder: PathBuf,
-    pub read_env: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    pub read_env: ReadEnv,
     pub runtime: Handle,
     pub clock: Clock,
     pub random: Random,

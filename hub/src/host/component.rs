@@ -167,9 +167,9 @@ fn keeps_contract(code: &wasmtime::component::Component, engine: &Engine) -> Res
     }
     let mut has_meta = false;
     for (name, _) in kind.exports(engine) {
-        if name.starts_with(PACKAGE) {
+        if let Some(interface) = name.strip_prefix(PACKAGE) {
             is_this_version(name)?;
-            has_meta |= name[PACKAGE.len()..].starts_with("meta@");
+            has_meta |= interface.starts_with("meta@");
         }
     }
     if !has_meta {

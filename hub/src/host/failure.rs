@@ -48,14 +48,14 @@ pub fn said(error: Error, state: &State) -> Failure {
         Error::Cancelled => return cancelled(),
         Error::Other(detail) => (FailureKind::Other, &codes::VENDOR_OTHER, detail, None),
     };
-    let text = describe(&detail, state);
     // The refusal that led to the failure says better than the connector what is to be done.
     if let Some(denied) = &state.denied {
         let mut problem = denied.clone();
-        problem.message = format!("{} (the connector then said {text})", problem.message);
+        let code = cut(&detail.code, 100);
+        problem.message = format!("{} (the connector calls it `{code}`)", problem.message);
         return Failure::new(FailureKind::Config, problem);
     }
-    let mut failure = Failure::new(kind, Problem::new(code, text));
+    let mut failure = Failure::new(kind, Problem::new(code, describe(&detail, state)));
     failure.retry_after_ms = wait;
     failure
 }
@@ -131,6 +131,7 @@ fn trapped(error: &wasmtime::Error, call: &str, state: &State) -> Failure {
                 super::engine::STACK_BYTES >> 10
             ),
         ),
+        // Also what a Rust guest does when its own stack, which lies in its memory, runs out.
         Some(trap) => Failure::guest(&codes::TRAPPED, format!("`{call}` trapped: {trap}")),
         None => {
             let cause = error.root_cause().to_string();

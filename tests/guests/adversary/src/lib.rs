@@ -95,58 +95,8 @@ impl Source for Adversary {
                 Err(text) => Err(refused(text)),
             },
             "tell-config" => Ok(text(&request.config)),
-            "memory" => ten_gigabytes(),
-            "loop" => endless(),
-            "loop-of-calls" => loop {
-                run::now_ms();
-            },
-            "trap" => panic!("on purpose"),
-            "recursion" => Ok(text(&format!("{{\"depth\":{}}}", deeper(1)))),
-            "wrong-count" => Ok(Batch {
-                upserts: chunk(3, b"{\"id\":1}\n{\"id\":2}\n".to_vec()),
-                ..rows(0)
-            }),
-            "huge-count" => Ok(Batch {
-                upserts: chunk(u32::MAX, b"{}\n".to_vec()),
-                ..rows(0)
-            }),
-            "no-newline" => Ok(Batch {
-                upserts: chunk(1, b"{\"id\":1}".to_vec()),
-                ..rows(0)
-            }),
-            "million-rows" => Ok(rows(1_000_000)),
-            "many-bytes" => Ok(Batch {
-                upserts: chunk(1, vec![b' '; 80 << 20]),
-                ..rows(0)
-            }),
-            "encoding" => Ok(Batch {
-                upserts: Chunk {
-                    encoding: "csv".to_owned(),
-                    count: 0,
-                    data: Vec::new(),
-                },
-                ..rows(0)
-            }),
-            "giant-cursor" => Ok(Batch {
-                cursor: vec![7; 16 << 20],
-                ..rows(1)
-            }),
-            "log-flood" => {
-                for line in 0..100_000 {
-                    log::write(log::Level::Info, &format!("line {line}"), None);
-                }
-                Ok(rows(1))
-            }
-            "log-secret" => {
-                log::write(log::Level::Info, &request.part, Some(&request.part));
-                Ok(rows(1))
-            }
-            "bad-json" => Ok(Batch {
-                upserts: chunk(2, b"{\"id\":\nnot json\n".to_vec()),
-                ..rows(0)
-            }),
             "fail" => Err(refused(request.part)),
-            other => Err(refused(format!("unknown attack {other}"))),
+            other => misbehave(other, &request.part),
         }
     }
 }
@@ -176,6 +126,64 @@ impl Destination for Adversary {
 
     fn poll(_config: String, _job: String) -> Result<Option<Outcome>, Error> {
         Ok(None)
+    }
+}
+
+/// Attacks on the hub itself.
+fn misbehave(attack: &str, argument: &str) -> Result<Batch, Error> {
+    match attack {
+        "memory" => ten_gigabytes(),
+        "loop" => endless(),
+        "loop-of-calls" => loop {
+            run::now_ms();
+        },
+        "trap" => panic!("on purpose"),
+        "recursion" => Ok(text(&format!("{{\"depth\":{}}}", deeper(1)))),
+        "recursion-with-data" => Ok(text(&format!("{{\"depth\":{}}}", deeper_with_data(1)))),
+        "wrong-count" => Ok(Batch {
+            upserts: chunk(3, b"{\"id\":1}\n{\"id\":2}\n".to_vec()),
+            ..rows(0)
+        }),
+        "huge-count" => Ok(Batch {
+            upserts: chunk(u32::MAX, b"{}\n".to_vec()),
+            ..rows(0)
+        }),
+        "no-newline" => Ok(Batch {
+            upserts: chunk(1, b"{\"id\":1}".to_vec()),
+            ..rows(0)
+        }),
+        "million-rows" => Ok(rows(1_000_000)),
+        "many-bytes" => Ok(Batch {
+            upserts: chunk(1, vec![b' '; 80 << 20]),
+            ..rows(0)
+        }),
+        "encoding" => Ok(Batch {
+            upserts: Chunk {
+                encoding: "csv".to_owned(),
+                count: 0,
+                data: Vec::new(),
+            },
+            ..rows(0)
+        }),
+        "giant-cursor" => Ok(Batch {
+            cursor: vec![7; 16 << 20],
+            ..rows(1)
+        }),
+        "log-flood" => {
+            for line in 0..100_000 {
+                log::write(log::Level::Info, &format!("line {line}"), None);
+            }
+            Ok(rows(1))
+        }
+        "log-secret" => {
+            log::write(log::Level::Info, argument, Some(argument));
+            Ok(rows(1))
+        }
+        "bad-json" => Ok(Batch {
+            upserts: chunk(2, b"{\"id\":\nnot json\n".to_vec()),
+            ..rows(0)
+        }),
+        other => Err(refused(format!("unknown attack {other}"))),
     }
 }
 
@@ -266,12 +274,22 @@ fn endless() -> Result<Batch, Error> {
     Ok(rows(1))
 }
 
+/// Uses no memory of the guest, so that it is the engine's stack that runs out.
 #[inline(never)]
 fn deeper(depth: u64) -> u64 {
+    match depth {
+        u64::MAX => 0,
+        _ => deeper(depth + 1).wrapping_mul(3) ^ depth,
+    }
+}
+
+/// Uses the guest's own stack, which lies in its memory.
+#[inline(never)]
+fn deeper_with_data(depth: u64) -> u64 {
     let here = [depth; 16];
     let below = match std::hint::black_box(depth) {
         u64::MAX => 0,
-        _ => deeper(depth + 1),
+        _ => deeper_with_data(depth + 1),
     };
     std::hint::black_box(here)[(below % 16) as usize] + below
 }

@@ -21,13 +21,13 @@ pub use http::Vendor;
 pub use hub::{HttpError, Hub, Level, MacAlgorithm, Request, Response};
 pub use manifest::Manifest;
 pub use paging::{Step, read_pages};
-pub use records::{Page, Rows, cut};
+pub use records::{Page, Row, Rows, cut};
 pub use types::*;
 
 /// Makes a type the exports of a component: `meta`, and those of `source`, `webhook`, `destination`, `audience`,
 /// `privacy` that are named. Does nothing in a native build.
 ///
-/// ```ignore
+/// ```text
 /// onefold_sdk::export!(HubSpot: source, destination, audience, privacy);
 /// ```
 #[macro_export]

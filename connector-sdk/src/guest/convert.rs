@@ -1,4 +1,4 @@
-//! Between the SDK's types and the bindings', one module for each interface. The two macros are for types that the
+//! Between the SDK's types and the bindings', one module for each interface. The macro is for a type that the
 //! contract spells twice.
 
 use super::meta::onefold::connector::types as wire;
@@ -98,27 +98,21 @@ macro_rules! outcome {
     };
 }
 
-macro_rules! identifiers {
-    ($audience:path) => {
-        use $audience as ids;
-
-        fn identifier(id: ids::Identifier) -> types::Identifier {
-            types::Identifier {
-                kind: match id.kind {
-                    ids::IdKind::Email => types::IdKind::Email,
-                    ids::IdKind::Phone => types::IdKind::Phone,
-                    ids::IdKind::ExternalId => types::IdKind::ExternalId,
-                    ids::IdKind::Device => types::IdKind::Device,
-                    ids::IdKind::Address => types::IdKind::Address,
-                },
-                form: match id.form {
-                    ids::IdForm::Plain => types::IdForm::Plain,
-                    ids::IdForm::Sha256Hex => types::IdForm::Sha256Hex,
-                },
-                value: id.value,
-            }
-        }
-    };
+fn identifier(id: wire::Identifier) -> types::Identifier {
+    types::Identifier {
+        kind: match id.kind {
+            wire::IdKind::Email => types::IdKind::Email,
+            wire::IdKind::Phone => types::IdKind::Phone,
+            wire::IdKind::ExternalId => types::IdKind::ExternalId,
+            wire::IdKind::Device => types::IdKind::Device,
+            wire::IdKind::Address => types::IdKind::Address,
+        },
+        form: match id.form {
+            wire::IdForm::Plain => types::IdForm::Plain,
+            wire::IdForm::Sha256Hex => types::IdForm::Sha256Hex,
+        },
+        value: id.value,
+    }
 }
 
 mod source {
@@ -255,7 +249,6 @@ mod audience {
     use super::*;
 
     outcome!();
-    identifiers!(super::super::audience::exports::onefold::connector::audience);
 
     fn reference(audience: types::AudienceRef) -> bound::AudienceRef {
         bound::AudienceRef {
@@ -323,8 +316,6 @@ mod audience {
 mod privacy {
     use super::super::privacy::exports::onefold::connector::privacy as bound;
     use super::*;
-
-    identifiers!(super::super::privacy::onefold::connector::audience);
 
     fn erasure(erasure: types::Erasure) -> (bound::Status, Option<String>) {
         let status = match erasure.status {

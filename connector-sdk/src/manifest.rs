@@ -143,7 +143,7 @@ impl Manifest {
                     problems.push(format!("`{}` has no field `{field}`", stream.name));
                 }
             }
-            for (path, _) in &stream.data_classes {
+            for path in stream.data_classes.keys() {
                 let top = path.split('.').next().unwrap_or_default();
                 if known(top).is_none() {
                     problems.push(format!("`{}` classes unknown data `{path}`", stream.name));

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 type Answer = dyn FnMut(&Request) -> Result<Response, HttpError>;
+type Script = Rc<RefCell<VecDeque<(String, Response)>>>;
 
 /// A hub that never leaves the process.
 pub struct TestHub {
@@ -19,7 +20,7 @@ pub struct TestHub {
     keys: BTreeMap<String, Vec<u8>>,
     now_ms: Cell<u64>,
     cancelled: bool,
-    unused: Option<Rc<RefCell<VecDeque<(String, Response)>>>>,
+    unused: Option<Script>,
 }
 
 impl TestHub {

@@ -122,7 +122,7 @@ pub(crate) fn read(hub: &dyn Hub, config: &Config, request: &ReadRequest) -> Res
         hub,
         request,
         || reader.start(),
-        |cursor, room, found| reader.page(cursor, room, found),
+        |cursor, room, found| reader.page(&cursor, room, found),
     )
 }
 
@@ -154,7 +154,7 @@ impl Reader<'_> {
         })
     }
 
-    fn page(&self, cursor: Cursor, room: u32, found: &mut Found) -> Result<Step<Cursor>> {
+    fn page(&self, cursor: &Cursor, room: u32, found: &mut Found) -> Result<Step<Cursor>> {
         match &cursor.phase {
             Phase::List { after } => {
                 let after = self.list(after.as_deref(), room, found)?;
@@ -162,7 +162,10 @@ impl Reader<'_> {
                     Some(_) => Phase::List { after },
                     None => Phase::Changes,
                 };
-                Ok(Step::More(Cursor { phase, ..cursor }))
+                Ok(Step::More(Cursor {
+                    phase,
+                    ..cursor.clone()
+                }))
             }
             Phase::Idle => {
                 let now = i64::try_from(self.hub.now_ms()).unwrap_or(i64::MAX);
@@ -171,18 +174,14 @@ impl Reader<'_> {
                 let start = Cursor {
                     phase: Phase::Changes,
                     since: (cursor.since - lag).max(0),
-                    ..cursor
+                    ..cursor.clone()
                 };
-                self.changes(start, room, found)
+                self.changes(&start, room, found)
             }
             Phase::Changes => self.changes(cursor, room, found),
-            Phase::Tie { after_id } => {
-                let after_id = after_id.clone();
-                self.tie(cursor, &after_id, room, found)
-            }
+            Phase::Tie { after_id } => self.tie(cursor, after_id, room, found),
             Phase::Archived { after, newest } => {
-                let (after, newest) = (after.clone(), *newest);
-                self.archived(cursor, after.as_deref(), newest, room, found)
+                self.archived(cursor, after.as_deref(), *newest, room, found)
             }
         }
     }
@@ -202,7 +201,7 @@ impl Reader<'_> {
         after_of(&page.envelope()?, after)
     }
 
-    fn changes(&self, cursor: Cursor, room: u32, found: &mut Found) -> Result<Step<Cursor>> {
+    fn changes(&self, cursor: &Cursor, room: u32, found: &mut Found) -> Result<Step<Cursor>> {
         // A page of one record could never pass a time that two share.
         let limit = room.clamp(2, self.config.page_size.max(2));
         let body = json!({
@@ -237,13 +236,13 @@ impl Reader<'_> {
         Ok(Step::More(Cursor {
             phase,
             since: last.max(cursor.since),
-            ..cursor
+            ..cursor.clone()
         }))
     }
 
     fn tie(
         &self,
-        cursor: Cursor,
+        cursor: &Cursor,
         after_id: &str,
         room: u32,
         found: &mut Found,
@@ -265,12 +264,15 @@ impl Reader<'_> {
             Some(row) if page.rows.len() >= limit as usize => {
                 let after_id = row.read::<Head>()?.id;
                 let phase = Phase::Tie { after_id };
-                Ok(Step::More(Cursor { phase, ..cursor }))
+                Ok(Step::More(Cursor {
+                    phase,
+                    ..cursor.clone()
+                }))
             }
             _ => Ok(Step::More(Cursor {
                 phase: Phase::Changes,
                 since: cursor.since + 1,
-                ..cursor
+                ..cursor.clone()
             })),
         }
     }
@@ -278,7 +280,7 @@ impl Reader<'_> {
     /// The list of archived records has no filter and no order, so each run walks it.
     fn archived(
         &self,
-        cursor: Cursor,
+        cursor: &Cursor,
         after: Option<&str>,
         newest: i64,
         room: u32,
@@ -311,12 +313,12 @@ impl Reader<'_> {
                     after: Some(after),
                     newest,
                 },
-                ..cursor
+                ..cursor.clone()
             })),
             None => Ok(Step::Done(Cursor {
                 phase: Phase::Idle,
                 archived_since: (newest - INDEX_LAG_MS).max(cursor.archived_since),
-                ..cursor
+                ..cursor.clone()
             })),
         }
     }

@@ -128,7 +128,7 @@ struct Total {
     total_items: u64,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 struct Activity {
     since: Option<i64>,
     started: i64,
@@ -398,7 +398,7 @@ impl Place {
                 self.tie = Some(Tie {
                     offset: 0,
                     total: 0,
-                })
+                });
             }
             _ => {}
         }

@@ -203,7 +203,7 @@ impl Reader<'_> {
         let limit = room.min(self.config.page_size).min(100);
         match cursor.phase.clone() {
             Phase::List { after } => {
-                let (next, newest) = self.list(self.request(limit), after, found)?;
+                let (next, newest) = self.list(self.request(limit), after.as_deref(), found)?;
                 cursor.newest = cursor.newest.max(newest);
                 cursor.phase = match next {
                     Some(_) => Phase::List { after: next },
@@ -220,7 +220,7 @@ impl Reader<'_> {
                 if since > 0 && !whole {
                     request = request.query("created[gt]", &(since - 1).to_string());
                 }
-                let (next, seen) = self.list(request, after, found)?;
+                let (next, seen) = self.list(request, after.as_deref(), found)?;
                 let newest = newest.max(seen);
                 match next {
                     Some(_) => {
@@ -248,10 +248,10 @@ impl Reader<'_> {
     fn list(
         &self,
         mut request: Request,
-        after: Option<String>,
+        after: Option<&str>,
         found: &mut Found,
     ) -> Result<(Option<String>, i64)> {
-        if let Some(after) = &after {
+        if let Some(after) = after {
             request = request.query("starting_after", after);
         }
         let answer = VENDOR.send(self.hub, request).map_err(lost_place)?;
@@ -263,7 +263,7 @@ impl Reader<'_> {
         let newest = first.iter().chain(&last).map(|head| head.created).max();
         let more = page.envelope::<Envelope>()?.has_more;
         let next = next_after(more, last.as_ref().map(|head| head.id.as_str()));
-        if next.is_some() && next == after {
+        if next.is_some() && next.as_deref() == after {
             return Err(Error::transient(
                 "stripe.paging",
                 "the next page is the page itself",
@@ -368,7 +368,7 @@ impl Reader<'_> {
     /// Stripe lists the newest first; a server that knows scanning only may do it the other way round.
     fn replay(
         &self,
-        mut changes: Vec<(i64, String, Option<(String, Change)>)>,
+        mut changes: Vec<Happened>,
         cursor: &mut Cursor,
         found: &mut Found,
     ) -> Result<()> {
@@ -394,6 +394,9 @@ impl Reader<'_> {
         give(latest, found)
     }
 }
+
+/// An event's time and id, and the record that it is about with what became of it.
+type Happened = (i64, String, Option<(String, Change)>);
 
 /// What an event makes of a record.
 pub(crate) enum Change {
@@ -425,7 +428,7 @@ fn give(latest: BTreeMap<String, Change>, found: &mut Found) -> Result<()> {
     for (id, change) in latest {
         match change {
             Change::Is(raw) => {
-                cut(format!("[{raw}]").as_bytes(), &[])?.append_to(&mut found.upserts)
+                cut(format!("[{raw}]").as_bytes(), &[])?.append_to(&mut found.upserts);
             }
             Change::Gone => found.deletes.push(&json!({ "id": id }))?,
         }

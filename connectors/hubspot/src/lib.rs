@@ -1,1 +1,123 @@
-//! Placeholder until the connector is written.
+//! HubSpot: contacts and companies in; contact properties, list membership and erasure out.
+//! Owns what is HubSpot's: its endpoints, its cursors, its error bodies. Transport, retries and credentials are the hub's.
+
+mod read;
+mod write;
+
+use onefold_sdk::http::base;
+use onefold_sdk::{
+    Audience, AudienceChange, AudienceRef, Batch, CheckReport, Connector, Destination, Erasure,
+    Hub, Identifier, Outcome, Privacy, ReadRequest, Request, Result, Source, Vendor, WriteRequest,
+};
+use serde::Deserialize;
+
+pub struct HubSpot;
+
+onefold_sdk::export!(HubSpot: source, destination, audience, privacy);
+
+pub(crate) const VENDOR: Vendor = Vendor {
+    name: "hubspot",
+    code: &["/category", "/errorType"],
+    message: &["/message"],
+};
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    base_url: String,
+    page_size: u32,
+    properties: Vec<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            base_url: "https://api.hubapi.com".to_owned(),
+            page_size: 200,
+            properties: Vec::new(),
+        }
+    }
+}
+
+impl Config {
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", base(&self.base_url))
+    }
+}
+
+fn get(config: &Config, path: &str) -> Request {
+    Request::get(config.url(path)).auth("token")
+}
+
+fn post(config: &Config, path: &str) -> Request {
+    Request::post(config.url(path)).auth("token")
+}
+
+fn put(config: &Config, path: &str) -> Request {
+    Request::put(config.url(path)).auth("token")
+}
+
+impl Connector for HubSpot {
+    type Config = Config;
+    const MANIFEST: &'static str = include_str!("../manifest.json");
+    const CONFIG_SCHEMA: &'static str = include_str!("../config.schema.json");
+
+    fn check(hub: &dyn Hub, config: &Config) -> Result<CheckReport> {
+        let request = get(config, "/crm/v3/objects/contacts?limit=1");
+        VENDOR.send(hub, request)?;
+        Ok(CheckReport::default())
+    }
+}
+
+impl Source for HubSpot {
+    fn read(hub: &dyn Hub, config: &Config, request: &ReadRequest) -> Result<Batch> {
+        read::read(hub, config, request)
+    }
+}
+
+impl Destination for HubSpot {
+    fn write(hub: &dyn Hub, config: &Config, request: &WriteRequest) -> Result<Outcome> {
+        write::contacts(hub, config, request)
+    }
+}
+
+impl Audience for HubSpot {
+    fn list_audiences(
+        hub: &dyn Hub,
+        config: &Config,
+        page: Option<&str>,
+    ) -> Result<(Vec<AudienceRef>, Option<String>)> {
+        write::list_audiences(hub, config, page)
+    }
+
+    fn create(
+        hub: &dyn Hub,
+        config: &Config,
+        name: &str,
+        _options: Option<&str>,
+    ) -> Result<AudienceRef> {
+        write::create_list(hub, config, name)
+    }
+
+    fn add(hub: &dyn Hub, config: &Config, change: &AudienceChange) -> Result<Outcome> {
+        write::change_list(hub, config, change, write::Change::Add)
+    }
+
+    fn remove(hub: &dyn Hub, config: &Config, change: &AudienceChange) -> Result<Outcome> {
+        write::change_list(hub, config, change, write::Change::Remove)
+    }
+}
+
+impl Privacy for HubSpot {
+    fn erase_subject(
+        hub: &dyn Hub,
+        config: &Config,
+        ids: &[Identifier],
+        _request_id: &str,
+    ) -> Result<Erasure> {
+        write::erase(hub, config, ids)
+    }
+}
+
+#[cfg(test)]
+mod tests;

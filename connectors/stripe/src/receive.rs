@@ -1,0 +1,83 @@
+//! Webhooks: the proof that Stripe sent them, and the row that they carry.
+
+use crate::read::{Change, Event, STREAMS, change};
+use onefold_sdk::{Delivery, Error, Hub, MacAlgorithm, Reply, Result, Rows, StreamRows, cut};
+use serde_json::json;
+
+/// How far the time of a signature may be from ours, as Stripe's own libraries have it.
+const TOLERANCE_SECONDS: u64 = 300;
+
+pub(crate) fn receive(hub: &dyn Hub, delivery: &Delivery) -> Result<Reply> {
+    if let Err(reason) = verified(hub, delivery)? {
+        return Ok(refused(reason));
+    }
+    let Ok(event) = serde_json::from_slice::<Event<'_>>(&delivery.body) else {
+        return Ok(refused("the body is no event"));
+    };
+    let mut reply = Reply {
+        status: 200,
+        ..Reply::default()
+    };
+    for stream in &STREAMS {
+        let Some((id, change)) = change(stream, &event)? else {
+            continue;
+        };
+        let (mut upserts, mut deletes) = (Rows::default(), Rows::default());
+        match change {
+            Change::Is(raw) => cut(format!("[{raw}]").as_bytes(), &[])?.append_to(&mut upserts),
+            Change::Gone => deletes.push(&json!({ "id": id }))?,
+        }
+        reply.rows.push(StreamRows {
+            stream: stream.name.to_owned(),
+            upserts: upserts.into_chunk(),
+            deletes: (deletes.count() > 0).then(|| deletes.into_chunk()),
+        });
+    }
+    Ok(reply)
+}
+
+/// Stripe signs `TIME.BODY`; the header holds the time and one signature for each live secret.
+fn verified(hub: &dyn Hub, delivery: &Delivery) -> Result<std::result::Result<(), &'static str>> {
+    let Some(header) = delivery.header("stripe-signature") else {
+        return Ok(Err("there is no `Stripe-Signature`"));
+    };
+    let values = |wanted: &str| {
+        let pairs = header
+            .split(',')
+            .filter_map(|pair| pair.trim().split_once('='));
+        let wanted = wanted.to_owned();
+        pairs.filter_map(move |(name, value)| (name == wanted).then_some(value))
+    };
+    let Some(time) = values("t").next() else {
+        return Ok(Err("the signature has no time"));
+    };
+    let now = hub.now_ms() / 1_000;
+    match time.parse::<u64>() {
+        Ok(seconds) if now.abs_diff(seconds) <= TOLERANCE_SECONDS => {}
+        _ => return Ok(Err("the signature's time is more than five minutes away")),
+    }
+    let mut signed = format!("{time}.").into_bytes();
+    signed.extend_from_slice(&delivery.body);
+    let mac = hub
+        .mac("webhook_secret", MacAlgorithm::HmacSha256, &signed)
+        .map_err(|error| Error::config("stripe.webhook_secret", error))?;
+    let expected: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
+    if values("v1").any(|given| same(given.as_bytes(), expected.as_bytes())) {
+        return Ok(Ok(()));
+    }
+    Ok(Err("the signature is not ours"))
+}
+
+/// Compares in a time that does not tell where two texts differ.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    let differences = a.iter().zip(b).fold(0, |sum, (a, b)| sum | (a ^ b));
+    a.len() == b.len() && differences == 0
+}
+
+fn refused(reason: &str) -> Reply {
+    Reply {
+        status: 400,
+        body: json!({ "error": reason }).to_string().into_bytes(),
+        rows: Vec::new(),
+    }
+}

@@ -35,7 +35,10 @@ pub struct Client {
 
 impl Client {
     pub fn new(address: SocketAddr) -> Client {
-        Client { address, headers: Vec::new() }
+        Client {
+            address,
+            headers: Vec::new(),
+        }
     }
 
     pub fn header(mut self, name: &str, value: &str) -> Client {
@@ -48,17 +51,36 @@ impl Client {
     }
 
     pub fn json(&self, method: &str, target: &str, body: &Value) -> io::Result<Answer> {
-        self.send(method, target, "application/json", body.to_string().as_bytes())
+        self.send(
+            method,
+            target,
+            "application/json",
+            body.to_string().as_bytes(),
+        )
     }
 
     pub fn form(&self, target: &str, body: &str) -> io::Result<Answer> {
-        self.send("POST", target, "application/x-www-form-urlencoded", body.as_bytes())
+        self.send(
+            "POST",
+            target,
+            "application/x-www-form-urlencoded",
+            body.as_bytes(),
+        )
     }
 
-    pub fn send(&self, method: &str, target: &str, content_type: &str, body: &[u8]) -> io::Result<Answer> {
+    pub fn send(
+        &self,
+        method: &str,
+        target: &str,
+        content_type: &str,
+        body: &[u8],
+    ) -> io::Result<Answer> {
         let mut stream = TcpStream::connect(self.address)?;
         stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-        let mut head = format!("{method} {target} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.address);
+        let mut head = format!(
+            "{method} {target} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n",
+            self.address
+        );
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -77,16 +99,26 @@ fn read_answer(stream: TcpStream) -> io::Result<Answer> {
     let mut line = String::new();
     reader.read_line(&mut line)?;
     let status = line.split(' ').nth(1).and_then(|code| code.parse().ok());
-    let status = status.ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "no status line"))?;
+    let status =
+        status.ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "no status line"))?;
     let mut headers = Vec::new();
     loop {
         line.clear();
         reader.read_line(&mut line)?;
-        let Some((name, value)) = line.trim_end().split_once(':') else { break };
+        let Some((name, value)) = line.trim_end().split_once(':') else {
+            break;
+        };
         headers.push((name.to_ascii_lowercase(), value.trim().to_string()));
     }
-    let mut answer = Answer { status, headers, body: Vec::new() };
-    match answer.header("content-length").and_then(|length| length.parse().ok()) {
+    let mut answer = Answer {
+        status,
+        headers,
+        body: Vec::new(),
+    };
+    match answer
+        .header("content-length")
+        .and_then(|length| length.parse().ok())
+    {
         Some(length) => {
             answer.body = vec![0; length];
             reader.read_exact(&mut answer.body)?;

@@ -5,11 +5,17 @@
 ///
 /// # Panics
 /// With `CI=true` in the environment, when something is missing.
-#[expect(clippy::print_stdout, reason = "the line is how a skip is seen and counted")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the line is how a skip is seen and counted"
+)]
 pub fn need(check: &str, missing: Option<&str>) -> bool {
     let Some(missing) = missing else { return true };
     let ci = std::env::var("CI").is_ok_and(|value| value == "true");
-    assert!(!ci, "check `{check}` cannot be skipped with CI=true: {missing}");
+    assert!(
+        !ci,
+        "check `{check}` cannot be skipped with CI=true: {missing}"
+    );
     println!("SKIPPED {check}: {missing}");
     false
 }

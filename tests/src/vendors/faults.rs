@@ -23,7 +23,10 @@ pub enum Fault {
 
 impl Fault {
     pub fn carries_out(&self) -> bool {
-        !matches!(self, Fault::ServerError | Fault::TooManyRequests { .. } | Fault::Reset)
+        !matches!(
+            self,
+            Fault::ServerError | Fault::TooManyRequests { .. } | Fault::Reset
+        )
     }
 }
 
@@ -51,7 +54,11 @@ pub struct Faults {
 impl Faults {
     pub fn order(&mut self, count: u32, matching: &str, fault: Fault) {
         let matching = matching.to_string();
-        self.orders.push(Order { left: count, matching, fault });
+        self.orders.push(Order {
+            left: count,
+            matching,
+            fault,
+        });
     }
 
     pub fn clear(&mut self) {
@@ -65,7 +72,10 @@ impl Faults {
 
     /// The fault for this request, counted off.
     pub fn take(&mut self, request_line: &str) -> Option<Fault> {
-        let order = self.orders.iter_mut().find(|order| request_line.contains(&order.matching))?;
+        let order = self
+            .orders
+            .iter_mut()
+            .find(|order| request_line.contains(&order.matching))?;
         order.left -= 1;
         let fault = order.fault.clone();
         self.orders.retain(|order| order.left > 0);
@@ -97,15 +107,24 @@ mod tests {
         let mut faults = Faults::default();
         faults.order(2, "/members", Fault::ServerError);
         assert_eq!(faults.take("GET /lists"), None);
-        assert_eq!(faults.take("GET /lists/1/members"), Some(Fault::ServerError));
-        assert_eq!(faults.take("GET /lists/1/members"), Some(Fault::ServerError));
+        assert_eq!(
+            faults.take("GET /lists/1/members"),
+            Some(Fault::ServerError)
+        );
+        assert_eq!(
+            faults.take("GET /lists/1/members"),
+            Some(Fault::ServerError)
+        );
         assert_eq!(faults.take("GET /lists/1/members"), None);
     }
 
     #[test]
     fn a_rate_limit_lets_its_number_pass_in_each_window() {
         let mut faults = Faults::default();
-        faults.limit(Some(RateLimit { requests: 2, per: Duration::from_secs(10) }));
+        faults.limit(Some(RateLimit {
+            requests: 2,
+            per: Duration::from_secs(10),
+        }));
         let start = Instant::now();
         assert_eq!(faults.over_limit(start), None);
         assert_eq!(faults.over_limit(start), None);

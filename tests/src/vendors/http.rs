@@ -32,7 +32,9 @@ impl Request {
     /// User name and password of Basic authentication.
     pub fn basic(&self) -> Option<(String, String)> {
         let encoded = self.header("authorization")?.strip_prefix("Basic ")?;
-        let decoded = base64::engine::general_purpose::STANDARD.decode(encoded.trim()).ok()?;
+        let decoded = base64::engine::general_purpose::STANDARD
+            .decode(encoded.trim())
+            .ok()?;
         let text = String::from_utf8(decoded).ok()?;
         let (user, password) = text.split_once(':')?;
         Some((user.to_string(), password.to_string()))
@@ -48,7 +50,10 @@ impl Request {
     }
 
     pub fn segments(&self) -> Vec<&str> {
-        self.path.split('/').filter(|segment| !segment.is_empty()).collect()
+        self.path
+            .split('/')
+            .filter(|segment| !segment.is_empty())
+            .collect()
     }
 }
 
@@ -67,11 +72,19 @@ impl Reply {
     /// A body that is already JSON text.
     pub fn text(status: u16, body: String) -> Reply {
         let headers = vec![("content-type", "application/json;charset=utf-8".to_string())];
-        Reply { status, headers, body: Bytes::from(body) }
+        Reply {
+            status,
+            headers,
+            body: Bytes::from(body),
+        }
     }
 
     pub fn empty(status: u16) -> Reply {
-        Reply { status, headers: Vec::new(), body: Bytes::new() }
+        Reply {
+            status,
+            headers: Vec::new(),
+            body: Bytes::new(),
+        }
     }
 
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Reply {

@@ -3,10 +3,12 @@
 //! injected faults. Nothing here is shared with the connectors that are tested against it.
 
 pub mod faults;
-pub mod hubspot;
 pub mod http;
+pub mod hubspot;
 pub mod mailchimp;
 pub mod server;
+#[cfg(test)]
+mod server_tests;
 pub mod stripe;
 pub mod time;
 

@@ -78,18 +78,29 @@ pub fn start<V: Vendor>(vendor: V, address: SocketAddr) -> io::Result<Running<V>
         log: Mutex::default(),
     });
     let (stop, stopped) = oneshot::channel();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let for_thread = Arc::clone(&shared);
-    let thread = std::thread::Builder::new().name("fake vendor".to_string()).spawn(move || {
-        runtime.block_on(async move {
-            let Ok(listener) = TcpListener::from_std(listener) else { return };
-            tokio::select! {
-                () = accept(listener, for_thread) => {}
-                _ = stopped => {}
-            }
-        });
-    })?;
-    Ok(Running { address, shared, stop: Some(stop), thread: Some(thread) })
+    let thread = std::thread::Builder::new()
+        .name("fake vendor".to_string())
+        .spawn(move || {
+            runtime.block_on(async move {
+                let Ok(listener) = TcpListener::from_std(listener) else {
+                    return;
+                };
+                tokio::select! {
+                    () = accept(listener, for_thread) => {}
+                    _ = stopped => {}
+                }
+            });
+        })?;
+    Ok(Running {
+        address,
+        shared,
+        stop: Some(stop),
+        thread: Some(thread),
+    })
 }
 
 impl<V: Vendor> Running<V> {
@@ -180,13 +191,19 @@ async fn handle<V: Vendor>(
 ) -> Result<hyper::Response<Paced>, ResetWanted> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| ResetWanted)?.to_bytes();
-    let target = head.uri.path_and_query().map_or("/", |target| target.as_str()).to_string();
+    let target = head
+        .uri
+        .path_and_query()
+        .map_or("/", |target| target.as_str())
+        .to_string();
     let query = head.uri.query().unwrap_or_default();
     let path = percent_encoding::percent_decode_str(head.uri.path()).decode_utf8_lossy();
     let request = Request {
         method: head.method.to_string(),
         path: path.into_owned(),
-        query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+        query: form_urlencoded::parse(query.as_bytes())
+            .into_owned()
+            .collect(),
         headers: head.headers,
         body,
     };
@@ -201,7 +218,7 @@ async fn handle<V: Vendor>(
         body_digest: digest(&request.body),
         fault: fault.clone(),
     });
-    respond(reply, fault)
+    respond(reply, fault.as_ref())
 }
 
 fn decide<V: Vendor>(request: &Request, fault: Option<&Fault>, shared: &Shared<V>) -> Reply {
@@ -209,18 +226,20 @@ fn decide<V: Vendor>(request: &Request, fault: Option<&Fault>, shared: &Shared<V
     let mut vendor = lock(&shared.vendor);
     match fault {
         Some(Fault::ServerError) => vendor.server_error(),
-        Some(Fault::TooManyRequests { retry_after_s }) => {
-            vendor.too_many_requests().with("retry-after", retry_after_s.to_string())
-        }
+        Some(Fault::TooManyRequests { retry_after_s }) => vendor
+            .too_many_requests()
+            .with("retry-after", retry_after_s.to_string()),
         Some(fault) if !fault.carries_out() => Reply::empty(500),
         _ => match over {
-            Some(wait_s) => vendor.too_many_requests().with("retry-after", wait_s.to_string()),
+            Some(wait_s) => vendor
+                .too_many_requests()
+                .with("retry-after", wait_s.to_string()),
             None => vendor.answer(request),
         },
     }
 }
 
-fn respond(reply: Reply, fault: Option<Fault>) -> Result<hyper::Response<Paced>, ResetWanted> {
+fn respond(reply: Reply, fault: Option<&Fault>) -> Result<hyper::Response<Paced>, ResetWanted> {
     let mut response = hyper::Response::builder().status(reply.status);
     for (name, value) in &reply.headers {
         response = response.header(*name, value);
@@ -231,8 +250,10 @@ fn respond(reply: Reply, fault: Option<Fault>) -> Result<hyper::Response<Paced>,
             response = response.header("content-length", reply.body.len().max(2).to_string());
             Paced::broken(reply.body.slice(..reply.body.len() / 2))
         }
-        Some(Fault::Garbage) => Paced::whole(Bytes::from_static(b"\x00\xff<html>{]\xc3\x28 not what you asked for")),
-        Some(Fault::Dribble { pause }) => Paced::slow(&reply.body, pause),
+        Some(Fault::Garbage) => Paced::whole(Bytes::from_static(
+            b"\x00\xff<html>{]\xc3\x28 not what you asked for",
+        )),
+        Some(Fault::Dribble { pause }) => Paced::slow(&reply.body, *pause),
         _ => Paced::whole(reply.body),
     };
     let status_of_garbage = matches!(fault, Some(Fault::Garbage));
@@ -264,20 +285,39 @@ struct Paced {
 
 impl Paced {
     fn whole(body: Bytes) -> Paced {
-        let pieces = if body.is_empty() { VecDeque::new() } else { VecDeque::from([body]) };
-        Paced { pieces, pause: None, sleep: None, breaks: false }
+        let pieces = if body.is_empty() {
+            VecDeque::new()
+        } else {
+            VecDeque::from([body])
+        };
+        Paced {
+            pieces,
+            pause: None,
+            sleep: None,
+            breaks: false,
+        }
     }
 
     fn broken(half: Bytes) -> Paced {
         // The pause lets the half reach the wire before the connection breaks.
         let pause = Some(Duration::from_millis(20));
-        Paced { pieces: VecDeque::from([half]), pause, sleep: None, breaks: true }
+        Paced {
+            pieces: VecDeque::from([half]),
+            pause,
+            sleep: None,
+            breaks: true,
+        }
     }
 
     fn slow(body: &Bytes, pause: Duration) -> Paced {
         let size = body.len().div_ceil(16).max(1);
         let pieces = body.chunks(size).map(Bytes::copy_from_slice).collect();
-        Paced { pieces, pause: Some(pause), sleep: None, breaks: false }
+        Paced {
+            pieces,
+            pause: Some(pause),
+            sleep: None,
+            breaks: false,
+        }
     }
 }
 
@@ -290,7 +330,9 @@ impl Body for Paced {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ResetWanted>>> {
         if let Some(pause) = self.pause {
-            let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(pause)));
+            let sleep = self
+                .sleep
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep(pause)));
             if Future::poll(sleep.as_mut(), context).is_pending() {
                 return Poll::Pending;
             }

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::super::http::Reply;
 use super::super::time::rfc3339_ms;
 use super::lists::{self, List};
-use super::objects::{Objects, Written, not_found};
+use super::objects::{Objects, not_found};
+use super::properties::Written;
 use super::{Answer, Refusal};
 
 const MAX_ROWS: usize = 100;
@@ -23,7 +24,13 @@ struct Row {
 /// A row's record, and whether it is new.
 type Done = (u64, bool);
 
-pub(super) fn route(objects: &mut Objects, lists: &mut [List], action: &str, body: &Value, now_ms: i64) -> Answer {
+pub(super) fn route(
+    objects: &mut Objects,
+    lists: &mut [List],
+    action: &str,
+    body: &Value,
+    now_ms: i64,
+) -> Answer {
     let rows = rows_of(body)?;
     match action {
         "read" => read(objects, body, &rows, now_ms),
@@ -31,23 +38,35 @@ pub(super) fn route(objects: &mut Objects, lists: &mut [List], action: &str, bod
         "update" => write(objects, &rows, now_ms, update_row, 200),
         "upsert" => write(objects, &rows, now_ms, upsert_row, 200),
         "archive" => {
-            for id in rows.iter().filter_map(|row| objects.find(&row.key, None)).collect::<Vec<_>>() {
+            for id in rows
+                .iter()
+                .filter_map(|row| objects.find(&row.key, None))
+                .collect::<Vec<_>>()
+            {
                 objects.archive(id, now_ms);
                 lists::forget(lists, id);
             }
             Ok(Reply::empty(204))
         }
-        _ => Err(Refusal::new(404, "RESOURCE_NOT_FOUND", "resource not found")),
+        _ => Err(Refusal::new(
+            404,
+            "RESOURCE_NOT_FOUND",
+            "resource not found",
+        )),
     }
 }
 
 fn rows_of(body: &Value) -> Result<Vec<Row>, Refusal> {
     let Some(inputs) = body["inputs"].as_array() else {
-        return Err(Refusal::invalid("Invalid input JSON: some required fields were not set: [inputs]"));
+        return Err(Refusal::invalid(
+            "Invalid input JSON: some required fields were not set: [inputs]",
+        ));
     };
     if inputs.is_empty() || inputs.len() > MAX_ROWS {
         let count = inputs.len();
-        return Err(Refusal::invalid(format!("The number of inputs {count} must be between 1 and {MAX_ROWS}")));
+        return Err(Refusal::invalid(format!(
+            "The number of inputs {count} must be between 1 and {MAX_ROWS}"
+        )));
     }
     let text = |value: &Value| value.as_str().map(str::to_string);
     let rows = inputs.iter().map(|input| Row {
@@ -75,7 +94,9 @@ fn read(objects: &mut Objects, body: &Value, rows: &[Row], now_ms: i64) -> Answe
     }
     let mut errors = Vec::new();
     if !absent.is_empty() {
-        let mut refusal = Refusal::missing("Could not get some CONTACT objects, they may be deleted or not exist. Check that ids are valid.");
+        let mut refusal = Refusal::missing(
+            "Could not get some CONTACT objects, they may be deleted or not exist. Check that ids are valid.",
+        );
         refusal.context = json!({"ids": absent});
         errors.push(refusal.body());
     }
@@ -92,7 +113,10 @@ fn write(
     let mut keys = HashSet::new();
     for row in rows.iter().filter(|row| !row.key.is_empty()) {
         if !keys.insert(row.key.to_lowercase()) {
-            return Err(Refusal::invalid(format!("Duplicate IDs found in batch input: [{}]", row.key)));
+            return Err(Refusal::invalid(format!(
+                "Duplicate IDs found in batch input: [{}]",
+                row.key
+            )));
         }
     }
     let per_row = rows.iter().all(|row| row.trace.is_some());
@@ -128,7 +152,9 @@ fn create_row(objects: &mut Objects, row: &Row, now_ms: i64) -> Result<Done, Ref
 fn update_row(objects: &mut Objects, row: &Row, now_ms: i64) -> Result<Done, Refusal> {
     objects.check_id_property(row.id_property.as_deref())?;
     let written = objects.check(&row.properties)?;
-    let id = objects.find(&row.key, row.id_property.as_deref()).ok_or_else(|| not_found(&row.key))?;
+    let id = objects
+        .find(&row.key, row.id_property.as_deref())
+        .ok_or_else(|| not_found(&row.key))?;
     if let Some(holder) = objects.holder(&written, Some(id)) {
         return Err(objects.taken(holder));
     }
@@ -138,14 +164,16 @@ fn update_row(objects: &mut Objects, row: &Row, now_ms: i64) -> Result<Done, Ref
 
 fn upsert_row(objects: &mut Objects, row: &Row, now_ms: i64) -> Result<Done, Refusal> {
     if row.id_property.is_none() {
-        return Err(Refusal::invalid("idProperty must be set to a unique identifier property for an upsert"));
+        return Err(Refusal::invalid(
+            "idProperty must be set to a unique identifier property for an upsert",
+        ));
     }
     objects.check_id_property(row.id_property.as_deref())?;
     let written: Written = objects.check(&row.properties)?;
     if objects.find(&row.key, row.id_property.as_deref()).is_some() {
         return update_row(objects, row, now_ms);
     }
-    let mut all = objects.check(&json!({objects.unique_name(): row.key}))?;
+    let mut all = objects.check(&json!({objects.unique: row.key}))?;
     let key = all[0].0;
     all.extend(written.into_iter().filter(|(number, _)| *number != key));
     Ok((objects.insert(&all, now_ms), true))
@@ -168,7 +196,11 @@ fn answer(results: &[String], errors: &[Value], status: u16, now_ms: i64) -> Rep
         results.join(",")
     );
     if !errors.is_empty() {
-        text.push_str(&format!(",\"numErrors\":{},\"errors\":{}", errors.len(), json!(errors)));
+        text.push_str(&format!(
+            ",\"numErrors\":{},\"errors\":{}",
+            errors.len(),
+            json!(errors)
+        ));
     }
     text.push('}');
     Reply::text(if errors.is_empty() { status } else { 207 }, text)
@@ -177,7 +209,9 @@ fn answer(results: &[String], errors: &[Value], status: u16, now_ms: i64) -> Rep
 /// Forgets a contact for good. An unknown one is as good as forgotten.
 pub(super) fn gdpr_delete(objects: &mut Objects, lists: &mut [List], body: &Value) -> Answer {
     let Some(id) = body["objectId"].as_str() else {
-        return Err(Refusal::invalid("Invalid input JSON: some required fields were not set: [objectId]"));
+        return Err(Refusal::invalid(
+            "Invalid input JSON: some required fields were not set: [objectId]",
+        ));
     };
     let id_property = body["idProperty"].as_str();
     objects.check_id_property(id_property)?;

@@ -50,14 +50,26 @@ pub(super) fn route(hub: &mut HubSpot, request: &Request, rest: &[&str]) -> Answ
         ("POST", []) => create(hub, &body_of(request)?),
         ("POST", ["search"]) => search(hub, &body_of(request)?),
         ("GET", ["object-type-id", kind, "name", name]) => {
-            let found = hub.lists.iter().find(|list| list.object_type == *kind && list.name == *name);
-            let list = found.ok_or_else(|| Refusal::missing(format!("List does not exist with name {name}.")))?;
+            let found = hub
+                .lists
+                .iter()
+                .find(|list| list.object_type == *kind && list.name == *name);
+            let list = found.ok_or_else(|| {
+                Refusal::missing(format!("List does not exist with name {name}."))
+            })?;
             Ok(Reply::json(200, &json!({"list": list.body()})))
         }
         ("GET", []) => {
-            let wanted: Vec<&str> =
-                request.query.iter().filter(|(name, _)| name == "listIds").map(|(_, value)| value.as_str()).collect();
-            let found = hub.lists.iter().filter(|list| wanted.contains(&list.id.to_string().as_str()));
+            let wanted: Vec<&str> = request
+                .query
+                .iter()
+                .filter(|(name, _)| name == "listIds")
+                .map(|(_, value)| value.as_str())
+                .collect();
+            let found = hub
+                .lists
+                .iter()
+                .filter(|list| wanted.contains(&list.id.to_string().as_str()));
             let lists: Vec<Value> = found.map(List::body).collect();
             Ok(Reply::json(200, &json!({"lists": lists})))
         }
@@ -69,7 +81,11 @@ pub(super) fn route(hub: &mut HubSpot, request: &Request, rest: &[&str]) -> Answ
         }
         ("GET", [id, "memberships"]) => memberships(hub, request, id),
         ("PUT", [id, "memberships", action]) => change(hub, id, action, &body_of(request)?),
-        _ => Err(Refusal::new(404, "RESOURCE_NOT_FOUND", "resource not found")),
+        _ => Err(Refusal::new(
+            404,
+            "RESOURCE_NOT_FOUND",
+            "resource not found",
+        )),
     }
 }
 
@@ -79,24 +95,52 @@ fn find<'a>(hub: &'a mut HubSpot, id: &str) -> Result<&'a mut List, Refusal> {
 }
 
 fn create(hub: &mut HubSpot, body: &Value) -> Answer {
-    let text = |name: &str| body[name].as_str().map(str::trim).unwrap_or_default().to_string();
-    let (name, object_type, processing) = (text("name"), text("objectTypeId"), text("processingType"));
+    let text = |name: &str| {
+        body[name]
+            .as_str()
+            .map(str::trim)
+            .unwrap_or_default()
+            .to_string()
+    };
+    let (name, object_type, processing) =
+        (text("name"), text("objectTypeId"), text("processingType"));
     if name.is_empty() {
-        return Err(Refusal::invalid("Invalid input JSON: some required fields were not set: [name]"));
+        return Err(Refusal::invalid(
+            "Invalid input JSON: some required fields were not set: [name]",
+        ));
     }
     if !["0-1", "0-2"].contains(&object_type.as_str()) {
-        return Err(Refusal::invalid(format!("Object type '{object_type}' does not support lists.")));
+        return Err(Refusal::invalid(format!(
+            "Object type '{object_type}' does not support lists."
+        )));
     }
     if !["MANUAL", "SNAPSHOT"].contains(&processing.as_str()) {
-        return Err(Refusal::invalid(format!("processingType `{processing}` is not one of [MANUAL, SNAPSHOT]")));
+        return Err(Refusal::invalid(format!(
+            "processingType `{processing}` is not one of [MANUAL, SNAPSHOT]"
+        )));
     }
     if hub.lists.iter().any(|list| list.name == name) {
-        return Err(Refusal::invalid(format!("List with name '{name}' already exists.")));
+        return Err(Refusal::invalid(format!(
+            "List with name '{name}' already exists."
+        )));
     }
     let now_ms = hub.clock.now_ms();
-    let id = hub.lists.iter().map(|list| list.id).max().unwrap_or_default() + 1;
-    let list =
-        List { id, name, object_type, processing, created_ms: now_ms, updated_ms: now_ms, members: BTreeMap::new() };
+    let id = hub
+        .lists
+        .iter()
+        .map(|list| list.id)
+        .max()
+        .unwrap_or_default()
+        + 1;
+    let list = List {
+        id,
+        name,
+        object_type,
+        processing,
+        created_ms: now_ms,
+        updated_ms: now_ms,
+        members: BTreeMap::new(),
+    };
     let reply = Reply::json(200, &json!({"list": list.body()}));
     hub.lists.push(list);
     Ok(reply)
@@ -107,9 +151,15 @@ fn search(hub: &HubSpot, body: &Value) -> Answer {
     let offset = body["offset"].as_u64().unwrap_or_default() as usize;
     let count = body["count"].as_u64().unwrap_or(20) as usize;
     if count == 0 || count > 500 {
-        return Err(Refusal::invalid(format!("count {count} must be between 1 and 500")));
+        return Err(Refusal::invalid(format!(
+            "count {count} must be between 1 and 500"
+        )));
     }
-    let found: Vec<&List> = hub.lists.iter().filter(|list| list.name.to_lowercase().contains(&query)).collect();
+    let found: Vec<&List> = hub
+        .lists
+        .iter()
+        .filter(|list| list.name.to_lowercase().contains(&query))
+        .collect();
     let page: Vec<Value> = found
         .iter()
         .skip(offset)
@@ -129,7 +179,10 @@ fn search(hub: &HubSpot, body: &Value) -> Answer {
 
 fn memberships(hub: &mut HubSpot, request: &Request, id: &str) -> Answer {
     let limit = limit_of(request.query("limit"), 100, 250)?;
-    let after: u64 = request.query("after").and_then(|text| text.parse().ok()).unwrap_or_default();
+    let after: u64 = request
+        .query("after")
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_default();
     let list = find(hub, id)?;
     let mut results: Vec<Value> = list
         .members
@@ -150,25 +203,44 @@ fn memberships(hub: &mut HubSpot, request: &Request, id: &str) -> Answer {
 fn change(hub: &mut HubSpot, id: &str, action: &str, body: &Value) -> Answer {
     let ids = |value: &Value| -> Result<Vec<u64>, Refusal> {
         let Some(values) = value.as_array() else {
-            return Err(Refusal::invalid("Invalid input JSON: an array of record ids was expected"));
+            return Err(Refusal::invalid(
+                "Invalid input JSON: an array of record ids was expected",
+            ));
         };
         let parse = |value: &Value| value.as_u64().or_else(|| value.as_str()?.parse().ok());
-        let parsed = values.iter().map(|value| parse(value).ok_or_else(|| Refusal::invalid("invalid record id")));
+        let parsed = values
+            .iter()
+            .map(|value| parse(value).ok_or_else(|| Refusal::invalid("invalid record id")));
         parsed.collect()
     };
     let (add, remove) = match action {
         "add" => (ids(body)?, Vec::new()),
         "remove" => (Vec::new(), ids(body)?),
-        "add-and-remove" => (ids(&body["recordIdsToAdd"])?, ids(&body["recordIdsToRemove"])?),
-        _ => return Err(Refusal::new(404, "RESOURCE_NOT_FOUND", "resource not found")),
+        "add-and-remove" => (
+            ids(&body["recordIdsToAdd"])?,
+            ids(&body["recordIdsToRemove"])?,
+        ),
+        _ => {
+            return Err(Refusal::new(
+                404,
+                "RESOURCE_NOT_FOUND",
+                "resource not found",
+            ));
+        }
     };
     if add.len() + remove.len() > 100_000 {
-        return Err(Refusal::invalid("at most 100,000 records may be changed at once"));
+        return Err(Refusal::invalid(
+            "at most 100,000 records may be changed at once",
+        ));
     }
     let now_ms = hub.clock.now_ms();
     let list_id = find(hub, id)?.id;
     let contacts = &hub.contacts;
-    let alive = |id: &u64| contacts.get(*id).is_some_and(|record| record.archived_ms.is_none());
+    let alive = |id: &u64| {
+        contacts
+            .get(*id)
+            .is_some_and(|record| record.archived_ms.is_none())
+    };
     let (present, missing): (Vec<u64>, Vec<u64>) = add.into_iter().partition(alive);
     let (mut added, mut removed) = (Vec::new(), Vec::new());
     for list in hub.lists.iter_mut().filter(|list| list.id == list_id) {

@@ -5,8 +5,11 @@
 mod batch;
 mod lists;
 mod objects;
+mod properties;
 mod search;
 mod seed;
+#[cfg(test)]
+mod tests;
 
 use serde_json::{Value, json};
 
@@ -63,7 +66,12 @@ impl Refusal {
     }
 
     pub fn new(status: u16, category: &'static str, message: impl Into<String>) -> Refusal {
-        Refusal { status, category, message: message.into(), context: json!({}) }
+        Refusal {
+            status,
+            category,
+            message: message.into(),
+            context: json!({}),
+        }
     }
 
     pub fn body(&self) -> Value {
@@ -103,7 +111,10 @@ impl Vendor for HubSpot {
     }
 
     fn server_error(&self) -> Reply {
-        Reply::json(500, &Refusal::new(500, "INTERNAL_ERROR", "internal error").body())
+        Reply::json(
+            500,
+            &Refusal::new(500, "INTERNAL_ERROR", "internal error").body(),
+        )
     }
 }
 
@@ -130,13 +141,19 @@ impl HubSpot {
     fn route(&mut self, request: &Request) -> Answer {
         let segments = request.segments();
         match (request.method.as_str(), segments.as_slice()) {
-            (_, ["crm", "v3", "objects", kind, rest @ ..]) => self.object_route(request, kind, rest),
+            (_, ["crm", "v3", "objects", kind, rest @ ..]) => {
+                self.object_route(request, kind, rest)
+            }
             (_, ["crm", "v3", "lists", rest @ ..]) => lists::route(self, request, rest),
             ("GET", ["crm", "v3", "properties", kind]) => {
                 Ok(Reply::json(200, &self.objects(kind)?.describe_properties()))
             }
             ("GET", ["account-info", "v3", "details"]) => Ok(Reply::json(200, &account())),
-            _ => Err(Refusal::new(404, "RESOURCE_NOT_FOUND", "resource not found")),
+            _ => Err(Refusal::new(
+                404,
+                "RESOURCE_NOT_FOUND",
+                "resource not found",
+            )),
         }
     }
 
@@ -154,7 +171,9 @@ impl HubSpot {
             ("GET", []) => objects.list(request),
             ("POST", []) => objects.create_one(&body_of(request)?, now_ms),
             ("POST", ["search"]) => search::search(objects, request, search_until),
-            ("POST", ["batch", action]) => batch::route(objects, lists, action, &body_of(request)?, now_ms),
+            ("POST", ["batch", action]) => {
+                batch::route(objects, lists, action, &body_of(request)?, now_ms)
+            }
             ("POST", ["gdpr-delete"]) if kind.starts_with("contact") => {
                 batch::gdpr_delete(objects, lists, &body_of(request)?)
             }
@@ -167,7 +186,11 @@ impl HubSpot {
                 }
                 Ok(Reply::empty(204))
             }
-            _ => Err(Refusal::new(405, "METHOD_NOT_ALLOWED", "HTTP 405 Method Not Allowed")),
+            _ => Err(Refusal::new(
+                405,
+                "METHOD_NOT_ALLOWED",
+                "HTTP 405 Method Not Allowed",
+            )),
         }
     }
 
@@ -199,21 +222,33 @@ fn account() -> Value {
 }
 
 pub(crate) fn body_of(request: &Request) -> Result<Value, Refusal> {
-    let labelled = request.header("content-type").is_some_and(|kind| kind.starts_with("application/json"));
+    let labelled = request
+        .header("content-type")
+        .is_some_and(|kind| kind.starts_with("application/json"));
     if !labelled {
-        return Err(Refusal::new(415, "UNSUPPORTED_MEDIA_TYPE", "HTTP 415 Unsupported Media Type"));
+        return Err(Refusal::new(
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+            "HTTP 415 Unsupported Media Type",
+        ));
     }
-    request.json().map_err(|_| Refusal::invalid("Invalid input JSON on line 1, column 1"))
+    request
+        .json()
+        .map_err(|_| Refusal::invalid("Invalid input JSON on line 1, column 1"))
 }
 
 /// A number of the query between 1 and `max`.
 pub(crate) fn limit_of(value: Option<&str>, default: usize, max: usize) -> Result<usize, Refusal> {
-    let Some(text) = value else { return Ok(default) };
+    let Some(text) = value else {
+        return Ok(default);
+    };
     let limit: i64 = text
         .parse()
         .map_err(|_| Refusal::invalid(format!("limit: `{text}` is not a valid integer")))?;
     if limit < 1 || limit > max as i64 {
-        return Err(Refusal::invalid(format!("The requested limit {limit} must be between 1 and {max}")));
+        return Err(Refusal::invalid(format!(
+            "The requested limit {limit} must be between 1 and {max}"
+        )));
     }
     Ok(limit as usize)
 }

@@ -8,24 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::super::http::{Reply, Request};
 use super::super::time::rfc3339_ms;
+use super::properties::{COMPANY_PROPERTIES, CONTACT_PROPERTIES, Written};
 use super::{Answer, Refusal, limit_of};
-
-const LIFECYCLE: [&str; 8] = [
-    "subscriber",
-    "lead",
-    "marketingqualifiedlead",
-    "salesqualifiedlead",
-    "opportunity",
-    "customer",
-    "evangelist",
-    "other",
-];
-const CONTACT_PROPERTIES: [&str; 16] = [
-    "address", "city", "company", "country", "email", "firstname", "hubspot_owner_id", "jobtitle", "lastname",
-    "lifecyclestage", "mobilephone", "phone", "state", "website", "zip", "hs_language",
-];
-const COMPANY_PROPERTIES: [&str; 9] =
-    ["city", "country", "description", "domain", "industry", "name", "phone", "website", "zip"];
 
 pub struct Record {
     pub id: u64,
@@ -38,12 +22,12 @@ pub struct Record {
 }
 
 pub struct Objects {
-    kind: &'static str,
-    modified: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) modified: &'static str,
     default_properties: &'static [&'static str],
     /// The property whose value belongs to one record only.
-    unique: &'static str,
-    names: Vec<&'static str>,
+    pub(super) unique: &'static str,
+    pub(super) names: Vec<&'static str>,
     records: BTreeMap<u64, Record>,
     pub(super) by_unique: HashMap<String, u64>,
     pub(super) by_modified: BTreeSet<(i64, u64)>,
@@ -51,18 +35,40 @@ pub struct Objects {
     next_id: u64,
 }
 
-/// The properties to write: an empty text clears.
-pub(super) type Written = Vec<(u16, String)>;
-
 impl Objects {
     pub fn contacts() -> Objects {
-        let defaults = &["createdate", "email", "firstname", "hs_object_id", "lastmodifieddate", "lastname"];
-        Objects::new("contact", "lastmodifieddate", defaults, "email", &CONTACT_PROPERTIES)
+        let defaults = &[
+            "createdate",
+            "email",
+            "firstname",
+            "hs_object_id",
+            "lastmodifieddate",
+            "lastname",
+        ];
+        Objects::new(
+            "contact",
+            "lastmodifieddate",
+            defaults,
+            "email",
+            &CONTACT_PROPERTIES,
+        )
     }
 
     pub fn companies() -> Objects {
-        let defaults = &["createdate", "domain", "hs_lastmodifieddate", "hs_object_id", "name"];
-        Objects::new("company", "hs_lastmodifieddate", defaults, "", &COMPANY_PROPERTIES)
+        let defaults = &[
+            "createdate",
+            "domain",
+            "hs_lastmodifieddate",
+            "hs_object_id",
+            "name",
+        ];
+        Objects::new(
+            "company",
+            "hs_lastmodifieddate",
+            defaults,
+            "",
+            &COMPANY_PROPERTIES,
+        )
     }
 
     fn new(
@@ -122,7 +128,9 @@ impl Objects {
     pub fn seed(&mut self, id: u64, created_ms: i64, updated_ms: i64, values: &[(&str, &str)]) {
         let mut kept: Vec<(u16, Box<str>)> = Vec::with_capacity(values.len());
         for (name, value) in values.iter().filter(|(_, value)| !value.is_empty()) {
-            let number = self.number(name).expect("a seeded property must be defined");
+            let number = self
+                .number(name)
+                .expect("a seeded property must be defined");
             if *name == self.unique {
                 self.by_unique.insert(value.to_lowercase(), id);
             }
@@ -131,7 +139,14 @@ impl Objects {
         kept.sort_by_key(|(number, _)| *number);
         self.by_modified.insert((updated_ms, id));
         self.next_id = self.next_id.max(id + 1);
-        let record = Record { id, created_ms, updated_ms, archived_ms: None, values: kept, rendered: None };
+        let record = Record {
+            id,
+            created_ms,
+            updated_ms,
+            archived_ms: None,
+            values: kept,
+            rendered: None,
+        };
         self.records.insert(id, record);
     }
 
@@ -140,14 +155,21 @@ impl Objects {
     /// # Panics
     /// When a property is not defined or a value is not valid.
     pub fn edit(&mut self, id: u64, values: &[(&str, &str)], now_ms: i64) -> bool {
-        let object: Map<String, Value> =
-            values.iter().map(|(name, value)| ((*name).to_string(), json!(value))).collect();
-        let written = self.check(&Value::Object(object)).expect("an edit in a test must be valid");
+        let object: Map<String, Value> = values
+            .iter()
+            .map(|(name, value)| ((*name).to_string(), json!(value)))
+            .collect();
+        let written = self
+            .check(&Value::Object(object))
+            .expect("an edit in a test must be valid");
         self.apply(id, &written, now_ms)
     }
 
-    fn number(&self, name: &str) -> Option<u16> {
-        self.names.iter().position(|known| *known == name).map(|at| at as u16)
+    pub(super) fn number(&self, name: &str) -> Option<u16> {
+        self.names
+            .iter()
+            .position(|known| *known == name)
+            .map(|at| at as u16)
     }
 
     /// The live record with this id, or with this value of the unique property.
@@ -156,7 +178,10 @@ impl Objects {
             Some(name) if name == self.unique => *self.by_unique.get(&id.to_lowercase())?,
             _ => id.parse().ok()?,
         };
-        self.records.get(&found).filter(|record| record.archived_ms.is_none()).map(|record| record.id)
+        self.records
+            .get(&found)
+            .filter(|record| record.archived_ms.is_none())
+            .map(|record| record.id)
     }
 
     pub(super) fn check_id_property(&self, name: Option<&str>) -> Result<(), Refusal> {
@@ -170,56 +195,6 @@ impl Objects {
         }
     }
 
-    /// Checks the `properties` of a write against the account's properties.
-    pub(super) fn check(&self, properties: &Value) -> Result<Written, Refusal> {
-        let Some(object) = properties.as_object() else {
-            return Err(Refusal::invalid("Invalid input JSON on line 1, column 1: properties must be an object"));
-        };
-        let mut written = Written::new();
-        let mut wrong: Vec<Value> = Vec::new();
-        for (name, value) in object {
-            let text = match value {
-                Value::String(text) => text.clone(),
-                Value::Null => String::new(),
-                Value::Bool(_) | Value::Number(_) => value.to_string(),
-                Value::Array(_) | Value::Object(_) => {
-                    return Err(Refusal::invalid(format!(
-                        "Invalid input JSON on line 1, column 1: Cannot deserialize value of type `java.lang.String` \
-                         (through reference chain: properties[\"{name}\"])"
-                    )));
-                }
-            };
-            match self.check_value(name, &text) {
-                Ok(number) => written.push((number, text)),
-                Err(problem) => wrong.push(problem),
-            }
-        }
-        if wrong.is_empty() {
-            return Ok(written);
-        }
-        Err(Refusal::invalid(format!("Property values were not valid: {}", Value::Array(wrong))))
-    }
-
-    fn check_value(&self, name: &str, text: &str) -> Result<u16, Value> {
-        let problem = |code: &str, message: String| {
-            json!({"isValid": false, "message": message, "error": code, "name": name,
-                   "localizedErrorMessage": message})
-        };
-        if ["createdate", "hs_object_id", "lastmodifieddate", "hs_lastmodifieddate"].contains(&name) {
-            return Err(problem("READ_ONLY_VALUE", format!("\"{name}\" is a read only property; its value cannot be set")));
-        }
-        let Some(number) = self.number(name) else {
-            return Err(problem("PROPERTY_DOESNT_EXIST", format!("Property \"{name}\" does not exist")));
-        };
-        if name == "email" && !text.is_empty() && !plausible_email(text) {
-            return Err(problem("INVALID_EMAIL", format!("Email address {text} is invalid")));
-        }
-        if name == "lifecyclestage" && !text.is_empty() && !LIFECYCLE.contains(&text) {
-            return Err(problem("INVALID_OPTION", format!("{text} was not one of the allowed options: {LIFECYCLE:?}")));
-        }
-        Ok(number)
-    }
-
     /// The live record that already holds the unique value of this write, unless it is `except`.
     pub(super) fn holder(&self, written: &Written, except: Option<u64>) -> Option<u64> {
         let unique = self.number(self.unique)?;
@@ -231,8 +206,10 @@ impl Objects {
     pub(super) fn insert(&mut self, written: &Written, now_ms: i64) -> u64 {
         let id = self.next_id;
         let names = self.names.clone();
-        let values: Vec<(&str, &str)> =
-            written.iter().map(|(number, value)| (names[usize::from(*number)], value.as_str())).collect();
+        let values: Vec<(&str, &str)> = written
+            .iter()
+            .map(|(number, value)| (names[usize::from(*number)], value.as_str()))
+            .collect();
         self.seed(id, now_ms, now_ms, &values);
         id
     }
@@ -240,7 +217,9 @@ impl Objects {
     /// Writes checked properties; the time of modification moves only when a value changes.
     pub(super) fn apply(&mut self, id: u64, written: &Written, now_ms: i64) -> bool {
         let unique = self.number(self.unique);
-        let Some(record) = self.records.get_mut(&id) else { return false };
+        let Some(record) = self.records.get_mut(&id) else {
+            return false;
+        };
         let mut changed = false;
         for (number, value) in written {
             let at = record.values.iter().position(|(known, _)| known == number);
@@ -250,7 +229,8 @@ impl Objects {
             }
             changed = true;
             if Some(*number) == unique {
-                self.by_unique.remove(&old.unwrap_or_default().to_lowercase());
+                self.by_unique
+                    .remove(&old.unwrap_or_default().to_lowercase());
                 self.by_unique.insert(value.to_lowercase(), id);
             }
             if let Some(at) = at {
@@ -271,7 +251,9 @@ impl Objects {
 
     /// Archived records leave search and free their unique value; the list shows them with `archived=true`.
     pub fn archive(&mut self, id: u64, now_ms: i64) {
-        let Some(record) = self.records.get_mut(&id) else { return };
+        let Some(record) = self.records.get_mut(&id) else {
+            return;
+        };
         self.by_modified.remove(&(record.updated_ms, id));
         record.archived_ms = Some(now_ms);
         record.rendered = None;
@@ -294,28 +276,43 @@ impl Objects {
             .cloned()
             .collect();
         if asked.is_empty() {
-            names.extend(self.default_properties.iter().map(|name| (*name).to_string()));
+            names.extend(
+                self.default_properties
+                    .iter()
+                    .map(|name| (*name).to_string()),
+            );
         }
         names.extend(["createdate", "hs_object_id", self.modified].map(str::to_string));
         names.sort();
         names.dedup();
-        let at = self.shapes.iter().position(|known| *known == names).unwrap_or_else(|| {
-            self.shapes.push(names);
-            self.shapes.len() - 1
-        });
+        let at = self
+            .shapes
+            .iter()
+            .position(|known| *known == names)
+            .unwrap_or_else(|| {
+                self.shapes.push(names);
+                self.shapes.len() - 1
+            });
         at as u32
     }
 
     /// Appends a record's JSON to `out`.
     pub(super) fn render(&mut self, id: u64, shape: u32, out: &mut String) {
-        let Some(record) = self.records.get_mut(&id) else { return };
+        let Some(record) = self.records.get_mut(&id) else {
+            return;
+        };
         if let Some((known, text)) = &record.rendered
             && *known == shape
         {
             out.push_str(text);
             return;
         }
-        let text = render(record, &self.names, &self.shapes[shape as usize], self.modified);
+        let text = render(
+            record,
+            &self.names,
+            &self.shapes[shape as usize],
+            self.modified,
+        );
         out.push_str(&text);
         record.rendered = Some((shape, text.into_boxed_str()));
     }
@@ -336,7 +333,9 @@ impl Objects {
                 .map_err(|_| Refusal::invalid(format!("invalid paging cursor: `{text}`")))?,
         };
         let shape = self.shape(&asked_properties(request));
-        let range = self.records.range((Bound::Excluded(after), Bound::Unbounded));
+        let range = self
+            .records
+            .range((Bound::Excluded(after), Bound::Unbounded));
         let wanted = range.filter(|(_, record)| record.archived_ms.is_some() == archived);
         let mut ids: Vec<u64> = wanted.map(|(id, _)| *id).take(limit + 1).collect();
         let more = ids.len() > limit;
@@ -351,7 +350,9 @@ impl Objects {
         }
         out.push(']');
         if let Some(last) = ids.last().filter(|_| more) {
-            out.push_str(&format!(",\"paging\":{{\"next\":{{\"after\":\"{last}\",\"link\":\"?after={last}\"}}}}"));
+            out.push_str(&format!(
+                ",\"paging\":{{\"next\":{{\"after\":\"{last}\",\"link\":\"?after={last}\"}}}}"
+            ));
         }
         out.push('}');
         Ok(Reply::text(200, out))
@@ -363,7 +364,10 @@ impl Objects {
         let archived = request.query("archived") == Some("true");
         let found = match archived {
             false => self.find(id, id_property),
-            true => id.parse().ok().filter(|id| self.get(*id).is_some_and(|record| record.archived_ms.is_some())),
+            true => id.parse().ok().filter(|id| {
+                self.get(*id)
+                    .is_some_and(|record| record.archived_ms.is_some())
+            }),
         };
         let found = found.ok_or_else(|| not_found(id))?;
         let shape = self.shape(&asked_properties(request));
@@ -380,7 +384,13 @@ impl Objects {
         Ok(Reply::text(201, self.rendered(id, shape)))
     }
 
-    pub(super) fn update_one(&mut self, request: &Request, id: &str, body: &Value, now_ms: i64) -> Answer {
+    pub(super) fn update_one(
+        &mut self,
+        request: &Request,
+        id: &str,
+        body: &Value,
+        now_ms: i64,
+    ) -> Answer {
         let id_property = request.query("idProperty");
         self.check_id_property(id_property)?;
         let found = self.find(id, id_property).ok_or_else(|| not_found(id))?;
@@ -394,59 +404,35 @@ impl Objects {
     }
 
     pub(super) fn taken(&self, holder: u64) -> Refusal {
-        let kind = if self.kind == "contact" { "Contact" } else { "Company" };
-        Refusal::new(409, "CONFLICT", format!("{kind} already exists. Existing ID: {holder}"))
-    }
-
-    pub(super) fn unique_name(&self) -> &'static str {
-        self.unique
-    }
-
-    pub(super) fn modified_name(&self) -> &'static str {
-        self.modified
-    }
-
-    pub(super) fn describe_properties(&self) -> Value {
-        let own = self.names.iter().map(|name| (*name, "string", false));
-        let fixed = [("createdate", "datetime", true), ("hs_object_id", "number", true), (self.modified, "datetime", true)];
-        let results: Vec<Value> = own
-            .chain(fixed)
-            .map(|(name, kind, read_only)| {
-                let options: Vec<Value> = LIFECYCLE
-                    .iter()
-                    .filter(|_| name == "lifecyclestage")
-                    .map(|value| json!({"label": value, "value": value, "hidden": false}))
-                    .collect();
-                json!({
-                    "name": name, "label": name, "groupName": format!("{}information", self.kind),
-                    "type": if options.is_empty() { kind } else { "enumeration" },
-                    "fieldType": "text", "description": "", "options": options,
-                    "hasUniqueValue": name == self.unique,
-                    "modificationMetadata": {"archivable": false, "readOnlyDefinition": true, "readOnlyValue": read_only},
-                })
-            })
-            .collect();
-        json!({"results": results})
+        let kind = if self.kind == "contact" {
+            "Contact"
+        } else {
+            "Company"
+        };
+        Refusal::new(
+            409,
+            "CONFLICT",
+            format!("{kind} already exists. Existing ID: {holder}"),
+        )
     }
 }
 
 pub(super) fn not_found(id: &str) -> Refusal {
-    Refusal::missing(format!("Object not found.  objectId are usually numeric: {id}"))
+    Refusal::missing(format!(
+        "Object not found.  objectId are usually numeric: {id}"
+    ))
 }
 
 fn asked_properties(request: &Request) -> Vec<String> {
-    let values = request.query.iter().filter(|(name, _)| name == "properties");
-    values.flat_map(|(_, value)| value.split(',')).filter(|name| !name.is_empty()).map(str::to_string).collect()
-}
-
-fn plausible_email(text: &str) -> bool {
-    let Some((local, domain)) = text.rsplit_once('@') else { return false };
-    let forbidden = |c: char| c.is_whitespace() || c.is_control() || "()<>[]:;,\\\"@".contains(c);
-    !local.is_empty()
-        && !local.contains(forbidden)
-        && !domain.contains(forbidden)
-        && domain.contains('.')
-        && domain.split('.').all(|label| !label.is_empty())
+    let values = request
+        .query
+        .iter()
+        .filter(|(name, _)| name == "properties");
+    values
+        .flat_map(|(_, value)| value.split(','))
+        .filter(|name| !name.is_empty())
+        .map(str::to_string)
+        .collect()
 }
 
 fn render(record: &Record, names: &[&'static str], shape: &[String], modified: &str) -> String {
@@ -455,7 +441,12 @@ fn render(record: &Record, names: &[&'static str], shape: &[String], modified: &
     let mut text = format!("{{\"id\":\"{}\",\"properties\":{{", record.id);
     for (at, name) in shape.iter().enumerate() {
         let number = record.id.to_string();
-        let own = || record.values.iter().find(|(known, _)| names[usize::from(*known)] == name);
+        let own = || {
+            record
+                .values
+                .iter()
+                .find(|(known, _)| names[usize::from(*known)] == name)
+        };
         let value = match name.as_str() {
             "createdate" => Some(created.as_str()),
             "hs_object_id" => Some(number.as_str()),
@@ -467,7 +458,9 @@ fn render(record: &Record, names: &[&'static str], shape: &[String], modified: &
         }
         text.push_str(&format!("\"{name}\":{}", json!(value)));
     }
-    text.push_str(&format!("}},\"createdAt\":\"{created}\",\"updatedAt\":\"{updated}\",\"archived\":"));
+    text.push_str(&format!(
+        "}},\"createdAt\":\"{created}\",\"updatedAt\":\"{updated}\",\"archived\":"
+    ));
     match record.archived_ms {
         Some(ms) => text.push_str(&format!("true,\"archivedAt\":\"{}\"}}", rfc3339_ms(ms))),
         None => text.push_str("false}"),

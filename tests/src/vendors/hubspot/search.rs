@@ -24,30 +24,46 @@ struct Filter {
 
 pub(super) fn search(objects: &mut Objects, request: &Request, until_ms: i64) -> Answer {
     if request.body.len() > MAX_BODY {
-        return Err(Refusal::invalid(format!("The request body must be at most {MAX_BODY} characters")));
+        return Err(Refusal::invalid(format!(
+            "The request body must be at most {MAX_BODY} characters"
+        )));
     }
     let body = body_of(request)?;
     let limit = body["limit"].as_u64().unwrap_or(10);
     if limit == 0 || limit > MAX_PAGE {
-        return Err(Refusal::invalid(format!("The requested limit {limit} must be between 1 and {MAX_PAGE}")));
+        return Err(Refusal::invalid(format!(
+            "The requested limit {limit} must be between 1 and {MAX_PAGE}"
+        )));
     }
     let after = match &body["after"] {
         Value::Null => 0,
         Value::Number(number) => number.as_u64().unwrap_or_default() as usize,
         other => {
             let text = other.as_str().unwrap_or_default();
-            if text.is_empty() { 0 } else { text.parse().map_err(|_| Refusal::invalid("invalid paging cursor"))? }
+            if text.is_empty() {
+                0
+            } else {
+                text.parse()
+                    .map_err(|_| Refusal::invalid("invalid paging cursor"))?
+            }
         }
     };
     if after + limit as usize > MAX_RESULTS {
-        return Err(Refusal::invalid("Paging through results is limited to the first 10,000 results of a search"));
+        return Err(Refusal::invalid(
+            "Paging through results is limited to the first 10,000 results of a search",
+        ));
     }
     let groups = groups_of(&body)?;
     let mut found = candidates(objects, &groups, until_ms);
     sort(objects, &mut found, &body)?;
     let asked: Vec<String> = serde_json::from_value(body["properties"].clone()).unwrap_or_default();
     let shape = objects.shape(&asked);
-    let page: Vec<u64> = found.iter().skip(after).take(limit as usize).copied().collect();
+    let page: Vec<u64> = found
+        .iter()
+        .skip(after)
+        .take(limit as usize)
+        .copied()
+        .collect();
     let mut out = format!("{{\"total\":{},\"results\":[", found.len());
     for (at, id) in page.iter().enumerate() {
         if at > 0 {
@@ -58,7 +74,9 @@ pub(super) fn search(objects: &mut Objects, request: &Request, until_ms: i64) ->
     out.push(']');
     let next = after + page.len();
     if next < found.len() && next < MAX_RESULTS {
-        out.push_str(&format!(",\"paging\":{{\"next\":{{\"after\":\"{next}\"}}}}"));
+        out.push_str(&format!(
+            ",\"paging\":{{\"next\":{{\"after\":\"{next}\"}}}}"
+        ));
     }
     out.push('}');
     Ok(Reply::text(200, out))
@@ -76,7 +94,12 @@ fn groups_of(body: &Value) -> Result<Vec<Vec<Filter>>, Refusal> {
         if filters.len() > 6 {
             return Err(Refusal::invalid("At most 6 filters are allowed in a group"));
         }
-        parsed.push(filters.iter().map(filter_of).collect::<Result<Vec<_>, _>>()?);
+        parsed.push(
+            filters
+                .iter()
+                .map(filter_of)
+                .collect::<Result<Vec<_>, _>>()?,
+        );
     }
     Ok(parsed)
 }
@@ -88,23 +111,49 @@ fn filter_of(filter: &Value) -> Result<Filter, Refusal> {
         other => other.to_string(),
     };
     let operator = text("operator");
-    let known = ["EQ", "NEQ", "LT", "LTE", "GT", "GTE", "BETWEEN", "IN", "NOT_IN", "HAS_PROPERTY", "NOT_HAS_PROPERTY"];
+    let known = [
+        "EQ",
+        "NEQ",
+        "LT",
+        "LTE",
+        "GT",
+        "GTE",
+        "BETWEEN",
+        "IN",
+        "NOT_IN",
+        "HAS_PROPERTY",
+        "NOT_HAS_PROPERTY",
+    ];
     if !known.contains(&operator.as_str()) {
-        return Err(Refusal::invalid(format!("Invalid operator `{operator}`: must be one of {known:?}")));
+        return Err(Refusal::invalid(format!(
+            "Invalid operator `{operator}`: must be one of {known:?}"
+        )));
     }
     let values = serde_json::from_value(filter["values"].clone()).unwrap_or_default();
-    let needs_value = !["IN", "NOT_IN", "HAS_PROPERTY", "NOT_HAS_PROPERTY"].contains(&operator.as_str());
+    let needs_value =
+        !["IN", "NOT_IN", "HAS_PROPERTY", "NOT_HAS_PROPERTY"].contains(&operator.as_str());
     if needs_value && filter["value"].is_null() {
-        return Err(Refusal::invalid(format!("operator {operator} requires a value")));
+        return Err(Refusal::invalid(format!(
+            "operator {operator} requires a value"
+        )));
     }
-    Ok(Filter { property: text("propertyName"), operator, value: text("value"), high: text("highValue"), values })
+    Ok(Filter {
+        property: text("propertyName"),
+        operator,
+        value: text("value"),
+        high: text("highValue"),
+        values,
+    })
 }
 
 /// Ids that any group accepts, by time of modification. A lower bound on that time narrows the walk.
 fn candidates(objects: &Objects, groups: &[Vec<Filter>], until_ms: i64) -> Vec<u64> {
     let bound = |filters: &Vec<Filter>| {
-        let on_time = filters.iter().filter(|filter| filter.property == objects.modified_name());
-        on_time.filter(|filter| ["GT", "GTE", "BETWEEN", "EQ"].contains(&filter.operator.as_str()))
+        let on_time = filters
+            .iter()
+            .filter(|filter| filter.property == objects.modified);
+        on_time
+            .filter(|filter| ["GT", "GTE", "BETWEEN", "EQ"].contains(&filter.operator.as_str()))
             .filter_map(|filter| instant(&filter.value))
             .max()
             .unwrap_or(i64::MIN)
@@ -113,7 +162,10 @@ fn candidates(objects: &Objects, groups: &[Vec<Filter>], until_ms: i64) -> Vec<u
     let walk = objects.by_modified.range((from, 0)..=(until_ms, u64::MAX));
     let records = walk.filter_map(|(_, id)| objects.get(*id));
     let accepted = records.filter(|record| {
-        groups.is_empty() || groups.iter().any(|group| group.iter().all(|filter| holds(objects, record, filter)))
+        groups.is_empty()
+            || groups
+                .iter()
+                .any(|group| group.iter().all(|filter| holds(objects, record, filter)))
     });
     accepted.map(|record| record.id).collect()
 }
@@ -126,7 +178,7 @@ fn value_of(objects: &Objects, record: &Record, property: &str) -> Option<String
     match property {
         "createdate" => Some(record.created_ms.to_string()),
         "hs_object_id" => Some(record.id.to_string()),
-        name if name == objects.modified_name() => Some(record.updated_ms.to_string()),
+        name if name == objects.modified => Some(record.updated_ms.to_string()),
         name => objects.value(record, name).map(str::to_string),
     }
 }
@@ -140,7 +192,11 @@ fn compare(left: &str, right: &str) -> Ordering {
 
 fn holds(objects: &Objects, record: &Record, filter: &Filter) -> bool {
     let value = value_of(objects, record, &filter.property);
-    let is = |wanted: &String| value.as_deref().is_some_and(|value| compare(value, wanted).is_eq());
+    let is = |wanted: &String| {
+        value
+            .as_deref()
+            .is_some_and(|value| compare(value, wanted).is_eq())
+    };
     let against = |wanted: &str| value.as_deref().map(|value| compare(value, wanted));
     match filter.operator.as_str() {
         "HAS_PROPERTY" => value.is_some(),
@@ -153,7 +209,10 @@ fn holds(objects: &Objects, record: &Record, filter: &Filter) -> bool {
         "LTE" => against(&filter.value).is_some_and(Ordering::is_le),
         "GT" => against(&filter.value).is_some_and(Ordering::is_gt),
         "GTE" => against(&filter.value).is_some_and(Ordering::is_ge),
-        _ => against(&filter.value).is_some_and(Ordering::is_ge) && against(&filter.high).is_some_and(Ordering::is_le),
+        _ => {
+            against(&filter.value).is_some_and(Ordering::is_ge)
+                && against(&filter.high).is_some_and(Ordering::is_le)
+        }
     }
 }
 
@@ -166,15 +225,30 @@ fn sort(objects: &Objects, found: &mut [u64], body: &Value) -> Result<(), Refusa
         return Err(Refusal::invalid("Only one sort is allowed"));
     }
     let (property, descending) = match &sorts[0] {
-        Value::String(name) => (name.trim_start_matches('-').to_string(), name.starts_with('-')),
+        Value::String(name) => (
+            name.trim_start_matches('-').to_string(),
+            name.starts_with('-'),
+        ),
         other => {
-            let name = other["propertyName"].as_str().unwrap_or_default().to_string();
+            let name = other["propertyName"]
+                .as_str()
+                .unwrap_or_default()
+                .to_string();
             (name, other["direction"].as_str() == Some("DESCENDING"))
         }
     };
-    if property != objects.modified_name() {
-        let value = |id: &u64| objects.get(*id).and_then(|record| value_of(objects, record, &property));
-        found.sort_by(|left, right| compare(&value(left).unwrap_or_default(), &value(right).unwrap_or_default()));
+    if property != objects.modified {
+        let value = |id: &u64| {
+            objects
+                .get(*id)
+                .and_then(|record| value_of(objects, record, &property))
+        };
+        found.sort_by(|left, right| {
+            compare(
+                &value(left).unwrap_or_default(),
+                &value(right).unwrap_or_default(),
+            )
+        });
     }
     if descending {
         found.reverse();
@@ -189,7 +263,10 @@ mod tests {
 
     #[test]
     fn times_compare_as_times_whether_written_as_text_or_milliseconds() {
-        assert_eq!(compare(&rfc3339_ms(1_700_000_000_000), "1700000000000"), Ordering::Equal);
+        assert_eq!(
+            compare(&rfc3339_ms(1_700_000_000_000), "1700000000000"),
+            Ordering::Equal
+        );
         assert_eq!(compare("abc", "ABD"), Ordering::Less);
     }
 }

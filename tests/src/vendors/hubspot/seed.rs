@@ -2,8 +2,17 @@
 
 use super::HubSpot;
 
-const FIRST_NAMES: [&str; 8] = ["Ada", "Jan", "Zofia", "Łukasz", "Mia", "Noah", "Oliwia", "Jürgen"];
-const LAST_NAMES: [&str; 6] = ["Lovelace", "Kowalska", "Nowak", "Müller", "Smith", "Wiśniewska"];
+const FIRST_NAMES: [&str; 8] = [
+    "Ada", "Jan", "Zofia", "Łukasz", "Mia", "Noah", "Oliwia", "Jürgen",
+];
+const LAST_NAMES: [&str; 6] = [
+    "Lovelace",
+    "Kowalska",
+    "Nowak",
+    "Müller",
+    "Smith",
+    "Wiśniewska",
+];
 const STAGES: [&str; 3] = ["lead", "customer", "subscriber"];
 const START_MS: i64 = 1_700_000_000_000;
 
@@ -14,7 +23,12 @@ pub fn seed_bulk(count: u64) -> HubSpot {
         let at = id as usize;
         let created_ms = START_MS + id as i64 * 1_000;
         let email = format!("person{id}@bulk.example");
-        let phone = format!("+48 6{:02} {:03} {:03}", id / 1_000_000 % 100, id / 1_000 % 1_000, id % 1_000);
+        let phone = format!(
+            "+48 6{:02} {:03} {:03}",
+            id / 1_000_000 % 100,
+            id / 1_000 % 1_000,
+            id % 1_000
+        );
         let company = format!("Company {}", id % 997);
         hub.contacts.seed(
             id,

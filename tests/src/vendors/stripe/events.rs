@@ -13,7 +13,13 @@ impl Stripe {
         self.happened_at(kind, object, previous, created);
     }
 
-    pub(super) fn happened_at(&mut self, kind: &str, object: &Value, previous: Option<Value>, created: i64) {
+    pub(super) fn happened_at(
+        &mut self,
+        kind: &str,
+        object: &Value,
+        previous: Option<Value>,
+        created: i64,
+    ) {
         let id = self.id("evt");
         let mut data = json!({"object": object});
         if let Some(previous) = previous {
@@ -39,8 +45,14 @@ impl Stripe {
 /// # Panics
 /// Never: HMAC takes a key of any length.
 pub fn signature(body: &str, secret: &str, at_s: i64) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
     mac.update(format!("{at_s}.{body}").as_bytes());
-    let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = mac
+        .finalize()
+        .into_bytes()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("t={at_s},v1={hex}")
 }

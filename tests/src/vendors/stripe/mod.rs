@@ -6,6 +6,8 @@ mod form;
 mod objects;
 mod shelf;
 mod subscriptions;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 
@@ -74,14 +76,21 @@ impl Refusal {
         }
         if !code.is_empty() {
             error["code"] = json!(code);
-            error["doc_url"] = json!(format!("https://stripe.com/docs/error-codes/{}", code.replace('_', "-")));
+            error["doc_url"] = json!(format!(
+                "https://stripe.com/docs/error-codes/{}",
+                code.replace('_', "-")
+            ));
         }
         Refusal { status: 400, error }
     }
 
     pub fn missing(what: &str, id: &str, param: &str) -> Refusal {
-        let refusal = Refusal::invalid(param, "resource_missing", format!("No such {what}: '{id}'"));
-        Refusal { status: 404, ..refusal }
+        let refusal =
+            Refusal::invalid(param, "resource_missing", format!("No such {what}: '{id}'"));
+        Refusal {
+            status: 404,
+            ..refusal
+        }
     }
 
     fn reply(&self) -> Reply {
@@ -99,13 +108,21 @@ impl Vendor for Stripe {
             Err(refusal) => refusal.reply(),
             Ok(()) => self.answer_once(request),
         };
-        reply.with("request-id", request_id).with("stripe-version", "2026-01-28.clover")
+        reply
+            .with("request-id", request_id)
+            .with("stripe-version", "2026-01-28.clover")
     }
 
     fn too_many_requests(&self) -> Reply {
-        let mut refusal = Refusal::invalid("", "rate_limit", "Request rate limit exceeded. Learn more about rate limits.");
+        let mut refusal = Refusal::invalid(
+            "",
+            "rate_limit",
+            "Request rate limit exceeded. Learn more about rate limits.",
+        );
         refusal.status = 429;
-        refusal.reply().with("stripe-rate-limited-reason", "global-rate")
+        refusal
+            .reply()
+            .with("stripe-rate-limited-reason", "global-rate")
     }
 
     fn server_error(&self) -> Reply {
@@ -139,13 +156,23 @@ impl Stripe {
                 .to_string(),
         };
         let refusal = Refusal::invalid("", "", message);
-        Err(Refusal { status: 401, ..refusal })
+        Err(Refusal {
+            status: 401,
+            ..refusal
+        })
     }
 
     /// A POST with an idempotency key that was seen before gets the first answer again.
     fn answer_once(&mut self, request: &Request) -> Reply {
-        let key = request.header("idempotency-key").filter(|_| request.method == "POST").map(str::to_string);
-        let asked = format!("{} {}", request.path, String::from_utf8_lossy(&request.body));
+        let key = request
+            .header("idempotency-key")
+            .filter(|_| request.method == "POST")
+            .map(str::to_string);
+        let asked = format!(
+            "{} {}",
+            request.path,
+            String::from_utf8_lossy(&request.body)
+        );
         if let Some((before, reply)) = key.as_ref().and_then(|key| self.answered.get(key)) {
             if *before == asked {
                 return reply.clone().with("idempotent-replayed", "true");
@@ -157,7 +184,9 @@ impl Stripe {
             });
             return Refusal { status: 400, error }.reply();
         }
-        let reply = self.route(request).unwrap_or_else(|refusal| refusal.reply());
+        let reply = self
+            .route(request)
+            .unwrap_or_else(|refusal| refusal.reply());
         if let Some(key) = key.filter(|_| reply.status < 500) {
             self.answered.insert(key, (asked, reply.clone()));
         }
@@ -166,7 +195,9 @@ impl Stripe {
 
     fn route(&mut self, request: &Request) -> Result<Reply, Refusal> {
         let segments = request.segments();
-        let ["v1", rest @ ..] = segments.as_slice() else { return Err(unknown_url(request)) };
+        let ["v1", rest @ ..] = segments.as_slice() else {
+            return Err(unknown_url(request));
+        };
         if request.method == "GET" {
             return self.read(request, rest);
         }
@@ -192,7 +223,9 @@ impl Stripe {
             Some(&"customers") => (&self.customers, "customer", &["email"]),
             Some(&"charges") => (&self.charges, "charge", &["customer"]),
             Some(&"refunds") => (&self.refunds, "refund", &["charge"]),
-            Some(&"subscriptions") => (&self.subscriptions, "subscription", &["customer", "status"]),
+            Some(&"subscriptions") => {
+                (&self.subscriptions, "subscription", &["customer", "status"])
+            }
             Some(&"prices") => (&self.prices, "price", &[]),
             Some(&"events") => (&self.events, "event", &["type", "types"]),
             Some(&"account") => return Ok(Reply::json(200, &account())),
@@ -202,11 +235,17 @@ impl Stripe {
         match rest {
             [_] => {
                 // Stripe forgets events after thirty days.
-                let oldest = if what == "event" { self.now_s() - 30 * 86_400 } else { i64::MIN };
+                let oldest = if what == "event" {
+                    self.now_s() - 30 * 86_400
+                } else {
+                    i64::MIN
+                };
                 shelf.list(request, what, filters, oldest)
             }
             [_, id] => {
-                let found = shelf.text(id).ok_or_else(|| Refusal::missing(what, id, "id"))?;
+                let found = shelf
+                    .text(id)
+                    .ok_or_else(|| Refusal::missing(what, id, "id"))?;
                 Ok(Reply::text(200, found.to_string()))
             }
             _ => Err(unknown_url(request)),
@@ -215,9 +254,15 @@ impl Stripe {
 }
 
 fn unknown_url(request: &Request) -> Refusal {
-    let message = format!("Unrecognized request URL ({}: {}).", request.method, request.path);
+    let message = format!(
+        "Unrecognized request URL ({}: {}).",
+        request.method, request.path
+    );
     let refusal = Refusal::invalid("", "", message);
-    Refusal { status: 404, ..refusal }
+    Refusal {
+        status: 404,
+        ..refusal
+    }
 }
 
 fn account() -> Value {
@@ -248,14 +293,26 @@ impl Stripe {
     }
 
     /// A past charge of a customer that succeeded, or failed.
-    pub fn seed_charge(&mut self, id: &str, customer: &str, amount: i64, currency: &str, created_s: i64, paid: Paid) {
+    pub fn seed_charge(
+        &mut self,
+        id: &str,
+        customer: &str,
+        amount: i64,
+        currency: &str,
+        created_s: i64,
+        paid: Paid,
+    ) {
         let mut charge = objects::charge_body(id, amount, currency, created_s);
         charge["customer"] = json!(customer);
         if paid == Paid::Declined {
             objects::fail(&mut charge);
         }
         self.put_charge(&charge);
-        let kind = if paid == Paid::Declined { "charge.failed" } else { "charge.succeeded" };
+        let kind = if paid == Paid::Declined {
+            "charge.failed"
+        } else {
+            "charge.succeeded"
+        };
         self.seed_event(kind, &charge, created_s);
     }
 

@@ -6,17 +6,34 @@ use super::form::{integer, only};
 use super::{Answer, Refusal, Stripe};
 
 const CUSTOMER_FIELDS: [&str; 12] = [
-    "name", "email", "phone", "description", "address", "metadata", "source", "balance", "preferred_locales",
-    "invoice_settings", "payment_method", "shipping",
+    "name",
+    "email",
+    "phone",
+    "description",
+    "address",
+    "metadata",
+    "source",
+    "balance",
+    "preferred_locales",
+    "invoice_settings",
+    "payment_method",
+    "shipping",
 ];
 /// Cards that Stripe's documentation says are declined.
 const DECLINED: [&str; 2] = ["4000000000000002", "4000000000000341"];
 
 impl Stripe {
     pub(super) fn create_token(&mut self, form: &Value) -> Answer {
-        let number = form["card"]["number"].as_str().unwrap_or_default().replace(' ', "");
+        let number = form["card"]["number"]
+            .as_str()
+            .unwrap_or_default()
+            .replace(' ', "");
         if number.len() < 12 || !number.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(card_error("Your card number is incorrect.", "incorrect_number", None));
+            return Err(card_error(
+                "Your card number is incorrect.",
+                "incorrect_number",
+                None,
+            ));
         }
         let card_id = self.id("card");
         let card = json!({
@@ -28,7 +45,8 @@ impl Stripe {
             "livemode": false, "type": "card", "used": false,
         });
         self.cards.insert(card_id, number);
-        self.tokens.insert(token["id"].as_str().unwrap_or_default().to_string(), card);
+        self.tokens
+            .insert(token["id"].as_str().unwrap_or_default().to_string(), card);
         Ok(token)
     }
 
@@ -69,7 +87,11 @@ impl Stripe {
         set_fields(&mut customer, form);
         self.put_customer(&customer);
         if customer != before {
-            self.happened("customer.updated", &customer, Some(difference(&before, &customer)));
+            self.happened(
+                "customer.updated",
+                &customer,
+                Some(difference(&before, &customer)),
+            );
         }
         Ok(customer)
     }
@@ -88,12 +110,16 @@ impl Stripe {
     }
 
     pub(super) fn live_customer(&self, id: &str, param: &str) -> Answer {
-        self.customers.get(id).ok_or_else(|| Refusal::missing("customer", id, param))
+        self.customers
+            .get(id)
+            .ok_or_else(|| Refusal::missing("customer", id, param))
     }
 
     /// Turns the token in `source` into a card of the customer.
     fn attach(&mut self, form: &Value) -> Result<Option<String>, Refusal> {
-        let Some(token) = form["source"].as_str() else { return Ok(None) };
+        let Some(token) = form["source"].as_str() else {
+            return Ok(None);
+        };
         if let Some(card) = self.tokens.remove(token) {
             return Ok(card["id"].as_str().map(str::to_string));
         }
@@ -108,20 +134,45 @@ impl Stripe {
     }
 
     pub(super) fn create_charge(&mut self, form: &Value) -> Answer {
-        only(form, &["amount", "currency", "customer", "source", "description", "metadata", "receipt_email", "capture"])?;
+        only(
+            form,
+            &[
+                "amount",
+                "currency",
+                "customer",
+                "source",
+                "description",
+                "metadata",
+                "receipt_email",
+                "capture",
+            ],
+        )?;
         let amount = integer(form, "amount")?.ok_or_else(|| required("amount"))?;
         if amount < 1 {
-            return Err(Refusal::invalid("amount", "parameter_invalid_integer", "This value must be greater than or equal to 1."));
+            return Err(Refusal::invalid(
+                "amount",
+                "parameter_invalid_integer",
+                "This value must be greater than or equal to 1.",
+            ));
         }
-        let currency = form["currency"].as_str().ok_or_else(|| required("currency"))?.to_lowercase();
+        let currency = form["currency"]
+            .as_str()
+            .ok_or_else(|| required("currency"))?
+            .to_lowercase();
         if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_lowercase()) {
-            return Err(Refusal::invalid("currency", "", format!("Invalid currency: {currency}")));
+            return Err(Refusal::invalid(
+                "currency",
+                "",
+                format!("Invalid currency: {currency}"),
+            ));
         }
         let customer = match form["customer"].as_str() {
             Some(id) => Some(self.live_customer(id, "customer")?),
             None => None,
         };
-        let own = customer.as_ref().and_then(|customer| customer["default_source"].as_str());
+        let own = customer
+            .as_ref()
+            .and_then(|customer| customer["default_source"].as_str());
         let Some(source) = form["source"].as_str().or(own).map(str::to_string) else {
             let message = if customer.is_some() {
                 "Cannot charge a customer that has no active card"
@@ -130,7 +181,11 @@ impl Stripe {
             };
             return Err(card_error(message, "missing", None));
         };
-        let number = self.cards.get(&source).cloned().ok_or_else(|| Refusal::missing("source", &source, "source"))?;
+        let number = self
+            .cards
+            .get(&source)
+            .cloned()
+            .ok_or_else(|| Refusal::missing("source", &source, "source"))?;
         let declined = DECLINED.contains(&number.as_str());
         let mut charge = charge_body(&self.id("ch"), amount, &currency, self.now_s());
         charge["customer"] = customer.map_or(Value::Null, |customer| customer["id"].clone());
@@ -144,7 +199,11 @@ impl Stripe {
         self.put_charge(&charge);
         if declined {
             self.happened("charge.failed", &charge, None);
-            return Err(card_error("Your card was declined.", "card_declined", charge["id"].as_str()));
+            return Err(card_error(
+                "Your card was declined.",
+                "card_declined",
+                charge["id"].as_str(),
+            ));
         }
         self.happened("charge.succeeded", &charge, None);
         Ok(charge)
@@ -159,9 +218,16 @@ impl Stripe {
     pub(super) fn create_refund(&mut self, form: &Value) -> Answer {
         only(form, &["charge", "amount", "reason", "metadata"])?;
         let charge_id = form["charge"].as_str().ok_or_else(|| required("charge"))?;
-        let mut charge = self.charges.get(charge_id).ok_or_else(|| Refusal::missing("charge", charge_id, "charge"))?;
+        let mut charge = self
+            .charges
+            .get(charge_id)
+            .ok_or_else(|| Refusal::missing("charge", charge_id, "charge"))?;
         if charge["status"] != "succeeded" {
-            return Err(Refusal::invalid("charge", "charge_not_refundable", format!("Charge {charge_id} cannot be refunded.")));
+            return Err(Refusal::invalid(
+                "charge",
+                "charge_not_refundable",
+                format!("Charge {charge_id} cannot be refunded."),
+            ));
         }
         let total = charge["amount"].as_i64().unwrap_or_default();
         let refunded = charge["amount_refunded"].as_i64().unwrap_or_default();
@@ -171,7 +237,10 @@ impl Stripe {
         }
         let amount = integer(form, "amount")?.unwrap_or(total - refunded);
         if amount < 1 || amount > total - refunded {
-            let message = format!("Refund amount ({amount}) is greater than unrefunded amount on charge ({})", total - refunded);
+            let message = format!(
+                "Refund amount ({amount}) is greater than unrefunded amount on charge ({})",
+                total - refunded
+            );
             return Err(Refusal::invalid("amount", "", message));
         }
         let mut refund = json!({
@@ -188,7 +257,11 @@ impl Stripe {
         self.put_charge(&charge);
         self.refunds.put(charge_id, &refund);
         self.happened("refund.created", &refund, None);
-        self.happened("charge.refunded", &charge, Some(json!({"amount_refunded": refunded})));
+        self.happened(
+            "charge.refunded",
+            &charge,
+            Some(json!({"amount_refunded": refunded})),
+        );
         Ok(refund)
     }
 }
@@ -220,13 +293,25 @@ pub(super) fn fail(charge: &mut Value) {
 fn check_customer(form: &Value) -> Result<(), Refusal> {
     let email = form["email"].as_str().unwrap_or_default();
     let (local, domain) = email.rsplit_once('@').unwrap_or_default();
-    if !email.is_empty() && (local.is_empty() || !domain.contains('.') || email.contains(char::is_whitespace)) {
-        return Err(Refusal::invalid("email", "email_invalid", format!("Invalid email address: {email}")));
+    if !email.is_empty()
+        && (local.is_empty() || !domain.contains('.') || email.contains(char::is_whitespace))
+    {
+        return Err(Refusal::invalid(
+            "email",
+            "email_invalid",
+            format!("Invalid email address: {email}"),
+        ));
     }
     if let Some(metadata) = form["metadata"].as_object() {
-        let long = |(key, value): (&String, &Value)| key.len() > 40 || value.as_str().is_some_and(|text| text.len() > 500);
+        let long = |(key, value): (&String, &Value)| {
+            key.len() > 40 || value.as_str().is_some_and(|text| text.len() > 500)
+        };
         if metadata.len() > 50 || metadata.iter().any(long) {
-            return Err(Refusal::invalid("metadata", "", "Metadata keys are at most 40 and values at most 500 characters."));
+            return Err(Refusal::invalid(
+                "metadata",
+                "",
+                "Metadata keys are at most 40 and values at most 500 characters.",
+            ));
         }
     }
     Ok(())
@@ -240,7 +325,9 @@ fn set_fields(object: &mut Value, form: &Value) {
                 for (key, value) in value.as_object().into_iter().flatten() {
                     match value.as_str() {
                         Some("") => {
-                            object["metadata"].as_object_mut().map(|known| known.remove(key));
+                            object["metadata"]
+                                .as_object_mut()
+                                .map(|known| known.remove(key));
                         }
                         _ => object["metadata"][key] = value.clone(),
                     }
@@ -248,7 +335,14 @@ fn set_fields(object: &mut Value, form: &Value) {
             }
             "address" => object["address"] = address(value),
             "source" | "expand" | "invoice_settings" | "payment_method" | "capture" => {}
-            "balance" => object["balance"] = json!(value.as_str().and_then(|text| text.parse::<i64>().ok()).unwrap_or(0)),
+            "balance" => {
+                object["balance"] = json!(
+                    value
+                        .as_str()
+                        .and_then(|text| text.parse::<i64>().ok())
+                        .unwrap_or(0)
+                );
+            }
             _ if value == "" => object[name] = Value::Null,
             _ => object[name] = value.clone(),
         }
@@ -263,11 +357,20 @@ fn address(given: &Value) -> Value {
 
 fn difference(before: &Value, after: &Value) -> Value {
     let fields = before.as_object().into_iter().flatten();
-    Value::Object(fields.filter(|(name, value)| after[*name] != **value).map(|(name, value)| (name.clone(), value.clone())).collect())
+    Value::Object(
+        fields
+            .filter(|(name, value)| after[*name] != **value)
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
+    )
 }
 
 fn required(name: &str) -> Refusal {
-    Refusal::invalid(name, "parameter_missing", format!("Missing required param: {name}."))
+    Refusal::invalid(
+        name,
+        "parameter_missing",
+        format!("Missing required param: {name}."),
+    )
 }
 
 fn card_error(message: &str, code: &str, charge: Option<&str>) -> Refusal {

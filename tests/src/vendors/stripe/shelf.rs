@@ -13,7 +13,6 @@ use super::Refusal;
 type Place = (i64, u64);
 
 struct Entry {
-    id: String,
     /// What the collection is filtered by: an event's type, a charge's customer, a customer's email.
     tag: String,
     text: String,
@@ -34,8 +33,14 @@ impl Shelf {
         let id = object["id"].as_str().unwrap_or_default().to_string();
         let created = object["created"].as_i64().unwrap_or_default();
         self.serial += 1;
-        let place = *self.places.entry(id.clone()).or_insert((created, self.serial));
-        self.order.insert(place, Entry { id, tag: tag.to_string(), text: object.to_string() });
+        let place = *self.places.entry(id).or_insert((created, self.serial));
+        self.order.insert(
+            place,
+            Entry {
+                tag: tag.to_string(),
+                text: object.to_string(),
+            },
+        );
     }
 
     pub fn get(&self, id: &str) -> Option<Value> {
@@ -45,7 +50,11 @@ impl Shelf {
 
     /// The JSON that a read by id answers, deleted objects included.
     pub(super) fn text(&self, id: &str) -> Option<&str> {
-        let live = self.places.get(id).and_then(|place| self.order.get(place)).map(|entry| entry.text.as_str());
+        let live = self
+            .places
+            .get(id)
+            .and_then(|place| self.order.get(place))
+            .map(|entry| entry.text.as_str());
         live.or_else(|| self.gone.get(id).map(String::as_str))
     }
 
@@ -66,11 +75,20 @@ impl Shelf {
 
     /// All objects, oldest first.
     pub fn all(&self) -> Vec<Value> {
-        self.order.values().filter_map(|entry| serde_json::from_str(&entry.text).ok()).collect()
+        self.order
+            .values()
+            .filter_map(|entry| serde_json::from_str(&entry.text).ok())
+            .collect()
     }
 
     /// Newest first; `filters` names the query parameters besides paging that this collection takes.
-    pub(super) fn list(&self, request: &Request, what: &str, filters: &[&str], oldest: i64) -> Result<Reply, Refusal> {
+    pub(super) fn list(
+        &self,
+        request: &Request,
+        what: &str,
+        filters: &[&str],
+        oldest: i64,
+    ) -> Result<Reply, Refusal> {
         check_parameters(request, filters)?;
         let limit = limit(request)?;
         let (mut low, mut high) = created_bounds(request, oldest)?;
@@ -82,7 +100,11 @@ impl Shelf {
         };
         let (after, before) = (cursor("starting_after")?, cursor("ending_before")?);
         if after.is_some() && before.is_some() {
-            return Err(Refusal::invalid("", "", "You can only specify one of these parameters: starting_after, ending_before."));
+            return Err(Refusal::invalid(
+                "",
+                "",
+                "You can only specify one of these parameters: starting_after, ending_before.",
+            ));
         }
         if let Some(place) = after {
             high = tighter_high(high, place);
@@ -94,16 +116,29 @@ impl Shelf {
         let mut page: Vec<&Entry> = if empty(low, high) {
             Vec::new()
         } else if before.is_some() {
-            self.order.range((low, high)).map(|(_, entry)| entry).filter(|entry| wanted.takes(entry)).take(limit + 1).collect()
+            self.order
+                .range((low, high))
+                .map(|(_, entry)| entry)
+                .filter(|entry| wanted.takes(entry))
+                .take(limit + 1)
+                .collect()
         } else {
-            self.order.range((low, high)).rev().map(|(_, entry)| entry).filter(|entry| wanted.takes(entry)).take(limit + 1).collect()
+            self.order
+                .range((low, high))
+                .rev()
+                .map(|(_, entry)| entry)
+                .filter(|entry| wanted.takes(entry))
+                .take(limit + 1)
+                .collect()
         };
         let has_more = page.len() > limit;
         page.truncate(limit);
         if before.is_some() {
             page.reverse();
         }
-        let mut out = String::with_capacity(page.iter().map(|entry| entry.text.len() + 1).sum::<usize>() + 96);
+        let mut out = String::with_capacity(
+            page.iter().map(|entry| entry.text.len() + 1).sum::<usize>() + 96,
+        );
         out.push_str("{\"object\":\"list\",\"data\":[");
         for (at, entry) in page.iter().enumerate() {
             if at > 0 {
@@ -111,7 +146,10 @@ impl Shelf {
             }
             out.push_str(&entry.text);
         }
-        out.push_str(&format!("],\"has_more\":{has_more},\"url\":\"{}\"}}", request.path));
+        out.push_str(&format!(
+            "],\"has_more\":{has_more},\"url\":\"{}\"}}",
+            request.path
+        ));
         Ok(Reply::text(200, out))
     }
 }
@@ -126,13 +164,23 @@ impl Wanted {
     fn of(request: &Request) -> Wanted {
         let names = ["email", "customer", "charge", "type", "types", "types[]"];
         let is_tag = |name: &str| names.contains(&name) || name.starts_with("types[");
-        let tags = request.query.iter().filter(|(name, _)| is_tag(name)).map(|(_, value)| value.clone()).collect();
+        let tags = request
+            .query
+            .iter()
+            .filter(|(name, _)| is_tag(name))
+            .map(|(_, value)| value.clone())
+            .collect();
         let status = request.query("status").map(str::to_string);
-        Wanted { tags, status, subscriptions: request.path.ends_with("/subscriptions") }
+        Wanted {
+            tags,
+            status,
+            subscriptions: request.path.ends_with("/subscriptions"),
+        }
     }
 
     fn takes(&self, entry: &Entry) -> bool {
-        let by_tag = self.tags.is_empty() || self.tags.iter().any(|tag| tag_matches(tag, &entry.tag));
+        let by_tag =
+            self.tags.is_empty() || self.tags.iter().any(|tag| tag_matches(tag, &entry.tag));
         by_tag && (!self.subscriptions || self.takes_status(entry))
     }
 
@@ -158,24 +206,49 @@ fn tag_matches(wanted: &str, tag: &str) -> bool {
 fn check_parameters(request: &Request, filters: &[&str]) -> Result<(), Refusal> {
     for (name, _) in &request.query {
         let base = name.split('[').next().unwrap_or_default();
-        let paging = ["limit", "starting_after", "ending_before", "created", "expand"].contains(&base);
+        let paging = [
+            "limit",
+            "starting_after",
+            "ending_before",
+            "created",
+            "expand",
+        ]
+        .contains(&base);
         if !paging && !filters.contains(&base) {
-            return Err(Refusal::invalid(name, "parameter_unknown", format!("Received unknown parameter: {name}")));
+            return Err(Refusal::invalid(
+                name,
+                "parameter_unknown",
+                format!("Received unknown parameter: {name}"),
+            ));
         }
     }
     Ok(())
 }
 
 fn limit(request: &Request) -> Result<usize, Refusal> {
-    let Some(text) = request.query("limit") else { return Ok(10) };
-    let number: i64 = text
-        .parse()
-        .map_err(|_| Refusal::invalid("limit", "parameter_invalid_integer", format!("Invalid integer: {text}")))?;
+    let Some(text) = request.query("limit") else {
+        return Ok(10);
+    };
+    let number: i64 = text.parse().map_err(|_| {
+        Refusal::invalid(
+            "limit",
+            "parameter_invalid_integer",
+            format!("Invalid integer: {text}"),
+        )
+    })?;
     if number < 1 {
-        return Err(Refusal::invalid("limit", "", "This value must be greater than or equal to 1."));
+        return Err(Refusal::invalid(
+            "limit",
+            "",
+            "This value must be greater than or equal to 1.",
+        ));
     }
     if number > 100 {
-        return Err(Refusal::invalid("limit", "", "This value must be less than or equal to 100."));
+        return Err(Refusal::invalid(
+            "limit",
+            "",
+            "This value must be less than or equal to 100.",
+        ));
     }
     Ok(number as usize)
 }
@@ -184,17 +257,31 @@ type Bounds = (Bound<Place>, Bound<Place>);
 
 fn created_bounds(request: &Request, oldest: i64) -> Result<Bounds, Refusal> {
     let (mut from, mut to) = (oldest, i64::MAX);
-    for (name, text) in request.query.iter().filter(|(name, _)| name.starts_with("created")) {
-        let time: i64 = text
-            .parse()
-            .map_err(|_| Refusal::invalid(name, "parameter_invalid_integer", format!("Invalid integer: {text}")))?;
+    for (name, text) in request
+        .query
+        .iter()
+        .filter(|(name, _)| name.starts_with("created"))
+    {
+        let time: i64 = text.parse().map_err(|_| {
+            Refusal::invalid(
+                name,
+                "parameter_invalid_integer",
+                format!("Invalid integer: {text}"),
+            )
+        })?;
         match name.as_str() {
             "created" => (from, to) = (from.max(time), to.min(time)),
             "created[gte]" => from = from.max(time),
             "created[gt]" => from = from.max(time + 1),
             "created[lte]" => to = to.min(time),
             "created[lt]" => to = to.min(time - 1),
-            _ => return Err(Refusal::invalid(name, "parameter_unknown", format!("Received unknown parameter: {name}"))),
+            _ => {
+                return Err(Refusal::invalid(
+                    name,
+                    "parameter_unknown",
+                    format!("Received unknown parameter: {name}"),
+                ));
+            }
         }
     }
     Ok((Bound::Included((from, 0)), Bound::Included((to, u64::MAX))))
@@ -216,8 +303,12 @@ fn tighter_low(low: Bound<Place>, place: Place) -> Bound<Place> {
 
 /// A range that `BTreeMap` would refuse.
 fn empty(low: Bound<Place>, high: Bound<Place>) -> bool {
-    let (Bound::Included(from) | Bound::Excluded(from)) = low else { return false };
-    let (Bound::Included(to) | Bound::Excluded(to)) = high else { return false };
+    let (Bound::Included(from) | Bound::Excluded(from)) = low else {
+        return false;
+    };
+    let (Bound::Included(to) | Bound::Excluded(to)) = high else {
+        return false;
+    };
     let open = matches!(low, Bound::Excluded(_)) || matches!(high, Bound::Excluded(_));
     from > to || (from == to && open)
 }

@@ -9,12 +9,30 @@ const MONTH_S: i64 = 30 * 86_400;
 
 impl Stripe {
     pub(super) fn create_price(&mut self, form: &Value) -> Answer {
-        only(form, &["currency", "unit_amount", "recurring", "product", "product_data", "nickname", "metadata"])?;
+        only(
+            form,
+            &[
+                "currency",
+                "unit_amount",
+                "recurring",
+                "product",
+                "product_data",
+                "nickname",
+                "metadata",
+            ],
+        )?;
         let amount = integer(form, "unit_amount")?.ok_or_else(|| missing("unit_amount"))?;
-        let currency = form["currency"].as_str().ok_or_else(|| missing("currency"))?.to_lowercase();
+        let currency = form["currency"]
+            .as_str()
+            .ok_or_else(|| missing("currency"))?
+            .to_lowercase();
         let interval = form["recurring"]["interval"].as_str().unwrap_or("month");
         if !["day", "week", "month", "year"].contains(&interval) {
-            return Err(Refusal::invalid("recurring[interval]", "", "Invalid recurring[interval]: must be one of day, month, week, or year"));
+            return Err(Refusal::invalid(
+                "recurring[interval]",
+                "",
+                "Invalid recurring[interval]: must be one of day, month, week, or year",
+            ));
         }
         let product = match form["product"].as_str() {
             Some(product) => product.to_string(),
@@ -34,8 +52,19 @@ impl Stripe {
     }
 
     pub(super) fn create_subscription(&mut self, form: &Value) -> Answer {
-        only(form, &["customer", "items", "metadata", "trial_period_days", "cancel_at_period_end"])?;
-        let customer = form["customer"].as_str().ok_or_else(|| missing("customer"))?;
+        only(
+            form,
+            &[
+                "customer",
+                "items",
+                "metadata",
+                "trial_period_days",
+                "cancel_at_period_end",
+            ],
+        )?;
+        let customer = form["customer"]
+            .as_str()
+            .ok_or_else(|| missing("customer"))?;
         self.live_customer(customer, "customer")?;
         let now = self.now_s();
         let trial_days = integer(form, "trial_period_days")?;
@@ -60,12 +89,25 @@ impl Stripe {
         Ok(subscription)
     }
 
-    fn items(&mut self, subscription: &str, items: &Value, now: i64) -> Result<Vec<Value>, Refusal> {
-        let given = items.as_array().filter(|items| !items.is_empty()).ok_or_else(|| missing("items"))?;
+    fn items(
+        &mut self,
+        subscription: &str,
+        items: &Value,
+        now: i64,
+    ) -> Result<Vec<Value>, Refusal> {
+        let given = items
+            .as_array()
+            .filter(|items| !items.is_empty())
+            .ok_or_else(|| missing("items"))?;
         let mut made = Vec::new();
         for item in given {
-            let price_id = item["price"].as_str().ok_or_else(|| missing("items[0][price]"))?;
-            let price = self.prices.get(price_id).ok_or_else(|| Refusal::missing("price", price_id, "items[0][price]"))?;
+            let price_id = item["price"]
+                .as_str()
+                .ok_or_else(|| missing("items[0][price]"))?;
+            let price = self
+                .prices
+                .get(price_id)
+                .ok_or_else(|| Refusal::missing("price", price_id, "items[0][price]"))?;
             let quantity = integer(item, "quantity")?.unwrap_or(1);
             made.push(json!({
                 "id": self.id("si"), "object": "subscription_item", "created": now,
@@ -96,7 +138,11 @@ impl Stripe {
             subscription["items"]["data"][0]["quantity"] = json!(quantity);
         }
         self.put_subscription(&subscription);
-        self.happened("customer.subscription.updated", &subscription, Some(previous));
+        self.happened(
+            "customer.subscription.updated",
+            &subscription,
+            Some(previous),
+        );
         Ok(subscription)
     }
 
@@ -112,11 +158,18 @@ impl Stripe {
     }
 
     fn subscription(&self, id: &str) -> Answer {
-        let found = self.subscriptions.get(id).filter(|found| found["status"] != "canceled");
+        let found = self
+            .subscriptions
+            .get(id)
+            .filter(|found| found["status"] != "canceled");
         found.ok_or_else(|| Refusal::missing("subscription", id, "id"))
     }
 }
 
 fn missing(name: &str) -> Refusal {
-    Refusal::invalid(name, "parameter_missing", format!("Missing required param: {name}."))
+    Refusal::invalid(
+        name,
+        "parameter_missing",
+        format!("Missing required param: {name}."),
+    )
 }

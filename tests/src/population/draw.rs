@@ -80,3 +80,23 @@ pub(super) fn national_number(country: &str, serial: usize) -> String {
         _ => format!("212{:03}{:04}", 200 + serial / 10_000, serial % 10_000),
     }
 }
+
+/// A name as the part of an address: lower case, without its accents.
+pub(super) fn ascii(name: &str) -> String {
+    let lower = name.to_lowercase();
+    let plain = lower.chars().map(|letter| match letter {
+        'ą' => 'a',
+        'ć' => 'c',
+        'ę' | 'é' => 'e',
+        'ł' => 'l',
+        'ń' => 'n',
+        'ó' | 'ö' | 'ø' => 'o',
+        'ś' | 'ß' => 's',
+        'ż' | 'ź' => 'z',
+        'ü' => 'u',
+        'ä' => 'a',
+        'í' => 'i',
+        letter => letter,
+    });
+    plain.filter(char::is_ascii_alphabetic).collect()
+}

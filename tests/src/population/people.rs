@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::draw::{Draw, national_number};
+use super::draw::{Draw, ascii, national_number};
 use super::{Charge, Contact, Customer, DAY_MS, Member, Population, Truth};
 use crate::vendors::mailchimp::{Status, subscriber_hash};
 use crate::vendors::stripe::Paid;
@@ -483,23 +483,4 @@ impl Maker {
             }
         }
     }
-}
-
-fn ascii(name: &str) -> String {
-    let lower = name.to_lowercase();
-    let plain = lower.chars().map(|letter| match letter {
-        'ą' => 'a',
-        'ć' => 'c',
-        'ę' | 'é' => 'e',
-        'ł' => 'l',
-        'ń' => 'n',
-        'ó' | 'ö' | 'ø' => 'o',
-        'ś' | 'ß' => 's',
-        'ż' | 'ź' => 'z',
-        'ü' => 'u',
-        'ä' => 'a',
-        'í' => 'i',
-        letter => letter,
-    });
-    plain.filter(char::is_ascii_alphabetic).collect()
 }

@@ -49,7 +49,7 @@ fn evidence(population: &Population) -> Vec<(String, &'static str, Vec<String>)>
     contacts.chain(customers).chain(members).collect()
 }
 
-fn root(parents: &mut Vec<usize>, mut at: usize) -> usize {
+fn root(parents: &mut [usize], mut at: usize) -> usize {
     while parents[at] != at {
         parents[at] = parents[parents[at]];
         at = parents[at];

@@ -16,7 +16,7 @@ const LIFECYCLE: [&str; 8] = [
     "evangelist",
     "other",
 ];
-pub(super) const CONTACT_PROPERTIES: [&str; 16] = [
+pub(super) const CONTACT_PROPERTIES: [&str; 17] = [
     "address",
     "city",
     "company",
@@ -33,8 +33,9 @@ pub(super) const CONTACT_PROPERTIES: [&str; 16] = [
     "website",
     "zip",
     "hs_language",
+    "hs_timezone",
 ];
-pub(super) const COMPANY_PROPERTIES: [&str; 9] = [
+pub(super) const COMPANY_PROPERTIES: [&str; 10] = [
     "city",
     "country",
     "description",
@@ -44,6 +45,7 @@ pub(super) const COMPANY_PROPERTIES: [&str; 9] = [
     "phone",
     "website",
     "zip",
+    "numberofemployees",
 ];
 
 /// The properties to write: an empty text clears.

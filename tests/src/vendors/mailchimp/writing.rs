@@ -131,9 +131,9 @@ impl Mailchimp {
         row: &Value,
         existing: Existing,
     ) -> Result<Applied, Refusal> {
-        // The description knows only `status` here; Mailchimp's other calls know `status_if_new`, so it is taken too.
-        let if_new = status_of(row, &["status_if_new", "status"])?;
-        self.write(email, row, if_new, status_of(row, &["status"])?, existing)
+        // There is no `status_if_new` here: a row without a status can only update.
+        let status = status_of(row, &["status"])?;
+        self.write(email, row, status, status, existing)
     }
 
     fn write(

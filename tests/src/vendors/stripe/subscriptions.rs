@@ -109,10 +109,11 @@ impl Stripe {
                 .get(price_id)
                 .ok_or_else(|| Refusal::missing("price", price_id, "items[0][price]"))?;
             let quantity = integer(item, "quantity")?.unwrap_or(1);
+            let plan = plan_of(&price);
             made.push(json!({
                 "id": self.id("si"), "object": "subscription_item", "created": now,
                 "current_period_end": now + MONTH_S, "current_period_start": now, "discounts": [], "metadata": {},
-                "price": price, "quantity": quantity, "subscription": subscription, "tax_rates": [],
+                "plan": plan, "price": price, "quantity": quantity, "subscription": subscription, "tax_rates": [],
             }));
         }
         Ok(made)
@@ -172,4 +173,15 @@ fn missing(name: &str) -> Refusal {
         "parameter_missing",
         format!("Missing required param: {name}."),
     )
+}
+
+/// The older shape of a price, which Stripe still shows beside it.
+fn plan_of(price: &Value) -> Value {
+    json!({
+        "id": price["id"], "object": "plan", "active": true, "amount": price["unit_amount"],
+        "amount_decimal": price["unit_amount_decimal"], "billing_scheme": "per_unit", "created": price["created"],
+        "currency": price["currency"], "interval": price["recurring"]["interval"], "interval_count": 1,
+        "livemode": false, "metadata": {}, "meter": null, "nickname": price["nickname"], "product": price["product"],
+        "tiers_mode": null, "transform_usage": null, "trial_period_days": null, "usage_type": "licensed",
+    })
 }

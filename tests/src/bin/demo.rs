@@ -5,10 +5,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use onefold_tests::demo::{AUDIENCE, World, applied_twice, difference, people_found};
+use onefold_tests::vendors::time::Clock;
 
 const SEED: u64 = 2026;
 const PEOPLE: usize = 2_000;
@@ -83,9 +84,7 @@ fn demo() -> Result<bool> {
         .nth(1)
         .map_or_else(|| beside.join("onefold"), PathBuf::from);
     let folder = beside.parent().unwrap_or(beside).join("demo");
-    let now_ms = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)?
-        .as_millis() as i64;
+    let now_ms = Clock::System.now_ms();
     let world = World::start(SEED, PEOPLE, now_ms)?;
     let hub = fresh_hub(&world, &folder)?;
     let onefold = Onefold { program, hub };

@@ -12,6 +12,7 @@ pub enum Clock {
 }
 
 impl Clock {
+    #[allow(clippy::disallowed_methods, reason = "this is the clock")]
     pub fn now_ms(self) -> i64 {
         match self {
             Clock::System => Utc::now().timestamp_millis(),

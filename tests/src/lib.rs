@@ -1,1 +1,9 @@
-//! x
+//! What the end-to-end tests and the demo stand on: vendors that behave like the real ones over HTTP on loopback,
+//! a population whose true answer is known, and the rule for checks that need something this machine lacks.
+//! Knows nothing of the hub: everything here sees Onefold from the outside.
+
+pub mod client;
+pub mod demo;
+pub mod need;
+pub mod population;
+pub mod vendors;

@@ -1,0 +1,178 @@
+//! `onefold-demo [PATH OF onefold]`: starts three fake vendors with two thousand people, runs Onefold twice against
+//! them, and compares what it found with the truth. Ends with 0 only when everything agrees.
+
+#![allow(clippy::print_stdout, reason = "a demo talks to a person")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use onefold_tests::demo::{AUDIENCE, World, applied_twice, difference, people_found};
+use onefold_tests::vendors::time::Clock;
+
+const SEED: u64 = 2026;
+const PEOPLE: usize = 2_000;
+
+fn main() -> ExitCode {
+    match demo() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(problem) => {
+            println!("the demo could not be run: {problem:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The program under show and the folder of its manifests.
+struct Onefold {
+    program: PathBuf,
+    hub: PathBuf,
+}
+
+impl Onefold {
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .arg("--hub")
+            .arg(&self.hub)
+            .args(arguments)
+            .envs(World::secrets());
+        command
+    }
+
+    /// Runs with its output on ours.
+    fn show(&self, arguments: &[&str]) -> Result<()> {
+        println!(
+            "\n$ onefold --hub {} {}",
+            self.hub.display(),
+            arguments.join(" ")
+        );
+        let status = self
+            .command(arguments)
+            .status()
+            .with_context(|| self.cannot_start())?;
+        // 1 means that some rows were set aside, which this population is made to do.
+        match status.code() {
+            Some(0 | 1) => Ok(()),
+            _ => bail!("`onefold {}` ended with {status}", arguments.join(" ")),
+        }
+    }
+
+    fn read(&self, arguments: &[&str]) -> Result<String> {
+        let mut command = self.command(arguments);
+        let output = command
+            .stderr(Stdio::inherit())
+            .output()
+            .with_context(|| self.cannot_start())?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    fn cannot_start(&self) -> String {
+        format!(
+            "cannot start `{}`; build it with `cargo build -p onefold`",
+            self.program.display()
+        )
+    }
+}
+
+fn demo() -> Result<bool> {
+    let here = std::env::current_exe()?;
+    let beside = here.parent().context("the demo has no folder")?;
+    let program = std::env::args_os()
+        .nth(1)
+        .map_or_else(|| beside.join("onefold"), PathBuf::from);
+    let folder = beside.parent().unwrap_or(beside).join("demo");
+    let now_ms = Clock::System.now_ms();
+    let world = World::start(SEED, PEOPLE, now_ms)?;
+    let hub = fresh_hub(&world, &folder)?;
+    let onefold = Onefold { program, hub };
+    let population = &world.population;
+    println!(
+        "{PEOPLE} people, known to three vendors on loopback by {} contacts, {} customers with {} charges, and {} members",
+        population.contacts.len(),
+        population.customers.len(),
+        population.charges.len(),
+        population.members.len(),
+    );
+    let begun = Instant::now();
+    onefold.show(&["run"])?;
+    println!("first run: {:.1} s", begun.elapsed().as_secs_f64());
+    let first = world.writes();
+    let begun = Instant::now();
+    onefold.show(&["run"])?;
+    println!("second run: {:.1} s", begun.elapsed().as_secs_f64());
+    let who = format!("email:{}", population.truth.example);
+    onefold.show(&["profile", "show", &who, "--why"])?;
+    let people = people_found(&onefold.read(&["status", "--json"])?)?;
+    let agreed = compare(&world, people, first.len());
+    println!("\ntry next, in another terminal (the data stays; the vendors stop with this demo):");
+    for hint in [
+        "status",
+        "audience show lapsed_vip",
+        "dead-letters list",
+        &format!("profile show {who} --why"),
+    ] {
+        println!(
+            "  {} --hub {} {hint}",
+            onefold.program.display(),
+            onefold.hub.display()
+        );
+    }
+    Ok(agreed)
+}
+
+fn fresh_hub(world: &World, folder: &Path) -> Result<PathBuf> {
+    if folder.exists() {
+        std::fs::remove_dir_all(folder)
+            .with_context(|| format!("cannot clear {}", folder.display()))?;
+    }
+    let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/demo");
+    world.write_manifests(&manifests, folder)?;
+    Ok(folder.to_path_buf())
+}
+
+/// Prints one line per comparison; true when all agree.
+fn compare(world: &World, people: usize, first_writes: usize) -> bool {
+    let truth = &world.population.truth;
+    let writes = world.writes();
+    let again = writes.len() - first_writes;
+    let twice = applied_twice(&writes);
+    let members = difference(&world.audience(), &truth.in_newsletter);
+    let lines = [
+        (
+            people == truth.people.len(),
+            format!("people: {people} found, {} in truth", truth.people.len()),
+        ),
+        (
+            members.is_none(),
+            format!(
+                "{AUDIENCE}: {} people, {} of them agreed to be written to; the tag in Mailchimp {}",
+                truth.lapsed_vip.len(),
+                truth.in_newsletter.len(),
+                members.unwrap_or_else(|| "holds exactly those".to_string()),
+            ),
+        ),
+        (
+            again == 0,
+            format!("sent again by the second run: {again} of {first_writes}"),
+        ),
+        (
+            twice.is_empty(),
+            format!(
+                "applied twice: {}{}",
+                twice.len(),
+                twice
+                    .first()
+                    .map(|row| format!(" ({row})"))
+                    .unwrap_or_default()
+            ),
+        ),
+    ];
+    println!();
+    for (agrees, line) in &lines {
+        println!("{} {line}", if *agrees { "ok   " } else { "WRONG" });
+    }
+    lines.iter().all(|(agrees, _)| *agrees)
+}

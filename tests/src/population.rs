@@ -1,0 +1,101 @@
+//! Two thousand people spread over three vendors, messy as in life, and the truth about them: who is who, and who
+//! belongs into the audience `lapsed_vip`. The same seed gives the same population.
+//!
+//! The rule that the truth agrees with: records join through an equal normalised email or phone; a value that more
+//! than two records of one source hold is shared and joins nobody; a charge belongs to its customer.
+
+mod draw;
+mod load;
+mod people;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use load::{load_hubspot, load_mailchimp, load_stripe};
+
+use crate::vendors::mailchimp::Status;
+use crate::vendors::stripe::Paid;
+
+pub const DAY_MS: i64 = 86_400_000;
+
+pub struct Population {
+    pub now_ms: i64,
+    pub contacts: Vec<Contact>,
+    pub customers: Vec<Customer>,
+    pub members: Vec<Member>,
+    pub charges: Vec<Charge>,
+    pub truth: Truth,
+}
+
+/// A HubSpot contact; empty text is a property that is not set.
+pub struct Contact {
+    pub id: u64,
+    pub created_ms: i64,
+    pub updated_ms: i64,
+    pub email: String,
+    pub phone: String,
+    pub first_name: String,
+    pub last_name: String,
+    pub country: String,
+    pub company: String,
+    pub stage: &'static str,
+}
+
+/// A Stripe customer; empty text is null.
+pub struct Customer {
+    pub id: String,
+    pub created_s: i64,
+    pub email: String,
+    pub phone: String,
+    pub name: String,
+}
+
+pub struct Member {
+    pub email: String,
+    pub status: Status,
+    pub first_name: String,
+    pub last_name: String,
+    pub signed_up_ms: i64,
+}
+
+pub struct Charge {
+    pub id: String,
+    pub customer: String,
+    pub amount: i64,
+    pub currency: &'static str,
+    pub created_s: i64,
+    pub paid: Paid,
+    /// Its amount is no whole number, which no mapping may accept.
+    pub invalid: bool,
+}
+
+#[derive(Default)]
+pub struct Truth {
+    /// One entry per person: names of the records, such as `hubspot:contacts:12`, `stripe:charges:ch_7`.
+    pub people: Vec<BTreeSet<String>>,
+    /// People in the audience, as places in `people`.
+    pub lapsed_vip: BTreeSet<usize>,
+    /// Addresses, in lower case, that the tag `lapsed_vip` must hold: those in the audience who granted consent.
+    pub in_newsletter: BTreeSet<String>,
+    /// Records that cannot be mapped.
+    pub dead_letters: usize,
+    /// A person of the audience known to all three vendors, to be shown: the address in lower case.
+    pub example: String,
+}
+
+impl Truth {
+    /// Record name to the place of its person.
+    pub fn by_record(&self) -> BTreeMap<&str, usize> {
+        let people = self.people.iter().enumerate();
+        people
+            .flat_map(|(at, records)| records.iter().map(move |record| (record.as_str(), at)))
+            .collect()
+    }
+}
+
+/// `now_ms`: milliseconds since 1970; orders lie in the two years before it.
+pub fn generate(seed: u64, people: usize, now_ms: i64) -> Population {
+    people::generate(seed, people, now_ms)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,187 @@
+//! Prices and subscriptions of the fake Stripe.
+
+use serde_json::{Value, json};
+
+use super::form::{integer, only};
+use super::{Answer, Refusal, Stripe};
+
+const MONTH_S: i64 = 30 * 86_400;
+
+impl Stripe {
+    pub(super) fn create_price(&mut self, form: &Value) -> Answer {
+        only(
+            form,
+            &[
+                "currency",
+                "unit_amount",
+                "recurring",
+                "product",
+                "product_data",
+                "nickname",
+                "metadata",
+            ],
+        )?;
+        let amount = integer(form, "unit_amount")?.ok_or_else(|| missing("unit_amount"))?;
+        let currency = form["currency"]
+            .as_str()
+            .ok_or_else(|| missing("currency"))?
+            .to_lowercase();
+        let interval = form["recurring"]["interval"].as_str().unwrap_or("month");
+        if !["day", "week", "month", "year"].contains(&interval) {
+            return Err(Refusal::invalid(
+                "recurring[interval]",
+                "",
+                "Invalid recurring[interval]: must be one of day, month, week, or year",
+            ));
+        }
+        let product = match form["product"].as_str() {
+            Some(product) => product.to_string(),
+            None => self.id("prod"),
+        };
+        let price = json!({
+            "id": self.id("price"), "object": "price", "active": true, "billing_scheme": "per_unit",
+            "created": self.now_s(), "currency": currency, "livemode": false, "lookup_key": null, "metadata": {},
+            "nickname": form["nickname"], "product": product,
+            "recurring": {"interval": interval, "interval_count": 1, "meter": null, "usage_type": "licensed",
+                          "trial_period_days": null},
+            "tax_behavior": "unspecified", "type": "recurring", "unit_amount": amount,
+            "unit_amount_decimal": amount.to_string(),
+        });
+        self.prices.put("", &price);
+        Ok(price)
+    }
+
+    pub(super) fn create_subscription(&mut self, form: &Value) -> Answer {
+        only(
+            form,
+            &[
+                "customer",
+                "items",
+                "metadata",
+                "trial_period_days",
+                "cancel_at_period_end",
+            ],
+        )?;
+        let customer = form["customer"]
+            .as_str()
+            .ok_or_else(|| missing("customer"))?;
+        self.live_customer(customer, "customer")?;
+        let now = self.now_s();
+        let trial_days = integer(form, "trial_period_days")?;
+        let id = self.id("sub");
+        let items = self.items(&id, &form["items"], now)?;
+        let trial_end = trial_days.map(|days| now + days * 86_400);
+        let subscription = json!({
+            "id": id, "object": "subscription", "billing_cycle_anchor": now, "cancel_at": null,
+            "cancel_at_period_end": form["cancel_at_period_end"] == "true", "canceled_at": null,
+            "cancellation_details": {"comment": null, "feedback": null, "reason": null},
+            "collection_method": "charge_automatically", "created": now, "currency": items[0]["price"]["currency"],
+            "customer": customer, "default_payment_method": null, "description": null, "discounts": [],
+            "ended_at": null,
+            "items": {"object": "list", "data": items, "has_more": false,
+                      "url": format!("/v1/subscription_items?subscription={id}")},
+            "latest_invoice": null, "livemode": false, "metadata": {}, "quantity": items[0]["quantity"],
+            "start_date": now, "status": if trial_end.is_some() { "trialing" } else { "active" },
+            "trial_end": trial_end, "trial_start": trial_end.map(|_| now),
+        });
+        self.put_subscription(&subscription);
+        self.happened("customer.subscription.created", &subscription, None);
+        Ok(subscription)
+    }
+
+    fn items(
+        &mut self,
+        subscription: &str,
+        items: &Value,
+        now: i64,
+    ) -> Result<Vec<Value>, Refusal> {
+        let given = items
+            .as_array()
+            .filter(|items| !items.is_empty())
+            .ok_or_else(|| missing("items"))?;
+        let mut made = Vec::new();
+        for item in given {
+            let price_id = item["price"]
+                .as_str()
+                .ok_or_else(|| missing("items[0][price]"))?;
+            let price = self
+                .prices
+                .get(price_id)
+                .ok_or_else(|| Refusal::missing("price", price_id, "items[0][price]"))?;
+            let quantity = integer(item, "quantity")?.unwrap_or(1);
+            let plan = plan_of(&price);
+            made.push(json!({
+                "id": self.id("si"), "object": "subscription_item", "created": now,
+                "current_period_end": now + MONTH_S, "current_period_start": now, "discounts": [], "metadata": {},
+                "plan": plan, "price": price, "quantity": quantity, "subscription": subscription, "tax_rates": [],
+            }));
+        }
+        Ok(made)
+    }
+
+    /// Puts a subscription in as it stands, without an event.
+    pub fn put_subscription(&mut self, subscription: &Value) {
+        let tag = subscription["customer"].as_str().unwrap_or_default();
+        self.subscriptions.put(tag, subscription);
+    }
+
+    pub(super) fn update_subscription(&mut self, id: &str, form: &Value) -> Answer {
+        only(form, &["cancel_at_period_end", "quantity", "metadata"])?;
+        let mut subscription = self.subscription(id)?;
+        let mut previous = json!({});
+        if let Some(flag) = form["cancel_at_period_end"].as_str() {
+            previous["cancel_at_period_end"] = subscription["cancel_at_period_end"].take();
+            subscription["cancel_at_period_end"] = json!(flag == "true");
+        }
+        if let Some(quantity) = integer(form, "quantity")? {
+            previous["quantity"] = subscription["quantity"].take();
+            subscription["quantity"] = json!(quantity);
+            subscription["items"]["data"][0]["quantity"] = json!(quantity);
+        }
+        self.put_subscription(&subscription);
+        self.happened(
+            "customer.subscription.updated",
+            &subscription,
+            Some(previous),
+        );
+        Ok(subscription)
+    }
+
+    pub(super) fn cancel_subscription(&mut self, id: &str) -> Answer {
+        let mut subscription = self.subscription(id)?;
+        let now = self.now_s();
+        subscription["status"] = json!("canceled");
+        subscription["canceled_at"] = json!(now);
+        subscription["ended_at"] = json!(now);
+        self.put_subscription(&subscription);
+        self.happened("customer.subscription.deleted", &subscription, None);
+        Ok(subscription)
+    }
+
+    fn subscription(&self, id: &str) -> Answer {
+        let found = self
+            .subscriptions
+            .get(id)
+            .filter(|found| found["status"] != "canceled");
+        found.ok_or_else(|| Refusal::missing("subscription", id, "id"))
+    }
+}
+
+fn missing(name: &str) -> Refusal {
+    Refusal::invalid(
+        name,
+        "parameter_missing",
+        format!("Missing required param: {name}."),
+    )
+}
+
+/// The older shape of a price, which Stripe still shows beside it.
+fn plan_of(price: &Value) -> Value {
+    json!({
+        "id": price["id"], "object": "plan", "active": true, "amount": price["unit_amount"],
+        "amount_decimal": price["unit_amount_decimal"], "billing_scheme": "per_unit", "created": price["created"],
+        "currency": price["currency"], "interval": price["recurring"]["interval"], "interval_count": 1,
+        "livemode": false, "metadata": {}, "meter": null, "nickname": price["nickname"], "product": price["product"],
+        "tiers_mode": null, "transform_usage": null, "trial_period_days": null, "usage_type": "licensed",
+    })
+}

@@ -1,0 +1,9 @@
+//! The fake vendors judged by strangers: the vendors' own clients, a vendor's description, another server.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+mod clients;
+mod localstripe;
+mod mailchimp_description;
+mod python;
+mod speed;

@@ -7,6 +7,7 @@ pub mod connect;
 mod deliver;
 mod land;
 mod neighbourhood;
+mod properties;
 mod read;
 mod run;
 mod schedule;

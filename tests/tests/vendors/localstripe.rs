@@ -134,9 +134,28 @@ fn play(address: SocketAddr) -> Vec<(String, Value)> {
         "read a stranger",
         client.get("/v1/customers/cus_nobody").unwrap(),
     );
+    play_charges(&client, &ada, &mut note);
+    note(
+        "delete",
+        client
+            .send("DELETE", &format!("/v1/customers/{eve}"), "", b"")
+            .unwrap(),
+    );
+    note("list customers", client.get("/v1/customers").unwrap());
+    note(
+        "a limit of nought",
+        client.get("/v1/customers?limit=0").unwrap(),
+    );
+    let stranger = Client::new(address);
+    note("without a key", stranger.get("/v1/customers").unwrap());
+    seen
+}
+
+/// Charges and refunds of a customer who has a card.
+fn play_charges(client: &Client, customer: &str, note: &mut impl FnMut(&str, Answer) -> String) {
     let mut charges = Vec::new();
     for amount in [500, 700, 900] {
-        let body = format!("amount={amount}&currency=usd&customer={ada}&description=order");
+        let body = format!("amount={amount}&currency=usd&customer={customer}&description=order");
         charges.push(note("charge", client.form("/v1/charges", &body).unwrap()));
     }
     note(
@@ -144,7 +163,7 @@ fn play(address: SocketAddr) -> Vec<(String, Value)> {
         client
             .form(
                 "/v1/charges",
-                &format!("amount=x&currency=usd&customer={ada}"),
+                &format!("amount=x&currency=usd&customer={customer}"),
             )
             .unwrap(),
     );
@@ -156,12 +175,14 @@ fn play(address: SocketAddr) -> Vec<(String, Value)> {
     );
     note(
         "list charges",
-        client.get(&format!("/v1/charges?customer={ada}")).unwrap(),
+        client
+            .get(&format!("/v1/charges?customer={customer}"))
+            .unwrap(),
     );
     note(
         "list with a limit",
         client
-            .get(&format!("/v1/charges?customer={ada}&limit=3"))
+            .get(&format!("/v1/charges?customer={customer}&limit=3"))
             .unwrap(),
     );
     note(
@@ -184,20 +205,6 @@ fn play(address: SocketAddr) -> Vec<(String, Value)> {
         "read the fully refunded",
         client.get(&format!("/v1/charges/{}", charges[1])).unwrap(),
     );
-    note(
-        "delete",
-        client
-            .send("DELETE", &format!("/v1/customers/{eve}"), "", b"")
-            .unwrap(),
-    );
-    note("list customers", client.get("/v1/customers").unwrap());
-    note(
-        "a limit of nought",
-        client.get("/v1/customers?limit=0").unwrap(),
-    );
-    let stranger = Client::new(address);
-    note("without a key", stranger.get("/v1/customers").unwrap());
-    seen
 }
 
 #[test]

@@ -170,17 +170,7 @@ impl Stripe {
             Some(id) => Some(self.live_customer(id, "customer")?),
             None => None,
         };
-        let own = customer
-            .as_ref()
-            .and_then(|customer| customer["default_source"].as_str());
-        let Some(source) = form["source"].as_str().or(own).map(str::to_string) else {
-            let message = if customer.is_some() {
-                "Cannot charge a customer that has no active card"
-            } else {
-                "Must provide source or customer."
-            };
-            return Err(card_error(message, "missing", None));
-        };
+        let source = charge_source(form, customer.as_ref())?;
         let number = self
             .cards
             .get(&source)
@@ -264,6 +254,20 @@ impl Stripe {
         );
         Ok(refund)
     }
+}
+
+/// The card to charge: the one given, or the customer's own.
+fn charge_source(form: &Value, customer: Option<&Value>) -> Result<String, Refusal> {
+    let own = customer.and_then(|customer| customer["default_source"].as_str());
+    let Some(source) = form["source"].as_str().or(own).map(str::to_string) else {
+        let message = if customer.is_some() {
+            "Cannot charge a customer that has no active card"
+        } else {
+            "Must provide source or customer."
+        };
+        return Err(card_error(message, "missing", None));
+    };
+    Ok(source)
 }
 
 /// A charge that succeeded, of nobody.

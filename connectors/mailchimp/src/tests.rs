@@ -1,4 +1,5 @@
 //! Mailchimp over a small stateful vendor and scripts: walks, boundaries, deletions, per-row failures.
+//! Nothing here opens a socket.
 
 use crate::{Mailchimp, subscriber_hash};
 use onefold_sdk::connector::{Connector, call};

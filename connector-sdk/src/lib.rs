@@ -12,6 +12,7 @@ pub mod hub;
 pub mod manifest;
 pub mod paging;
 pub mod records;
+pub mod rows;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 pub mod time;

@@ -378,7 +378,7 @@ fn only_new_members_are_given_a_status() {
             (
                 3,
                 "mailchimp.no_email",
-                "the row has no `email`, by which members are matched"
+                "the row has no `email`, by which rows are matched"
             ),
         ]
     );

@@ -1,4 +1,5 @@
 //! A connector's configuration: JSON text into a type, with errors that name the key and what was expected.
+//! What the keys mean is the connector's; their JSON Schema is checked by the hub.
 
 use crate::types::{Error, Result};
 use serde::de::DeserializeOwned;

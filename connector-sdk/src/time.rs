@@ -1,4 +1,5 @@
-//! Times as vendors write them: RFC 3339 text into milliseconds since 1970 UTC, and back. No calendar beyond that.
+//! Times as vendors write them: RFC 3339 text into milliseconds since 1970 UTC, and back.
+//! No calendar beyond that, and no clock.
 
 /// Milliseconds of an RFC 3339 time, such as `2024-02-29T12:00:00.5+01:00`; `T` may be a space.
 pub fn parse_rfc3339(text: &str) -> Option<i64> {

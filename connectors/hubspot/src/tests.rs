@@ -1,4 +1,5 @@
-//! HubSpot over a scripted hub: paging, boundaries, deletions, refusals.
+//! HubSpot over a small stateful vendor and scripts: paging, boundaries, deletions, refusals.
+//! Nothing here opens a socket.
 
 use crate::HubSpot;
 use onefold_sdk::connector::Connector;

@@ -4,6 +4,7 @@
 use crate::{Config, VENDOR, get, post, put};
 use onefold_sdk::connector::unknown;
 use onefold_sdk::http::encode;
+use onefold_sdk::rows::{self, KeyedRow, folded, keyed};
 use onefold_sdk::types::plain;
 use onefold_sdk::{
     AudienceChange, AudienceRef, Erasure, ErasureStatus, Error, Failure, Hub, IdKind, Identifier,
@@ -23,12 +24,6 @@ const MEMBERSHIP_PAGE: &str = "250";
 pub(crate) enum Change {
     Add,
     Remove,
-}
-
-struct Row {
-    index: usize,
-    email: String,
-    properties: Map<String, Value>,
 }
 
 #[derive(Deserialize)]
@@ -70,7 +65,7 @@ pub(crate) fn contacts(hub: &dyn Hub, config: &Config, request: &WriteRequest) -
             ));
         }
     };
-    let (mut rows, mut failures) = rows(request);
+    let (mut rows, mut failures) = keyed(&VENDOR, request, "email");
     if request.verify {
         rows = differing(hub, config, rows)?;
     }
@@ -83,35 +78,6 @@ pub(crate) fn contacts(hub: &dyn Hub, config: &Config, request: &WriteRequest) -
     Ok(Outcome::of(failures))
 }
 
-/// The rows in HubSpot's shape, and those that cannot be sent.
-fn rows(request: &WriteRequest) -> (Vec<Row>, Vec<Failure>) {
-    let (mut rows, mut failures) = (Vec::new(), Vec::new());
-    let mut seen = BTreeSet::new();
-    for (index, line) in request.rows.lines().enumerate() {
-        let mut fields: Map<String, Value> = serde_json::from_slice(line).unwrap_or_default();
-        let email = fields.remove("email");
-        let Some(email) = email.as_ref().and_then(Value::as_str) else {
-            let message = "the row has no `email`, by which contacts are matched";
-            failures.push(Failure::rejected(index, "hubspot.no_email", message));
-            continue;
-        };
-        if !seen.insert(email.to_lowercase()) {
-            let message = "another row of the batch has the same `email`";
-            failures.push(Failure::rejected(index, "hubspot.duplicate", message));
-            continue;
-        }
-        rows.push(Row {
-            index,
-            email: email.to_owned(),
-            properties: fields
-                .into_iter()
-                .map(|(name, value)| (name, Value::String(property(&value))))
-                .collect(),
-        });
-    }
-    (rows, failures)
-}
-
 /// Property values are texts: an empty one clears, several choices are joined by semicolons.
 fn property(value: &Value) -> String {
     match value {
@@ -122,12 +88,15 @@ fn property(value: &Value) -> String {
     }
 }
 
-fn input(row: &Row) -> Value {
-    let mut properties = row.properties.clone();
-    properties.insert("email".to_owned(), Value::String(row.email.clone()));
+fn input(row: &KeyedRow) -> Value {
+    let fields = row.fields.iter();
+    let mut properties: Map<String, Value> = fields
+        .map(|(name, value)| (name.clone(), Value::String(property(value))))
+        .collect();
+    properties.insert("email".to_owned(), Value::String(row.key.clone()));
     json!({
         "idProperty": "email",
-        "id": row.email,
+        "id": row.key,
         "objectWriteTraceId": row.index.to_string(),
         "properties": properties,
     })
@@ -135,22 +104,22 @@ fn input(row: &Row) -> Value {
 
 /// The rows that a multi-status answer refuses. An error names its row by our trace id or by the email; one that names
 /// none counts for every row that is not among the results, because none of them is known to be written.
-fn refused(batch: &[Row], answer: &BatchAnswer) -> Vec<Failure> {
+fn refused(batch: &[KeyedRow], answer: &BatchAnswer) -> Vec<Failure> {
     let mut failures = Vec::new();
     for error in &answer.errors {
         let named: BTreeSet<String> = error.context.values().flat_map(texts).collect();
-        let is_named = |row: &&Row| {
+        let is_named = |row: &&KeyedRow| {
             let trace = row.index.to_string();
-            named.contains(&trace) || named.contains(&row.email.to_lowercase())
+            named.contains(&trace) || named.contains(&folded(&row.key))
         };
-        let mut hit: Vec<&Row> = batch.iter().filter(is_named).collect();
+        let mut hit: Vec<&KeyedRow> = batch.iter().filter(is_named).collect();
         if hit.is_empty() {
             let written = emails(&answer.results);
-            let unwritten = |row: &&Row| !written.contains_key(&row.email.to_lowercase());
+            let unwritten = |row: &&KeyedRow| !written.contains_key(&folded(&row.key));
             hit = batch.iter().filter(unwritten).collect();
         }
         let code = format!("hubspot.{}", error.category);
-        let reject = |row: &Row| Failure::rejected(row.index, &code, error.message.clone());
+        let reject = |row: &KeyedRow| Failure::rejected(row.index, &code, error.message.clone());
         failures.extend(hit.into_iter().map(reject));
     }
     failures
@@ -179,21 +148,21 @@ fn emails(contacts: &[Contact]) -> BTreeMap<String, &Contact> {
         .collect()
 }
 
-fn differing(hub: &dyn Hub, config: &Config, rows: Vec<Row>) -> Result<Vec<Row>> {
-    let wanted: Vec<&str> = rows.iter().map(|row| row.email.as_str()).collect();
+fn differing(hub: &dyn Hub, config: &Config, rows: Vec<KeyedRow>) -> Result<Vec<KeyedRow>> {
+    let wanted: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
     let names: BTreeSet<&str> = rows
         .iter()
-        .flat_map(|row| row.properties.keys().map(String::as_str))
+        .flat_map(|row| row.fields.keys().map(String::as_str))
         .collect();
     let found = look_up(hub, config, &wanted, &names)?;
     let found = emails(&found);
-    let differs = |row: &Row| {
-        let Some(contact) = found.get(&row.email.to_lowercase()) else {
+    let differs = |row: &KeyedRow| {
+        let Some(contact) = found.get(&folded(&row.key)) else {
             return true;
         };
-        row.properties.iter().any(|(name, value)| {
+        row.fields.iter().any(|(name, value)| {
             let present = contact.properties.get(name).map_or(String::new(), property);
-            value.as_str() != Some(present.as_str())
+            property(value) != present
         })
     };
     Ok(rows.into_iter().filter(differs).collect())
@@ -293,17 +262,7 @@ pub(crate) fn change_list(
     change: &AudienceChange,
     kind: Change,
 ) -> Result<Outcome> {
-    let mut failures = Vec::new();
-    let mut wanted = Vec::new();
-    for (index, member) in change.members.iter().enumerate() {
-        match plain(&member.ids, IdKind::Email) {
-            Some(email) => wanted.push((index, email)),
-            None => {
-                let message = "the member has no email, by which contacts are found";
-                failures.push(Failure::rejected(index, "hubspot.no_email", message));
-            }
-        }
-    }
+    let (wanted, mut failures) = rows::emails(&VENDOR, change);
     let names: Vec<&str> = wanted.iter().map(|(_, email)| *email).collect();
     let contacts = look_up(hub, config, &names, &BTreeSet::new())?;
     let known = emails(&contacts);

@@ -1,4 +1,5 @@
 //! Mailchimp over a small stateful vendor and scripts: walks, boundaries, deletions, per-row failures.
+//! Nothing here opens a socket.
 
 use crate::{Mailchimp, subscriber_hash};
 use onefold_sdk::connector::{Connector, call};
@@ -377,7 +378,7 @@ fn only_new_members_are_given_a_status() {
             (
                 3,
                 "mailchimp.no_email",
-                "the row has no `email`, by which members are matched"
+                "the row has no `email`, by which rows are matched"
             ),
         ]
     );

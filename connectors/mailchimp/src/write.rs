@@ -5,6 +5,7 @@ use crate::{Config, Status, VENDOR, get, post, subscriber_hash};
 use onefold_sdk::connector::unknown;
 use onefold_sdk::http::encode;
 use onefold_sdk::paging::next_offset;
+use onefold_sdk::rows::{self, KeyedRow, folded, keyed};
 use onefold_sdk::types::plain;
 use onefold_sdk::{
     AudienceChange, AudienceRef, Erasure, ErasureStatus, Error, Failure, Hub, IdKind, Identifier,
@@ -22,12 +23,6 @@ const EXISTS: &str = "ERROR_CONTACT_EXISTS";
 pub(crate) enum Change {
     Add,
     Remove,
-}
-
-struct Row {
-    index: usize,
-    email: String,
-    merge_fields: Map<String, Value>,
 }
 
 #[derive(Serialize)]
@@ -66,19 +61,22 @@ pub(crate) fn members(hub: &dyn Hub, config: &Config, request: &WriteRequest) ->
             "members are upserted or updated only",
         ));
     }
-    let (mut rows, mut failures) = rows(request);
+    let (mut rows, mut failures) = keyed(&VENDOR, request, "email");
+    for value in rows.iter_mut().flat_map(|row| row.fields.values_mut()) {
+        *value = field(value.take());
+    }
     if request.verify {
         rows = differing(hub, config, rows)?;
     }
     for batch in rows.chunks(BATCH) {
-        let all: Vec<&Row> = batch.iter().collect();
+        let all: Vec<&KeyedRow> = batch.iter().collect();
         let mut existing = all.clone();
         if request.mode == Mode::Upsert {
             // New ones first, without touching any other: those that exist are refused by name.
             let errors = send(hub, config, &all, Some(config.status_if_new))?;
             existing.retain(|row| {
                 errors
-                    .get(&key(&row.email))
+                    .get(&folded(&row.key))
                     .is_some_and(|e| e.error_code == EXISTS)
             });
             let real = errors
@@ -92,35 +90,6 @@ pub(crate) fn members(hub: &dyn Hub, config: &Config, request: &WriteRequest) ->
         }
     }
     Ok(Outcome::of(failures))
-}
-
-/// The rows in Mailchimp's shape, and those that cannot be sent.
-fn rows(request: &WriteRequest) -> (Vec<Row>, Vec<Failure>) {
-    let (mut rows, mut failures) = (Vec::new(), Vec::new());
-    let mut seen = BTreeSet::new();
-    for (index, line) in request.rows.lines().enumerate() {
-        let mut fields: Map<String, Value> = serde_json::from_slice(line).unwrap_or_default();
-        let email = fields.remove("email");
-        let Some(email) = email.as_ref().and_then(Value::as_str) else {
-            let message = "the row has no `email`, by which members are matched";
-            failures.push(Failure::rejected(index, "mailchimp.no_email", message));
-            continue;
-        };
-        if !seen.insert(key(email)) {
-            let message = "another row of the batch has the same `email`";
-            failures.push(Failure::rejected(index, "mailchimp.duplicate", message));
-            continue;
-        }
-        rows.push(Row {
-            index,
-            email: email.to_owned(),
-            merge_fields: fields
-                .into_iter()
-                .map(|(name, value)| (name, field(value)))
-                .collect(),
-        });
-    }
-    (rows, failures)
 }
 
 /// An empty text clears a merge field; null is not taken.
@@ -139,36 +108,32 @@ fn field(value: Value) -> Value {
     }
 }
 
-fn key(email: &str) -> String {
-    email.trim().to_lowercase()
-}
-
 /// Sends members; with a status they are new ones only, without one they keep theirs. Gives the errors by address.
 fn send(
     hub: &dyn Hub,
     config: &Config,
-    rows: &[&Row],
+    rows: &[&KeyedRow],
     status: Option<Status>,
 ) -> Result<BTreeMap<String, RowError>> {
     let members: Vec<MemberIn<'_>> = rows
         .iter()
         .map(|row| MemberIn {
-            email_address: &row.email,
+            email_address: &row.key,
             status,
-            merge_fields: &row.merge_fields,
+            merge_fields: &row.fields,
         })
         .collect();
     let body = json!({ "members": members, "update_existing": status.is_none() });
     let answer: BatchAnswer = VENDOR.fetch(hub, post(config.list("")?).json(&body)?)?;
     let errors = answer.errors.into_iter();
     Ok(errors
-        .map(|error| (key(&error.email_address), error))
+        .map(|error| (folded(&error.email_address), error))
         .collect())
 }
 
-fn rejected(rows: &[&Row], errors: &BTreeMap<String, RowError>) -> Vec<Failure> {
-    let failure = |row: &&Row| {
-        let error = errors.get(&key(&row.email))?;
+fn rejected(rows: &[&KeyedRow], errors: &BTreeMap<String, RowError>) -> Vec<Failure> {
+    let failure = |row: &&KeyedRow| {
+        let error = errors.get(&folded(&row.key))?;
         let code = match error.error_code.as_str() {
             "" => "mailchimp.rejected".to_owned(),
             code => format!("mailchimp.{code}"),
@@ -185,7 +150,7 @@ fn rejected(rows: &[&Row], errors: &BTreeMap<String, RowError>) -> Vec<Failure> 
 }
 
 /// The rows whose member is missing or has other values.
-fn differing(hub: &dyn Hub, config: &Config, rows: Vec<Row>) -> Result<Vec<Row>> {
+fn differing(hub: &dyn Hub, config: &Config, rows: Vec<KeyedRow>) -> Result<Vec<KeyedRow>> {
     #[derive(Deserialize)]
     struct Member {
         #[serde(default)]
@@ -193,7 +158,7 @@ fn differing(hub: &dyn Hub, config: &Config, rows: Vec<Row>) -> Result<Vec<Row>>
     }
     let mut differing = Vec::new();
     for row in rows {
-        let url = config.list(&format!("/members/{}", subscriber_hash(&row.email)))?;
+        let url = config.list(&format!("/members/{}", subscriber_hash(&row.key)))?;
         let request = get(url).query("fields", "email_address,status,merge_fields");
         let present = match VENDOR.fetch::<Member>(hub, request) {
             Ok(member) => Some(member),
@@ -206,7 +171,7 @@ fn differing(hub: &dyn Hub, config: &Config, rows: Vec<Row>) -> Result<Vec<Row>>
                 .map_or_else(|| value.to_string(), str::to_owned)
         };
         let same = present.is_some_and(|member| {
-            row.merge_fields.iter().all(|(name, value)| {
+            row.fields.iter().all(|(name, value)| {
                 let current = member.merge_fields.get(name);
                 current.map_or(String::new(), text) == text(value)
             })
@@ -282,16 +247,10 @@ pub(crate) fn change_segment(
     kind: Change,
 ) -> Result<Outcome> {
     let segment = config.list(&format!("/segments/{}", encode(&change.audience)))?;
-    let mut failures = Vec::new();
+    let (emails, mut failures) = rows::emails(&VENDOR, change);
     let mut wanted: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (index, member) in change.members.iter().enumerate() {
-        match plain(&member.ids, IdKind::Email) {
-            Some(email) => wanted.entry(key(email)).or_default().push(index),
-            None => {
-                let message = "the member has no email, by which members are named";
-                failures.push(Failure::rejected(index, "mailchimp.no_email", message));
-            }
-        }
+    for (index, email) in emails {
+        wanted.entry(folded(email)).or_default().push(index);
     }
     if change.verify {
         let present = members_of(hub, config, &segment)?;
@@ -341,7 +300,7 @@ fn change_batch(hub: &dyn Hub, segment: &str, body: &Value) -> Result<BTreeMap<S
     let mut errors = BTreeMap::new();
     for refused in answer.errors {
         for email in refused.email_addresses {
-            errors.insert(key(&email), refused.error.clone());
+            errors.insert(folded(&email), refused.error.clone());
         }
     }
     Ok(errors)
@@ -373,7 +332,7 @@ fn members_of(hub: &dyn Hub, config: &Config, segment: &str) -> Result<BTreeSet<
             answer
                 .members
                 .iter()
-                .map(|member| key(&member.email_address)),
+                .map(|member| folded(&member.email_address)),
         );
         match next_offset(offset, rows, config.page_size, Some(answer.total_items)) {
             Some(next) => offset = next,

@@ -1,4 +1,5 @@
 //! Webhooks: the proof that Stripe sent them, and the row that they carry.
+//! The key of the signature stays with the hub.
 
 use crate::read::{Change, Event, STREAMS, change};
 use onefold_sdk::{Delivery, Error, Hub, MacAlgorithm, Reply, Result, Rows, StreamRows, cut};

@@ -1,4 +1,5 @@
 //! Stripe over a small stateful vendor: lists, events, deletions, signatures, refusals.
+//! Nothing here opens a socket.
 
 use crate::Stripe;
 use onefold_sdk::connector::{Connector, call};

@@ -24,7 +24,11 @@ pub fn main() -> ExitCode {
         }
     };
     log();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             tracing::error!("the runtime cannot start: {error}");
@@ -39,13 +43,24 @@ pub fn main() -> ExitCode {
 
 /// Standard error, at the level of `ONEFOLD_LOG`; warnings when it is not set.
 fn log() {
-    let filter = env("ONEFOLD_LOG").and_then(|text| text.parse().ok()).unwrap_or_else(|| EnvFilter::new("warn,onefold=warn"));
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let filter = env("ONEFOLD_LOG")
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_else(|| EnvFilter::new("warn,onefold=warn"));
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .try_init();
 }
 
 fn environment() -> Environment {
-    let mut connector_folders: Vec<PathBuf> = env("ONEFOLD_CONNECTORS").map(PathBuf::from).into_iter().collect();
-    if let Some(folder) = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("connectors"))) {
+    let mut connector_folders: Vec<PathBuf> = env("ONEFOLD_CONNECTORS")
+        .map(PathBuf::from)
+        .into_iter()
+        .collect();
+    if let Some(folder) = std::env::current_exe()
+        .ok()
+        .and_then(|exe| Some(exe.parent()?.join("connectors")))
+    {
         connector_folders.push(folder);
     }
     let cache_folder = env("ONEFOLD_CACHE")
@@ -61,15 +76,23 @@ fn environment() -> Environment {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the environment"
+)]
 fn env(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-#[allow(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the wall clock"
+)]
 pub fn system_clock() -> Clock {
     Clock::new(|| {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     })
 }

@@ -8,8 +8,15 @@ use std::path::PathBuf;
 /// A hub is a folder of TOML manifests. `onefold init` makes one; `onefold check` reads it; `onefold run` pulls from its
 /// sources, works out who is who, and delivers to its destinations.
 #[derive(Debug, Parser)]
-#[command(name = "onefold", version, disable_help_subcommand = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done, 1 some rows or streams failed, 2 wrong manifest or usage, 3 a guard stopped it.\n`onefold help OF0107` explains a problem code.")]
+#[command(
+    name = "onefold",
+    version,
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 some rows or streams failed, 2 wrong manifest or usage, 3 a guard stopped it.\n`onefold help OF0107` explains a problem code."
+)]
 pub struct Arguments {
     /// The hub's folder of manifests.
     #[arg(long, value_name = "DIR", default_value = ".", global = true)]

@@ -10,7 +10,12 @@ use crate::host::{Cancel, Connector};
 use serde_json::json;
 use std::path::Path;
 
-pub async fn connector(folder: &Path, environment: &Environment, out: &Out, command: ConnectorCommand) -> Outcome {
+pub async fn connector(
+    folder: &Path,
+    environment: &Environment,
+    out: &Out,
+    command: ConnectorCommand,
+) -> Outcome {
     match command {
         ConnectorCommand::List => list(folder, environment, out),
         ConnectorCommand::Check { name } => {
@@ -21,7 +26,10 @@ pub async fn connector(folder: &Path, environment: &Environment, out: &Out, comm
                 out.value(&json!({ "account": report.account, "warnings": report.warnings }));
                 return Ok(Ending::Done);
             }
-            let account = report.account.map(|account| format!(" (account {account})")).unwrap_or_default();
+            let account = report
+                .account
+                .map(|account| format!(" (account {account})"))
+                .unwrap_or_default();
             out.line(format!("{name} works{account}"));
             for warning in report.warnings {
                 out.line(format!("warning: {warning}"));
@@ -60,7 +68,9 @@ pub async fn connector(folder: &Path, environment: &Environment, out: &Out, comm
     }
 }
 
-fn flatten<T>(done: Result<Result<T, crate::host::Failure>, tokio::task::JoinError>) -> Result<T, Stopped> {
+fn flatten<T>(
+    done: Result<Result<T, crate::host::Failure>, tokio::task::JoinError>,
+) -> Result<T, Stopped> {
     match done {
         Ok(done) => done.map_err(|failure| failure.problem.into()),
         Err(error) => std::panic::resume_unwind(error.into_panic()),
@@ -75,7 +85,11 @@ fn open(loaded: &Loaded, name: &str) -> Result<Box<dyn Connector>, Stopped> {
     if let Some(destination) = plan.destinations.iter().find(|one| *one.name == *name) {
         return Ok(loaded.connectors.destination(destination)?);
     }
-    let names = plan.sources.iter().map(|one| &*one.name).chain(plan.destinations.iter().map(|one| &*one.name));
+    let names = plan
+        .sources
+        .iter()
+        .map(|one| &*one.name)
+        .chain(plan.destinations.iter().map(|one| &*one.name));
     Err(unknown("source or destination", name, names).into())
 }
 
@@ -87,9 +101,23 @@ fn list(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
     for name in connectors.names() {
         match connectors.describe(&name) {
             Ok(one) => {
-                let streams: Vec<&str> = one.streams.iter().map(|stream| stream.name.as_str()).collect();
-                let targets: Vec<&str> = one.targets.iter().map(|target| target.name.as_str()).collect();
-                rows.add_row([name.clone(), one.version.clone(), one.title.clone(), streams.join(", "), targets.join(", ")]);
+                let streams: Vec<&str> = one
+                    .streams
+                    .iter()
+                    .map(|stream| stream.name.as_str())
+                    .collect();
+                let targets: Vec<&str> = one
+                    .targets
+                    .iter()
+                    .map(|target| target.name.as_str())
+                    .collect();
+                rows.add_row([
+                    name.clone(),
+                    one.version.clone(),
+                    one.title.clone(),
+                    streams.join(", "),
+                    targets.join(", "),
+                ]);
                 values.push(json!({ "name": name, "version": one.version, "title": one.title, "streams": streams,
                     "targets": targets, "hosts": one.hosts, "exports": one.exports }));
             }
@@ -98,7 +126,9 @@ fn list(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
     }
     match out.json {
         true => out.value(&values),
-        false if values.is_empty() => out.line("no connectors found; put `NAME.wasm` into the hub's folder `connectors`"),
+        false if values.is_empty() => {
+            out.line("no connectors found; put `NAME.wasm` into the hub's folder `connectors`")
+        }
         false => out.line(trimmed(&rows)),
     }
     if problems.is_empty() {

@@ -9,14 +9,22 @@ const TEMPLATE: &str = include_str!("hub.toml");
 
 pub fn init(folder: &Path, name: Option<&str>, out: &Out) -> Outcome {
     let failed = |error: &std::io::Error| {
-        let what = format!("`{}` cannot be written: {error}", folder.join("hub.toml").display());
+        let what = format!(
+            "`{}` cannot be written: {error}",
+            folder.join("hub.toml").display()
+        );
         Stopped::from(Problem::new(&codes::UNREADABLE, what))
     };
     std::fs::create_dir_all(folder).map_err(|error| failed(&error))?;
     let file = folder.join("hub.toml");
     if file.exists() {
-        let problem = Problem::new(&codes::USAGE, format!("`{}` exists already", file.display()));
-        return Err(problem.hint("choose another folder with `--hub DIR`").into());
+        let problem = Problem::new(
+            &codes::USAGE,
+            format!("`{}` exists already", file.display()),
+        );
+        return Err(problem
+            .hint("choose another folder with `--hub DIR`")
+            .into());
     }
     let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     let name = name.map_or_else(|| folder_name(&absolute), str::to_owned);
@@ -40,5 +48,9 @@ fn folder_name(folder: &Path) -> String {
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
         .collect();
-    if name.chars().next().is_some_and(|c| c.is_ascii_alphabetic()) { name } else { format!("hub_{name}") }
+    if name.chars().next().is_some_and(|c| c.is_ascii_alphabetic()) {
+        name
+    } else {
+        format!("hub_{name}")
+    }
 }

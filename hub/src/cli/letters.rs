@@ -10,11 +10,22 @@ use crate::model::Timestamp;
 use serde_json::json;
 use std::path::Path;
 
-pub async fn dead_letters(folder: &Path, environment: &Environment, out: &Out, command: DeadLetterCommand) -> Outcome {
+pub async fn dead_letters(
+    folder: &Path,
+    environment: &Environment,
+    out: &Out,
+    command: DeadLetterCommand,
+) -> Outcome {
     let hub = open(folder, environment, out).await?;
     match command {
         DeadLetterCommand::List { limit } => {
-            let letters = hub.context.store.read().await?.dead_letters(i64::from(limit)).await?;
+            let letters = hub
+                .context
+                .store
+                .read()
+                .await?
+                .dead_letters(i64::from(limit))
+                .await?;
             if out.json {
                 out.value(&letters);
                 return Ok(Ending::Done);
@@ -53,7 +64,13 @@ pub async fn dead_letters(folder: &Path, environment: &Environment, out: &Out, c
     Ok(Ending::Done)
 }
 
-pub async fn suppress(folder: &Path, environment: &Environment, out: &Out, identifier: &str, reason: &str) -> Outcome {
+pub async fn suppress(
+    folder: &Path,
+    environment: &Environment,
+    out: &Out,
+    identifier: &str,
+    reason: &str,
+) -> Outcome {
     let hub = open(folder, environment, out).await?;
     let identifier = parse_identifier(identifier, hub.context.plan.hub.default_region.as_deref())?;
     let mut tx = hub.context.store.begin().await?;

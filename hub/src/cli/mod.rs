@@ -54,16 +54,34 @@ pub async fn run(arguments: Arguments, environment: &Environment) -> Ending {
         Command::Help { topic } => usage::help(topic.as_deref(), &out),
         Command::Check => open::check(&folder, environment, &out),
         Command::Plan => running::plan(&folder, environment, &out).await,
-        Command::Run { source, stream, full, no_delivery } => {
-            let choice = running::Choice { source, stream, full, deliver: !no_delivery };
+        Command::Run {
+            source,
+            stream,
+            full,
+            no_delivery,
+        } => {
+            let choice = running::Choice {
+                source,
+                stream,
+                full,
+                deliver: !no_delivery,
+            };
             running::run(&folder, environment, &out, choice).await
         }
         Command::Serve => running::serve(&folder, environment, &out).await,
         Command::Status => status::status(&folder, environment, &out).await,
-        Command::Profile { command } => profiles::profile(&folder, environment, &out, command).await,
-        Command::Audience { command } => audiences::audience(&folder, environment, &out, command).await,
-        Command::DeadLetters { command } => letters::dead_letters(&folder, environment, &out, command).await,
-        Command::Connector { command } => connectors::connector(&folder, environment, &out, command).await,
+        Command::Profile { command } => {
+            profiles::profile(&folder, environment, &out, command).await
+        }
+        Command::Audience { command } => {
+            audiences::audience(&folder, environment, &out, command).await
+        }
+        Command::DeadLetters { command } => {
+            letters::dead_letters(&folder, environment, &out, command).await
+        }
+        Command::Connector { command } => {
+            connectors::connector(&folder, environment, &out, command).await
+        }
         Command::Suppress { identifier, reason } => {
             letters::suppress(&folder, environment, &out, &identifier, &reason).await
         }

@@ -29,8 +29,15 @@ pub struct Opened {
     pub cancel: Cancel,
 }
 
-pub fn connectors(folder: &Path, environment: &Environment, cancel: &Cancel) -> Result<Connectors, Stopped> {
-    let host = Host::new(HostSettings { cache_folder: environment.cache_folder.clone(), runtime: Handle::current() })?;
+pub fn connectors(
+    folder: &Path,
+    environment: &Environment,
+    cancel: &Cancel,
+) -> Result<Connectors, Stopped> {
+    let host = Host::new(HostSettings {
+        cache_folder: environment.cache_folder.clone(),
+        runtime: Handle::current(),
+    })?;
     let mut folders = vec![folder.join("connectors")];
     folders.extend(environment.connector_folders.iter().cloned());
     Ok(Connectors::new(ConnectSettings {
@@ -62,8 +69,11 @@ fn log(line: &LogLine) {
 fn read_files(folder: &Path) -> Result<Vec<(String, String)>, Stopped> {
     let unreadable = |what: &str, error: &std::io::Error| {
         Stopped::from(
-            Problem::new(&codes::UNREADABLE, format!("{what} cannot be read: {error}"))
-                .hint("`onefold --hub DIR …` names the hub's folder; `onefold init` makes one"),
+            Problem::new(
+                &codes::UNREADABLE,
+                format!("{what} cannot be read: {error}"),
+            )
+            .hint("`onefold --hub DIR …` names the hub's folder; `onefold init` makes one"),
         )
     };
     let shown = format!("the hub's folder `{}`", folder.display());
@@ -72,8 +82,13 @@ fn read_files(folder: &Path) -> Result<Vec<(String, String)>, Stopped> {
     for entry in entries {
         let path = entry.map_err(|error| unreadable(&shown, &error))?.path();
         if path.extension().is_some_and(|ending| ending == "toml") {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&format!("`{name}`"), &error))?;
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            let text = std::fs::read_to_string(&path)
+                .map_err(|error| unreadable(&format!("`{name}`"), &error))?;
             files.push((name, text));
         }
     }
@@ -92,7 +107,10 @@ pub fn load(folder: &Path, environment: &Environment) -> Result<Loaded, Stopped>
     let files = read_files(folder)?;
     let cancel = Cancel::default();
     let connectors = connectors(folder, environment, &cancel)?;
-    let mut known = manifest::Connectors { available: connectors.names().into_iter().collect(), ..Default::default() };
+    let mut known = manifest::Connectors {
+        available: connectors.names().into_iter().collect(),
+        ..Default::default()
+    };
     let mut problems = Vec::new();
     for name in manifest::connector_names(&files) {
         match connectors.describe(&name) {
@@ -107,12 +125,25 @@ pub fn load(folder: &Path, environment: &Environment) -> Result<Loaded, Stopped>
     match manifest::load(&files, &known) {
         Ok(mut plan) if problems.is_empty() => {
             plan.hub.store = store_path(folder, &plan.hub.store);
-            Ok(Loaded { files, plan, connectors, cancel })
+            Ok(Loaded {
+                files,
+                plan,
+                connectors,
+                cancel,
+            })
         }
-        Ok(_) => Err(Stopped { problems, files, nothing_was_run: true }),
+        Ok(_) => Err(Stopped {
+            problems,
+            files,
+            nothing_was_run: true,
+        }),
         Err(found) => {
             problems.extend(found);
-            Err(Stopped { problems, files, nothing_was_run: true })
+            Err(Stopped {
+                problems,
+                files,
+                nothing_was_run: true,
+            })
         }
     }
 }
@@ -136,8 +167,17 @@ pub async fn open(folder: &Path, environment: &Environment, out: &Out) -> Result
     let random = environment.random.clone();
     let suppression =
         Suppression::load(&store, move || Uuid::from_u64_pair(random(), random())).await?;
-    let context = Context::new(Arc::new(loaded.plan), store, environment.clock.clone(), suppression);
-    Ok(Opened { context, connectors: loaded.connectors, cancel: loaded.cancel })
+    let context = Context::new(
+        Arc::new(loaded.plan),
+        store,
+        environment.clock.clone(),
+        suppression,
+    );
+    Ok(Opened {
+        context,
+        connectors: loaded.connectors,
+        cancel: loaded.cancel,
+    })
 }
 
 /// `onefold check`

@@ -23,22 +23,32 @@ pub struct Stopped {
 
 impl From<Problem> for Stopped {
     fn from(problem: Problem) -> Self {
-        Self { problems: vec![problem], ..Self::default() }
+        Self {
+            problems: vec![problem],
+            ..Self::default()
+        }
     }
 }
 
 impl From<Vec<Problem>> for Stopped {
     fn from(problems: Vec<Problem>) -> Self {
-        Self { problems, ..Self::default() }
+        Self {
+            problems,
+            ..Self::default()
+        }
     }
 }
 
 /// The end of a command, or why it could not begin.
-pub type Outcome = std::result::Result<Ending, Stopped>;
+pub type Outcome = Result<Ending, Stopped>;
 
 impl Out {
     pub fn new(json: bool) -> Self {
-        let look = if std::io::stderr().is_terminal() { Look::Coloured } else { Look::Plain };
+        let look = if std::io::stderr().is_terminal() {
+            Look::Coloured
+        } else {
+            Look::Plain
+        };
         Self { json, look }
     }
 
@@ -61,7 +71,10 @@ impl Out {
 
     pub fn problems(&self, problems: &[Problem], files: &[(String, String)]) {
         if self.json {
-            let wire: Vec<_> = problems.iter().map(|problem| problem::to_wire(problem, files)).collect();
+            let wire: Vec<_> = problems
+                .iter()
+                .map(|problem| problem::to_wire(problem, files))
+                .collect();
             self.value(&serde_json::json!({ "problems": wire }));
         } else if !problems.is_empty() {
             let text = problem::render(problems, files, self.look);
@@ -80,14 +93,22 @@ impl Out {
 
 /// The closing line of a refused command.
 fn nothing_was_run(problems: &[Problem]) -> String {
-    let code = problems.iter().find(|problem| problem.severity == Severity::Error).map_or("OF0107", |one| one.code.id);
-    format!("{}; nothing was run. `onefold help {code}` explains a code", problem::summary(problems))
+    let code = problems
+        .iter()
+        .find(|problem| problem.severity == Severity::Error)
+        .map_or("OF0107", |one| one.code.id);
+    format!(
+        "{}; nothing was run. `onefold help {code}` explains a code",
+        problem::summary(problems)
+    )
 }
 
 /// A table without lines, as wide as the terminal at most.
 pub fn table(head: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic);
     if !std::io::stdout().is_terminal() {
         table.set_content_arrangement(ContentArrangement::Disabled);
     }
@@ -99,7 +120,12 @@ pub fn table(head: &[&str]) -> Table {
 
 /// A table's text without the blanks at the ends of its lines.
 pub fn trimmed(table: &Table) -> String {
-    table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+    table
+        .to_string()
+        .lines()
+        .map(str::trim_end)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// `1,204`
@@ -130,6 +156,9 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped_by_thousands() {
-        assert_eq!([0, 12, 1204, 1_234_567, -4321].map(number), ["0", "12", "1,204", "1,234,567", "-4,321"]);
+        assert_eq!(
+            [0, 12, 1204, 1_234_567, -4321].map(number),
+            ["0", "12", "1,204", "1,234,567", "-4,321"]
+        );
     }
 }

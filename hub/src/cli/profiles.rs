@@ -11,7 +11,12 @@ use serde_json::json;
 use std::path::Path;
 use uuid::Uuid;
 
-pub async fn profile(folder: &Path, environment: &Environment, out: &Out, command: ProfileCommand) -> Outcome {
+pub async fn profile(
+    folder: &Path,
+    environment: &Environment,
+    out: &Out,
+    command: ProfileCommand,
+) -> Outcome {
     let hub = open(folder, environment, out).await?;
     match command {
         ProfileCommand::Show { identifier, why } => {
@@ -20,13 +25,16 @@ pub async fn profile(folder: &Path, environment: &Environment, out: &Out, comman
                 Some(Err(_)) => return Err(bad(&identifier, "a profile id is a UUID").into()),
                 None => {
                     let region = hub.context.plan.hub.default_region.as_deref();
-                    show::by_identifier(&hub.context, &parse_identifier(&identifier, region)?).await?
+                    show::by_identifier(&hub.context, &parse_identifier(&identifier, region)?)
+                        .await?
                 }
             };
             match found {
                 Found::Person(view) if out.json => out.value(&view),
                 Found::Person(view) => print(&view, why, out),
-                Found::Shared => return Err(none("is shared by several people, so it names nobody").into()),
+                Found::Shared => {
+                    return Err(none("is shared by several people, so it names nobody").into());
+                }
                 Found::Nobody => return Err(none("is known of nobody").into()),
             }
         }
@@ -34,16 +42,29 @@ pub async fn profile(folder: &Path, environment: &Environment, out: &Out, comman
             let rows = show::find(&hub.context, &text, i64::from(limit)).await?;
             let people: Vec<(String, Fields)> = rows
                 .into_iter()
-                .map(|row| (Uuid::from_bytes(row.uuid).to_string(), serde_json::from_str(&row.traits).unwrap_or_default()))
+                .map(|row| {
+                    (
+                        Uuid::from_bytes(row.uuid).to_string(),
+                        serde_json::from_str(&row.traits).unwrap_or_default(),
+                    )
+                })
                 .collect();
             if out.json {
-                let people: Vec<_> = people.iter().map(|(id, traits)| json!({ "id": id, "traits": traits })).collect();
+                let people: Vec<_> = people
+                    .iter()
+                    .map(|(id, traits)| json!({ "id": id, "traits": traits }))
+                    .collect();
                 out.value(&people);
                 return Ok(Ending::Done);
             }
             let mut rows = table(&["id", "name", "email", "phone"]);
             for (id, traits) in &people {
-                rows.add_row([id.clone(), name(traits), text_of(traits, "email"), text_of(traits, "phone")]);
+                rows.add_row([
+                    id.clone(),
+                    name(traits),
+                    text_of(traits, "email"),
+                    text_of(traits, "phone"),
+                ]);
             }
             match people.is_empty() {
                 true => out.line("nobody found"),
@@ -57,7 +78,10 @@ pub async fn profile(folder: &Path, environment: &Environment, out: &Out, comman
 /// Reads `email:ada@example.com`.
 pub fn parse_identifier(text: &str, region: Option<&str>) -> Result<Identifier, Problem> {
     let kinds = "`user_id:`, `email:`, `phone:`, `external:SOURCE:`, `anonymous_id:`, `device_id:`, `ad_id:` or `id:`";
-    let (kind, value) = match text.strip_prefix("external:").and_then(|rest| rest.split_once(':')) {
+    let (kind, value) = match text
+        .strip_prefix("external:")
+        .and_then(|rest| rest.split_once(':'))
+    {
         Some((source, value)) => (IdentifierKind::parse(&format!("external:{source}")), value),
         None => match text.split_once(':') {
             Some((kind, value)) => (IdentifierKind::parse(kind), value),
@@ -68,7 +92,8 @@ pub fn parse_identifier(text: &str, region: Option<&str>) -> Result<Identifier, 
         return Err(bad(text, &format!("begin it with {kinds}")));
     };
     let shown = kind.to_string();
-    Identifier::parse(kind, value, region).map_err(|_| bad(text, &format!("its value cannot be of kind `{shown}`")))
+    Identifier::parse(kind, value, region)
+        .map_err(|_| bad(text, &format!("its value cannot be of kind `{shown}`")))
 }
 
 fn bad(_text: &str, why: &str) -> Problem {
@@ -76,7 +101,8 @@ fn bad(_text: &str, why: &str) -> Problem {
 }
 
 fn none(what: &str) -> Problem {
-    Problem::new(&codes::NOT_FOUND, format!("that identifier {what}")).hint("`onefold profile find TEXT` looks through all traits")
+    Problem::new(&codes::NOT_FOUND, format!("that identifier {what}"))
+        .hint("`onefold profile find TEXT` looks through all traits")
 }
 
 fn text_of(traits: &Fields, name: &str) -> String {
@@ -92,7 +118,11 @@ fn plain(value: &Value) -> String {
 
 fn name(traits: &Fields) -> String {
     let full = [text_of(traits, "first_name"), text_of(traits, "last_name")];
-    let full: Vec<&str> = full.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+    let full: Vec<&str> = full
+        .iter()
+        .map(String::as_str)
+        .filter(|part| !part.is_empty())
+        .collect();
     match full.is_empty() {
         true => text_of(traits, "name"),
         false => full.join(" "),
@@ -103,11 +133,18 @@ fn print(view: &ProfileView, why: bool, out: &Out) {
     let known = name(&view.traits);
     out.line(format!(
         "{}  {}  {}, {}{}",
-        if known.is_empty() { "(no name)" } else { &known },
+        if known.is_empty() {
+            "(no name)"
+        } else {
+            &known
+        },
         view.id,
         plural(view.sources as i64, "source", "sources"),
         plural(view.events as i64, "event", "events"),
-        view.last_event_at.as_deref().map(|time| format!(", last {time}")).unwrap_or_default()
+        view.last_event_at
+            .as_deref()
+            .map(|time| format!(", last {time}"))
+            .unwrap_or_default()
     ));
     let mut rows = table(&[]);
     for one in &view.why {
@@ -115,7 +152,11 @@ fn print(view: &ProfileView, why: bool, out: &Out) {
         let mut row = vec![format!("  {}", one.name), plain(value)];
         if why {
             row.push(format!("{} {}", one.source, one.record));
-            row.push(if one.time == 0 { String::new() } else { Timestamp(one.time).to_minutes() });
+            row.push(if one.time == 0 {
+                String::new()
+            } else {
+                Timestamp(one.time).to_minutes()
+            });
             row.push(match one.claims {
                 1 => "only claim".to_owned(),
                 claims => format!("{} of {claims} claims", one.rule),
@@ -134,10 +175,21 @@ fn print(view: &ProfileView, why: bool, out: &Out) {
         }
     }
     for audience in &view.audiences {
-        out.line(format!("audience   {} since {}", audience.name, audience.since));
+        out.line(format!(
+            "audience   {} since {}",
+            audience.name, audience.since
+        ));
     }
     for (purpose, entry) in &view.consents {
-        let when = if entry.time == 0 { String::new() } else { format!(" {}", Timestamp(entry.time).to_minutes()) };
-        out.line(format!("consent    {purpose} {}{when} ({})", entry.status.as_str(), entry.source));
+        let when = if entry.time == 0 {
+            String::new()
+        } else {
+            format!(" {}", Timestamp(entry.time).to_minutes())
+        };
+        out.line(format!(
+            "consent    {purpose} {}{when} ({})",
+            entry.status.as_str(),
+            entry.source
+        ));
     }
 }

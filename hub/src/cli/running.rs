@@ -3,7 +3,9 @@
 use crate::cli::open::{Opened, open};
 use crate::cli::output::{Out, Outcome, moves, number, plural, table, trimmed};
 use crate::cli::{Ending, Environment};
-use crate::flow::{self, DeliveryReport, Progress, ReadOptions, RunEvent, RunOptions, RunReport, StreamReport};
+use crate::flow::{
+    self, DeliveryReport, Progress, ReadOptions, RunEvent, RunOptions, RunReport, StreamReport,
+};
 use crate::model::Timestamp;
 use crate::problem::Problem;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -46,11 +48,21 @@ fn refuse_unknown(hub: &Opened, choice: &Choice) -> Result<(), Problem> {
     if let Some(name) = &choice.source
         && !sources.iter().any(|source| *source.name == **name)
     {
-        return Err(unknown("source", name, sources.iter().map(|source| &*source.name)));
+        return Err(unknown(
+            "source",
+            name,
+            sources.iter().map(|source| &*source.name),
+        ));
     }
-    let streams = || sources.iter().flat_map(|source| source.streams.iter().map(|stream| &*stream.name));
+    let streams = || {
+        sources
+            .iter()
+            .flat_map(|source| source.streams.iter().map(|stream| &*stream.name))
+    };
     match &choice.stream {
-        Some(name) if !streams().any(|stream| stream == name) => Err(unknown("stream", name, streams())),
+        Some(name) if !streams().any(|stream| stream == name) => {
+            Err(unknown("stream", name, streams()))
+        }
         _ => Ok(()),
     }
 }
@@ -62,7 +74,11 @@ pub fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>)
         Some(close) => format!("did you mean `{close}`?"),
         None => format!("there are: {}", known.join(", ")),
     };
-    Problem::new(&crate::problem::codes::NOT_FOUND, format!("there is no {what} `{name}`")).hint(hint)
+    Problem::new(
+        &crate::problem::codes::NOT_FOUND,
+        format!("there is no {what} `{name}`"),
+    )
+    .hint(hint)
 }
 
 fn bar(out: &Out) -> ProgressBar {
@@ -88,7 +104,9 @@ fn options(hub: &Opened, choice: Choice, json: bool, bar: &ProgressBar) -> RunOp
         read: ReadOptions {
             full: choice.full,
             cancel: hub.cancel.clone(),
-            progress: Arc::new(move |progress: Progress| counting.set_position(progress.records.unsigned_abs())),
+            progress: Arc::new(move |progress: Progress| {
+                counting.set_position(progress.records.unsigned_abs())
+            }),
         },
         events: Arc::new(move |event| match event {
             RunEvent::Reading { source, stream } => {
@@ -98,7 +116,9 @@ fn options(hub: &Opened, choice: Choice, json: bool, bar: &ProgressBar) -> RunOp
                     tracing::debug!(source, stream, "reading");
                 }
             }
-            RunEvent::Delivering { destination } => showing.set_message(format!("{destination}: delivering")),
+            RunEvent::Delivering { destination } => {
+                showing.set_message(format!("{destination}: delivering"))
+            }
             RunEvent::Read(_) | RunEvent::Delivered(_) => {}
         }),
     }
@@ -106,8 +126,10 @@ fn options(hub: &Opened, choice: Choice, json: bool, bar: &ProgressBar) -> RunOp
 
 fn finish(report: &RunReport, out: &Out) -> Ending {
     if out.json {
-        let problems: Vec<_> =
-            all_problems(report).into_iter().map(|problem| crate::problem::to_wire(problem, &[])).collect();
+        let problems: Vec<_> = all_problems(report)
+            .into_iter()
+            .map(|problem| crate::problem::to_wire(problem, &[]))
+            .collect();
         let mut value = serde_json::to_value(report).unwrap_or_default();
         value["problems"] = json!(problems);
         out.value(&value);
@@ -125,8 +147,18 @@ fn all_problems(report: &RunReport) -> Vec<&Problem> {
     report
         .problems
         .iter()
-        .chain(report.streams.iter().filter_map(|stream| stream.problem.as_ref()))
-        .chain(report.destinations.iter().filter_map(|one| one.problem.as_ref()))
+        .chain(
+            report
+                .streams
+                .iter()
+                .filter_map(|stream| stream.problem.as_ref()),
+        )
+        .chain(
+            report
+                .destinations
+                .iter()
+                .filter_map(|one| one.problem.as_ref()),
+        )
         .collect()
 }
 
@@ -139,7 +171,10 @@ fn print(report: &RunReport, out: &Out) {
         out.line(trimmed(&rows));
     }
     if report.remapped > 0 {
-        out.line(format!("mapped anew   {}", plural(report.remapped, "record", "records")));
+        out.line(format!(
+            "mapped anew   {}",
+            plural(report.remapped, "record", "records")
+        ));
     }
     let more = report.people - report.people_before;
     out.line(format!(
@@ -158,7 +193,11 @@ fn print(report: &RunReport, out: &Out) {
         ));
     }
     for destination in &report.destinations {
-        out.line(format!("{:<13} {}", destination.destination, sentence(destination)));
+        out.line(format!(
+            "{:<13} {}",
+            destination.destination,
+            sentence(destination)
+        ));
     }
     let problems: Vec<Problem> = all_problems(report).into_iter().cloned().collect();
     out.problems(&problems, &[]);
@@ -173,7 +212,13 @@ fn print(report: &RunReport, out: &Out) {
 
 fn stream_row(report: &StreamReport) -> Vec<String> {
     let counts = report.counts;
-    let some = |count: i64, word: &str| if count > 0 { format!("{} {word}", number(count)) } else { String::new() };
+    let some = |count: i64, word: &str| {
+        if count > 0 {
+            format!("{} {word}", number(count))
+        } else {
+            String::new()
+        }
+    };
     vec![
         report.source.clone(),
         report.stream.clone(),
@@ -184,7 +229,11 @@ fn stream_row(report: &StreamReport) -> Vec<String> {
         some(counts.deleted, "deleted"),
         some(counts.set_aside, "set aside"),
         format!("{:.1} s", report.duration_ms as f64 / 1000.0),
-        if report.problem.is_some() { "failed".to_owned() } else { String::new() },
+        if report.problem.is_some() {
+            "failed".to_owned()
+        } else {
+            String::new()
+        },
     ]
 }
 
@@ -205,7 +254,11 @@ fn sentence(report: &DeliveryReport) -> String {
         (report.postponed, "left for the next run"),
         (report.withheld, "withheld (no consent, or suppressed)"),
     ];
-    parts.extend(rest.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{} {word}", number(*count))));
+    parts.extend(
+        rest.iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, word)| format!("{} {word}", number(*count))),
+    );
     if report.guarded {
         parts.insert(0, "stopped by a guard, nothing sent".to_owned());
     } else if parts.is_empty() || (report.withheld > 0 && parts.len() == 1) {
@@ -223,7 +276,9 @@ pub async fn plan(folder: &Path, environment: &Environment, out: &Out) -> Outcom
     let mut streams = Vec::new();
     for source in &context.plan.sources {
         for stream in &source.streams {
-            let row = known.iter().find(|row| row.source == *source.name && row.name == *stream.name);
+            let row = known
+                .iter()
+                .find(|row| row.source == *source.name && row.name == *stream.name);
             let since = match row {
                 Some(row) => tx.cursor_moved_at(row.id).await?,
                 None => None,
@@ -241,7 +296,11 @@ pub async fn plan(folder: &Path, environment: &Environment, out: &Out) -> Outcom
         .plan
         .audiences
         .iter()
-        .filter(|one| !audiences.iter().any(|(name, digest)| *name == *one.name && *digest == one.digest))
+        .filter(|one| {
+            !audiences
+                .iter()
+                .any(|(name, digest)| *name == *one.name && *digest == one.digest)
+        })
         .map(|one| &*one.name)
         .collect();
     let mut destinations = Vec::new();
@@ -251,7 +310,11 @@ pub async fn plan(folder: &Path, environment: &Environment, out: &Out) -> Outcom
     let guarded = destinations.iter().any(|one| one.guarded);
     if out.json {
         out.value(&json!({ "streams": streams, "audiences_to_fill": changed, "destinations": destinations }));
-        return Ok(if guarded { Ending::Guarded } else { Ending::Done });
+        return Ok(if guarded {
+            Ending::Guarded
+        } else {
+            Ending::Done
+        });
     }
     for stream in &streams {
         let text = |key: &str| stream[key].as_str().unwrap_or_default().to_owned();
@@ -259,18 +322,36 @@ pub async fn plan(folder: &Path, environment: &Environment, out: &Out) -> Outcom
             Some(time) => format!("what changed since {time}"),
             None => "from the start".to_owned(),
         };
-        let anew = if stream["remap"] == true { ", after mapping the stored records anew" } else { "" };
-        out.line(format!("would read    {} {}: {from}{anew}", text("source"), text("stream")));
+        let anew = if stream["remap"] == true {
+            ", after mapping the stored records anew"
+        } else {
+            ""
+        };
+        out.line(format!(
+            "would read    {} {}: {from}{anew}",
+            text("source"),
+            text("stream")
+        ));
     }
     for name in changed {
-        out.line(format!("would fill    audience {name}: it is new or edited"));
+        out.line(format!(
+            "would fill    audience {name}: it is new or edited"
+        ));
     }
     for report in &destinations {
-        out.line(format!("would send    {}: {}", report.destination, sentence(report)));
+        out.line(format!(
+            "would send    {}: {}",
+            report.destination,
+            sentence(report)
+        ));
         out.problems(report.problem.as_slice(), &[]);
     }
     out.line("nothing was read, changed or sent");
-    Ok(if guarded { Ending::Guarded } else { Ending::Done })
+    Ok(if guarded {
+        Ending::Guarded
+    } else {
+        Ending::Done
+    })
 }
 
 /// `onefold serve`
@@ -286,14 +367,26 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
     });
     for source in &hub.context.plan.sources {
         let Some(schedule) = &source.schedule else {
-            out.note(format!("source `{}` has no schedule and is not run by `serve`", source.name));
+            out.note(format!(
+                "source `{}` has no schedule and is not run by `serve`",
+                source.name
+            ));
             continue;
         };
         if let Some(time) = flow::next_time(schedule, hub.context.clock.now()) {
-            out.note(format!("source `{}` runs next at {}", source.name, time.to_rfc3339()));
+            out.note(format!(
+                "source `{}` runs next at {}",
+                source.name,
+                time.to_rfc3339()
+            ));
         }
     }
-    let choice = Choice { source: None, stream: None, full: false, deliver: true };
+    let choice = Choice {
+        source: None,
+        stream: None,
+        full: false,
+        deliver: true,
+    };
     let options = options(&hub, choice, true, &ProgressBar::hidden());
     flow::serve(&hub.context, &hub.connectors, &options, stopping).await?;
     hub.context.store.close().await;
@@ -304,7 +397,9 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
 /// Interrupt or terminate.
 async fn wait_for_signal() {
     #[cfg(unix)]
-    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+    if let Ok(mut terminate) =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+    {
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}
             _ = terminate.recv() => {}

@@ -1,7 +1,7 @@
 //! `onefold status`: the hub at a glance.
 
-use crate::cli::Environment;
 use crate::cli::Ending;
+use crate::cli::Environment;
 use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome, number, plural, table, trimmed};
 use crate::flow;
@@ -17,7 +17,10 @@ pub async fn status(folder: &Path, environment: &Environment, out: &Out) -> Outc
     let runs = tx.last_runs().await?;
     let mut audiences = Vec::new();
     for audience in &context.plan.audiences {
-        audiences.push((audience.name.to_string(), tx.member_count(&audience.name).await?));
+        audiences.push((
+            audience.name.to_string(),
+            tx.member_count(&audience.name).await?,
+        ));
     }
     drop(tx);
     let next: Vec<(String, Option<String>)> = context
@@ -25,7 +28,10 @@ pub async fn status(folder: &Path, environment: &Environment, out: &Out) -> Outc
         .sources
         .iter()
         .map(|source| {
-            let time = source.schedule.as_ref().and_then(|schedule| flow::next_time(schedule, context.clock.now()));
+            let time = source
+                .schedule
+                .as_ref()
+                .and_then(|schedule| flow::next_time(schedule, context.clock.now()));
             (source.name.to_string(), time.map(Timestamp::to_rfc3339))
         })
         .collect();
@@ -33,8 +39,14 @@ pub async fn status(folder: &Path, environment: &Environment, out: &Out) -> Outc
         let mut value = serde_json::to_value(&counts).unwrap_or_default();
         value["hub"] = json!(context.plan.hub.name);
         value["streams"] = json!(runs);
-        value["audiences"] = audiences.iter().map(|(name, size)| json!({ "name": name, "size": size })).collect();
-        value["next_runs"] = next.iter().map(|(name, time)| json!({ "source": name, "at": time })).collect();
+        value["audiences"] = audiences
+            .iter()
+            .map(|(name, size)| json!({ "name": name, "size": size }))
+            .collect();
+        value["next_runs"] = next
+            .iter()
+            .map(|(name, time)| json!({ "source": name, "at": time }))
+            .collect();
         out.value(&value);
         return Ok(Ending::Done);
     }
@@ -45,7 +57,16 @@ pub async fn status(folder: &Path, environment: &Environment, out: &Out) -> Outc
         plural(counts.records, "record", "records"),
         plural(counts.events, "event", "events")
     ));
-    let mut rows = table(&["source", "stream", "last run", "state", "read", "new", "changed", "set aside"]);
+    let mut rows = table(&[
+        "source",
+        "stream",
+        "last run",
+        "state",
+        "read",
+        "new",
+        "changed",
+        "set aside",
+    ]);
     for run in &runs {
         rows.add_row([
             run.source.clone(),
@@ -62,9 +83,15 @@ pub async fn status(folder: &Path, environment: &Environment, out: &Out) -> Outc
         out.line(trimmed(&rows));
     }
     for (name, size) in audiences {
-        out.line(format!("audience {name}: {}", plural(size, "member", "members")));
+        out.line(format!(
+            "audience {name}: {}",
+            plural(size, "member", "members")
+        ));
     }
-    for (name, time) in next.into_iter().filter_map(|(name, time)| Some((name, time?))) {
+    for (name, time) in next
+        .into_iter()
+        .filter_map(|(name, time)| Some((name, time?)))
+    {
         out.line(format!("source {name} is due at {time}"));
     }
     out.line(format!(

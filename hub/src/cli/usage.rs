@@ -26,5 +26,10 @@ pub fn help(topic: Option<&str>, out: &Out) -> Outcome {
         .map(|one| one.get_name().to_owned())
         .chain(problem::CODES.iter().map(|code| code.id.to_owned()))
         .collect();
-    Err(unknown("command or problem code", topic, names.iter().map(String::as_str)).into())
+    Err(unknown(
+        "command or problem code",
+        topic,
+        names.iter().map(String::as_str),
+    )
+    .into())
 }

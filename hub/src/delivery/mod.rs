@@ -25,7 +25,11 @@ pub enum Operation {
 }
 
 /// The rows and memberships of one person at one destination. A person without the key is not wanted there.
-pub fn wanted(destination: &Destination, traits: &Fields, audiences: &BTreeSet<String>) -> Vec<Wanted> {
+pub fn wanted(
+    destination: &Destination,
+    traits: &Fields,
+    audiences: &BTreeSet<String>,
+) -> Vec<Wanted> {
     let mut rows = Vec::new();
     if let Some(push) = &destination.person
         && (push.only.is_empty() || push.only.iter().any(|name| audiences.contains(name)))
@@ -39,11 +43,23 @@ pub fn wanted(destination: &Destination, traits: &Fields, audiences: &BTreeSet<S
             }
         }
         let payload = Value::Object(row).to_string();
-        rows.push(Wanted { object: format!("person:{}", push.target), remote_key, payload });
+        rows.push(Wanted {
+            object: format!("person:{}", push.target),
+            remote_key,
+            payload,
+        });
     }
-    for name in destination.audiences.iter().filter(|name| audiences.contains(*name)) {
+    for name in destination
+        .audiences
+        .iter()
+        .filter(|name| audiences.contains(*name))
+    {
         if let Some(remote_key) = text(traits.get(&destination.member_key)) {
-            rows.push(Wanted { object: format!("audience:{name}"), remote_key, payload: "{}".to_owned() });
+            rows.push(Wanted {
+                object: format!("audience:{name}"),
+                remote_key,
+                payload: "{}".to_owned(),
+            });
         }
     }
     rows
@@ -89,21 +105,36 @@ mod tests {
 
     #[test]
     fn an_empty_destination_is_sent_exactly_what_is_wanted() {
-        assert_eq!(operation("person:members", Some("{\"a\":1}"), None), Operation::Upsert);
+        assert_eq!(
+            operation("person:members", Some("{\"a\":1}"), None),
+            Operation::Upsert
+        );
         assert_eq!(operation("audience:vip", Some("{}"), None), Operation::Add);
         assert_eq!(operation("audience:vip", None, None), Operation::Nothing);
     }
 
     #[test]
     fn what_is_acknowledged_is_not_sent_again() {
-        assert_eq!(operation("person:members", Some("{}"), Some("{}")), Operation::Nothing);
-        assert_eq!(operation("audience:vip", Some("{}"), Some("{}")), Operation::Nothing);
+        assert_eq!(
+            operation("person:members", Some("{}"), Some("{}")),
+            Operation::Nothing
+        );
+        assert_eq!(
+            operation("audience:vip", Some("{}"), Some("{}")),
+            Operation::Nothing
+        );
     }
 
     #[test]
     fn members_are_taken_away_and_profiles_are_not() {
-        assert_eq!(operation("audience:vip", None, Some("{}")), Operation::Remove);
-        assert_eq!(operation("person:members", None, Some("{}")), Operation::Nothing);
+        assert_eq!(
+            operation("audience:vip", None, Some("{}")),
+            Operation::Remove
+        );
+        assert_eq!(
+            operation("person:members", None, Some("{}")),
+            Operation::Nothing
+        );
     }
 
     #[test]

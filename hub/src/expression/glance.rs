@@ -89,7 +89,12 @@ mod tests {
             (br#"[1]"#, None),
         ];
         for (json, expected) in cases {
-            assert_eq!(top_level(json, "id").as_deref(), expected, "{}", String::from_utf8_lossy(json));
+            assert_eq!(
+                top_level(json, "id").as_deref(),
+                expected,
+                "{}",
+                String::from_utf8_lossy(json)
+            );
         }
     }
 }

@@ -43,14 +43,22 @@ struct Ids {
 }
 
 /// Applies the changes of one stream. Gives the counts of what changed; reads and unchanged are the caller's.
-pub async fn apply(tx: &mut Tx, context: &Context, stream: &StreamRef, changes: Vec<Change>) -> Result<Counts> {
+pub async fn apply(
+    tx: &mut Tx,
+    context: &Context,
+    stream: &StreamRef,
+    changes: Vec<Change>,
+) -> Result<Counts> {
     if changes.is_empty() {
         return Ok(Counts::default());
     }
     let now = context.clock.now();
     let mut counts = Counts::default();
     let count = changes.len() as i64;
-    let letters: i64 = changes.iter().map(|change| change.problems().len() as i64).sum();
+    let letters: i64 = changes
+        .iter()
+        .map(|change| change.problems().len() as i64)
+        .sum();
     let mut ids = Ids {
         version: tx.reserve("version", count).await?,
         fact: tx.reserve("fact", count).await?,
@@ -60,7 +68,15 @@ pub async fn apply(tx: &mut Tx, context: &Context, stream: &StreamRef, changes: 
     let placed = place(tx, &mut neighbourhood, &changes).await?;
     let mut written = Written::default();
     for (change, slots) in changes.into_iter().zip(placed) {
-        written.record(change, slots, stream, &mut neighbourhood, &mut ids, now, &mut counts);
+        written.record(
+            change,
+            slots,
+            stream,
+            &mut neighbourhood,
+            &mut ids,
+            now,
+            &mut counts,
+        );
     }
     let losers = std::mem::take(&mut written.losers);
     let touched = Touched {
@@ -77,10 +93,18 @@ pub async fn apply(tx: &mut Tx, context: &Context, stream: &StreamRef, changes: 
 }
 
 /// Finds the identifiers of all records and loads the components around them and around what they were.
-async fn place(tx: &mut Tx, neighbourhood: &mut Neighbourhood, changes: &[Change]) -> Result<Vec<Vec<i64>>> {
+async fn place(
+    tx: &mut Tx,
+    neighbourhood: &mut Neighbourhood,
+    changes: &[Change],
+) -> Result<Vec<Vec<i64>>> {
     let sets: Vec<_> = changes
         .iter()
-        .map(|change| change.canonical().map_or(&[][..], |canonical| &canonical.identifiers[..]))
+        .map(|change| {
+            change
+                .canonical()
+                .map_or(&[][..], |canonical| &canonical.identifiers[..])
+        })
         .collect();
     let placed = neighbourhood.place(tx, &sets).await?;
     let former: Vec<i64> = changes
@@ -108,7 +132,10 @@ impl Change {
 }
 
 impl Written {
-    #[expect(clippy::too_many_arguments, reason = "one record's way through everything the batch collects")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one record's way through everything the batch collects"
+    )]
     fn record(
         &mut self,
         change: Change,
@@ -119,7 +146,12 @@ impl Written {
         now: Timestamp,
         counts: &mut Counts,
     ) {
-        let Change { slot, key, prior, to } = change;
+        let Change {
+            slot,
+            key,
+            prior,
+            to,
+        } = change;
         let (put, deleted) = match to {
             To::Stale { body } => {
                 self.version(ids, slot, now, false, body);
@@ -141,7 +173,11 @@ impl Written {
             key,
             hash: prior.as_ref().map_or(0, |prior| prior.hash),
             version_id,
-            state: if deleted { RecordState::Deleted } else { RecordState::SetAside },
+            state: if deleted {
+                RecordState::Deleted
+            } else {
+                RecordState::SetAside
+            },
             updated_at: None,
             first_seen: Timestamp::MAX.0,
             evidence_id: None,
@@ -163,7 +199,8 @@ impl Written {
             self.lost_claims.push((evidence, prior.slot));
             self.touched.insert(evidence);
             self.claimed.insert(evidence);
-            self.former_persons.extend(neighbourhood.person_of(evidence));
+            self.former_persons
+                .extend(neighbourhood.person_of(evidence));
         }
         self.lost_facts.extend(prior.fact_id);
     }
@@ -178,7 +215,10 @@ impl Written {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one record's way through everything the batch collects")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one record's way through everything the batch collects"
+    )]
     fn put(
         &mut self,
         put: Put,
@@ -196,12 +236,15 @@ impl Written {
         for problem in put.problems {
             self.letter(problem, row, stream, put.canonical.is_none(), ids, now);
         }
-        let Some(canonical) = put.canonical else { return };
+        let Some(canonical) = put.canonical else {
+            return;
+        };
         row.state = RecordState::Live;
         row.updated_at = canonical.updated_at.map(Timestamp::millis);
         row.first_seen = first_seen(&canonical).0;
         if !slots.is_empty() {
-            let evidence = neighbourhood.gain(slots, row.first_seen, || message_id(stream, &row.key));
+            let evidence =
+                neighbourhood.gain(slots, row.first_seen, || message_id(stream, &row.key));
             row.evidence_id = Some(evidence);
             self.touched.insert(evidence);
         }
@@ -211,12 +254,17 @@ impl Written {
 
     /// Every record without a fact leaves a claim, so that its evidence is known to be supported.
     fn claim(&mut self, canonical: &Canonical, row: &RecordRow, stream: &StreamRef) {
-        let Some(evidence_id) = row.evidence_id else { return };
+        let Some(evidence_id) = row.evidence_id else {
+            return;
+        };
         if canonical.fact.is_some() && canonical.consents.is_empty() {
             return;
         }
         self.claimed.insert(evidence_id);
-        let time = canonical.updated_at.or(canonical.created_at).unwrap_or_default();
+        let time = canonical
+            .updated_at
+            .or(canonical.created_at)
+            .unwrap_or_default();
         self.claims.push(ClaimRow {
             evidence_id,
             slot: row.slot,
@@ -233,7 +281,11 @@ impl Written {
         ids.fact += 1;
         row.fact_id = Some(id);
         match fact {
-            Fact::Event { name, time, properties } => self.events.push(EventRow {
+            Fact::Event {
+                name,
+                time,
+                properties,
+            } => self.events.push(EventRow {
                 id,
                 evidence_id: row.evidence_id.unwrap_or(0),
                 slot: row.slot,
@@ -252,13 +304,29 @@ impl Written {
     }
 
     fn version(&mut self, ids: &mut Ids, slot: i64, now: Timestamp, deleted: bool, body: Vec<u8>) {
-        self.versions.push(VersionRow { id: ids.version, slot, received_at: now, deleted, body });
+        self.versions.push(VersionRow {
+            id: ids.version,
+            slot,
+            received_at: now,
+            deleted,
+            body,
+        });
         ids.version += 1;
     }
 
-    fn letter(&mut self, problem: Problem, row: &RecordRow, stream: &StreamRef, fatal: bool, ids: &mut Ids, now: Timestamp) {
+    fn letter(
+        &mut self,
+        problem: Problem,
+        row: &RecordRow,
+        stream: &StreamRef,
+        fatal: bool,
+        ids: &mut Ids,
+        now: Timestamp,
+    ) {
         let field = match &problem.place {
-            Place::Record { field: Some(field), .. } => field.clone(),
+            Place::Record {
+                field: Some(field), ..
+            } => field.clone(),
             _ => String::new(),
         };
         let whole = fatal && problem.severity == Severity::Error;
@@ -288,7 +356,8 @@ impl Written {
         tx.add_versions(self.versions).await?;
         self.records.sort_unstable_by_key(|row| row.slot);
         tx.save_records(self.records).await?;
-        self.claims.sort_unstable_by_key(|row| (row.evidence_id, row.slot));
+        self.claims
+            .sort_unstable_by_key(|row| (row.evidence_id, row.slot));
         tx.save_claims(self.claims.clone()).await?;
         tx.save_events(self.events).await?;
         tx.save_entities(self.entities).await?;

@@ -25,13 +25,21 @@ pub async fn backfill(context: &Context) -> Result<usize> {
         .iter()
         .map(|audience| (audience.name.to_string(), audience.digest.clone()))
         .collect();
-    let destinations: Vec<(String, String)> =
-        context.plan.destinations.iter().map(|one| (one.name.to_string(), digest(one))).collect();
+    let destinations: Vec<(String, String)> = context
+        .plan
+        .destinations
+        .iter()
+        .map(|one| (one.name.to_string(), digest(one)))
+        .collect();
     let known_audiences = tx.audiences().await?;
     let known_destinations = tx.destinations().await?;
     drop(tx);
     let stale = |known: &[(String, String)], now: &[(String, String)]| {
-        known.iter().filter(|one| !now.contains(one)).count().max(now.iter().filter(|one| !known.contains(one)).count())
+        known
+            .iter()
+            .filter(|one| !now.contains(one))
+            .count()
+            .max(now.iter().filter(|one| !known.contains(one)).count())
     };
     let changed = stale(&known_audiences, &audiences) + stale(&known_destinations, &destinations);
     if changed == 0 {
@@ -59,7 +67,11 @@ pub async fn backfill(context: &Context) -> Result<usize> {
 fn digest(destination: &crate::manifest::Destination) -> String {
     let text = format!(
         "{:?} {:?} {:?} {:?} {}",
-        destination.consent, destination.person, destination.audiences, destination.connector, destination.member_key
+        destination.consent,
+        destination.person,
+        destination.audiences,
+        destination.connector,
+        destination.member_key
     );
     blake3::hash(text.as_bytes()).to_hex()[..32].to_owned()
 }
@@ -69,7 +81,9 @@ async fn evaluate_everybody(context: &Context) -> Result<()> {
     loop {
         let mut tx = context.store.begin().await?;
         let rows = tx.persons_after(after, PEOPLE).await?;
-        let Some(last) = rows.last() else { return Ok(()) };
+        let Some(last) = rows.last() else {
+            return Ok(());
+        };
         after = last.id;
         let views = views(&mut tx, rows).await?;
         settle::evaluate(&mut tx, context, &views).await?;
@@ -88,7 +102,10 @@ async fn views(tx: &mut Tx, rows: Vec<PersonRow>) -> Result<Vec<View>> {
     }
     Ok(rows
         .into_iter()
-        .map(|row| View { evidence: evidence.remove(&row.id).unwrap_or_default(), ..settle::view_of(row) })
+        .map(|row| View {
+            evidence: evidence.remove(&row.id).unwrap_or_default(),
+            ..settle::view_of(row)
+        })
         .collect())
 }
 
@@ -122,9 +139,17 @@ pub async fn remap(context: &Context, source: &Source) -> Result<i64> {
     let known = context.store.read().await?.streams().await?;
     let mut total = 0;
     for plan in &source.streams {
-        let row = known.iter().find(|row| *row.source == *source.name && *row.name == *plan.name);
-        let Some(row) = row.filter(|row| row.digest != plan.digest) else { continue };
-        let stream = StreamRef { id: row.id, source: source.name.clone(), name: plan.name.clone() };
+        let row = known
+            .iter()
+            .find(|row| *row.source == *source.name && *row.name == *plan.name);
+        let Some(row) = row.filter(|row| row.digest != plan.digest) else {
+            continue;
+        };
+        let stream = StreamRef {
+            id: row.id,
+            source: source.name.clone(),
+            name: plan.name.clone(),
+        };
         total += map_stored(context, &stream, plan, Which::All).await?;
         let mut tx = context.store.begin().await?;
         tx.set_stream_digest(stream.id, &plan.digest).await?;
@@ -139,16 +164,27 @@ pub async fn retry_set_aside(context: &Context) -> Result<i64> {
     let mut total = 0;
     for source in &context.plan.sources {
         for plan in &source.streams {
-            let row = known.iter().find(|row| *row.source == *source.name && *row.name == *plan.name);
+            let row = known
+                .iter()
+                .find(|row| *row.source == *source.name && *row.name == *plan.name);
             let Some(row) = row else { continue };
-            let stream = StreamRef { id: row.id, source: source.name.clone(), name: plan.name.clone() };
+            let stream = StreamRef {
+                id: row.id,
+                source: source.name.clone(),
+                name: plan.name.clone(),
+            };
             total += map_stored(context, &stream, plan, Which::WithLetters).await?;
         }
     }
     Ok(total)
 }
 
-async fn map_stored(context: &Context, stream: &StreamRef, plan: &Stream, which: Which) -> Result<i64> {
+async fn map_stored(
+    context: &Context,
+    stream: &StreamRef,
+    plan: &Stream,
+    which: Which,
+) -> Result<i64> {
     let mut after = -1;
     let mut total = 0;
     loop {
@@ -157,17 +193,32 @@ async fn map_stored(context: &Context, stream: &StreamRef, plan: &Stream, which:
             Which::All => tx.records_of_stream(stream.id, after, RECORDS).await?,
             Which::WithLetters => tx.records_with_letters(stream.id, after, RECORDS).await?,
         };
-        let Some((last, _)) = rows.last() else { return Ok(total) };
+        let Some((last, _)) = rows.last() else {
+            return Ok(total);
+        };
         after = last.slot;
         total += rows.len() as i64;
         let mut changes = Vec::with_capacity(rows.len());
         for (record, body) in rows {
             let value: Value = serde_json::from_slice(&body).map_err(|_| {
-                Problem::new(&RECORD_NOT_JSON, format!("the stored version {} is not JSON", record.version_id))
+                Problem::new(
+                    &RECORD_NOT_JSON,
+                    format!("the stored version {} is not JSON", record.version_id),
+                )
             })?;
             let (canonical, problems) = land::mapped(stream, plan, &record.key, &value);
-            let put = Put { hash: record.hash, body: None, canonical, problems };
-            changes.push(Change { slot: record.slot, key: record.key.clone(), prior: Some(record), to: To::Put(put) });
+            let put = Put {
+                hash: record.hash,
+                body: None,
+                canonical,
+                problems,
+            };
+            changes.push(Change {
+                slot: record.slot,
+                key: record.key.clone(),
+                prior: Some(record),
+                to: To::Put(put),
+            });
         }
         apply(&mut tx, context, stream, changes).await?;
         tx.commit().await?;

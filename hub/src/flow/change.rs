@@ -27,7 +27,9 @@ pub enum To {
     /// A new current version, mapped.
     Put(Put),
     /// An older version than the one known: kept, without effect.
-    Stale { body: Vec<u8> },
+    Stale {
+        body: Vec<u8>,
+    },
     Deleted,
 }
 

@@ -2,12 +2,12 @@
 //! first, so that after a crash the connector is asked to look before it writes (I9).
 
 use crate::delivery::{self, Operation};
+use crate::flow::Context;
 use crate::flow::read::{blocking, retrying};
 use crate::flow::settle::ConsentEntry;
-use crate::flow::Context;
 use crate::host::{
-    Cancel, Chunk, Connector, Failure, FailureKind, Member, MemberChange, MemberId, MemberIdForm, MemberIdKind, Outcome,
-    WriteMode, WriteRequest,
+    Cancel, Chunk, Connector, Failure, FailureKind, Member, MemberChange, MemberId, MemberIdForm,
+    MemberIdKind, Outcome, WriteMode, WriteRequest,
 };
 use crate::manifest::Destination;
 use crate::model::{ConsentStatus, Fields, IdentifierKind};
@@ -69,11 +69,16 @@ pub(super) fn is_allowed(
     consents: &BTreeMap<String, ConsentEntry>,
 ) -> bool {
     let granted = |purpose: &String| {
-        consents.get(purpose).is_some_and(|entry| entry.status == ConsentStatus::Granted)
+        consents
+            .get(purpose)
+            .is_some_and(|entry| entry.status == ConsentStatus::Granted)
     };
     let suppressed = |kind: IdentifierKind| {
         let name = kind.to_string();
-        traits.get(&name).and_then(|value| value.as_str()).is_some_and(|value| context.suppression.holds(&name, value))
+        traits
+            .get(&name)
+            .and_then(|value| value.as_str())
+            .is_some_and(|value| context.suppression.holds(&name, value))
     };
     destination.consent.iter().all(granted)
         && !suppressed(IdentifierKind::Email)
@@ -84,29 +89,46 @@ pub(super) fn is_allowed(
 fn sendable(context: &Context, destination: &Destination, rows: &[ChangeRow]) -> Option<String> {
     rows.iter()
         .filter(|row| {
-            let traits: Fields = row.traits.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-            let consents: BTreeMap<String, ConsentEntry> =
-                row.consents.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+            let traits: Fields = row
+                .traits
+                .as_deref()
+                .and_then(|text| serde_json::from_str(text).ok())
+                .unwrap_or_default();
+            let consents: BTreeMap<String, ConsentEntry> = row
+                .consents
+                .as_deref()
+                .and_then(|text| serde_json::from_str(text).ok())
+                .unwrap_or_default();
             is_allowed(context, destination, &traits, &consents)
         })
         .find_map(|row| row.wanted.clone())
 }
 
 /// Sorts a window of changes into groups; gives the changes that need nothing.
-fn group(context: &Context, destination: &Destination, rows: &[ChangeRow]) -> (BTreeMap<Group, Vec<Row>>, Vec<i64>) {
+fn group(
+    context: &Context,
+    destination: &Destination,
+    rows: &[ChangeRow],
+) -> (BTreeMap<Group, Vec<Row>>, Vec<i64>) {
     let mut groups: BTreeMap<Group, Vec<Row>> = BTreeMap::new();
     let mut idle = Vec::new();
     for rows in rows.chunk_by(|a, b| a.id == b.id) {
         let first = &rows[0];
         let wanted = sendable(context, destination, rows);
-        let operation = delivery::operation(&first.object, wanted.as_deref(), first.acknowledged.as_deref());
+        let operation = delivery::operation(
+            &first.object,
+            wanted.as_deref(),
+            first.acknowledged.as_deref(),
+        );
         if operation == Operation::Nothing && !first.unsure {
             idle.push(first.id);
             continue;
         }
         // A try without an answer may have been applied: for a member that is wanted no more, that is taken back.
         let operation = match operation {
-            Operation::Nothing if wanted.is_none() && first.object.starts_with("audience:") => Operation::Remove,
+            Operation::Nothing if wanted.is_none() && first.object.starts_with("audience:") => {
+                Operation::Remove
+            }
             Operation::Nothing if wanted.is_none() => {
                 idle.push(first.id);
                 continue;
@@ -115,7 +137,11 @@ fn group(context: &Context, destination: &Destination, rows: &[ChangeRow]) -> (B
             Operation::Nothing => Operation::Upsert,
             needed => needed,
         };
-        let group = Group { object: first.object.clone(), operation, unsure: first.unsure };
+        let group = Group {
+            object: first.object.clone(),
+            operation,
+            unsure: first.unsure,
+        };
         groups.entry(group).or_default().push(Row {
             change: first.id,
             key: first.remote_key.clone(),
@@ -129,13 +155,18 @@ fn group(context: &Context, destination: &Destination, rows: &[ChangeRow]) -> (B
 
 /// What delivering would do, without doing it.
 pub async fn plan(context: &Context, destination: &Destination) -> Result<DeliveryReport> {
-    let mut report = DeliveryReport { destination: destination.name.to_string(), ..DeliveryReport::default() };
+    let mut report = DeliveryReport {
+        destination: destination.name.to_string(),
+        ..DeliveryReport::default()
+    };
     let mut tx = context.store.read().await?;
     report.withheld = tx.withheld_count(&destination.name).await?;
     for family in FAMILIES {
         let mut after = 0;
         loop {
-            let rows = tx.pending_changes(&destination.name, family, after, WINDOW).await?;
+            let rows = tx
+                .pending_changes(&destination.name, family, after, WINDOW)
+                .await?;
             let Some(last) = rows.last() else { break };
             after = last.id;
             for (group, rows) in group(context, destination, &rows).0 {
@@ -144,7 +175,9 @@ pub async fn plan(context: &Context, destination: &Destination) -> Result<Delive
         }
     }
     for (name, removals) in &report.removed {
-        let acknowledged = tx.acknowledged_count(&destination.name, &format!("audience:{name}")).await?;
+        let acknowledged = tx
+            .acknowledged_count(&destination.name, &format!("audience:{name}"))
+            .await?;
         if !delivery::may_remove(*removals, acknowledged, destination.guard.max_removed) {
             report.guarded = true;
             report.problem = Some(too_many(destination, name, *removals, acknowledged));
@@ -154,7 +187,12 @@ pub async fn plan(context: &Context, destination: &Destination) -> Result<Delive
     Ok(report)
 }
 
-fn too_many(destination: &Destination, audience: &str, removals: i64, acknowledged: i64) -> Problem {
+fn too_many(
+    destination: &Destination,
+    audience: &str,
+    removals: i64,
+    acknowledged: i64,
+) -> Problem {
     let share = destination.guard.max_removed * 100.0;
     Problem::new(
         &GUARD_REMOVED,
@@ -165,12 +203,21 @@ fn too_many(destination: &Destination, audience: &str, removals: i64, acknowledg
 }
 
 fn at(destination: &Destination) -> Place {
-    Place::Record { source: destination.name.to_string(), stream: None, key: None, field: None }
+    Place::Record {
+        source: destination.name.to_string(),
+        stream: None,
+        key: None,
+        field: None,
+    }
 }
 
 impl DeliveryReport {
     fn count(&mut self, group: &Group, rows: i64) {
-        let audience = group.object.strip_prefix("audience:").unwrap_or_default().to_owned();
+        let audience = group
+            .object
+            .strip_prefix("audience:")
+            .unwrap_or_default()
+            .to_owned();
         match group.operation {
             Operation::Nothing => {}
             Operation::Upsert => self.upserted += rows,
@@ -190,14 +237,26 @@ pub async fn deliver(
     let planned = plan(context, destination).await?;
     if planned.guarded {
         let problem = planned.problem;
-        return Ok(DeliveryReport { destination: planned.destination, withheld: planned.withheld, problem, guarded: true, ..DeliveryReport::default() });
+        return Ok(DeliveryReport {
+            destination: planned.destination,
+            withheld: planned.withheld,
+            problem,
+            guarded: true,
+            ..DeliveryReport::default()
+        });
     }
     let report = DeliveryReport {
         destination: planned.destination,
         withheld: planned.withheld,
         ..DeliveryReport::default()
     };
-    let mut sender = Sender { context, destination, connector: Some(connector), cancel, report };
+    let mut sender = Sender {
+        context,
+        destination,
+        connector: Some(connector),
+        cancel,
+        report,
+    };
     sender.all().await?;
     Ok(sender.report)
 }
@@ -223,9 +282,13 @@ impl Sender<'_> {
         let mut after = 0;
         while self.report.problem.is_none() && !self.cancel.is_cancelled() {
             let mut tx = self.context.store.read().await?;
-            let rows = tx.pending_changes(&self.destination.name, family, after, WINDOW).await?;
+            let rows = tx
+                .pending_changes(&self.destination.name, family, after, WINDOW)
+                .await?;
             drop(tx);
-            let Some(last) = rows.last() else { return Ok(()) };
+            let Some(last) = rows.last() else {
+                return Ok(());
+            };
             after = last.id;
             let (groups, idle) = group(self.context, self.destination, &rows);
             let mut tx = self.context.store.begin().await?;
@@ -247,7 +310,12 @@ impl Sender<'_> {
 
     fn batch_size(&self, group: &Group) -> usize {
         let target = group.object.strip_prefix("person:");
-        let spec = self.destination.description.targets.iter().find(|spec| Some(spec.name.as_str()) == target);
+        let spec = self
+            .destination
+            .description
+            .targets
+            .iter()
+            .find(|spec| Some(spec.name.as_str()) == target);
         spec.map_or(500, |spec| spec.max_batch.max(1) as usize)
     }
 
@@ -261,22 +329,32 @@ impl Sender<'_> {
             tx.commit().await?;
             match self.call(group, &rows).await? {
                 Ok(outcome) => self.settle(group, rows, outcome).await?,
-                Err(failure) if failure.kind == FailureKind::Permanent => match delivery::bisect(rows.clone()) {
-                    Some((first, second)) => {
-                        self.unmark(&rows).await?;
-                        queue.push_front(second);
-                        queue.push_front(first);
+                Err(failure) if failure.kind == FailureKind::Permanent => {
+                    match delivery::bisect(rows.clone()) {
+                        Some((first, second)) => {
+                            self.unmark(&rows).await?;
+                            queue.push_front(second);
+                            queue.push_front(first);
+                        }
+                        None => {
+                            let message = failure.problem.message.clone();
+                            self.reject(group, &rows[0], failure.problem.code.id, &message)
+                                .await?;
+                        }
                     }
-                    None => {
-                        let message = failure.problem.message.clone();
-                        self.reject(group, &rows[0], failure.problem.code.id, &message).await?;
-                    }
-                },
+                }
                 Err(failure) => {
-                    if !matches!(failure.kind, FailureKind::Transient | FailureKind::Guest | FailureKind::Other | FailureKind::Cancelled) {
+                    if !matches!(
+                        failure.kind,
+                        FailureKind::Transient
+                            | FailureKind::Guest
+                            | FailureKind::Other
+                            | FailureKind::Cancelled
+                    ) {
                         self.unmark(&rows).await?;
                     }
-                    self.report.postponed += (rows.len() + queue.iter().map(Vec::len).sum::<usize>()) as i64;
+                    self.report.postponed +=
+                        (rows.len() + queue.iter().map(Vec::len).sum::<usize>()) as i64;
                     self.report.problem = Some(failure.problem.at(at(self.destination)));
                     return Ok(());
                 }
@@ -286,13 +364,21 @@ impl Sender<'_> {
     }
 
     async fn unmark(&self, rows: &[Row]) -> Result<()> {
-        let sure: Vec<i64> = rows.iter().filter(|row| !row.unsure).map(|row| row.change).collect();
+        let sure: Vec<i64> = rows
+            .iter()
+            .filter(|row| !row.unsure)
+            .map(|row| row.change)
+            .collect();
         let mut tx = self.context.store.begin().await?;
         tx.mark_sure(&sure).await?;
         tx.commit().await
     }
 
-    async fn call(&mut self, group: &Group, rows: &[Row]) -> Result<std::result::Result<Outcome, Failure>> {
+    async fn call(
+        &mut self,
+        group: &Group,
+        rows: &[Row],
+    ) -> Result<std::result::Result<Outcome, Failure>> {
         let key = idempotency_key(&self.destination.name, group, rows);
         let audience = match group.object.strip_prefix("audience:") {
             Some(name) => match self.remote_audience(name).await? {
@@ -306,7 +392,10 @@ impl Sender<'_> {
                 add: group.operation == Operation::Add,
                 change: MemberChange {
                     audience,
-                    members: rows.iter().map(|row| member(&self.destination.member_key, &row.key)).collect(),
+                    members: rows
+                        .iter()
+                        .map(|row| member(&self.destination.member_key, &row.key))
+                        .collect(),
                     idempotency_key: key,
                     verify: group.unsure,
                 },
@@ -314,7 +403,8 @@ impl Sender<'_> {
             None => Call::Rows(self.write_request(group, rows, key)),
         };
         let count = rows.len() as u32;
-        self.with_connector(move |connector, cancel| call.send(connector, cancel, count)).await
+        self.with_connector(move |connector, cancel| call.send(connector, cancel, count))
+            .await
     }
 
     fn write_request(&self, group: &Group, rows: &[Row], idempotency_key: String) -> WriteRequest {
@@ -323,18 +413,32 @@ impl Sender<'_> {
             data.extend_from_slice(row.payload.as_bytes());
             data.push(b'\n');
         }
-        let mode = self.destination.person.as_ref().and_then(|push| WriteMode::parse(&push.mode));
+        let mode = self
+            .destination
+            .person
+            .as_ref()
+            .and_then(|push| WriteMode::parse(&push.mode));
         WriteRequest {
-            target: group.object.strip_prefix("person:").unwrap_or_default().to_owned(),
+            target: group
+                .object
+                .strip_prefix("person:")
+                .unwrap_or_default()
+                .to_owned(),
             mode: mode.unwrap_or(WriteMode::Upsert),
-            rows: Chunk { count: rows.len() as u32, data },
+            rows: Chunk {
+                count: rows.len() as u32,
+                data,
+            },
             idempotency_key,
             verify: group.unsure,
         }
     }
 
     /// The destination's id of an audience, made there on first use.
-    async fn remote_audience(&mut self, name: &str) -> Result<std::result::Result<String, Failure>> {
+    async fn remote_audience(
+        &mut self,
+        name: &str,
+    ) -> Result<std::result::Result<String, Failure>> {
         let mut tx = self.context.store.read().await?;
         if let Some(id) = tx.remote_audience(&self.destination.name, name).await? {
             return Ok(Ok(id));
@@ -342,14 +446,17 @@ impl Sender<'_> {
         drop(tx);
         let wanted = name.to_owned();
         let made = self
-            .with_connector(move |connector, cancel| retrying(cancel, || connector.create_audience(&wanted, None)))
+            .with_connector(move |connector, cancel| {
+                retrying(cancel, || connector.create_audience(&wanted, None))
+            })
             .await?;
         let audience = match made {
             Ok(audience) => audience,
             Err(failure) => return Ok(Err(failure)),
         };
         let mut tx = self.context.store.begin().await?;
-        tx.set_remote_audience(&self.destination.name, name, &audience.id).await?;
+        tx.set_remote_audience(&self.destination.name, name, &audience.id)
+            .await?;
         tx.commit().await?;
         Ok(Ok(audience.id))
     }
@@ -358,7 +465,10 @@ impl Sender<'_> {
         &mut self,
         call: impl FnOnce(&mut dyn Connector, &Cancel) -> T + Send + 'static,
     ) -> Result<T> {
-        let mut connector = self.connector.take().expect("calls are made one after another");
+        let mut connector = self
+            .connector
+            .take()
+            .expect("calls are made one after another");
         let cancel = self.cancel.clone();
         let (connector, done) = blocking(move || {
             let done = call(connector.as_mut(), &cancel);
@@ -371,15 +481,20 @@ impl Sender<'_> {
 
     /// Stores what became of each row.
     async fn settle(&mut self, group: &Group, rows: Vec<Row>, outcome: Outcome) -> Result<()> {
-        let mut failed: BTreeMap<usize, _> =
-            outcome.failures.into_iter().map(|failure| (failure.index as usize, failure)).collect();
+        let mut failed: BTreeMap<usize, _> = outcome
+            .failures
+            .into_iter()
+            .map(|failure| (failure.index as usize, failure))
+            .collect();
         let mut done = Vec::new();
         let mut again = Vec::new();
         let mut rejected = Vec::new();
         for (index, row) in rows.into_iter().enumerate() {
             match failed.remove(&index) {
                 None => done.push(row),
-                Some(failure) if failure.retryable && row.attempts + 1 < ROW_TRIES => again.push(row.change),
+                Some(failure) if failure.retryable && row.attempts + 1 < ROW_TRIES => {
+                    again.push(row.change)
+                }
                 Some(failure) => rejected.push((row, failure)),
             }
         }
@@ -389,8 +504,12 @@ impl Sender<'_> {
         let mut tx = self.context.store.begin().await?;
         match group.operation {
             Operation::Remove => {
-                let keys: Vec<(String, String)> = done.into_iter().map(|row| (group.object.clone(), row.key)).collect();
-                tx.forget_acknowledged(&self.destination.name, &keys).await?;
+                let keys: Vec<(String, String)> = done
+                    .into_iter()
+                    .map(|row| (group.object.clone(), row.key))
+                    .collect();
+                tx.forget_acknowledged(&self.destination.name, &keys)
+                    .await?;
             }
             _ => {
                 let mut rows: Vec<AcknowledgedRow> = done
@@ -410,7 +529,8 @@ impl Sender<'_> {
         tx.mark_sure(&again).await?;
         tx.commit().await?;
         for (row, failure) in rejected {
-            self.reject(group, &row, &failure.code, &failure.message).await?;
+            self.reject(group, &row, &failure.code, &failure.message)
+                .await?;
         }
         Ok(())
     }
@@ -419,7 +539,8 @@ impl Sender<'_> {
     async fn reject(&mut self, group: &Group, row: &Row, code: &str, message: &str) -> Result<()> {
         self.report.rejected += 1;
         let mut tx = self.context.store.begin().await?;
-        tx.reject_change(row.change, "rejected", code, message).await?;
+        tx.reject_change(row.change, "rejected", code, message)
+            .await?;
         let id = tx.reserve("dead_letter", 1).await?;
         tx.close_dead_letters([-row.change]).await?;
         tx.add_dead_letters(vec![DeadLetterRow {
@@ -448,7 +569,12 @@ enum Call {
 
 impl Call {
     /// A try that fails without an answer is repeated with `verify`, so that nothing is applied twice.
-    fn send(mut self, connector: &mut dyn Connector, cancel: &Cancel, count: u32) -> std::result::Result<Outcome, Failure> {
+    fn send(
+        mut self,
+        connector: &mut dyn Connector,
+        cancel: &Cancel,
+        count: u32,
+    ) -> std::result::Result<Outcome, Failure> {
         let mut first = true;
         let outcome = retrying(cancel, || {
             if !std::mem::take(&mut first) {
@@ -460,7 +586,9 @@ impl Call {
                 Self::Members { add: false, change } => connector.remove_members(change),
             }
         })?;
-        let Some(job) = outcome.job.clone() else { return Ok(outcome) };
+        let Some(job) = outcome.job.clone() else {
+            return Ok(outcome);
+        };
         for _ in 0..POLLS {
             let polled = match &self {
                 Self::Rows(_) => connector.poll_write(&job, count)?,
@@ -471,8 +599,14 @@ impl Call {
             }
             std::thread::park_timeout(Duration::from_millis(1_000));
         }
-        let problem = Problem::new(&JOB_UNFINISHED, "the vendor took the rows but never said what became of them");
-        Err(Failure::new(FailureKind::Transient, problem.hint("the next run asks again before it sends")))
+        let problem = Problem::new(
+            &JOB_UNFINISHED,
+            "the vendor took the rows but never said what became of them",
+        );
+        Err(Failure::new(
+            FailureKind::Transient,
+            problem.hint("the next run asks again before it sends"),
+        ))
     }
 
     fn verify(&mut self) {
@@ -490,13 +624,24 @@ fn member(kind: &str, value: &str) -> Member {
         "device_id" | "ad_id" => MemberIdKind::Device,
         _ => MemberIdKind::ExternalId,
     };
-    Member { ids: vec![MemberId { kind, form: MemberIdForm::Plain, value: value.to_owned() }], traits: None }
+    Member {
+        ids: vec![MemberId {
+            kind,
+            form: MemberIdForm::Plain,
+            value: value.to_owned(),
+        }],
+        traits: None,
+    }
 }
 
 /// The same for the same rows, so that a vendor that knows such keys drops a repetition.
 fn idempotency_key(destination: &str, group: &Group, rows: &[Row]) -> String {
     let mut hasher = blake3::Hasher::new();
-    for text in [destination, &group.object, &format!("{:?}", group.operation)] {
+    for text in [
+        destination,
+        &group.object,
+        &format!("{:?}", group.operation),
+    ] {
         hasher.update(text.as_bytes());
         hasher.update(&[0]);
     }

@@ -39,7 +39,12 @@ struct Keyed<'a> {
 }
 
 /// Compares what arrived with what is known, and maps what is new.
-pub async fn land(store: &Store, stream: &StreamRef, plan: &Stream, arrived: &Arrived) -> Result<Landed> {
+pub async fn land(
+    store: &Store,
+    stream: &StreamRef,
+    plan: &Stream,
+    arrived: &Arrived,
+) -> Result<Landed> {
     let mut keyed = Vec::new();
     for (chunks, is_delete) in [(&arrived.upserts, false), (&arrived.deletes, true)] {
         for line in chunks.iter().flat_map(|chunk| landing::lines(chunk)) {
@@ -61,7 +66,12 @@ pub fn slots(stream: &StreamRef, plan: &Stream, arrived: &Arrived) -> Result<Vec
     Ok(slots)
 }
 
-fn key<'a>(stream: &StreamRef, plan: &Stream, line: Line<'a>, is_delete: bool) -> Result<Keyed<'a>> {
+fn key<'a>(
+    stream: &StreamRef,
+    plan: &Stream,
+    line: Line<'a>,
+    is_delete: bool,
+) -> Result<Keyed<'a>> {
     let found = match plan.key.glance(line.body) {
         Some(key) => Ok(key),
         None => canonical::key_of(plan, &stream.source, &parse(stream, line.body)?),
@@ -71,14 +81,24 @@ fn key<'a>(stream: &StreamRef, plan: &Stream, line: Line<'a>, is_delete: bool) -
         Err(problem) => (format!("no key, version {:016x}", line.hash), Some(problem)),
     };
     let slot = landing::slot_of(stream.id, &key);
-    Ok(Keyed { line, key, slot, problem, is_delete })
+    Ok(Keyed {
+        line,
+        key,
+        slot,
+        problem,
+        is_delete,
+    })
 }
 
 fn parse(stream: &StreamRef, body: &[u8]) -> Result<Value> {
     serde_json::from_slice(body).map_err(|error| {
         Problem::new(
             &RECORD_NOT_JSON,
-            format!("a line of the batch is not JSON ({}, column {})", category(&error), error.column()),
+            format!(
+                "a line of the batch is not JSON ({}, column {})",
+                category(&error),
+                error.column()
+            ),
         )
         .at(Place::Record {
             source: stream.source.to_string(),
@@ -98,7 +118,11 @@ fn category(error: &serde_json::Error) -> &'static str {
 }
 
 /// The rows of the keys, by slot; moves a key on where another holds its slot.
-async fn known(store: &Store, stream: &StreamRef, keyed: &mut [Keyed<'_>]) -> Result<FxHashMap<i64, RecordRow>> {
+async fn known(
+    store: &Store,
+    stream: &StreamRef,
+    keyed: &mut [Keyed<'_>],
+) -> Result<FxHashMap<i64, RecordRow>> {
     let mut tx = store.read().await?;
     let mut rows: FxHashMap<i64, RecordRow> = FxHashMap::default();
     let mut owners: FxHashMap<i64, String> = FxHashMap::default();
@@ -133,22 +157,38 @@ struct Candidate {
     current: Option<(Version, usize)>,
 }
 
-fn compare(stream: &StreamRef, plan: &Stream, keyed: Vec<Keyed<'_>>, mut known: FxHashMap<i64, RecordRow>) -> Landed {
+fn compare(
+    stream: &StreamRef,
+    plan: &Stream,
+    keyed: Vec<Keyed<'_>>,
+    mut known: FxHashMap<i64, RecordRow>,
+) -> Landed {
     let mut landed = Landed::default();
     let mut places: FxHashMap<i64, Candidate> = FxHashMap::default();
     for item in keyed {
-        let candidate = places.entry(item.slot).or_insert_with(|| Candidate { prior: known.remove(&item.slot), current: None });
+        let candidate = places.entry(item.slot).or_insert_with(|| Candidate {
+            prior: known.remove(&item.slot),
+            current: None,
+        });
         if item.is_delete {
             delete(&mut landed, candidate, item);
             continue;
         }
         landed.counts.read += 1;
-        let prior = candidate.prior.as_ref().filter(|row| row.state != RecordState::Deleted);
-        let version = candidate.current.map(|(version, _)| version).or_else(|| prior.map(version_of));
+        let prior = candidate
+            .prior
+            .as_ref()
+            .filter(|row| row.state != RecordState::Deleted);
+        let version = candidate
+            .current
+            .map(|(version, _)| version)
+            .or_else(|| prior.map(version_of));
         if let Some(version) = version.filter(|version| version.hash == item.line.hash) {
             landed.counts.unchanged += 1;
             let row = prior.filter(|row| row.hash == version.hash);
-            landed.unchanged_versions.extend(row.map(|row| row.version_id));
+            landed
+                .unchanged_versions
+                .extend(row.map(|row| row.version_id));
             continue;
         }
         arrive(&mut landed, candidate, version, item, stream, plan);
@@ -168,12 +208,23 @@ fn arrive(
     let put = map(stream, plan, &item);
     let version = Version {
         hash: put.hash,
-        updated_at: put.canonical.as_ref().and_then(|canonical| canonical.updated_at).map(|time| time.0),
+        updated_at: put
+            .canonical
+            .as_ref()
+            .and_then(|canonical| canonical.updated_at)
+            .map(|time| time.0),
     };
-    let stale = |body: Option<Vec<u8>>| To::Stale { body: body.unwrap_or_default() };
+    let stale = |body: Option<Vec<u8>>| To::Stale {
+        body: body.unwrap_or_default(),
+    };
     if landing::decide(known, version) == Arrival::Stale {
         let to = stale(put.body);
-        landed.changes.push(Change { slot: item.slot, key: item.key, prior: None, to });
+        landed.changes.push(Change {
+            slot: item.slot,
+            key: item.key,
+            prior: None,
+            to,
+        });
         return;
     }
     match candidate.current {
@@ -186,14 +237,24 @@ fn arrive(
                 To::Stale { .. } | To::Deleted => None,
             };
             if body.is_some() {
-                landed.changes.push(Change { slot: item.slot, key: item.key, prior: None, to: stale(body) });
+                landed.changes.push(Change {
+                    slot: item.slot,
+                    key: item.key,
+                    prior: None,
+                    to: stale(body),
+                });
             }
             candidate.current = Some((version, index));
         }
         None => {
             candidate.current = Some((version, landed.changes.len()));
             let prior = candidate.prior.clone();
-            landed.changes.push(Change { slot: item.slot, key: item.key, prior, to: To::Put(put) });
+            landed.changes.push(Change {
+                slot: item.slot,
+                key: item.key,
+                prior,
+                to: To::Put(put),
+            });
         }
     }
 }
@@ -203,14 +264,25 @@ fn delete(landed: &mut Landed, candidate: &mut Candidate, item: Keyed<'_>) {
         landed.changes[index].to = To::Deleted;
         return;
     }
-    let Some(prior) = candidate.prior.take_if(|row| row.state != RecordState::Deleted) else {
+    let Some(prior) = candidate
+        .prior
+        .take_if(|row| row.state != RecordState::Deleted)
+    else {
         return;
     };
-    landed.changes.push(Change { slot: item.slot, key: item.key, prior: Some(prior), to: To::Deleted });
+    landed.changes.push(Change {
+        slot: item.slot,
+        key: item.key,
+        prior: Some(prior),
+        to: To::Deleted,
+    });
 }
 
 fn version_of(row: &RecordRow) -> Version {
-    Version { hash: row.hash, updated_at: row.updated_at }
+    Version {
+        hash: row.hash,
+        updated_at: row.updated_at,
+    }
 }
 
 fn map(stream: &StreamRef, plan: &Stream, item: &Keyed<'_>) -> Put {
@@ -221,7 +293,12 @@ fn map(stream: &StreamRef, plan: &Stream, item: &Keyed<'_>) -> Put {
             Err(problem) => (None, vec![problem]),
         },
     };
-    Put { hash: item.line.hash, body: Some(item.line.body.to_vec()), canonical, problems }
+    Put {
+        hash: item.line.hash,
+        body: Some(item.line.body.to_vec()),
+        canonical,
+        problems,
+    }
 }
 
 /// The canonical form of a record, and what did not fit.

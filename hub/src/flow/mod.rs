@@ -57,7 +57,15 @@ impl Context {
                 .into_keys()
                 .map(str::to_owned)
                 .collect();
-        Self { plan, store, clock, rules, audience_order, events_read, suppression: Arc::new(suppression) }
+        Self {
+            plan,
+            store,
+            clock,
+            rules,
+            audience_order,
+            events_read,
+            suppression: Arc::new(suppression),
+        }
     }
 
     /// True when anything looks at profiles after they are built.

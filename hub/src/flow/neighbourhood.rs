@@ -68,7 +68,10 @@ pub struct Reshaped {
 impl Neighbourhood {
     /// `next_evidence` is the first of the ids reserved for new evidence.
     pub fn new(next_evidence: i64) -> Self {
-        Self { next_evidence, ..Self::default() }
+        Self {
+            next_evidence,
+            ..Self::default()
+        }
     }
 
     /// Finds or makes the rows of identifiers; gives their slots in the same order.
@@ -77,11 +80,14 @@ impl Neighbourhood {
             .iter()
             .map(|set| {
                 set.iter()
-                    .map(|identifier| slot_of_identifier(&identifier.kind.to_string(), &identifier.value))
+                    .map(|identifier| {
+                        slot_of_identifier(&identifier.kind.to_string(), &identifier.value)
+                    })
                     .collect()
             })
             .collect();
-        self.load_identifiers(tx, bases.iter().flatten().copied()).await?;
+        self.load_identifiers(tx, bases.iter().flatten().copied())
+            .await?;
         let mut placed = bases;
         for (set, slots) in sets.iter().zip(&mut placed) {
             for (identifier, slot) in set.iter().zip(slots) {
@@ -92,7 +98,12 @@ impl Neighbourhood {
     }
 
     /// Follows the chain from `slot` to the identifier or to a free place for it.
-    async fn place_one(&mut self, tx: &mut Tx, identifier: &Identifier, mut slot: i64) -> Result<i64> {
+    async fn place_one(
+        &mut self,
+        tx: &mut Tx,
+        identifier: &Identifier,
+        mut slot: i64,
+    ) -> Result<i64> {
         loop {
             match self.identifiers.get(&slot) {
                 Some(known) if known.identifier == *identifier => return Ok(slot),
@@ -104,7 +115,12 @@ impl Neighbourhood {
                     self.free.remove(&slot);
                     self.identifiers.insert(
                         slot,
-                        Known { identifier: identifier.clone(), component: None, shared: false, dirty: true },
+                        Known {
+                            identifier: identifier.clone(),
+                            component: None,
+                            shared: false,
+                            dirty: true,
+                        },
                     );
                     return Ok(slot);
                 }
@@ -112,7 +128,11 @@ impl Neighbourhood {
         }
     }
 
-    async fn load_identifiers(&mut self, tx: &mut Tx, slots: impl IntoIterator<Item = i64>) -> Result<()> {
+    async fn load_identifiers(
+        &mut self,
+        tx: &mut Tx,
+        slots: impl IntoIterator<Item = i64>,
+    ) -> Result<()> {
         let mut missing: Vec<i64> = slots
             .into_iter()
             .filter(|slot| !self.identifiers.contains_key(slot) && !self.free.contains(slot))
@@ -130,7 +150,10 @@ impl Neighbourhood {
             self.identifiers.insert(
                 row.slot,
                 Known {
-                    identifier: Identifier { kind, value: row.value },
+                    identifier: Identifier {
+                        kind,
+                        value: row.value,
+                    },
                     component: row.component,
                     shared: row.shared,
                     dirty: false,
@@ -142,16 +165,27 @@ impl Neighbourhood {
 
     /// Loads whole components: those of the identifiers, and those of the evidence given by id.
     pub async fn load(&mut self, tx: &mut Tx, placed: &[Vec<i64>], evidence: &[i64]) -> Result<()> {
-        let missing: Vec<i64> = evidence.iter().copied().filter(|id| !self.evidence.contains_key(id)).collect();
+        let missing: Vec<i64> = evidence
+            .iter()
+            .copied()
+            .filter(|id| !self.evidence.contains_key(id))
+            .collect();
         let mut components: BTreeSet<i64> = BTreeSet::new();
         if !missing.is_empty() {
-            components.extend(tx.evidence_by_id(missing).await?.iter().map(|row| row.component));
+            components.extend(
+                tx.evidence_by_id(missing)
+                    .await?
+                    .iter()
+                    .map(|row| row.component),
+            );
         }
         let mut all_shared: Vec<i64> = Vec::new();
         for set in placed {
             let mut live = 0;
             for slot in set {
-                let Some(known) = self.identifiers.get(slot) else { continue };
+                let Some(known) = self.identifiers.get(slot) else {
+                    continue;
+                };
                 components.extend(known.component);
                 live += usize::from(!known.shared);
             }
@@ -162,31 +196,61 @@ impl Neighbourhood {
         if !all_shared.is_empty() {
             // A set of shared identifiers only is a component of its own; it is found through one of them.
             let pairs = tx.evidence_of_shared(all_shared).await?;
-            let rows = tx.evidence_by_id(pairs.into_iter().map(|pair| pair.1)).await?;
-            components.extend(rows.iter().filter(|row| row.person_id.is_none()).map(|row| row.component));
+            let rows = tx
+                .evidence_by_id(pairs.into_iter().map(|pair| pair.1))
+                .await?;
+            components.extend(
+                rows.iter()
+                    .filter(|row| row.person_id.is_none())
+                    .map(|row| row.component),
+            );
         }
         self.load_components(tx, components).await
     }
 
-    async fn load_components(&mut self, tx: &mut Tx, components: impl IntoIterator<Item = i64>) -> Result<()> {
-        let wanted: Vec<i64> = components.into_iter().filter(|id| self.components.insert(*id)).collect();
+    async fn load_components(
+        &mut self,
+        tx: &mut Tx,
+        components: impl IntoIterator<Item = i64>,
+    ) -> Result<()> {
+        let wanted: Vec<i64> = components
+            .into_iter()
+            .filter(|id| self.components.insert(*id))
+            .collect();
         if wanted.is_empty() {
             return Ok(());
         }
         let rows = tx.evidence_of_components(wanted).await?;
-        self.load_identifiers(tx, rows.iter().flat_map(|row| row.nodes.iter().copied())).await?;
+        self.load_identifiers(tx, rows.iter().flat_map(|row| row.nodes.iter().copied()))
+            .await?;
         for row in rows {
             self.by_set.insert(set_key(&row.nodes), row.id);
-            self.evidence.insert(row.id, Seen { row, is_new: false, dirty: false, removed: false });
+            self.evidence.insert(
+                row.id,
+                Seen {
+                    row,
+                    is_new: false,
+                    dirty: false,
+                    removed: false,
+                },
+            );
         }
         Ok(())
     }
 
     /// The evidence of a set of identifiers, supported by one more record.
-    pub fn gain(&mut self, slots: Vec<i64>, first_seen: i64, message: impl FnOnce() -> String) -> i64 {
+    pub fn gain(
+        &mut self,
+        slots: Vec<i64>,
+        first_seen: i64,
+        message: impl FnOnce() -> String,
+    ) -> i64 {
         let key = set_key(&slots);
         if let Some(id) = self.by_set.get(&key) {
-            let seen = self.evidence.get_mut(id).expect("`by_set` holds only ids of `evidence`");
+            let seen = self
+                .evidence
+                .get_mut(id)
+                .expect("`by_set` holds only ids of `evidence`");
             if first_seen <= seen.row.first_seen {
                 let message = message();
                 if (first_seen, &message) < (seen.row.first_seen, &seen.row.message) {
@@ -200,16 +264,35 @@ impl Neighbourhood {
         }
         let id = self.next_evidence;
         self.next_evidence += 1;
-        let row = EvidenceRow { id, component: id, person_id: None, nodes: slots, first_seen, message: message() };
+        let row = EvidenceRow {
+            id,
+            component: id,
+            person_id: None,
+            nodes: slots,
+            first_seen,
+            message: message(),
+        };
         self.by_set.insert(key, id);
-        self.evidence.insert(id, Seen { row, is_new: true, dirty: true, removed: false });
+        self.evidence.insert(
+            id,
+            Seen {
+                row,
+                is_new: true,
+                dirty: true,
+                removed: false,
+            },
+        );
         self.stale_evidence.insert(id);
         id
     }
 
     /// Counts the supporters of evidence that lost one, after the records' own rows were written.
     pub async fn settle_losses(&mut self, tx: &mut Tx, losers: &BTreeSet<i64>) -> Result<()> {
-        let ids: Vec<i64> = losers.iter().copied().filter(|id| self.evidence.contains_key(id)).collect();
+        let ids: Vec<i64> = losers
+            .iter()
+            .copied()
+            .filter(|id| self.evidence.contains_key(id))
+            .collect();
         if ids.is_empty() {
             return Ok(());
         }
@@ -227,7 +310,8 @@ impl Neighbourhood {
         for id in ids {
             let seen = self.evidence.get_mut(&id).expect("filtered above");
             match earliest.remove(&id) {
-                Some((first_seen, message)) if (first_seen, &message) == (seen.row.first_seen, &seen.row.message) => {}
+                Some((first_seen, message))
+                    if (first_seen, &message) == (seen.row.first_seen, &seen.row.message) => {}
                 Some((first_seen, message)) => {
                     seen.row.first_seen = first_seen;
                     seen.row.message = message;
@@ -249,24 +333,39 @@ impl Neighbourhood {
         for id in &self.stale_evidence {
             let seen = &self.evidence[id];
             if seen.removed {
-                slots.extend(seen.row.nodes.iter().copied().filter(|slot| self.identifiers[slot].shared));
+                slots.extend(
+                    seen.row
+                        .nodes
+                        .iter()
+                        .copied()
+                        .filter(|slot| self.identifiers[slot].shared),
+                );
             }
         }
         if slots.is_empty() {
             return Ok(());
         }
         let pairs = tx.evidence_of_shared(slots.iter().copied()).await?;
-        let rows = tx.evidence_by_id(pairs.into_iter().map(|pair| pair.1)).await?;
+        let rows = tx
+            .evidence_by_id(pairs.into_iter().map(|pair| pair.1))
+            .await?;
         let components: Vec<i64> = rows.iter().map(|row| row.component).collect();
         self.load_components(tx, components).await?;
-        self.stale_evidence.extend(rows.iter().map(|row| row.id).filter(|id| self.evidence.contains_key(id)));
+        self.stale_evidence.extend(
+            rows.iter()
+                .map(|row| row.id)
+                .filter(|id| self.evidence.contains_key(id)),
+        );
         self.recount = slots;
         Ok(())
     }
 
     /// The person that evidence belongs to now.
     pub fn person_of(&self, evidence: i64) -> Option<i64> {
-        self.evidence.get(&evidence).filter(|seen| !seen.removed).and_then(|seen| seen.row.person_id)
+        self.evidence
+            .get(&evidence)
+            .filter(|seen| !seen.removed)
+            .and_then(|seen| seen.row.person_id)
     }
 
     pub fn is_new_evidence(&self, evidence: i64) -> bool {
@@ -285,12 +384,20 @@ impl Neighbourhood {
     }
 
     /// Persons whose shape stands: id, component, uuid, from their earliest evidence.
-    pub fn heads(&self, persons: &FxHashSet<i64>, rules: &identity::Rules) -> Vec<(i64, i64, [u8; 16])> {
+    pub fn heads(
+        &self,
+        persons: &FxHashSet<i64>,
+        rules: &identity::Rules,
+    ) -> Vec<(i64, i64, [u8; 16])> {
         let mut heads: Vec<_> = persons
             .iter()
             .filter_map(|id| {
                 let row = &self.evidence.get(id)?.row;
-                Some((*id, row.component, rules.person_id(&row.message).0.into_bytes()))
+                Some((
+                    *id,
+                    row.component,
+                    rules.person_id(&row.message).0.into_bytes(),
+                ))
             })
             .collect();
         heads.sort_unstable();
@@ -303,19 +410,34 @@ impl Neighbourhood {
             return Reshaped::default();
         }
         let members = self.stale_members();
-        let old_persons: BTreeSet<i64> =
-            members.iter().filter_map(|id| self.evidence[id].row.person_id).collect();
-        let alive: Vec<i64> = members.iter().copied().filter(|id| !self.evidence[id].removed).collect();
+        let old_persons: BTreeSet<i64> = members
+            .iter()
+            .filter_map(|id| self.evidence[id].row.person_id)
+            .collect();
+        let alive: Vec<i64> = members
+            .iter()
+            .copied()
+            .filter(|id| !self.evidence[id].removed)
+            .collect();
         let (mut graph, slots) = self.graph(&alive);
         self.share(&mut graph, &slots, rules);
         let components = self.relabel(&graph, &slots, &alive);
         let resolution = identity::resolve(&graph, rules);
         let mut people = Vec::with_capacity(resolution.people.len());
         for person in &resolution.people {
-            let evidence: Vec<i64> = person.evidence.iter().map(|index| alive[*index as usize]).collect();
+            let evidence: Vec<i64> = person
+                .evidence
+                .iter()
+                .map(|index| alive[*index as usize])
+                .collect();
             let Some(earliest) = evidence
                 .iter()
-                .min_by_key(|id| (self.evidence[id].row.first_seen, &self.evidence[id].row.message))
+                .min_by_key(|id| {
+                    (
+                        self.evidence[id].row.first_seen,
+                        &self.evidence[id].row.message,
+                    )
+                })
                 .copied()
             else {
                 continue;
@@ -329,8 +451,10 @@ impl Neighbourhood {
                 is_new,
             });
         }
-        let former: Vec<(i64, i64)> =
-            alive.iter().filter_map(|id| Some((self.evidence[id].row.person_id?, *id))).collect();
+        let former: Vec<(i64, i64)> = alive
+            .iter()
+            .filter_map(|id| Some((self.evidence[id].row.person_id?, *id)))
+            .collect();
         self.assign(&people, &alive);
         let gone = self.gone(&old_persons, &former, &people);
         Reshaped { people, gone }
@@ -342,7 +466,8 @@ impl Neighbourhood {
             let seen = &self.evidence[id];
             self.stale_components.insert(seen.row.component);
             for slot in &seen.row.nodes {
-                self.stale_components.extend(self.identifiers[slot].component);
+                self.stale_components
+                    .extend(self.identifiers[slot].component);
             }
         }
         let mut members: Vec<i64> = self
@@ -368,19 +493,39 @@ impl Neighbourhood {
                 .map(|slot| {
                     *index.entry(*slot).or_insert_with(|| {
                         let known = &self.identifiers[slot];
-                        nodes.push(Node { identifier: known.identifier.clone(), shared: known.shared, blocked: false });
+                        nodes.push(Node {
+                            identifier: known.identifier.clone(),
+                            shared: known.shared,
+                            blocked: false,
+                        });
                         slots.push(*slot);
                         (slots.len() - 1) as u32
                     })
                 })
                 .collect();
-            evidence.push(Evidence { nodes: members, first_seen: Timestamp(row.first_seen), message: row.message.clone() });
+            evidence.push(Evidence {
+                nodes: members,
+                first_seen: Timestamp(row.first_seen),
+                message: row.message.clone(),
+            });
         }
-        (identity::Neighbourhood { nodes, evidence, ..Default::default() }, slots)
+        (
+            identity::Neighbourhood {
+                nodes,
+                evidence,
+                ..Default::default()
+            },
+            slots,
+        )
     }
 
     /// Decides anew which identifiers are shared. One that was shared stays so unless all its evidence is here.
-    fn share(&mut self, graph: &mut identity::Neighbourhood, slots: &[i64], rules: &identity::Rules) {
+    fn share(
+        &mut self,
+        graph: &mut identity::Neighbourhood,
+        slots: &[i64],
+        rules: &identity::Rules,
+    ) {
         let counted = identity::shared(&graph.nodes, &graph.evidence, rules);
         for (index, slot) in slots.iter().enumerate() {
             let was = graph.nodes[index].shared;
@@ -398,12 +543,20 @@ impl Neighbourhood {
     }
 
     /// Names each component by its smallest evidence id, and puts the name on its rows.
-    fn relabel(&mut self, graph: &identity::Neighbourhood, slots: &[i64], alive: &[i64]) -> FxHashMap<i64, i64> {
+    fn relabel(
+        &mut self,
+        graph: &identity::Neighbourhood,
+        slots: &[i64],
+        alive: &[i64],
+    ) -> FxHashMap<i64, i64> {
         let labels = identity::components(graph);
         let mut names: FxHashMap<u32, i64> = FxHashMap::default();
         let mut component_of: FxHashMap<i64, i64> = FxHashMap::default();
         for (evidence, id) in graph.evidence.iter().zip(alive) {
-            let live = evidence.nodes.iter().find(|node| !graph.nodes[**node as usize].shared);
+            let live = evidence
+                .nodes
+                .iter()
+                .find(|node| !graph.nodes[**node as usize].shared);
             let name = match live {
                 // `alive` ascends, so the first to come names the component.
                 Some(node) => *names.entry(labels[*node as usize]).or_insert(*id),
@@ -480,9 +633,18 @@ impl Neighbourhood {
 
     // I6: an id that is given up leads to whoever has its earliest evidence now, or what is left of it.
     // `former` holds the persons that evidence had before, ascending by evidence.
-    fn gone(&self, old: &BTreeSet<i64>, former: &[(i64, i64)], people: &[Resolved]) -> Vec<(i64, Option<i64>)> {
+    fn gone(
+        &self,
+        old: &BTreeSet<i64>,
+        former: &[(i64, i64)],
+        people: &[Resolved],
+    ) -> Vec<(i64, Option<i64>)> {
         let kept: FxHashSet<i64> = people.iter().map(|person| person.id).collect();
-        let lost: FxHashSet<i64> = old.iter().copied().filter(|id| !kept.contains(id)).collect();
+        let lost: FxHashSet<i64> = old
+            .iter()
+            .copied()
+            .filter(|id| !kept.contains(id))
+            .collect();
         if lost.is_empty() {
             return Vec::new();
         }
@@ -514,8 +676,12 @@ impl Neighbourhood {
             .collect();
         identifiers.sort_unstable_by_key(|row| row.slot);
         tx.save_identifiers(identifiers).await?;
-        let removed: Vec<i64> =
-            self.evidence.values().filter(|seen| seen.removed && !seen.is_new).map(|seen| seen.row.id).collect();
+        let removed: Vec<i64> = self
+            .evidence
+            .values()
+            .filter(|seen| seen.removed && !seen.is_new)
+            .map(|seen| seen.row.id)
+            .collect();
         tx.remove_evidence(&removed).await?;
         let mut evidence: Vec<EvidenceRow> = self
             .evidence
@@ -528,7 +694,8 @@ impl Neighbourhood {
         tx.remove_shared(&self.flipped_live).await?;
         self.new_shared.sort_unstable();
         self.new_shared.dedup();
-        tx.add_shared_evidence(std::mem::take(&mut self.new_shared)).await
+        tx.add_shared_evidence(std::mem::take(&mut self.new_shared))
+            .await
     }
 }
 

@@ -106,39 +106,92 @@ struct World {
 impl World {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&format!("sqlite:{}", folder.path().join("hub.db").display())).await.unwrap();
-        let suppression = Suppression::load(&store, || uuid::Uuid::nil()).await.unwrap();
+        let store = Store::open(&format!(
+            "sqlite:{}",
+            folder.path().join("hub.db").display()
+        ))
+        .await
+        .unwrap();
+        let suppression = Suppression::load(&store, || uuid::Uuid::nil())
+            .await
+            .unwrap();
         let hand = Arc::new(AtomicI64::new(0));
-        let context = Context::new(Arc::new(plan()), store, Clock::standing(hand.clone()), suppression);
-        Self { context, hand, _folder: folder }
+        let context = Context::new(
+            Arc::new(plan()),
+            store,
+            Clock::standing(hand.clone()),
+            suppression,
+        );
+        Self {
+            context,
+            hand,
+            _folder: folder,
+        }
     }
 
     fn stream(&self, kind: Kind) -> (&Stream, &'static str) {
         let (source, stream) = kind.names();
-        let plan = self.context.plan.sources.iter().find(|one| &*one.name == source).unwrap();
-        (plan.streams.iter().find(|one| &*one.name == stream).unwrap(), source)
+        let plan = self
+            .context
+            .plan
+            .sources
+            .iter()
+            .find(|one| &*one.name == source)
+            .unwrap();
+        (
+            plan.streams
+                .iter()
+                .find(|one| &*one.name == stream)
+                .unwrap(),
+            source,
+        )
     }
 
     /// One transaction of one stream.
     async fn apply(&self, kind: Kind, upserts: &[String], deletes: &[String]) {
         let (plan, source) = self.stream(kind);
         let mut tx = self.context.store.begin().await.unwrap();
-        let id = tx.stream(source, &plan.name, &plan.digest).await.unwrap().id;
+        let id = tx
+            .stream(source, &plan.name, &plan.digest)
+            .await
+            .unwrap()
+            .id;
         tx.commit().await.unwrap();
-        let stream = StreamRef { id, source: source.into(), name: plan.name.clone() };
-        let lines = |rows: &[String]| rows.iter().map(|row| format!("{row}\n").into_bytes()).collect();
-        let arrived = Arrived { upserts: lines(upserts), deletes: lines(deletes) };
-        let landed = flow::land(&self.context.store, &stream, plan, &arrived).await.unwrap();
+        let stream = StreamRef {
+            id,
+            source: source.into(),
+            name: plan.name.clone(),
+        };
+        let lines = |rows: &[String]| {
+            rows.iter()
+                .map(|row| format!("{row}\n").into_bytes())
+                .collect()
+        };
+        let arrived = Arrived {
+            upserts: lines(upserts),
+            deletes: lines(deletes),
+        };
+        let landed = flow::land(&self.context.store, &stream, plan, &arrived)
+            .await
+            .unwrap();
         let mut tx = self.context.store.begin().await.unwrap();
-        flow::apply(&mut tx, &self.context, &stream, landed.changes).await.unwrap();
+        flow::apply(&mut tx, &self.context, &stream, landed.changes)
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
     }
 
     /// Every person of one world, as text: id, traits, consents, audiences.
     async fn people(&self, world: &str) -> BTreeSet<String> {
         let mut tx = self.context.store.read().await.unwrap();
-        let rows = tx.find_persons(&format!("\"world\":\"{world}\""), 10_000).await.unwrap();
-        let memberships = tx.memberships_of(rows.iter().map(|row| row.id)).await.unwrap();
+        let rows = tx
+            .find_persons(&format!("\"world\":\"{world}\""), 10_000)
+            .await
+            .unwrap();
+        let memberships = tx
+            .memberships_of(rows.iter().map(|row| row.id))
+            .await
+            .unwrap();
         rows.iter()
             .map(|row| {
                 let audiences: BTreeSet<&str> = memberships
@@ -146,7 +199,12 @@ impl World {
                     .filter(|member| member.person_id == row.id)
                     .map(|member| member.audience.as_str())
                     .collect();
-                format!("{} {} {} {audiences:?}", uuid::Uuid::from_bytes(row.uuid), row.traits, row.consents)
+                format!(
+                    "{} {} {} {audiences:?}",
+                    uuid::Uuid::from_bytes(row.uuid),
+                    row.traits,
+                    row.consents
+                )
             })
             .collect()
     }
@@ -190,7 +248,8 @@ impl Record {
 
     fn line(&self, world: &str, updated: i64) -> String {
         let created = i64::from(self.created) * DAY + 1_700_000_000_000;
-        let mut record = json!({ "id": self.id(world), "updated": updated, "created": created, "world": world });
+        let mut record =
+            json!({ "id": self.id(world), "updated": updated, "created": created, "world": world });
         match self.kind {
             Kind::Charge => {
                 record["customer"] = json!(format!("{world}-Customer-{}", self.customer));
@@ -198,11 +257,15 @@ impl Record {
             }
             _ => {
                 record["email"] = json!(self.email.map(|n| format!("W{world}x{n}@Example.com")));
-                record["phone"] = json!(self.phone.map(|n| format!("60{n}{:0>6}", world.trim_start_matches('w'))));
+                record["phone"] = json!(
+                    self.phone
+                        .map(|n| format!("60{n}{:0>6}", world.trim_start_matches('w')))
+                );
                 record["name"] = json!(format!("n{}", self.name));
                 if self.kind == Kind::Contact {
                     record["user"] = json!(self.user.map(|n| format!("{world}-u{n}")));
-                    record["consent"] = json!(["granted", "withdrawn"].get(usize::from(self.consent)));
+                    record["consent"] =
+                        json!(["granted", "withdrawn"].get(usize::from(self.consent)));
                 }
             }
         }
@@ -211,21 +274,36 @@ impl Record {
 }
 
 fn record() -> impl Strategy<Value = Record> {
-    let kind = prop_oneof![Just(Kind::Contact), Just(Kind::Customer), Just(Kind::Charge)];
+    let kind = prop_oneof![
+        Just(Kind::Contact),
+        Just(Kind::Customer),
+        Just(Kind::Charge)
+    ];
     let rare = |most| prop_oneof![1 => Just(None), 2 => (0..most).prop_map(Some)];
-    (kind, 0..6u8, rare(4u8), rare(3u8), rare(3u8), 0..3u8, 0..60u8, 0..3u8, 0..5u8).prop_map(
-        |(kind, key, email, phone, user, name, created, consent, customer)| Record {
-            kind,
-            key,
-            email,
-            phone,
-            user,
-            name,
-            created,
-            consent,
-            customer,
-        },
+    (
+        kind,
+        0..6u8,
+        rare(4u8),
+        rare(3u8),
+        rare(3u8),
+        0..3u8,
+        0..60u8,
+        0..3u8,
+        0..5u8,
     )
+        .prop_map(
+            |(kind, key, email, phone, user, name, created, consent, customer)| Record {
+                kind,
+                key,
+                email,
+                phone,
+                user,
+                name,
+                created,
+                consent,
+                customer,
+            },
+        )
 }
 
 #[derive(Debug, Clone)]
@@ -246,14 +324,25 @@ fn operation() -> impl Strategy<Value = Operation> {
 }
 
 /// The batch answer: the surviving records, mapped, resolved and built at once, with no store in between.
-fn oracle(world: &World, name: &str, records: &BTreeMap<(Kind, String), String>, now: Timestamp) -> BTreeSet<String> {
+fn oracle(
+    world: &World,
+    name: &str,
+    records: &BTreeMap<(Kind, String), String>,
+    now: Timestamp,
+) -> BTreeSet<String> {
     let context = &world.context;
     let canonical: Vec<(Kind, String, Canonical)> = records
         .iter()
         .map(|((kind, id), line)| {
             let (stream, source) = world.stream(*kind);
             let value = serde_json::from_str(line).unwrap();
-            (*kind, id.clone(), crate::canonical::map(stream, source, id, &value).canonical.unwrap())
+            (
+                *kind,
+                id.clone(),
+                crate::canonical::map(stream, source, id, &value)
+                    .canonical
+                    .unwrap(),
+            )
         })
         .collect();
     let mut sets: BTreeMap<BTreeSet<Identifier>, (Timestamp, String)> = BTreeMap::new();
@@ -261,7 +350,9 @@ fn oracle(world: &World, name: &str, records: &BTreeMap<(Kind, String), String>,
         let first = one.created_at.unwrap_or(Timestamp::MAX);
         let (source, stream) = kind.names();
         let message = format!("{source}/{stream}/{id}");
-        let best = sets.entry(one.identifiers.iter().cloned().collect()).or_insert((first, message.clone()));
+        let best = sets
+            .entry(one.identifiers.iter().cloned().collect())
+            .or_insert((first, message.clone()));
         *best = best.clone().min((first, message));
     }
     let mut nodes: Vec<Identifier> = sets.keys().flatten().cloned().collect();
@@ -276,13 +367,23 @@ fn oracle(world: &World, name: &str, records: &BTreeMap<(Kind, String), String>,
             message: message.clone(),
         })
         .collect();
-    let mut graph_nodes: Vec<Node> =
-        nodes.iter().map(|identifier| Node { identifier: identifier.clone(), shared: false, blocked: false }).collect();
+    let mut graph_nodes: Vec<Node> = nodes
+        .iter()
+        .map(|identifier| Node {
+            identifier: identifier.clone(),
+            shared: false,
+            blocked: false,
+        })
+        .collect();
     let shared = identity::shared(&graph_nodes, &evidence, &context.rules);
     for (node, shared) in graph_nodes.iter_mut().zip(shared) {
         node.shared = shared;
     }
-    let graph = identity::Neighbourhood { nodes: graph_nodes, evidence, ..Default::default() };
+    let graph = identity::Neighbourhood {
+        nodes: graph_nodes,
+        evidence,
+        ..Default::default()
+    };
     let resolution = identity::resolve(&graph, &context.rules);
     let order: Vec<&BTreeSet<Identifier>> = sets.keys().collect();
     let mut people = BTreeSet::new();
@@ -291,7 +392,10 @@ fn oracle(world: &World, name: &str, records: &BTreeMap<(Kind, String), String>,
             .iter()
             .filter(|(_, _, one)| {
                 let set: BTreeSet<Identifier> = one.identifiers.iter().cloned().collect();
-                person.evidence.iter().any(|index| *order[*index as usize] == set)
+                person
+                    .evidence
+                    .iter()
+                    .any(|index| *order[*index as usize] == set)
             })
             .collect();
         let text = one_person(context, &mine, now);
@@ -316,32 +420,53 @@ fn one_person(context: &Context, records: &[&(Kind, String, Canonical)], now: Ti
         })
         .collect();
     let built = profile::build(&claims, &context.plan.survivorship);
-    let traits: Fields = built.traits.into_iter().map(|(name, won)| (name, won.value)).collect();
+    let traits: Fields = built
+        .traits
+        .into_iter()
+        .map(|(name, won)| (name, won.value))
+        .collect();
     let consents: BTreeMap<String, flow::ConsentEntry> = built
         .consents
         .into_iter()
         .map(|(purpose, won)| {
             let source = claims[won.claim as usize].source.to_string();
-            (purpose, flow::ConsentEntry { status: won.status, time: won.time.0, source })
+            (
+                purpose,
+                flow::ConsentEntry {
+                    status: won.status,
+                    time: won.time.0,
+                    source,
+                },
+            )
         })
         .collect();
     let empty = Fields::new();
     let events: Vec<EventFact<'_>> = records
         .iter()
         .filter_map(|(_, _, one)| match &one.fact {
-            Some(Fact::Event { name, time, .. }) => Some(EventFact { name, time: *time, properties: &empty }),
+            Some(Fact::Event { name, time, .. }) => Some(EventFact {
+                name,
+                time: *time,
+                properties: &empty,
+            }),
             _ => None,
         })
         .collect();
     let mut audiences: BTreeSet<&str> = BTreeSet::new();
     for index in audience::order(&context.plan.audiences) {
         let one = &context.plan.audiences[index];
-        let (get, granted) = (
-            |name: &str| traits.get(name),
-            |purpose: &str| consents.get(purpose).is_some_and(|entry| entry.status == ConsentStatus::Granted),
-        );
+        let granted = |purpose: &str| {
+                consents
+                    .get(purpose)
+                    .is_some_and(|entry| entry.status == ConsentStatus::Granted)
+            };
         let within = |name: &str| audiences.contains(name);
-        let facts = Facts { traits: &get, granted: &granted, audiences: &within, events: &events };
+        let facts = Facts {
+            traits: &|name| traits.get(name),
+            granted: &granted,
+            audiences: &within,
+            events: &events,
+        };
         if audience::evaluate(&one.who, &facts, now).holds {
             audiences.insert(&one.name);
         }
@@ -362,14 +487,21 @@ mod erased {
     }
 }
 
-static RUNTIME: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| tokio::runtime::Runtime::new().unwrap());
+static RUNTIME: LazyLock<tokio::runtime::Runtime> =
+    LazyLock::new(|| tokio::runtime::Runtime::new().unwrap());
 static WORLD: LazyLock<World> = LazyLock::new(|| RUNTIME.block_on(World::new()));
 static WORLDS: AtomicI64 = AtomicI64::new(1);
 
 /// `ONEFOLD_SEQUENCES` makes the run longer.
-#[allow(clippy::disallowed_methods, reason = "a test is asked for more cases from outside")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a test is asked for more cases from outside"
+)]
 fn sequences() -> u32 {
-    std::env::var("ONEFOLD_SEQUENCES").ok().and_then(|text| text.parse().ok()).unwrap_or(2_000)
+    std::env::var("ONEFOLD_SEQUENCES")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(2_000)
 }
 
 async fn check_sequence(operations: &[Operation]) -> Result<(), TestCaseError> {
@@ -383,7 +515,8 @@ async fn check_sequence(operations: &[Operation]) -> Result<(), TestCaseError> {
             Operation::Put(batch) => {
                 for kind in [Kind::Contact, Kind::Customer, Kind::Charge] {
                     let mut lines = Vec::new();
-                    for (index, one) in batch.iter().enumerate().filter(|(_, one)| one.kind == kind) {
+                    for (index, one) in batch.iter().enumerate().filter(|(_, one)| one.kind == kind)
+                    {
                         // Later in the sequence is later in time, so that the last one put is the one that counts.
                         let line = one.line(&name, 1_000_000 + (step * 10 + index) as i64);
                         records.insert((kind, one.id(&name)), line.clone());
@@ -396,7 +529,9 @@ async fn check_sequence(operations: &[Operation]) -> Result<(), TestCaseError> {
             }
             Operation::Delete(kind, key) => {
                 let id = format!("{name}-{kind:?}-{key}");
-                world.apply(*kind, &[], &[json!({ "id": id }).to_string()]).await;
+                world
+                    .apply(*kind, &[], &[json!({ "id": id }).to_string()])
+                    .await;
                 records.remove(&(*kind, id));
             }
             Operation::Wait(days) => {
@@ -406,7 +541,10 @@ async fn check_sequence(operations: &[Operation]) -> Result<(), TestCaseError> {
             }
         }
         // I2: after every operation.
-        prop_assert_eq!(world.people(&name).await, oracle(world, &name, &records, Timestamp(now)));
+        prop_assert_eq!(
+            world.people(&name).await,
+            oracle(world, &name, &records, Timestamp(now))
+        );
     }
     Ok(())
 }
@@ -435,26 +573,41 @@ fn shuffle<T>(items: &mut [T], seed: u64) {
 #[test]
 fn the_same_records_in_twenty_random_orders_with_duplicates_give_the_same_profiles() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
-    let records = prop::collection::vec(record(), 150..151).new_tree(&mut runner).unwrap().current();
+    let records = prop::collection::vec(record(), 150..151)
+        .new_tree(&mut runner)
+        .unwrap()
+        .current();
     let lines: Vec<(Kind, String)> = records
         .iter()
         .enumerate()
         .map(|(index, one)| {
-            let one = Record { key: one.key.wrapping_mul(7) ^ (index % 40) as u8, ..one.clone() };
+            let one = Record {
+                key: one.key.wrapping_mul(7) ^ (index % 40) as u8,
+                ..one.clone()
+            };
             (one.kind, one.line("w0", 1_000_000 + (index % 3) as i64))
         })
         .collect();
     let mut first: Option<BTreeSet<String>> = None;
     for seed in 0..20 {
-        let mut order: Vec<(Kind, String)> = lines.iter().chain(lines.iter().step_by(3)).cloned().collect();
+        let mut order: Vec<(Kind, String)> = lines
+            .iter()
+            .chain(lines.iter().step_by(3))
+            .cloned()
+            .collect();
         shuffle(&mut order, seed + 1);
         let people = RUNTIME.block_on(async {
             let world = World::new().await;
-            world.hand.store(1_700_000_000_000 + 60 * DAY, Ordering::SeqCst);
+            world
+                .hand
+                .store(1_700_000_000_000 + 60 * DAY, Ordering::SeqCst);
             for batch in order.chunks(1 + (seed as usize % 13)) {
                 for kind in [Kind::Contact, Kind::Customer, Kind::Charge] {
-                    let lines: Vec<String> =
-                        batch.iter().filter(|(one, _)| *one == kind).map(|(_, line)| line.clone()).collect();
+                    let lines: Vec<String> = batch
+                        .iter()
+                        .filter(|(one, _)| *one == kind)
+                        .map(|(_, line)| line.clone())
+                        .collect();
                     if !lines.is_empty() {
                         world.apply(kind, &lines, &[]).await;
                     }

@@ -53,9 +53,14 @@ pub struct StreamReport {
 
 /// What the reader hands to landing.
 enum Message {
-    Page { batch: Batch, part: usize },
+    Page {
+        batch: Batch,
+        part: usize,
+    },
     /// The vendor no longer honours the cursor: the rest is a read from the start.
-    Restarted { part: usize },
+    Restarted {
+        part: usize,
+    },
     Failed(Failure),
 }
 
@@ -92,11 +97,26 @@ pub async fn read_stream(
     tx.save_run(&run).await?;
     let first_version = tx.reserve("version", 0).await?;
     tx.commit().await?;
-    let stream = StreamRef { id: row.id, source: source.name.clone(), name: plan.name.clone() };
+    let stream = StreamRef {
+        id: row.id,
+        source: source.name.clone(),
+        name: plan.name.clone(),
+    };
     let (connector, mut problem, counts, seen) = match split(connector, plan).await {
-        (connector, Err(failure)) => (connector, Some(place(failure.problem, &stream)), Counts::default(), None),
+        (connector, Err(failure)) => (
+            connector,
+            Some(place(failure.problem, &stream)),
+            Counts::default(),
+            None,
+        ),
         (connector, Ok(parts)) => {
-            let reading = Reading { context, stream: &stream, plan, parts, options };
+            let reading = Reading {
+                context,
+                stream: &stream,
+                plan,
+                parts,
+                options,
+            };
             reading.all(connector).await?
         }
     };
@@ -122,7 +142,10 @@ pub async fn read_stream(
     let mut tx = context.store.begin().await?;
     tx.save_run(&run).await?;
     tx.commit().await?;
-    let counts = Counts { deleted: run.deleted, ..counts };
+    let counts = Counts {
+        deleted: run.deleted,
+        ..counts
+    };
     let report = StreamReport {
         source: run.source,
         stream: run.stream,
@@ -143,7 +166,10 @@ fn run_counts(run: &mut RunRow, counts: Counts) {
     run.set_aside = counts.set_aside;
 }
 
-type Split = (Box<dyn Connector>, std::result::Result<Vec<String>, Failure>);
+type Split = (
+    Box<dyn Connector>,
+    std::result::Result<Vec<String>, Failure>,
+);
 
 async fn split(mut connector: Box<dyn Connector>, plan: &Stream) -> Split {
     let name = plan.name.clone();
@@ -162,7 +188,10 @@ pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
 }
 
 /// Calls until it works, fails for good, or has failed `TRIES` times.
-pub(super) fn retrying<T>(cancel: &Cancel, mut call: impl FnMut() -> std::result::Result<T, Failure>) -> std::result::Result<T, Failure> {
+pub(super) fn retrying<T>(
+    cancel: &Cancel,
+    mut call: impl FnMut() -> std::result::Result<T, Failure>,
+) -> std::result::Result<T, Failure> {
     let mut wait_ms = 200;
     for attempt in 1.. {
         match call() {
@@ -189,7 +218,10 @@ struct Reading<'a> {
 type Unchanged = Option<Vec<u64>>;
 
 impl Reading<'_> {
-    async fn all(self, connector: Box<dyn Connector>) -> Result<(Box<dyn Connector>, Option<Problem>, Counts, Unchanged)> {
+    async fn all(
+        self,
+        connector: Box<dyn Connector>,
+    ) -> Result<(Box<dyn Connector>, Option<Problem>, Counts, Unchanged)> {
         let mut cursors = Vec::new();
         let mut tx = self.context.store.read().await?;
         for part in &self.parts {
@@ -199,7 +231,12 @@ impl Reading<'_> {
         let (pages, mut arriving) = mpsc::channel(PAGES_AHEAD);
         let reader = self.reader(connector, cursors, pages);
         let (work, queue) = mpsc::channel(1);
-        let writer = tokio::spawn(write(self.context.clone(), self.stream.clone(), self.parts.clone(), queue));
+        let writer = tokio::spawn(write(
+            self.context.clone(),
+            self.stream.clone(),
+            self.parts.clone(),
+            queue,
+        ));
         let landed = self.land_all(&mut arriving, work).await;
         drop(arriving);
         let written = match writer.await {
@@ -209,7 +246,16 @@ impl Reading<'_> {
         let connector = reader.await;
         let counts = written?;
         let (problem, read, seen) = landed?;
-        Ok((connector, problem, Counts { read: read.read, unchanged: read.unchanged, ..counts }, seen))
+        Ok((
+            connector,
+            problem,
+            Counts {
+                read: read.read,
+                unchanged: read.unchanged,
+                ..counts
+            },
+            seen,
+        ))
     }
 
     /// Reads page after page on a thread of its own.
@@ -268,7 +314,9 @@ impl Reading<'_> {
                         records += batch.upserts.count as usize;
                         bytes += batch.upserts.data.len();
                         arrived.upserts.push(batch.upserts.data);
-                        arrived.deletes.extend(batch.deletes.map(|chunk| chunk.data));
+                        arrived
+                            .deletes
+                            .extend(batch.deletes.map(|chunk| chunk.data));
                         cursors.push((part, batch.cursor));
                     }
                     Some(Message::Restarted { part }) => {
@@ -297,9 +345,16 @@ impl Reading<'_> {
             };
             total.add(landed.counts);
             note_unchanged(&mut seen, &landed.unchanged_versions);
-            (self.options.progress)(Progress { records: total.read });
+            (self.options.progress)(Progress {
+                records: total.read,
+            });
             let committed = writing.add(&landed.changes);
-            let sent = Work { changes: landed.changes, cursors, counts: landed.counts, committed };
+            let sent = Work {
+                changes: landed.changes,
+                cursors,
+                counts: landed.counts,
+                committed,
+            };
             if work.send(sent).await.is_err() {
                 break;
             }
@@ -339,7 +394,9 @@ fn read_part(
                     return true;
                 }
             }
-            Err(failure) if failure.kind == FailureKind::CursorExpired && request.cursor.is_some() => {
+            Err(failure)
+                if failure.kind == FailureKind::CursorExpired && request.cursor.is_some() =>
+            {
                 request.cursor = None;
                 if pages.blocking_send(Message::Restarted { part }).is_err() {
                     return false;
@@ -362,14 +419,18 @@ struct InFlight {
 impl InFlight {
     fn add(&mut self, changes: &[Change]) -> oneshot::Sender<()> {
         let (committed, receiver) = oneshot::channel();
-        self.batches.push_back((changes.iter().map(|change| change.slot).collect(), receiver));
+        self.batches
+            .push_back((changes.iter().map(|change| change.slot).collect(), receiver));
         committed
     }
 
     /// Forgets what is committed.
     fn is_busy(&mut self) -> bool {
         while let Some((_, receiver)) = self.batches.front_mut() {
-            if matches!(receiver.try_recv(), Err(oneshot::error::TryRecvError::Empty)) {
+            if matches!(
+                receiver.try_recv(),
+                Err(oneshot::error::TryRecvError::Empty)
+            ) {
                 return true;
             }
             self.batches.pop_front();
@@ -378,7 +439,9 @@ impl InFlight {
     }
 
     fn touches(&self, slots: &[i64]) -> bool {
-        self.batches.iter().any(|(writing, _)| slots.iter().any(|slot| writing.contains(slot)))
+        self.batches
+            .iter()
+            .any(|(writing, _)| slots.iter().any(|slot| writing.contains(slot)))
     }
 
     async fn wait(&mut self) {
@@ -389,13 +452,19 @@ impl InFlight {
 }
 
 /// Applies batch after batch; each with its cursors in one transaction.
-async fn write(context: Context, stream: StreamRef, parts: Vec<String>, mut queue: mpsc::Receiver<Work>) -> Result<Counts> {
+async fn write(
+    context: Context,
+    stream: StreamRef,
+    parts: Vec<String>,
+    mut queue: mpsc::Receiver<Work>,
+) -> Result<Counts> {
     let mut total = Counts::default();
     while let Some(work) = queue.recv().await {
         let mut tx = context.store.begin().await?;
         let mut counts = apply(&mut tx, &context, &stream, work.changes).await?;
         for (part, cursor) in work.cursors {
-            tx.set_cursor(stream.id, &parts[part], &cursor, context.clock.now()).await?;
+            tx.set_cursor(stream.id, &parts[part], &cursor, context.clock.now())
+                .await?;
         }
         tx.commit().await?;
         counts.read = work.counts.read;
@@ -434,15 +503,21 @@ async fn sweep(
 ) -> Result<Swept> {
     let came = |version: i64| {
         version >= first_version
-            || seen.get((version / 64) as usize).is_some_and(|word| word & (1 << (version % 64)) != 0)
+            || seen
+                .get((version / 64) as usize)
+                .is_some_and(|word| word & (1 << (version % 64)) != 0)
     };
     let mut deleted = 0;
     let mut after = -1;
     loop {
         let mut tx = context.store.read().await?;
-        let rows = tx.record_heads(stream.id, after, BATCH_RECORDS as i64).await?;
+        let rows = tx
+            .record_heads(stream.id, after, BATCH_RECORDS as i64)
+            .await?;
         drop(tx);
-        let Some(last) = rows.last() else { return Ok(Swept::Deleted(deleted)) };
+        let Some(last) = rows.last() else {
+            return Ok(Swept::Deleted(deleted));
+        };
         after = last.slot;
         if read == 0 && source.empty_source_stops {
             return Ok(Swept::Stopped(empty(stream)));
@@ -450,7 +525,12 @@ async fn sweep(
         let changes: Vec<Change> = rows
             .into_iter()
             .filter(|row| !came(row.version_id))
-            .map(|row| Change { slot: row.slot, key: row.key.clone(), prior: Some(row), to: To::Deleted })
+            .map(|row| Change {
+                slot: row.slot,
+                key: row.key.clone(),
+                prior: Some(row),
+                to: To::Deleted,
+            })
             .collect();
         deleted += changes.len() as i64;
         let mut tx = context.store.begin().await?;

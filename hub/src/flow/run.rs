@@ -12,7 +12,10 @@ use std::sync::Arc;
 /// Opens connectors: `connect` as WebAssembly components, the benchmark natively compiled.
 pub trait Opens: Send + Sync {
     fn source(&self, source: &Source) -> std::result::Result<Box<dyn Connector>, Vec<Problem>>;
-    fn destination(&self, destination: &Destination) -> std::result::Result<Box<dyn Connector>, Vec<Problem>>;
+    fn destination(
+        &self,
+        destination: &Destination,
+    ) -> std::result::Result<Box<dyn Connector>, Vec<Problem>>;
 }
 
 #[derive(Clone)]
@@ -61,14 +64,21 @@ pub struct AudienceReport {
 impl RunReport {
     /// True when a guard stopped something.
     pub fn is_guarded(&self) -> bool {
-        self.streams.iter().any(|stream| stream.guarded) || self.destinations.iter().any(|one| one.guarded)
+        self.streams.iter().any(|stream| stream.guarded)
+            || self.destinations.iter().any(|one| one.guarded)
     }
 
     /// True when some rows or streams failed.
     pub fn is_partial(&self) -> bool {
         !self.problems.is_empty()
-            || self.streams.iter().any(|stream| stream.problem.is_some() || stream.counts.set_aside > 0)
-            || self.destinations.iter().any(|one| one.problem.is_some() || one.rejected > 0 || one.postponed > 0)
+            || self
+                .streams
+                .iter()
+                .any(|stream| stream.problem.is_some() || stream.counts.set_aside > 0)
+            || self
+                .destinations
+                .iter()
+                .any(|one| one.problem.is_some() || one.rejected > 0 || one.postponed > 0)
     }
 
     /// Everything read, of all streams.
@@ -82,7 +92,11 @@ impl RunReport {
 }
 
 /// Runs once. A stream or destination that fails does not keep the others from going on.
-pub async fn run(context: &Context, connectors: &dyn Opens, options: &RunOptions) -> Result<RunReport> {
+pub async fn run(
+    context: &Context,
+    connectors: &dyn Opens,
+    options: &RunOptions,
+) -> Result<RunReport> {
     let mut report = RunReport::default();
     let mut tx = context.store.read().await?;
     report.people_before = tx.status_counts().await?.people;
@@ -103,11 +117,12 @@ pub async fn run(context: &Context, connectors: &dyn Opens, options: &RunOptions
 }
 
 fn wanted<'a>(context: &'a Context, options: &'a RunOptions) -> impl Iterator<Item = &'a Source> {
-    context
-        .plan
-        .sources
-        .iter()
-        .filter(|source| options.source.as_deref().is_none_or(|name| name == &*source.name))
+    context.plan.sources.iter().filter(|source| {
+        options
+            .source
+            .as_deref()
+            .is_none_or(|name| name == &*source.name)
+    })
 }
 
 async fn read_source(
@@ -125,11 +140,20 @@ async fn read_source(
         }
     };
     for stream in &source.streams {
-        if options.stream.as_deref().is_some_and(|name| name != &*stream.name) || options.read.cancel.is_cancelled() {
+        if options
+            .stream
+            .as_deref()
+            .is_some_and(|name| name != &*stream.name)
+            || options.read.cancel.is_cancelled()
+        {
             continue;
         }
-        (options.events)(RunEvent::Reading { source: &source.name, stream: &stream.name });
-        let (stream_report, back) = read_stream(context, source, stream, connector, &options.read).await?;
+        (options.events)(RunEvent::Reading {
+            source: &source.name,
+            stream: &stream.name,
+        });
+        let (stream_report, back) =
+            read_stream(context, source, stream, connector, &options.read).await?;
         connector = back;
         (options.events)(RunEvent::Read(&stream_report));
         report.streams.push(stream_report);
@@ -145,7 +169,9 @@ async fn deliver_all(
 ) -> Result<()> {
     let emptied = report.streams.iter().any(|stream| stream.guarded);
     for destination in &context.plan.destinations {
-        (options.events)(RunEvent::Delivering { destination: &destination.name });
+        (options.events)(RunEvent::Delivering {
+            destination: &destination.name,
+        });
         let delivered = if emptied && destination.guard.empty_source_stops {
             DeliveryReport {
                 destination: destination.name.to_string(),
@@ -154,11 +180,17 @@ async fn deliver_all(
             }
         } else {
             match connectors.destination(destination) {
-                Ok(connector) => deliver(context, destination, connector, &options.read.cancel).await?,
+                Ok(connector) => {
+                    deliver(context, destination, connector, &options.read.cancel).await?
+                }
                 Err(mut problems) => {
                     let problem = problems.pop();
                     report.problems.extend(problems);
-                    DeliveryReport { destination: destination.name.to_string(), problem, ..DeliveryReport::default() }
+                    DeliveryReport {
+                        destination: destination.name.to_string(),
+                        problem,
+                        ..DeliveryReport::default()
+                    }
                 }
             }
         };
@@ -177,7 +209,12 @@ async fn finish(context: &Context, log: i64, report: &mut RunReport) -> Result<(
     for audience in &context.plan.audiences {
         let (entered, left) = tx.log_counts(&audience.name, log).await?;
         let size = tx.member_count(&audience.name).await?;
-        report.audiences.push(AudienceReport { name: audience.name.to_string(), size, entered, left });
+        report.audiences.push(AudienceReport {
+            name: audience.name.to_string(),
+            size,
+            entered,
+            left,
+        });
     }
     Ok(())
 }

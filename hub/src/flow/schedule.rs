@@ -1,7 +1,7 @@
 //! Serving: each source at its schedule in its time zone, never two runs of one source at once, until told to stop.
 
-use crate::flow::run::{Opens, RunOptions, run};
 use crate::flow::Context;
+use crate::flow::run::{Opens, RunOptions, run};
 use crate::manifest::{Schedule, Source};
 use crate::model::Timestamp;
 use crate::store::Result;
@@ -21,7 +21,9 @@ pub fn next(schedule: &Schedule, after: Timestamp) -> Option<Timestamp> {
     let cron = Cron::from_str(&schedule.cron).ok()?;
     let after: DateTime<Utc> = DateTime::from_timestamp_millis(after.0)?;
     let zone: Tz = schedule.timezone;
-    let found = cron.after(&zone.from_utc_datetime(&after.naive_utc())).next()?;
+    let found = cron
+        .after(&zone.from_utc_datetime(&after.naive_utc()))
+        .next()?;
     Some(Timestamp(found.timestamp_millis()))
 }
 
@@ -47,7 +49,11 @@ async fn first_times(context: &Context) -> Result<BTreeMap<String, Timestamp>> {
 }
 
 fn scheduled(context: &Context) -> impl Iterator<Item = (&Source, &Schedule)> {
-    context.plan.sources.iter().filter_map(|source| Some((source, source.schedule.as_ref()?)))
+    context
+        .plan
+        .sources
+        .iter()
+        .filter_map(|source| Some((source, source.schedule.as_ref()?)))
 }
 
 /// Runs until `stop` turns true; the run under way ends at its next safe point.
@@ -60,13 +66,19 @@ pub async fn serve(
     let mut times = first_times(context).await?;
     loop {
         let now = context.clock.now();
-        let due: Vec<String> = times.iter().filter(|(_, time)| **time <= now).map(|(name, _)| name.clone()).collect();
+        let due: Vec<String> = times
+            .iter()
+            .filter(|(_, time)| **time <= now)
+            .map(|(name, _)| name.clone())
+            .collect();
         for name in due {
             if *stop.borrow() {
                 return Ok(());
             }
             once(context, connectors, options, &name).await?;
-            let schedule = scheduled(context).find(|(source, _)| *source.name == *name).map(|(_, schedule)| schedule);
+            let schedule = scheduled(context)
+                .find(|(source, _)| *source.name == *name)
+                .map(|(_, schedule)| schedule);
             // What came due during the run is skipped: the run that just ended saw its data.
             match schedule.and_then(|schedule| next(schedule, context.clock.now())) {
                 Some(time) => times.insert(name, time),
@@ -76,7 +88,12 @@ pub async fn serve(
         if timers_due(context).await? {
             once(context, connectors, options, "").await?;
         }
-        let wait = times.values().map(|time| time.0 - context.clock.now().0).min().unwrap_or(TICK_MS).clamp(10, TICK_MS);
+        let wait = times
+            .values()
+            .map(|time| time.0 - context.clock.now().0)
+            .min()
+            .unwrap_or(TICK_MS)
+            .clamp(10, TICK_MS);
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(wait as u64)) => {}
             _ = stop.wait_for(|stop| *stop) => return Ok(()),
@@ -90,8 +107,17 @@ async fn timers_due(context: &Context) -> Result<bool> {
 }
 
 /// One run of one source, or of none for the timers alone, and the delivery that follows. Failures are logged; the next run tries again.
-async fn once(context: &Context, connectors: &dyn Opens, options: &RunOptions, source: &str) -> Result<()> {
-    let options = RunOptions { source: Some(source.to_owned()), deliver: true, ..options.clone() };
+async fn once(
+    context: &Context,
+    connectors: &dyn Opens,
+    options: &RunOptions,
+    source: &str,
+) -> Result<()> {
+    let options = RunOptions {
+        source: Some(source.to_owned()),
+        deliver: true,
+        ..options.clone()
+    };
     let report = run(context, connectors, &options).await?;
     for stream in &report.streams {
         tracing::info!(
@@ -102,8 +128,18 @@ async fn once(context: &Context, connectors: &dyn Opens, options: &RunOptions, s
     let problems = report
         .problems
         .iter()
-        .chain(report.streams.iter().filter_map(|stream| stream.problem.as_ref()))
-        .chain(report.destinations.iter().filter_map(|one| one.problem.as_ref()));
+        .chain(
+            report
+                .streams
+                .iter()
+                .filter_map(|stream| stream.problem.as_ref()),
+        )
+        .chain(
+            report
+                .destinations
+                .iter()
+                .filter_map(|one| one.problem.as_ref()),
+        );
     for problem in problems {
         tracing::error!(code = problem.code.id, "{}", problem.message);
     }
@@ -115,23 +151,40 @@ mod tests {
     use super::*;
 
     fn at(text: &str) -> Timestamp {
-        Timestamp(DateTime::parse_from_rfc3339(text).expect("a time").timestamp_millis())
+        Timestamp(
+            DateTime::parse_from_rfc3339(text)
+                .expect("a time")
+                .timestamp_millis(),
+        )
     }
 
     fn daily(zone: Tz) -> Schedule {
-        Schedule { cron: "0 30 6 * * *".to_owned(), timezone: zone, catch_up_latest: true }
+        Schedule {
+            cron: "0 30 6 * * *".to_owned(),
+            timezone: zone,
+            catch_up_latest: true,
+        }
     }
 
     #[test]
     fn a_daily_schedule_keeps_its_local_hour_when_the_clocks_change() {
         let warsaw = daily(chrono_tz::Europe::Warsaw);
-        assert_eq!(next(&warsaw, at("2026-03-28T12:00:00Z")), Some(at("2026-03-29T04:30:00Z")));
-        assert_eq!(next(&warsaw, at("2026-03-27T12:00:00Z")), Some(at("2026-03-28T05:30:00Z")));
+        assert_eq!(
+            next(&warsaw, at("2026-03-28T12:00:00Z")),
+            Some(at("2026-03-29T04:30:00Z"))
+        );
+        assert_eq!(
+            next(&warsaw, at("2026-03-27T12:00:00Z")),
+            Some(at("2026-03-28T05:30:00Z"))
+        );
     }
 
     #[test]
     fn the_next_time_is_after_the_last_one() {
         let utc = daily(chrono_tz::UTC);
-        assert_eq!(next(&utc, at("2026-03-28T06:30:00Z")), Some(at("2026-03-29T06:30:00Z")));
+        assert_eq!(
+            next(&utc, at("2026-03-28T06:30:00Z")),
+            Some(at("2026-03-29T06:30:00Z"))
+        );
     }
 }

@@ -68,8 +68,10 @@ pub fn to_json(value: &impl Serialize) -> String {
 
 /// A stored claim as the stage wants it.
 pub fn claim_of(row: &ClaimRow) -> Claim {
-    let body: ClaimBody = serde_json::from_str(&row.body)
-        .unwrap_or(ClaimBody { traits: Fields::new(), consents: BTreeMap::new() });
+    let body: ClaimBody = serde_json::from_str(&row.body).unwrap_or(ClaimBody {
+        traits: Fields::new(),
+        consents: BTreeMap::new(),
+    });
     Claim {
         source: row.source.as_str().into(),
         record: row.record.clone(),
@@ -118,12 +120,21 @@ fn people(
     let claimed: FxHashSet<i64> = of(&touched.claimed);
     let mut touched_persons = of(&touched.evidence);
     touched_persons.extend(
-        touched.former_persons.iter().filter(|person| !done.contains(person) && !gone.contains(person)),
+        touched
+            .former_persons
+            .iter()
+            .filter(|person| !done.contains(person) && !gone.contains(person)),
     );
     let mut look = neighbourhood.evidence_of_persons(&touched_persons);
     for (id, component, uuid) in neighbourhood.heads(&claimed, &context.rules) {
         let evidence = look.remove(&id).unwrap_or_default();
-        rebuild.push(Resolved { id, uuid, component, evidence, is_new: false });
+        rebuild.push(Resolved {
+            id,
+            uuid,
+            component,
+            evidence,
+            is_new: false,
+        });
     }
     (rebuild, look)
 }
@@ -143,12 +154,21 @@ async fn bury(tx: &mut Tx, context: &Context, gone: &[(i64, Option<i64>)]) -> Re
 
 async fn leave_all(tx: &mut Tx, context: &Context, ids: &[i64]) -> Result<()> {
     let memberships = tx.memberships_of(ids.iter().copied()).await?;
-    let uuids: FxHashMap<i64, [u8; 16]> =
-        tx.persons(ids.iter().copied()).await?.into_iter().map(|row| (row.id, row.uuid)).collect();
+    let uuids: FxHashMap<i64, [u8; 16]> = tx
+        .persons(ids.iter().copied())
+        .await?
+        .into_iter()
+        .map(|row| (row.id, row.uuid))
+        .collect();
     let mut moves = Moves::default();
     for row in memberships {
         let uuid = uuids.get(&row.person_id).copied().unwrap_or_default();
-        moves.leave(&row.audience, row.person_id, uuid, "the profile became part of another");
+        moves.leave(
+            &row.audience,
+            row.person_id,
+            uuid,
+            "the profile became part of another",
+        );
     }
     moves.save(tx, context.clock.now()).await?;
     tx.set_timers(ids, Vec::new()).await?;
@@ -190,8 +210,13 @@ async fn build(
     let mut aliases = Vec::with_capacity(people.len());
     let mut views = Vec::new();
     for person in people {
-        let claims: Vec<Claim> =
-            person.evidence.iter().filter_map(|id| by_evidence.get(id)).flatten().map(claim_of).collect();
+        let claims: Vec<Claim> = person
+            .evidence
+            .iter()
+            .filter_map(|id| by_evidence.get(id))
+            .flatten()
+            .map(claim_of)
+            .collect();
         let (traits, consents) = profile_of(&claims, context);
         rows.push(PersonRow {
             id: person.id,
@@ -203,8 +228,21 @@ async fn build(
         });
         aliases.push((person.uuid, Some(person.id)));
         if context.watches_people() {
-            let Resolved { id, uuid, is_new, evidence, .. } = person;
-            views.push(View { id, uuid, is_new, evidence, traits, consents });
+            let Resolved {
+                id,
+                uuid,
+                is_new,
+                evidence,
+                ..
+            } = person;
+            views.push(View {
+                id,
+                uuid,
+                is_new,
+                evidence,
+                traits,
+                consents,
+            });
         }
     }
     rows.sort_unstable_by_key(|row| row.id);
@@ -217,13 +255,24 @@ async fn build(
 /// Winning traits and consents of a person's claims.
 pub fn profile_of(claims: &[Claim], context: &Context) -> (Fields, BTreeMap<String, ConsentEntry>) {
     let profile = profile::build(claims, &context.plan.survivorship);
-    let traits = profile.traits.into_iter().map(|(name, won)| (name, won.value)).collect();
+    let traits = profile
+        .traits
+        .into_iter()
+        .map(|(name, won)| (name, won.value))
+        .collect();
     let consents = profile
         .consents
         .into_iter()
         .map(|(purpose, won)| {
             let source = claims[won.claim as usize].source.to_string();
-            (purpose, ConsentEntry { status: won.status, time: won.time.0, source })
+            (
+                purpose,
+                ConsentEntry {
+                    status: won.status,
+                    time: won.time.0,
+                    source,
+                },
+            )
         })
         .collect();
     (traits, consents)
@@ -266,17 +315,28 @@ pub async fn evaluate(tx: &mut Tx, context: &Context, views: &[View]) -> Result<
 }
 
 /// Names of the audiences that each person is in, in the order of `views`; stores what changed.
-async fn memberships(tx: &mut Tx, context: &Context, views: &[View]) -> Result<Vec<BTreeSet<String>>> {
+async fn memberships(
+    tx: &mut Tx,
+    context: &Context,
+    views: &[View],
+) -> Result<Vec<BTreeSet<String>>> {
     if context.plan.audiences.is_empty() {
         return Ok(vec![BTreeSet::new(); views.len()]);
     }
     let now = context.clock.now();
     let mut events = events_of(tx, context, views).await?;
-    let known: Vec<i64> = views.iter().filter(|view| !view.is_new).map(|view| view.id).collect();
+    let known: Vec<i64> = views
+        .iter()
+        .filter(|view| !view.is_new)
+        .map(|view| view.id)
+        .collect();
     let mut before: FxHashMap<i64, BTreeSet<String>> = FxHashMap::default();
     if !known.is_empty() {
         for row in tx.memberships_of(known.iter().copied()).await? {
-            before.entry(row.person_id).or_default().insert(row.audience);
+            before
+                .entry(row.person_id)
+                .or_default()
+                .insert(row.audience);
         }
     }
     let mut moves = Moves::default();
@@ -305,29 +365,44 @@ fn judge(
     moves: &mut Moves,
     timers: &mut Vec<TimerRow>,
 ) -> BTreeSet<String> {
-    let facts: Vec<EventFact<'_>> = events
+    let happened: Vec<EventFact<'_>> = events
         .iter()
-        .map(|event| EventFact { name: &event.name, time: event.time, properties: &event.properties })
+        .map(|event| EventFact {
+            name: &event.name,
+            time: event.time,
+            properties: &event.properties,
+        })
         .collect();
-    let traits = |name: &str| view.traits.get(name);
-    let granted =
-        |purpose: &str| view.consents.get(purpose).is_some_and(|entry| entry.status == ConsentStatus::Granted);
+    let granted = |purpose: &str| {
+        view.consents
+            .get(purpose)
+            .is_some_and(|entry| entry.status == ConsentStatus::Granted)
+    };
     let mut is = BTreeSet::new();
     for index in &context.audience_order {
         let audience = &context.plan.audiences[*index];
         let within = |name: &str| is.contains(name);
-        let facts = Facts { traits: &traits, granted: &granted, audiences: &within, events: &facts };
+        let facts = Facts {
+            traits: &|name| view.traits.get(name),
+            granted: &granted,
+            audiences: &within,
+            events: &happened,
+        };
         let verdict = crate::audience::evaluate(&audience.who, &facts, now);
-        if let Some(due) = verdict.changes_at {
-            timers.push(TimerRow { audience: audience.name.to_string(), person_id: view.id, due_at: due.0 });
-        }
         let held = was.contains(&*audience.name);
-        if verdict.holds != held {
-            let cause = crate::audience::cause(&audience.who, &facts, now);
-            match verdict.holds {
-                true => moves.enter(&audience.name, view.id, view.uuid, now, &cause),
-                false => moves.leave(&audience.name, view.id, view.uuid, &cause),
-            }
+        let cause =
+            (verdict.holds != held).then(|| crate::audience::cause(&audience.who, &facts, now));
+        if let Some(due) = verdict.changes_at {
+            timers.push(TimerRow {
+                audience: audience.name.to_string(),
+                person_id: view.id,
+                due_at: due.0,
+            });
+        }
+        match (cause, verdict.holds) {
+            (Some(cause), true) => moves.enter(&audience.name, view.id, view.uuid, now, &cause),
+            (Some(cause), false) => moves.leave(&audience.name, view.id, view.uuid, &cause),
+            (None, _) => {}
         }
         if verdict.holds {
             is.insert(audience.name.to_string());
@@ -344,7 +419,11 @@ pub struct Happened {
 }
 
 /// The events that audiences read, by person.
-async fn events_of(tx: &mut Tx, context: &Context, views: &[View]) -> Result<FxHashMap<i64, Vec<Happened>>> {
+async fn events_of(
+    tx: &mut Tx,
+    context: &Context,
+    views: &[View],
+) -> Result<FxHashMap<i64, Vec<Happened>>> {
     if context.events_read.is_empty() {
         return Ok(FxHashMap::default());
     }
@@ -355,11 +434,14 @@ async fn events_of(tx: &mut Tx, context: &Context, views: &[View]) -> Result<FxH
     let mut events: FxHashMap<i64, Vec<Happened>> = FxHashMap::default();
     for row in tx.events_of(owner.keys().copied()).await? {
         if context.events_read.contains(&row.name) {
-            events.entry(owner[&row.evidence_id]).or_default().push(Happened {
-                properties: serde_json::from_str(&row.properties).unwrap_or_default(),
-                name: row.name,
-                time: Timestamp(row.time),
-            });
+            events
+                .entry(owner[&row.evidence_id])
+                .or_default()
+                .push(Happened {
+                    properties: serde_json::from_str(&row.properties).unwrap_or_default(),
+                    name: row.name,
+                    time: Timestamp(row.time),
+                });
         }
     }
     Ok(events)
@@ -374,8 +456,19 @@ struct Moves {
 }
 
 impl Moves {
-    fn enter(&mut self, audience: &str, person_id: i64, uuid: [u8; 16], now: Timestamp, cause: &str) {
-        self.entered.push(MemberRow { audience: audience.to_owned(), person_id, since: now.0 });
+    fn enter(
+        &mut self,
+        audience: &str,
+        person_id: i64,
+        uuid: [u8; 16],
+        now: Timestamp,
+        cause: &str,
+    ) {
+        self.entered.push(MemberRow {
+            audience: audience.to_owned(),
+            person_id,
+            since: now.0,
+        });
         self.write(audience, uuid, true, cause);
     }
 
@@ -404,7 +497,8 @@ impl Moves {
             row.id = first + index as i64;
             row.at = now.0;
         }
-        self.entered.sort_unstable_by(|a, b| (&a.audience, a.person_id).cmp(&(&b.audience, b.person_id)));
+        self.entered
+            .sort_unstable_by(|a, b| (&a.audience, a.person_id).cmp(&(&b.audience, b.person_id)));
         tx.remove_members(&self.left).await?;
         tx.add_members(self.entered).await?;
         tx.add_log(self.log).await
@@ -412,15 +506,27 @@ impl Moves {
 }
 
 /// What each destination should hold of each person, against what was wanted before.
-async fn want(tx: &mut Tx, context: &Context, views: &[View], members: &[BTreeSet<String>]) -> Result<()> {
+async fn want(
+    tx: &mut Tx,
+    context: &Context,
+    views: &[View],
+    members: &[BTreeSet<String>],
+) -> Result<()> {
     if context.plan.destinations.is_empty() {
         return Ok(());
     }
-    let known: Vec<i64> = views.iter().filter(|view| !view.is_new).map(|view| view.id).collect();
+    let known: Vec<i64> = views
+        .iter()
+        .filter(|view| !view.is_new)
+        .map(|view| view.id)
+        .collect();
     let mut before: FxHashMap<(i64, String, String), WantedRow> = FxHashMap::default();
     if !known.is_empty() {
         for row in tx.wanted_of(known).await? {
-            before.insert((row.person_id, row.destination.clone(), row.object.clone()), row);
+            before.insert(
+                (row.person_id, row.destination.clone(), row.object.clone()),
+                row,
+            );
         }
     }
     let mut save = Vec::new();
@@ -439,13 +545,19 @@ async fn want(tx: &mut Tx, context: &Context, views: &[View], members: &[BTreeSe
     let gone: Vec<WantedRow> = before.into_values().collect();
     keys.extend(gone.iter().map(key_of));
     tx.remove_wanted(&gone).await?;
-    save.sort_unstable_by(|a, b| (&a.destination, &a.object, a.person_id).cmp(&(&b.destination, &b.object, b.person_id)));
+    save.sort_unstable_by(|a, b| {
+        (&a.destination, &a.object, a.person_id).cmp(&(&b.destination, &b.object, b.person_id))
+    });
     tx.save_wanted(save).await?;
     mark(tx, keys).await
 }
 
 fn key_of(row: &WantedRow) -> (String, String, String) {
-    (row.destination.clone(), row.object.clone(), row.remote_key.clone())
+    (
+        row.destination.clone(),
+        row.object.clone(),
+        row.remote_key.clone(),
+    )
 }
 
 async fn mark(tx: &mut Tx, mut keys: Vec<(String, String, String)>) -> Result<()> {

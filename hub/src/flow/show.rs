@@ -81,7 +81,10 @@ pub async fn by_identifier(context: &Context, identifier: &Identifier) -> Result
     let neighbourhood = Around::load(&mut tx, component).await?;
     let graph = neighbourhood.graph();
     let resolution = identity::resolve(&graph, &context.rules);
-    let node = neighbourhood.slots.iter().position(|slot| *slot == row.slot);
+    let node = neighbourhood
+        .slots
+        .iter()
+        .position(|slot| *slot == row.slot);
     let person = node
         .and_then(|node| resolution.person_of_node[node])
         .and_then(|index| resolution.people.get(index as usize));
@@ -102,7 +105,14 @@ pub async fn by_id(context: &Context, id: Uuid) -> Result<Found> {
     };
     let neighbourhood = Around::load(&mut tx, row.component).await?;
     let resolution = identity::resolve(&neighbourhood.graph(), &context.rules);
-    view(context, &mut tx, Uuid::from_bytes(row.uuid), &neighbourhood, &resolution).await
+    view(
+        context,
+        &mut tx,
+        Uuid::from_bytes(row.uuid),
+        &neighbourhood,
+        &resolution,
+    )
+    .await
 }
 
 async fn find_identifier(tx: &mut Tx, identifier: &Identifier) -> Result<Option<IdentifierRow>> {
@@ -128,7 +138,10 @@ impl Around {
     async fn load(tx: &mut Tx, component: i64) -> Result<Self> {
         let mut evidence = tx.evidence_of_components([component]).await?;
         evidence.sort_unstable_by_key(|row| row.id);
-        let slots: BTreeSet<i64> = evidence.iter().flat_map(|row| row.nodes.iter().copied()).collect();
+        let slots: BTreeSet<i64> = evidence
+            .iter()
+            .flat_map(|row| row.nodes.iter().copied())
+            .collect();
         let mut rows = tx.identifiers_at(slots).await?;
         rows.sort_unstable_by_key(|row| row.slot);
         let slots = rows.iter().map(|row| row.slot).collect();
@@ -143,11 +156,20 @@ impl Around {
                 blocked: false,
             })
             .collect();
-        Ok(Self { evidence, slots, nodes })
+        Ok(Self {
+            evidence,
+            slots,
+            nodes,
+        })
     }
 
     fn graph(&self) -> identity::Neighbourhood {
-        let place = |slot: &i64| self.slots.binary_search(slot).ok().map(|index| index as u32);
+        let place = |slot: &i64| {
+            self.slots
+                .binary_search(slot)
+                .ok()
+                .map(|index| index as u32)
+        };
         let evidence = self
             .evidence
             .iter()
@@ -157,7 +179,11 @@ impl Around {
                 message: row.message.clone(),
             })
             .collect();
-        identity::Neighbourhood { nodes: self.nodes.clone(), evidence, ..Default::default() }
+        identity::Neighbourhood {
+            nodes: self.nodes.clone(),
+            evidence,
+            ..Default::default()
+        }
     }
 }
 
@@ -171,20 +197,35 @@ async fn view(
     let Some(person) = resolution.people.iter().find(|person| person.id.0 == id) else {
         return Ok(Found::Nobody);
     };
-    let evidence: Vec<i64> = person.evidence.iter().map(|index| around.evidence[*index as usize].id).collect();
-    let Some(row_id) = evidence.iter().find_map(|id| around.evidence.iter().find(|row| row.id == *id)?.person_id) else {
+    let evidence: Vec<i64> = person
+        .evidence
+        .iter()
+        .map(|index| around.evidence[*index as usize].id)
+        .collect();
+    let Some(row_id) = evidence
+        .iter()
+        .find_map(|id| around.evidence.iter().find(|row| row.id == *id)?.person_id)
+    else {
         return Ok(Found::Nobody);
     };
     let Some(row) = tx.persons([row_id]).await?.pop() else {
         return Ok(Found::Nobody);
     };
-    let claims: Vec<profile::Claim> = tx.claims_of(evidence.iter().copied()).await?.iter().map(claim_of).collect();
+    let claims: Vec<profile::Claim> = tx
+        .claims_of(evidence.iter().copied())
+        .await?
+        .iter()
+        .map(claim_of)
+        .collect();
     let events = tx.events_of(evidence.iter().copied()).await?;
     let audiences = tx
         .memberships_of([row_id])
         .await?
         .into_iter()
-        .map(|row| InAudience { name: row.audience, since: Timestamp(row.since).to_rfc3339() })
+        .map(|row| InAudience {
+            name: row.audience,
+            since: Timestamp(row.since).to_rfc3339(),
+        })
         .collect();
     let links = person
         .joined
@@ -192,16 +233,27 @@ async fn view(
         .map(|edge| Link {
             from: around.nodes[edge.high as usize].identifier.clone(),
             to: around.nodes[edge.low as usize].identifier.clone(),
-            record: edge.evidence.map(|index| around.evidence[index as usize].message.clone()).unwrap_or_default(),
+            record: edge
+                .evidence
+                .map(|index| around.evidence[index as usize].message.clone())
+                .unwrap_or_default(),
         })
         .collect();
     let sources: BTreeSet<&str> = claims.iter().map(|claim| &*claim.source).collect();
     Ok(Found::Person(Box::new(ProfileView {
         id: id.to_string(),
-        identifiers: person.nodes.iter().map(|node| around.nodes[*node as usize].identifier.clone()).collect(),
+        identifiers: person
+            .nodes
+            .iter()
+            .map(|node| around.nodes[*node as usize].identifier.clone())
+            .collect(),
         sources: sources.len(),
         records: claims.len(),
-        last_event_at: events.iter().map(|event| event.time).max().map(|time| Timestamp(time).to_rfc3339()),
+        last_event_at: events
+            .iter()
+            .map(|event| event.time)
+            .max()
+            .map(|time| Timestamp(time).to_rfc3339()),
         events: events.len(),
         audiences,
         why: why(context, &claims),
@@ -219,7 +271,9 @@ fn why(context: &Context, claims: &[profile::Claim]) -> Vec<TraitWhy> {
             TraitWhy {
                 claims: why.losers.len() + usize::from(claim.is_some()),
                 value: why.winner.as_ref().map(|won| won.value.clone()),
-                source: claim.map(|claim| claim.source.to_string()).unwrap_or_default(),
+                source: claim
+                    .map(|claim| claim.source.to_string())
+                    .unwrap_or_default(),
                 record: claim.map(|claim| claim.record.clone()).unwrap_or_default(),
                 time: claim.map_or(0, |claim| claim.time.0),
                 name: why.name,
@@ -236,7 +290,11 @@ pub async fn find(context: &Context, text: &str, limit: i64) -> Result<Vec<Perso
 
 /// Who would be in an audience now, by one query over everybody.
 pub async fn preview(context: &Context, index: usize) -> Result<Vec<i64>> {
-    let query = audience::sql(&context.plan.audiences[index].who, context.clock.now(), &audience::SQLITE);
+    let query = audience::sql(
+        &context.plan.audiences[index].who,
+        context.clock.now(),
+        &audience::SQLITE,
+    );
     let binds = query
         .binds
         .into_iter()
@@ -246,5 +304,10 @@ pub async fn preview(context: &Context, index: usize) -> Result<Vec<i64>> {
             audience::Bind::Real(number) => Arg::Real(number),
         })
         .collect();
-    context.store.read().await?.select_persons(query.text, binds).await
+    context
+        .store
+        .read()
+        .await?
+        .select_persons(query.text, binds)
+        .await
 }

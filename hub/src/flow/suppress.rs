@@ -3,7 +3,7 @@
 use crate::flow::Context;
 use crate::model::Identifier;
 use crate::store::{Result, Store, Tx};
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use std::collections::HashSet;
 use uuid::Uuid;
@@ -29,7 +29,10 @@ impl Suppression {
         };
         let hashes = tx.suppressed().await?.into_iter().collect();
         tx.commit().await?;
-        Ok(Self { key: key.into_bytes(), hashes })
+        Ok(Self {
+            key: key.into_bytes(),
+            hashes,
+        })
     }
 
     pub fn is_empty(&self) -> bool {
@@ -42,7 +45,8 @@ impl Suppression {
     }
 
     fn hash(&self, kind: &str, value: &str) -> Vec<u8> {
-        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.key).expect("HMAC takes keys of any length");
+        let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(&self.key)
+            .expect("HMAC takes keys of any length");
         mac.update(kind.as_bytes());
         mac.update(&[0]);
         mac.update(value.as_bytes());
@@ -51,7 +55,14 @@ impl Suppression {
 }
 
 /// Puts an identifier on the list, in the caller's transaction; it counts for every change sent from the next run on.
-pub async fn suppress(tx: &mut Tx, context: &Context, identifier: &Identifier, reason: &str) -> Result<()> {
-    let hash = context.suppression.hash(&identifier.kind.to_string(), &identifier.value);
+pub async fn suppress(
+    tx: &mut Tx,
+    context: &Context,
+    identifier: &Identifier,
+    reason: &str,
+) -> Result<()> {
+    let hash = context
+        .suppression
+        .hash(&identifier.kind.to_string(), &identifier.value);
     tx.suppress(&hash, reason, context.clock.now()).await
 }

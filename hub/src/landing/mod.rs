@@ -13,7 +13,10 @@ pub struct Line<'a> {
 pub fn lines(data: &[u8]) -> impl Iterator<Item = Line<'_>> {
     data.split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty())
-        .map(|body| Line { body, hash: hash(body) })
+        .map(|body| Line {
+            body,
+            hash: hash(body),
+        })
 }
 
 /// The first 64 bits of BLAKE3.
@@ -84,16 +87,27 @@ mod tests {
 
     #[test]
     fn empty_lines_are_not_records() {
-        let cut: Vec<_> = lines(b"{\"id\":1}\n\n{\"id\":2}").map(|line| line.body.to_vec()).collect();
+        let cut: Vec<_> = lines(b"{\"id\":1}\n\n{\"id\":2}")
+            .map(|line| line.body.to_vec())
+            .collect();
         assert_eq!(cut, [b"{\"id\":1}".to_vec(), b"{\"id\":2}".to_vec()]);
     }
 
     #[test]
     fn the_winner_of_two_versions_does_not_depend_on_which_came_first() {
         let versions = [
-            Version { hash: 5, updated_at: Some(10) },
-            Version { hash: 3, updated_at: Some(10) },
-            Version { hash: 9, updated_at: Some(2) },
+            Version {
+                hash: 5,
+                updated_at: Some(10),
+            },
+            Version {
+                hash: 3,
+                updated_at: Some(10),
+            },
+            Version {
+                hash: 9,
+                updated_at: Some(2),
+            },
         ];
         for first in versions {
             for second in versions {
@@ -108,7 +122,19 @@ mod tests {
 
     #[test]
     fn without_a_time_the_last_arrival_wins() {
-        let known = Version { hash: 5, updated_at: None };
-        assert_eq!(decide(Some(known), Version { hash: 1, updated_at: None }), Arrival::Changed);
+        let known = Version {
+            hash: 5,
+            updated_at: None,
+        };
+        assert_eq!(
+            decide(
+                Some(known),
+                Version {
+                    hash: 1,
+                    updated_at: None
+                }
+            ),
+            Arrival::Changed
+        );
     }
 }

@@ -55,16 +55,32 @@ impl Tx {
             "delete from timer where audience = $1",
             "delete from audience where name = $1",
         ] {
-            sqlx::query(text).bind(name).execute(self.connection()).await.map_err(failed)?;
+            sqlx::query(text)
+                .bind(name)
+                .execute(self.connection())
+                .await
+                .map_err(failed)?;
         }
         Ok(())
     }
 
-    pub async fn memberships_of(&mut self, persons: impl IntoIterator<Item = i64>) -> Result<Vec<MemberRow>> {
-        let text = format!("select audience, person_id, since from membership where person_id {}", dialect::IN_INTEGERS);
+    pub async fn memberships_of(
+        &mut self,
+        persons: impl IntoIterator<Item = i64>,
+    ) -> Result<Vec<MemberRow>> {
+        let text = format!(
+            "select audience, person_id, since from membership where person_id {}",
+            dialect::IN_INTEGERS
+        );
         let rows = self.rows_in(text, persons).await?;
         rows.iter()
-            .map(|row| Ok(MemberRow { audience: get(row, 0)?, person_id: get(row, 1)?, since: get(row, 2)? }))
+            .map(|row| {
+                Ok(MemberRow {
+                    audience: get(row, 0)?,
+                    person_id: get(row, 1)?,
+                    since: get(row, 2)?,
+                })
+            })
             .collect()
     }
 
@@ -76,7 +92,13 @@ impl Tx {
             .await
             .map_err(failed)?;
         rows.iter()
-            .map(|row| Ok(MemberRow { audience: get(row, 0)?, person_id: get(row, 1)?, since: get(row, 2)? }))
+            .map(|row| {
+                Ok(MemberRow {
+                    audience: get(row, 0)?,
+                    person_id: get(row, 1)?,
+                    since: get(row, 2)?,
+                })
+            })
             .collect()
     }
 
@@ -92,7 +114,11 @@ impl Tx {
     pub async fn add_members(&mut self, members: Vec<MemberRow>) -> Result<()> {
         let mut rows = Rows::new(3, members.len());
         for member in members {
-            rows.push([Arg::Text(member.audience), Arg::Int(member.person_id), Arg::Int(member.since)]);
+            rows.push([
+                Arg::Text(member.audience),
+                Arg::Int(member.person_id),
+                Arg::Int(member.since),
+            ]);
         }
         self.insert(
             "insert into membership (audience, person_id, since)",
@@ -126,7 +152,12 @@ impl Tx {
                 Arg::Text(row.cause),
             ]);
         }
-        self.insert("insert into membership_log (id, audience, person, at, entered, cause)", "", rows).await
+        self.insert(
+            "insert into membership_log (id, audience, person, at, entered, cause)",
+            "",
+            rows,
+        )
+        .await
     }
 
     /// Entered and left since `since`.
@@ -152,10 +183,15 @@ impl Tx {
 
     /// Replaces the timers of persons.
     pub async fn set_timers(&mut self, persons: &[i64], timers: Vec<TimerRow>) -> Result<()> {
-        self.remove("delete from timer where person_id", persons).await?;
+        self.remove("delete from timer where person_id", persons)
+            .await?;
         let mut rows = Rows::new(3, timers.len());
         for timer in timers {
-            rows.push([Arg::Text(timer.audience), Arg::Int(timer.person_id), Arg::Int(timer.due_at)]);
+            rows.push([
+                Arg::Text(timer.audience),
+                Arg::Int(timer.person_id),
+                Arg::Int(timer.due_at),
+            ]);
         }
         self.insert(
             "insert into timer (audience, person_id, due_at)",
@@ -167,13 +203,14 @@ impl Tx {
 
     /// Persons with a timer that is due, at most `limit`.
     pub async fn due_persons(&mut self, now: Timestamp, limit: i64) -> Result<Vec<i64>> {
-        let rows: Vec<(i64,)> =
-            sqlx::query_as("select distinct person_id from timer where due_at <= $1 order by person_id limit $2")
-                .bind(now.0)
-                .bind(limit)
-                .fetch_all(self.connection())
-                .await
-                .map_err(failed)?;
+        let rows: Vec<(i64,)> = sqlx::query_as(
+            "select distinct person_id from timer where due_at <= $1 order by person_id limit $2",
+        )
+        .bind(now.0)
+        .bind(limit)
+        .fetch_all(self.connection())
+        .await
+        .map_err(failed)?;
         Ok(rows.into_iter().map(|row| row.0).collect())
     }
 

@@ -23,7 +23,10 @@ pub struct Rows {
 
 impl Rows {
     pub fn new(columns: usize, rows: usize) -> Self {
-        Self { columns, args: Vec::with_capacity(columns * rows) }
+        Self {
+            columns,
+            args: Vec::with_capacity(columns * rows),
+        }
     }
 
     pub fn push<const N: usize>(&mut self, row: [Arg; N]) {
@@ -37,7 +40,12 @@ const STEPS: [usize; 4] = [1000, 100, 10, 1];
 
 impl Tx {
     /// Runs `{head} values (…), (…) {tail}` for all rows, in the order given.
-    pub(super) async fn insert(&mut self, head: &'static str, tail: &'static str, rows: Rows) -> Result<()> {
+    pub(super) async fn insert(
+        &mut self,
+        head: &'static str,
+        tail: &'static str,
+        rows: Rows,
+    ) -> Result<()> {
         let columns = rows.columns;
         let mut left = rows.args.len() / columns.max(1);
         let mut args = rows.args.into_iter();

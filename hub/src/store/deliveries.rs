@@ -62,7 +62,10 @@ impl Tx {
         Ok(())
     }
 
-    pub async fn wanted_of(&mut self, persons: impl IntoIterator<Item = i64>) -> Result<Vec<WantedRow>> {
+    pub async fn wanted_of(
+        &mut self,
+        persons: impl IntoIterator<Item = i64>,
+    ) -> Result<Vec<WantedRow>> {
         let text = format!(
             "select destination, object, person_id, remote_key, payload, allowed from wanted where person_id {}",
             dialect::IN_INTEGERS
@@ -105,19 +108,25 @@ impl Tx {
 
     pub async fn remove_wanted(&mut self, gone: &[WantedRow]) -> Result<()> {
         for row in gone {
-            sqlx::query("delete from wanted where destination = $1 and object = $2 and person_id = $3")
-                .bind(&row.destination)
-                .bind(&row.object)
-                .bind(row.person_id)
-                .execute(self.connection())
-                .await
-                .map_err(failed)?;
+            sqlx::query(
+                "delete from wanted where destination = $1 and object = $2 and person_id = $3",
+            )
+            .bind(&row.destination)
+            .bind(&row.object)
+            .bind(row.person_id)
+            .execute(self.connection())
+            .await
+            .map_err(failed)?;
         }
         Ok(())
     }
 
     /// Marks keys as differing. A key that is marked already is judged anew.
-    pub async fn mark_changes(&mut self, first_id: i64, keys: Vec<(String, String, String)>) -> Result<()> {
+    pub async fn mark_changes(
+        &mut self,
+        first_id: i64,
+        keys: Vec<(String, String, String)>,
+    ) -> Result<()> {
         let mut rows = Rows::new(7, keys.len());
         for (index, (destination, object, remote_key)) in keys.into_iter().enumerate() {
             rows.push([
@@ -140,7 +149,13 @@ impl Tx {
 
     /// Pending changes of a destination's objects of one `family` (`person:` or `audience:`) after `after`, in order. A key
     /// wanted by several persons comes several times, in a row.
-    pub async fn pending_changes(&mut self, destination: &str, family: &str, after: i64, limit: i64) -> Result<Vec<ChangeRow>> {
+    pub async fn pending_changes(
+        &mut self,
+        destination: &str,
+        family: &str,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<ChangeRow>> {
         let rows = sqlx::query(
             "select c.id, c.object, c.remote_key, c.attempts, c.unsure, a.payload, w.payload, p.uuid, p.traits, p.consents \
              from (select * from change where destination = $1 and state = 'pending' and id > $2 and object like $4 order by id limit $3) c \
@@ -176,12 +191,14 @@ impl Tx {
 
     /// Rows acknowledged for an object.
     pub async fn acknowledged_count(&mut self, destination: &str, object: &str) -> Result<i64> {
-        let row: (i64,) = sqlx::query_as("select count(*) from acknowledged where destination = $1 and object = $2")
-            .bind(destination)
-            .bind(object)
-            .fetch_one(self.connection())
-            .await
-            .map_err(failed)?;
+        let row: (i64,) = sqlx::query_as(
+            "select count(*) from acknowledged where destination = $1 and object = $2",
+        )
+        .bind(destination)
+        .bind(object)
+        .fetch_one(self.connection())
+        .await
+        .map_err(failed)?;
         Ok(row.0)
     }
 
@@ -190,7 +207,10 @@ impl Tx {
         if ids.is_empty() {
             return Ok(());
         }
-        let text = format!("update change set unsure = 1, attempts = attempts + 1 where id {}", dialect::IN_INTEGERS);
+        let text = format!(
+            "update change set unsure = 1, attempts = attempts + 1 where id {}",
+            dialect::IN_INTEGERS
+        );
         self.execute_in(text, ids.iter().copied()).await
     }
 
@@ -199,7 +219,10 @@ impl Tx {
         if ids.is_empty() {
             return Ok(());
         }
-        let text = format!("update change set unsure = 0 where id {}", dialect::IN_INTEGERS);
+        let text = format!(
+            "update change set unsure = 0 where id {}",
+            dialect::IN_INTEGERS
+        );
         self.execute_in(text, ids.iter().copied()).await
     }
 
@@ -207,15 +230,23 @@ impl Tx {
         self.remove("delete from change where id", ids).await
     }
 
-    pub async fn reject_change(&mut self, id: i64, state: &str, code: &str, message: &str) -> Result<()> {
-        sqlx::query("update change set state = $2, code = $3, message = $4, unsure = 0 where id = $1")
-            .bind(id)
-            .bind(state)
-            .bind(code)
-            .bind(message)
-            .execute(self.connection())
-            .await
-            .map_err(failed)?;
+    pub async fn reject_change(
+        &mut self,
+        id: i64,
+        state: &str,
+        code: &str,
+        message: &str,
+    ) -> Result<()> {
+        sqlx::query(
+            "update change set state = $2, code = $3, message = $4, unsure = 0 where id = $1",
+        )
+        .bind(id)
+        .bind(state)
+        .bind(code)
+        .bind(message)
+        .execute(self.connection())
+        .await
+        .map_err(failed)?;
         Ok(())
     }
 
@@ -228,7 +259,11 @@ impl Tx {
             .map_err(failed)
     }
 
-    pub async fn acknowledge(&mut self, acknowledged: Vec<AcknowledgedRow>, now: Timestamp) -> Result<()> {
+    pub async fn acknowledge(
+        &mut self,
+        acknowledged: Vec<AcknowledgedRow>,
+        now: Timestamp,
+    ) -> Result<()> {
         let mut rows = Rows::new(5, acknowledged.len());
         for row in acknowledged {
             rows.push([
@@ -247,7 +282,11 @@ impl Tx {
         .await
     }
 
-    pub async fn forget_acknowledged(&mut self, destination: &str, keys: &[(String, String)]) -> Result<()> {
+    pub async fn forget_acknowledged(
+        &mut self,
+        destination: &str,
+        keys: &[(String, String)],
+    ) -> Result<()> {
         for (object, key) in keys {
             sqlx::query("delete from acknowledged where destination = $1 and object = $2 and remote_key = $3")
                 .bind(destination)
@@ -272,18 +311,28 @@ impl Tx {
         Ok(row.0)
     }
 
-    pub async fn remote_audience(&mut self, destination: &str, audience: &str) -> Result<Option<String>> {
-        let row: Option<(String,)> =
-            sqlx::query_as("select remote_id from remote_audience where destination = $1 and audience = $2")
-                .bind(destination)
-                .bind(audience)
-                .fetch_optional(self.connection())
-                .await
-                .map_err(failed)?;
+    pub async fn remote_audience(
+        &mut self,
+        destination: &str,
+        audience: &str,
+    ) -> Result<Option<String>> {
+        let row: Option<(String,)> = sqlx::query_as(
+            "select remote_id from remote_audience where destination = $1 and audience = $2",
+        )
+        .bind(destination)
+        .bind(audience)
+        .fetch_optional(self.connection())
+        .await
+        .map_err(failed)?;
         Ok(row.map(|row| row.0))
     }
 
-    pub async fn set_remote_audience(&mut self, destination: &str, audience: &str, remote_id: &str) -> Result<()> {
+    pub async fn set_remote_audience(
+        &mut self,
+        destination: &str,
+        audience: &str,
+        remote_id: &str,
+    ) -> Result<()> {
         sqlx::query(
             "insert into remote_audience (destination, audience, remote_id) values ($1, $2, $3) \
              on conflict (destination, audience) do update set remote_id = excluded.remote_id",

@@ -19,8 +19,3 @@ pub const IN_INTEGERS: &str = "in (select value from json_each($1))";
 /// What a connection says first.
 pub const OPENING: &str = "pragma journal_mode = wal; pragma synchronous = normal; pragma cache_size = -49152; \
     pragma temp_store = memory; pragma wal_autocheckpoint = 8000; pragma busy_timeout = 30000; pragma mmap_size = 0;";
-
-/// A field of a JSON object in a text column, as text.
-pub fn json_text(column: &str, parameter: usize) -> String {
-    format!("({column} ->> ${parameter})")
-}

@@ -26,8 +26,14 @@ pub struct EvidenceRow {
 }
 
 impl Tx {
-    pub async fn identifiers_at(&mut self, slots: impl IntoIterator<Item = i64>) -> Result<Vec<IdentifierRow>> {
-        let text = format!("select slot, kind, value, component, shared from identifier where slot {}", dialect::IN_INTEGERS);
+    pub async fn identifiers_at(
+        &mut self,
+        slots: impl IntoIterator<Item = i64>,
+    ) -> Result<Vec<IdentifierRow>> {
+        let text = format!(
+            "select slot, kind, value, component, shared from identifier where slot {}",
+            dialect::IN_INTEGERS
+        );
         let rows = self.rows_in(text, slots).await?;
         rows.iter()
             .map(|row| {
@@ -62,15 +68,25 @@ impl Tx {
         .await
     }
 
-    pub async fn evidence_of_components(&mut self, components: impl IntoIterator<Item = i64>) -> Result<Vec<EvidenceRow>> {
+    pub async fn evidence_of_components(
+        &mut self,
+        components: impl IntoIterator<Item = i64>,
+    ) -> Result<Vec<EvidenceRow>> {
         self.evidence_where("component", components).await
     }
 
-    pub async fn evidence_by_id(&mut self, ids: impl IntoIterator<Item = i64>) -> Result<Vec<EvidenceRow>> {
+    pub async fn evidence_by_id(
+        &mut self,
+        ids: impl IntoIterator<Item = i64>,
+    ) -> Result<Vec<EvidenceRow>> {
         self.evidence_where("id", ids).await
     }
 
-    async fn evidence_where(&mut self, column: &'static str, values: impl IntoIterator<Item = i64>) -> Result<Vec<EvidenceRow>> {
+    async fn evidence_where(
+        &mut self,
+        column: &'static str,
+        values: impl IntoIterator<Item = i64>,
+    ) -> Result<Vec<EvidenceRow>> {
         let text = format!(
             "select id, component, person_id, nodes, first_seen, message from evidence where {column} {}",
             dialect::IN_INTEGERS
@@ -117,7 +133,10 @@ impl Tx {
         }
         let text = format!("delete from evidence where id {}", dialect::IN_INTEGERS);
         self.execute_in(text, ids.iter().copied()).await?;
-        let text = format!("delete from shared_evidence where evidence_id {}", dialect::IN_INTEGERS);
+        let text = format!(
+            "delete from shared_evidence where evidence_id {}",
+            dialect::IN_INTEGERS
+        );
         self.execute_in(text, ids.iter().copied()).await
     }
 
@@ -131,13 +150,23 @@ impl Tx {
             dialect::IN_INTEGERS
         );
         let rows = self.rows_in(text, evidence.iter().copied()).await?;
-        rows.iter().map(|row| Ok((get(row, 0)?, get(row, 1)?, get(row, 2)?))).collect()
+        rows.iter()
+            .map(|row| Ok((get(row, 0)?, get(row, 1)?, get(row, 2)?)))
+            .collect()
     }
 
-    pub async fn evidence_of_shared(&mut self, slots: impl IntoIterator<Item = i64>) -> Result<Vec<(i64, i64)>> {
-        let text = format!("select slot, evidence_id from shared_evidence where slot {}", dialect::IN_INTEGERS);
+    pub async fn evidence_of_shared(
+        &mut self,
+        slots: impl IntoIterator<Item = i64>,
+    ) -> Result<Vec<(i64, i64)>> {
+        let text = format!(
+            "select slot, evidence_id from shared_evidence where slot {}",
+            dialect::IN_INTEGERS
+        );
         let rows = self.rows_in(text, slots).await?;
-        rows.iter().map(|row| Ok((get(row, 0)?, get(row, 1)?))).collect()
+        rows.iter()
+            .map(|row| Ok((get(row, 0)?, get(row, 1)?)))
+            .collect()
     }
 
     pub async fn add_shared_evidence(&mut self, pairs: Vec<(i64, i64)>) -> Result<()> {
@@ -145,14 +174,22 @@ impl Tx {
         for (slot, evidence) in pairs {
             rows.push([Arg::Int(slot), Arg::Int(evidence)]);
         }
-        self.insert("insert into shared_evidence (slot, evidence_id)", "on conflict (slot, evidence_id) do nothing", rows).await
+        self.insert(
+            "insert into shared_evidence (slot, evidence_id)",
+            "on conflict (slot, evidence_id) do nothing",
+            rows,
+        )
+        .await
     }
 
     pub async fn remove_shared(&mut self, slots: &[i64]) -> Result<()> {
         if slots.is_empty() {
             return Ok(());
         }
-        let text = format!("delete from shared_evidence where slot {}", dialect::IN_INTEGERS);
+        let text = format!(
+            "delete from shared_evidence where slot {}",
+            dialect::IN_INTEGERS
+        );
         self.execute_in(text, slots.iter().copied()).await
     }
 
@@ -184,11 +221,12 @@ impl Tx {
     }
 
     pub async fn alias(&mut self, uuid: &[u8]) -> Result<Option<i64>> {
-        let row: Option<(Option<i64>,)> = sqlx::query_as("select person_id from alias where uuid = $1")
-            .bind(uuid)
-            .fetch_optional(self.connection())
-            .await
-            .map_err(failed)?;
+        let row: Option<(Option<i64>,)> =
+            sqlx::query_as("select person_id from alias where uuid = $1")
+                .bind(uuid)
+                .fetch_optional(self.connection())
+                .await
+                .map_err(failed)?;
         Ok(row.and_then(|row| row.0))
     }
 }
@@ -198,5 +236,10 @@ fn pack(nodes: &[i64]) -> Vec<u8> {
 }
 
 fn unpack(bytes: &[u8]) -> Vec<i64> {
-    bytes.as_chunks::<8>().0.iter().map(|chunk| i64::from_le_bytes(*chunk)).collect()
+    bytes
+        .as_chunks::<8>()
+        .0
+        .iter()
+        .map(|chunk| i64::from_le_bytes(*chunk))
+        .collect()
 }

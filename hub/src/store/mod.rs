@@ -20,9 +20,9 @@ pub use runs::{RunRow, StatusCounts};
 
 use crate::problem::Problem;
 use crate::problem::codes::{STORE_FAILED, STORE_UNREADABLE};
-use sqlx::any::{AnyConnection, AnyPoolOptions};
+use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{Any, AnyPool, AssertSqlSafe, Executor, SqlSafeStr, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Executor, SqlSafeStr, Transaction};
 use std::borrow::Cow;
 use std::sync::Arc;
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -62,24 +62,39 @@ impl Store {
             .connect(&url)
             .await
             .map_err(|error| {
-                Problem::new(&STORE_UNREADABLE, format!("the store cannot be opened: {error}"))
-                    .hint("check `store` under `[hub]`, and that its folder exists and can be written")
+                Problem::new(
+                    &STORE_UNREADABLE,
+                    format!("the store cannot be opened: {error}"),
+                )
+                .hint("check `store` under `[hub]`, and that its folder exists and can be written")
             })?;
         migrator().run(&pool).await.map_err(|error| {
-            Problem::new(&STORE_UNREADABLE, format!("the store's tables cannot be brought up to date: {error}"))
+            Problem::new(
+                &STORE_UNREADABLE,
+                format!("the store's tables cannot be brought up to date: {error}"),
+            )
         })?;
-        Ok(Self { pool, writer: Arc::new(Mutex::new(())) })
+        Ok(Self {
+            pool,
+            writer: Arc::new(Mutex::new(())),
+        })
     }
 
     /// A transaction that may write.
     pub async fn begin(&self) -> Result<Tx> {
         let guard = self.writer.clone().lock_owned().await;
-        Ok(Tx { inner: self.pool.begin().await.map_err(failed)?, _writer: Some(guard) })
+        Ok(Tx {
+            inner: self.pool.begin().await.map_err(failed)?,
+            _writer: Some(guard),
+        })
     }
 
     /// A transaction that only reads: one snapshot.
     pub async fn read(&self) -> Result<Tx> {
-        Ok(Tx { inner: self.pool.begin().await.map_err(failed)?, _writer: None })
+        Ok(Tx {
+            inner: self.pool.begin().await.map_err(failed)?,
+            _writer: None,
+        })
     }
 
     pub async fn close(&self) {

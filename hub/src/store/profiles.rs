@@ -53,8 +53,10 @@ pub struct EntityRow {
 
 impl Tx {
     pub async fn persons(&mut self, ids: impl IntoIterator<Item = i64>) -> Result<Vec<PersonRow>> {
-        let text =
-            format!("select id, uuid, component, traits, consents, updated_at from person where id {}", dialect::IN_INTEGERS);
+        let text = format!(
+            "select id, uuid, component, traits, consents, updated_at from person where id {}",
+            dialect::IN_INTEGERS
+        );
         let rows = self.rows_in(text, ids).await?;
         rows.iter().map(person_row).collect()
     }
@@ -74,7 +76,13 @@ impl Tx {
 
     /// Persons any of whose trait values contains a text, regardless of case.
     pub async fn find_persons(&mut self, text: &str, limit: i64) -> Result<Vec<PersonRow>> {
-        let pattern = format!("%{}%", text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+        let pattern = format!(
+            "%{}%",
+            text.to_lowercase()
+                .replace('\\', "\\\\")
+                .replace('%', "\\%")
+                .replace('_', "\\_")
+        );
         let rows = sqlx::query(
             "select id, uuid, component, traits, consents, updated_at from person \
              where lower(traits) like $1 escape '\\' order by id limit $2",
@@ -112,7 +120,10 @@ impl Tx {
         self.remove("delete from person where id", ids).await
     }
 
-    pub async fn claims_of(&mut self, evidence: impl IntoIterator<Item = i64>) -> Result<Vec<ClaimRow>> {
+    pub async fn claims_of(
+        &mut self,
+        evidence: impl IntoIterator<Item = i64>,
+    ) -> Result<Vec<ClaimRow>> {
         let text = format!(
             "select evidence_id, slot, source, record, time, body from claim where evidence_id {}",
             dialect::IN_INTEGERS
@@ -171,7 +182,10 @@ impl Tx {
             .map_err(failed)
     }
 
-    pub async fn events_of(&mut self, evidence: impl IntoIterator<Item = i64>) -> Result<Vec<EventRow>> {
+    pub async fn events_of(
+        &mut self,
+        evidence: impl IntoIterator<Item = i64>,
+    ) -> Result<Vec<EventRow>> {
         let text = format!(
             "select id, evidence_id, slot, name, time, properties from event where evidence_id {}",
             dialect::IN_INTEGERS
@@ -203,7 +217,12 @@ impl Tx {
                 Arg::Text(event.properties),
             ]);
         }
-        self.insert("insert into event (id, evidence_id, slot, name, time, properties)", "", rows).await
+        self.insert(
+            "insert into event (id, evidence_id, slot, name, time, properties)",
+            "",
+            rows,
+        )
+        .await
     }
 
     pub async fn save_entities(&mut self, entities: Vec<EntityRow>) -> Result<()> {
@@ -217,7 +236,12 @@ impl Tx {
                 Arg::Text(entity.fields),
             ]);
         }
-        self.insert("insert into entity (id, evidence_id, slot, kind, fields)", "", rows).await
+        self.insert(
+            "insert into entity (id, evidence_id, slot, kind, fields)",
+            "",
+            rows,
+        )
+        .await
     }
 
     /// Events and entities by id; ids come from one counter.
@@ -230,7 +254,11 @@ impl Tx {
         if ids.is_empty() {
             return Ok(());
         }
-        self.execute_in(format!("{head} {}", dialect::IN_INTEGERS), ids.iter().copied()).await
+        self.execute_in(
+            format!("{head} {}", dialect::IN_INTEGERS),
+            ids.iter().copied(),
+        )
+        .await
     }
 }
 

@@ -89,7 +89,12 @@ impl Tx {
             .map_err(failed)?;
         rows.iter()
             .map(|row| {
-                Ok(StreamRow { id: get(row, 0)?, source: get(row, 1)?, name: get(row, 2)?, digest: get(row, 3)? })
+                Ok(StreamRow {
+                    id: get(row, 0)?,
+                    source: get(row, 1)?,
+                    name: get(row, 2)?,
+                    digest: get(row, 3)?,
+                })
             })
             .collect()
     }
@@ -110,7 +115,12 @@ impl Tx {
             .execute(self.connection())
             .await
             .map_err(failed)?;
-        Ok(StreamRow { id, source: source.to_owned(), name: name.to_owned(), digest: digest.to_owned() })
+        Ok(StreamRow {
+            id,
+            source: source.to_owned(),
+            name: name.to_owned(),
+            digest: digest.to_owned(),
+        })
     }
 
     pub async fn set_stream_digest(&mut self, id: i64, digest: &str) -> Result<()> {
@@ -136,16 +146,23 @@ impl Tx {
 
     /// When a cursor of the stream last moved.
     pub async fn cursor_moved_at(&mut self, stream_id: i64) -> Result<Option<i64>> {
-        let row: (Option<i64>,) = sqlx::query_as("select max(updated_at) from stream_cursor where stream_id = $1")
-            .bind(stream_id)
-            .fetch_one(self.connection())
-            .await
-            .map_err(failed)?;
+        let row: (Option<i64>,) =
+            sqlx::query_as("select max(updated_at) from stream_cursor where stream_id = $1")
+                .bind(stream_id)
+                .fetch_one(self.connection())
+                .await
+                .map_err(failed)?;
         Ok(row.0)
     }
 
     // I3: called in the transaction that stores the rows.
-    pub async fn set_cursor(&mut self, stream_id: i64, part: &str, value: &[u8], now: Timestamp) -> Result<()> {
+    pub async fn set_cursor(
+        &mut self,
+        stream_id: i64,
+        part: &str,
+        value: &[u8],
+        now: Timestamp,
+    ) -> Result<()> {
         sqlx::query(
             "insert into stream_cursor (stream_id, part, value, updated_at) values ($1, $2, $3, $4) \
              on conflict (stream_id, part) do update set value = excluded.value, updated_at = excluded.updated_at",
@@ -169,14 +186,25 @@ impl Tx {
         Ok(())
     }
 
-    pub async fn records_at(&mut self, slots: impl IntoIterator<Item = i64>) -> Result<Vec<RecordRow>> {
-        let text = format!("select {RECORD_COLUMNS} from record where slot {}", dialect::IN_INTEGERS);
+    pub async fn records_at(
+        &mut self,
+        slots: impl IntoIterator<Item = i64>,
+    ) -> Result<Vec<RecordRow>> {
+        let text = format!(
+            "select {RECORD_COLUMNS} from record where slot {}",
+            dialect::IN_INTEGERS
+        );
         let rows = self.rows_in(text, slots).await?;
         rows.iter().map(record_row).collect()
     }
 
     /// Up to `limit` live or set-aside records of a stream, in the order of their slots, after `after`.
-    pub async fn records_of_stream(&mut self, stream_id: i64, after: i64, limit: i64) -> Result<Vec<(RecordRow, Vec<u8>)>> {
+    pub async fn records_of_stream(
+        &mut self,
+        stream_id: i64,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<(RecordRow, Vec<u8>)>> {
         let rows = sqlx::query(
             "select r.slot, r.stream_id, r.key, r.hash, r.version_id, r.state, r.updated_at, r.first_seen, r.evidence_id, \
              r.fact_id, v.body from record r join record_version v on v.id = r.version_id \
@@ -188,11 +216,18 @@ impl Tx {
         .fetch_all(self.connection())
         .await
         .map_err(failed)?;
-        rows.iter().map(|row| Ok((record_row(row)?, get(row, 10)?))).collect()
+        rows.iter()
+            .map(|row| Ok((record_row(row)?, get(row, 10)?)))
+            .collect()
     }
 
     /// The same for records of any stream with an open dead letter, whole or in a field.
-    pub async fn records_with_letters(&mut self, stream_id: i64, after: i64, limit: i64) -> Result<Vec<(RecordRow, Vec<u8>)>> {
+    pub async fn records_with_letters(
+        &mut self,
+        stream_id: i64,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<(RecordRow, Vec<u8>)>> {
         let rows = sqlx::query(
             "select r.slot, r.stream_id, r.key, r.hash, r.version_id, r.state, r.updated_at, r.first_seen, r.evidence_id, \
              r.fact_id, v.body from record r join record_version v on v.id = r.version_id \
@@ -205,11 +240,18 @@ impl Tx {
         .fetch_all(self.connection())
         .await
         .map_err(failed)?;
-        rows.iter().map(|row| Ok((record_row(row)?, get(row, 10)?))).collect()
+        rows.iter()
+            .map(|row| Ok((record_row(row)?, get(row, 10)?)))
+            .collect()
     }
 
     /// The same without bodies.
-    pub async fn record_heads(&mut self, stream_id: i64, after: i64, limit: i64) -> Result<Vec<RecordRow>> {
+    pub async fn record_heads(
+        &mut self,
+        stream_id: i64,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<RecordRow>> {
         let text = format!(
             "select {RECORD_COLUMNS} from record where stream_id = $1 and slot > $2 and state <> 1 order by slot limit $3"
         );
@@ -223,10 +265,18 @@ impl Tx {
         rows.iter().map(record_row).collect()
     }
 
-    pub async fn bodies(&mut self, versions: impl IntoIterator<Item = i64>) -> Result<Vec<(i64, Vec<u8>)>> {
-        let text = format!("select id, body from record_version where id {}", dialect::IN_INTEGERS);
+    pub async fn bodies(
+        &mut self,
+        versions: impl IntoIterator<Item = i64>,
+    ) -> Result<Vec<(i64, Vec<u8>)>> {
+        let text = format!(
+            "select id, body from record_version where id {}",
+            dialect::IN_INTEGERS
+        );
         let rows = self.rows_in(text, versions).await?;
-        rows.iter().map(|row| Ok((get(row, 0)?, get(row, 1)?))).collect()
+        rows.iter()
+            .map(|row| Ok((get(row, 0)?, get(row, 1)?)))
+            .collect()
     }
 
     /// Writes rows sorted by slot.
@@ -267,12 +317,20 @@ impl Tx {
                 Arg::Bytes(version.body),
             ]);
         }
-        self.insert("insert into record_version (id, slot, received_at, deleted, body)", "", rows).await
+        self.insert(
+            "insert into record_version (id, slot, received_at, deleted, body)",
+            "",
+            rows,
+        )
+        .await
     }
 
     /// Closes the open dead letters of records that are about to be judged anew.
     pub async fn close_dead_letters(&mut self, slots: impl IntoIterator<Item = i64>) -> Result<()> {
-        let text = format!("update dead_letter set state = 'closed' where state = 'open' and slot {}", dialect::IN_INTEGERS);
+        let text = format!(
+            "update dead_letter set state = 'closed' where state = 'open' and slot {}",
+            dialect::IN_INTEGERS
+        );
         self.execute_in(text, slots).await
     }
 
@@ -344,7 +402,11 @@ impl Tx {
             .map_err(failed)
     }
 
-    pub(super) async fn execute_in(&mut self, text: String, values: impl IntoIterator<Item = i64>) -> Result<()> {
+    pub(super) async fn execute_in(
+        &mut self,
+        text: String,
+        values: impl IntoIterator<Item = i64>,
+    ) -> Result<()> {
         sqlx::query(sqlx::AssertSqlSafe(text))
             .bind(json_integers(values))
             .execute(self.connection())

@@ -456,10 +456,10 @@ fn one_person(context: &Context, records: &[&(Kind, String, Canonical)], now: Ti
     for index in audience::order(&context.plan.audiences) {
         let one = &context.plan.audiences[index];
         let granted = |purpose: &str| {
-                consents
-                    .get(purpose)
-                    .is_some_and(|entry| entry.status == ConsentStatus::Granted)
-            };
+            consents
+                .get(purpose)
+                .is_some_and(|entry| entry.status == ConsentStatus::Granted)
+        };
         let within = |name: &str| audiences.contains(name);
         let facts = Facts {
             traits: &|name| traits.get(name),

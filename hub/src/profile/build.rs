@@ -1,7 +1,7 @@
 //! Survivorship: which claim's value a trait gets, under each rule.
 //!
-//! What a null claim means: under `most_recent` it is a statement like any other, so a later null wins and the trait is absent.
-//! Under every other rule a null is no candidate: a source that has cleared its value leaves the choice to the others.
+//! What a null claim means: its source clears the value. Under `most_recent` it takes back what that source said before, and
+//! no more: one tool's empty field says nothing about what another tool knows. Under every other rule a null is no candidate.
 
 use crate::manifest::{Survivorship, SurvivorshipRule};
 use crate::model::Value;
@@ -86,7 +86,7 @@ pub(super) fn rule_of<'a>(rules: &'a Survivorship, name: &str) -> &'a Survivorsh
     rules.by_trait.get(name).unwrap_or(&rules.default)
 }
 
-/// The winner among the candidates of one trait; nothing when nobody wins or a null does. Brings `candidates` into their order of preference.
+/// The winner among the candidates of one trait; nothing when every value was cleared. Brings `candidates` into their order of preference.
 pub(super) fn choose(rule: &SurvivorshipRule, candidates: &mut [Candidate<'_>]) -> Option<Won> {
     let best = rank(rule, candidates)?;
     let value = match rule {
@@ -107,12 +107,38 @@ fn rank<'a>(rule: &SurvivorshipRule, candidates: &mut [Candidate<'a>]) -> Option
     } else if candidates.len() > 1 {
         candidates.sort_by(|a, b| prefer(rule, a, b).then_with(|| recency(a, b)));
     }
+    if let SurvivorshipRule::MostRecent = rule {
+        return standing_first(candidates);
+    }
     let best = *candidates.first()?;
     match rule {
-        SurvivorshipRule::MostRecent => Some(best),
         SurvivorshipRule::AnyTrue => best.value.is_boolean().then_some(best),
         _ => (!best.value.is_null()).then_some(best),
     }
+}
+
+/// Moves what its own source cleared later behind what stands; gives the first that stands. Takes the latest first.
+fn standing_first<'a>(candidates: &mut [Candidate<'a>]) -> Option<Candidate<'a>> {
+    if candidates.iter().any(|candidate| candidate.value.is_null()) {
+        let cleared: Vec<bool> = (0..candidates.len())
+            .map(|index| {
+                let source = &candidates[index].claim.source;
+                candidates[..=index]
+                    .iter()
+                    .any(|later| later.value.is_null() && later.claim.source == *source)
+            })
+            .collect();
+        let pick = |wanted: bool| {
+            let both = candidates.iter().zip(&cleared);
+            both.filter(move |(_, cleared)| **cleared == wanted)
+                .map(|(candidate, _)| *candidate)
+        };
+        let ordered: Vec<Candidate<'a>> = pick(false).chain(pick(true)).collect();
+        let stands = cleared.contains(&false);
+        candidates.copy_from_slice(&ordered);
+        return stands.then(|| ordered[0]);
+    }
+    candidates.first().copied()
 }
 
 /// What a rule looks at first.

@@ -9,7 +9,7 @@ use std::borrow::Borrow;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Why {
     pub name: String,
-    /// Nothing when a null won or no claim was a candidate.
+    /// Nothing when every value was cleared or no claim was a candidate.
     pub winner: Option<Won>,
     /// Every other claim that says something about the trait, the best first; nulls among them.
     pub losers: Vec<Loser>,
@@ -58,7 +58,7 @@ fn describe(rule: &SurvivorshipRule, winner: Option<&Won>, candidates: &[Candida
     if winner.is_none() {
         return match rule {
             SurvivorshipRule::MostRecent if count > 1 => {
-                format!("cleared by the most recent of {count} claims")
+                format!("cleared by the source of each of {count} claims")
             }
             SurvivorshipRule::AnyTrue => "no claim is true or false".to_owned(),
             _ => "cleared by every claim".to_owned(),

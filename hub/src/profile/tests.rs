@@ -51,8 +51,8 @@ fn each_rule_chooses_as_it_says() {
     ];
     let cases = [
         (MostRecent, "a", Some((json!("Al"), 2))),
-        (MostRecent, "gone", None),
-        (MostRecent, "list", None),
+        (MostRecent, "gone", Some((json!("kept"), 0))),
+        (MostRecent, "list", Some((json!("x"), 1))),
         (First, "a", Some((json!("Al"), 0))),
         (First, "gone", Some((json!("kept"), 0))),
         (sources(&["web", "crm"]), "a", Some((json!("Ada"), 1))),
@@ -75,6 +75,21 @@ fn each_rule_chooses_as_it_says() {
             .map(|won| (won.value.clone(), won.claim));
         assert_eq!(found, expected, "{rule:?} {name}");
     }
+}
+
+#[test]
+fn a_null_takes_back_what_its_own_source_said_before_and_nothing_else() {
+    let early = claim("crm", "contacts/1", 10, json!({"phone": "1"}));
+    let null = claim("crm", "contacts/2", 20, json!({"phone": null}));
+    let other = claim("pay", "customers/1", 5, json!({"phone": "2"}));
+    let late = claim("crm", "contacts/3", 30, json!({"phone": "3"}));
+    let phone = |claims: &[&Claim]| {
+        let built = build(claims, &Survivorship::default());
+        built.traits.get("phone").map(|won| won.value.clone())
+    };
+    assert_eq!(phone(&[&early, &null]), None);
+    assert_eq!(phone(&[&early, &null, &other]), Some(json!("2")));
+    assert_eq!(phone(&[&early, &null, &other, &late]), Some(json!("3")));
 }
 
 #[test]
@@ -151,7 +166,7 @@ fn why_names_winner_losers_and_rule() {
         told,
         [
             ("email", Some(0), 1, "most recent of 2 claims"),
-            ("gone", None, 2, "cleared by the most recent of 2 claims"),
+            ("gone", Some(1), 1, "most recent of 2 claims"),
             (
                 "stage",
                 Some(1),

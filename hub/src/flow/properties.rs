@@ -13,6 +13,7 @@ use crate::model::{
 use crate::profile::{self, Claim};
 use crate::store::Store;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -504,8 +505,7 @@ fn sequences() -> u32 {
         .unwrap_or(2_000)
 }
 
-async fn check_sequence(operations: &[Operation]) -> Result<(), TestCaseError> {
-    let world = &*WORLD;
+async fn check_sequence(world: &World, operations: &[Operation]) -> Result<(), TestCaseError> {
     let name = format!("w{}", WORLDS.fetch_add(1, Ordering::SeqCst));
     let mut now = 1_700_000_000_000 + 50 * DAY;
     let mut records: BTreeMap<(Kind, String), String> = BTreeMap::new();
@@ -554,7 +554,8 @@ proptest! {
 
     #[test]
     fn the_engine_equals_the_batch_oracle_after_every_operation(operations in prop::collection::vec(operation(), 1..8)) {
-        RUNTIME.block_on(check_sequence(&operations))?;
+        let world = &*WORLD;
+        RUNTIME.block_on(check_sequence(world, &operations))?;
     }
 }
 

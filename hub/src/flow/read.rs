@@ -1,22 +1,24 @@
 //! Reading one stream: the connector reads ahead on a thread of its own, landing maps, and a writer applies one
 //! batch with its cursor in one transaction (I3). The three work at the same time; what waits between them is bounded.
 
-use crate::flow::change::{Change, Counts, StreamRef, To};
+mod sweep;
+
+use crate::flow::change::{Change, Counts, StreamRef};
 use crate::flow::land::{self, Arrived, Landed};
 use crate::flow::{Context, apply};
 use crate::host::{Batch, Cancel, Connector, Failure, FailureKind, ReadRequest};
 use crate::manifest::{Source, Stream};
-use crate::problem::codes::EMPTY_SOURCE;
 use crate::problem::{Place, Problem};
 use crate::store::{Result, RunRow};
 use rustc_hash::FxHashSet;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
+use sweep::{Swept, Unchanged, note_unchanged, sweep};
 use tokio::sync::{mpsc, oneshot};
 
 /// How many records one transaction takes, and how many bytes.
-const BATCH_RECORDS: usize = 10_000;
+pub(super) const BATCH_RECORDS: usize = 10_000;
 const BATCH_BYTES: usize = 12 << 20;
 /// Pages that may wait for landing.
 const PAGES_AHEAD: usize = 4;
@@ -213,9 +215,6 @@ struct Reading<'a> {
     parts: Vec<String>,
     options: &'a ReadOptions,
 }
-
-/// Versions that came again unchanged in a full read, as bits over version ids. None when the read began in the middle.
-type Unchanged = Option<Vec<u64>>;
 
 impl Reading<'_> {
     async fn all(
@@ -473,76 +472,6 @@ async fn write(
         let _ = work.committed.send(());
     }
     Ok(total)
-}
-
-fn note_unchanged(seen: &mut Unchanged, versions: &[i64]) {
-    let Some(bits) = seen else { return };
-    for version in versions {
-        let word = (*version / 64) as usize;
-        if bits.len() <= word {
-            bits.resize(word + 1, 0);
-        }
-        bits[word] |= 1 << (version % 64);
-    }
-}
-
-enum Swept {
-    Deleted(i64),
-    Stopped(Problem),
-}
-
-/// After a full read: records that did not come are deleted. A record came when its version is newer than the run or
-/// was noted as unchanged.
-async fn sweep(
-    context: &Context,
-    source: &Source,
-    stream: &StreamRef,
-    read: i64,
-    seen: &[u64],
-    first_version: i64,
-) -> Result<Swept> {
-    let came = |version: i64| {
-        version >= first_version
-            || seen
-                .get((version / 64) as usize)
-                .is_some_and(|word| word & (1 << (version % 64)) != 0)
-    };
-    let mut deleted = 0;
-    let mut after = -1;
-    loop {
-        let mut tx = context.store.read().await?;
-        let rows = tx
-            .record_heads(stream.id, after, BATCH_RECORDS as i64)
-            .await?;
-        drop(tx);
-        let Some(last) = rows.last() else {
-            return Ok(Swept::Deleted(deleted));
-        };
-        after = last.slot;
-        if read == 0 && source.empty_source_stops {
-            return Ok(Swept::Stopped(empty(stream)));
-        }
-        let changes: Vec<Change> = rows
-            .into_iter()
-            .filter(|row| !came(row.version_id))
-            .map(|row| Change {
-                slot: row.slot,
-                key: row.key.clone(),
-                prior: Some(row),
-                to: To::Deleted,
-            })
-            .collect();
-        deleted += changes.len() as i64;
-        let mut tx = context.store.begin().await?;
-        apply(&mut tx, context, stream, changes).await?;
-        tx.commit().await?;
-    }
-}
-
-fn empty(stream: &StreamRef) -> Problem {
-    let problem = Problem::new(&EMPTY_SOURCE, "the source gave no records at all, but had some before; nothing was removed")
-        .hint("if it is right that it is empty, set `guard.empty_source = \"allow\"` for the source and run again");
-    place(problem, stream)
 }
 
 fn place(problem: Problem, stream: &StreamRef) -> Problem {

@@ -1,0 +1,248 @@
+//! Loading: identifiers to their slots, whole components to memory, and what evidence that lost a record still stands on.
+
+use super::{Known, Neighbourhood, Seen, set_key};
+use crate::landing::slot_of_identifier;
+use crate::model::{Identifier, IdentifierKind};
+use crate::store::{Result, Tx};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::BTreeSet;
+
+impl Neighbourhood {
+    /// Finds or makes the rows of identifiers; gives their slots in the same order.
+    pub async fn place(&mut self, tx: &mut Tx, sets: &[&[Identifier]]) -> Result<Vec<Vec<i64>>> {
+        let bases: Vec<Vec<i64>> = sets
+            .iter()
+            .map(|set| {
+                set.iter()
+                    .map(|identifier| {
+                        slot_of_identifier(&identifier.kind.to_string(), &identifier.value)
+                    })
+                    .collect()
+            })
+            .collect();
+        self.load_identifiers(tx, bases.iter().flatten().copied())
+            .await?;
+        let mut placed = bases;
+        for (set, slots) in sets.iter().zip(&mut placed) {
+            for (identifier, slot) in set.iter().zip(slots) {
+                *slot = self.place_one(tx, identifier, *slot).await?;
+            }
+        }
+        Ok(placed)
+    }
+
+    /// Follows the chain from `slot` to the identifier or to a free place for it.
+    async fn place_one(
+        &mut self,
+        tx: &mut Tx,
+        identifier: &Identifier,
+        mut slot: i64,
+    ) -> Result<i64> {
+        loop {
+            match self.identifiers.get(&slot) {
+                Some(known) if known.identifier == *identifier => return Ok(slot),
+                Some(_) => {
+                    slot = (slot + 1) & i64::MAX;
+                    self.load_identifiers(tx, [slot]).await?;
+                }
+                None => {
+                    self.free.remove(&slot);
+                    self.identifiers.insert(
+                        slot,
+                        Known {
+                            identifier: identifier.clone(),
+                            component: None,
+                            shared: false,
+                            dirty: true,
+                        },
+                    );
+                    return Ok(slot);
+                }
+            }
+        }
+    }
+
+    async fn load_identifiers(
+        &mut self,
+        tx: &mut Tx,
+        slots: impl IntoIterator<Item = i64>,
+    ) -> Result<()> {
+        let mut missing: Vec<i64> = slots
+            .into_iter()
+            .filter(|slot| !self.identifiers.contains_key(slot) && !self.free.contains(slot))
+            .collect();
+        missing.sort_unstable();
+        missing.dedup();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let rows = tx.identifiers_at(missing.iter().copied()).await?;
+        self.free.extend(missing);
+        for row in rows {
+            self.free.remove(&row.slot);
+            let kind = IdentifierKind::parse(&row.kind).unwrap_or(IdentifierKind::AnonymousId);
+            self.identifiers.insert(
+                row.slot,
+                Known {
+                    identifier: Identifier {
+                        kind,
+                        value: row.value,
+                    },
+                    component: row.component,
+                    shared: row.shared,
+                    dirty: false,
+                },
+            );
+        }
+        Ok(())
+    }
+
+    /// Loads whole components: those of the identifiers, and those of the evidence given by id.
+    pub async fn load(&mut self, tx: &mut Tx, placed: &[Vec<i64>], evidence: &[i64]) -> Result<()> {
+        let missing: Vec<i64> = evidence
+            .iter()
+            .copied()
+            .filter(|id| !self.evidence.contains_key(id))
+            .collect();
+        let mut components: BTreeSet<i64> = BTreeSet::new();
+        if !missing.is_empty() {
+            components.extend(
+                tx.evidence_by_id(missing)
+                    .await?
+                    .iter()
+                    .map(|row| row.component),
+            );
+        }
+        let mut all_shared: Vec<i64> = Vec::new();
+        for set in placed {
+            let mut live = 0;
+            for slot in set {
+                let Some(known) = self.identifiers.get(slot) else {
+                    continue;
+                };
+                components.extend(known.component);
+                live += usize::from(!known.shared);
+            }
+            if live == 0 {
+                all_shared.extend(set.first());
+            }
+        }
+        if !all_shared.is_empty() {
+            // A set of shared identifiers only is a component of its own; it is found through one of them.
+            let pairs = tx.evidence_of_shared(all_shared).await?;
+            let rows = tx
+                .evidence_by_id(pairs.into_iter().map(|pair| pair.1))
+                .await?;
+            components.extend(
+                rows.iter()
+                    .filter(|row| row.person_id.is_none())
+                    .map(|row| row.component),
+            );
+        }
+        self.load_components(tx, components).await
+    }
+
+    async fn load_components(
+        &mut self,
+        tx: &mut Tx,
+        components: impl IntoIterator<Item = i64>,
+    ) -> Result<()> {
+        let wanted: Vec<i64> = components
+            .into_iter()
+            .filter(|id| self.components.insert(*id))
+            .collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let rows = tx.evidence_of_components(wanted).await?;
+        self.load_identifiers(tx, rows.iter().flat_map(|row| row.nodes.iter().copied()))
+            .await?;
+        for row in rows {
+            self.by_set.insert(set_key(&row.nodes), row.id);
+            self.evidence.insert(
+                row.id,
+                Seen {
+                    row,
+                    is_new: false,
+                    dirty: false,
+                    removed: false,
+                },
+            );
+        }
+        Ok(())
+    }
+
+    /// Counts the supporters of evidence that lost one, after the records' own rows were written.
+    pub async fn settle_losses(&mut self, tx: &mut Tx, losers: &BTreeSet<i64>) -> Result<()> {
+        let ids: Vec<i64> = losers
+            .iter()
+            .copied()
+            .filter(|id| self.evidence.contains_key(id))
+            .collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let mut earliest: FxHashMap<i64, (i64, String)> = FxHashMap::default();
+        for (id, first_seen, message) in tx.supporters(&ids).await? {
+            let found = (first_seen, message);
+            match earliest.get_mut(&id) {
+                Some(best) if *best <= found => {}
+                Some(best) => *best = found,
+                None => {
+                    earliest.insert(id, found);
+                }
+            }
+        }
+        for id in ids {
+            let seen = self.evidence.get_mut(&id).expect("filtered above");
+            match earliest.remove(&id) {
+                Some((first_seen, message))
+                    if (first_seen, &message) == (seen.row.first_seen, &seen.row.message) => {}
+                Some((first_seen, message)) => {
+                    seen.row.first_seen = first_seen;
+                    seen.row.message = message;
+                    seen.dirty = true;
+                    self.stale_evidence.insert(id);
+                }
+                None => {
+                    seen.removed = true;
+                    self.stale_evidence.insert(id);
+                }
+            }
+        }
+        self.recount_shared(tx).await
+    }
+
+    /// A shared identifier that lost evidence may be live again: then all its evidence joins the neighbourhood.
+    async fn recount_shared(&mut self, tx: &mut Tx) -> Result<()> {
+        let mut slots: FxHashSet<i64> = FxHashSet::default();
+        for id in &self.stale_evidence {
+            let seen = &self.evidence[id];
+            if seen.removed {
+                slots.extend(
+                    seen.row
+                        .nodes
+                        .iter()
+                        .copied()
+                        .filter(|slot| self.identifiers[slot].shared),
+                );
+            }
+        }
+        if slots.is_empty() {
+            return Ok(());
+        }
+        let pairs = tx.evidence_of_shared(slots.iter().copied()).await?;
+        let rows = tx
+            .evidence_by_id(pairs.into_iter().map(|pair| pair.1))
+            .await?;
+        let components: Vec<i64> = rows.iter().map(|row| row.component).collect();
+        self.load_components(tx, components).await?;
+        self.stale_evidence.extend(
+            rows.iter()
+                .map(|row| row.id)
+                .filter(|id| self.evidence.contains_key(id)),
+        );
+        self.recount = slots;
+        Ok(())
+    }
+}

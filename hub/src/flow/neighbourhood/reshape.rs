@@ -1,0 +1,265 @@
+//! Resolving: the components whose evidence changed are divided into people anew, and the rows follow.
+
+use super::{Neighbourhood, Reshaped, Resolved};
+use crate::identity::{self, Evidence, Node};
+use crate::model::Timestamp;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::BTreeSet;
+
+impl Neighbourhood {
+    /// Resolves the components whose evidence changed.
+    pub fn resolve(&mut self, rules: &identity::Rules) -> Reshaped {
+        if self.stale_evidence.is_empty() {
+            return Reshaped::default();
+        }
+        let members = self.stale_members();
+        let old_persons: BTreeSet<i64> = members
+            .iter()
+            .filter_map(|id| self.evidence[id].row.person_id)
+            .collect();
+        let alive: Vec<i64> = members
+            .iter()
+            .copied()
+            .filter(|id| !self.evidence[id].removed)
+            .collect();
+        let (mut graph, slots) = self.graph(&alive);
+        self.share(&mut graph, &slots, rules);
+        let components = self.relabel(&graph, &slots, &alive);
+        let resolution = identity::resolve(&graph, rules);
+        let mut people = Vec::with_capacity(resolution.people.len());
+        for person in &resolution.people {
+            let evidence: Vec<i64> = person
+                .evidence
+                .iter()
+                .map(|index| alive[*index as usize])
+                .collect();
+            let Some(earliest) = evidence
+                .iter()
+                .min_by_key(|id| {
+                    (
+                        self.evidence[id].row.first_seen,
+                        &self.evidence[id].row.message,
+                    )
+                })
+                .copied()
+            else {
+                continue;
+            };
+            let is_new = self.evidence[&earliest].is_new;
+            people.push(Resolved {
+                id: earliest,
+                uuid: person.id.0.into_bytes(),
+                component: components[&earliest],
+                evidence,
+                is_new,
+            });
+        }
+        let former: Vec<(i64, i64)> = alive
+            .iter()
+            .filter_map(|id| Some((self.evidence[id].row.person_id?, *id)))
+            .collect();
+        self.assign(&people, &alive);
+        let gone = self.gone(&old_persons, &former, &people);
+        Reshaped { people, gone }
+    }
+
+    /// Every loaded evidence in a component that changed, in order of id.
+    fn stale_members(&mut self) -> Vec<i64> {
+        for id in &self.stale_evidence {
+            let seen = &self.evidence[id];
+            self.stale_components.insert(seen.row.component);
+            for slot in &seen.row.nodes {
+                self.stale_components
+                    .extend(self.identifiers[slot].component);
+            }
+        }
+        let mut members: Vec<i64> = self
+            .evidence
+            .values()
+            .filter(|seen| self.stale_components.contains(&seen.row.component))
+            .map(|seen| seen.row.id)
+            .collect();
+        members.sort_unstable();
+        members
+    }
+
+    fn graph(&self, alive: &[i64]) -> (identity::Neighbourhood, Vec<i64>) {
+        let mut index: FxHashMap<i64, u32> = FxHashMap::default();
+        let mut slots = Vec::new();
+        let mut nodes = Vec::new();
+        let mut evidence = Vec::with_capacity(alive.len());
+        for id in alive {
+            let row = &self.evidence[id].row;
+            let members = row
+                .nodes
+                .iter()
+                .map(|slot| {
+                    *index.entry(*slot).or_insert_with(|| {
+                        let known = &self.identifiers[slot];
+                        nodes.push(Node {
+                            identifier: known.identifier.clone(),
+                            shared: known.shared,
+                            blocked: false,
+                        });
+                        slots.push(*slot);
+                        (slots.len() - 1) as u32
+                    })
+                })
+                .collect();
+            evidence.push(Evidence {
+                nodes: members,
+                first_seen: Timestamp(row.first_seen),
+                message: row.message.clone(),
+            });
+        }
+        (
+            identity::Neighbourhood {
+                nodes,
+                evidence,
+                ..Default::default()
+            },
+            slots,
+        )
+    }
+
+    /// Decides anew which identifiers are shared. One that was shared stays so unless all its evidence is here.
+    fn share(
+        &mut self,
+        graph: &mut identity::Neighbourhood,
+        slots: &[i64],
+        rules: &identity::Rules,
+    ) {
+        let counted = identity::shared(&graph.nodes, &graph.evidence, rules);
+        for (index, slot) in slots.iter().enumerate() {
+            let was = graph.nodes[index].shared;
+            let now = counted[index] || (was && !self.recount.contains(slot));
+            graph.nodes[index].shared = now;
+            if now != was {
+                let known = self.identifiers.get_mut(slot).expect("placed or loaded");
+                known.shared = now;
+                known.dirty = true;
+                if !now {
+                    self.flipped_live.push(*slot);
+                }
+            }
+        }
+    }
+
+    /// Names each component by its smallest evidence id, and puts the name on its rows.
+    fn relabel(
+        &mut self,
+        graph: &identity::Neighbourhood,
+        slots: &[i64],
+        alive: &[i64],
+    ) -> FxHashMap<i64, i64> {
+        let labels = identity::components(graph);
+        let mut names: FxHashMap<u32, i64> = FxHashMap::default();
+        let mut component_of: FxHashMap<i64, i64> = FxHashMap::default();
+        for (evidence, id) in graph.evidence.iter().zip(alive) {
+            let live = evidence
+                .nodes
+                .iter()
+                .find(|node| !graph.nodes[**node as usize].shared);
+            let name = match live {
+                // `alive` ascends, so the first to come names the component.
+                Some(node) => *names.entry(labels[*node as usize]).or_insert(*id),
+                None => *id,
+            };
+            component_of.insert(*id, name);
+            let seen = self.evidence.get_mut(id).expect("in `alive`");
+            if seen.row.component != name {
+                seen.row.component = name;
+                seen.dirty = true;
+            }
+            for node in &evidence.nodes {
+                if graph.nodes[*node as usize].shared {
+                    self.new_shared.push((slots[*node as usize], *id));
+                }
+            }
+        }
+        for (index, slot) in slots.iter().enumerate() {
+            let component = match graph.nodes[index].shared {
+                true => None,
+                false => names.get(&labels[index]).copied(),
+            };
+            self.put_component(*slot, component);
+        }
+        self.release_lost_identifiers(slots);
+        component_of
+    }
+
+    fn put_component(&mut self, slot: i64, component: Option<i64>) {
+        let known = self.identifiers.get_mut(&slot).expect("placed or loaded");
+        if known.component != component {
+            known.component = component;
+            known.dirty = true;
+        }
+    }
+
+    /// Identifiers that only removed evidence held belong to no component any more.
+    fn release_lost_identifiers(&mut self, kept: &[i64]) {
+        let kept: FxHashSet<i64> = kept.iter().copied().collect();
+        let lost: Vec<i64> = self
+            .stale_evidence
+            .iter()
+            .filter(|id| self.evidence[id].removed)
+            .flat_map(|id| self.evidence[id].row.nodes.iter().copied())
+            .filter(|slot| !kept.contains(slot))
+            .collect();
+        for slot in lost {
+            self.put_component(slot, None);
+            let known = self.identifiers.get_mut(&slot).expect("placed or loaded");
+            if known.shared && self.recount.contains(&slot) {
+                known.shared = false;
+                known.dirty = true;
+                self.flipped_live.push(slot);
+            }
+        }
+    }
+
+    fn assign(&mut self, people: &[Resolved], alive: &[i64]) {
+        let mut person_of: FxHashMap<i64, i64> = FxHashMap::default();
+        for person in people {
+            for id in &person.evidence {
+                person_of.insert(*id, person.id);
+            }
+        }
+        for id in alive {
+            let seen = self.evidence.get_mut(id).expect("in `alive`");
+            let person = person_of.get(id).copied();
+            if seen.row.person_id != person {
+                seen.row.person_id = person;
+                seen.dirty = true;
+            }
+        }
+    }
+
+    // I6: an id that is given up leads to whoever has its earliest evidence now, or what is left of it.
+    // `former` holds the persons that evidence had before, ascending by evidence.
+    fn gone(
+        &self,
+        old: &BTreeSet<i64>,
+        former: &[(i64, i64)],
+        people: &[Resolved],
+    ) -> Vec<(i64, Option<i64>)> {
+        let kept: FxHashSet<i64> = people.iter().map(|person| person.id).collect();
+        let lost: FxHashSet<i64> = old
+            .iter()
+            .copied()
+            .filter(|id| !kept.contains(id))
+            .collect();
+        if lost.is_empty() {
+            return Vec::new();
+        }
+        let mut heir: FxHashMap<i64, i64> = FxHashMap::default();
+        for (person, evidence) in former.iter().filter(|(person, _)| lost.contains(person)) {
+            if let Some(now) = self.person_of(*evidence) {
+                heir.entry(*person).or_insert(now);
+            }
+        }
+        old.iter()
+            .filter(|id| lost.contains(id))
+            .map(|id| (*id, self.person_of(*id).or_else(|| heir.get(id).copied())))
+            .collect()
+    }
+}

@@ -1,0 +1,262 @@
+//! Selecting and wanting: who enters and leaves which audience, and what destinations should hold of each person.
+
+use super::View;
+use crate::audience::{EventFact, Facts};
+use crate::flow::Context;
+use crate::model::{ConsentStatus, Fields, Timestamp};
+use crate::store::{LogRow, MemberRow, Result, TimerRow, Tx, WantedRow};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeSet;
+
+/// Names of the audiences that each person is in, in the order of `views`; stores what changed.
+pub(super) async fn memberships(
+    tx: &mut Tx,
+    context: &Context,
+    views: &[View],
+) -> Result<Vec<BTreeSet<String>>> {
+    if context.plan.audiences.is_empty() {
+        return Ok(vec![BTreeSet::new(); views.len()]);
+    }
+    let now = context.clock.now();
+    let mut events = events_of(tx, context, views).await?;
+    let known: Vec<i64> = views
+        .iter()
+        .filter(|view| !view.is_new)
+        .map(|view| view.id)
+        .collect();
+    let mut before: FxHashMap<i64, BTreeSet<String>> = FxHashMap::default();
+    if !known.is_empty() {
+        for row in tx.memberships_of(known.iter().copied()).await? {
+            before
+                .entry(row.person_id)
+                .or_default()
+                .insert(row.audience);
+        }
+    }
+    let mut moves = Moves::default();
+    let mut timers = Vec::new();
+    let mut after = Vec::with_capacity(views.len());
+    for view in views {
+        let events = events.remove(&view.id).unwrap_or_default();
+        let was = before.remove(&view.id).unwrap_or_default();
+        let is = judge(context, view, &events, &was, now, &mut moves, &mut timers);
+        after.push(is);
+    }
+    moves.save(tx, now).await?;
+    if !(timers.is_empty() && known.is_empty()) {
+        tx.set_timers(&known, timers).await?;
+    }
+    Ok(after)
+}
+
+/// One person against every audience, those that others refer to first.
+fn judge(
+    context: &Context,
+    view: &View,
+    events: &[Happened],
+    was: &BTreeSet<String>,
+    now: Timestamp,
+    moves: &mut Moves,
+    timers: &mut Vec<TimerRow>,
+) -> BTreeSet<String> {
+    let happened: Vec<EventFact<'_>> = events
+        .iter()
+        .map(|event| EventFact {
+            name: &event.name,
+            time: event.time,
+            properties: &event.properties,
+        })
+        .collect();
+    let granted = |purpose: &str| {
+        view.consents
+            .get(purpose)
+            .is_some_and(|entry| entry.status == ConsentStatus::Granted)
+    };
+    let mut is = BTreeSet::new();
+    for index in &context.audience_order {
+        let audience = &context.plan.audiences[*index];
+        let within = |name: &str| is.contains(name);
+        let facts = Facts {
+            traits: &|name| view.traits.get(name),
+            granted: &granted,
+            audiences: &within,
+            events: &happened,
+        };
+        let verdict = crate::audience::evaluate(&audience.who, &facts, now);
+        let held = was.contains(&*audience.name);
+        let cause =
+            (verdict.holds != held).then(|| crate::audience::cause(&audience.who, &facts, now));
+        if let Some(due) = verdict.changes_at {
+            timers.push(TimerRow {
+                audience: audience.name.to_string(),
+                person_id: view.id,
+                due_at: due.0,
+            });
+        }
+        match (cause, verdict.holds) {
+            (Some(cause), true) => moves.enter(&audience.name, view.id, view.uuid, now, &cause),
+            (Some(cause), false) => moves.leave(&audience.name, view.id, view.uuid, &cause),
+            (None, _) => {}
+        }
+        if verdict.holds {
+            is.insert(audience.name.to_string());
+        }
+    }
+    is
+}
+
+/// An event with its properties read.
+struct Happened {
+    name: String,
+    time: Timestamp,
+    properties: Fields,
+}
+
+/// The events that audiences read, by person.
+async fn events_of(
+    tx: &mut Tx,
+    context: &Context,
+    views: &[View],
+) -> Result<FxHashMap<i64, Vec<Happened>>> {
+    if context.events_read.is_empty() {
+        return Ok(FxHashMap::default());
+    }
+    let mut owner: FxHashMap<i64, i64> = FxHashMap::default();
+    for view in views {
+        owner.extend(view.evidence.iter().map(|id| (*id, view.id)));
+    }
+    let mut events: FxHashMap<i64, Vec<Happened>> = FxHashMap::default();
+    for row in tx.events_of(owner.keys().copied()).await? {
+        if context.events_read.contains(&row.name) {
+            events
+                .entry(owner[&row.evidence_id])
+                .or_default()
+                .push(Happened {
+                    properties: serde_json::from_str(&row.properties).unwrap_or_default(),
+                    name: row.name,
+                    time: Timestamp(row.time),
+                });
+        }
+    }
+    Ok(events)
+}
+
+/// People who entered and left audiences.
+#[derive(Default)]
+pub(super) struct Moves {
+    entered: Vec<MemberRow>,
+    left: Vec<(String, i64)>,
+    log: Vec<LogRow>,
+}
+
+impl Moves {
+    fn enter(
+        &mut self,
+        audience: &str,
+        person_id: i64,
+        uuid: [u8; 16],
+        now: Timestamp,
+        cause: &str,
+    ) {
+        self.entered.push(MemberRow {
+            audience: audience.to_owned(),
+            person_id,
+            since: now.0,
+        });
+        self.write(audience, uuid, true, cause);
+    }
+
+    pub fn leave(&mut self, audience: &str, person_id: i64, uuid: [u8; 16], cause: &str) {
+        self.left.push((audience.to_owned(), person_id));
+        self.write(audience, uuid, false, cause);
+    }
+
+    fn write(&mut self, audience: &str, uuid: [u8; 16], entered: bool, cause: &str) {
+        self.log.push(LogRow {
+            id: 0,
+            audience: audience.to_owned(),
+            person: uuid,
+            at: 0,
+            entered,
+            cause: cause.to_owned(),
+        });
+    }
+
+    pub async fn save(mut self, tx: &mut Tx, now: Timestamp) -> Result<()> {
+        if self.log.is_empty() {
+            return Ok(());
+        }
+        let first = tx.reserve("membership_log", self.log.len() as i64).await?;
+        for (index, row) in self.log.iter_mut().enumerate() {
+            row.id = first + index as i64;
+            row.at = now.0;
+        }
+        self.entered
+            .sort_unstable_by(|a, b| (&a.audience, a.person_id).cmp(&(&b.audience, b.person_id)));
+        tx.remove_members(&self.left).await?;
+        tx.add_members(self.entered).await?;
+        tx.add_log(self.log).await
+    }
+}
+
+/// What each destination should hold of each person, against what was wanted before.
+pub(super) async fn want(
+    tx: &mut Tx,
+    context: &Context,
+    views: &[View],
+    members: &[BTreeSet<String>],
+) -> Result<()> {
+    if context.plan.destinations.is_empty() {
+        return Ok(());
+    }
+    let known: Vec<i64> = views
+        .iter()
+        .filter(|view| !view.is_new)
+        .map(|view| view.id)
+        .collect();
+    let mut before: FxHashMap<(i64, String, String), WantedRow> = FxHashMap::default();
+    if !known.is_empty() {
+        for row in tx.wanted_of(known).await? {
+            before.insert(
+                (row.person_id, row.destination.clone(), row.object.clone()),
+                row,
+            );
+        }
+    }
+    let mut save = Vec::new();
+    let mut keys = Vec::new();
+    for (view, audiences) in views.iter().zip(members) {
+        for row in context.wanted(view, audiences) {
+            match before.remove(&(view.id, row.destination.clone(), row.object.clone())) {
+                Some(old) if old == row => continue,
+                Some(old) if old.remote_key != row.remote_key => keys.push(key_of(&old)),
+                _ => {}
+            }
+            keys.push(key_of(&row));
+            save.push(row);
+        }
+    }
+    let gone: Vec<WantedRow> = before.into_values().collect();
+    keys.extend(gone.iter().map(key_of));
+    tx.remove_wanted(&gone).await?;
+    save.sort_unstable_by(|a, b| {
+        (&a.destination, &a.object, a.person_id).cmp(&(&b.destination, &b.object, b.person_id))
+    });
+    tx.save_wanted(save).await?;
+    mark(tx, keys).await
+}
+
+pub(super) fn key_of(row: &WantedRow) -> (String, String, String) {
+    (
+        row.destination.clone(),
+        row.object.clone(),
+        row.remote_key.clone(),
+    )
+}
+
+pub(super) async fn mark(tx: &mut Tx, mut keys: Vec<(String, String, String)>) -> Result<()> {
+    keys.sort_unstable();
+    keys.dedup();
+    let first = tx.reserve("change", keys.len() as i64).await?;
+    tx.mark_changes(first, keys).await
+}

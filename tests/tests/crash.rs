@@ -6,11 +6,11 @@ use onefold_tests::demo::{AUDIENCE, World, applied_twice, difference};
 use onefold_tests::population::Draw;
 use onefold_tests::vendors::Fault;
 use onefold_tests::vendors::mailchimp::Snapshot;
+use onefold_tests::vendors::time::Clock;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
 const PEOPLE: usize = 300;
-const NOW_MS: i64 = 1_790_000_000_000;
 const STORE: &str = "demo.db";
 
 /// What can be compared when all is done: the hub's people, and the vendor's side.
@@ -23,12 +23,12 @@ fn outcome(hub: &Hub, world: &World) -> (State, Snapshot) {
 }
 
 /// A world of the same people each time, in which nothing but the hub writes.
-fn world() -> World {
-    World::start(7, PEOPLE, NOW_MS).unwrap()
+fn world(now_ms: i64) -> World {
+    World::start(7, PEOPLE, now_ms).unwrap()
 }
 
-fn undisturbed() -> (State, Snapshot) {
-    let world = world();
+fn undisturbed(now_ms: i64) -> (State, Snapshot) {
+    let world = world(now_ms);
     let hub = Hub::demo(&world);
     // Two runs: what the first one wrote at Mailchimp is read back by the second.
     hub.run(&["run"]).ends_with(1);
@@ -73,8 +73,9 @@ fn killed(
 
 #[test]
 fn killed_at_ten_random_moments_it_ends_where_an_undisturbed_run_ends() {
-    let reference = undisturbed();
-    let world = world();
+    let now_ms = Clock::System.now_ms();
+    let reference = undisturbed(now_ms);
+    let world = world(now_ms);
     let hub = Hub::demo(&world);
     let (tell, mut requests) = mpsc::channel(10_000);
     world.hubspot.tell(tell.clone());
@@ -117,8 +118,9 @@ fn killed_at_ten_random_moments_it_ends_where_an_undisturbed_run_ends() {
 
 #[test]
 fn a_write_whose_answer_is_lost_is_not_applied_again() {
-    let reference = undisturbed();
-    let world = world();
+    let now_ms = Clock::System.now_ms();
+    let reference = undisturbed(now_ms);
+    let world = world(now_ms);
     let hub = Hub::demo(&world);
     world
         .mailchimp

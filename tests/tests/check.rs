@@ -24,7 +24,7 @@ fn twelve_mistakes_are_twelve_problems_with_places_and_nothing_is_run() {
     let json = hub.run(&["--json", "check"]).ends_with(2).json();
     assert_eq!(json["problems"].as_array().unwrap().len(), 12);
     let files: Vec<_> = std::fs::read_dir(hub.path()).unwrap().collect();
-    assert_eq!(files.len(), 4, "a refused hub has no store: {files:?}");
+    assert_eq!(files.len(), 5, "a refused hub has no store: {files:?}");
 }
 
 #[test]

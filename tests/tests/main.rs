@@ -3,12 +3,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
 
+mod audiences;
 mod bad_vendor;
 mod cdnow;
 mod check;
 mod crash;
 mod guests;
 mod hub;
+mod serve;
 mod small;
+mod snapshots;
 mod tidy;
 mod vendors;

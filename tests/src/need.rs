@@ -20,6 +20,6 @@ pub fn need(check: &str, missing: Option<&str>) -> bool {
         !ci,
         "check `{check}` cannot be skipped with CI=true: {missing}"
     );
-    println!("SKIPPED {check}: {missing}");
+    println!("skipped: {check} (needs {missing})");
     false
 }

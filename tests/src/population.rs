@@ -10,6 +10,7 @@ mod people;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use draw::Draw;
 pub use load::{load_hubspot, load_mailchimp, load_stripe};
 
 use crate::vendors::mailchimp::Status;

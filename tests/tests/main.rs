@@ -1,6 +1,17 @@
 //! The one test binary: hub, connectors and vendors together, and the rules of the house.
 //! Each module is a subject; the tests of one module show what it promises.
 
+#![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
+
+mod audiences;
+mod bad_vendor;
+mod cdnow;
+mod check;
+mod crash;
 mod guests;
+mod hub;
+mod serve;
+mod small;
+mod snapshots;
 mod tidy;
 mod vendors;

@@ -1,7 +1,7 @@
 //! Standard output for results, standard error for everything else; text that fits a terminal, or JSON.
 
 use crate::cli::Ending;
-use crate::problem::{self, Look, Problem, Severity};
+use crate::problem::{self, Look, Problem};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
@@ -85,22 +85,10 @@ impl Out {
     pub fn stopped(&self, stopped: &Stopped) -> Ending {
         self.problems(&stopped.problems, &stopped.files);
         if !self.json && stopped.nothing_was_run {
-            self.note(nothing_was_run(&stopped.problems));
+            self.note(format!("\n{}", problem::summary(&stopped.problems)));
         }
         Ending::Refused
     }
-}
-
-/// The closing line of a refused command.
-fn nothing_was_run(problems: &[Problem]) -> String {
-    let code = problems
-        .iter()
-        .find(|problem| problem.severity == Severity::Error)
-        .map_or("OF0107", |one| one.code.id);
-    format!(
-        "{}; nothing was run. `onefold help {code}` explains a code",
-        problem::summary(problems)
-    )
 }
 
 /// A table without lines, as wide as the terminal at most.

@@ -1,7 +1,7 @@
 //! `run`, `plan` and `serve`: progress while it lasts, and in the end what happened in a few lines.
 
 use crate::cli::open::{Opened, open};
-use crate::cli::output::{Out, Outcome, moves, number, plural, table, trimmed};
+use crate::cli::output::{Out, Outcome, Stopped, moves, number, plural, table, trimmed};
 use crate::cli::{Ending, Environment};
 use crate::flow::{
     self, DeliveryReport, Progress, ReadOptions, RunEvent, RunOptions, RunReport, StreamReport,
@@ -28,6 +28,7 @@ pub struct Choice {
 pub async fn run(folder: &Path, environment: &Environment, out: &Out, choice: Choice) -> Outcome {
     let hub = open(folder, environment, out).await?;
     refuse_unknown(&hub, &choice)?;
+    refuse_without_secrets(&hub, &choice)?;
     let cancel = hub.cancel.clone();
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
@@ -64,6 +65,25 @@ fn refuse_unknown(hub: &Opened, choice: &Choice) -> Result<(), Problem> {
             Err(unknown("stream", name, streams()))
         }
         _ => Ok(()),
+    }
+}
+
+/// A run that would stop half-way for want of a secret does not begin.
+fn refuse_without_secrets(hub: &Opened, choice: &Choice) -> Result<(), Stopped> {
+    let plan = &hub.context.plan;
+    let sources = plan.sources.iter().filter(|source| {
+        let named = choice.source.as_deref();
+        named.is_none_or(|name| name == &*source.name)
+    });
+    let destinations = plan.destinations.iter().filter(|_| choice.deliver);
+    let problems = hub.connectors.missing_secrets(sources, destinations);
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(Stopped {
+            problems,
+            nothing_was_run: true,
+            ..Stopped::default()
+        }),
     }
 }
 
@@ -357,6 +377,13 @@ pub async fn plan(folder: &Path, environment: &Environment, out: &Out) -> Outcom
 /// `onefold serve`
 pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
     let hub = open(folder, environment, out).await?;
+    let choice = Choice {
+        source: None,
+        stream: None,
+        full: false,
+        deliver: true,
+    };
+    refuse_without_secrets(&hub, &choice)?;
     let (stop, stopping) = watch::channel(false);
     let cancel = hub.cancel.clone();
     tokio::spawn(async move {
@@ -381,12 +408,6 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
             ));
         }
     }
-    let choice = Choice {
-        source: None,
-        stream: None,
-        full: false,
-        deliver: true,
-    };
     let options = options(&hub, choice, true, &ProgressBar::hidden());
     flow::serve(&hub.context, &hub.connectors, &options, stopping).await?;
     hub.context.store.close().await;

@@ -75,13 +75,9 @@ struct Side<'a> {
     limits: &'a Limits,
 }
 
-impl Connectors {
-    pub fn new(settings: ConnectSettings) -> Self {
-        Self { settings }
-    }
-
-    pub fn open_source(&self, source: &Source) -> Result<Opened, Vec<Problem>> {
-        self.open(&Side {
+impl<'a> From<&'a Source> for Side<'a> {
+    fn from(source: &'a Source) -> Self {
+        Self {
             kind: "source",
             name: &source.name,
             connector: &source.connector,
@@ -90,11 +86,13 @@ impl Connectors {
             credentials: &source.credentials,
             grants: &source.grants,
             limits: &source.limits,
-        })
+        }
     }
+}
 
-    pub fn open_destination(&self, destination: &Destination) -> Result<Opened, Vec<Problem>> {
-        self.open(&Side {
+impl<'a> From<&'a Destination> for Side<'a> {
+    fn from(destination: &'a Destination) -> Self {
+        Self {
             kind: "destination",
             name: &destination.name,
             connector: &destination.connector,
@@ -103,7 +101,36 @@ impl Connectors {
             credentials: &destination.credentials,
             grants: &destination.grants,
             limits: &destination.limits,
-        })
+        }
+    }
+}
+
+impl Connectors {
+    pub fn new(settings: ConnectSettings) -> Self {
+        Self { settings }
+    }
+
+    pub fn open_source(&self, source: &Source) -> Result<Opened, Vec<Problem>> {
+        self.open(&source.into())
+    }
+
+    pub fn open_destination(&self, destination: &Destination) -> Result<Opened, Vec<Problem>> {
+        self.open(&destination.into())
+    }
+
+    /// The secrets that these connections name and that cannot be had. Calls nobody.
+    pub fn missing_secrets<'a>(
+        &self,
+        sources: impl IntoIterator<Item = &'a Source>,
+        destinations: impl IntoIterator<Item = &'a Destination>,
+    ) -> Vec<Problem> {
+        let sources = sources.into_iter().map(Side::from);
+        let destinations = destinations.into_iter().map(Side::from);
+        sources
+            .chain(destinations)
+            .filter_map(|side| self.secrets(&side).err())
+            .flatten()
+            .collect()
     }
 
     pub fn describe(&self, connector: &str) -> Result<Arc<Description>, Problem> {

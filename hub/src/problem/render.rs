@@ -38,7 +38,7 @@ pub fn render(problems: &[Problem], files: &[(String, String)], look: Look) -> S
     text
 }
 
-/// `2 errors and 1 warning; `onefold help OF0107` explains a code`
+/// `2 errors and 1 warning; nothing was run. `onefold help OF0107` explains a code`
 pub fn summary(problems: &[Problem]) -> String {
     let count = |severity, noun: &str| {
         let number = problems
@@ -68,8 +68,13 @@ pub fn summary(problems: &[Problem]) -> String {
         .find(|problem| problem.severity == Severity::Error)
         .or(problems.first());
     if let Some(problem) = worst {
+        let stopped = match problem.severity {
+            Severity::Error => "nothing was run. ",
+            Severity::Warning => "",
+        };
+        let code = problem.code.id;
         // Writing to a String cannot fail.
-        let _ = write!(text, "; `onefold help {}` explains a code", problem.code.id);
+        let _ = write!(text, "; {stopped}`onefold help {code}` explains a code");
     }
     text
 }

@@ -1,7 +1,7 @@
 //! Repeatable random draws (SplitMix64), and the ways in which people write the same thing differently.
 //! The generator: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014.
 
-pub(super) struct Draw(u64);
+pub struct Draw(u64);
 
 impl Draw {
     pub fn new(seed: u64) -> Draw {

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 pub enum Fault {
     /// 500 with the vendor's error body; the request is not carried out.
     ServerError,
+    /// This status with a plain error body; the request is not carried out.
+    Refused { status: u16 },
     /// 429 with `Retry-After`; the request is not carried out.
     TooManyRequests { retry_after_s: u64 },
     /// The connection is reset; the request is not carried out.
@@ -25,7 +27,10 @@ impl Fault {
     pub fn carries_out(&self) -> bool {
         !matches!(
             self,
-            Fault::ServerError | Fault::TooManyRequests { .. } | Fault::Reset
+            Fault::ServerError
+                | Fault::Refused { .. }
+                | Fault::TooManyRequests { .. }
+                | Fault::Reset
         )
     }
 }

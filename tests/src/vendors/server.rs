@@ -16,9 +16,10 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Sleep;
 
 use super::faults::{Fault, Faults, RateLimit};
@@ -52,6 +53,7 @@ struct Shared<V> {
     vendor: Mutex<V>,
     faults: Mutex<Faults>,
     log: Mutex<Vec<Logged>>,
+    listener: Mutex<Option<mpsc::Sender<String>>>,
 }
 
 /// A vendor that serves until this value is dropped.
@@ -76,6 +78,7 @@ pub fn start<V: Vendor>(vendor: V, address: SocketAddr) -> io::Result<Running<V>
         vendor: Mutex::new(vendor),
         faults: Mutex::default(),
         log: Mutex::default(),
+        listener: Mutex::default(),
     });
     let (stop, stopped) = oneshot::channel();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -129,6 +132,11 @@ impl<V: Vendor> Running<V> {
     /// Every request so far, oldest first.
     pub fn requests(&self) -> Vec<Logged> {
         lock(&self.shared.log).clone()
+    }
+
+    /// Tells `METHOD /path?query` of each request from now on, after it was carried out and before it is answered.
+    pub fn tell(&self, listener: mpsc::Sender<String>) {
+        *lock(&self.shared.listener) = Some(listener);
     }
 
     pub fn forget_requests(&self) {
@@ -210,6 +218,10 @@ async fn handle<V: Vendor>(
     let fault = lock(&shared.faults).take(&format!("{} {target}", request.method));
     let reply = decide(&request, fault.as_ref(), shared);
     let answered = !matches!(fault, Some(Fault::Reset | Fault::AnswerLost));
+    if let Some(listener) = lock(&shared.listener).as_ref() {
+        // Who has stopped listening, or cannot keep up, is not waited for.
+        let _ = listener.try_send(format!("{} {target}", request.method));
+    }
     lock(&shared.log).push(Logged {
         at_ms: Clock::System.now_ms(),
         method: request.method,
@@ -226,6 +238,7 @@ fn decide<V: Vendor>(request: &Request, fault: Option<&Fault>, shared: &Shared<V
     let mut vendor = lock(&shared.vendor);
     match fault {
         Some(Fault::ServerError) => vendor.server_error(),
+        Some(Fault::Refused { status }) => refused(*status),
         Some(Fault::TooManyRequests { retry_after_s }) => vendor
             .too_many_requests()
             .with("retry-after", retry_after_s.to_string()),
@@ -237,6 +250,14 @@ fn decide<V: Vendor>(request: &Request, fault: Option<&Fault>, shared: &Shared<V
             None => vendor.answer(request),
         },
     }
+}
+
+/// A body in which each vendor's clients find their error.
+fn refused(status: u16) -> Reply {
+    let message = format!("refused with {status} by order of the test");
+    let body = json!({"status": "error", "title": "Refused", "detail": message, "message": message,
+                      "category": "REFUSED", "error": {"type": "refused", "message": message}});
+    Reply::json(status, &body)
 }
 
 fn respond(reply: Reply, fault: Option<&Fault>) -> Result<hyper::Response<Paced>, ResetWanted> {

@@ -5,5 +5,5 @@
 mod clients;
 mod localstripe;
 mod mailchimp_description;
-mod python;
+pub mod python;
 mod speed;

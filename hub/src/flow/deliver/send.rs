@@ -11,7 +11,7 @@ use crate::host::{
 use crate::manifest::Destination;
 use crate::problem::Problem;
 use crate::problem::codes::{JOB_UNFINISHED, ROW_REJECTED};
-use crate::store::{AcknowledgedRow, DeadLetterRow, Result};
+use crate::store::{AcknowledgedRow, DeadLetterRow, Result, Tx};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ impl Sender<'_> {
             after = last.id;
             let (groups, idle) = group(self.context, self.destination, &rows);
             let mut tx = self.context.store.begin().await?;
-            tx.finish_changes(&idle).await?;
+            finish(&mut tx, &idle).await?;
             tx.commit().await?;
             for (group, rows) in groups {
                 let size = self.batch_size(&group);
@@ -283,7 +283,7 @@ impl Sender<'_> {
                 tx.acknowledge(rows, self.context.clock.now()).await?;
             }
         }
-        tx.finish_changes(&ids).await?;
+        finish(&mut tx, &ids).await?;
         tx.mark_sure(&again).await?;
         tx.commit().await?;
         for (row, failure) in rejected {
@@ -300,13 +300,13 @@ impl Sender<'_> {
         tx.reject_change(row.change, "rejected", code, message)
             .await?;
         let id = tx.reserve("dead_letter", 1).await?;
-        tx.close_dead_letters([-row.change]).await?;
+        tx.close_dead_letters([letter_slot(row.change)]).await?;
         tx.add_dead_letters(vec![DeadLetterRow {
             id,
             kind: "delivery".to_owned(),
             source: self.destination.name.to_string(),
             stream: group.object.clone(),
-            slot: -row.change,
+            slot: letter_slot(row.change),
             key: row.key.clone(),
             field: String::new(),
             code: ROW_REJECTED.id.to_owned(),
@@ -317,6 +317,18 @@ impl Sender<'_> {
         .await?;
         tx.commit().await
     }
+}
+
+/// Nothing is left to do: the changes end, and with them the letters about earlier refusals.
+async fn finish(tx: &mut Tx, changes: &[i64]) -> Result<()> {
+    tx.close_dead_letters(changes.iter().map(|id| letter_slot(*id)))
+        .await?;
+    tx.finish_changes(changes).await
+}
+
+/// Letters about records and about changes share their table: the slots of records are never negative.
+fn letter_slot(change: i64) -> i64 {
+    -change
 }
 
 /// One call to a destination, owned so that it can go to another thread.

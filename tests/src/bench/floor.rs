@@ -22,7 +22,7 @@ pub async fn run(records: u64, address: SocketAddr, folder: &Path) -> Result<Mea
     let (pages, mut arriving) = mpsc::channel(4);
     let reader = tokio::task::spawn_blocking(move || -> Result<()> {
         let mut source = Pages::connect(address)?;
-        while let Some(page) = source.next()? {
+        while let Some(page) = source.next_page()? {
             if pages.blocking_send(page).is_err() {
                 break;
             }

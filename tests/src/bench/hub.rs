@@ -93,8 +93,7 @@ fn connectors(folder: &Path) -> Result<Connectors> {
     let host = Host::new(HostSettings {
         cache_folder: Some(folder.join("cache")),
         runtime: Handle::current(),
-    })
-    .map_err(told)?;
+    })?;
     Ok(Connectors::new(ConnectSettings {
         host: Arc::new(host),
         connector_folders: vec![bundled],
@@ -115,7 +114,7 @@ fn plan(connectors: &Connectors, address: SocketAddr) -> Result<Plan> {
          config.base_url = \"http://{address}\"\ngrant.addresses = [\"{address}\"]\n\n\
          [[source.stream]]\nname = \"contacts\"\n"
     );
-    let mut description = (*connectors.describe("hubspot").map_err(told)?).clone();
+    let mut description = (*connectors.describe("hubspot")?).clone();
     description.rates = BTreeMap::new();
     let known = manifest::Connectors {
         available: vec!["hubspot".to_owned()],
@@ -125,12 +124,4 @@ fn plan(connectors: &Connectors, address: SocketAddr) -> Result<Plan> {
         let lines: Vec<String> = problems.iter().map(Problem::to_string).collect();
         anyhow!("{}", lines.join("\n"))
     })
-}
-
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "it stands where `map_err` wants a function"
-)]
-fn told(problem: Problem) -> anyhow::Error {
-    anyhow!("{problem}")
 }

@@ -96,7 +96,7 @@ fn serve(records: u64) -> Result<()> {
     let running: Running<_> = start(hubspot::seed_bulk(records), ([127, 0, 0, 1], 0).into())?;
     // A page is rendered when it is first asked for, which is no part of what is measured.
     let mut pages = pages::Pages::connect(running.address)?;
-    while pages.next()?.is_some() {}
+    while pages.next_page()?.is_some() {}
     println!("{}", running.address);
     std::io::stdout().flush()?;
     std::io::stdin().read_to_end(&mut Vec::new())?;

@@ -45,7 +45,7 @@ impl Pages {
     }
 
     /// The records of the next page as the vendor wrote them; none behind the last page.
-    pub fn next(&mut self) -> Result<Option<Vec<Vec<u8>>>> {
+    pub fn next_page(&mut self) -> Result<Option<Vec<Vec<u8>>>> {
         if self.done {
             return Ok(None);
         }

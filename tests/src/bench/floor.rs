@@ -1,0 +1,179 @@
+//! The floor: fetches the pages and writes as many rows as the hub does, of the same width, in transactions of the same
+//! size, through the same statements, while the next pages are on their way. It compares, maps and resolves nothing.
+
+use crate::measure::{Measured, Watch};
+use crate::pages::Pages;
+use anyhow::{Result, ensure};
+use onefold::model::Timestamp;
+use onefold::store::{
+    ClaimRow, EvidenceRow, IdentifierRow, PersonRow, RecordRow, RecordState, Store, VersionRow,
+};
+use std::net::SocketAddr;
+use std::path::Path;
+use tokio::sync::mpsc;
+
+/// As many records as the hub puts into one transaction.
+const BATCH_RECORDS: usize = 10_000;
+
+pub async fn run(records: u64, address: SocketAddr, folder: &Path) -> Result<Measured> {
+    let path = folder.join("floor.db");
+    let watch = Watch::start();
+    let store = Store::open(&format!("sqlite:{}", path.display())).await?;
+    let (pages, mut arriving) = mpsc::channel(4);
+    let reader = tokio::task::spawn_blocking(move || -> Result<()> {
+        let mut source = Pages::connect(address)?;
+        while let Some(page) = source.next_page()? {
+            if pages.blocking_send(page).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    });
+    let (batches, mut queue) = mpsc::channel::<Batch>(1);
+    let gathering = tokio::spawn(async move {
+        let mut batch = Batch::default();
+        let mut next = 1;
+        while let Some(page) = arriving.recv().await {
+            for body in page {
+                batch.push(next, body);
+                next += 1;
+            }
+            if batch.versions.len() >= BATCH_RECORDS {
+                batch.sort();
+                if batches.send(std::mem::take(&mut batch)).await.is_err() {
+                    return;
+                }
+            }
+        }
+        batch.sort();
+        let _ = batches.send(batch).await;
+    });
+    while let Some(batch) = queue.recv().await {
+        batch.save(&store).await?;
+    }
+    gathering.await?;
+    reader.await??;
+    let mut tx = store.read().await?;
+    let counts = tx.status_counts().await?;
+    drop(tx);
+    store.close().await;
+    let expected = i64::try_from(records)?;
+    ensure!(
+        (counts.records, counts.people) == (expected, expected),
+        "the floor wrote {} records and {} people",
+        counts.records,
+        counts.people
+    );
+    Ok(watch.stop(expected, &path))
+}
+
+/// The rows of one transaction.
+#[derive(Default)]
+struct Batch {
+    versions: Vec<VersionRow>,
+    records: Vec<RecordRow>,
+    identifiers: Vec<IdentifierRow>,
+    evidence: Vec<EvidenceRow>,
+    claims: Vec<ClaimRow>,
+    persons: Vec<PersonRow>,
+    aliases: Vec<([u8; 16], Option<i64>)>,
+}
+
+impl Batch {
+    fn push(&mut self, id: i64, body: Vec<u8>) {
+        let slot = scatter(id, 0);
+        let nodes = vec![scatter(id, 1), scatter(id, 2), scatter(id, 3)];
+        self.versions.push(VersionRow {
+            id,
+            slot,
+            received_at: NOW,
+            deleted: false,
+            body,
+        });
+        self.records.push(RecordRow {
+            slot,
+            stream_id: 1,
+            key: id.to_string(),
+            hash: scatter(id, 4),
+            version_id: id,
+            state: RecordState::Live,
+            updated_at: Some(NOW.0),
+            first_seen: NOW.0,
+            evidence_id: Some(id),
+            fact_id: None,
+        });
+        let values = [
+            ("external:crm", id.to_string()),
+            ("email", format!("person{id}@bulk.example")),
+            ("phone", format!("+486{id:08}")),
+        ];
+        for ((kind, value), slot) in values.into_iter().zip(&nodes) {
+            self.identifiers.push(IdentifierRow {
+                slot: *slot,
+                kind: kind.to_owned(),
+                value,
+                component: Some(id),
+                shared: false,
+            });
+        }
+        self.evidence.push(EvidenceRow {
+            id,
+            component: id,
+            person_id: Some(id),
+            nodes,
+            first_seen: NOW.0,
+            message: format!("crm/contacts/{id}"),
+        });
+        let traits = format!(
+            r#"{{"company":"Company 123","country":"PL","email":"person{id}@bulk.example","first_name":"Zofia","last_name":"Lovelace","lifecycle_stage":"customer","phone":"+486{id:08}"}}"#
+        );
+        self.claims.push(ClaimRow {
+            evidence_id: id,
+            slot,
+            source: "crm".to_owned(),
+            record: format!("contacts/{id}"),
+            time: NOW.0,
+            body: format!(r#"{{"traits":{traits}}}"#),
+        });
+        let mut uuid = [0; 16];
+        uuid[..8].copy_from_slice(&scatter(id, 5).to_be_bytes());
+        uuid[8..].copy_from_slice(&scatter(id, 6).to_be_bytes());
+        self.persons.push(PersonRow {
+            id,
+            uuid,
+            component: id,
+            traits,
+            consents: "{}".to_owned(),
+            updated_at: NOW.0,
+        });
+        self.aliases.push((uuid, Some(id)));
+    }
+
+    fn sort(&mut self) {
+        self.records.sort_unstable_by_key(|row| row.slot);
+        self.identifiers.sort_unstable_by_key(|row| row.slot);
+        self.aliases.sort_unstable();
+    }
+
+    async fn save(self, store: &Store) -> Result<()> {
+        let mut tx = store.begin().await?;
+        tx.add_versions(self.versions).await?;
+        tx.save_records(self.records).await?;
+        tx.save_claims(self.claims).await?;
+        tx.save_identifiers(self.identifiers).await?;
+        tx.save_evidence(self.evidence).await?;
+        tx.save_persons(self.persons).await?;
+        tx.save_aliases(self.aliases).await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+const NOW: Timestamp = Timestamp(1_767_225_600_000);
+
+/// A place as far from its neighbours as a hash would put it: the finaliser of SplitMix64 (Steele and others, 2014).
+fn scatter(id: i64, column: u64) -> i64 {
+    let mut bits = (id.unsigned_abs() * 8 + column).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((bits ^ (bits >> 31)) >> 1) as i64
+}

@@ -23,7 +23,7 @@ fn stream<'a>(report: &'a Value, name: &str) -> &'a Value {
 }
 
 /// Reads with a HubSpot that always fails like this; gives the report and what HubSpot was asked.
-fn reading_fails(fault: Fault, code: &str) -> usize {
+fn reading_fails(fault: &Fault, code: &str) -> usize {
     let small = Small::new();
     small
         .hub
@@ -64,7 +64,7 @@ fn a_source_that_refuses_is_asked_once_and_the_others_go_on() {
         (422, "OF0445"),
     ];
     for (status, code) in cases {
-        let asked = reading_fails(Fault::Refused { status }, code);
+        let asked = reading_fails(&Fault::Refused { status }, code);
         assert_eq!(asked, 1, "{status}");
     }
 }
@@ -77,7 +77,7 @@ fn a_source_that_fails_for_now_is_asked_again_and_the_others_go_on() {
         Fault::Reset,
         Fault::HalfBody,
     ] {
-        let asked = reading_fails(fault.clone(), "OF0444");
+        let asked = reading_fails(&fault, "OF0444");
         assert!((2..100).contains(&asked), "{fault:?}: {asked} requests");
     }
 }
@@ -98,7 +98,7 @@ fn a_source_that_asks_to_wait_is_waited_for() {
 }
 
 /// Delivers to a Mailchimp whose writing of members always fails like this; gives what it was asked to write.
-fn writing_fails(fault: Fault, codes: &[&str]) -> usize {
+fn writing_fails(fault: &Fault, codes: &[&str]) -> usize {
     let small = Small::new();
     small
         .mailchimp
@@ -131,7 +131,7 @@ fn writing_fails(fault: Fault, codes: &[&str]) -> usize {
 fn a_destination_that_refuses_the_credential_is_asked_once() {
     for (status, code) in [(401, "OF0441"), (403, "OF0442")] {
         assert_eq!(
-            writing_fails(Fault::Refused { status }, &[code]),
+            writing_fails(&Fault::Refused { status }, &[code]),
             1,
             "{status}"
         );
@@ -141,7 +141,7 @@ fn a_destination_that_refuses_the_credential_is_asked_once() {
 #[test]
 fn a_destination_that_refuses_every_row_makes_dead_letters_that_can_be_retried() {
     for status in [404, 409, 422] {
-        writing_fails(Fault::Refused { status }, &[]);
+        writing_fails(&Fault::Refused { status }, &[]);
     }
 }
 
@@ -154,7 +154,7 @@ fn a_destination_that_fails_for_now_is_asked_again_and_applies_nothing_twice() {
         Fault::HalfBody,
         Fault::AnswerLost,
     ] {
-        let asked = writing_fails(fault.clone(), &["OF0444"]);
+        let asked = writing_fails(&fault, &["OF0444"]);
         assert!((2..100).contains(&asked), "{fault:?}: {asked} requests");
     }
 }

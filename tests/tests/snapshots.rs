@@ -77,7 +77,7 @@ fn what_can_be_looked_at_after_a_run() {
         vec!["connector", "list"],
         vec!["connector", "check", "crm"],
         vec!["audience", "show", "byers"],
-        vec!["profile", "show", "email:nobody@mail.example"],
+        vec!["profile", "show", "email:stranger@mail.example"],
     ];
     let text: Vec<String> = looks
         .iter()

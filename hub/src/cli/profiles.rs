@@ -157,10 +157,7 @@ fn print(view: &ProfileView, why: bool, out: &Out) {
             } else {
                 Timestamp(one.time).to_minutes()
             });
-            row.push(match one.claims {
-                1 => "only claim".to_owned(),
-                claims => format!("{} of {claims} claims", one.rule),
-            });
+            row.push(one.rule.clone());
         }
         rows.add_row(row);
     }

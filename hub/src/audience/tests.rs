@@ -544,48 +544,52 @@ pub(crate) fn people() -> impl Strategy<Value = Someone> {
     )
 }
 
-proptest! {
-    #[test]
-    fn the_verdict_and_its_next_change_are_the_naive_ones(condition in conditions(), someone in people(), now in -5..40i64) {
-        let verdict = someone.evaluate(&condition, Timestamp(now));
-        prop_assert_eq!(verdict.holds, naive(&condition, &someone, now));
-        // No time in the generators is later than 35 + 15.
-        let change = (now + 1..60).find(|&time| naive(&condition, &someone, time) != verdict.holds);
-        prop_assert_eq!(verdict.changes_at, change.map(Timestamp));
-    }
+mod properties {
+    use super::*;
 
-    #[test]
-    fn the_order_of_events_means_nothing(condition in conditions(), mut someone in people(), now in 0..40i64) {
-        let verdict = someone.evaluate(&condition, Timestamp(now));
-        someone.events.reverse();
-        prop_assert_eq!(someone.evaluate(&condition, Timestamp(now)), verdict);
-    }
+    proptest! {
+        #[test]
+        fn the_verdict_and_its_next_change_are_the_naive_ones(condition in conditions(), someone in people(), now in -5..40i64) {
+            let verdict = someone.evaluate(&condition, Timestamp(now));
+            prop_assert_eq!(verdict.holds, naive(&condition, &someone, now));
+            // No time in the generators is later than 35 + 15.
+            let change = (now + 1..60).find(|&time| naive(&condition, &someone, time) != verdict.holds);
+            prop_assert_eq!(verdict.changes_at, change.map(Timestamp));
+        }
 
-    #[test]
-    fn events_outside_of_what_is_read_change_nothing(condition in conditions(), someone in people(), now in 0..40i64) {
-        let now = Timestamp(now);
-        let read = events_read([&condition]);
-        let mut least = someone.clone();
-        least.events.retain(|(name, time, _)| {
-            read.get(name.as_str()).is_some_and(|bound| bound.after(now).is_none_or(|after| *time > after))
-        });
-        prop_assert_eq!(least.evaluate(&condition, now), someone.evaluate(&condition, now));
-    }
+        #[test]
+        fn the_order_of_events_means_nothing(condition in conditions(), mut someone in people(), now in 0..40i64) {
+            let verdict = someone.evaluate(&condition, Timestamp(now));
+            someone.events.reverse();
+            prop_assert_eq!(someone.evaluate(&condition, Timestamp(now)), verdict);
+        }
 
-    #[test]
-    fn a_cause_is_always_found(condition in conditions(), someone in people(), now in 0..40i64) {
-        prop_assert!(!someone.ask(|facts| cause(&condition, facts, Timestamp(now))).is_empty());
-    }
-
-    #[test]
-    fn every_bind_is_used(condition in conditions(), now in 0..40i64) {
-        let query = sql(&condition, Timestamp(now), &SQLITE);
-        for number in 1..=query.binds.len() {
-            let placeholder = format!("${number}");
-            let used = query.text.match_indices(&placeholder).any(|(at, _)| {
-                !query.text[at + placeholder.len()..].starts_with(|c: char| c.is_ascii_digit())
+        #[test]
+        fn events_outside_of_what_is_read_change_nothing(condition in conditions(), someone in people(), now in 0..40i64) {
+            let now = Timestamp(now);
+            let read = events_read([&condition]);
+            let mut least = someone.clone();
+            least.events.retain(|(name, time, _)| {
+                read.get(name.as_str()).is_some_and(|bound| bound.after(now).is_none_or(|after| *time > after))
             });
-            prop_assert!(used, "{}", placeholder);
+            prop_assert_eq!(least.evaluate(&condition, now), someone.evaluate(&condition, now));
+        }
+
+        #[test]
+        fn a_cause_is_always_found(condition in conditions(), someone in people(), now in 0..40i64) {
+            prop_assert!(!someone.ask(|facts| cause(&condition, facts, Timestamp(now))).is_empty());
+        }
+
+        #[test]
+        fn every_bind_is_used(condition in conditions(), now in 0..40i64) {
+            let query = sql(&condition, Timestamp(now), &SQLITE);
+            for number in 1..=query.binds.len() {
+                let placeholder = format!("${number}");
+                let used = query.text.match_indices(&placeholder).any(|(at, _)| {
+                    !query.text[at + placeholder.len()..].starts_with(|c: char| c.is_ascii_digit())
+                });
+                prop_assert!(used, "{}", placeholder);
+            }
         }
     }
 }

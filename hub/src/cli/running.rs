@@ -4,7 +4,8 @@ use crate::cli::open::{Opened, open};
 use crate::cli::output::{Out, Outcome, Stopped, moves, number, plural, table, trimmed};
 use crate::cli::{Ending, Environment};
 use crate::flow::{
-    self, DeliveryReport, Progress, ReadOptions, RunEvent, RunOptions, RunReport, StreamReport,
+    self, Context, DeliveryReport, Progress, ReadOptions, RunEvent, RunOptions, RunReport,
+    StreamReport,
 };
 use crate::model::Timestamp;
 use crate::problem::Problem;
@@ -287,10 +288,8 @@ fn sentence(report: &DeliveryReport) -> String {
     parts.join(", ")
 }
 
-/// `onefold plan`
-pub async fn plan(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
-    let hub = open(folder, environment, out).await?;
-    let context = &hub.context;
+/// What would be read of each stream, as JSON.
+async fn planned_streams(context: &Context) -> Result<Vec<serde_json::Value>, Problem> {
     let mut tx = context.store.read().await?;
     let known = tx.streams().await?;
     let mut streams = Vec::new();
@@ -310,8 +309,33 @@ pub async fn plan(folder: &Path, environment: &Environment, out: &Out) -> Outcom
             }));
         }
     }
-    let audiences = tx.audiences().await?;
-    drop(tx);
+    Ok(streams)
+}
+
+fn print_planned(stream: &serde_json::Value, out: &Out) {
+    let text = |key: &str| stream[key].as_str().unwrap_or_default().to_owned();
+    let from = match stream["since"].as_str() {
+        Some(time) => format!("what changed since {time}"),
+        None => "from the start".to_owned(),
+    };
+    let anew = if stream["remap"] == true {
+        ", after mapping the stored records anew"
+    } else {
+        ""
+    };
+    out.line(format!(
+        "would read    {} {}: {from}{anew}",
+        text("source"),
+        text("stream")
+    ));
+}
+
+/// `onefold plan`
+pub async fn plan(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
+    let hub = open(folder, environment, out).await?;
+    let context = &hub.context;
+    let streams = planned_streams(context).await?;
+    let audiences = context.store.read().await?.audiences().await?;
     let changed: Vec<&str> = context
         .plan
         .audiences
@@ -336,23 +360,7 @@ pub async fn plan(folder: &Path, environment: &Environment, out: &Out) -> Outcom
             Ending::Done
         });
     }
-    for stream in &streams {
-        let text = |key: &str| stream[key].as_str().unwrap_or_default().to_owned();
-        let from = match stream["since"].as_str() {
-            Some(time) => format!("what changed since {time}"),
-            None => "from the start".to_owned(),
-        };
-        let anew = if stream["remap"] == true {
-            ", after mapping the stored records anew"
-        } else {
-            ""
-        };
-        out.line(format!(
-            "would read    {} {}: {from}{anew}",
-            text("source"),
-            text("stream")
-        ));
-    }
+    streams.iter().for_each(|stream| print_planned(stream, out));
     for name in changed {
         out.line(format!(
             "would fill    audience {name}: it is new or edited"

@@ -6,6 +6,7 @@ use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome, number, plural, table, trimmed};
 use crate::flow;
 use crate::model::Timestamp;
+use crate::store::RunRow;
 use serde_json::json;
 use std::path::Path;
 
@@ -57,31 +58,7 @@ pub async fn status(folder: &Path, environment: &Environment, out: &Out) -> Outc
         plural(counts.records, "record", "records"),
         plural(counts.events, "event", "events")
     ));
-    let mut rows = table(&[
-        "source",
-        "stream",
-        "last run",
-        "state",
-        "read",
-        "new",
-        "changed",
-        "set aside",
-    ]);
-    for run in &runs {
-        rows.add_row([
-            run.source.clone(),
-            run.stream.clone(),
-            Timestamp(run.started_at).to_minutes(),
-            run.state.clone(),
-            number(run.read),
-            number(run.added),
-            number(run.changed),
-            number(run.set_aside),
-        ]);
-    }
-    if !runs.is_empty() {
-        out.line(trimmed(&rows));
-    }
+    print_runs(&runs, out);
     for (name, size) in audiences {
         out.line(format!(
             "audience {name}: {}",
@@ -101,4 +78,32 @@ pub async fn status(folder: &Path, environment: &Environment, out: &Out) -> Outc
         plural(counts.dead_letters, "dead letter", "dead letters")
     ));
     Ok(Ending::Done)
+}
+
+fn print_runs(runs: &[RunRow], out: &Out) {
+    let mut rows = table(&[
+        "source",
+        "stream",
+        "last run",
+        "state",
+        "read",
+        "new",
+        "changed",
+        "set aside",
+    ]);
+    for run in runs {
+        rows.add_row([
+            run.source.clone(),
+            run.stream.clone(),
+            Timestamp(run.started_at).to_minutes(),
+            run.state.clone(),
+            number(run.read),
+            number(run.added),
+            number(run.changed),
+            number(run.set_aside),
+        ]);
+    }
+    if !runs.is_empty() {
+        out.line(trimmed(&rows));
+    }
 }

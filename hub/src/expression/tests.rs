@@ -319,7 +319,7 @@ fn a_failure_in_the_machine_never_quotes_the_record() {
     }
 }
 
-mod machine_equality {
+mod properties {
     use super::*;
     use proptest::prelude::*;
 

@@ -82,28 +82,7 @@ pub async fn read_stream(
     connector: Box<dyn Connector>,
     options: &ReadOptions,
 ) -> Result<(StreamReport, Box<dyn Connector>)> {
-    let started = context.clock.now();
-    let mut tx = context.store.begin().await?;
-    let row = tx.stream(&source.name, &plan.name, &plan.digest).await?;
-    if options.full {
-        tx.clear_cursors(row.id).await?;
-    }
-    let mut run = RunRow {
-        id: tx.reserve("run", 1).await?,
-        source: source.name.to_string(),
-        stream: plan.name.to_string(),
-        started_at: started.0,
-        state: "running".to_owned(),
-        ..RunRow::default()
-    };
-    tx.save_run(&run).await?;
-    let first_version = tx.reserve("version", 0).await?;
-    tx.commit().await?;
-    let stream = StreamRef {
-        id: row.id,
-        source: source.name.clone(),
-        name: plan.name.clone(),
-    };
+    let (mut run, stream, first_version) = begin(context, source, plan, options).await?;
     let (connector, mut problem, counts, seen) = match split(connector, plan).await {
         (connector, Err(failure)) => (
             connector,
@@ -137,13 +116,7 @@ pub async fn read_stream(
             }
         }
     }
-    let finished = context.clock.now();
-    run.finished_at = Some(finished.0);
-    run.state = if problem.is_some() { "failed" } else { "done" }.to_owned();
-    run.problem = problem.as_ref().map(ToString::to_string);
-    let mut tx = context.store.begin().await?;
-    tx.save_run(&run).await?;
-    tx.commit().await?;
+    finish(context, &mut run, problem.as_ref()).await?;
     let counts = Counts {
         deleted: run.deleted,
         ..counts
@@ -152,11 +125,51 @@ pub async fn read_stream(
         source: run.source,
         stream: run.stream,
         counts,
-        duration_ms: finished.0 - started.0,
+        duration_ms: run.finished_at.unwrap_or(run.started_at) - run.started_at,
         problem,
         guarded,
     };
     Ok((report, connector))
+}
+
+/// The run's row, its stream, and the first version that this run can make.
+async fn begin(
+    context: &Context,
+    source: &Source,
+    plan: &Stream,
+    options: &ReadOptions,
+) -> Result<(RunRow, StreamRef, i64)> {
+    let mut tx = context.store.begin().await?;
+    let row = tx.stream(&source.name, &plan.name, &plan.digest).await?;
+    if options.full {
+        tx.clear_cursors(row.id).await?;
+    }
+    let run = RunRow {
+        id: tx.reserve("run", 1).await?,
+        source: source.name.to_string(),
+        stream: plan.name.to_string(),
+        started_at: context.clock.now().0,
+        state: "running".to_owned(),
+        ..RunRow::default()
+    };
+    tx.save_run(&run).await?;
+    let first_version = tx.reserve("version", 0).await?;
+    tx.commit().await?;
+    let stream = StreamRef {
+        id: row.id,
+        source: source.name.clone(),
+        name: plan.name.clone(),
+    };
+    Ok((run, stream, first_version))
+}
+
+async fn finish(context: &Context, run: &mut RunRow, problem: Option<&Problem>) -> Result<()> {
+    run.finished_at = Some(context.clock.now().0);
+    run.state = if problem.is_some() { "failed" } else { "done" }.to_owned();
+    run.problem = problem.map(ToString::to_string);
+    let mut tx = context.store.begin().await?;
+    tx.save_run(run).await?;
+    tx.commit().await
 }
 
 fn run_counts(run: &mut RunRow, counts: Counts) {

@@ -180,17 +180,13 @@ async fn leave_all(tx: &mut Tx, context: &Context, ids: &[i64]) -> Result<()> {
     mark(tx, keys).await
 }
 
-/// Builds and stores profiles.
-async fn build(
+/// The claims of people: of new evidence as they were just written, of the rest from the store.
+async fn claims_by_evidence(
     tx: &mut Tx,
-    context: &Context,
     neighbourhood: &Neighbourhood,
-    people: Vec<Resolved>,
+    people: &[Resolved],
     fresh: Vec<ClaimRow>,
-) -> Result<Vec<View>> {
-    if people.is_empty() {
-        return Ok(Vec::new());
-    }
+) -> Result<FxHashMap<i64, Vec<ClaimRow>>> {
     let mut by_evidence: FxHashMap<i64, Vec<ClaimRow>> = FxHashMap::default();
     let known: Vec<i64> = people
         .iter()
@@ -207,6 +203,21 @@ async fn build(
             by_evidence.entry(row.evidence_id).or_default().push(row);
         }
     }
+    Ok(by_evidence)
+}
+
+/// Builds and stores profiles.
+async fn build(
+    tx: &mut Tx,
+    context: &Context,
+    neighbourhood: &Neighbourhood,
+    people: Vec<Resolved>,
+    fresh: Vec<ClaimRow>,
+) -> Result<Vec<View>> {
+    if people.is_empty() {
+        return Ok(Vec::new());
+    }
+    let by_evidence = claims_by_evidence(tx, neighbourhood, &people, fresh).await?;
     let now = context.clock.now().0;
     let mut rows = Vec::with_capacity(people.len());
     let mut aliases = Vec::with_capacity(people.len());

@@ -227,18 +227,6 @@ async fn view(
             since: Timestamp(row.since).to_rfc3339(),
         })
         .collect();
-    let links = person
-        .joined
-        .iter()
-        .map(|edge| Link {
-            from: around.nodes[edge.high as usize].identifier.clone(),
-            to: around.nodes[edge.low as usize].identifier.clone(),
-            record: edge
-                .evidence
-                .map(|index| around.evidence[index as usize].message.clone())
-                .unwrap_or_default(),
-        })
-        .collect();
     let sources: BTreeSet<&str> = claims.iter().map(|claim| &*claim.source).collect();
     Ok(Found::Person(Box::new(ProfileView {
         id: id.to_string(),
@@ -257,10 +245,24 @@ async fn view(
         events: events.len(),
         audiences,
         why: why(context, &claims),
-        links,
+        links: links(person, around),
         traits: serde_json::from_str(&row.traits).unwrap_or_default(),
         consents: serde_json::from_str(&row.consents).unwrap_or_default(),
     })))
+}
+
+/// The edges that made it one person.
+fn links(person: &identity::Person, around: &Around) -> Vec<Link> {
+    let message = |index: u32| around.evidence[index as usize].message.clone();
+    person
+        .joined
+        .iter()
+        .map(|edge| Link {
+            from: around.nodes[edge.high as usize].identifier.clone(),
+            to: around.nodes[edge.low as usize].identifier.clone(),
+            record: edge.evidence.map(message).unwrap_or_default(),
+        })
+        .collect()
 }
 
 fn why(context: &Context, claims: &[profile::Claim]) -> Vec<TraitWhy> {

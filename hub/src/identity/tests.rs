@@ -624,81 +624,85 @@ fn part(world: &Neighbourhood, component: &[u32], wanted: &BTreeSet<u32>) -> Nei
     part
 }
 
-proptest! {
-    #[test]
-    fn the_answer_is_the_oracles(world in worlds()) {
-        let (people, nodes, _) = content(&world, &resolve(&world, &limited()));
-        let expected = oracle(&world, &LIMITS);
-        let found: BTreeMap<_, _> = people.iter().map(|(id, (nodes, _))| (id.clone(), nodes.clone())).collect();
-        prop_assert_eq!(&found, &expected);
-        for (node, person) in nodes {
-            let owner = expected.iter().find(|(_, nodes)| nodes.contains(&node)).map(|(id, _)| id.clone());
-            prop_assert_eq!(person, owner);
-        }
-    }
+mod properties {
+    use super::*;
 
-    #[test]
-    fn numbers_and_order_and_repeats_change_nothing(world in worlds(), keys in prop::collection::vec(any::<u32>(), 8)) {
-        let other = renumbered(&world, &keys);
-        prop_assert_eq!(content(&world, &resolve(&world, &limited())), content(&other, &resolve(&other, &limited())));
-    }
-
-    #[test]
-    fn components_resolved_in_any_grouping_give_the_whole(world in worlds(), grouping in any::<u32>()) {
-        let component = components(&world);
-        let groups: BTreeSet<u32> = component.iter().copied().collect();
-        let (left, right): (BTreeSet<u32>, BTreeSet<u32>) = groups.iter().partition(|label| grouping >> (*label % 32) & 1 == 0);
-        let mut parts: Vec<BTreeSet<u32>> = vec![left, right];
-        parts.extend(groups.iter().map(|label| BTreeSet::from([*label])));
-        let (whole, _, whole_edges) = content(&world, &resolve(&world, &limited()));
-        for (parts, name) in [(&parts[..2], "two"), (&parts[2..], "each")] {
-            let mut people = BTreeMap::new();
-            let mut edges = BTreeSet::new();
-            for wanted in parts {
-                let part = part(&world, &component, wanted);
-                let (some, _, some_edges) = content(&part, &resolve(&part, &limited()));
-                people.extend(some);
-                edges.extend(some_edges);
+    proptest! {
+        #[test]
+        fn the_answer_is_the_oracles(world in worlds()) {
+            let (people, nodes, _) = content(&world, &resolve(&world, &limited()));
+            let expected = oracle(&world, &LIMITS);
+            let found: BTreeMap<_, _> = people.iter().map(|(id, (nodes, _))| (id.clone(), nodes.clone())).collect();
+            prop_assert_eq!(&found, &expected);
+            for (node, person) in nodes {
+                let owner = expected.iter().find(|(_, nodes)| nodes.contains(&node)).map(|(id, _)| id.clone());
+                prop_assert_eq!(person, owner);
             }
-            prop_assert_eq!(&people, &whole, "{}", name);
-            prop_assert_eq!(&edges, &whole_edges, "{}", name);
         }
-    }
 
-    #[test]
-    fn nobody_breaks_a_limit_or_holds_a_forbidden_pair(world in worlds()) {
-        let resolution = resolve(&world, &limited());
-        for person in &resolution.people {
-            for (kind, limit) in LIMITS {
-                let count = person.nodes.iter().filter(|&&node| world.nodes[node as usize].identifier.kind.to_string() == kind).count();
-                prop_assert!(count <= limit as usize);
-            }
-            for Statement { kind, left, right } in &world.statements {
-                let holds_pair = left != right && person.nodes.contains(left) && person.nodes.contains(right);
-                prop_assert!(*kind == StatementKind::MustLink || !holds_pair);
-            }
-            prop_assert_eq!(person.joined.len() + 1, person.nodes.len());
+        #[test]
+        fn numbers_and_order_and_repeats_change_nothing(world in worlds(), keys in prop::collection::vec(any::<u32>(), 8)) {
+            let other = renumbered(&world, &keys);
+            prop_assert_eq!(content(&world, &resolve(&world, &limited())), content(&other, &resolve(&other, &limited())));
         }
-        let ids: BTreeSet<_> = resolution.people.iter().map(|person| person.id).collect();
-        prop_assert_eq!(ids.len(), resolution.people.len());
-    }
 
-    #[test]
-    fn shared_is_the_definition(world in worlds(), above in 0..3u32) {
-        let rules = Rules::new(&IdentityRules { shared_above: above, ..IdentityRules::default() }, "acme");
-        let found = shared(&world.nodes, &world.evidence, &rules);
-        for (node, found) in (0u32..).zip(found) {
-            let mut seen: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
-            for piece in world.evidence.iter().filter(|piece| piece.nodes.contains(&node)) {
-                for &other in &piece.nodes {
-                    let Node { identifier, blocked, .. } = &world.nodes[other as usize];
-                    if identifier.kind.is_strong() && !blocked {
-                        seen.entry(identifier.kind.to_string()).or_default().insert(other);
+        #[test]
+        fn components_resolved_in_any_grouping_give_the_whole(world in worlds(), grouping in any::<u32>()) {
+            let component = components(&world);
+            let groups: BTreeSet<u32> = component.iter().copied().collect();
+            let (left, right): (BTreeSet<u32>, BTreeSet<u32>) = groups.iter().partition(|label| grouping >> (*label % 32) & 1 == 0);
+            let mut parts: Vec<BTreeSet<u32>> = vec![left, right];
+            parts.extend(groups.iter().map(|label| BTreeSet::from([*label])));
+            let (whole, _, whole_edges) = content(&world, &resolve(&world, &limited()));
+            for (parts, name) in [(&parts[..2], "two"), (&parts[2..], "each")] {
+                let mut people = BTreeMap::new();
+                let mut edges = BTreeSet::new();
+                for wanted in parts {
+                    let part = part(&world, &component, wanted);
+                    let (some, _, some_edges) = content(&part, &resolve(&part, &limited()));
+                    people.extend(some);
+                    edges.extend(some_edges);
+                }
+                prop_assert_eq!(&people, &whole, "{}", name);
+                prop_assert_eq!(&edges, &whole_edges, "{}", name);
+            }
+        }
+
+        #[test]
+        fn nobody_breaks_a_limit_or_holds_a_forbidden_pair(world in worlds()) {
+            let resolution = resolve(&world, &limited());
+            for person in &resolution.people {
+                for (kind, limit) in LIMITS {
+                    let count = person.nodes.iter().filter(|&&node| world.nodes[node as usize].identifier.kind.to_string() == kind).count();
+                    prop_assert!(count <= limit as usize);
+                }
+                for Statement { kind, left, right } in &world.statements {
+                    let holds_pair = left != right && person.nodes.contains(left) && person.nodes.contains(right);
+                    prop_assert!(*kind == StatementKind::MustLink || !holds_pair);
+                }
+                prop_assert_eq!(person.joined.len() + 1, person.nodes.len());
+            }
+            let ids: BTreeSet<_> = resolution.people.iter().map(|person| person.id).collect();
+            prop_assert_eq!(ids.len(), resolution.people.len());
+        }
+
+        #[test]
+        fn shared_is_the_definition(world in worlds(), above in 0..3u32) {
+            let rules = Rules::new(&IdentityRules { shared_above: above, ..IdentityRules::default() }, "acme");
+            let found = shared(&world.nodes, &world.evidence, &rules);
+            for (node, found) in (0u32..).zip(found) {
+                let mut seen: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
+                for piece in world.evidence.iter().filter(|piece| piece.nodes.contains(&node)) {
+                    for &other in &piece.nodes {
+                        let Node { identifier, blocked, .. } = &world.nodes[other as usize];
+                        if identifier.kind.is_strong() && !blocked {
+                            seen.entry(identifier.kind.to_string()).or_default().insert(other);
+                        }
                     }
                 }
+                let expected = !world.nodes[node as usize].identifier.kind.is_strong() && seen.values().any(|ids| ids.len() > above as usize);
+                prop_assert_eq!(found, expected);
             }
-            let expected = !world.nodes[node as usize].identifier.kind.is_strong() && seen.values().any(|ids| ids.len() > above as usize);
-            prop_assert_eq!(found, expected);
         }
     }
 }

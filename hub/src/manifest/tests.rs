@@ -410,33 +410,37 @@ fn a_secret_is_in_no_problem_and_no_report() {
     }
 }
 
-proptest::proptest! {
-    /// Any piece of the text is cut out, doubled or overwritten by another.
-    #[test]
-    fn no_text_makes_the_loader_panic_or_point_outside_its_file(
-        cuts in proptest::collection::vec((0usize..4_000, 0usize..40, 0usize..4_000, "[a-z\"'\\[\\]{}=.,|\n 0-9é🦀-]{0,6}"), 1..5),
-    ) {
-        let mut text = VALID.to_owned();
-        for (start, length, from, insert) in &cuts {
-            let cut = tree::clamp(&text, *start % text.len().max(1)..(*start % text.len().max(1)) + length);
-            let copied = tree::clamp(&text, *from % text.len().max(1)..(*from % text.len().max(1)) + length);
-            let replacement = if insert.is_empty() { text[copied].to_owned() } else { insert.clone() };
-            text.replace_range(cut, &replacement);
-        }
-        let files = [("hub.toml".to_owned(), text.clone())];
-        let problems = match load(&files, &connectors()) {
-            Ok(plan) => plan.warnings,
-            Err(problems) => {
-                proptest::prop_assert!(!problems.is_empty());
-                problems
+mod properties {
+    use super::*;
+
+    proptest::proptest! {
+        /// Any piece of the text is cut out, doubled or overwritten by another.
+        #[test]
+        fn no_text_makes_the_loader_panic_or_point_outside_its_file(
+            cuts in proptest::collection::vec((0usize..4_000, 0usize..40, 0usize..4_000, "[a-z\"'\\[\\]{}=.,|\n 0-9é🦀-]{0,6}"), 1..5),
+        ) {
+            let mut text = VALID.to_owned();
+            for (start, length, from, insert) in &cuts {
+                let cut = tree::clamp(&text, *start % text.len().max(1)..(*start % text.len().max(1)) + length);
+                let copied = tree::clamp(&text, *from % text.len().max(1)..(*from % text.len().max(1)) + length);
+                let replacement = if insert.is_empty() { text[copied].to_owned() } else { insert.clone() };
+                text.replace_range(cut, &replacement);
             }
-        };
-        for problem in &problems {
-            if let Place::File { span, .. } = &problem.place {
-                proptest::prop_assert!(text.get(span.clone()).is_some(), "{problem:?}");
+            let files = [("hub.toml".to_owned(), text.clone())];
+            let problems = match load(&files, &connectors()) {
+                Ok(plan) => plan.warnings,
+                Err(problems) => {
+                    proptest::prop_assert!(!problems.is_empty());
+                    problems
+                }
+            };
+            for problem in &problems {
+                if let Place::File { span, .. } = &problem.place {
+                    proptest::prop_assert!(text.get(span.clone()).is_some(), "{problem:?}");
+                }
             }
+            connector_names(&files);
+            render(&problems, &files, Look::Coloured);
         }
-        connector_names(&files);
-        render(&problems, &files, Look::Coloured);
     }
 }

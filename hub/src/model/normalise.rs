@@ -591,29 +591,33 @@ mod tests {
         assert_eq!(normalise_phone("  ", Some("PL")), Err(Rejected::Empty));
     }
 
-    proptest! {
-        #[test]
-        fn a_normal_email_is_its_own_normal_form(text in "\\PC{1,12}@\\PC{1,8}\\.[a-zA-Z\u{e4}\u{130}\u{fb01}]{2,3}") {
-            if let Ok(value) = normalise_email(&text) {
-                prop_assert_eq!(normalise_email(&value), Ok(value));
-            }
-        }
+    mod properties {
+        use super::*;
 
-        #[test]
-        fn a_normal_phone_is_its_own_normal_form(text in "(\\+|00|011)?[0-9 ()-]{5,18}",
-            region in proptest::sample::select(vec!["PL", "US", "GB", "DE", "IT", "FR", "AR", "MX", "BR", "AU", "NZ", "CN", "JP", "RU", "KZ", "SM"])) {
-            if let Ok(value) = normalise_phone(&text, Some(region)) {
-                prop_assert_eq!(normalise_phone(&value, None), Ok(value.clone()));
-                prop_assert_eq!(normalise_phone(&value, Some(region)), Ok(value));
+        proptest! {
+            #[test]
+            fn a_normal_email_is_its_own_normal_form(text in "\\PC{1,12}@\\PC{1,8}\\.[a-zA-Z\u{e4}\u{130}\u{fb01}]{2,3}") {
+                if let Ok(value) = normalise_email(&text) {
+                    prop_assert_eq!(normalise_email(&value), Ok(value));
+                }
             }
-        }
 
-        #[test]
-        fn no_text_panics(text in "\\PC*", phone in "[+0-9]{0,25}") {
-            for kind in [IdentifierKind::Email, IdentifierKind::Phone, IdentifierKind::DeviceId] {
-                let _ = Identifier::parse(kind, &text, Some("US"));
+            #[test]
+            fn a_normal_phone_is_its_own_normal_form(text in "(\\+|00|011)?[0-9 ()-]{5,18}",
+                region in proptest::sample::select(vec!["PL", "US", "GB", "DE", "IT", "FR", "AR", "MX", "BR", "AU", "NZ", "CN", "JP", "RU", "KZ", "SM"])) {
+                if let Ok(value) = normalise_phone(&text, Some(region)) {
+                    prop_assert_eq!(normalise_phone(&value, None), Ok(value.clone()));
+                    prop_assert_eq!(normalise_phone(&value, Some(region)), Ok(value));
+                }
             }
-            let _ = normalise_phone(&phone, Some("AR"));
+
+            #[test]
+            fn no_text_panics(text in "\\PC*", phone in "[+0-9]{0,25}") {
+                for kind in [IdentifierKind::Email, IdentifierKind::Phone, IdentifierKind::DeviceId] {
+                    let _ = Identifier::parse(kind, &text, Some("US"));
+                }
+                let _ = normalise_phone(&phone, Some("AR"));
+            }
         }
     }
 }

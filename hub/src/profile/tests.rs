@@ -265,42 +265,46 @@ fn content(claims: &[Claim], profile: &Profile) -> String {
     traits.chain(consents).collect::<Vec<_>>().join("\n")
 }
 
-proptest! {
-    #[test]
-    fn order_and_repeats_of_claims_mean_nothing(claims in claims(), rule in rules(), keys in prop::collection::vec(any::<u8>(), 8), twice in any::<bool>()) {
-        let rules = by(rule);
-        let mut order: Vec<usize> = (0..claims.len()).collect();
-        order.sort_by_key(|&index| keys[index]);
-        let mut shuffled: Vec<Claim> = order.iter().map(|&index| claims[index].clone()).collect();
-        if twice {
-            shuffled.extend(claims.iter().take(3).cloned());
+mod properties {
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn order_and_repeats_of_claims_mean_nothing(claims in claims(), rule in rules(), keys in prop::collection::vec(any::<u8>(), 8), twice in any::<bool>()) {
+            let rules = by(rule);
+            let mut order: Vec<usize> = (0..claims.len()).collect();
+            order.sort_by_key(|&index| keys[index]);
+            let mut shuffled: Vec<Claim> = order.iter().map(|&index| claims[index].clone()).collect();
+            if twice {
+                shuffled.extend(claims.iter().take(3).cloned());
+            }
+            prop_assert_eq!(content(&claims, &build(&claims, &rules)), content(&shuffled, &build(&shuffled, &rules)));
         }
-        prop_assert_eq!(content(&claims, &build(&claims, &rules)), content(&shuffled, &build(&shuffled, &rules)));
-    }
 
-    #[test]
-    fn one_claim_the_short_way_is_one_claim_the_long_way(claims in claims(), rule in rules()) {
-        let rules = by(rule);
-        prop_assert_eq!(build(&claims[..1], &rules), build_one(claims[0].clone(), &rules));
-    }
-
-    #[test]
-    fn explain_agrees_with_build(claims in claims(), rule in rules()) {
-        let rules = by(rule);
-        let whys = explain(&claims, &rules);
-        let said = whys.iter().filter_map(|why| Some((why.name.clone(), why.winner.clone()?)));
-        prop_assert_eq!(said.collect::<BTreeMap<_, _>>(), build(&claims, &rules).traits);
-        for why in &whys {
-            let all = claims.iter().filter(|claim| claim.traits.contains_key(&why.name)).count();
-            prop_assert_eq!(why.losers.len() + usize::from(why.winner.is_some()), all);
+        #[test]
+        fn one_claim_the_short_way_is_one_claim_the_long_way(claims in claims(), rule in rules()) {
+            let rules = by(rule);
+            prop_assert_eq!(build(&claims[..1], &rules), build_one(claims[0].clone(), &rules));
         }
-    }
 
-    #[test]
-    fn values_are_in_one_order(a in values(), b in values(), c in values()) {
-        prop_assert_eq!(value::compare(&a, &b), value::compare(&b, &a).reverse());
-        if value::compare(&a, &b).is_le() && value::compare(&b, &c).is_le() {
-            prop_assert!(value::compare(&a, &c).is_le());
+        #[test]
+        fn explain_agrees_with_build(claims in claims(), rule in rules()) {
+            let rules = by(rule);
+            let whys = explain(&claims, &rules);
+            let said = whys.iter().filter_map(|why| Some((why.name.clone(), why.winner.clone()?)));
+            prop_assert_eq!(said.collect::<BTreeMap<_, _>>(), build(&claims, &rules).traits);
+            for why in &whys {
+                let all = claims.iter().filter(|claim| claim.traits.contains_key(&why.name)).count();
+                prop_assert_eq!(why.losers.len() + usize::from(why.winner.is_some()), all);
+            }
+        }
+
+        #[test]
+        fn values_are_in_one_order(a in values(), b in values(), c in values()) {
+            prop_assert_eq!(value::compare(&a, &b), value::compare(&b, &a).reverse());
+            if value::compare(&a, &b).is_le() && value::compare(&b, &c).is_le() {
+                prop_assert!(value::compare(&a, &c).is_le());
+            }
         }
     }
 }

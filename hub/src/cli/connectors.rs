@@ -127,7 +127,7 @@ fn list(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
     match out.json {
         true => out.value(&values),
         false if values.is_empty() => {
-            out.line("no connectors found; put `NAME.wasm` into the hub's folder `connectors`")
+            out.line("no connectors found; put `NAME.wasm` into the hub's folder `connectors`");
         }
         false => out.line(trimmed(&rows)),
     }

@@ -16,15 +16,15 @@ pub use arguments::Arguments;
 
 use crate::clock::Clock;
 use crate::egress::Random;
+use crate::flow::connect::ReadEnv;
 use arguments::Command;
 use output::Out;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// The world outside, as `app` found it.
 #[derive(Clone)]
 pub struct Environment {
-    pub read_env: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    pub read_env: ReadEnv,
     pub clock: Clock,
     pub random: Random,
     /// Where bundled connectors are, after the hub's own.

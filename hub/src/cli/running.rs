@@ -126,7 +126,7 @@ fn options(hub: &Opened, choice: Choice, json: bool, bar: &ProgressBar) -> RunOp
             full: choice.full,
             cancel: hub.cancel.clone(),
             progress: Arc::new(move |progress: Progress| {
-                counting.set_position(progress.records.unsigned_abs())
+                counting.set_position(progress.records.unsigned_abs());
             }),
         },
         events: Arc::new(move |event| match event {
@@ -138,7 +138,7 @@ fn options(hub: &Opened, choice: Choice, json: bool, bar: &ProgressBar) -> RunOp
                 }
             }
             RunEvent::Delivering { destination } => {
-                showing.set_message(format!("{destination}: delivering"))
+                showing.set_message(format!("{destination}: delivering"));
             }
             RunEvent::Read(_) | RunEvent::Delivered(_) => {}
         }),

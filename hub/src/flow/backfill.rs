@@ -104,7 +104,7 @@ async fn views(tx: &mut Tx, rows: Vec<PersonRow>) -> Result<Vec<View>> {
         .into_iter()
         .map(|row| View {
             evidence: evidence.remove(&row.id).unwrap_or_default(),
-            ..settle::view_of(row)
+            ..settle::view_of(&row)
         })
         .collect())
 }

@@ -113,9 +113,7 @@ impl World {
         ))
         .await
         .unwrap();
-        let suppression = Suppression::load(&store, || uuid::Uuid::nil())
-            .await
-            .unwrap();
+        let suppression = Suppression::load(&store, uuid::Uuid::nil).await.unwrap();
         let hand = Arc::new(AtomicI64::new(0));
         let context = Context::new(
             Arc::new(plan()),

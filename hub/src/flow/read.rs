@@ -1,6 +1,7 @@
 //! Reading one stream: the connector reads ahead on a thread of its own, landing maps, and a writer applies one
 //! batch with its cursor in one transaction (I3). The three work at the same time; what waits between them is bounded.
 
+mod in_flight;
 mod sweep;
 
 use crate::flow::change::{Change, Counts, StreamRef};
@@ -10,8 +11,7 @@ use crate::host::{Batch, Cancel, Connector, Failure, FailureKind, ReadRequest};
 use crate::manifest::{Source, Stream};
 use crate::problem::{Place, Problem};
 use crate::store::{Result, RunRow};
-use rustc_hash::FxHashSet;
-use std::collections::VecDeque;
+use in_flight::InFlight;
 use std::sync::Arc;
 use std::time::Duration;
 use sweep::{Swept, Unchanged, note_unchanged, sweep};
@@ -418,47 +418,6 @@ fn read_part(
                 let _ = pages.blocking_send(Message::Failed(failure));
                 return false;
             }
-        }
-    }
-}
-
-/// Records that the writer has not committed yet.
-#[derive(Default)]
-struct InFlight {
-    batches: VecDeque<(FxHashSet<i64>, oneshot::Receiver<()>)>,
-}
-
-impl InFlight {
-    fn add(&mut self, changes: &[Change]) -> oneshot::Sender<()> {
-        let (committed, receiver) = oneshot::channel();
-        self.batches
-            .push_back((changes.iter().map(|change| change.slot).collect(), receiver));
-        committed
-    }
-
-    /// Forgets what is committed.
-    fn is_busy(&mut self) -> bool {
-        while let Some((_, receiver)) = self.batches.front_mut() {
-            if matches!(
-                receiver.try_recv(),
-                Err(oneshot::error::TryRecvError::Empty)
-            ) {
-                return true;
-            }
-            self.batches.pop_front();
-        }
-        false
-    }
-
-    fn touches(&self, slots: &[i64]) -> bool {
-        self.batches
-            .iter()
-            .any(|(writing, _)| slots.iter().any(|slot| writing.contains(slot)))
-    }
-
-    async fn wait(&mut self) {
-        for (_, receiver) in self.batches.drain(..) {
-            let _ = receiver.await;
         }
     }
 }

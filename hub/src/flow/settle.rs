@@ -301,13 +301,13 @@ pub async fn stored_views(tx: &mut Tx, people: FxHashMap<i64, Vec<i64>>) -> Resu
         .into_iter()
         .map(|row| View {
             evidence: people.get(&row.id).cloned().unwrap_or_default(),
-            ..view_of(row)
+            ..view_of(&row)
         })
         .collect())
 }
 
 /// A stored person without its evidence.
-pub fn view_of(row: PersonRow) -> View {
+pub fn view_of(row: &PersonRow) -> View {
     View {
         id: row.id,
         uuid: row.uuid,

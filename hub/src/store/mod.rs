@@ -161,6 +161,10 @@ fn migrator() -> Migrator {
 }
 
 /// A statement that failed is the database's fault or ours, never the record's. Values are not part of sqlx's messages.
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "the shape that `map_err` asks for"
+)]
 fn failed(error: sqlx::Error) -> Problem {
     Problem::new(&STORE_FAILED, format!("the store failed: {error}"))
         .hint("nothing of this step was stored; check the disk and run again")

@@ -251,7 +251,7 @@ impl Sender<'_> {
             match failed.remove(&index) {
                 None => done.push(row),
                 Some(failure) if failure.retryable && row.attempts + 1 < ROW_TRIES => {
-                    again.push(row.change)
+                    again.push(row.change);
                 }
                 Some(failure) => rejected.push((row, failure)),
             }

@@ -1,6 +1,6 @@
 //! Many rows in one statement. Statements have few distinct lengths, so that they stay prepared.
 
-use super::{Result, Tx, failed};
+use super::{Result, Tx, dialect, failed};
 use sqlx::any::AnyArguments;
 use sqlx::{Arguments, AssertSqlSafe, Executor};
 
@@ -86,16 +86,13 @@ fn statement(head: &str, tail: &str, columns: usize, rows: usize) -> String {
     let mut text = String::with_capacity(head.len() + tail.len() + rows * (columns * 6 + 3) + 16);
     text.push_str(head);
     text.push_str(" values ");
-    let mut number = 1;
     for row in 0..rows {
         text.push_str(if row == 0 { "(" } else { ",(" });
         for column in 0..columns {
             if column > 0 {
                 text.push(',');
             }
-            text.push('$');
-            text.push_str(&number.to_string());
-            number += 1;
+            dialect::push_placeholder(&mut text, row * columns + column + 1);
         }
         text.push(')');
     }

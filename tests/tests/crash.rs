@@ -130,7 +130,7 @@ fn a_write_whose_answer_is_lost_is_not_applied_again() {
     let lose = || {
         world
             .mailchimp
-            .fail_next(2, "POST /3.0/", Fault::AnswerLost)
+            .fail_next(2, "POST /3.0/", Fault::AnswerLost);
     };
     lose();
     hub.run(&["run"]).ends_with(1);

@@ -42,6 +42,10 @@ impl Instance {
     }
 }
 
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "the shape that `map_err` asks for"
+)]
 fn failed(error: sdk::Error) -> Failure {
     let (kind, code) = match &error {
         sdk::Error::Transient(_) => (FailureKind::Transient, &codes::VENDOR_TRANSIENT),

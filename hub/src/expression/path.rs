@@ -1,5 +1,5 @@
-//! The short way for `properties.email | lower | email`: a path and a chain of our filters, read straight from the
-//! record. Owns no filter; anything else in an expression goes to the machine.
+//! The short way for `properties.email | lower | email` and `(properties.phone or properties.mobile) | phone`: paths and a
+//! chain of our filters, read straight from the record. Owns no filter; anything else in an expression goes to the machine.
 
 use crate::expression::filter::{Failure, Filter};
 use crate::model::Value;
@@ -7,7 +7,8 @@ use std::borrow::Cow;
 
 #[derive(Debug)]
 pub(super) struct Chain {
-    path: Path,
+    /// The first that holds something is meant, else the last: `a or b`.
+    paths: Vec<Path>,
     steps: Vec<Step>,
 }
 
@@ -31,7 +32,19 @@ impl Chain {
     /// Recognises a chain in a text that compiles; `None` when it is anything more.
     pub fn read(text: &str) -> Option<Self> {
         let mut rest = text.trim();
-        let path = Path::take(&mut rest)?;
+        let paths = match rest.strip_prefix('(') {
+            None => Path::take_alternatives(&mut rest)?,
+            Some(inside) => {
+                rest = inside;
+                let paths = Path::take_alternatives(&mut rest)?;
+                rest = rest.strip_prefix(')')?;
+                paths
+            }
+        };
+        // A filter binds closer than `or`.
+        if paths.len() > 1 && !text.trim_start().starts_with('(') && !rest.is_empty() {
+            return None;
+        }
         let mut steps = Vec::new();
         while let Some(after) = rest.trim_start().strip_prefix('|') {
             rest = after.trim_start();
@@ -50,13 +63,13 @@ impl Chain {
             }
             steps.push(Step { filter, argument });
         }
-        rest.trim().is_empty().then_some(Self { path, steps })
+        rest.trim().is_empty().then_some(Self { paths, steps })
     }
 
     pub fn reads(&self) -> Vec<String> {
         let arguments = self.steps.iter().filter_map(|step| step.argument.as_ref());
         let mut reads: Vec<String> = arguments
-            .chain([&self.path])
+            .chain(&self.paths)
             .map(|path| path.0.join("."))
             .collect();
         reads.sort();
@@ -66,8 +79,8 @@ impl Chain {
 
     /// The one name of a path without filters.
     pub fn top_level(&self) -> Option<&str> {
-        match (&self.path.0[..], &self.steps[..]) {
-            ([name], []) => Some(name),
+        match (&self.paths[..], &self.steps[..]) {
+            ([Path(names)], []) if names.len() == 1 => names.first().map(String::as_str),
             _ => None,
         }
     }
@@ -93,13 +106,23 @@ impl Chain {
         }
     }
 
+    fn find<'r>(&self, record: &'r Value) -> Option<&'r Value> {
+        let (last, before) = self.paths.split_last()?;
+        for path in before {
+            if let Some(value) = path.find(record).filter(|value| holds(value)) {
+                return Some(value);
+            }
+        }
+        last.find(record)
+    }
+
     fn run(
         &self,
         steps: &[Step],
         record: &Value,
         region: Option<&str>,
     ) -> Result<Option<Value>, Failure> {
-        let Some(found) = self.path.find(record) else {
+        let Some(found) = self.find(record) else {
             return Ok(None);
         };
         let mut value = Cow::Borrowed(found);
@@ -114,7 +137,34 @@ impl Chain {
     }
 }
 
+/// What `or` takes for true.
+fn holds(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(boolean) => *boolean,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(map) => !map.is_empty(),
+    }
+}
+
 impl Path {
+    /// `a or b.c or d`, with the white space around it.
+    fn take_alternatives(rest: &mut &str) -> Option<Vec<Self>> {
+        *rest = rest.trim_start();
+        let mut paths = vec![Self::take(rest)?];
+        loop {
+            *rest = rest.trim_start();
+            let mut after = *rest;
+            if take_name(&mut after) != Some("or") {
+                return Some(paths);
+            }
+            *rest = after.trim_start();
+            paths.push(Self::take(rest)?);
+        }
+    }
+
     fn take(rest: &mut &str) -> Option<Self> {
         let first = take_name(rest)?;
         if KEYWORDS.contains(&first) {

@@ -326,6 +326,7 @@ mod properties {
     fn value() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),
+            prop::sample::select(vec![json!(0), json!(-0.0), json!(""), json!([]), json!({})]),
             any::<bool>().prop_map(Value::from),
             any::<i64>().prop_map(Value::from),
             any::<u64>().prop_map(Value::from),
@@ -356,8 +357,23 @@ mod properties {
                 format!("|{} ", filter.name())
             }
         });
-        (path(), prop::collection::vec(step, 0..3))
-            .prop_map(|(path, steps)| format!("{path}{}", steps.concat()))
+        let bare = prop::collection::vec(path(), 1..4).prop_map(|paths| paths.join(" or "));
+        let inside = prop::collection::vec(path(), 1..4)
+            .prop_map(|paths| format!("( {})", paths.join("  or ")));
+        prop_oneof![
+            (path(), prop::collection::vec(step.clone(), 0..3)),
+            (inside, prop::collection::vec(step, 0..3)),
+            (bare, Just(Vec::new())),
+        ]
+        .prop_map(|(head, steps)| format!("{head}{}", steps.concat()))
+    }
+
+    #[test]
+    fn a_filter_binds_closer_than_or() {
+        let expression = Expression::parse("a or b | upper").expect("an expression");
+        assert!(matches!(expression.program, Program::Machine(_)));
+        let record = json!({"a": "x", "b": "y"});
+        assert_eq!(expression.eval(&record, None), Ok(Some(json!("x"))));
     }
 
     proptest! {

@@ -1,15 +1,16 @@
 //! One batch into the store, in one transaction: records, claims and facts, then identity, then profiles, audiences
 //! and wanted rows for the people touched. The caller commits, together with the cursor (I3).
 
-use crate::flow::Context;
-use crate::flow::change::{Change, Counts, Put, StreamRef, To};
+use crate::flow::change::{Change, Counts, Meaning, Put, StreamRef, To};
 use crate::flow::neighbourhood::{Neighbourhood, message_id};
-use crate::flow::settle::{self, Touched};
+use crate::flow::settle::{self, Alone, FreshClaim, Touched};
+use crate::flow::{Context, beside};
 use crate::model::{Canonical, Fact, Timestamp};
 use crate::problem::{Place, Problem, Severity};
 use crate::store::{
     ClaimRow, DeadLetterRow, EntityRow, EventRow, RecordRow, RecordState, Result, Tx, VersionRow,
 };
+use bytes::Bytes;
 use rustc_hash::FxHashSet;
 use std::collections::BTreeSet;
 
@@ -18,7 +19,7 @@ use std::collections::BTreeSet;
 struct Written {
     versions: Vec<VersionRow>,
     records: Vec<RecordRow>,
-    claims: Vec<ClaimRow>,
+    claims: Vec<FreshClaim>,
     events: Vec<EventRow>,
     entities: Vec<EntityRow>,
     letters: Vec<DeadLetterRow>,
@@ -47,7 +48,7 @@ pub async fn apply(
     tx: &mut Tx,
     context: &Context,
     stream: &StreamRef,
-    changes: Vec<Change>,
+    mut changes: Vec<Change>,
 ) -> Result<Counts> {
     if changes.is_empty() {
         return Ok(Counts::default());
@@ -65,7 +66,7 @@ pub async fn apply(
         letter: tx.reserve("dead_letter", letters).await?,
     };
     let mut neighbourhood = Neighbourhood::new(tx.reserve("evidence", count).await?);
-    let placed = place(tx, &mut neighbourhood, &changes).await?;
+    let placed = place(tx, &mut neighbourhood, &mut changes).await?;
     let mut written = Written::default();
     for (change, slots) in changes.into_iter().zip(placed) {
         written.record(
@@ -84,11 +85,23 @@ pub async fn apply(
         claimed: std::mem::take(&mut written.claimed),
         former_persons: std::mem::take(&mut written.former_persons),
     };
-    let claims = written.save(tx).await?;
-    neighbourhood.settle_losses(tx, &losers).await?;
-    let reshaped = neighbourhood.resolve(&context.rules);
-    neighbourhood.save(tx).await?;
-    settle::settle(tx, context, &neighbourhood, reshaped, touched, claims).await?;
+    let rules = context.rules.clone();
+    let (claims, neighbourhood, reshaped) = if losers.is_empty() {
+        // Nothing that is being written matters to who is who.
+        let resolving = beside(move || {
+            let reshaped = neighbourhood.resolve(&rules);
+            (neighbourhood, reshaped)
+        });
+        let claims = written.save(tx).await?;
+        let (neighbourhood, reshaped) = resolving.await;
+        (claims, neighbourhood, reshaped)
+    } else {
+        let claims = written.save(tx).await?;
+        neighbourhood.settle_losses(tx, &losers).await?;
+        let reshaped = neighbourhood.resolve(&rules);
+        (claims, neighbourhood, reshaped)
+    };
+    settle::settle(tx, context, neighbourhood, reshaped, touched, claims).await?;
     Ok(counts)
 }
 
@@ -96,17 +109,19 @@ pub async fn apply(
 async fn place(
     tx: &mut Tx,
     neighbourhood: &mut Neighbourhood,
-    changes: &[Change],
+    changes: &mut [Change],
 ) -> Result<Vec<Vec<i64>>> {
     let sets: Vec<_> = changes
-        .iter()
-        .map(|change| {
-            change
-                .canonical()
-                .map_or(&[][..], |canonical| &canonical.identifiers[..])
+        .iter_mut()
+        .map(|change| match change.meaning() {
+            Some(meaning) => (
+                std::mem::take(&mut meaning.canonical.identifiers),
+                std::mem::take(&mut meaning.slots),
+            ),
+            None => Default::default(),
         })
         .collect();
-    let placed = neighbourhood.place(tx, &sets).await?;
+    let placed = neighbourhood.place(tx, sets).await?;
     let former: Vec<i64> = changes
         .iter()
         .filter_map(|change| change.prior.as_ref()?.evidence_id)
@@ -116,9 +131,9 @@ async fn place(
 }
 
 impl Change {
-    fn canonical(&self) -> Option<&Canonical> {
-        match &self.to {
-            To::Put(put) => put.canonical.as_ref(),
+    fn meaning(&mut self) -> Option<&mut Meaning> {
+        match &mut self.to {
+            To::Put(put) => put.meaning.as_mut(),
             To::Stale { .. } | To::Deleted => None,
         }
     }
@@ -184,7 +199,7 @@ impl Written {
             fact_id: None,
         };
         match put {
-            None => self.version(ids, slot, now, true, Vec::new()),
+            None => self.version(ids, slot, now, true, Bytes::new()),
             Some(put) => self.put(put, &mut row, slots, stream, neighbourhood, ids, now),
         }
         self.lose(prior, &row);
@@ -234,9 +249,15 @@ impl Written {
             self.version(ids, row.slot, now, false, body);
         }
         for problem in put.problems {
-            self.letter(problem, row, stream, put.canonical.is_none(), ids, now);
+            self.letter(problem, row, stream, put.meaning.is_none(), ids, now);
         }
-        let Some(canonical) = put.canonical else {
+        let Some(Meaning {
+            canonical,
+            claim,
+            alone,
+            slots: _,
+        }) = put.meaning
+        else {
             return;
         };
         row.state = RecordState::Live;
@@ -248,12 +269,18 @@ impl Written {
             row.evidence_id = Some(evidence);
             self.touched.insert(evidence);
         }
-        self.claim(&canonical, row, stream);
+        self.claim(&canonical, (claim, alone), row, stream);
         self.fact(canonical, row, ids);
     }
 
     /// Every record without a fact leaves a claim, so that its evidence is known to be supported.
-    fn claim(&mut self, canonical: &Canonical, row: &RecordRow, stream: &StreamRef) {
+    fn claim(
+        &mut self,
+        canonical: &Canonical,
+        (body, alone): (String, Alone),
+        row: &RecordRow,
+        stream: &StreamRef,
+    ) {
         let Some(evidence_id) = row.evidence_id else {
             return;
         };
@@ -261,18 +288,16 @@ impl Written {
             return;
         }
         self.claimed.insert(evidence_id);
-        let time = canonical
-            .updated_at
-            .or(canonical.created_at)
-            .unwrap_or_default();
-        self.claims.push(ClaimRow {
+        let time = canonical.told_at();
+        let row = ClaimRow {
             evidence_id,
             slot: row.slot,
             source: stream.source.to_string(),
             record: format!("{}/{}", stream.name, row.key),
             time: time.0,
-            body: settle::claim_body(&canonical.traits, &canonical.consents),
-        });
+            body,
+        };
+        self.claims.push((row, alone));
     }
 
     fn fact(&mut self, canonical: Canonical, row: &mut RecordRow, ids: &mut Ids) {
@@ -303,7 +328,7 @@ impl Written {
         }
     }
 
-    fn version(&mut self, ids: &mut Ids, slot: i64, now: Timestamp, deleted: bool, body: Vec<u8>) {
+    fn version(&mut self, ids: &mut Ids, slot: i64, now: Timestamp, deleted: bool, body: Bytes) {
         self.versions.push(VersionRow {
             id: ids.version,
             slot,
@@ -347,21 +372,22 @@ impl Written {
     }
 
     /// Writes everything, sorted by key; gives the claims back, for the profiles of new people.
-    async fn save(mut self, tx: &mut Tx) -> Result<Vec<ClaimRow>> {
+    async fn save(mut self, tx: &mut Tx) -> Result<Vec<FreshClaim>> {
         if !self.judged.is_empty() {
             tx.close_dead_letters(self.judged).await?;
             tx.remove_claims(&self.lost_claims).await?;
             tx.remove_facts(&self.lost_facts).await?;
         }
-        tx.add_versions(self.versions).await?;
+        tx.add_versions(&self.versions).await?;
         self.records.sort_unstable_by_key(|row| row.slot);
-        tx.save_records(self.records).await?;
+        tx.save_records(&self.records).await?;
         self.claims
-            .sort_unstable_by_key(|row| (row.evidence_id, row.slot));
-        tx.save_claims(self.claims.clone()).await?;
-        tx.save_events(self.events).await?;
-        tx.save_entities(self.entities).await?;
-        tx.add_dead_letters(self.letters).await?;
+            .sort_unstable_by_key(|(row, _)| (row.evidence_id, row.slot));
+        let claims: Vec<&ClaimRow> = self.claims.iter().map(|(row, _)| row).collect();
+        tx.save_claims(&claims).await?;
+        tx.save_events(&self.events).await?;
+        tx.save_entities(&self.entities).await?;
+        tx.add_dead_letters(&self.letters).await?;
         Ok(self.claims)
     }
 }
@@ -379,7 +405,7 @@ fn count(counts: &mut Counts, prior: Option<&RecordRow>, put: Option<&Put>) {
     let existed = prior.is_some_and(|prior| prior.state != RecordState::Deleted);
     match put {
         None => counts.deleted += 1,
-        Some(put) if put.canonical.is_none() => counts.set_aside += 1,
+        Some(put) if put.meaning.is_none() => counts.set_aside += 1,
         Some(_) if existed => counts.changed += 1,
         Some(_) => counts.added += 1,
     }

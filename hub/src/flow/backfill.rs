@@ -120,7 +120,7 @@ pub async fn due(context: &Context) -> Result<usize> {
         }
         total += ids.len();
         let rows = tx.persons(ids.iter().copied()).await?;
-        tx.set_timers(&ids, Vec::new()).await?;
+        tx.set_timers(&ids, &[]).await?;
         let views = views(&mut tx, rows).await?;
         settle::evaluate(&mut tx, context, &views).await?;
         tx.commit().await?;
@@ -206,11 +206,11 @@ async fn map_stored(
                     format!("the stored version {} is not JSON", record.version_id),
                 )
             })?;
-            let (canonical, problems) = land::mapped(stream, plan, &record.key, &value);
+            let (meaning, problems) = land::mapped(stream, plan, context, &record.key, &value);
             let put = Put {
                 hash: record.hash,
                 body: None,
-                canonical,
+                meaning,
                 problems,
             };
             changes.push(Change {

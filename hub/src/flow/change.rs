@@ -1,8 +1,10 @@
 //! What a batch of one stream changes, between landing and applying: records with the state that was known of them.
 
+use crate::flow::settle::Alone;
 use crate::model::Canonical;
 use crate::problem::Problem;
 use crate::store::RecordRow;
+use bytes::Bytes;
 use std::sync::Arc;
 
 /// The stream that a batch belongs to.
@@ -28,7 +30,7 @@ pub enum To {
     Put(Put),
     /// An older version than the one known: kept, without effect.
     Stale {
-        body: Vec<u8>,
+        body: Bytes,
     },
     Deleted,
 }
@@ -37,10 +39,22 @@ pub enum To {
 pub struct Put {
     pub hash: i64,
     /// None when the version is stored already and only its mapping changed.
-    pub body: Option<Vec<u8>>,
+    pub body: Option<Bytes>,
     /// None when the record cannot be used; the problems say why.
-    pub canonical: Option<Canonical>,
+    pub meaning: Option<Meaning>,
     pub problems: Vec<Problem>,
+}
+
+/// A record in canonical words, its traits in the forms in which they are stored.
+#[derive(Debug)]
+pub struct Meaning {
+    /// Without its traits.
+    pub canonical: Canonical,
+    /// Where each of its identifiers would like to be.
+    pub slots: Vec<i64>,
+    /// The claim that it makes, as it is stored.
+    pub claim: String,
+    pub alone: Alone,
 }
 
 /// What landed, by kind.

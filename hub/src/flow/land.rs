@@ -1,22 +1,25 @@
 //! Landing: the lines of a batch against the records known under their keys. Reads only; `apply` writes.
 
 use crate::canonical;
-use crate::flow::change::{Change, Counts, Put, StreamRef, To};
-use crate::landing::{self, Arrival, Line, Version};
+use crate::flow::Context;
+use crate::flow::change::{Change, Counts, Meaning, Put, StreamRef, To};
+use crate::flow::settle::{Alone, claim_body};
+use crate::landing::{self, Arrival, Line, Version, slot_of_identifier};
 use crate::manifest::Stream;
 use crate::model::Value;
 use crate::problem::codes::RECORD_NOT_JSON;
 use crate::problem::{Place, Problem};
 use crate::store::{RecordRow, RecordState, Result, Store};
+use bytes::Bytes;
 use rustc_hash::FxHashMap;
 
 /// The rows of one or more batches of a stream.
 #[derive(Debug, Default)]
 pub struct Arrived {
     /// JSON lines.
-    pub upserts: Vec<Vec<u8>>,
+    pub upserts: Vec<Bytes>,
     /// JSON lines with the key fields only.
-    pub deletes: Vec<Vec<u8>>,
+    pub deletes: Vec<Bytes>,
 }
 
 /// What landing found.
@@ -30,6 +33,8 @@ pub struct Landed {
 
 /// A line with its key, before it is known whether anything changed.
 struct Keyed<'a> {
+    /// What the line is cut from; its body stays a part of it.
+    chunk: &'a Bytes,
     line: Line<'a>,
     key: String,
     slot: i64,
@@ -38,37 +43,44 @@ struct Keyed<'a> {
     is_delete: bool,
 }
 
-/// Compares what arrived with what is known, and maps what is new.
-pub async fn land(
-    store: &Store,
-    stream: &StreamRef,
-    plan: &Stream,
-    arrived: &Arrived,
-) -> Result<Landed> {
-    let mut keyed = Vec::new();
-    for (chunks, is_delete) in [(&arrived.upserts, false), (&arrived.deletes, true)] {
-        for line in chunks.iter().flat_map(|chunk| landing::lines(chunk)) {
-            keyed.push(key(stream, plan, line, is_delete)?);
-        }
+/// The lines of a batch with their keys.
+pub struct Lines<'a>(Vec<Keyed<'a>>);
+
+impl Lines<'_> {
+    /// Where the records of these lines are, to be compared with those that are still being written.
+    pub fn slots(&self) -> impl Iterator<Item = i64> {
+        self.0.iter().map(|keyed| keyed.slot)
     }
-    let known = known(store, stream, &mut keyed).await?;
-    Ok(compare(stream, plan, keyed, known))
 }
 
-/// The slots that `land` will look at, to be compared with those that are still being written.
-pub fn slots(stream: &StreamRef, plan: &Stream, arrived: &Arrived) -> Result<Vec<i64>> {
-    let mut slots = Vec::new();
-    for chunk in arrived.upserts.iter().chain(&arrived.deletes) {
-        for line in landing::lines(chunk) {
-            slots.push(key(stream, plan, line, false)?.slot);
+pub fn key_lines<'a>(stream: &StreamRef, plan: &Stream, arrived: &'a Arrived) -> Result<Lines<'a>> {
+    let mut keyed = Vec::new();
+    for (chunks, is_delete) in [(&arrived.upserts, false), (&arrived.deletes, true)] {
+        for chunk in chunks {
+            for line in landing::lines(chunk) {
+                keyed.push(key(stream, plan, chunk, line, is_delete)?);
+            }
         }
     }
-    Ok(slots)
+    Ok(Lines(keyed))
+}
+
+/// Compares what arrived with what is known, and maps what is new.
+pub async fn land(
+    context: &Context,
+    stream: &StreamRef,
+    plan: &Stream,
+    lines: Lines<'_>,
+) -> Result<Landed> {
+    let mut keyed = lines.0;
+    let known = known(&context.store, stream, &mut keyed).await?;
+    Ok(compare(stream, plan, context, keyed, known))
 }
 
 fn key<'a>(
     stream: &StreamRef,
     plan: &Stream,
+    chunk: &'a Bytes,
     line: Line<'a>,
     is_delete: bool,
 ) -> Result<Keyed<'a>> {
@@ -82,6 +94,7 @@ fn key<'a>(
     };
     let slot = landing::slot_of(stream.id, &key);
     Ok(Keyed {
+        chunk,
         line,
         key,
         slot,
@@ -142,7 +155,7 @@ async fn known(
                 None => *owners.entry(item.slot).or_insert_with(|| item.key.clone()) != item.key,
             };
             if taken {
-                item.slot = (item.slot + 1) & i64::MAX;
+                item.slot = landing::next_slot(item.slot);
                 moved.push(index);
             }
         }
@@ -160,6 +173,7 @@ struct Candidate {
 fn compare(
     stream: &StreamRef,
     plan: &Stream,
+    context: &Context,
     keyed: Vec<Keyed<'_>>,
     mut known: FxHashMap<i64, RecordRow>,
 ) -> Landed {
@@ -191,7 +205,7 @@ fn compare(
                 .extend(row.map(|row| row.version_id));
             continue;
         }
-        arrive(&mut landed, candidate, version, item, stream, plan);
+        arrive(&mut landed, candidate, version, item, stream, plan, context);
     }
     landed
 }
@@ -204,17 +218,18 @@ fn arrive(
     item: Keyed<'_>,
     stream: &StreamRef,
     plan: &Stream,
+    context: &Context,
 ) {
-    let put = map(stream, plan, &item);
+    let put = map(stream, plan, context, &item);
     let version = Version {
         hash: put.hash,
         updated_at: put
-            .canonical
+            .meaning
             .as_ref()
-            .and_then(|canonical| canonical.updated_at)
+            .and_then(|meaning| meaning.canonical.updated_at)
             .map(|time| time.0),
     };
-    let stale = |body: Option<Vec<u8>>| To::Stale {
+    let stale = |body: Option<Bytes>| To::Stale {
         body: body.unwrap_or_default(),
     };
     if landing::decide(known, version) == Arrival::Stale {
@@ -285,29 +300,40 @@ fn version_of(row: &RecordRow) -> Version {
     }
 }
 
-fn map(stream: &StreamRef, plan: &Stream, item: &Keyed<'_>) -> Put {
-    let (canonical, problems) = match &item.problem {
+fn map(stream: &StreamRef, plan: &Stream, context: &Context, item: &Keyed<'_>) -> Put {
+    let (meaning, problems) = match &item.problem {
         Some(problem) => (None, vec![problem.clone()]),
         None => match parse(stream, item.line.body) {
-            Ok(record) => mapped(stream, plan, &item.key, &record),
+            Ok(record) => mapped(stream, plan, context, &item.key, &record),
             Err(problem) => (None, vec![problem]),
         },
     };
     Put {
         hash: item.line.hash,
-        body: Some(item.line.body.to_vec()),
-        canonical,
+        body: Some(item.chunk.slice_ref(item.line.body)),
+        meaning,
         problems,
     }
 }
 
-/// The canonical form of a record, and what did not fit.
+/// What a record means, and what did not fit.
 pub fn mapped(
     stream: &StreamRef,
     plan: &Stream,
+    context: &Context,
     key: &str,
     record: &Value,
-) -> (Option<crate::model::Canonical>, Vec<Problem>) {
+) -> (Option<Meaning>, Vec<Problem>) {
     let mapped = canonical::map(plan, &stream.source, key, record);
-    (mapped.canonical, mapped.problems)
+    let meaning = mapped.canonical.map(|mut canonical| Meaning {
+        slots: canonical
+            .identifiers
+            .iter()
+            .map(|identifier| slot_of_identifier(&identifier.kind.text(), &identifier.value))
+            .collect(),
+        claim: claim_body(&canonical.traits, &canonical.consents),
+        alone: Alone::of(&mut canonical, stream, context),
+        canonical,
+    });
+    (meaning, mapped.problems)
 }

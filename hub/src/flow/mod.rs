@@ -19,7 +19,7 @@ pub use apply::apply;
 pub use backfill::{backfill, due, remap, retry_set_aside};
 pub use change::{Change, Counts, Put, StreamRef, To};
 pub use deliver::{DeliveryReport, deliver, plan as delivery_plan};
-pub use land::{Arrived, land};
+pub use land::{Arrived, key_lines, land};
 pub use read::{Progress, ReadOptions, StreamReport, read_stream};
 pub use run::{AudienceReport, Opens, RunEvent, RunOptions, RunReport, run};
 pub use schedule::{next as next_time, serve};
@@ -33,6 +33,17 @@ use crate::manifest::Plan;
 use crate::store::{Store, WantedRow};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// Starts `work` at once on a thread for work that blocks or computes; the future waits for it.
+fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> impl Future<Output = T> {
+    let running = tokio::task::spawn_blocking(work);
+    async move {
+        match running.await {
+            Ok(done) => done,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+}
 
 /// What every hop needs.
 #[derive(Clone)]

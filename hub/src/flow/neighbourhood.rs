@@ -170,20 +170,20 @@ impl Neighbourhood {
 
     /// Writes what changed, sorted by key.
     pub async fn save(&mut self, tx: &mut Tx) -> Result<()> {
-        let mut identifiers: Vec<IdentifierRow> = self
+        let mut identifiers: Vec<IdentifierRow<'_>> = self
             .identifiers
             .iter()
             .filter(|(_, known)| known.dirty)
             .map(|(slot, known)| IdentifierRow {
                 slot: *slot,
-                kind: known.identifier.kind.to_string(),
-                value: known.identifier.value.clone(),
+                kind: known.identifier.kind.text(),
+                value: known.identifier.value.as_str().into(),
                 component: known.component,
                 shared: known.shared,
             })
             .collect();
         identifiers.sort_unstable_by_key(|row| row.slot);
-        tx.save_identifiers(identifiers).await?;
+        tx.save_identifiers(&identifiers).await?;
         let removed: Vec<i64> = self
             .evidence
             .values()
@@ -191,19 +191,18 @@ impl Neighbourhood {
             .map(|seen| seen.row.id)
             .collect();
         tx.remove_evidence(&removed).await?;
-        let mut evidence: Vec<EvidenceRow> = self
+        let mut evidence: Vec<&EvidenceRow> = self
             .evidence
             .values()
             .filter(|seen| seen.dirty && !seen.removed)
-            .map(|seen| seen.row.clone())
+            .map(|seen| &seen.row)
             .collect();
         evidence.sort_unstable_by_key(|row| row.id);
-        tx.save_evidence(evidence).await?;
+        tx.save_evidence(&evidence).await?;
         tx.remove_shared(&self.flipped_live).await?;
         self.new_shared.sort_unstable();
         self.new_shared.dedup();
-        tx.add_shared_evidence(std::mem::take(&mut self.new_shared))
-            .await
+        tx.add_shared_evidence(&self.new_shared).await
     }
 }
 

@@ -163,14 +163,15 @@ impl World {
         };
         let lines = |rows: &[String]| {
             rows.iter()
-                .map(|row| format!("{row}\n").into_bytes())
+                .map(|row| format!("{row}\n").into_bytes().into())
                 .collect()
         };
         let arrived = Arrived {
             upserts: lines(upserts),
             deletes: lines(deletes),
         };
-        let landed = flow::land(&self.context.store, &stream, plan, &arrived)
+        let lines = flow::key_lines(&stream, plan, &arrived).unwrap();
+        let landed = flow::land(&self.context, &stream, plan, lines)
             .await
             .unwrap();
         let mut tx = self.context.store.begin().await.unwrap();

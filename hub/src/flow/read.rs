@@ -6,7 +6,7 @@ mod sweep;
 
 use crate::flow::change::{Change, Counts, StreamRef};
 use crate::flow::land::{self, Arrived, Landed};
-use crate::flow::{Context, apply};
+use crate::flow::{Context, apply, beside};
 use crate::host::{Batch, Cancel, Connector, Failure, FailureKind, ReadRequest};
 use crate::manifest::{Source, Stream};
 use crate::problem::{Place, Problem};
@@ -15,11 +15,15 @@ use in_flight::InFlight;
 use std::sync::Arc;
 use std::time::Duration;
 use sweep::{Swept, Unchanged, note_unchanged, sweep};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
-/// How many records one transaction takes, and how many bytes.
-pub(super) const BATCH_RECORDS: usize = 10_000;
-const BATCH_BYTES: usize = 12 << 20;
+/// How many records are landed and applied together, and how many bytes.
+pub(super) const BATCH_RECORDS: usize = 5_000;
+const BATCH_BYTES: usize = 6 << 20;
+/// How many records one transaction takes when the next batch is always there already: a page that several batches
+/// touch is written once.
+const TRANSACTION_RECORDS: usize = 40_000;
 /// Pages that may wait for landing.
 const PAGES_AHEAD: usize = 4;
 /// Tries of one call that fails in a way that may pass.
@@ -188,18 +192,11 @@ type Split = (
 
 async fn split(mut connector: Box<dyn Connector>, plan: &Stream) -> Split {
     let name = plan.name.clone();
-    blocking(move || {
+    beside(move || {
         let parts = retrying(&Cancel::default(), || connector.split(&name, None));
         (connector, parts)
     })
     .await
-}
-
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
 }
 
 /// Calls until it works, fails for good, or has failed `TRIES` times.
@@ -243,12 +240,15 @@ impl Reading<'_> {
         let (pages, mut arriving) = mpsc::channel(PAGES_AHEAD);
         let reader = self.reader(connector, cursors, pages);
         let (work, queue) = mpsc::channel(1);
-        let writer = tokio::spawn(write(
+        let writing = write(
             self.context.clone(),
             self.stream.clone(),
             self.parts.clone(),
             queue,
-        ));
+        );
+        // On a thread of its own: it computes and writes for as long as a batch takes.
+        let runtime = Handle::current();
+        let writer = tokio::task::spawn_blocking(move || runtime.block_on(writing));
         let landed = self.land_all(&mut arriving, work).await;
         drop(arriving);
         let written = match writer.await {
@@ -325,10 +325,10 @@ impl Reading<'_> {
                     Some(Message::Page { batch, part }) => {
                         records += batch.upserts.count as usize;
                         bytes += batch.upserts.data.len();
-                        arrived.upserts.push(batch.upserts.data);
+                        arrived.upserts.push(batch.upserts.data.into());
                         arrived
                             .deletes
-                            .extend(batch.deletes.map(|chunk| chunk.data));
+                            .extend(batch.deletes.map(|chunk| chunk.data.into()));
                         cursors.push((part, batch.cursor));
                     }
                     Some(Message::Restarted { part }) => {
@@ -348,6 +348,10 @@ impl Reading<'_> {
             if cursors.is_empty() {
                 continue;
             }
+            // One batch is written, one landed or waiting: no third is in memory.
+            let Ok(place) = work.reserve().await else {
+                break;
+            };
             let landed = match self.land_one(&arrived, &mut writing).await {
                 Ok(landed) => landed,
                 Err(failed) => {
@@ -367,19 +371,18 @@ impl Reading<'_> {
                 counts: landed.counts,
                 committed,
             };
-            if work.send(sent).await.is_err() {
-                break;
-            }
+            place.send(sent);
         }
         Ok((problem, total, seen))
     }
 
     /// Waits for the writer where a record of this batch is still being written.
     async fn land_one(&self, arrived: &Arrived, writing: &mut InFlight) -> Result<Landed> {
-        if writing.is_busy() && writing.touches(&land::slots(self.stream, self.plan, arrived)?) {
+        let lines = land::key_lines(self.stream, self.plan, arrived)?;
+        if writing.is_busy() && writing.touches(lines.slots()) {
             writing.wait().await;
         }
-        land::land(&self.context.store, self.stream, self.plan, arrived).await
+        land::land(self.context, self.stream, self.plan, lines).await
     }
 }
 
@@ -422,7 +425,7 @@ fn read_part(
     }
 }
 
-/// Applies batch after batch; each with its cursors in one transaction.
+/// Applies batch after batch, each with its cursors. What waits goes into the same transaction.
 async fn write(
     context: Context,
     stream: StreamRef,
@@ -432,16 +435,29 @@ async fn write(
     let mut total = Counts::default();
     while let Some(work) = queue.recv().await {
         let mut tx = context.store.begin().await?;
-        let mut counts = apply(&mut tx, &context, &stream, work.changes).await?;
-        for (part, cursor) in work.cursors {
-            tx.set_cursor(stream.id, &parts[part], &cursor, context.clock.now())
-                .await?;
+        let mut committed = Vec::new();
+        let mut records = 0;
+        let mut next = Some(work);
+        while let Some(work) = next {
+            records += work.changes.len();
+            let mut counts = apply(&mut tx, &context, &stream, work.changes).await?;
+            for (part, cursor) in work.cursors {
+                tx.set_cursor(stream.id, &parts[part], &cursor, context.clock.now())
+                    .await?;
+            }
+            counts.read = work.counts.read;
+            counts.unchanged = work.counts.unchanged;
+            total.add(counts);
+            committed.push(work.committed);
+            next = match records < TRANSACTION_RECORDS {
+                true => queue.try_recv().ok(),
+                false => None,
+            };
         }
         tx.commit().await?;
-        counts.read = work.counts.read;
-        counts.unchanged = work.counts.unchanged;
-        total.add(counts);
-        let _ = work.committed.send(());
+        for sender in committed {
+            let _ = sender.send(());
+        }
     }
     Ok(total)
 }

@@ -3,9 +3,11 @@
 
 mod select;
 
-use crate::flow::Context;
+use crate::flow::change::StreamRef;
 use crate::flow::neighbourhood::{Neighbourhood, Reshaped, Resolved};
-use crate::model::{ConsentStatus, Fields, Timestamp};
+use crate::flow::{Context, beside};
+use crate::manifest::Survivorship;
+use crate::model::{Canonical, ConsentStatus, Fields, Timestamp};
 use crate::profile::{self, Claim};
 use crate::store::{ClaimRow, PersonRow, Result, Tx};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -83,17 +85,33 @@ pub fn claim_of(row: &ClaimRow) -> Claim {
     }
 }
 
+/// Stores the neighbourhood and the profiles that follow from it.
 pub async fn settle(
     tx: &mut Tx,
     context: &Context,
-    neighbourhood: &Neighbourhood,
+    mut neighbourhood: Neighbourhood,
     reshaped: Reshaped,
     touched: Touched,
-    claims: Vec<ClaimRow>,
+    fresh: Vec<FreshClaim>,
 ) -> Result<()> {
     bury(tx, context, &reshaped.gone).await?;
-    let (rebuild, look) = people(context, neighbourhood, reshaped, &touched);
-    let mut views = build(tx, context, neighbourhood, rebuild, claims).await?;
+    let (rebuild, look) = people(context, &neighbourhood, reshaped, &touched);
+    let building = Building::load(tx, &neighbourhood, rebuild, fresh).await?;
+    // Profiles are built while identifiers and evidence are written.
+    let building = beside({
+        let context = context.clone();
+        move || building.build(&context)
+    });
+    neighbourhood.save(tx).await?;
+    let Profiles {
+        rows,
+        aliases,
+        mut views,
+    } = building.await;
+    tx.save_persons(&rows).await?;
+    tx.save_aliases(&aliases).await?;
+    // Freeing what a batch needed takes a while, too.
+    drop(beside(move || drop((neighbourhood, rows))));
     if context.watches_people() {
         views.extend(stored_views(tx, look).await?);
         views.sort_unstable_by_key(|view| view.id);
@@ -150,7 +168,7 @@ async fn bury(tx: &mut Tx, context: &Context, gone: &[(i64, Option<i64>)]) -> Re
     if context.watches_people() {
         leave_all(tx, context, &ids).await?;
     }
-    tx.redirect_aliases(gone).await?;
+    tx.save_heirs(gone).await?;
     tx.remove_persons(&ids).await
 }
 
@@ -173,101 +191,161 @@ async fn leave_all(tx: &mut Tx, context: &Context, ids: &[i64]) -> Result<()> {
         );
     }
     moves.save(tx, context.clock.now()).await?;
-    tx.set_timers(ids, Vec::new()).await?;
+    tx.set_timers(ids, &[]).await?;
     let wanted = tx.wanted_of(ids.iter().copied()).await?;
     let keys = wanted.iter().map(key_of).collect();
     tx.remove_wanted(&wanted).await?;
     mark(tx, keys).await
 }
 
-/// The claims of people: of new evidence as they were just written, of the rest from the store.
-async fn claims_by_evidence(
-    tx: &mut Tx,
-    neighbourhood: &Neighbourhood,
-    people: &[Resolved],
-    fresh: Vec<ClaimRow>,
-) -> Result<FxHashMap<i64, Vec<ClaimRow>>> {
-    let mut by_evidence: FxHashMap<i64, Vec<ClaimRow>> = FxHashMap::default();
-    let known: Vec<i64> = people
-        .iter()
-        .flat_map(|person| person.evidence.iter().copied())
-        .filter(|id| !neighbourhood.is_new_evidence(*id))
-        .collect();
-    for row in fresh {
-        if neighbourhood.is_new_evidence(row.evidence_id) {
-            by_evidence.entry(row.evidence_id).or_default().push(row);
-        }
+/// A claim that was just written, and the profile that it would make alone.
+pub type FreshClaim = (ClaimRow, Alone);
+
+/// The profile of a person about whom one claim is all that is known, made where the record is mapped.
+#[derive(Debug)]
+pub struct Alone(Built);
+
+impl Alone {
+    /// Takes the traits out of `canonical`.
+    pub fn of(canonical: &mut Canonical, stream: &StreamRef, context: &Context) -> Self {
+        let claim = Claim {
+            source: stream.source.clone(),
+            record: String::new(),
+            time: canonical.told_at(),
+            traits: std::mem::take(&mut canonical.traits),
+            consents: canonical.consents.clone(),
+        };
+        Self(Built::from(vec![claim], context))
     }
-    if !known.is_empty() {
-        for row in tx.claims_of(known).await? {
-            by_evidence.entry(row.evidence_id).or_default().push(row);
-        }
-    }
-    Ok(by_evidence)
 }
 
-/// Builds and stores profiles.
-async fn build(
-    tx: &mut Tx,
-    context: &Context,
-    neighbourhood: &Neighbourhood,
-    people: Vec<Resolved>,
-    fresh: Vec<ClaimRow>,
-) -> Result<Vec<View>> {
-    if people.is_empty() {
-        return Ok(Vec::new());
-    }
-    let by_evidence = claims_by_evidence(tx, neighbourhood, &people, fresh).await?;
-    let now = context.clock.now().0;
-    let mut rows = Vec::with_capacity(people.len());
-    let mut aliases = Vec::with_capacity(people.len());
-    let mut views = Vec::new();
-    for person in people {
-        let claims: Vec<Claim> = person
-            .evidence
-            .iter()
-            .filter_map(|id| by_evidence.get(id))
-            .flatten()
-            .map(claim_of)
-            .collect();
-        let (traits, consents) = profile_of(&claims, context);
-        rows.push(PersonRow {
-            id: person.id,
-            uuid: person.uuid,
-            component: person.component,
+/// A profile as it is stored, and as audiences and destinations read it where there are any.
+#[derive(Debug)]
+struct Built {
+    traits: String,
+    consents: String,
+    read: Option<(Fields, BTreeMap<String, ConsentEntry>)>,
+}
+
+impl Built {
+    fn from(claims: Vec<Claim>, context: &Context) -> Self {
+        let (traits, consents) = profile_of(claims, &context.plan.survivorship);
+        Self {
             traits: to_json(&traits),
             consents: to_json(&consents),
-            updated_at: now,
-        });
-        aliases.push((person.uuid, Some(person.id)));
-        if context.watches_people() {
-            let Resolved {
-                id,
-                uuid,
-                is_new,
-                evidence,
-                ..
-            } = person;
-            views.push(View {
-                id,
-                uuid,
-                is_new,
-                evidence,
-                traits,
-                consents,
-            });
+            read: context.watches_people().then_some((traits, consents)),
         }
     }
-    rows.sort_unstable_by_key(|row| row.id);
-    aliases.sort_unstable();
-    tx.save_persons(rows).await?;
-    tx.save_aliases(aliases).await?;
-    Ok(views)
+}
+
+/// Everything that makes the profiles of some people.
+struct Building {
+    people: Vec<Resolved>,
+    /// Of evidence that was there before, by evidence.
+    known: FxHashMap<i64, Vec<ClaimRow>>,
+    /// Of new evidence, by evidence.
+    fresh: FxHashMap<i64, Vec<FreshClaim>>,
+}
+
+impl Building {
+    async fn load(
+        tx: &mut Tx,
+        neighbourhood: &Neighbourhood,
+        people: Vec<Resolved>,
+        fresh: Vec<FreshClaim>,
+    ) -> Result<Self> {
+        let evidence: Vec<i64> = people
+            .iter()
+            .flat_map(|person| person.evidence.iter().copied())
+            .filter(|id| !neighbourhood.is_new_evidence(*id))
+            .collect();
+        let mut building = Self {
+            people,
+            known: FxHashMap::default(),
+            fresh: FxHashMap::default(),
+        };
+        if !evidence.is_empty() {
+            for row in tx.claims_of(evidence).await? {
+                building.known.entry(row.evidence_id).or_default().push(row);
+            }
+        }
+        for claim in fresh {
+            if neighbourhood.is_new_evidence(claim.0.evidence_id) {
+                let of = building.fresh.entry(claim.0.evidence_id);
+                of.or_default().push(claim);
+            }
+        }
+        Ok(building)
+    }
+
+    fn build(mut self, context: &Context) -> Profiles {
+        let now = context.clock.now().0;
+        let mut profiles = Profiles::default();
+        for person in self.people {
+            let mut fresh: Vec<FreshClaim> = Vec::new();
+            let mut known: Vec<ClaimRow> = Vec::new();
+            for id in &person.evidence {
+                fresh.extend(self.fresh.remove(id).unwrap_or_default());
+                known.extend(self.known.remove(id).unwrap_or_default());
+            }
+            let built = match fresh.pop() {
+                Some((_, Alone(built))) if fresh.is_empty() && known.is_empty() => built,
+                last => {
+                    let fresh = fresh.iter().chain(&last).map(|(row, _)| row);
+                    Built::from(known.iter().chain(fresh).map(claim_of).collect(), context)
+                }
+            };
+            profiles.aliases.push((person.uuid, person.id));
+            profiles.rows.push(PersonRow {
+                id: person.id,
+                uuid: person.uuid,
+                component: person.component,
+                traits: built.traits,
+                consents: built.consents,
+                updated_at: now,
+            });
+            profiles
+                .views
+                .extend(built.read.map(|(traits, consents)| View {
+                    id: person.id,
+                    uuid: person.uuid,
+                    is_new: person.is_new,
+                    evidence: person.evidence,
+                    traits,
+                    consents,
+                }));
+        }
+        profiles.rows.sort_unstable_by_key(|row| row.id);
+        profiles.aliases.sort_unstable();
+        profiles
+    }
+}
+
+#[derive(Default)]
+struct Profiles {
+    rows: Vec<PersonRow>,
+    aliases: Vec<([u8; 16], i64)>,
+    /// Empty where nobody watches people.
+    views: Vec<View>,
 }
 
 /// Winning traits and consents of a person's claims.
-pub fn profile_of(claims: &[Claim], context: &Context) -> (Fields, BTreeMap<String, ConsentEntry>) {
-    let profile = profile::build(claims, &context.plan.survivorship);
+fn profile_of(
+    mut claims: Vec<Claim>,
+    rules: &Survivorship,
+) -> (Fields, BTreeMap<String, ConsentEntry>) {
+    if claims.len() == 1
+        && let Some(claim) = claims.pop()
+    {
+        let source = claim.source.clone();
+        let (traits, consents) = profile::build_one(claim, rules);
+        let consents = consents
+            .into_iter()
+            .map(|(purpose, won)| (purpose, entry(won, &source)))
+            .collect();
+        return (traits, consents);
+    }
+    let profile = profile::build(&claims, rules);
     let traits = profile
         .traits
         .into_iter()
@@ -277,18 +355,19 @@ pub fn profile_of(claims: &[Claim], context: &Context) -> (Fields, BTreeMap<Stri
         .consents
         .into_iter()
         .map(|(purpose, won)| {
-            let source = claims[won.claim as usize].source.to_string();
-            (
-                purpose,
-                ConsentEntry {
-                    status: won.status,
-                    time: won.time.0,
-                    source,
-                },
-            )
+            let source = &claims[won.claim as usize].source;
+            (purpose, entry(won, source))
         })
         .collect();
     (traits, consents)
+}
+
+fn entry(won: profile::WonConsent, source: &str) -> ConsentEntry {
+    ConsentEntry {
+        status: won.status,
+        time: won.time.0,
+        source: source.to_owned(),
+    }
 }
 
 /// People whose profile stands, read back for their audiences.

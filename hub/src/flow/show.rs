@@ -5,7 +5,7 @@ use crate::audience;
 use crate::flow::Context;
 use crate::flow::settle::{ConsentEntry, claim_of};
 use crate::identity::{self, Evidence, Node};
-use crate::landing::slot_of_identifier;
+use crate::landing::{next_slot, slot_of_identifier};
 use crate::model::{Fields, Identifier, IdentifierKind, Timestamp, Value};
 use crate::profile;
 use crate::store::{Arg, EvidenceRow, IdentifierRow, PersonRow, Result, Tx};
@@ -115,14 +115,17 @@ pub async fn by_id(context: &Context, id: Uuid) -> Result<Found> {
     .await
 }
 
-async fn find_identifier(tx: &mut Tx, identifier: &Identifier) -> Result<Option<IdentifierRow>> {
+async fn find_identifier(
+    tx: &mut Tx,
+    identifier: &Identifier,
+) -> Result<Option<IdentifierRow<'static>>> {
     let kind = identifier.kind.to_string();
     let mut slot = slot_of_identifier(&kind, &identifier.value);
     loop {
         match tx.identifiers_at([slot]).await?.pop() {
             None => return Ok(None),
             Some(row) if row.kind == kind && row.value == identifier.value => return Ok(Some(row)),
-            Some(_) => slot = (slot + 1) & i64::MAX,
+            Some(_) => slot = next_slot(slot),
         }
     }
 }
@@ -150,7 +153,7 @@ impl Around {
             .map(|row| Node {
                 identifier: Identifier {
                     kind: IdentifierKind::parse(&row.kind).unwrap_or(IdentifierKind::AnonymousId),
-                    value: row.value,
+                    value: row.value.into_owned(),
                 },
                 shared: row.shared,
                 blocked: false,
@@ -297,19 +300,19 @@ pub async fn preview(context: &Context, index: usize) -> Result<Vec<i64>> {
         context.clock.now(),
         &audience::SQLITE,
     );
-    let binds = query
+    let binds: Vec<Arg<'_>> = query
         .binds
-        .into_iter()
+        .iter()
         .map(|bind| match bind {
             audience::Bind::Text(text) => Arg::Text(text),
-            audience::Bind::Integer(number) => Arg::Int(number),
-            audience::Bind::Real(number) => Arg::Real(number),
+            audience::Bind::Integer(number) => Arg::Int(*number),
+            audience::Bind::Real(number) => Arg::Real(*number),
         })
         .collect();
     context
         .store
         .read()
         .await?
-        .select_persons(query.text, binds)
+        .select_persons(query.text, &binds)
         .await
 }

@@ -24,21 +24,59 @@ pub fn hash(bytes: &[u8]) -> i64 {
     first_bits(&blake3::hash(bytes))
 }
 
-/// Where a record's row would like to be. Non-negative; the store moves on to the next free place.
+/// Where a record's row would like to be. Non-negative; `next_slot` says where it goes when that is taken. Records that the
+/// vendor numbers lie in the order of their numbers, so that a batch of them touches few pages. Everything else goes where
+/// its hash says.
 pub fn slot_of(stream_id: i64, key: &str) -> i64 {
+    if let Some(number) = number(key) {
+        return in_order(stream_id, number);
+    }
     let mut hasher = blake3::Hasher::new();
     hasher.update(&stream_id.to_le_bytes());
     hasher.update(key.as_bytes());
-    first_bits(&hasher.finalize()) & i64::MAX
+    hashed(&hasher)
 }
 
-/// Where an identifier's row would like to be.
+/// Where an identifier's row would like to be: a vendor's numbers in their order, too.
 pub fn slot_of_identifier(kind: &str, value: &str) -> i64 {
+    if kind.starts_with("external:")
+        && let Some(number) = number(value)
+    {
+        return in_order(hash(kind.as_bytes()), number);
+    }
     let mut hasher = blake3::Hasher::new();
     hasher.update(kind.as_bytes());
     hasher.update(&[0]);
     hasher.update(value.as_bytes());
-    first_bits(&hasher.finalize()) & i64::MAX
+    hashed(&hasher)
+}
+
+/// Where to look next when a slot is taken by another: far away, since the places beside it may all be taken.
+pub fn next_slot(slot: i64) -> i64 {
+    hash(&slot.to_le_bytes()) & i64::MAX | HASHED
+}
+
+/// Slots from here on are hashes; below they are numbers in order, each row of numbers in a block of 2^40.
+const HASHED: i64 = 1 << 62;
+
+fn in_order(block: i64, number: i64) -> i64 {
+    (block & ((1 << 22) - 1)) << 40 | number
+}
+
+/// A key of digits as the number that it spells, when it is spelled in the one way and fits in 40 bits.
+fn number(key: &str) -> Option<i64> {
+    let plain =
+        key.bytes().all(|byte| byte.is_ascii_digit()) && (key == "0" || !key.starts_with('0'));
+    let number = if plain {
+        key.parse().ok()?
+    } else {
+        return None;
+    };
+    (number < 1 << 40).then_some(number)
+}
+
+fn hashed(hasher: &blake3::Hasher) -> i64 {
+    first_bits(&hasher.finalize()) & i64::MAX | HASHED
 }
 
 fn first_bits(hash: &blake3::Hash) -> i64 {

@@ -1,6 +1,7 @@
 //! Identifiers: what a person is known by, normalised at the door.
 
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -36,6 +37,19 @@ impl IdentifierKind {
         })
     }
 
+    /// As manifests and the store spell it.
+    pub fn text(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::UserId => "user_id",
+            Self::External(source) => return Cow::Owned(format!("external:{source}")),
+            Self::Email => "email",
+            Self::Phone => "phone",
+            Self::AnonymousId => "anonymous_id",
+            Self::DeviceId => "device_id",
+            Self::AdId => "ad_id",
+        })
+    }
+
     /// Strong kinds name one person in one system; weak ones can be shared.
     pub fn is_strong(&self) -> bool {
         matches!(self, Self::UserId | Self::External(_))
@@ -44,15 +58,7 @@ impl IdentifierKind {
 
 impl fmt::Display for IdentifierKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::UserId => f.write_str("user_id"),
-            Self::External(source) => write!(f, "external:{source}"),
-            Self::Email => f.write_str("email"),
-            Self::Phone => f.write_str("phone"),
-            Self::AnonymousId => f.write_str("anonymous_id"),
-            Self::DeviceId => f.write_str("device_id"),
-            Self::AdId => f.write_str("ad_id"),
-        }
+        f.write_str(&self.text())
     }
 }
 

@@ -339,13 +339,28 @@ fn region_id(region: &str) -> Option<country::Id> {
 
 fn valid_phone(region: Option<country::Id>, digits: &str) -> Option<Phone> {
     let number = phonenumber::parse(region, digits).ok()?;
-    if !number.is_valid() {
+    let national = number.national().to_string();
+    if !is_usual(number.code().value(), &national) && !number.is_valid() {
         return None;
     }
-    let national = number.national().to_string();
     Some(Phone {
         e164: format!("+{}{national}", number.code().value()),
         national_digits: national.len(),
+    })
+}
+
+/// A mobile or fixed number of a country that shares its code with no other. The library asks for the ten rarer types of
+/// number first.
+fn is_usual(code: u16, national: &str) -> bool {
+    let regions = DATABASE.region(&code).unwrap_or_default();
+    let [region] = regions[..] else { return false };
+    DATABASE.by_id(region).is_some_and(|metadata| {
+        let types = metadata.descriptors();
+        types.general().is_match(national)
+            && [types.mobile(), types.fixed_line()]
+                .iter()
+                .flatten()
+                .any(|usual| usual.is_match(national))
     })
 }
 

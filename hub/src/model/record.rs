@@ -34,6 +34,13 @@ pub struct Canonical {
     pub fact: Option<Fact>,
 }
 
+impl Canonical {
+    /// The time of what it says about its person.
+    pub fn told_at(&self) -> Timestamp {
+        self.updated_at.or(self.created_at).unwrap_or_default()
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Fact {
     Event {

@@ -4,7 +4,7 @@
 //! no more: one tool's empty field says nothing about what another tool knows. Under every other rule a null is no candidate.
 
 use crate::manifest::{Survivorship, SurvivorshipRule};
-use crate::model::Value;
+use crate::model::{Fields, Value};
 use crate::profile::{Claim, Profile, Won, WonConsent, value};
 use std::borrow::Borrow;
 use std::cmp::{Ordering, Reverse};
@@ -25,8 +25,8 @@ pub fn build<C: Borrow<Claim>>(claims: &[C], rules: &Survivorship) -> Profile {
     }
 }
 
-/// The same for a person with one claim, without copying its values.
-pub fn build_one(claim: Claim, rules: &Survivorship) -> Profile {
+/// The same for a person with one claim, which won everything: its values, without copying them.
+pub fn build_one(mut claim: Claim, rules: &Survivorship) -> (Fields, BTreeMap<String, WonConsent>) {
     let consents = claim.consents.iter().map(|(purpose, &status)| {
         (
             purpose.clone(),
@@ -38,19 +38,16 @@ pub fn build_one(claim: Claim, rules: &Survivorship) -> Profile {
         )
     });
     let consents = consents.collect();
-    let traits = claim.traits.into_iter().filter_map(|(name, given)| {
-        let value = match rule_of(rules, &name) {
-            _ if given.is_null() => return None,
-            SurvivorshipRule::Union => value::union([&given]),
-            SurvivorshipRule::AnyTrue if !given.is_boolean() => return None,
-            _ => given,
-        };
-        Some((name, Won { value, claim: 0 }))
+    claim.traits.retain(|name, given| {
+        match rule_of(rules, name) {
+            _ if given.is_null() => return false,
+            SurvivorshipRule::Union => *given = value::union([&*given]),
+            SurvivorshipRule::AnyTrue => return given.is_boolean(),
+            _ => {}
+        }
+        true
     });
-    Profile {
-        traits: traits.collect(),
-        consents,
-    }
+    (claim.traits, consents)
 }
 
 /// One claim's value for one trait.

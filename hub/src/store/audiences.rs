@@ -1,6 +1,6 @@
 //! Memberships, their log, and the timers at which an answer changes with no new data.
 
-use super::bulk::{Arg, Rows};
+use super::bulk::{Arg, pack};
 use super::records::get;
 use super::{Result, Tx, dialect, failed};
 use crate::model::Timestamp;
@@ -111,51 +111,46 @@ impl Tx {
         Ok(row.0)
     }
 
-    pub async fn add_members(&mut self, members: Vec<MemberRow>) -> Result<()> {
-        let mut rows = Rows::new(3, members.len());
-        for member in members {
-            rows.push([
-                Arg::Text(member.audience),
-                Arg::Int(member.person_id),
-                Arg::Int(member.since),
-            ]);
-        }
+    pub async fn add_members(&mut self, members: &[MemberRow]) -> Result<()> {
         self.insert(
             "insert into membership (audience, person_id, since)",
             "on conflict (audience, person_id) do nothing",
-            rows,
+            members,
+            |member| {
+                [
+                    Arg::Text(&member.audience),
+                    Arg::Int(member.person_id),
+                    Arg::Int(member.since),
+                ]
+            },
         )
         .await
     }
 
     pub async fn remove_members(&mut self, members: &[(String, i64)]) -> Result<()> {
-        for (audience, person) in members {
-            sqlx::query("delete from membership where audience = $1 and person_id = $2")
-                .bind(audience)
-                .bind(person)
-                .execute(self.connection())
-                .await
-                .map_err(failed)?;
-        }
-        Ok(())
+        self.each(
+            "delete from membership where audience = $1 and person_id = $2",
+            members,
+            |(audience, person)| [Arg::Text(audience), Arg::Int(*person)],
+        )
+        .await
     }
 
-    pub async fn add_log(&mut self, log: Vec<LogRow>) -> Result<()> {
-        let mut rows = Rows::new(6, log.len());
-        for row in log {
-            rows.push([
-                Arg::Int(row.id),
-                Arg::Text(row.audience),
-                Arg::Bytes(row.person.to_vec()),
-                Arg::Int(row.at),
-                Arg::Int(i64::from(row.entered)),
-                Arg::Text(row.cause),
-            ]);
-        }
+    pub async fn add_log(&mut self, log: &[LogRow]) -> Result<()> {
         self.insert(
             "insert into membership_log (id, audience, person, at, entered, cause)",
             "",
-            rows,
+            log,
+            |row| {
+                [
+                    Arg::Int(row.id),
+                    Arg::Text(&row.audience),
+                    Arg::Bytes(&row.person),
+                    Arg::Int(row.at),
+                    Arg::Int(i64::from(row.entered)),
+                    Arg::Text(&row.cause),
+                ]
+            },
         )
         .await
     }
@@ -182,21 +177,20 @@ impl Tx {
     }
 
     /// Replaces the timers of persons.
-    pub async fn set_timers(&mut self, persons: &[i64], timers: Vec<TimerRow>) -> Result<()> {
+    pub async fn set_timers(&mut self, persons: &[i64], timers: &[TimerRow]) -> Result<()> {
         self.remove("delete from timer where person_id", persons)
             .await?;
-        let mut rows = Rows::new(3, timers.len());
-        for timer in timers {
-            rows.push([
-                Arg::Text(timer.audience),
-                Arg::Int(timer.person_id),
-                Arg::Int(timer.due_at),
-            ]);
-        }
         self.insert(
             "insert into timer (audience, person_id, due_at)",
             "on conflict (audience, person_id) do update set due_at = excluded.due_at",
-            rows,
+            timers,
+            |timer| {
+                [
+                    Arg::Text(&timer.audience),
+                    Arg::Int(timer.person_id),
+                    Arg::Int(timer.due_at),
+                ]
+            },
         )
         .await
     }
@@ -223,16 +217,17 @@ impl Tx {
     }
 
     /// Runs a query that gives person ids; every value in it is bound.
-    pub async fn select_persons(&mut self, text: String, binds: Vec<Arg>) -> Result<Vec<i64>> {
+    pub async fn select_persons(&mut self, text: String, binds: &[Arg<'_>]) -> Result<Vec<i64>> {
         let mut query = sqlx::query_as::<_, (i64,)>(AssertSqlSafe(text));
         for bind in binds {
-            query = match bind {
+            query = match *bind {
                 Arg::Int(value) => query.bind(value),
                 Arg::OptInt(value) => query.bind(value),
                 Arg::Text(value) => query.bind(value),
                 Arg::OptText(value) => query.bind(value),
                 Arg::Real(value) => query.bind(value),
                 Arg::Bytes(value) => query.bind(value),
+                Arg::Integers(values) => query.bind(pack(values)),
             };
         }
         let rows = query.fetch_all(self.connection()).await.map_err(failed)?;

@@ -1,6 +1,6 @@
 //! What destinations should hold, what they have acknowledged, and the keys at which the two may differ.
 
-use super::bulk::{Arg, Rows};
+use super::bulk::Arg;
 use super::records::get;
 use super::{Result, Tx, dialect, failed};
 use crate::model::Timestamp;
@@ -85,40 +85,37 @@ impl Tx {
             .collect()
     }
 
-    pub async fn save_wanted(&mut self, wanted: Vec<WantedRow>) -> Result<()> {
-        let mut rows = Rows::new(6, wanted.len());
-        for row in wanted {
-            rows.push([
-                Arg::Text(row.destination),
-                Arg::Text(row.object),
-                Arg::Int(row.person_id),
-                Arg::Text(row.remote_key),
-                Arg::Text(row.payload),
-                Arg::Int(i64::from(row.allowed)),
-            ]);
-        }
+    pub async fn save_wanted(&mut self, wanted: &[WantedRow]) -> Result<()> {
         self.insert(
             "insert into wanted (destination, object, person_id, remote_key, payload, allowed)",
             "on conflict (destination, object, person_id) do update set remote_key = excluded.remote_key, \
              payload = excluded.payload, allowed = excluded.allowed",
-            rows,
+            wanted,
+            |row| [
+                Arg::Text(&row.destination),
+                Arg::Text(&row.object),
+                Arg::Int(row.person_id),
+                Arg::Text(&row.remote_key),
+                Arg::Text(&row.payload),
+                Arg::Int(i64::from(row.allowed)),
+            ],
         )
         .await
     }
 
     pub async fn remove_wanted(&mut self, gone: &[WantedRow]) -> Result<()> {
-        for row in gone {
-            sqlx::query(
-                "delete from wanted where destination = $1 and object = $2 and person_id = $3",
-            )
-            .bind(&row.destination)
-            .bind(&row.object)
-            .bind(row.person_id)
-            .execute(self.connection())
-            .await
-            .map_err(failed)?;
-        }
-        Ok(())
+        self.each(
+            "delete from wanted where destination = $1 and object = $2 and person_id = $3",
+            gone,
+            |row| {
+                [
+                    Arg::Text(&row.destination),
+                    Arg::Text(&row.object),
+                    Arg::Int(row.person_id),
+                ]
+            },
+        )
+        .await
     }
 
     /// Marks keys as differing. A key that is marked already is judged anew.
@@ -127,22 +124,20 @@ impl Tx {
         first_id: i64,
         keys: Vec<(String, String, String)>,
     ) -> Result<()> {
-        let mut rows = Rows::new(7, keys.len());
-        for (index, (destination, object, remote_key)) in keys.into_iter().enumerate() {
-            rows.push([
-                Arg::Int(first_id + index as i64),
-                Arg::Text(destination),
-                Arg::Text(object),
-                Arg::Text(remote_key),
-                Arg::Text("pending".to_owned()),
-                Arg::Int(0),
-                Arg::Int(0),
-            ]);
-        }
+        let keys: Vec<_> = (first_id..).zip(keys).collect();
         self.insert(
             "insert into change (id, destination, object, remote_key, state, unsure, attempts)",
             "on conflict (destination, object, remote_key) do update set state = 'pending', attempts = 0",
-            rows,
+            &keys,
+            |(id, (destination, object, remote_key))| [
+                Arg::Int(*id),
+                Arg::Text(destination),
+                Arg::Text(object),
+                Arg::Text(remote_key),
+                Arg::Text("pending"),
+                Arg::Int(0),
+                Arg::Int(0),
+            ],
         )
         .await
     }
@@ -261,23 +256,20 @@ impl Tx {
 
     pub async fn acknowledge(
         &mut self,
-        acknowledged: Vec<AcknowledgedRow>,
+        acknowledged: &[AcknowledgedRow],
         now: Timestamp,
     ) -> Result<()> {
-        let mut rows = Rows::new(5, acknowledged.len());
-        for row in acknowledged {
-            rows.push([
-                Arg::Text(row.destination),
-                Arg::Text(row.object),
-                Arg::Text(row.remote_key),
-                Arg::Text(row.payload),
-                Arg::Int(now.0),
-            ]);
-        }
         self.insert(
             "insert into acknowledged (destination, object, remote_key, payload, acknowledged_at)",
             "on conflict (destination, object, remote_key) do update set payload = excluded.payload, acknowledged_at = excluded.acknowledged_at",
-            rows,
+            acknowledged,
+            |row| [
+                Arg::Text(&row.destination),
+                Arg::Text(&row.object),
+                Arg::Text(&row.remote_key),
+                Arg::Text(&row.payload),
+                Arg::Int(now.0),
+            ],
         )
         .await
     }
@@ -287,16 +279,18 @@ impl Tx {
         destination: &str,
         keys: &[(String, String)],
     ) -> Result<()> {
-        for (object, key) in keys {
-            sqlx::query("delete from acknowledged where destination = $1 and object = $2 and remote_key = $3")
-                .bind(destination)
-                .bind(object)
-                .bind(key)
-                .execute(self.connection())
-                .await
-                .map_err(failed)?;
-        }
-        Ok(())
+        let keys: Vec<_> = keys
+            .iter()
+            .map(|(object, key)| (destination, object, key))
+            .collect();
+        self.each(
+            "delete from acknowledged where destination = $1 and object = $2 and remote_key = $3",
+            &keys,
+            |(destination, object, key)| {
+                [Arg::Text(destination), Arg::Text(object), Arg::Text(key)]
+            },
+        )
+        .await
     }
 
     /// Wanted rows that may not be sent.

@@ -1,14 +1,16 @@
 //! Identifiers, evidence, and where each person's id leads.
 
-use super::bulk::{Arg, Rows};
+use super::bulk::Arg;
 use super::records::get;
 use super::{Result, Tx, dialect, failed};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdentifierRow {
+pub struct IdentifierRow<'a> {
     pub slot: i64,
-    pub kind: String,
-    pub value: String,
+    pub kind: Cow<'a, str>,
+    pub value: Cow<'a, str>,
     /// None when it is shared or no evidence holds it.
     pub component: Option<i64>,
     pub shared: bool,
@@ -29,7 +31,7 @@ impl Tx {
     pub async fn identifiers_at(
         &mut self,
         slots: impl IntoIterator<Item = i64>,
-    ) -> Result<Vec<IdentifierRow>> {
+    ) -> Result<Vec<IdentifierRow<'static>>> {
         let text = format!(
             "select slot, kind, value, component, shared from identifier where slot {}",
             dialect::IN_INTEGERS
@@ -39,8 +41,8 @@ impl Tx {
             .map(|row| {
                 Ok(IdentifierRow {
                     slot: get(row, 0)?,
-                    kind: get(row, 1)?,
-                    value: get(row, 2)?,
+                    kind: get::<String>(row, 1)?.into(),
+                    value: get::<String>(row, 2)?.into(),
                     component: get(row, 3)?,
                     shared: get::<i64>(row, 4)? != 0,
                 })
@@ -49,21 +51,18 @@ impl Tx {
     }
 
     /// Rows sorted by slot.
-    pub async fn save_identifiers(&mut self, identifiers: Vec<IdentifierRow>) -> Result<()> {
-        let mut rows = Rows::new(5, identifiers.len());
-        for identifier in identifiers {
-            rows.push([
-                Arg::Int(identifier.slot),
-                Arg::Text(identifier.kind),
-                Arg::Text(identifier.value),
-                Arg::OptInt(identifier.component),
-                Arg::Int(i64::from(identifier.shared)),
-            ]);
-        }
+    pub async fn save_identifiers(&mut self, identifiers: &[IdentifierRow<'_>]) -> Result<()> {
         self.insert(
             "insert into identifier (slot, kind, value, component, shared)",
             "on conflict (slot) do update set component = excluded.component, shared = excluded.shared",
-            rows,
+            identifiers,
+            |identifier| [
+                Arg::Int(identifier.slot),
+                Arg::Text(&identifier.kind),
+                Arg::Text(&identifier.value),
+                Arg::OptInt(identifier.component),
+                Arg::Int(i64::from(identifier.shared)),
+            ],
         )
         .await
     }
@@ -106,23 +105,20 @@ impl Tx {
             .collect()
     }
 
-    pub async fn save_evidence(&mut self, evidence: Vec<EvidenceRow>) -> Result<()> {
-        let mut rows = Rows::new(6, evidence.len());
-        for row in evidence {
-            rows.push([
-                Arg::Int(row.id),
-                Arg::Int(row.component),
-                Arg::OptInt(row.person_id),
-                Arg::Bytes(pack(&row.nodes)),
-                Arg::Int(row.first_seen),
-                Arg::Text(row.message),
-            ]);
-        }
+    pub async fn save_evidence(&mut self, evidence: &[&EvidenceRow]) -> Result<()> {
         self.insert(
             "insert into evidence (id, component, person_id, nodes, first_seen, message)",
             "on conflict (id) do update set component = excluded.component, person_id = excluded.person_id, \
              first_seen = excluded.first_seen, message = excluded.message",
-            rows,
+            evidence,
+            |row| [
+                Arg::Int(row.id),
+                Arg::Int(row.component),
+                Arg::OptInt(row.person_id),
+                Arg::Integers(&row.nodes),
+                Arg::Int(row.first_seen),
+                Arg::Text(&row.message),
+            ],
         )
         .await
     }
@@ -169,15 +165,12 @@ impl Tx {
             .collect()
     }
 
-    pub async fn add_shared_evidence(&mut self, pairs: Vec<(i64, i64)>) -> Result<()> {
-        let mut rows = Rows::new(2, pairs.len());
-        for (slot, evidence) in pairs {
-            rows.push([Arg::Int(slot), Arg::Int(evidence)]);
-        }
+    pub async fn add_shared_evidence(&mut self, pairs: &[(i64, i64)]) -> Result<()> {
         self.insert(
             "insert into shared_evidence (slot, evidence_id)",
             "on conflict (slot, evidence_id) do nothing",
-            rows,
+            pairs,
+            |(slot, evidence)| [Arg::Int(*slot), Arg::Int(*evidence)],
         )
         .await
     }
@@ -193,46 +186,55 @@ impl Tx {
         self.execute_in(text, slots.iter().copied()).await
     }
 
-    /// Where ids lead; rows sorted by uuid.
-    pub async fn save_aliases(&mut self, aliases: Vec<([u8; 16], Option<i64>)>) -> Result<()> {
-        let mut rows = Rows::new(2, aliases.len());
-        for (uuid, person) in aliases {
-            rows.push([Arg::Bytes(uuid.to_vec()), Arg::OptInt(person)]);
-        }
+    /// Whom ids were given to; rows sorted by uuid.
+    pub async fn save_aliases(&mut self, aliases: &[([u8; 16], i64)]) -> Result<()> {
         self.insert(
             "insert into alias (uuid, person_id)",
             "on conflict (uuid) do update set person_id = excluded.person_id",
-            rows,
+            aliases,
+            |(uuid, person)| [Arg::Bytes(uuid), Arg::Int(*person)],
         )
         .await
     }
 
-    /// Turns every id that led to `from` towards `to`.
-    pub async fn redirect_aliases(&mut self, pairs: &[(i64, Option<i64>)]) -> Result<()> {
-        for (from, to) in pairs {
-            sqlx::query("update alias set person_id = $2 where person_id = $1")
-                .bind(from)
-                .bind(to)
-                .execute(self.connection())
-                .await
-                .map_err(failed)?;
-        }
-        Ok(())
+    /// Persons that are no more, and who came after them.
+    pub async fn save_heirs(&mut self, pairs: &[(i64, Option<i64>)]) -> Result<()> {
+        self.insert(
+            "insert into heir (person_id, heir_id)",
+            "on conflict (person_id) do update set heir_id = excluded.heir_id",
+            pairs,
+            |(person, heir)| [Arg::Int(*person), Arg::OptInt(*heir)],
+        )
+        .await
     }
 
+    /// The living person that an id leads to.
     pub async fn alias(&mut self, uuid: &[u8]) -> Result<Option<i64>> {
-        let row: Option<(Option<i64>,)> =
-            sqlx::query_as("select person_id from alias where uuid = $1")
-                .bind(uuid)
-                .fetch_optional(self.connection())
-                .await
-                .map_err(failed)?;
-        Ok(row.and_then(|row| row.0))
+        let row: Option<(i64,)> = sqlx::query_as("select person_id from alias where uuid = $1")
+            .bind(uuid)
+            .fetch_optional(self.connection())
+            .await
+            .map_err(failed)?;
+        let mut next = row.map(|row| row.0);
+        let mut passed = BTreeSet::new();
+        while let Some(person) = next {
+            if !self.persons([person]).await?.is_empty() {
+                return Ok(Some(person));
+            }
+            // Two who were each other's heir at different times are both no more.
+            if !passed.insert(person) {
+                return Ok(None);
+            }
+            let row: Option<(Option<i64>,)> =
+                sqlx::query_as("select heir_id from heir where person_id = $1")
+                    .bind(person)
+                    .fetch_optional(self.connection())
+                    .await
+                    .map_err(failed)?;
+            next = row.and_then(|row| row.0);
+        }
+        Ok(None)
     }
-}
-
-fn pack(nodes: &[i64]) -> Vec<u8> {
-    nodes.iter().flat_map(|node| node.to_le_bytes()).collect()
 }
 
 fn unpack(bytes: &[u8]) -> Vec<i64> {

@@ -20,9 +20,8 @@ pub use runs::{RunRow, StatusCounts};
 
 use crate::problem::Problem;
 use crate::problem::codes::{STORE_FAILED, STORE_UNREADABLE};
-use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Executor, SqlSafeStr, Transaction};
+use sqlx::{AssertSqlSafe, Executor, SqlSafeStr, Transaction};
 use std::borrow::Cow;
 use std::sync::Arc;
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -30,15 +29,17 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 /// One hub's database. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    pool: AnyPool,
-    /// SQLite has one writer; queueing for it here is fairer than its busy handler.
-    writer: Arc<Mutex<()>>,
+    readers: dialect::Pool,
+    /// SQLite has one writer: one connection, with most of the memory that SQLite may use.
+    writer: dialect::Pool,
+    /// Queueing for it here is fairer than the pool, and never times out.
+    turn: Arc<Mutex<()>>,
 }
 
 /// A transaction, rolled back unless committed.
 pub struct Tx {
-    inner: Transaction<'static, Any>,
-    _writer: Option<OwnedMutexGuard<()>>,
+    inner: Transaction<'static, dialect::Database>,
+    _turn: Option<OwnedMutexGuard<()>>,
 }
 
 /// Reads `url`'s scheme and path the way a person reads them; says what is wrong otherwise.
@@ -47,58 +48,46 @@ pub type Result<T> = std::result::Result<T, Problem>;
 impl Store {
     /// Opens, and makes or migrates the schema.
     pub async fn open(url: &str) -> Result<Self> {
-        sqlx::any::install_default_drivers();
         let url = if url.starts_with("sqlite:") && !url.contains('?') {
             format!("{url}?mode=rwc")
         } else {
             url.to_owned()
         };
-        let pool = AnyPoolOptions::new()
-            .max_connections(4)
-            .min_connections(1)
-            .after_connect(|connection, _| {
-                Box::pin(async move { connection.execute(dialect::OPENING).await.map(drop) })
-            })
-            .connect(&url)
-            .await
-            .map_err(|error| {
-                Problem::new(
-                    &STORE_UNREADABLE,
-                    format!("the store cannot be opened: {error}"),
-                )
-                .hint("check `store` under `[hub]`, and that its folder exists and can be written")
-            })?;
-        migrator().run(&pool).await.map_err(|error| {
+        let writer = pool(&url, 1, dialect::OPENING_WRITER).await?;
+        let readers = pool(&url, 4, dialect::OPENING_READER).await?;
+        migrator().run(&writer).await.map_err(|error| {
             Problem::new(
                 &STORE_UNREADABLE,
                 format!("the store's tables cannot be brought up to date: {error}"),
             )
         })?;
         Ok(Self {
-            pool,
-            writer: Arc::new(Mutex::new(())),
+            readers,
+            writer,
+            turn: Arc::new(Mutex::new(())),
         })
     }
 
     /// A transaction that may write.
     pub async fn begin(&self) -> Result<Tx> {
-        let guard = self.writer.clone().lock_owned().await;
+        let guard = self.turn.clone().lock_owned().await;
         Ok(Tx {
-            inner: self.pool.begin().await.map_err(failed)?,
-            _writer: Some(guard),
+            inner: self.writer.begin().await.map_err(failed)?,
+            _turn: Some(guard),
         })
     }
 
     /// A transaction that only reads: one snapshot.
     pub async fn read(&self) -> Result<Tx> {
         Ok(Tx {
-            inner: self.pool.begin().await.map_err(failed)?,
-            _writer: None,
+            inner: self.readers.begin().await.map_err(failed)?,
+            _turn: None,
         })
     }
 
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.readers.close().await;
+        self.writer.close().await;
     }
 }
 
@@ -141,9 +130,26 @@ impl Tx {
         Ok(())
     }
 
-    fn connection(&mut self) -> &mut AnyConnection {
+    fn connection(&mut self) -> &mut dialect::Connection {
         &mut self.inner
     }
+}
+
+async fn pool(url: &str, connections: u32, opening: &'static str) -> Result<dialect::Pool> {
+    dialect::PoolOptions::new()
+        .max_connections(connections)
+        .after_connect(move |connection, _| {
+            Box::pin(async move { connection.execute(opening).await.map(drop) })
+        })
+        .connect(url)
+        .await
+        .map_err(|error| {
+            Problem::new(
+                &STORE_UNREADABLE,
+                format!("the store cannot be opened: {error}"),
+            )
+            .hint("check `store` under `[hub]`, and that its folder exists and can be written")
+        })
 }
 
 fn migrator() -> Migrator {

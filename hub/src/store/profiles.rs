@@ -1,6 +1,6 @@
 //! Persons, their claims, events and other entities.
 
-use super::bulk::{Arg, Rows, json_integers};
+use super::bulk::{Arg, json_integers};
 use super::records::get;
 use super::{Result, Tx, dialect, failed};
 
@@ -95,23 +95,20 @@ impl Tx {
         rows.iter().map(person_row).collect()
     }
 
-    pub async fn save_persons(&mut self, persons: Vec<PersonRow>) -> Result<()> {
-        let mut rows = Rows::new(6, persons.len());
-        for person in persons {
-            rows.push([
-                Arg::Int(person.id),
-                Arg::Bytes(person.uuid.to_vec()),
-                Arg::Int(person.component),
-                Arg::Text(person.traits),
-                Arg::Text(person.consents),
-                Arg::Int(person.updated_at),
-            ]);
-        }
+    pub async fn save_persons(&mut self, persons: &[PersonRow]) -> Result<()> {
         self.insert(
             "insert into person (id, uuid, component, traits, consents, updated_at)",
             "on conflict (id) do update set uuid = excluded.uuid, component = excluded.component, traits = excluded.traits, \
              consents = excluded.consents, updated_at = excluded.updated_at",
-            rows,
+            persons,
+            |person| [
+                Arg::Int(person.id),
+                Arg::Bytes(&person.uuid),
+                Arg::Int(person.component),
+                Arg::Text(&person.traits),
+                Arg::Text(&person.consents),
+                Arg::Int(person.updated_at),
+            ],
         )
         .await
     }
@@ -143,22 +140,19 @@ impl Tx {
             .collect()
     }
 
-    pub async fn save_claims(&mut self, claims: Vec<ClaimRow>) -> Result<()> {
-        let mut rows = Rows::new(6, claims.len());
-        for claim in claims {
-            rows.push([
-                Arg::Int(claim.evidence_id),
-                Arg::Int(claim.slot),
-                Arg::Text(claim.source),
-                Arg::Text(claim.record),
-                Arg::Int(claim.time),
-                Arg::Text(claim.body),
-            ]);
-        }
+    pub async fn save_claims(&mut self, claims: &[&ClaimRow]) -> Result<()> {
         self.insert(
             "insert into claim (evidence_id, slot, source, record, time, body)",
             "on conflict (evidence_id, slot) do update set time = excluded.time, body = excluded.body",
-            rows,
+            claims,
+            |claim| [
+                Arg::Int(claim.evidence_id),
+                Arg::Int(claim.slot),
+                Arg::Text(&claim.source),
+                Arg::Text(&claim.record),
+                Arg::Int(claim.time),
+                Arg::Text(&claim.body),
+            ],
         )
         .await
     }
@@ -205,41 +199,39 @@ impl Tx {
             .collect()
     }
 
-    pub async fn save_events(&mut self, events: Vec<EventRow>) -> Result<()> {
-        let mut rows = Rows::new(6, events.len());
-        for event in events {
-            rows.push([
-                Arg::Int(event.id),
-                Arg::Int(event.evidence_id),
-                Arg::Int(event.slot),
-                Arg::Text(event.name),
-                Arg::Int(event.time),
-                Arg::Text(event.properties),
-            ]);
-        }
+    pub async fn save_events(&mut self, events: &[EventRow]) -> Result<()> {
         self.insert(
             "insert into event (id, evidence_id, slot, name, time, properties)",
             "",
-            rows,
+            events,
+            |event| {
+                [
+                    Arg::Int(event.id),
+                    Arg::Int(event.evidence_id),
+                    Arg::Int(event.slot),
+                    Arg::Text(&event.name),
+                    Arg::Int(event.time),
+                    Arg::Text(&event.properties),
+                ]
+            },
         )
         .await
     }
 
-    pub async fn save_entities(&mut self, entities: Vec<EntityRow>) -> Result<()> {
-        let mut rows = Rows::new(5, entities.len());
-        for entity in entities {
-            rows.push([
-                Arg::Int(entity.id),
-                Arg::OptInt(entity.evidence_id),
-                Arg::Int(entity.slot),
-                Arg::Text(entity.kind.to_owned()),
-                Arg::Text(entity.fields),
-            ]);
-        }
+    pub async fn save_entities(&mut self, entities: &[EntityRow]) -> Result<()> {
         self.insert(
             "insert into entity (id, evidence_id, slot, kind, fields)",
             "",
-            rows,
+            entities,
+            |entity| {
+                [
+                    Arg::Int(entity.id),
+                    Arg::OptInt(entity.evidence_id),
+                    Arg::Int(entity.slot),
+                    Arg::Text(entity.kind),
+                    Arg::Text(&entity.fields),
+                ]
+            },
         )
         .await
     }
@@ -262,7 +254,7 @@ impl Tx {
     }
 }
 
-fn person_row(row: &sqlx::any::AnyRow) -> Result<PersonRow> {
+fn person_row(row: &dialect::Row) -> Result<PersonRow> {
     let uuid: Vec<u8> = get(row, 1)?;
     Ok(PersonRow {
         id: get(row, 0)?,

@@ -1,8 +1,9 @@
 //! Streams, cursors, raw records with every version, dead letters.
 
-use super::bulk::{Arg, Rows, json_integers};
+use super::bulk::{Arg, json_integers};
 use super::{Result, Tx, dialect, failed};
 use crate::model::Timestamp;
+use bytes::Bytes;
 use sqlx::Row;
 
 #[derive(Debug, Clone)]
@@ -58,7 +59,7 @@ pub struct VersionRow {
     pub slot: i64,
     pub received_at: Timestamp,
     pub deleted: bool,
-    pub body: Vec<u8>,
+    pub body: Bytes,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -280,13 +281,17 @@ impl Tx {
     }
 
     /// Writes rows sorted by slot.
-    pub async fn save_records(&mut self, records: Vec<RecordRow>) -> Result<()> {
-        let mut rows = Rows::new(10, records.len());
-        for record in records {
-            rows.push([
+    pub async fn save_records(&mut self, records: &[RecordRow]) -> Result<()> {
+        self.insert(
+            "insert into record (slot, stream_id, key, hash, version_id, state, updated_at, first_seen, evidence_id, fact_id)",
+            "on conflict (slot) do update set hash = excluded.hash, version_id = excluded.version_id, state = excluded.state, \
+             updated_at = excluded.updated_at, first_seen = excluded.first_seen, evidence_id = excluded.evidence_id, \
+             fact_id = excluded.fact_id",
+            records,
+            |record| [
                 Arg::Int(record.slot),
                 Arg::Int(record.stream_id),
-                Arg::Text(record.key),
+                Arg::Text(&record.key),
                 Arg::Int(record.hash),
                 Arg::Int(record.version_id),
                 Arg::Int(record.state.code()),
@@ -294,33 +299,25 @@ impl Tx {
                 Arg::Int(record.first_seen),
                 Arg::OptInt(record.evidence_id),
                 Arg::OptInt(record.fact_id),
-            ]);
-        }
-        self.insert(
-            "insert into record (slot, stream_id, key, hash, version_id, state, updated_at, first_seen, evidence_id, fact_id)",
-            "on conflict (slot) do update set hash = excluded.hash, version_id = excluded.version_id, state = excluded.state, \
-             updated_at = excluded.updated_at, first_seen = excluded.first_seen, evidence_id = excluded.evidence_id, \
-             fact_id = excluded.fact_id",
-            rows,
+            ],
         )
         .await
     }
 
-    pub async fn add_versions(&mut self, versions: Vec<VersionRow>) -> Result<()> {
-        let mut rows = Rows::new(5, versions.len());
-        for version in versions {
-            rows.push([
-                Arg::Int(version.id),
-                Arg::Int(version.slot),
-                Arg::Int(version.received_at.0),
-                Arg::Int(i64::from(version.deleted)),
-                Arg::Bytes(version.body),
-            ]);
-        }
+    pub async fn add_versions(&mut self, versions: &[VersionRow]) -> Result<()> {
         self.insert(
             "insert into record_version (id, slot, received_at, deleted, body)",
             "",
-            rows,
+            versions,
+            |version| {
+                [
+                    Arg::Int(version.id),
+                    Arg::Int(version.slot),
+                    Arg::Int(version.received_at.0),
+                    Arg::Int(i64::from(version.deleted)),
+                    Arg::Bytes(&version.body),
+                ]
+            },
         )
         .await
     }
@@ -334,28 +331,25 @@ impl Tx {
         self.execute_in(text, slots).await
     }
 
-    pub async fn add_dead_letters(&mut self, letters: Vec<DeadLetterRow>) -> Result<()> {
-        let mut rows = Rows::new(12, letters.len());
-        for letter in letters {
-            rows.push([
-                Arg::Int(letter.id),
-                Arg::Text(letter.kind),
-                Arg::Text(letter.source),
-                Arg::Text(letter.stream),
-                Arg::Int(letter.slot),
-                Arg::Text(letter.key),
-                Arg::Text(letter.field),
-                Arg::Text(letter.code),
-                Arg::Text(letter.message),
-                Arg::OptText(letter.hint),
-                Arg::Int(letter.created_at),
-                Arg::Text("open".to_owned()),
-            ]);
-        }
+    pub async fn add_dead_letters(&mut self, letters: &[DeadLetterRow]) -> Result<()> {
         self.insert(
             "insert into dead_letter (id, kind, source, stream, slot, key, field, code, message, hint, created_at, state)",
             "",
-            rows,
+            letters,
+            |letter| [
+                Arg::Int(letter.id),
+                Arg::Text(&letter.kind),
+                Arg::Text(&letter.source),
+                Arg::Text(&letter.stream),
+                Arg::Int(letter.slot),
+                Arg::Text(&letter.key),
+                Arg::Text(&letter.field),
+                Arg::Text(&letter.code),
+                Arg::Text(&letter.message),
+                Arg::OptText(letter.hint.as_deref()),
+                Arg::Int(letter.created_at),
+                Arg::Text("open"),
+            ],
         )
         .await
     }
@@ -394,7 +388,7 @@ impl Tx {
         &mut self,
         text: String,
         values: impl IntoIterator<Item = i64>,
-    ) -> Result<Vec<sqlx::any::AnyRow>> {
+    ) -> Result<Vec<dialect::Row>> {
         sqlx::query(sqlx::AssertSqlSafe(text))
             .bind(json_integers(values))
             .fetch_all(self.connection())
@@ -416,7 +410,7 @@ impl Tx {
     }
 }
 
-fn record_row(row: &sqlx::any::AnyRow) -> Result<RecordRow> {
+fn record_row(row: &dialect::Row) -> Result<RecordRow> {
     Ok(RecordRow {
         slot: get(row, 0)?,
         stream_id: get(row, 1)?,
@@ -432,9 +426,9 @@ fn record_row(row: &sqlx::any::AnyRow) -> Result<RecordRow> {
 }
 
 /// A column by its place.
-pub(super) fn get<'r, T>(row: &'r sqlx::any::AnyRow, index: usize) -> Result<T>
+pub(super) fn get<'r, T>(row: &'r dialect::Row, index: usize) -> Result<T>
 where
-    T: sqlx::Decode<'r, sqlx::Any> + sqlx::Type<sqlx::Any>,
+    T: sqlx::Decode<'r, dialect::Database> + sqlx::Type<dialect::Database>,
 {
     row.try_get(index).map_err(failed)
 }

@@ -72,11 +72,11 @@ pub async fn run(records: u64, address: SocketAddr, folder: &Path) -> Result<Mea
 struct Batch {
     versions: Vec<VersionRow>,
     records: Vec<RecordRow>,
-    identifiers: Vec<IdentifierRow>,
+    identifiers: Vec<IdentifierRow<'static>>,
     evidence: Vec<EvidenceRow>,
     claims: Vec<ClaimRow>,
     persons: Vec<PersonRow>,
-    aliases: Vec<([u8; 16], Option<i64>)>,
+    aliases: Vec<([u8; 16], i64)>,
 }
 
 impl Batch {
@@ -88,7 +88,7 @@ impl Batch {
             slot,
             received_at: NOW,
             deleted: false,
-            body,
+            body: body.into(),
         });
         self.records.push(RecordRow {
             slot,
@@ -110,8 +110,8 @@ impl Batch {
         for ((kind, value), slot) in values.into_iter().zip(&nodes) {
             self.identifiers.push(IdentifierRow {
                 slot: *slot,
-                kind: kind.to_owned(),
-                value,
+                kind: kind.into(),
+                value: value.into(),
                 component: Some(id),
                 shared: false,
             });
@@ -146,7 +146,7 @@ impl Batch {
             consents: "{}".to_owned(),
             updated_at: NOW.0,
         });
-        self.aliases.push((uuid, Some(id)));
+        self.aliases.push((uuid, id));
     }
 
     fn sort(&mut self) {
@@ -155,15 +155,17 @@ impl Batch {
         self.aliases.sort_unstable();
     }
 
-    async fn save(self, store: &Store) -> Result<()> {
+    async fn save(&self, store: &Store) -> Result<()> {
         let mut tx = store.begin().await?;
-        tx.add_versions(self.versions).await?;
-        tx.save_records(self.records).await?;
-        tx.save_claims(self.claims).await?;
-        tx.save_identifiers(self.identifiers).await?;
-        tx.save_evidence(self.evidence).await?;
-        tx.save_persons(self.persons).await?;
-        tx.save_aliases(self.aliases).await?;
+        tx.add_versions(&self.versions).await?;
+        tx.save_records(&self.records).await?;
+        tx.save_claims(&self.claims.iter().collect::<Vec<_>>())
+            .await?;
+        tx.save_identifiers(&self.identifiers).await?;
+        tx.save_evidence(&self.evidence.iter().collect::<Vec<_>>())
+            .await?;
+        tx.save_persons(&self.persons).await?;
+        tx.save_aliases(&self.aliases).await?;
         Ok(tx.commit().await?)
     }
 }

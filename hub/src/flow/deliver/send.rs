@@ -2,8 +2,8 @@
 
 use super::{DeliveryReport, FAMILIES, Group, Row, WINDOW, at, group};
 use crate::delivery::{self, Operation};
-use crate::flow::Context;
-use crate::flow::read::{blocking, retrying};
+use crate::flow::read::retrying;
+use crate::flow::{Context, beside};
 use crate::host::{
     Cancel, Chunk, Connector, Failure, FailureKind, Member, MemberChange, MemberId, MemberIdForm,
     MemberIdKind, Outcome, WriteMode, WriteRequest,
@@ -228,7 +228,7 @@ impl Sender<'_> {
             .take()
             .expect("calls are made one after another");
         let cancel = self.cancel.clone();
-        let (connector, done) = blocking(move || {
+        let (connector, done) = beside(move || {
             let done = call(connector.as_mut(), &cancel);
             (connector, done)
         })
@@ -280,7 +280,7 @@ impl Sender<'_> {
                     })
                     .collect();
                 rows.sort_unstable_by(|a, b| a.remote_key.cmp(&b.remote_key));
-                tx.acknowledge(rows, self.context.clock.now()).await?;
+                tx.acknowledge(&rows, self.context.clock.now()).await?;
             }
         }
         finish(&mut tx, &ids).await?;
@@ -301,7 +301,7 @@ impl Sender<'_> {
             .await?;
         let id = tx.reserve("dead_letter", 1).await?;
         tx.close_dead_letters([letter_slot(row.change)]).await?;
-        tx.add_dead_letters(vec![DeadLetterRow {
+        tx.add_dead_letters(&[DeadLetterRow {
             id,
             kind: "delivery".to_owned(),
             source: self.destination.name.to_string(),

@@ -1,32 +1,27 @@
 //! Loading: identifiers to their slots, whole components to memory, and what evidence that lost a record still stands on.
 
 use super::{Known, Neighbourhood, Seen, set_key};
-use crate::landing::slot_of_identifier;
+use crate::landing::next_slot;
 use crate::model::{Identifier, IdentifierKind};
 use crate::store::{Result, Tx};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
 
 impl Neighbourhood {
-    /// Finds or makes the rows of identifiers; gives their slots in the same order.
-    pub async fn place(&mut self, tx: &mut Tx, sets: &[&[Identifier]]) -> Result<Vec<Vec<i64>>> {
-        let bases: Vec<Vec<i64>> = sets
-            .iter()
-            .map(|set| {
-                set.iter()
-                    .map(|identifier| {
-                        slot_of_identifier(&identifier.kind.to_string(), &identifier.value)
-                    })
-                    .collect()
-            })
-            .collect();
-        self.load_identifiers(tx, bases.iter().flatten().copied())
+    /// Finds or makes the rows of identifiers, which come with where they would like to be; gives where they are.
+    pub async fn place(
+        &mut self,
+        tx: &mut Tx,
+        sets: Vec<(Vec<Identifier>, Vec<i64>)>,
+    ) -> Result<Vec<Vec<i64>>> {
+        self.load_identifiers(tx, sets.iter().flat_map(|set| set.1.iter().copied()))
             .await?;
-        let mut placed = bases;
-        for (set, slots) in sets.iter().zip(&mut placed) {
-            for (identifier, slot) in set.iter().zip(slots) {
+        let mut placed = Vec::with_capacity(sets.len());
+        for (identifiers, mut slots) in sets {
+            for (identifier, slot) in identifiers.into_iter().zip(&mut slots) {
                 *slot = self.place_one(tx, identifier, *slot).await?;
             }
+            placed.push(slots);
         }
         Ok(placed)
     }
@@ -35,14 +30,14 @@ impl Neighbourhood {
     async fn place_one(
         &mut self,
         tx: &mut Tx,
-        identifier: &Identifier,
+        identifier: Identifier,
         mut slot: i64,
     ) -> Result<i64> {
         loop {
             match self.identifiers.get(&slot) {
-                Some(known) if known.identifier == *identifier => return Ok(slot),
+                Some(known) if known.identifier == identifier => return Ok(slot),
                 Some(_) => {
-                    slot = (slot + 1) & i64::MAX;
+                    slot = next_slot(slot);
                     self.load_identifiers(tx, [slot]).await?;
                 }
                 None => {
@@ -50,7 +45,7 @@ impl Neighbourhood {
                     self.identifiers.insert(
                         slot,
                         Known {
-                            identifier: identifier.clone(),
+                            identifier,
                             component: None,
                             shared: false,
                             dirty: true,
@@ -86,7 +81,7 @@ impl Neighbourhood {
                 Known {
                     identifier: Identifier {
                         kind,
-                        value: row.value,
+                        value: row.value.into_owned(),
                     },
                     component: row.component,
                     shared: row.shared,

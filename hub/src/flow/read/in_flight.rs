@@ -33,10 +33,12 @@ impl InFlight {
         false
     }
 
-    pub fn touches(&self, slots: &[i64]) -> bool {
-        self.batches
-            .iter()
-            .any(|(writing, _)| slots.iter().any(|slot| writing.contains(slot)))
+    pub fn touches(&self, mut slots: impl Iterator<Item = i64>) -> bool {
+        slots.any(|slot| {
+            self.batches
+                .iter()
+                .any(|(writing, _)| writing.contains(&slot))
+        })
     }
 
     pub async fn wait(&mut self) {

@@ -44,7 +44,7 @@ pub(super) async fn memberships(
     }
     moves.save(tx, now).await?;
     if !(timers.is_empty() && known.is_empty()) {
-        tx.set_timers(&known, timers).await?;
+        tx.set_timers(&known, &timers).await?;
     }
     Ok(after)
 }
@@ -194,8 +194,8 @@ impl Moves {
         self.entered
             .sort_unstable_by(|a, b| (&a.audience, a.person_id).cmp(&(&b.audience, b.person_id)));
         tx.remove_members(&self.left).await?;
-        tx.add_members(self.entered).await?;
-        tx.add_log(self.log).await
+        tx.add_members(&self.entered).await?;
+        tx.add_log(&self.log).await
     }
 }
 
@@ -242,7 +242,7 @@ pub(super) async fn want(
     save.sort_unstable_by(|a, b| {
         (&a.destination, &a.object, a.person_id).cmp(&(&b.destination, &b.object, b.person_id))
     });
-    tx.save_wanted(save).await?;
+    tx.save_wanted(&save).await?;
     mark(tx, keys).await
 }
 

@@ -38,8 +38,10 @@ create table shared_evidence (slot bigint not null, evidence_id bigint not null,
 -- The id is that of the person's earliest evidence.
 create table person (id bigint primary key, uuid bytea not null, component bigint not null, traits text not null, consents text not null, updated_at bigint not null);
 
--- Every id ever given out, and where it leads now.
-create table alias (uuid bytea primary key, person_id bigint); --clustered
+-- Every id ever given out, and whom it was given to; it leads on from there through `heir`.
+create table alias (uuid bytea primary key, person_id bigint not null); --clustered
+-- Persons that are no more, and who has their earliest evidence, or what is left of it.
+create table heir (person_id bigint primary key, heir_id bigint);
 
 create table claim (evidence_id bigint not null, slot bigint not null, source text not null, record text not null, time bigint not null, body text not null,
   primary key (evidence_id, slot)); --clustered

@@ -173,7 +173,7 @@ impl Written {
                 counts.changed += 1;
                 return;
             }
-            To::Put(put) => (Some(put), false),
+            To::Put(put) => (Some(*put), false),
             To::Deleted => (None, true),
         };
         self.forget(prior.as_ref(), neighbourhood);

@@ -217,7 +217,7 @@ async fn map_stored(
                 slot: record.slot,
                 key: record.key.clone(),
                 prior: Some(record),
-                to: To::Put(put),
+                to: To::Put(Box::new(put)),
             });
         }
         apply(&mut tx, context, stream, changes).await?;

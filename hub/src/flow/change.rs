@@ -27,7 +27,7 @@ pub struct Change {
 #[derive(Debug)]
 pub enum To {
     /// A new current version, mapped.
-    Put(Put),
+    Put(Box<Put>),
     /// An older version than the one known: kept, without effect.
     Stale {
         body: Bytes,

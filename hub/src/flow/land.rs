@@ -220,7 +220,7 @@ fn arrive(
     plan: &Stream,
     context: &Context,
 ) {
-    let put = map(stream, plan, context, &item);
+    let put = Box::new(map(stream, plan, context, &item));
     let version = Version {
         hash: put.hash,
         updated_at: put

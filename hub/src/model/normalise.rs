@@ -338,29 +338,60 @@ fn region_id(region: &str) -> Option<country::Id> {
 }
 
 fn valid_phone(region: Option<country::Id>, digits: &str) -> Option<Phone> {
+    usual_phone(region, digits).or_else(|| any_phone(region, digits))
+}
+
+fn any_phone(region: Option<country::Id>, digits: &str) -> Option<Phone> {
     let number = phonenumber::parse(region, digits).ok()?;
-    let national = number.national().to_string();
-    if !is_usual(number.code().value(), &national) && !number.is_valid() {
+    if !number.is_valid() {
         return None;
     }
+    let national = number.national().to_string();
     Some(Phone {
         e164: format!("+{}{national}", number.code().value()),
         national_digits: national.len(),
     })
 }
 
-/// A mobile or fixed number of a country that shares its code with no other. The library asks for the ten rarer types of
-/// number first.
-fn is_usual(code: u16, national: &str) -> bool {
-    let regions = DATABASE.region(&code).unwrap_or_default();
-    let [region] = regions[..] else { return false };
-    DATABASE.by_id(region).is_some_and(|metadata| {
-        let types = metadata.descriptors();
-        types.general().is_match(national)
-            && [types.mobile(), types.fixed_line()]
-                .iter()
-                .flatten()
-                .any(|usual| usual.is_match(national))
+/// What the library would make of a number as nearly all are: mobile or fixed, of a country that shares its code with no
+/// other, without a prefix to cut off. The library takes its time over parsing, and asks for ten rarer types first.
+fn usual_phone(region: Option<country::Id>, digits: &str) -> Option<Phone> {
+    let (code, national) = match region {
+        Some(region) => (DATABASE.by_id(region.as_ref())?.country_code(), digits),
+        None => {
+            let digits = digits.strip_prefix('+')?;
+            // No code is the beginning of another.
+            (1..=3).find_map(|length| {
+                let (code, national) = digits.split_at_checked(length)?;
+                let code: u16 = code.parse().ok()?;
+                DATABASE.region(&code).map(|_| (code, national))
+            })?
+        }
+    };
+    let regions = DATABASE.region(&code)?;
+    let [only] = regions[..] else { return None };
+    let metadata = DATABASE.by_id(only)?;
+    let begins_with_prefix = metadata
+        .national_prefix()
+        .is_some_and(|prefix| national.starts_with(prefix))
+        || metadata
+            .national_prefix_for_parsing()
+            .is_some_and(|prefix| {
+                prefix
+                    .find(national)
+                    .is_some_and(|found| found.start() == 0)
+            });
+    let types = metadata.descriptors();
+    let is_usual = !national.starts_with('0')
+        && !begins_with_prefix
+        && types.general().is_match(national)
+        && [types.mobile(), types.fixed_line()]
+            .iter()
+            .flatten()
+            .any(|usual| usual.is_match(national));
+    is_usual.then(|| Phone {
+        e164: format!("+{code}{national}"),
+        national_digits: national.len(),
     })
 }
 
@@ -609,7 +640,59 @@ mod tests {
     mod properties {
         use super::*;
 
+        /// Example numbers of every country, as they are and with some digits changed, with and without their code.
+        fn numbers() -> impl Strategy<Value = (Option<country::Id>, String)> {
+            let examples: Vec<(country::Id, u16, String)> = DATABASE
+                .iter()
+                .filter_map(|metadata| {
+                    let types = metadata.descriptors();
+                    let found = [types.mobile(), types.fixed_line(), types.toll_free()];
+                    let id = metadata.id().parse().ok()?;
+                    let texts = found
+                        .into_iter()
+                        .flatten()
+                        .filter_map(|kind| kind.example());
+                    let code = metadata.country_code();
+                    Some(
+                        texts
+                            .map(move |text| (id, code, text.to_owned()))
+                            .collect::<Vec<_>>(),
+                    )
+                })
+                .flatten()
+                .collect();
+            let changes = proptest::collection::vec((any::<usize>(), 0..10_u8), 0..3);
+            let head = proptest::sample::select(vec!["", "0", "8", "1"]);
+            (
+                proptest::sample::select(examples),
+                changes,
+                head,
+                any::<bool>(),
+            )
+                .prop_map(|((region, code, text), changes, head, international)| {
+                    let mut digits: Vec<u8> = format!("{head}{text}").into_bytes();
+                    for (at, digit) in changes {
+                        let at = at % digits.len();
+                        digits[at] = b'0' + digit;
+                    }
+                    let digits = String::from_utf8(digits).expect("digits");
+                    match international {
+                        true => (None, format!("+{code}{digits}")),
+                        false => (Some(region), digits),
+                    }
+                })
+        }
+
         proptest! {
+            #[test]
+            fn the_short_way_to_a_phone_number_is_the_librarys(number in numbers()) {
+                let (region, digits) = number;
+                let e164 = |phone: Phone| (phone.national().to_owned(), phone.e164);
+                if let Some(short) = usual_phone(region, &digits) {
+                    prop_assert_eq!(Some(e164(short)), any_phone(region, &digits).map(e164));
+                }
+            }
+
             #[test]
             fn a_normal_email_is_its_own_normal_form(text in "\\PC{1,12}@\\PC{1,8}\\.[a-zA-Z\u{e4}\u{130}\u{fb01}]{2,3}") {
                 if let Ok(value) = normalise_email(&text) {

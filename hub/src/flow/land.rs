@@ -144,7 +144,7 @@ async fn known(
         let mut slots: Vec<i64> = open.iter().map(|index| keyed[*index].slot).collect();
         slots.sort_unstable();
         slots.dedup();
-        for row in tx.records_at(slots).await? {
+        for row in tx.records_at(&slots).await? {
             rows.insert(row.slot, row);
         }
         let mut moved = Vec::new();

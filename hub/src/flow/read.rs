@@ -21,9 +21,11 @@ use tokio::sync::{mpsc, oneshot};
 /// How many records are landed and applied together, and how many bytes.
 pub(super) const BATCH_RECORDS: usize = 5_000;
 const BATCH_BYTES: usize = 6 << 20;
+/// The first batch is small, so that the writer has something to do soon; each that follows is twice as large.
+const FIRST_RECORDS: usize = 500;
 /// How many records one transaction takes when the next batch is always there already: a page that several batches
 /// touch is written once.
-const TRANSACTION_RECORDS: usize = 40_000;
+const TRANSACTION_RECORDS: usize = 100_000;
 /// Pages that may wait for landing.
 const PAGES_AHEAD: usize = 4;
 /// Tries of one call that fails in a way that may pass.
@@ -316,11 +318,12 @@ impl Reading<'_> {
         let mut writing = InFlight::default();
         let mut problem = None;
         let mut open = true;
+        let mut most = FIRST_RECORDS;
         while open {
             let mut arrived = Arrived::default();
             let mut cursors = Vec::new();
             let (mut records, mut bytes) = (0, 0);
-            while records < BATCH_RECORDS && bytes < BATCH_BYTES {
+            while records < most && bytes < BATCH_BYTES {
                 match arriving.recv().await {
                     Some(Message::Page { batch, part }) => {
                         records += batch.upserts.count as usize;
@@ -345,6 +348,7 @@ impl Reading<'_> {
                     }
                 }
             }
+            most = BATCH_RECORDS.min(most * 2);
             if cursors.is_empty() {
                 continue;
             }

@@ -122,7 +122,7 @@ async fn find_identifier(
     let kind = identifier.kind.to_string();
     let mut slot = slot_of_identifier(&kind, &identifier.value);
     loop {
-        match tx.identifiers_at([slot]).await?.pop() {
+        match tx.identifiers_at(&[slot]).await?.pop() {
             None => return Ok(None),
             Some(row) if row.kind == kind && row.value == identifier.value => return Ok(Some(row)),
             Some(_) => slot = next_slot(slot),
@@ -145,7 +145,8 @@ impl Around {
             .iter()
             .flat_map(|row| row.nodes.iter().copied())
             .collect();
-        let mut rows = tx.identifiers_at(slots).await?;
+        let slots: Vec<i64> = slots.into_iter().collect();
+        let mut rows = tx.identifiers_at(&slots).await?;
         rows.sort_unstable_by_key(|row| row.slot);
         let slots = rows.iter().map(|row| row.slot).collect();
         let nodes = rows

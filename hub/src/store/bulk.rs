@@ -18,7 +18,19 @@ pub enum Arg<'r> {
 }
 
 impl Tx {
-    /// Runs `{head} values ($1, …) {tail}` for each row, in the order given.
+    /// The rows of those keys that have one; `text` selects one row by `$1`.
+    pub(super) async fn by_key<T>(
+        &mut self,
+        text: &str,
+        keys: &[i64],
+        read: impl Fn(&dialect::Found<'_>) -> dialect::FoundResult<T>,
+    ) -> Result<Vec<T>> {
+        dialect::by_key(self.connection(), text, keys, read)
+            .await
+            .map_err(failed)
+    }
+
+    /// Runs `{head} values (…), … {tail}` for all rows, in the order given. No row may come twice where `tail` updates.
     pub(super) async fn insert<R, const N: usize>(
         &mut self,
         head: &'static str,
@@ -26,9 +38,12 @@ impl Tx {
         rows: &[R],
         values: impl for<'r> Fn(&'r R) -> [Arg<'r>; N],
     ) -> Result<()> {
-        let places: Vec<String> = (1..=N).map(|number| format!("${number}")).collect();
-        let text = format!("{head} values ({}) {tail}", places.join(", "));
-        self.each(&text, rows, values).await
+        if rows.is_empty() {
+            return Ok(());
+        }
+        dialect::insert(self.connection(), (head, tail), rows, values)
+            .await
+            .map_err(failed)
     }
 
     /// Runs a statement with `$1` to `$N` for each row, in the order given.

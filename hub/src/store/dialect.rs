@@ -10,14 +10,94 @@ pub type Pool = sqlx::SqlitePool;
 pub type PoolOptions = sqlx::sqlite::SqlitePoolOptions;
 pub type Row = sqlx::sqlite::SqliteRow;
 
-/// Runs one statement for each row. On SQLite this goes past sqlx, which would copy every value twice and hand each
-/// statement to another thread; it blocks for as long as it takes.
+/// A row that `by_key` found.
+pub type Found<'r> = rusqlite::Row<'r>;
+pub use rusqlite::Result as FoundResult;
+
+/// How many rows one statement inserts: it keeps its place in the tree from row to row, and its program stays small.
+const ROWS: usize = 64;
+
+/// Runs `{head} values (…) {tail}` for all rows.
+pub async fn insert<R, const N: usize>(
+    connection: &mut Connection,
+    (head, tail): (&str, &str),
+    rows: &[R],
+    values: impl for<'r> Fn(&'r R) -> [Arg<'r>; N],
+) -> Result<(), sqlx::Error> {
+    let row = format!("({})", vec!["?"; N].join(","));
+    let text = |rows: usize| format!("{head} values {} {tail}", vec![&*row; rows].join(","));
+    let (many, few) = rows.as_chunks::<ROWS>();
+    past_sqlx(connection, |connection| {
+        if !many.is_empty() {
+            let mut statement = connection.prepare(&text(ROWS))?;
+            for rows in many {
+                for (index, value) in rows.iter().flat_map(&values).enumerate() {
+                    statement.raw_bind_parameter(index + 1, value)?;
+                }
+                statement.raw_execute()?;
+            }
+        }
+        run_each(connection, &text(1), few, values)
+    })
+    .await
+}
+
+/// Runs one statement for each row.
 pub async fn each<R, const N: usize>(
     connection: &mut Connection,
     text: &str,
     rows: &[R],
     values: impl for<'r> Fn(&'r R) -> [Arg<'r>; N],
 ) -> Result<(), sqlx::Error> {
+    past_sqlx(connection, |connection| {
+        run_each(connection, text, rows, values)
+    })
+    .await
+}
+
+fn run_each<R, const N: usize>(
+    connection: &rusqlite::Connection,
+    text: &str,
+    rows: &[R],
+    values: impl for<'r> Fn(&'r R) -> [Arg<'r>; N],
+) -> rusqlite::Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut statement = connection.prepare(text)?;
+    for row in rows {
+        statement.execute(rusqlite::params_from_iter(values(row)))?;
+    }
+    Ok(())
+}
+
+/// The row of each key that has one; `text` selects by `$1`.
+pub async fn by_key<T>(
+    connection: &mut Connection,
+    text: &str,
+    keys: &[i64],
+    read: impl Fn(&Found<'_>) -> rusqlite::Result<T>,
+) -> Result<Vec<T>, sqlx::Error> {
+    past_sqlx(connection, |connection| {
+        let mut statement = connection.prepare(text)?;
+        let mut found = Vec::new();
+        for key in keys {
+            let mut rows = statement.query([key])?;
+            if let Some(row) = rows.next()? {
+                found.push(read(row)?);
+            }
+        }
+        Ok(found)
+    })
+    .await
+}
+
+/// Lends the open connection to rusqlite. sqlx would copy every value twice and hand each statement and each row to
+/// another thread. This blocks for as long as it takes.
+async fn past_sqlx<T>(
+    connection: &mut Connection,
+    run: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>,
+) -> Result<T, sqlx::Error> {
     let mut locked = connection.lock_handle().await?;
     #[allow(
         unsafe_code,
@@ -26,15 +106,9 @@ pub async fn each<R, const N: usize>(
     // SAFETY: the handle is open and nobody else's for as long as `locked` lives, and `borrowed`, which does not close
     // it, is dropped before.
     let borrowed = unsafe { rusqlite::Connection::from_handle(locked.as_raw_handle().as_ptr()) };
-    let run = || {
-        let borrowed = borrowed?;
-        let mut statement = borrowed.prepare(text)?;
-        for row in rows {
-            statement.execute(rusqlite::params_from_iter(values(row)))?;
-        }
-        Ok(())
-    };
-    run().map_err(|error: rusqlite::Error| sqlx::Error::Protocol(error.to_string()))
+    borrowed
+        .and_then(|borrowed| run(&borrowed))
+        .map_err(|error| sqlx::Error::Protocol(error.to_string()))
 }
 
 impl ToSql for Arg<'_> {
@@ -67,9 +141,9 @@ pub fn migration(text: &str) -> String {
 pub const IN_INTEGERS: &str = "in (select value from json_each($1))";
 
 /// What the writing connection says first. A page that changes in many transactions goes to its place in the file once
-/// in 128 MB of them.
-pub const OPENING_WRITER: &str = "pragma journal_mode = wal; pragma synchronous = normal; pragma cache_size = -49152; \
-    pragma temp_store = memory; pragma wal_autocheckpoint = 32000; pragma busy_timeout = 30000; pragma mmap_size = 0;";
+/// in 192 MB of them.
+pub const OPENING_WRITER: &str = "pragma page_size = 8192; pragma journal_mode = wal; pragma synchronous = normal; pragma cache_size = -57344; \
+    pragma temp_store = memory; pragma wal_autocheckpoint = 24000; pragma busy_timeout = 30000; pragma mmap_size = 0;";
 
 /// What a reading connection says first.
 pub const OPENING_READER: &str = "pragma cache_size = -4096; pragma temp_store = memory; \

@@ -28,26 +28,18 @@ pub struct EvidenceRow {
 }
 
 impl Tx {
-    pub async fn identifiers_at(
-        &mut self,
-        slots: impl IntoIterator<Item = i64>,
-    ) -> Result<Vec<IdentifierRow<'static>>> {
-        let text = format!(
-            "select slot, kind, value, component, shared from identifier where slot {}",
-            dialect::IN_INTEGERS
-        );
-        let rows = self.rows_in(text, slots).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(IdentifierRow {
-                    slot: get(row, 0)?,
-                    kind: get::<String>(row, 1)?.into(),
-                    value: get::<String>(row, 2)?.into(),
-                    component: get(row, 3)?,
-                    shared: get::<i64>(row, 4)? != 0,
-                })
+    pub async fn identifiers_at(&mut self, slots: &[i64]) -> Result<Vec<IdentifierRow<'static>>> {
+        let text = "select slot, kind, value, component, shared from identifier where slot = $1";
+        self.by_key(text, slots, |row| {
+            Ok(IdentifierRow {
+                slot: row.get(0)?,
+                kind: row.get::<_, String>(1)?.into(),
+                value: row.get::<_, String>(2)?.into(),
+                component: row.get(3)?,
+                shared: row.get::<_, i64>(4)? != 0,
             })
-            .collect()
+        })
+        .await
     }
 
     /// Rows sorted by slot.

@@ -187,16 +187,23 @@ impl Tx {
         Ok(())
     }
 
-    pub async fn records_at(
-        &mut self,
-        slots: impl IntoIterator<Item = i64>,
-    ) -> Result<Vec<RecordRow>> {
-        let text = format!(
-            "select {RECORD_COLUMNS} from record where slot {}",
-            dialect::IN_INTEGERS
-        );
-        let rows = self.rows_in(text, slots).await?;
-        rows.iter().map(record_row).collect()
+    pub async fn records_at(&mut self, slots: &[i64]) -> Result<Vec<RecordRow>> {
+        let text = format!("select {RECORD_COLUMNS} from record where slot = $1");
+        self.by_key(&text, slots, |row| {
+            Ok(RecordRow {
+                slot: row.get(0)?,
+                stream_id: row.get(1)?,
+                key: row.get(2)?,
+                hash: row.get(3)?,
+                version_id: row.get(4)?,
+                state: RecordState::from_code(row.get(5)?),
+                updated_at: row.get(6)?,
+                first_seen: row.get(7)?,
+                evidence_id: row.get(8)?,
+                fact_id: row.get(9)?,
+            })
+        })
+        .await
     }
 
     /// Up to `limit` live or set-aside records of a stream, in the order of their slots, after `after`.

@@ -6,14 +6,15 @@ use crate::pages::Pages;
 use anyhow::{Result, ensure};
 use onefold::model::Timestamp;
 use onefold::store::{
-    ClaimRow, EvidenceRow, IdentifierRow, PersonRow, RecordRow, RecordState, Store, VersionRow,
+    ClaimRow, EvidenceRow, IdentifierRow, PersonRow, RecordRow, RecordState, Store, Tx, VersionRow,
 };
 use std::net::SocketAddr;
 use std::path::Path;
 use tokio::sync::mpsc;
 
-/// As many records as the hub puts into one transaction.
-const BATCH_RECORDS: usize = 10_000;
+/// As many records as the hub writes together, and as many as it puts into one transaction while there are more.
+const BATCH_RECORDS: usize = 5_000;
+const TRANSACTION_RECORDS: usize = 100_000;
 
 pub async fn run(records: u64, address: SocketAddr, folder: &Path) -> Result<Measured> {
     let path = folder.join("floor.db");
@@ -49,7 +50,18 @@ pub async fn run(records: u64, address: SocketAddr, folder: &Path) -> Result<Mea
         let _ = batches.send(batch).await;
     });
     while let Some(batch) = queue.recv().await {
-        batch.save(&store).await?;
+        let mut tx = store.begin().await?;
+        let mut written = 0;
+        let mut next = Some(batch);
+        while let Some(batch) = next {
+            written += batch.versions.len();
+            batch.save(&mut tx).await?;
+            next = match written < TRANSACTION_RECORDS {
+                true => queue.try_recv().ok(),
+                false => None,
+            };
+        }
+        tx.commit().await?;
     }
     gathering.await?;
     reader.await??;
@@ -155,8 +167,7 @@ impl Batch {
         self.aliases.sort_unstable();
     }
 
-    async fn save(&self, store: &Store) -> Result<()> {
-        let mut tx = store.begin().await?;
+    async fn save(&self, tx: &mut Tx) -> Result<()> {
         tx.add_versions(&self.versions).await?;
         tx.save_records(&self.records).await?;
         tx.save_claims(&self.claims.iter().collect::<Vec<_>>())
@@ -166,7 +177,7 @@ impl Batch {
             .await?;
         tx.save_persons(&self.persons).await?;
         tx.save_aliases(&self.aliases).await?;
-        Ok(tx.commit().await?)
+        Ok(())
     }
 }
 

@@ -49,6 +49,7 @@ const MACHINERY: &[&str] = &[
     "await",
     "tokio",
     "sqlx",
+    "rusqlite",
     "wasmtime",
     "axum",
     "reqwest",
@@ -63,6 +64,7 @@ const MACHINERY: &[&str] = &[
 /// Crates that only these modules may name, so that one can be exchanged by rewriting one module.
 const HOMES: &[(&str, &[&str])] = &[
     ("sqlx", &["store"]),
+    ("rusqlite", &["store"]),
     ("wasmtime", &["host"]),
     ("wasmtime_wasi", &["host"]),
     ("wasmtime_wasi_http", &["host"]),

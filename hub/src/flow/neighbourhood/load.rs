@@ -71,7 +71,7 @@ impl Neighbourhood {
         if missing.is_empty() {
             return Ok(());
         }
-        let rows = tx.identifiers_at(missing.iter().copied()).await?;
+        let rows = tx.identifiers_at(&missing).await?;
         self.free.extend(missing);
         for row in rows {
             self.free.remove(&row.slot);

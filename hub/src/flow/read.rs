@@ -220,6 +220,17 @@ pub(super) fn retrying<T>(
     unreachable!("the loop ends at the last try")
 }
 
+/// Pages that are landed together.
+#[derive(Default)]
+struct Gathered {
+    arrived: Arrived,
+    cursors: Vec<(usize, Vec<u8>)>,
+    /// Why the reader stopped early.
+    problem: Option<Problem>,
+    /// No more pages come.
+    ended: bool,
+}
+
 struct Reading<'a> {
     context: &'a Context,
     stream: &'a StreamRef,
@@ -316,68 +327,67 @@ impl Reading<'_> {
         let mut total = Counts::default();
         let mut seen: Unchanged = self.options.full.then(Vec::new);
         let mut writing = InFlight::default();
-        let mut problem = None;
-        let mut open = true;
         let mut most = FIRST_RECORDS;
-        while open {
-            let mut arrived = Arrived::default();
-            let mut cursors = Vec::new();
-            let (mut records, mut bytes) = (0, 0);
-            while records < most && bytes < BATCH_BYTES {
-                match arriving.recv().await {
-                    Some(Message::Page { batch, part }) => {
-                        records += batch.upserts.count as usize;
-                        bytes += batch.upserts.data.len();
-                        arrived.upserts.push(batch.upserts.data.into());
-                        arrived
-                            .deletes
-                            .extend(batch.deletes.map(|chunk| chunk.data.into()));
-                        cursors.push((part, batch.cursor));
-                    }
-                    Some(Message::Restarted { part }) => {
-                        tracing::warn!(source = %self.stream.source, stream = %self.stream.name, part, "the vendor no longer honours the cursor; reading from the start");
-                    }
-                    Some(Message::Failed(failure)) => {
-                        problem = Some(place(failure.problem, self.stream));
-                        open = false;
-                        break;
-                    }
-                    None => {
-                        open = false;
-                        break;
-                    }
-                }
-            }
+        loop {
+            let gathered = self.gather(arriving, most).await;
             most = BATCH_RECORDS.min(most * 2);
-            if cursors.is_empty() {
-                continue;
+            if !gathered.cursors.is_empty() {
+                // One batch is written, one landed or waiting: no third is in memory.
+                let Ok(place) = work.reserve().await else {
+                    return Ok((None, total, seen));
+                };
+                let landed = match self.land_one(&gathered.arrived, &mut writing).await {
+                    Ok(landed) => landed,
+                    Err(failed) => return Ok((Some(failed), total, seen)),
+                };
+                total.add(landed.counts);
+                note_unchanged(&mut seen, &landed.unchanged_versions);
+                (self.options.progress)(Progress {
+                    records: total.read,
+                });
+                let committed = writing.add(&landed.changes);
+                place.send(Work {
+                    changes: landed.changes,
+                    cursors: gathered.cursors,
+                    counts: landed.counts,
+                    committed,
+                });
             }
-            // One batch is written, one landed or waiting: no third is in memory.
-            let Ok(place) = work.reserve().await else {
-                break;
-            };
-            let landed = match self.land_one(&arrived, &mut writing).await {
-                Ok(landed) => landed,
-                Err(failed) => {
-                    problem = Some(failed);
-                    break;
-                }
-            };
-            total.add(landed.counts);
-            note_unchanged(&mut seen, &landed.unchanged_versions);
-            (self.options.progress)(Progress {
-                records: total.read,
-            });
-            let committed = writing.add(&landed.changes);
-            let sent = Work {
-                changes: landed.changes,
-                cursors,
-                counts: landed.counts,
-                committed,
-            };
-            place.send(sent);
+            if gathered.ended {
+                return Ok((gathered.problem, total, seen));
+            }
         }
-        Ok((problem, total, seen))
+    }
+
+    /// The next pages, up to `most` records.
+    async fn gather(&self, arriving: &mut mpsc::Receiver<Message>, most: usize) -> Gathered {
+        let mut gathered = Gathered::default();
+        let (mut records, mut bytes) = (0, 0);
+        while records < most && bytes < BATCH_BYTES {
+            match arriving.recv().await {
+                Some(Message::Page { batch, part }) => {
+                    records += batch.upserts.count as usize;
+                    bytes += batch.upserts.data.len();
+                    gathered.arrived.upserts.push(batch.upserts.data.into());
+                    let deletes = batch.deletes.map(|chunk| chunk.data.into());
+                    gathered.arrived.deletes.extend(deletes);
+                    gathered.cursors.push((part, batch.cursor));
+                }
+                Some(Message::Restarted { part }) => {
+                    tracing::warn!(source = %self.stream.source, stream = %self.stream.name, part, "the vendor no longer honours the cursor; reading from the start");
+                }
+                Some(Message::Failed(failure)) => {
+                    gathered.problem = Some(place(failure.problem, self.stream));
+                    gathered.ended = true;
+                    return gathered;
+                }
+                None => {
+                    gathered.ended = true;
+                    return gathered;
+                }
+            }
+        }
+        gathered
     }
 
     /// Waits for the writer where a record of this batch is still being written.

@@ -72,6 +72,7 @@ impl Neighbourhood {
             return Ok(());
         }
         let rows = tx.identifiers_at(&missing).await?;
+        self.identifiers.reserve(missing.len());
         self.free.extend(missing);
         for row in rows {
             self.free.remove(&row.slot);

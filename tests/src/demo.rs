@@ -105,14 +105,21 @@ pub fn applied_twice(writes: &[Write]) -> Vec<String> {
     let mut last: BTreeMap<&str, &Write> = BTreeMap::new();
     let mut twice = Vec::new();
     for write in writes {
-        let same =
-            |before: &&Write| before.action == write.action && before.content == write.content;
+        let same = |before: &&Write| {
+            before.content == write.content
+                && (before.action == write.action || (puts(before) && puts(write)))
+        };
         if last.get(write.object.as_str()).is_some_and(same) {
             twice.push(format!("{} {}", write.action, write.object));
         }
         last.insert(&write.object, write);
     }
     twice
+}
+
+/// A member that is made a second time exists already: what was lost comes again as an update.
+fn puts(write: &Write) -> bool {
+    matches!(write.action, "created" | "updated")
 }
 
 /// How two sets of addresses differ, in words, with a few examples; `None` when they are equal.
@@ -163,6 +170,9 @@ mod tests {
             write("m:1", a),
         ];
         assert_eq!(applied_twice(&again), ["updated m:1"]);
+        let mut made_again = again;
+        made_again[0].action = "created";
+        assert_eq!(applied_twice(&made_again), ["updated m:1"]);
     }
 
     #[test]

@@ -101,11 +101,16 @@ fn killed_at_ten_random_moments_it_ends_where_an_undisturbed_run_ends() {
             "only {reading} and {writing} runs could be killed"
         );
         // At first while reading, then while delivering what has changed.
+        let is_writing = reading == 5;
         let (kills, matching, nth) = match reading {
             0..5 => (&mut reading, "", 1 + draw.below(24)),
             _ => (&mut writing, "POST /3.0/", 1 + draw.below(3)),
         };
-        let moment = Duration::from_micros(draw.below(20_000) as u64);
+        // Every other write is carried out and its answer never read.
+        let (nth, moment) = match is_writing && *kills % 2 == 0 {
+            true => (2, Duration::ZERO),
+            false => (nth, Duration::from_micros(draw.below(20_000) as u64)),
+        };
         *kills += usize::from(killed(&hub, &mut requests, matching, nth, moment));
         if reading == 5 {
             rounds += 1;
@@ -128,9 +133,10 @@ fn a_write_whose_answer_is_lost_is_not_applied_again() {
     let world = world(now_ms);
     let hub = Hub::demo(&world);
     let lose = || {
+        // The first of the requests makes new members only and is refused for those that exist; the second changes them.
         world
             .mailchimp
-            .fail_next(2, "POST /3.0/", Fault::AnswerLost);
+            .fail_after(1, 2, "POST /3.0/", Fault::AnswerLost);
     };
     lose();
     hub.run(&["run"]).ends_with(1);
@@ -140,7 +146,8 @@ fn a_write_whose_answer_is_lost_is_not_applied_again() {
     hub.run(&["run"]).ends_with(0);
     let requests = world.mailchimp.requests();
     let lost = requests.iter().filter(|request| request.fault.is_some());
-    assert_eq!(lost.count(), 4);
+    // Members changed in both runs, and the audience's tag in the first.
+    assert_eq!(lost.count(), 3);
     assert_eq!(applied_twice(&world.writes()), Vec::<String>::new());
     assert!(outcome(&hub, &world) == undisturbed(now_ms, 1));
 }

@@ -36,6 +36,8 @@ impl Fault {
 }
 
 struct Order {
+    /// Matching requests that go well before.
+    skip: u32,
     left: u32,
     /// Matches any request when empty, else those whose `METHOD /path?query` contains it.
     matching: String,
@@ -57,9 +59,10 @@ pub struct Faults {
 }
 
 impl Faults {
-    pub fn order(&mut self, count: u32, matching: &str, fault: Fault) {
+    pub fn order(&mut self, skip: u32, count: u32, matching: &str, fault: Fault) {
         let matching = matching.to_string();
         self.orders.push(Order {
+            skip,
             left: count,
             matching,
             fault,
@@ -81,6 +84,10 @@ impl Faults {
             .orders
             .iter_mut()
             .find(|order| request_line.contains(&order.matching))?;
+        if order.skip > 0 {
+            order.skip -= 1;
+            return None;
+        }
         order.left -= 1;
         let fault = order.fault.clone();
         self.orders.retain(|order| order.left > 0);
@@ -110,7 +117,7 @@ mod tests {
     #[test]
     fn an_order_is_spent_on_matching_requests_only() {
         let mut faults = Faults::default();
-        faults.order(2, "/members", Fault::ServerError);
+        faults.order(0, 2, "/members", Fault::ServerError);
         assert_eq!(faults.take("GET /lists"), None);
         assert_eq!(
             faults.take("GET /lists/1/members"),

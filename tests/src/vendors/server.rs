@@ -118,7 +118,12 @@ impl<V: Vendor> Running<V> {
 
     /// The next `count` requests whose `METHOD /path?query` contains `matching` (any, when empty) go wrong like this.
     pub fn fail_next(&self, count: u32, matching: &str, fault: Fault) {
-        lock(&self.shared.faults).order(count, matching, fault);
+        self.fail_after(0, count, matching, fault);
+    }
+
+    /// The same after `skip` of those requests have gone well.
+    pub fn fail_after(&self, skip: u32, count: u32, matching: &str, fault: Fault) {
+        lock(&self.shared.faults).order(skip, count, matching, fault);
     }
 
     pub fn clear_faults(&self) {

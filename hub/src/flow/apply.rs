@@ -3,7 +3,7 @@
 
 use crate::flow::change::{Change, Counts, Meaning, Put, StreamRef, To};
 use crate::flow::neighbourhood::{Neighbourhood, message_id};
-use crate::flow::settle::{self, Alone, FreshClaim, Touched};
+use crate::flow::settle::{self, FreshClaim, Told, Touched};
 use crate::flow::{Context, beside};
 use crate::model::{Canonical, Fact, Timestamp};
 use crate::problem::{Place, Problem, Severity};
@@ -32,8 +32,6 @@ struct Written {
     touched: FxHashSet<i64>,
     /// Evidence whose claims changed.
     claimed: FxHashSet<i64>,
-    /// Persons of evidence before it changed.
-    former_persons: FxHashSet<i64>,
 }
 
 /// First of the ids reserved for this batch.
@@ -83,7 +81,6 @@ pub async fn apply(
     let touched = Touched {
         evidence: std::mem::take(&mut written.touched),
         claimed: std::mem::take(&mut written.claimed),
-        former_persons: std::mem::take(&mut written.former_persons),
     };
     let rules = context.rules.clone();
     let (claims, neighbourhood, reshaped) = if losers.is_empty() {
@@ -176,7 +173,7 @@ impl Written {
             To::Put(put) => (Some(*put), false),
             To::Deleted => (None, true),
         };
-        self.forget(prior.as_ref(), neighbourhood);
+        self.forget(prior.as_ref());
         count(counts, prior.as_ref(), put.as_ref());
         let version_id = match put.as_ref().map(|put| put.body.is_some()) {
             Some(false) => prior.as_ref().map_or(0, |prior| prior.version_id),
@@ -207,15 +204,13 @@ impl Written {
     }
 
     /// What the record said before no longer counts.
-    fn forget(&mut self, prior: Option<&RecordRow>, neighbourhood: &Neighbourhood) {
+    fn forget(&mut self, prior: Option<&RecordRow>) {
         let Some(prior) = prior else { return };
         self.judged.push(prior.slot);
         if let Some(evidence) = prior.evidence_id {
             self.lost_claims.push((evidence, prior.slot));
             self.touched.insert(evidence);
             self.claimed.insert(evidence);
-            self.former_persons
-                .extend(neighbourhood.person_of(evidence));
         }
         self.lost_facts.extend(prior.fact_id);
     }
@@ -253,8 +248,7 @@ impl Written {
         }
         let Some(Meaning {
             canonical,
-            claim,
-            alone,
+            told,
             slots: _,
         }) = put.meaning
         else {
@@ -269,35 +263,30 @@ impl Written {
             row.evidence_id = Some(evidence);
             self.touched.insert(evidence);
         }
-        self.claim(&canonical, (claim, alone), row, stream);
+        if let (Some(told), Some(evidence)) = (told, row.evidence_id) {
+            self.claim(told, evidence, canonical.told_at(), row, stream);
+        }
         self.fact(canonical, row, ids);
     }
 
-    /// Every record without a fact leaves a claim, so that its evidence is known to be supported.
     fn claim(
         &mut self,
-        canonical: &Canonical,
-        (body, alone): (String, Alone),
+        told: Told,
+        evidence_id: i64,
+        time: Timestamp,
         row: &RecordRow,
         stream: &StreamRef,
     ) {
-        let Some(evidence_id) = row.evidence_id else {
-            return;
-        };
-        if canonical.fact.is_some() && canonical.consents.is_empty() {
-            return;
-        }
         self.claimed.insert(evidence_id);
-        let time = canonical.told_at();
         let row = ClaimRow {
             evidence_id,
             slot: row.slot,
             source: stream.source.to_string(),
             record: format!("{}/{}", stream.name, row.key),
             time: time.0,
-            body,
+            body: told.body,
         };
-        self.claims.push((row, alone));
+        self.claims.push((row, told.alone));
     }
 
     fn fact(&mut self, canonical: Canonical, row: &mut RecordRow, ids: &mut Ids) {

@@ -1,6 +1,6 @@
 //! What a batch of one stream changes, between landing and applying: records with the state that was known of them.
 
-use crate::flow::settle::Alone;
+use crate::flow::settle::Told;
 use crate::model::Canonical;
 use crate::problem::Problem;
 use crate::store::RecordRow;
@@ -52,9 +52,8 @@ pub struct Meaning {
     pub canonical: Canonical,
     /// Where each of its identifiers would like to be.
     pub slots: Vec<i64>,
-    /// The claim that it makes, as it is stored.
-    pub claim: String,
-    pub alone: Alone,
+    /// What it says of its person.
+    pub told: Option<Told>,
 }
 
 /// What landed, by kind.

@@ -3,7 +3,7 @@
 use crate::canonical;
 use crate::flow::Context;
 use crate::flow::change::{Change, Counts, Meaning, Put, StreamRef, To};
-use crate::flow::settle::{Alone, claim_body};
+use crate::flow::settle::Told;
 use crate::landing::{self, Arrival, Line, Version, slot_of_identifier};
 use crate::manifest::Stream;
 use crate::model::Value;
@@ -331,8 +331,7 @@ pub fn mapped(
             .iter()
             .map(|identifier| slot_of_identifier(&identifier.kind.text(), &identifier.value))
             .collect(),
-        claim: claim_body(&canonical.traits, &canonical.consents),
-        alone: Alone::of(&mut canonical, stream, context),
+        told: Told::by(&mut canonical, stream, context),
         canonical,
     });
     (meaning, mapped.problems)

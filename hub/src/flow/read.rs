@@ -1,5 +1,6 @@
-//! Reading one stream: the connector reads ahead on a thread of its own, landing maps, and a writer applies one
-//! batch with its cursor in one transaction (I3). The three work at the same time; what waits between them is bounded.
+//! Reading one stream: the connector reads ahead on a thread of its own, landing maps, and a writer applies one batch
+//! after another, each with its cursor in the same transaction (I3). The three work at the same time; what waits between
+//! them is bounded.
 
 mod in_flight;
 mod sweep;

@@ -22,8 +22,6 @@ pub struct Touched {
     pub evidence: FxHashSet<i64>,
     /// Evidence whose claims changed: its people's profiles are built anew.
     pub claimed: FxHashSet<i64>,
-    /// Persons of evidence before the batch.
-    pub former_persons: FxHashSet<i64>,
 }
 
 /// A claim's stored form.
@@ -59,10 +57,6 @@ struct ClaimBodyRef<'a> {
     traits: &'a Fields,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     consents: &'a BTreeMap<String, ConsentStatus>,
-}
-
-pub fn claim_body(traits: &Fields, consents: &BTreeMap<String, ConsentStatus>) -> String {
-    to_json(&ClaimBodyRef { traits, consents })
 }
 
 /// JSON of a value that has text keys and finite numbers only.
@@ -120,7 +114,8 @@ pub async fn settle(
     Ok(())
 }
 
-/// Who is to be built anew, and whose facts alone changed.
+/// Who is to be built anew, and whose facts alone changed. Evidence that is gone needs no look: the people of its whole
+/// component are built anew.
 fn people(
     context: &Context,
     neighbourhood: &Neighbourhood,
@@ -129,7 +124,6 @@ fn people(
 ) -> (Vec<Resolved>, FxHashMap<i64, Vec<i64>>) {
     let mut rebuild = reshaped.people;
     let done: FxHashSet<i64> = rebuild.iter().map(|person| person.id).collect();
-    let gone: FxHashSet<i64> = reshaped.gone.iter().map(|pair| pair.0).collect();
     let of = |evidence: &FxHashSet<i64>| -> FxHashSet<i64> {
         evidence
             .iter()
@@ -138,14 +132,7 @@ fn people(
             .collect()
     };
     let claimed: FxHashSet<i64> = of(&touched.claimed);
-    let mut touched_persons = of(&touched.evidence);
-    touched_persons.extend(
-        touched
-            .former_persons
-            .iter()
-            .filter(|person| !done.contains(person) && !gone.contains(person)),
-    );
-    let mut look = neighbourhood.evidence_of_persons(&touched_persons);
+    let mut look = neighbourhood.evidence_of_persons(&of(&touched.evidence));
     for (id, component, uuid) in neighbourhood.heads(&claimed, &context.rules) {
         let evidence = look.remove(&id).unwrap_or_default();
         rebuild.push(Resolved {
@@ -201,23 +188,42 @@ async fn leave_all(tx: &mut Tx, context: &Context, ids: &[i64]) -> Result<()> {
 /// A claim that was just written, and the profile that it would make alone.
 pub type FreshClaim = (ClaimRow, Alone);
 
-/// The profile of a person about whom one claim is all that is known, made where the record is mapped.
+/// A claim as it is stored, and the profile that it would make alone; both made where the record is mapped.
 #[derive(Debug)]
-pub struct Alone(Built);
+pub struct Told {
+    pub body: String,
+    pub alone: Alone,
+}
 
-impl Alone {
-    /// Takes the traits out of `canonical`.
-    pub fn of(canonical: &mut Canonical, stream: &StreamRef, context: &Context) -> Self {
+impl Told {
+    /// What a record says of its person; takes the traits out of it. Every record without a fact says something, so that
+    /// its evidence is known to be supported.
+    pub fn by(canonical: &mut Canonical, stream: &StreamRef, context: &Context) -> Option<Self> {
+        if canonical.fact.is_some() && canonical.consents.is_empty() {
+            return None;
+        }
+        let traits = std::mem::take(&mut canonical.traits);
+        let body = to_json(&ClaimBodyRef {
+            traits: &traits,
+            consents: &canonical.consents,
+        });
         let claim = Claim {
             source: stream.source.clone(),
             record: String::new(),
             time: canonical.told_at(),
-            traits: std::mem::take(&mut canonical.traits),
+            traits,
             consents: canonical.consents.clone(),
         };
-        Self(Built::from(vec![claim], context))
+        Some(Self {
+            body,
+            alone: Alone(Built::from(vec![claim], context)),
+        })
     }
 }
+
+/// The profile of a person about whom one claim is all that is known.
+#[derive(Debug)]
+pub struct Alone(Built);
 
 /// A profile as it is stored, and as audiences and destinations read it where there are any.
 #[derive(Debug)]

@@ -14,6 +14,15 @@ pub type Row = sqlx::sqlite::SqliteRow;
 pub type Found<'r> = rusqlite::Row<'r>;
 pub use rusqlite::Result as FoundResult;
 
+/// What either of the two drivers says.
+#[derive(Debug, thiserror::Error)]
+pub enum Failed {
+    #[error(transparent)]
+    Sqlx(#[from] sqlx::Error),
+    #[error(transparent)]
+    Rusqlite(#[from] rusqlite::Error),
+}
+
 /// How many rows one statement inserts: it keeps its place in the tree from row to row, and its program stays small.
 const ROWS: usize = 64;
 
@@ -23,7 +32,7 @@ pub async fn insert<R, const N: usize>(
     (head, tail): (&str, &str),
     rows: &[R],
     values: impl for<'r> Fn(&'r R) -> [Arg<'r>; N],
-) -> Result<(), sqlx::Error> {
+) -> Result<(), Failed> {
     let row = format!("({})", vec!["?"; N].join(","));
     let text = |rows: usize| format!("{head} values {} {tail}", vec![&*row; rows].join(","));
     let (many, few) = rows.as_chunks::<ROWS>();
@@ -48,7 +57,7 @@ pub async fn each<R, const N: usize>(
     text: &str,
     rows: &[R],
     values: impl for<'r> Fn(&'r R) -> [Arg<'r>; N],
-) -> Result<(), sqlx::Error> {
+) -> Result<(), Failed> {
     past_sqlx(connection, |connection| {
         run_each(connection, text, rows, values)
     })
@@ -77,7 +86,7 @@ pub async fn by_key<T>(
     text: &str,
     keys: &[i64],
     read: impl Fn(&Found<'_>) -> rusqlite::Result<T>,
-) -> Result<Vec<T>, sqlx::Error> {
+) -> Result<Vec<T>, Failed> {
     past_sqlx(connection, |connection| {
         let mut statement = connection.prepare(text)?;
         let mut found = Vec::new();
@@ -97,7 +106,7 @@ pub async fn by_key<T>(
 async fn past_sqlx<T>(
     connection: &mut Connection,
     run: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>,
-) -> Result<T, sqlx::Error> {
+) -> Result<T, Failed> {
     let mut locked = connection.lock_handle().await?;
     #[allow(
         unsafe_code,
@@ -106,9 +115,7 @@ async fn past_sqlx<T>(
     // SAFETY: the handle is open and nobody else's for as long as `locked` lives, and `borrowed`, which does not close
     // it, is dropped before.
     let borrowed = unsafe { rusqlite::Connection::from_handle(locked.as_raw_handle().as_ptr()) };
-    borrowed
-        .and_then(|borrowed| run(&borrowed))
-        .map_err(|error| sqlx::Error::Protocol(error.to_string()))
+    Ok(run(&borrowed?)?)
 }
 
 impl ToSql for Arg<'_> {

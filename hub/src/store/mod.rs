@@ -42,7 +42,6 @@ pub struct Tx {
     _turn: Option<OwnedMutexGuard<()>>,
 }
 
-/// Reads `url`'s scheme and path the way a person reads them; says what is wrong otherwise.
 pub type Result<T> = std::result::Result<T, Problem>;
 
 impl Store {
@@ -166,12 +165,8 @@ fn migrator() -> Migrator {
     }
 }
 
-/// A statement that failed is the database's fault or ours, never the record's. Values are not part of sqlx's messages.
-#[allow(
-    clippy::needless_pass_by_value,
-    reason = "the shape that `map_err` asks for"
-)]
-fn failed(error: sqlx::Error) -> Problem {
+/// A statement that failed is the database's fault or ours, never the record's. Values are not part of the drivers' messages.
+fn failed(error: impl std::fmt::Display) -> Problem {
     Problem::new(&STORE_FAILED, format!("the store failed: {error}"))
         .hint("nothing of this step was stored; check the disk and run again")
 }

@@ -1,49 +1,57 @@
 //! What the writer has not committed yet, so that landing does not compare a record with a state that is about to change.
 
 use crate::flow::change::Change;
-use rustc_hash::FxHashSet;
+use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use tokio::sync::oneshot;
 
 /// Records that the writer has not committed yet.
 #[derive(Default)]
 pub(super) struct InFlight {
-    batches: VecDeque<(FxHashSet<i64>, oneshot::Receiver<()>)>,
+    /// Batches in the order in which they are written, from number `first` on.
+    batches: VecDeque<oneshot::Receiver<()>>,
+    first: u64,
+    /// The last batch that writes each record.
+    writing: FxHashMap<i64, u64>,
 }
 
 impl InFlight {
     pub fn add(&mut self, changes: &[Change]) -> oneshot::Sender<()> {
         let (committed, receiver) = oneshot::channel();
-        self.batches
-            .push_back((changes.iter().map(|change| change.slot).collect(), receiver));
+        let number = self.first + self.batches.len() as u64;
+        self.batches.push_back(receiver);
+        self.writing
+            .extend(changes.iter().map(|change| (change.slot, number)));
         committed
     }
 
     /// Forgets what is committed.
     pub fn is_busy(&mut self) -> bool {
-        while let Some((_, receiver)) = self.batches.front_mut() {
-            if matches!(
+        let before = self.first;
+        while let Some(receiver) = self.batches.front_mut()
+            && !matches!(
                 receiver.try_recv(),
                 Err(oneshot::error::TryRecvError::Empty)
-            ) {
-                return true;
-            }
+            )
+        {
             self.batches.pop_front();
+            self.first += 1;
         }
-        false
+        if self.first > before {
+            self.writing.retain(|_, number| *number >= self.first);
+        }
+        !self.batches.is_empty()
     }
 
     pub fn touches(&self, mut slots: impl Iterator<Item = i64>) -> bool {
-        slots.any(|slot| {
-            self.batches
-                .iter()
-                .any(|(writing, _)| writing.contains(&slot))
-        })
+        slots.any(|slot| self.writing.contains_key(&slot))
     }
 
     pub async fn wait(&mut self) {
-        for (_, receiver) in self.batches.drain(..) {
+        for receiver in self.batches.drain(..) {
             let _ = receiver.await;
+            self.first += 1;
         }
+        self.writing.clear();
     }
 }

@@ -16,9 +16,11 @@ pub mod manifest;
 // Floor 3: pure stages
 pub mod audience;
 pub mod canonical;
+pub mod compute;
 pub mod delivery;
 pub mod identity;
 pub mod landing;
+pub mod likeness;
 pub mod profile;
 // Floor 4
 pub mod egress;

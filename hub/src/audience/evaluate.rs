@@ -2,9 +2,9 @@
 //!
 //! The condition is first reduced to what time can change: everything else becomes true or false at once, and mostly that is all.
 
-use crate::audience::test::{Number, number, passes};
 use crate::audience::{EventFact, Facts};
 use crate::expression::{Condition, Measure, Test, Window};
+use crate::expression::{Number, number, passes};
 use crate::model::Timestamp;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

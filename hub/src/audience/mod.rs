@@ -7,7 +7,6 @@ mod cause;
 mod evaluate;
 mod reads;
 mod sql;
-mod test;
 
 pub use cause::cause;
 pub use evaluate::{Verdict, evaluate};

@@ -167,13 +167,16 @@ fn values_of_different_types_are_never_equal() {
     ];
     for (value, test, expected) in cases {
         assert_eq!(
-            test::passes(Some(&value), &test),
+            crate::expression::passes(Some(&value), &test),
             expected,
             "{value} {test:?}"
         );
     }
-    assert!(test::passes(None, &Test::Exists(false)));
-    assert!(!test::passes(None, &Test::In(vec![json!(null)])));
+    assert!(crate::expression::passes(None, &Test::Exists(false)));
+    assert!(!crate::expression::passes(
+        None,
+        &Test::In(vec![json!(null)])
+    ));
 }
 
 #[test]
@@ -193,14 +196,14 @@ fn what_is_no_time_is_not_read_as_one() {
         "２０２６-03-02",
         "2026-03-02T10:00:00é00:00",
     ] {
-        assert_eq!(test::parse_time(text), None, "{text}");
+        assert_eq!(crate::expression::parse_time(text), None, "{text}");
     }
     assert_eq!(
-        test::parse_time("1970-01-01T00:00:00.0059Z"),
+        crate::expression::parse_time("1970-01-01T00:00:00.0059Z"),
         Some(Timestamp(5))
     );
     assert_eq!(
-        test::parse_time("1970-01-01T00:00:00-00:01"),
+        crate::expression::parse_time("1970-01-01T00:00:00-00:01"),
         Some(Timestamp(60_000))
     );
 }

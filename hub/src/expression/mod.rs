@@ -8,12 +8,16 @@ mod country;
 mod filter;
 mod glance;
 mod machine;
+mod passes;
 mod path;
 mod scan;
 
 pub use condition::{Comparison, Condition, Measure, Test, Window};
 pub use country::{country_code, is_region};
 pub use filter::{Failure, Filter, scalar_text, to_date, to_timestamp};
+#[cfg(test)]
+pub use passes::parse_time;
+pub use passes::{Number, number, passes};
 pub use scan::{ParseError, closest};
 
 use crate::model::Value;

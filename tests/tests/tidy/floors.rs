@@ -13,6 +13,8 @@ const FLOORS: &[&[&str]] = &[
         "canonical",
         "identity",
         "profile",
+        "compute",
+        "likeness",
         "audience",
         "delivery",
         "privacy",

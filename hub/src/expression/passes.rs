@@ -1,12 +1,12 @@
 //! Tests of one value. What counts as equal, as a time and as a number is decided here and repeated in `sql`.
 
-use crate::expression::{Comparison, Test};
+use crate::expression::condition::{Comparison, Test};
 use crate::model::{Timestamp, Value};
 use chrono::NaiveDate;
 use std::cmp::Ordering;
 
 /// A list or an object equals nothing; a number is never a text.
-pub(super) fn passes(value: Option<&Value>, test: &Test) -> bool {
+pub fn passes(value: Option<&Value>, test: &Test) -> bool {
     let Some(value) = value.filter(|value| !value.is_null()) else {
         return *test == Test::Exists(false);
     };
@@ -56,12 +56,12 @@ fn compare_time(value: &Value, time: Timestamp) -> Option<Ordering> {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Number {
+pub enum Number {
     Whole(i64),
     Real(f64),
 }
 
-pub(super) fn number(value: &Value) -> Option<Number> {
+pub fn number(value: &Value) -> Option<Number> {
     let Value::Number(number) = value else {
         return None;
     };
@@ -101,7 +101,7 @@ fn compare_mixed(whole: i64, real: f64) -> Option<Ordering> {
 }
 
 /// `2026-03-02` (midnight UTC) or `2026-03-02T09:14:00.123+01:00`, with `Z` or an offset; digits after the third are cut off.
-pub(super) fn parse_time(text: &str) -> Option<Timestamp> {
+pub fn parse_time(text: &str) -> Option<Timestamp> {
     let bytes = text.as_bytes();
     let date = bytes.get(..10)?;
     if date[4] != b'-' || date[7] != b'-' {

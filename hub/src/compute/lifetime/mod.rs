@@ -1,0 +1,1 @@
+//! What a customer will do: published models of repeat buying, fitted and asked.

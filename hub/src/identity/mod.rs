@@ -8,9 +8,9 @@ mod resolve;
 mod rules;
 mod shared;
 
-pub use resolve::{components, resolve};
+pub use resolve::{anchor, components, resolve};
 pub use rules::Rules;
-pub use shared::shared;
+pub use shared::{shared, shared_of};
 
 use crate::model::{Identifier, IdentifierKind, PersonId, Timestamp};
 
@@ -46,6 +46,7 @@ pub struct Evidence {
     /// Of the earliest record that supports it; `Timestamp::MAX` when unknown.
     pub first_seen: Timestamp,
     /// `source/stream/key` of that record. A record supports one set at a time, so no two pieces of evidence share a message.
+    /// All records that support a piece are of one source.
     pub message: String,
 }
 
@@ -108,6 +109,8 @@ pub enum Reason {
     Limit { kind: IdentifierKind, limit: u32 },
     /// An index into `statements`.
     MustNotLink { statement: u32 },
+    /// Its component had this many live identifiers, more than the rules allow, and the edge was among its weakest.
+    ComponentCap { size: u32 },
 }
 
 #[cfg(test)]

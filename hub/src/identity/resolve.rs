@@ -7,9 +7,10 @@ use crate::identity::{
     Edge, Evidence, Neighbourhood, Node, Person, Reason, Rejection, Resolution, Rules, Statement,
     StatementKind,
 };
+use crate::manifest::Trust;
 use crate::model::{IdentifierKind, PersonId, Timestamp};
 use std::cmp::Ordering;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use uuid::Uuid;
 
 const NOBODY: u32 = u32::MAX;
@@ -19,10 +20,15 @@ const NOBODY: u32 = u32::MAX;
 ///
 /// Every edge that `resolve` visits has both ends in one component, so resolving components one by one, in any
 /// grouping, gives the same people as resolving everything at once (I2).
-pub fn components(neighbourhood: &Neighbourhood) -> Vec<u32> {
+///
+/// Evidence of a source that is not believed connects nothing; it is in the component of its anchor.
+pub fn components(neighbourhood: &Neighbourhood, rules: &Rules) -> Vec<u32> {
     let nodes = &neighbourhood.nodes;
     let mut parent: Vec<u32> = (0..nodes.len() as u32).collect();
     for piece in &neighbourhood.evidence {
+        if rules.trust(&piece.message) == Trust::None {
+            continue;
+        }
         let mut first = None;
         for &node in &piece.nodes {
             if nodes[node as usize].is_live() {
@@ -61,7 +67,7 @@ fn unite(parent: &mut [u32], left: u32, right: u32) {
 /// Decides who is one person (DESIGN section 6). The answer's content is a function of the content of `neighbourhood` alone (I1).
 pub fn resolve(neighbourhood: &Neighbourhood, rules: &Rules) -> Resolution {
     let mut resolver = Resolver::new(neighbourhood, rules);
-    let component = components(neighbourhood);
+    let component = components(neighbourhood, rules);
     let nodes = Groups::new(
         neighbourhood.nodes.len(),
         (0..component.len() as u32).map(|node| {
@@ -159,6 +165,16 @@ impl Groups {
     }
 }
 
+/// The live node of highest priority: the evidence belongs to its person.
+pub fn anchor(nodes: &[Node], piece: &Evidence, rules: &Rules) -> Option<u32> {
+    let live = piece
+        .nodes
+        .iter()
+        .copied()
+        .filter(|&node| nodes[node as usize].is_live());
+    live.min_by(|&a, &b| compare(nodes, rules, a, b))
+}
+
 struct Resolver<'a> {
     nodes: &'a [Node],
     evidence: &'a [Evidence],
@@ -172,9 +188,11 @@ struct Resolver<'a> {
     rejected: Vec<(Rank, Rejection)>,
 }
 
-/// An edge's place in the total order: statements first, then the class of its weaker end, then the earliest time, then content.
+/// An edge's place in the total order: statements first, then sources that are fully trusted, then the class of its weaker
+/// end, then the earliest time, then content.
 #[derive(Debug, Clone, Copy)]
 struct Rank {
+    is_late: bool,
     class: u8,
     time: Timestamp,
     edge: Edge,
@@ -185,14 +203,10 @@ const STATED: u8 = 0;
 impl<'a> Resolver<'a> {
     fn new(neighbourhood: &'a Neighbourhood, rules: &'a Rules) -> Self {
         let nodes = &neighbourhood.nodes;
-        let anchor = neighbourhood.evidence.iter().map(|piece| {
-            let live = piece
-                .nodes
-                .iter()
-                .copied()
-                .filter(|&node| nodes[node as usize].is_live());
-            live.min_by(|&a, &b| compare(nodes, a, b)).unwrap_or(NOBODY)
-        });
+        let anchor = neighbourhood
+            .evidence
+            .iter()
+            .map(|piece| anchor(nodes, piece, rules).unwrap_or(NOBODY));
         Self {
             nodes,
             evidence: &neighbourhood.evidence,
@@ -207,23 +221,24 @@ impl<'a> Resolver<'a> {
 
     /// Whether no limit is broken when all these nodes are one person's.
     fn fits_one(&self, nodes: &[u32]) -> bool {
-        nodes.iter().all(|&node| {
-            let kind = &self.nodes[node as usize].identifier.kind;
-            self.rules.limit(kind).is_none_or(|limit| {
-                nodes.len() <= limit as usize
-                    || nodes
-                        .iter()
-                        .filter(|&&other| self.nodes[other as usize].identifier.kind == *kind)
-                        .count()
-                        <= limit as usize
+        nodes.len() <= self.rules.component_cap.max(1)
+            && nodes.iter().all(|&node| {
+                let kind = &self.nodes[node as usize].identifier.kind;
+                self.rules.limit(kind).is_none_or(|limit| {
+                    nodes.len() <= limit as usize
+                        || nodes
+                            .iter()
+                            .filter(|&&other| self.nodes[other as usize].identifier.kind == *kind)
+                            .count()
+                            <= limit as usize
+                })
             })
-        })
     }
 
     /// One piece of evidence with nothing against it: its live nodes are one person.
     fn add_simple(&mut self, piece: u32, nodes: &[u32]) {
         let mut nodes = nodes.to_vec();
-        nodes.sort_unstable_by(|&a, &b| compare(self.nodes, a, b));
+        nodes.sort_unstable_by(|&a, &b| compare(self.nodes, self.rules, a, b));
         let anchor = nodes[0];
         let joined = nodes[1..].iter().map(|&low| Edge {
             high: anchor,
@@ -240,7 +255,7 @@ impl<'a> Resolver<'a> {
 
     fn add_component(&mut self, nodes: &[u32], evidence: &[u32], statements: &[u32]) {
         let mut nodes = nodes.to_vec();
-        nodes.sort_unstable_by(|&a, &b| compare(self.nodes, a, b));
+        nodes.sort_unstable_by(|&a, &b| compare(self.nodes, self.rules, a, b));
         for (place, &node) in nodes.iter().enumerate() {
             self.place[node as usize] = place as u32;
         }
@@ -249,11 +264,10 @@ impl<'a> Resolver<'a> {
         let (mut sets, limited) = self.sets(&nodes, &statements);
         let mut joined = Vec::new();
         let mut refused = HashSet::new();
-        for rank in self.ranked(evidence, &statements) {
-            let (high, low) = (
-                self.place[rank.edge.high as usize],
-                self.place[rank.edge.low as usize],
-            );
+        let mut ranked = self.ranked(evidence, &statements);
+        let unused = self.cap(nodes.len(), &mut ranked);
+        for rank in ranked {
+            let (high, low) = self.places(&rank);
             match sets.join(high, low) {
                 Ok(true) => joined.push(rank.edge),
                 Ok(false) => {}
@@ -272,18 +286,81 @@ impl<'a> Resolver<'a> {
                                 statement: statements[order as usize],
                             },
                         };
-                        self.rejected.push((
-                            rank,
-                            Rejection {
-                                edge: rank.edge,
-                                reason,
-                            },
-                        ));
+                        self.reject(rank, reason);
                     }
                 }
             }
         }
+        for (rank, size) in unused {
+            let (high, low) = self.places(&rank);
+            if sets.find(high) != sets.find(low) && refused.insert((high, low)) {
+                self.reject(rank, Reason::ComponentCap { size });
+            }
+        }
         self.add_people(&nodes, evidence, &joined, &mut sets);
+    }
+
+    fn places(&self, rank: &Rank) -> (u32, u32) {
+        (
+            self.place[rank.edge.high as usize],
+            self.place[rank.edge.low as usize],
+        )
+    }
+
+    fn reject(&mut self, rank: Rank, reason: Reason) {
+        let edge = rank.edge;
+        self.rejected.push((rank, Rejection { edge, reason }));
+    }
+
+    /// While a component has more nodes than the cap, its weakest edges are not used, and what is left of it is looked at in
+    /// the same way. Takes those edges out of `ranked`, which stays in its order; gives them with the size that was too much.
+    fn cap(&self, nodes: usize, ranked: &mut Vec<Rank>) -> Vec<(Rank, u32)> {
+        let cap = self.rules.component_cap.max(1);
+        let mut unused = Vec::new();
+        if nodes <= cap {
+            return unused;
+        }
+        let mut open = vec![std::mem::take(ranked)];
+        while let Some(edges) = open.pop() {
+            let mut parent: Vec<u32> = (0..nodes as u32).collect();
+            for rank in &edges {
+                let (high, low) = self.places(rank);
+                unite(&mut parent, high, low);
+            }
+            for node in 0..nodes {
+                parent[node] = parent[parent[node] as usize];
+            }
+            let mut size = vec![0; nodes];
+            for root in &parent {
+                size[*root as usize] += 1;
+            }
+            let mut parts: BTreeMap<u32, Vec<Rank>> = BTreeMap::new();
+            for rank in edges {
+                let root = parent[self.places(&rank).0 as usize];
+                parts.entry(root).or_default().push(rank);
+            }
+            for (root, mut edges) in parts {
+                let size = size[root as usize];
+                let strength = |rank: &Rank| (rank.is_late, rank.class);
+                let weakest = edges
+                    .iter()
+                    .map(strength)
+                    .filter(|(_, class)| *class != STATED)
+                    .max();
+                match weakest.filter(|_| size as usize > cap) {
+                    None => ranked.append(&mut edges),
+                    Some(weakest) => {
+                        let (gone, kept): (Vec<Rank>, Vec<Rank>) = edges
+                            .into_iter()
+                            .partition(|rank| strength(rank) == weakest);
+                        unused.extend(gone.into_iter().map(|rank| (rank, size)));
+                        open.push(kept);
+                    }
+                }
+            }
+        }
+        self.sort(ranked);
+        unused
     }
 
     /// The two ends by content.
@@ -340,26 +417,26 @@ impl<'a> Resolver<'a> {
         }
         for &piece in evidence {
             let anchor = self.anchor[piece as usize];
+            if self.rules.trust(&self.evidence[piece as usize].message) == Trust::None {
+                continue;
+            }
             for &node in &self.evidence[piece as usize].nodes {
                 if node != anchor && self.nodes[node as usize].is_live() {
                     edges.push(self.rank(anchor, node, Some(piece)));
                 }
             }
         }
+        self.sort(&mut edges);
+        edges
+    }
+
+    fn sort(&self, edges: &mut [Rank]) {
         edges.sort_unstable_by(|a, b| {
-            let key = |rank: &Rank| {
-                (
-                    rank.class,
-                    rank.time,
-                    self.place[rank.edge.high as usize],
-                    self.place[rank.edge.low as usize],
-                )
-            };
+            let key = |rank: &Rank| (rank.is_late, rank.class, rank.time, self.places(rank));
             key(a)
                 .cmp(&key(b))
                 .then_with(|| self.message(a).cmp(self.message(b)))
         });
-        edges
     }
 
     fn rank(&self, left: u32, right: u32, evidence: Option<u32>) -> Rank {
@@ -369,11 +446,20 @@ impl<'a> Resolver<'a> {
         } else {
             (right, left)
         };
-        let (class, time) = match evidence {
-            None => (STATED, Timestamp(i64::MIN)),
-            Some(piece) => (self.class(low), self.evidence[piece as usize].first_seen),
+        let (is_late, class, time) = match evidence {
+            None => (false, STATED, Timestamp(i64::MIN)),
+            Some(piece) => {
+                let piece = &self.evidence[piece as usize];
+                let kind = &self.nodes[low as usize].identifier.kind;
+                (
+                    self.rules.trust(&piece.message) == Trust::Late,
+                    self.rules.rank(kind).saturating_add(1),
+                    piece.first_seen,
+                )
+            }
         };
         Rank {
+            is_late,
             class,
             time,
             edge: Edge {
@@ -381,19 +467,6 @@ impl<'a> Resolver<'a> {
                 low,
                 evidence,
             },
-        }
-    }
-
-    /// Kinds from the strongest to the weakest; two sources' ids are of one class.
-    fn class(&self, node: u32) -> u8 {
-        match self.nodes[node as usize].identifier.kind {
-            IdentifierKind::UserId => 1,
-            IdentifierKind::External(_) => 2,
-            IdentifierKind::Email => 3,
-            IdentifierKind::Phone => 4,
-            IdentifierKind::AnonymousId => 5,
-            IdentifierKind::DeviceId => 6,
-            IdentifierKind::AdId => 7,
         }
     }
 
@@ -458,10 +531,10 @@ impl<'a> Resolver<'a> {
     }
 
     fn finish(mut self) -> Resolution {
-        let nodes = self.nodes;
+        let (nodes, rules) = (self.nodes, self.rules);
         self.people.sort_unstable_by(|a, b| {
             a.id.cmp(&b.id)
-                .then_with(|| compare(nodes, a.nodes[0], b.nodes[0]))
+                .then_with(|| compare(nodes, rules, a.nodes[0], b.nodes[0]))
         });
         let mut person_of_node = vec![None; nodes.len()];
         let mut person_of_evidence = vec![None; self.evidence.len()];
@@ -475,10 +548,10 @@ impl<'a> Resolver<'a> {
         }
         let mut rejected = std::mem::take(&mut self.rejected);
         rejected.sort_by(|(a, _), (b, _)| {
-            (a.class, a.time)
-                .cmp(&(b.class, b.time))
-                .then_with(|| compare(nodes, a.edge.high, b.edge.high))
-                .then_with(|| compare(nodes, a.edge.low, b.edge.low))
+            (a.is_late, a.class, a.time)
+                .cmp(&(b.is_late, b.class, b.time))
+                .then_with(|| compare(nodes, rules, a.edge.high, b.edge.high))
+                .then_with(|| compare(nodes, rules, a.edge.low, b.edge.low))
         });
         Resolution {
             people: self.people,
@@ -492,8 +565,8 @@ impl<'a> Resolver<'a> {
     }
 }
 
-fn compare(nodes: &[Node], a: u32, b: u32) -> Ordering {
-    nodes[a as usize]
-        .identifier
-        .cmp(&nodes[b as usize].identifier)
+/// By priority, then by content.
+fn compare(nodes: &[Node], rules: &Rules, a: u32, b: u32) -> Ordering {
+    let (a, b) = (&nodes[a as usize].identifier, &nodes[b as usize].identifier);
+    (rules.rank(&a.kind), a).cmp(&(rules.rank(&b.kind), b))
 }

@@ -16,7 +16,7 @@ mod tree;
 
 pub use plan::{
     Audience, ConsentMap, Destination, Grants, Guard, Hub, IdentityRules, Limits, PersonPush, Plan,
-    Schedule, SecretRef, Source, Stream, StreamTarget, Survivorship, SurvivorshipRule,
+    Schedule, SecretRef, Source, Stream, StreamTarget, Survivorship, SurvivorshipRule, Trust,
 };
 
 use crate::model::Description;

@@ -3,6 +3,7 @@
 use crate::expression::{Condition, Expression};
 use crate::model::{Description, EntityKind, Value};
 use crate::problem::Problem;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -173,22 +174,52 @@ pub struct Guard {
     pub max_removed: f64,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+/// What the operator says about who is who. Kinds are `user_id`, `email`, …, `external` for every source's ids and
+/// `external:SOURCE` for one source's. It is kept in the store, too: see `flow::rules`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct IdentityRules {
     /// A weak value seen with more than this many distinct ids of one strong kind joins nobody.
     pub shared_above: u32,
+    /// The same for one weak kind.
+    pub shared: Vec<(String, u32)>,
     /// Kind and how many distinct values of it one person may have.
     pub limits: Vec<(String, u32)>,
-    /// Further blocked values, exact, as `kind:value`.
+    /// Further blocked values as `kind:value`; a `*` in the value stands for any text.
     pub blocked: Vec<String>,
+    /// Kinds from the strongest; those not named follow in their usual order.
+    pub priority: Vec<String>,
+    /// Kinds that name one person in one system.
+    pub strong: Vec<String>,
+    /// How far a source's records may join people.
+    pub trust: Vec<(String, Trust)>,
+    /// Identifiers that one component may have before its weakest edges are not used.
+    pub component_cap: u32,
+}
+
+/// How far a source's word that two identifiers are one person's is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trust {
+    #[default]
+    Full,
+    /// Only after everything that other sources say.
+    Late,
+    /// Not at all: a record belongs to the person of its strongest identifier and joins nobody.
+    None,
 }
 
 impl Default for IdentityRules {
     fn default() -> Self {
         Self {
             shared_above: 2,
+            shared: Vec::new(),
             limits: vec![("user_id".to_owned(), 1)],
             blocked: Vec::new(),
+            priority: Vec::new(),
+            strong: vec!["user_id".to_owned(), "external".to_owned()],
+            trust: Vec::new(),
+            component_cap: 1_000,
         }
     }
 }

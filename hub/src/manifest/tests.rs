@@ -201,6 +201,7 @@ fn the_valid_manifest_becomes_the_plan_that_it_describes() {
             shared_above: 3,
             limits: vec![("user_id".to_owned(), 1), ("email".to_owned(), 5)],
             blocked: vec!["email:front.desk@example.com".to_owned()],
+            ..IdentityRules::default()
         }
     );
     let priority = SurvivorshipRule::SourcePriority(vec!["crm".to_owned(), "payments".to_owned()]);

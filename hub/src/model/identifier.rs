@@ -49,11 +49,6 @@ impl IdentifierKind {
             Self::AdId => "ad_id",
         })
     }
-
-    /// Strong kinds name one person in one system; weak ones can be shared.
-    pub fn is_strong(&self) -> bool {
-        matches!(self, Self::UserId | Self::External(_))
-    }
 }
 
 impl fmt::Display for IdentifierKind {

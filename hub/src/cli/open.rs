@@ -4,7 +4,7 @@
 use crate::cli::output::{Out, Outcome, Stopped};
 use crate::cli::{Ending, Environment};
 use crate::flow::connect::{ConnectSettings, Connectors};
-use crate::flow::{Context, Suppression};
+use crate::flow::{Context, Suppression, rules};
 use crate::host::{Cancel, Host, HostSettings, LogLevel, LogLine};
 use crate::manifest::{self, Plan};
 use crate::problem::{Problem, codes};
@@ -167,12 +167,17 @@ pub async fn open(folder: &Path, environment: &Environment, out: &Out) -> Result
     let random = environment.random.clone();
     let suppression =
         Suppression::load(&store, move || Uuid::from_u64_pair(random(), random())).await?;
-    let context = Context::new(
+    let mut context = Context::new(
         Arc::new(loaded.plan),
         store,
         environment.clock.clone(),
         suppression,
     );
+    if let Some(warning) = rules::adopt(&mut context).await?
+        && !out.json
+    {
+        out.problems(&[warning], &loaded.files);
+    }
     Ok(Opened {
         context,
         connectors: loaded.connectors,

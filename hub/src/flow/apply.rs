@@ -4,7 +4,7 @@
 use crate::flow::change::{Change, Counts, Meaning, Put, StreamRef, To};
 use crate::flow::neighbourhood::{Neighbourhood, message_id};
 use crate::flow::settle::{self, FreshClaim, Told, Touched};
-use crate::flow::{Context, beside};
+use crate::flow::{Context, beside, rules};
 use crate::model::{Canonical, Fact, Timestamp};
 use crate::problem::{Place, Problem, Severity};
 use crate::store::{
@@ -51,6 +51,7 @@ pub async fn apply(
     if changes.is_empty() {
         return Ok(Counts::default());
     }
+    rules::check_current(tx, context).await?;
     let now = context.clock.now();
     let mut counts = Counts::default();
     let count = changes.len() as i64;
@@ -63,7 +64,8 @@ pub async fn apply(
         fact: tx.reserve("fact", count).await?,
         letter: tx.reserve("dead_letter", letters).await?,
     };
-    let mut neighbourhood = Neighbourhood::new(tx.reserve("evidence", count).await?);
+    let mut neighbourhood =
+        Neighbourhood::new(tx.reserve("evidence", count).await?, context.rules.clone());
     let placed = place(tx, &mut neighbourhood, &mut changes).await?;
     let mut written = Written::default();
     for (change, slots) in changes.into_iter().zip(placed) {
@@ -82,11 +84,10 @@ pub async fn apply(
         evidence: std::mem::take(&mut written.touched),
         claimed: std::mem::take(&mut written.claimed),
     };
-    let rules = context.rules.clone();
     let (claims, neighbourhood, reshaped) = if losers.is_empty() {
         // Nothing that is being written matters to who is who.
         let resolving = beside(move || {
-            let reshaped = neighbourhood.resolve(&rules);
+            let reshaped = neighbourhood.resolve();
             (neighbourhood, reshaped)
         });
         let claims = written.save(tx).await?;
@@ -95,7 +96,7 @@ pub async fn apply(
     } else {
         let claims = written.save(tx).await?;
         neighbourhood.settle_losses(tx, &losers).await?;
-        let reshaped = neighbourhood.resolve(&rules);
+        let reshaped = neighbourhood.resolve();
         (claims, neighbourhood, reshaped)
     };
     settle::settle(tx, context, neighbourhood, reshaped, touched, claims).await?;
@@ -258,8 +259,9 @@ impl Written {
         row.updated_at = canonical.updated_at.map(Timestamp::millis);
         row.first_seen = first_seen(&canonical).0;
         if !slots.is_empty() {
-            let evidence =
-                neighbourhood.gain(slots, row.first_seen, || message_id(stream, &row.key));
+            let evidence = neighbourhood.gain(slots, &stream.source, row.first_seen, || {
+                message_id(stream, &row.key)
+            });
             row.evidence_id = Some(evidence);
             self.touched.insert(evidence);
         }

@@ -5,31 +5,36 @@ mod backfill;
 mod change;
 pub mod connect;
 mod deliver;
+mod explain;
 mod land;
 mod neighbourhood;
 mod properties;
 mod read;
 mod run;
 mod schedule;
+pub mod rules;
 mod settle;
 pub mod show;
+mod state;
 mod suppress;
 
 pub use apply::apply;
 pub use backfill::{backfill, due, remap, retry_set_aside};
 pub use change::{Change, Counts, Put, StreamRef, To};
 pub use deliver::{DeliveryReport, deliver, plan as delivery_plan};
+pub use explain::{Explained, Graph, Step, explain, graph};
 pub use land::{Arrived, key_lines, land};
 pub use read::{Progress, ReadOptions, StreamReport, read_stream};
 pub use run::{AudienceReport, Opens, RunEvent, RunOptions, RunReport, run};
 pub use schedule::{next as next_time, serve};
 pub use settle::ConsentEntry;
+pub use state::{Stating, named, revoke, state};
 pub use suppress::{Suppression, suppress};
 
 use crate::clock::Clock;
 use crate::delivery;
 use crate::identity;
-use crate::manifest::Plan;
+use crate::manifest::{IdentityRules, Plan};
 use crate::store::{Store, WantedRow};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -51,7 +56,11 @@ pub struct Context {
     pub plan: Arc<Plan>,
     pub store: Store,
     pub clock: Clock,
+    /// The rules that hold, as an operator wrote them.
+    pub identity: IdentityRules,
     pub rules: Arc<identity::Rules>,
+    /// Counts the changes of rules; nobody works on by rules that were replaced.
+    rules_version: i64,
     /// Places in `plan.audiences`, those that others refer to first.
     pub audience_order: Vec<usize>,
     /// Names of the events that any audience reads.
@@ -69,6 +78,8 @@ impl Context {
                 .map(str::to_owned)
                 .collect();
         Self {
+            identity: plan.identity.clone(),
+            rules_version: 0,
             plan,
             store,
             clock,
@@ -77,6 +88,12 @@ impl Context {
             events_read,
             suppression: Arc::new(suppression),
         }
+    }
+
+    fn take_rules(&mut self, rules: IdentityRules, version: i64) {
+        self.rules = Arc::new(identity::Rules::new(&rules, &self.plan.hub.name));
+        self.identity = rules;
+        self.rules_version = version;
     }
 
     /// True when anything looks at profiles after they are built.

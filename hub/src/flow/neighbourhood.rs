@@ -4,12 +4,15 @@
 mod load;
 mod reshape;
 
+pub use load::{find, identifier_of};
+
 use crate::flow::change::StreamRef;
-use crate::identity;
+use crate::identity::{self, Rules, StatementKind};
 use crate::model::Identifier;
 use crate::store::{EvidenceRow, IdentifierRow, Result, Tx};
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// An identifier's row, and whether it must be written.
 #[derive(Debug)]
@@ -17,6 +20,8 @@ struct Known {
     identifier: Identifier,
     component: Option<i64>,
     shared: bool,
+    /// By the hub's own list.
+    blocked: bool,
     dirty: bool,
 }
 
@@ -29,13 +34,24 @@ struct Seen {
     removed: bool,
 }
 
-#[derive(Debug, Default)]
+/// A standing statement about two slots.
+#[derive(Debug)]
+struct Stated {
+    kind: StatementKind,
+    left: i64,
+    right: i64,
+}
+
+#[derive(Debug)]
 pub struct Neighbourhood {
+    rules: Arc<Rules>,
     identifiers: FxHashMap<i64, Known>,
     /// Slots that were looked for and are free.
     free: FxHashSet<i64>,
     evidence: FxHashMap<i64, Seen>,
     by_set: FxHashMap<Vec<i64>, i64>,
+    /// The sources that evidence comes from, by number.
+    sources: FxHashMap<String, i64>,
     components: FxHashSet<i64>,
     /// Components whose evidence changed.
     stale_components: FxHashSet<i64>,
@@ -43,8 +59,13 @@ pub struct Neighbourhood {
     next_evidence: i64,
     /// Shared identifiers to be counted again, all of whose evidence is loaded.
     recount: FxHashSet<i64>,
+    /// Which identifiers are shared by rules that are new to the hub, where those were counted over everything.
+    decided: Option<FxHashMap<i64, bool>>,
     flipped_live: Vec<i64>,
     new_shared: Vec<(i64, i64)>,
+    /// By id. Whether there are any is asked once.
+    statements: BTreeMap<i64, Stated>,
+    has_statements: Option<bool>,
 }
 
 /// A person after resolving, with the evidence that makes it.
@@ -59,6 +80,18 @@ pub struct Resolved {
     pub is_new: bool,
 }
 
+/// A part of the graph, to be explained.
+pub struct Around {
+    pub graph: identity::Neighbourhood,
+    /// Of each node.
+    pub slots: Vec<i64>,
+    /// Of each evidence.
+    pub rows: Vec<EvidenceRow>,
+    /// Of each statement.
+    pub statements: Vec<i64>,
+    pub resolution: identity::Resolution,
+}
+
 /// What resolving changed.
 #[derive(Debug, Default)]
 pub struct Reshaped {
@@ -69,21 +102,36 @@ pub struct Reshaped {
 
 impl Neighbourhood {
     /// `next_evidence` is the first of the ids reserved for new evidence.
-    pub fn new(next_evidence: i64) -> Self {
+    pub fn new(next_evidence: i64, rules: Arc<Rules>) -> Self {
         Self {
+            rules,
+            identifiers: FxHashMap::default(),
+            free: FxHashSet::default(),
+            evidence: FxHashMap::default(),
+            by_set: FxHashMap::default(),
+            sources: FxHashMap::default(),
+            components: FxHashSet::default(),
+            stale_components: FxHashSet::default(),
+            stale_evidence: BTreeSet::new(),
             next_evidence,
-            ..Self::default()
+            recount: FxHashSet::default(),
+            decided: None,
+            flipped_live: Vec::new(),
+            new_shared: Vec::new(),
+            statements: BTreeMap::new(),
+            has_statements: None,
         }
     }
 
-    /// The evidence of a set of identifiers, supported by one more record.
+    /// The evidence of a set of identifiers, supported by one more record of a source.
     pub fn gain(
         &mut self,
         slots: Vec<i64>,
+        source: &str,
         first_seen: i64,
         message: impl FnOnce() -> String,
     ) -> i64 {
-        let key = set_key(&slots);
+        let key = self.set_key(&slots, source);
         if let Some(id) = self.by_set.get(&key) {
             let seen = self
                 .evidence
@@ -148,24 +196,32 @@ impl Neighbourhood {
     }
 
     /// Persons whose shape stands: id, component, uuid, from their earliest evidence.
-    pub fn heads(
-        &self,
-        persons: &FxHashSet<i64>,
-        rules: &identity::Rules,
-    ) -> Vec<(i64, i64, [u8; 16])> {
+    pub fn heads(&self, persons: &FxHashSet<i64>) -> Vec<(i64, i64, [u8; 16])> {
         let mut heads: Vec<_> = persons
             .iter()
             .filter_map(|id| {
                 let row = &self.evidence.get(id)?.row;
-                Some((
-                    *id,
-                    row.component,
-                    rules.person_id(&row.message).0.into_bytes(),
-                ))
+                let uuid = self.rules.person_id(&row.message).0.into_bytes();
+                Some((*id, row.component, uuid))
             })
             .collect();
         heads.sort_unstable();
         heads
+    }
+
+    /// A set of identifiers of one source, whatever their order.
+    fn set_key(&mut self, slots: &[i64], source: &str) -> Vec<i64> {
+        let next = self.sources.len() as i64;
+        let source = match self.sources.get(source) {
+            Some(number) => *number,
+            None => *self.sources.entry(source.to_owned()).or_insert(next),
+        };
+        let mut key = Vec::with_capacity(slots.len() + 1);
+        key.extend_from_slice(slots);
+        key.sort_unstable();
+        key.dedup();
+        key.push(source);
+        key
     }
 
     /// Writes what changed, sorted by key.
@@ -211,9 +267,7 @@ pub fn message_id(stream: &StreamRef, key: &str) -> String {
     format!("{}/{}/{}", stream.source, stream.name, key)
 }
 
-fn set_key(slots: &[i64]) -> Vec<i64> {
-    let mut key = slots.to_vec();
-    key.sort_unstable();
-    key.dedup();
-    key
+/// The source of a message.
+fn source_of(message: &str) -> &str {
+    message.split('/').next().unwrap_or_default()
 }

@@ -1,6 +1,6 @@
 //! Serving: each source at its schedule in its time zone, never two runs of one source at once, until told to stop.
 
-use crate::flow::Context;
+use crate::flow::{Context, rules};
 use crate::flow::run::{Opens, RunOptions, run};
 use crate::manifest::{Schedule, Source};
 use crate::model::Timestamp;
@@ -88,9 +88,13 @@ pub async fn serve(
         if timers_due(context).await? {
             once(context, connectors, options, "").await?;
         }
+        // I7: an answer that changes by itself is looked at when it does.
+        let timer = context.store.read().await?.next_due().await?;
         let wait = times
             .values()
-            .map(|time| time.0 - context.clock.now().0)
+            .map(|time| time.0)
+            .chain(timer)
+            .map(|time| time - context.clock.now().0)
             .min()
             .unwrap_or(TICK_MS)
             .clamp(10, TICK_MS);
@@ -118,7 +122,10 @@ async fn once(
         deliver: true,
         ..options.clone()
     };
-    let report = run(context, connectors, &options).await?;
+    // Rules that were applied since the last run hold from this one on.
+    let mut context = context.clone();
+    rules::adopt(&mut context).await?;
+    let report = run(&context, connectors, &options).await?;
     for stream in &report.streams {
         tracing::info!(
             source = %stream.source, stream = %stream.stream, read = stream.counts.read, added = stream.counts.added,

@@ -89,7 +89,7 @@ pub async fn settle(
     fresh: Vec<FreshClaim>,
 ) -> Result<()> {
     bury(tx, context, &reshaped.gone).await?;
-    let (rebuild, look) = people(context, &neighbourhood, reshaped, &touched);
+    let (rebuild, look) = people(&neighbourhood, reshaped, &touched);
     let building = Building::load(tx, &neighbourhood, rebuild, fresh).await?;
     // Profiles are built while identifiers and evidence are written.
     let building = beside({
@@ -117,7 +117,6 @@ pub async fn settle(
 /// Who is to be built anew, and whose facts alone changed. Evidence that is gone needs no look: the people of its whole
 /// component are built anew.
 fn people(
-    context: &Context,
     neighbourhood: &Neighbourhood,
     reshaped: Reshaped,
     touched: &Touched,
@@ -133,7 +132,7 @@ fn people(
     };
     let claimed: FxHashSet<i64> = of(&touched.claimed);
     let mut look = neighbourhood.evidence_of_persons(&of(&touched.evidence));
-    for (id, component, uuid) in neighbourhood.heads(&claimed, &context.rules) {
+    for (id, component, uuid) in neighbourhood.heads(&claimed) {
         let evidence = look.remove(&id).unwrap_or_default();
         rebuild.push(Resolved {
             id,

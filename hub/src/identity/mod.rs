@@ -4,10 +4,12 @@
 //! or on the order of their arrival (I1). It loads nothing: a caller hands over whole components, or unions of them.
 
 mod constraint;
+mod explain;
 mod resolve;
 mod rules;
 mod shared;
 
+pub use explain::{Step, in_common, way};
 pub use resolve::{anchor, components, resolve};
 pub use rules::Rules;
 pub use shared::{shared, shared_of};

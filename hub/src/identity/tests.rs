@@ -695,6 +695,33 @@ fn part(
     part
 }
 
+#[test]
+fn the_way_between_two_tells_what_joined_them_or_what_kept_them_apart() {
+    let evidence: &[(&[&str], i64, &str)] = &[
+        (&["x1", "e1"], 1, "a/a/1"),
+        (&["u1", "e1"], 2, "a/a/2"),
+        (&["u2", "p1"], 3, "a/a/3"),
+        (&["x1", "p1"], 4, "a/a/4"),
+        (&["x3", "e3"], 5, "a/a/5"),
+    ];
+    let world = world(evidence);
+    let resolution = resolve(&world, &rules());
+    let steps = |from: &str, to: &str| {
+        way(&resolution, node(&world, from), node(&world, to)).map(|steps| {
+            let message = |step: &Step| step.edge.evidence.map(|piece| evidence[piece as usize].2);
+            let steps = steps.iter();
+            steps.map(|step| (message(step).unwrap(), step.refused.is_some())).collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(steps("u1", "x1"), Some(vec![("a/a/2", false), ("a/a/1", false)]));
+    assert_eq!(
+        steps("u1", "u2"),
+        Some(vec![("a/a/2", false), ("a/a/1", false), ("a/a/4", true), ("a/a/3", false)])
+    );
+    assert_eq!(steps("u1", "u1"), Some(vec![]));
+    assert_eq!(steps("u1", "e3"), None);
+}
+
 mod properties {
     use super::*;
 
@@ -758,6 +785,10 @@ mod properties {
                     prop_assert!(*kind == StatementKind::MustLink || !holds_pair);
                 }
                 prop_assert_eq!(person.joined.len() + 1, person.nodes.len());
+                for &node in &person.nodes {
+                    let steps = way(&resolution, person.nodes[0], node);
+                    prop_assert!(steps.is_some_and(|steps| steps.iter().all(|step| step.refused.is_none())));
+                }
             }
             let ids: BTreeSet<_> = resolution.people.iter().map(|person| person.id).collect();
             prop_assert_eq!(ids.len(), resolution.people.len());

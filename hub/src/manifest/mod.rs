@@ -6,6 +6,7 @@ mod audience;
 mod connection;
 mod cross;
 mod destination;
+mod identity;
 mod plan;
 mod rules;
 mod schedule;

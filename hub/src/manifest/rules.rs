@@ -1,10 +1,9 @@
-//! `[hub]`, `[identity]` and `[profile]`: what holds for the whole hub.
+//! `[hub]` and `[profile]`: what holds for the whole hub.
 
 use crate::expression::{country_code, is_region};
-use crate::manifest::tree::suggest;
 use crate::manifest::tree::{File, Hinted, Item, Report, Table};
-use crate::manifest::{Hub, IdentityRules, Loader, Survivorship, SurvivorshipRule};
-use crate::model::{IdentifierKind, snake_case};
+use crate::manifest::{Hub, Loader, Survivorship, SurvivorshipRule};
+use crate::model::snake_case;
 use crate::problem::codes;
 
 /// A word and the rule that it stands for, still without sources.
@@ -22,16 +21,6 @@ const RULES: [Rule; 9] = [
     ("most_frequent", || SurvivorshipRule::MostFrequent),
     ("union", || SurvivorshipRule::Union),
     ("any_true", || SurvivorshipRule::AnyTrue),
-];
-
-const KINDS: [&str; 7] = [
-    "user_id",
-    "email",
-    "phone",
-    "anonymous_id",
-    "device_id",
-    "ad_id",
-    "external:SOURCE",
 ];
 
 impl Loader<'_> {
@@ -101,45 +90,6 @@ impl Loader<'_> {
             )
             .with_hint(Some(hint));
         None
-    }
-
-    pub(super) fn identity(&mut self, items: &[Item<'_>]) -> IdentityRules {
-        let mut rules = IdentityRules::default();
-        for item in items {
-            let known = ["shared_above", "limits", "blocked"];
-            let Some(table) = item.table("`[identity]`", &known, &mut self.report) else {
-                continue;
-            };
-            let report = &mut self.report;
-            if let Some(above) = table
-                .get("shared_above")
-                .and_then(|item| item.integer(1..=1_000_000, report))
-            {
-                rules.shared_above = u32::try_from(above).unwrap_or(u32::MAX);
-            }
-            if let Some(limits) = table.get("limits").and_then(|item| item.free_table(report)) {
-                read_limits(&limits, &mut rules, report);
-            }
-            for (item, text) in table
-                .get("blocked")
-                .map(|item| item.texts(report))
-                .unwrap_or_default()
-            {
-                match blocked(text) {
-                    Some(()) => rules.blocked.push(text.to_owned()),
-                    None => {
-                        report
-                            .error(
-                                &codes::UNKNOWN_KIND,
-                                &item.spot(),
-                                "a blocked value is not of the form `KIND:VALUE`",
-                            )
-                            .with_hint(Some(format!("kinds are {}", KINDS.join(", "))));
-                    }
-                }
-            }
-        }
-        rules
     }
 
     pub(super) fn survivorship(&mut self, items: &[Item<'_>]) -> Survivorship {
@@ -218,42 +168,4 @@ fn store(item: &Item<'_>, report: &mut Report) -> Option<String> {
         .error(&codes::BAD_NAME, &item.spot(), "this names no store")
         .with_hint(Some("write `sqlite:PATH` or `postgres://…`".to_owned()));
     None
-}
-
-fn read_limits(table: &Table<'_>, rules: &mut IdentityRules, report: &mut Report) {
-    for item in table.items() {
-        if IdentifierKind::parse(item.key).is_none() {
-            report
-                .error(
-                    &codes::UNKNOWN_KIND,
-                    &item.key_spot(),
-                    format!("`{}` is no kind of identifier", item.key),
-                )
-                .with_hint(suggest(item.key, KINDS));
-            continue;
-        }
-        let Some(limit) = item.integer(1..=1_000_000, report) else {
-            continue;
-        };
-        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-        match rules.limits.iter_mut().find(|(kind, _)| kind == item.key) {
-            Some(entry) => entry.1 = limit,
-            None => rules.limits.push((item.key.to_owned(), limit)),
-        }
-    }
-}
-
-/// `KIND:VALUE`; the kind `external:SOURCE` has a colon of its own.
-fn blocked(text: &str) -> Option<()> {
-    let (kind, value) = match text.strip_prefix("external:") {
-        Some(rest) => {
-            let (source, value) = rest.split_once(':')?;
-            (format!("external:{source}"), value)
-        }
-        None => {
-            let (kind, value) = text.split_once(':')?;
-            (kind.to_owned(), value)
-        }
-    };
-    (IdentifierKind::parse(&kind).is_some() && !value.is_empty()).then_some(())
 }

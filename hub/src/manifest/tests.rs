@@ -445,3 +445,28 @@ mod properties {
         }
     }
 }
+
+#[test]
+fn identity_rules_are_read_whole() {
+    let text = format!(
+        "{}\n",
+        VALID.replace(
+            "shared_above = 3",
+            "shared_above = 3\nshared = { phone = 5 }\npriority = [\"user_id\", \"external:crm\", \"email\"]\nstrong = [\"user_id\", \"external\"]\ntrust = { payments = \"late\" }\ncomponent_cap = 50",
+        )
+    );
+    let plan = load_text(&text).expect("valid");
+    let names = |names: &[&str]| {
+        names
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(plan.identity.shared, [("phone".to_owned(), 5)]);
+    assert_eq!(
+        plan.identity.priority,
+        names(&["user_id", "external:crm", "email"])
+    );
+    assert_eq!(plan.identity.trust, [("payments".to_owned(), Trust::Late)]);
+    assert_eq!(plan.identity.component_cap, 50);
+}

@@ -94,7 +94,7 @@ pub fn explain(id: &str) -> Option<&'static str> {
 /// 3 a guard stopped it. Warnings count for nothing.
 pub fn exit_code(problems: &[Problem]) -> u8 {
     let of = |problem: &Problem| match problem.code.id.get(..4) {
-        Some("OF00" | "OF01" | "OF02") if problem.code.class == Class::AskUser => 2,
+        Some("OF00" | "OF01" | "OF02" | "OF06") if problem.code.class == Class::AskUser => 2,
         Some("OF07") if problem.code.class == Class::AskUser => 3,
         _ => 1,
     };

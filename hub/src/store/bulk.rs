@@ -18,7 +18,7 @@ pub enum Arg<'r> {
 }
 
 impl Tx {
-    /// The rows of those keys that have one; `text` selects one row by `$1`.
+    /// The rows of each key; `text` selects them by `$1`.
     pub(super) async fn by_key<T>(
         &mut self,
         text: &str,

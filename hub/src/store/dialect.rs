@@ -80,7 +80,7 @@ fn run_each<R, const N: usize>(
     Ok(())
 }
 
-/// The row of each key that has one; `text` selects by `$1`.
+/// The rows of each key; `text` selects by `$1`.
 pub async fn by_key<T>(
     connection: &mut Connection,
     text: &str,
@@ -92,7 +92,7 @@ pub async fn by_key<T>(
         let mut found = Vec::new();
         for key in keys {
             let mut rows = statement.query([key])?;
-            if let Some(row) = rows.next()? {
+            while let Some(row) = rows.next()? {
                 found.push(read(row)?);
             }
         }

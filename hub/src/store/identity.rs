@@ -6,6 +6,9 @@ use super::{Result, Tx, dialect, failed};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+/// Rows that are read at a time where everything is gone through.
+const PAGE: usize = 20_000;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdentifierRow<'a> {
     pub slot: i64,
@@ -30,13 +33,30 @@ pub struct EvidenceRow {
 impl Tx {
     pub async fn identifiers_at(&mut self, slots: &[i64]) -> Result<Vec<IdentifierRow<'static>>> {
         let text = "select slot, kind, value, component, shared from identifier where slot = $1";
-        self.by_key(text, slots, |row| {
-            Ok(IdentifierRow {
-                slot: row.get(0)?,
-                kind: row.get::<_, String>(1)?.into(),
-                value: row.get::<_, String>(2)?.into(),
-                component: row.get(3)?,
-                shared: row.get::<_, i64>(4)? != 0,
+        self.by_key(text, slots, identifier).await
+    }
+
+    /// The identifiers after a slot, by slot, some at a time.
+    pub async fn identifiers_after(&mut self, slot: i64) -> Result<Vec<IdentifierRow<'static>>> {
+        let text = format!(
+            "select slot, kind, value, component, shared from identifier where slot > $1 order by slot limit {PAGE}"
+        );
+        self.by_key(&text, &[slot], identifier).await
+    }
+
+    /// The evidence after an id, by id, some at a time.
+    pub async fn evidence_after(&mut self, id: i64) -> Result<Vec<EvidenceRow>> {
+        let text = format!(
+            "select id, component, person_id, nodes, first_seen, message from evidence where id > $1 order by id limit {PAGE}"
+        );
+        self.by_key(&text, &[id], |row| {
+            Ok(EvidenceRow {
+                id: row.get(0)?,
+                component: row.get(1)?,
+                person_id: row.get(2)?,
+                nodes: unpack(&row.get::<_, Vec<u8>>(3)?),
+                first_seen: row.get(4)?,
+                message: row.get(5)?,
             })
         })
         .await
@@ -227,6 +247,16 @@ impl Tx {
         }
         Ok(None)
     }
+}
+
+fn identifier(row: &dialect::Found<'_>) -> dialect::FoundResult<IdentifierRow<'static>> {
+    Ok(IdentifierRow {
+        slot: row.get(0)?,
+        kind: row.get::<_, String>(1)?.into(),
+        value: row.get::<_, String>(2)?.into(),
+        component: row.get(3)?,
+        shared: row.get::<_, i64>(4)? != 0,
+    })
 }
 
 fn unpack(bytes: &[u8]) -> Vec<i64> {

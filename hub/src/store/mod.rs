@@ -9,6 +9,7 @@ mod identity;
 mod profiles;
 mod records;
 mod runs;
+mod statements;
 
 pub use audiences::{LogRow, MemberRow, TimerRow};
 pub use bulk::Arg;
@@ -17,6 +18,7 @@ pub use identity::{EvidenceRow, IdentifierRow};
 pub use profiles::{ClaimRow, EntityRow, EventRow, PersonRow};
 pub use records::{DeadLetterRow, RecordRow, RecordState, StreamRow, VersionRow};
 pub use runs::{RunRow, StatusCounts};
+pub use statements::{Revoked, StatementRow};
 
 use crate::problem::Problem;
 use crate::problem::codes::{STORE_FAILED, STORE_UNREADABLE};
@@ -123,6 +125,15 @@ impl Tx {
         sqlx::query("insert into hub (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value")
             .bind(name)
             .bind(value)
+            .execute(self.connection())
+            .await
+            .map_err(failed)?;
+        Ok(())
+    }
+
+    pub async fn remove_hub_value(&mut self, name: &str) -> Result<()> {
+        sqlx::query("delete from hub where name = $1")
+            .bind(name)
             .execute(self.connection())
             .await
             .map_err(failed)?;

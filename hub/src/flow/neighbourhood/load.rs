@@ -1,11 +1,12 @@
 //! Loading: identifiers to their slots, whole components to memory, and what evidence that lost a record still stands on.
 
-use super::{Known, Neighbourhood, Seen, set_key};
-use crate::landing::next_slot;
+use super::{Known, Neighbourhood, Seen, Stated, source_of};
+use crate::identity::StatementKind;
+use crate::landing::{next_slot, slot_of_identifier};
 use crate::model::{Identifier, IdentifierKind};
-use crate::store::{Result, Tx};
+use crate::store::{EvidenceRow, IdentifierRow, Result, Tx};
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Neighbourhood {
     /// Finds or makes the rows of identifiers, which come with where they would like to be; gives where they are.
@@ -45,6 +46,7 @@ impl Neighbourhood {
                     self.identifiers.insert(
                         slot,
                         Known {
+                            blocked: self.rules.blocks(&identifier),
                             identifier,
                             component: None,
                             shared: false,
@@ -76,14 +78,12 @@ impl Neighbourhood {
         self.free.extend(missing);
         for row in rows {
             self.free.remove(&row.slot);
-            let kind = IdentifierKind::parse(&row.kind).unwrap_or(IdentifierKind::AnonymousId);
+            let identifier = identifier_of(&row);
             self.identifiers.insert(
                 row.slot,
                 Known {
-                    identifier: Identifier {
-                        kind,
-                        value: row.value.into_owned(),
-                    },
+                    blocked: self.rules.blocks(&identifier),
+                    identifier,
                     component: row.component,
                     shared: row.shared,
                     dirty: false,
@@ -91,6 +91,12 @@ impl Neighbourhood {
             );
         }
         Ok(())
+    }
+
+    /// Loads the components of stored identifiers.
+    pub async fn load_around(&mut self, tx: &mut Tx, slots: &[i64]) -> Result<()> {
+        self.load_identifiers(tx, slots.iter().copied()).await?;
+        self.load(tx, &[slots.to_vec()], &[]).await
     }
 
     /// Loads whole components: those of the identifiers, and those of the evidence given by id.
@@ -117,7 +123,7 @@ impl Neighbourhood {
                     continue;
                 };
                 components.extend(known.component);
-                live += usize::from(!known.shared);
+                live += usize::from(!known.shared && !known.blocked);
             }
             if live == 0 {
                 all_shared.extend(set.first());
@@ -135,26 +141,66 @@ impl Neighbourhood {
                     .map(|row| row.component),
             );
         }
+        let placed: Vec<i64> = placed.iter().flatten().copied().collect();
+        components.extend(self.load_statements(tx, &placed).await?);
         self.load_components(tx, components).await
     }
 
-    async fn load_components(
+    /// Loads components, and those that statements tie to them.
+    pub async fn load_components(
         &mut self,
         tx: &mut Tx,
         components: impl IntoIterator<Item = i64>,
     ) -> Result<()> {
-        let wanted: Vec<i64> = components
-            .into_iter()
-            .filter(|id| self.components.insert(*id))
-            .collect();
-        if wanted.is_empty() {
-            return Ok(());
+        let mut next: Vec<i64> = components.into_iter().collect();
+        loop {
+            next.retain(|id| self.components.insert(*id));
+            if next.is_empty() {
+                return Ok(());
+            }
+            let rows = tx.evidence_of_components(next).await?;
+            let slots: Vec<i64> = rows.iter().flat_map(|row| row.nodes.clone()).collect();
+            self.load_identifiers(tx, slots.iter().copied()).await?;
+            self.keep(rows);
+            next = self.load_statements(tx, &slots).await?;
         }
-        let rows = tx.evidence_of_components(wanted).await?;
-        self.load_identifiers(tx, rows.iter().flat_map(|row| row.nodes.iter().copied()))
-            .await?;
+    }
+
+    /// Loads the statements on identifiers; gives the components at their other ends.
+    async fn load_statements(&mut self, tx: &mut Tx, slots: &[i64]) -> Result<Vec<i64>> {
+        let any = match self.has_statements {
+            Some(any) => any,
+            None => *self.has_statements.insert(tx.has_statements().await?),
+        };
+        if !any || slots.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut ends = Vec::new();
+        for row in tx.statements_on(slots).await? {
+            ends.extend([row.left, row.right]);
+            self.statements.insert(
+                row.id,
+                Stated {
+                    kind: match row.kind.as_str() {
+                        "link" => StatementKind::MustLink,
+                        _ => StatementKind::MustNotLink,
+                    },
+                    left: row.left,
+                    right: row.right,
+                },
+            );
+        }
+        self.load_identifiers(tx, ends.iter().copied()).await?;
+        Ok(ends
+            .iter()
+            .filter_map(|slot| self.identifiers.get(slot)?.component)
+            .collect())
+    }
+
+    fn keep(&mut self, rows: Vec<EvidenceRow>) {
         for row in rows {
-            self.by_set.insert(set_key(&row.nodes), row.id);
+            let key = self.set_key(&row.nodes, source_of(&row.message));
+            self.by_set.insert(key, row.id);
             self.evidence.insert(
                 row.id,
                 Seen {
@@ -165,7 +211,25 @@ impl Neighbourhood {
                 },
             );
         }
-        Ok(())
+    }
+
+    /// Makes everything that is loaded subject to a new look.
+    pub fn doubt_all(&mut self) {
+        self.stale_evidence.extend(self.evidence.keys());
+    }
+
+    /// Takes it from the caller which of the loaded identifiers are shared; all evidence of each of them must be loaded.
+    pub fn decide_shared(
+        &mut self,
+        decide: impl FnOnce(&mut dyn Iterator<Item = i64>) -> FxHashMap<i64, bool>,
+    ) {
+        self.decided = Some(decide(&mut self.identifiers.keys().copied()));
+    }
+
+    /// The person of each loaded piece of evidence, by evidence.
+    pub fn persons(&self) -> BTreeMap<i64, Option<i64>> {
+        let seen = self.evidence.values();
+        seen.map(|seen| (seen.row.id, seen.row.person_id)).collect()
     }
 
     /// Counts the supporters of evidence that lost one, after the records' own rows were written.
@@ -240,5 +304,26 @@ impl Neighbourhood {
         );
         self.recount = slots;
         Ok(())
+    }
+}
+
+/// The row of an identifier, if the hub has seen it.
+pub async fn find(tx: &mut Tx, identifier: &Identifier) -> Result<Option<IdentifierRow<'static>>> {
+    let kind = identifier.kind.to_string();
+    let mut slot = slot_of_identifier(&kind, &identifier.value);
+    loop {
+        match tx.identifiers_at(&[slot]).await?.pop() {
+            None => return Ok(None),
+            Some(row) if row.kind == kind && row.value == identifier.value => return Ok(Some(row)),
+            Some(_) => slot = next_slot(slot),
+        }
+    }
+}
+
+/// A stored identifier as the stages know it.
+pub fn identifier_of(row: &IdentifierRow<'_>) -> Identifier {
+    Identifier {
+        kind: IdentifierKind::parse(&row.kind).unwrap_or(IdentifierKind::AnonymousId),
+        value: row.value.clone().into_owned(),
     }
 }

@@ -1,14 +1,15 @@
 //! Resolving: the components whose evidence changed are divided into people anew, and the rows follow.
 
-use super::{Neighbourhood, Reshaped, Resolved};
-use crate::identity::{self, Evidence, Node};
+use super::{Around, Neighbourhood, Reshaped, Resolved};
+use crate::identity::{self, Evidence, Node, Statement, StatementKind};
 use crate::model::Timestamp;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
 
 impl Neighbourhood {
     /// Resolves the components whose evidence changed.
-    pub fn resolve(&mut self, rules: &identity::Rules) -> Reshaped {
+    pub fn resolve(&mut self) -> Reshaped {
+        let rules = self.rules.clone();
         if self.stale_evidence.is_empty() {
             return Reshaped::default();
         }
@@ -23,9 +24,9 @@ impl Neighbourhood {
             .filter(|id| !self.evidence[id].removed)
             .collect();
         let (mut graph, slots) = self.graph(&alive);
-        self.share(&mut graph, &slots, rules);
+        self.share(&mut graph, &slots);
         let components = self.relabel(&graph, &slots, &alive);
-        let resolution = identity::resolve(&graph, rules);
+        let resolution = identity::resolve(&graph, &rules);
         let mut people = Vec::with_capacity(resolution.people.len());
         for person in &resolution.people {
             let evidence: Vec<i64> = person
@@ -63,6 +64,33 @@ impl Neighbourhood {
         Reshaped { people, gone }
     }
 
+    /// Everything that is loaded, divided into people as it stands; nothing is changed.
+    pub fn around(&self) -> Around {
+        let mut evidence: Vec<i64> = self.evidence.keys().copied().collect();
+        evidence.sort_unstable();
+        let (mut graph, slots) = self.graph(&evidence);
+        if let Some(decided) = &self.decided {
+            for (node, slot) in graph.nodes.iter_mut().zip(&slots) {
+                node.shared = decided.get(slot).copied().unwrap_or(node.shared);
+            }
+        }
+        Around {
+            resolution: identity::resolve(&graph, &self.rules),
+            rows: evidence
+                .iter()
+                .map(|id| self.evidence[id].row.clone())
+                .collect(),
+            statements: self
+                .statements
+                .iter()
+                .filter(|(_, stated)| slots.contains(&stated.left) && slots.contains(&stated.right))
+                .map(|(id, _)| *id)
+                .collect(),
+            graph,
+            slots,
+        }
+    }
+
     /// Every loaded evidence in a component that changed, in order of id.
     fn stale_members(&mut self) -> Vec<i64> {
         for id in &self.stale_evidence {
@@ -73,6 +101,7 @@ impl Neighbourhood {
                     .extend(self.identifiers[slot].component);
             }
         }
+        self.follow_statements();
         let mut members: Vec<i64> = self
             .evidence
             .values()
@@ -81,6 +110,34 @@ impl Neighbourhood {
             .collect();
         members.sort_unstable();
         members
+    }
+
+    /// What is stated to be one with something stale is stale, too.
+    fn follow_statements(&mut self) {
+        let links: Vec<(i64, i64)> = self
+            .statements
+            .values()
+            .filter(|stated| stated.kind == StatementKind::MustLink)
+            .map(|stated| (stated.left, stated.right))
+            .collect();
+        let mut slots: FxHashSet<i64> = FxHashSet::default();
+        let mut before = usize::MAX;
+        while !links.is_empty() && before != self.stale_components.len() {
+            before = self.stale_components.len();
+            let stale = &self.stale_components;
+            let seen = self.evidence.values();
+            let members = seen.filter(|seen| stale.contains(&seen.row.component));
+            slots.extend(members.flat_map(|seen| &seen.row.nodes));
+            for (left, right) in &links {
+                for (here, there) in [(left, right), (right, left)] {
+                    if slots.contains(here) {
+                        let there = self.identifiers.get(there);
+                        self.stale_components
+                            .extend(there.and_then(|known| known.component));
+                    }
+                }
+            }
+        }
     }
 
     fn graph(&self, alive: &[i64]) -> (identity::Neighbourhood, Vec<i64>) {
@@ -99,7 +156,7 @@ impl Neighbourhood {
                         nodes.push(Node {
                             identifier: known.identifier.clone(),
                             shared: known.shared,
-                            blocked: false,
+                            blocked: known.blocked,
                         });
                         slots.push(*slot);
                         (slots.len() - 1) as u32
@@ -112,27 +169,37 @@ impl Neighbourhood {
                 message: row.message.clone(),
             });
         }
-        (
-            identity::Neighbourhood {
-                nodes,
-                evidence,
-                ..Default::default()
-            },
-            slots,
-        )
+        let statements = self.statements.values().filter_map(|stated| {
+            Some(Statement {
+                kind: stated.kind,
+                left: *index.get(&stated.left)?,
+                right: *index.get(&stated.right)?,
+            })
+        });
+        let statements = statements.collect();
+        let graph = identity::Neighbourhood {
+            nodes,
+            evidence,
+            statements,
+        };
+        (graph, slots)
     }
 
     /// Decides anew which identifiers are shared. One that was shared stays so unless all its evidence is here.
-    fn share(
-        &mut self,
-        graph: &mut identity::Neighbourhood,
-        slots: &[i64],
-        rules: &identity::Rules,
-    ) {
-        let counted = identity::shared(&graph.nodes, &graph.evidence, rules);
+    fn share(&mut self, graph: &mut identity::Neighbourhood, slots: &[i64]) {
+        let counted = identity::shared(&graph.nodes, &graph.evidence, &self.rules);
         for (index, slot) in slots.iter().enumerate() {
             let was = graph.nodes[index].shared;
-            let now = counted[index] || (was && !self.recount.contains(slot));
+            let now = match &self.decided {
+                Some(decided) => {
+                    let now = decided.get(slot).copied().unwrap_or(was);
+                    if !now && !graph.nodes[index].blocked {
+                        self.flipped_live.push(*slot);
+                    }
+                    now
+                }
+                None => counted[index] || (was && !self.recount.contains(slot)),
+            };
             graph.nodes[index].shared = now;
             if now != was {
                 let known = self.identifiers.get_mut(slot).expect("placed or loaded");
@@ -152,17 +219,13 @@ impl Neighbourhood {
         slots: &[i64],
         alive: &[i64],
     ) -> FxHashMap<i64, i64> {
-        let labels = identity::components(graph);
+        let labels = identity::components(graph, &self.rules);
         let mut names: FxHashMap<u32, i64> = FxHashMap::default();
         let mut component_of: FxHashMap<i64, i64> = FxHashMap::default();
         for (evidence, id) in graph.evidence.iter().zip(alive) {
-            let live = evidence
-                .nodes
-                .iter()
-                .find(|node| !graph.nodes[**node as usize].shared);
-            let name = match live {
+            let name = match identity::anchor(&graph.nodes, evidence, &self.rules) {
                 // `alive` ascends, so the first to come names the component.
-                Some(node) => *names.entry(labels[*node as usize]).or_insert(*id),
+                Some(node) => *names.entry(labels[node as usize]).or_insert(*id),
                 None => *id,
             };
             component_of.insert(*id, name);
@@ -172,15 +235,15 @@ impl Neighbourhood {
                 seen.dirty = true;
             }
             for node in &evidence.nodes {
-                if graph.nodes[*node as usize].shared {
+                if !graph.nodes[*node as usize].is_live() {
                     self.new_shared.push((slots[*node as usize], *id));
                 }
             }
         }
         for (index, slot) in slots.iter().enumerate() {
-            let component = match graph.nodes[index].shared {
-                true => None,
-                false => names.get(&labels[index]).copied(),
+            let component = match graph.nodes[index].is_live() {
+                true => names.get(&labels[index]).copied(),
+                false => None,
             };
             self.put_component(*slot, component);
         }

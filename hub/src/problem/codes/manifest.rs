@@ -143,6 +143,13 @@ pub static UNKNOWN_KIND: Code = Code {
     page: include_str!("../pages/OF0120.md"),
 };
 
+pub static CONTRADICTION: Code = Code {
+    id: "OF0140",
+    title: "identity rules that contradict each other",
+    class: Class::AskUser,
+    page: include_str!("../pages/OF0140.md"),
+};
+
 pub static BAD_GRANT: Code = Code {
     id: "OF0121",
     title: "a grant that cannot be read",

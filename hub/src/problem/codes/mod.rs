@@ -5,6 +5,7 @@
 mod delivery;
 mod egress;
 mod host;
+mod identity;
 mod manifest;
 mod manifest_connector;
 mod record;
@@ -14,6 +15,7 @@ mod usage;
 pub use delivery::*;
 pub use egress::*;
 pub use host::*;
+pub use identity::*;
 pub use manifest::*;
 pub use manifest_connector::*;
 pub use record::*;
@@ -68,6 +70,7 @@ pub static CODES: &[&Code] = &[
     &BAD_GRANT,
     &NOTHING_TO_SEND,
     &NO_HUB,
+    &CONTRADICTION,
     &UNKNOWN_CONNECTOR,
     &UNKNOWN_STREAM,
     &UNKNOWN_FIELD,
@@ -124,6 +127,9 @@ pub static CODES: &[&Code] = &[
     &UNKNOWN_CONSENT,
     &NOT_AN_OBJECT,
     &RECORD_NOT_JSON,
+    &RULES_NOT_APPLIED,
+    &RULES_CHANGED,
+    &NOT_A_PERSON,
     &EMPTY_SOURCE,
     &GUARD_REMOVED,
     &ROW_REJECTED,

@@ -43,6 +43,12 @@ create table alias (uuid bytea primary key, person_id bigint not null); --cluste
 -- Persons that are no more, and who has their earliest evidence, or what is left of it.
 create table heir (person_id bigint primary key, heir_id bigint);
 
+-- What operators, and models with their leave, stated about two identifiers. Never deleted; a revoked one keeps its row.
+create table statement (id bigint primary key, kind text not null, left_slot bigint not null, right_slot bigint not null, reason text not null, author text not null,
+  stated_at bigint not null, revoked_at bigint, revoked_by text, revoked_for text);
+create index statement_left on statement (left_slot);
+create index statement_right on statement (right_slot);
+
 create table claim (evidence_id bigint not null, slot bigint not null, source text not null, record text not null, time bigint not null, body text not null,
   primary key (evidence_id, slot)); --clustered
 

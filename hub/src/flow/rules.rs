@@ -1,0 +1,222 @@
+//! The rules of identity over the whole history: which ones hold, what others would change, and changing them.
+//!
+//! A hub's people are worked out by the rules that were applied, whatever the manifest says by now. Applying others goes
+//! through the history block by block; killed, it is finished by whoever opens the hub next, and each block that was done
+//! stays done, because doing it again changes nothing.
+
+mod blocks;
+mod difference;
+
+pub use difference::{Difference, Example};
+
+use crate::flow::Context;
+use crate::flow::neighbourhood::{Neighbourhood, Reshaped};
+use crate::flow::settle::{self, Touched};
+use crate::identity::Rules;
+use crate::manifest::IdentityRules;
+use crate::problem::codes::{RULES_CHANGED, RULES_NOT_APPLIED, STORE_UNREADABLE};
+use crate::problem::{Problem, Severity};
+use crate::store::{Result, Tx};
+use blocks::Blocks;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::Arc;
+
+/// Names of the hub's values.
+const APPLIED: &str = "identity_rules";
+const APPLYING: &str = "identity_rules_next";
+const VERSION: &str = "identity_version";
+
+/// Pieces of evidence that one transaction works on.
+const BATCH: usize = 5_000;
+
+/// How far a long work has come, of how much.
+pub type Tell<'t> = &'t (dyn Fn(usize, usize) + Sync);
+
+/// Takes the rules that were applied to the hub, and finishes an interrupted change of them. Gives a warning when the
+/// manifest says something else.
+pub async fn adopt(context: &mut Context) -> Result<Option<Problem>> {
+    let mut tx = context.store.read().await?;
+    let applying = rules_of(tx.hub_value(APPLYING).await?)?;
+    let applied = rules_of(tx.hub_value(APPLIED).await?)?;
+    let version = version(&mut tx).await?;
+    drop(tx);
+    context.take_rules(
+        applied
+            .clone()
+            .unwrap_or_else(|| context.plan.identity.clone()),
+        version,
+    );
+    if let Some(rules) = applying {
+        tracing::warn!("a change of the identity rules was interrupted; it is being finished");
+        apply(context, &rules, &|_, _| {}).await?;
+    }
+    Ok((context.identity != context.plan.identity).then(|| {
+        let mut problem = Problem::new(
+            &RULES_NOT_APPLIED,
+            "the `[identity]` rules of the manifest are not those by which this hub's people were worked out",
+        )
+        .hint("`onefold identity simulate` shows what they would change, `onefold identity apply` does it");
+        problem.severity = Severity::Warning;
+        problem
+    }))
+}
+
+/// Keeps the manifest's rules as those that hold, where none do yet.
+pub async fn keep_first(context: &Context) -> Result<()> {
+    let mut tx = context.store.begin().await?;
+    if tx.hub_value(APPLIED).await?.is_none() {
+        let text = settle::to_json(&context.identity);
+        tx.set_hub_value(APPLIED, &text).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// Refuses to work on by rules that another process has replaced.
+pub async fn check_current(tx: &mut Tx, context: &Context) -> Result<()> {
+    match version(tx).await? == context.rules_version {
+        true => Ok(()),
+        false => Err(Problem::new(
+            &RULES_CHANGED,
+            "other identity rules were applied to this hub meanwhile",
+        )
+        .hint("run it again; it goes on where it stopped")),
+    }
+}
+
+async fn version(tx: &mut Tx) -> Result<i64> {
+    let value = tx.hub_value(VERSION).await?;
+    Ok(value.and_then(|text| text.parse().ok()).unwrap_or(0))
+}
+
+fn rules_of(text: Option<String>) -> Result<Option<IdentityRules>> {
+    let Some(text) = text else { return Ok(None) };
+    serde_json::from_str(&text).map(Some).map_err(|_| {
+        Problem::new(
+            &STORE_UNREADABLE,
+            "the identity rules that the store keeps cannot be read",
+        )
+    })
+}
+
+/// What other rules would change, from the whole history; nothing is touched.
+pub async fn simulate(
+    context: &Context,
+    rules: &IdentityRules,
+    tell: Tell<'_>,
+) -> Result<Difference> {
+    let new = Arc::new(Rules::new(rules, &context.plan.hub.name));
+    let mut tx = context.store.read().await?;
+    let blocks = Blocks::load(&mut tx, &context.rules, &new).await?;
+    let batches = blocks.batches(BATCH);
+    let mut difference = Difference::new(tx.status_counts().await?.people, blocks.evidence());
+    for (index, batch) in batches.iter().enumerate() {
+        tell(index, batches.len());
+        let block = Block::resolve(&mut tx, &blocks, batch, &new).await?;
+        difference.add(&mut tx, &block).await?;
+    }
+    Ok(difference)
+}
+
+/// Makes other rules those that hold, for the whole history.
+pub async fn apply(
+    context: &mut Context,
+    rules: &IdentityRules,
+    tell: Tell<'_>,
+) -> Result<Difference> {
+    let mut tx = context.store.begin().await?;
+    let version = version(&mut tx).await? + 1;
+    tx.set_hub_value(APPLYING, &settle::to_json(rules)).await?;
+    tx.set_hub_value(VERSION, &version.to_string()).await?;
+    tx.commit().await?;
+    let mut tx = context.store.read().await?;
+    let new = Arc::new(Rules::new(rules, &context.plan.hub.name));
+    let blocks = Blocks::load(&mut tx, &context.rules, &new).await?;
+    let mut difference = Difference::new(tx.status_counts().await?.people, blocks.evidence());
+    drop(tx);
+    context.take_rules(rules.clone(), version);
+    let batches = blocks.batches(BATCH);
+    for (index, batch) in batches.iter().enumerate() {
+        tell(index, batches.len());
+        let mut tx = context.store.begin().await?;
+        check_current(&mut tx, context).await?;
+        let block = Block::resolve(&mut tx, &blocks, batch, &new).await?;
+        difference.add(&mut tx, &block).await?;
+        let Block {
+            neighbourhood,
+            reshaped,
+            ..
+        } = block;
+        let nothing = Touched::default();
+        settle::settle(
+            &mut tx,
+            context,
+            neighbourhood,
+            reshaped,
+            nothing,
+            Vec::new(),
+        )
+        .await?;
+        tx.commit().await?;
+    }
+    let mut tx = context.store.begin().await?;
+    tx.set_hub_value(APPLIED, &settle::to_json(rules)).await?;
+    tx.remove_hub_value(APPLYING).await?;
+    tx.commit().await?;
+    Ok(difference)
+}
+
+/// Some blocks, divided into people by new rules.
+pub struct Block {
+    neighbourhood: Neighbourhood,
+    /// Without the people who stay as they are.
+    reshaped: Reshaped,
+    /// The person of each piece of evidence before and after.
+    persons: Vec<(Option<i64>, Option<i64>)>,
+    /// The ids of people who are new.
+    uuids: FxHashMap<i64, [u8; 16]>,
+}
+
+impl Block {
+    async fn resolve(
+        tx: &mut Tx,
+        blocks: &Blocks,
+        components: &[i64],
+        rules: &Arc<Rules>,
+    ) -> Result<Self> {
+        let mut neighbourhood = Neighbourhood::new(0, rules.clone());
+        neighbourhood
+            .load_components(tx, components.iter().copied())
+            .await?;
+        neighbourhood.decide_shared(|slots| blocks.shared(slots));
+        let before = neighbourhood.persons();
+        neighbourhood.doubt_all();
+        let mut reshaped = neighbourhood.resolve();
+        let after = neighbourhood.persons();
+        let persons: Vec<(Option<i64>, Option<i64>)> = before
+            .iter()
+            .zip(&after)
+            .map(|((_, before), (_, after))| (*before, *after))
+            .collect();
+        let changed: FxHashSet<i64> = persons
+            .iter()
+            .filter(|(before, after)| before != after)
+            .flat_map(|(before, after)| [*before, *after])
+            .flatten()
+            .collect();
+        reshaped
+            .people
+            .retain(|person| changed.contains(&person.id));
+        let uuids = reshaped
+            .people
+            .iter()
+            .map(|person| (person.id, person.uuid))
+            .collect();
+        Ok(Self {
+            neighbourhood,
+            reshaped,
+            persons,
+            uuids,
+        })
+    }
+}

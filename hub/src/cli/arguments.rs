@@ -64,6 +64,11 @@ pub enum Command {
         #[command(subcommand)]
         command: ProfileCommand,
     },
+    /// Who is who: explain it, state it, change its rules.
+    Identity {
+        #[command(subcommand)]
+        command: IdentityCommand,
+    },
     /// Look at audiences.
     Audience {
         #[command(subcommand)]
@@ -105,6 +110,81 @@ pub enum ProfileCommand {
     Find {
         text: String,
         #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+}
+
+/// An identifier is such as `email:ada@example.com`, or `id:PROFILE-ID` for the strongest one of a person.
+#[derive(Debug, Subcommand)]
+pub enum IdentityCommand {
+    /// State that two identifiers are one person's, whatever the records say.
+    Link {
+        #[arg(value_name = "KIND:VALUE")]
+        left: String,
+        #[arg(value_name = "KIND:VALUE")]
+        right: String,
+        /// Why; it is kept with the statement.
+        #[arg(long)]
+        reason: String,
+        /// Who says so; the user of this machine by default.
+        #[arg(long)]
+        by: Option<String>,
+    },
+    /// State that two identifiers are two people's: what was merged is taken apart, exactly.
+    Separate {
+        #[arg(value_name = "KIND:VALUE")]
+        left: String,
+        #[arg(value_name = "KIND:VALUE")]
+        right: String,
+        /// Why; it is kept with the statement.
+        #[arg(long)]
+        reason: String,
+        /// Who says so; the user of this machine by default.
+        #[arg(long)]
+        by: Option<String>,
+    },
+    /// Take a statement back, as if it had never been made.
+    Revoke {
+        /// Its number, as `identity statements` lists it.
+        number: i64,
+        #[arg(long)]
+        reason: String,
+        /// Who says so; the user of this machine by default.
+        #[arg(long)]
+        by: Option<String>,
+    },
+    /// Every statement that was made, with its author and reason.
+    Statements,
+    /// Why two identifiers are one person's, or what keeps them apart.
+    Explain {
+        #[arg(value_name = "KIND:VALUE")]
+        left: String,
+        #[arg(value_name = "KIND:VALUE")]
+        right: String,
+    },
+    /// The identifiers of a person, the records that hold them, and what joins them.
+    Graph {
+        #[arg(value_name = "KIND:VALUE")]
+        identifier: String,
+        /// A picture instead of text, as SVG.
+        #[arg(long)]
+        svg: bool,
+    },
+    /// What other rules would do to the whole history; nothing is touched.
+    Simulate {
+        /// A file with an `[identity]` table; the manifest's own by default.
+        #[arg(long, value_name = "FILE")]
+        rules: Option<PathBuf>,
+    },
+    /// Make the manifest's rules, or a file's, those that hold, for the whole history.
+    Apply {
+        /// A file with an `[identity]` table; the manifest's own by default.
+        #[arg(long, value_name = "FILE")]
+        rules: Option<PathBuf>,
+    },
+    /// What looks suspicious: shared values, refused ties, large components, people with two names.
+    Review {
+        #[arg(long, default_value_t = 10)]
         limit: u32,
     },
 }

@@ -3,6 +3,8 @@
 mod arguments;
 mod audiences;
 mod connectors;
+mod identity;
+mod identity_graph;
 mod init;
 mod letters;
 mod open;
@@ -72,6 +74,9 @@ pub async fn run(arguments: Arguments, environment: &Environment) -> Ending {
         Command::Status => status::status(&folder, environment, &out).await,
         Command::Profile { command } => {
             profiles::profile(&folder, environment, &out, command).await
+        }
+        Command::Identity { command } => {
+            identity::identity(&folder, environment, &out, command).await
         }
         Command::Audience { command } => {
             audiences::audience(&folder, environment, &out, command).await

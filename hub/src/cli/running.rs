@@ -102,7 +102,7 @@ pub fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>)
     .hint(hint)
 }
 
-fn bar(out: &Out) -> ProgressBar {
+pub fn bar(out: &Out) -> ProgressBar {
     if out.json || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }

@@ -155,6 +155,16 @@ pub async fn graph(context: &Context, identifier: &Identifier) -> Result<Graph> 
     })
 }
 
+/// The refused ties of a part of the graph.
+pub async fn named_rejections(tx: &mut Tx, around: &Around, limit: usize) -> Result<Vec<Step>> {
+    let statements = tx.statements_on(&around.slots).await?;
+    let statements = statements.into_iter().map(|row| (row.id, row)).collect();
+    let rejected = around.resolution.rejected.iter().take(limit);
+    Ok(rejected
+        .map(|rejection| around.step(&rejection.edge, Some(&rejection.reason), &statements))
+        .collect())
+}
+
 async fn slot_of(tx: &mut Tx, identifier: &Identifier) -> Result<i64> {
     match find(tx, identifier).await? {
         Some(row) => Ok(row.slot),

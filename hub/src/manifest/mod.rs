@@ -54,6 +54,26 @@ pub fn connector_names(files: &[(String, String)]) -> BTreeSet<String> {
     names
 }
 
+/// The `[identity]` rules of one file, whatever else is in it.
+pub fn identity_rules(name: &str, text: &str) -> Result<IdentityRules, Vec<Problem>> {
+    let mut report = Report::default();
+    let file = File::parse(name, text, &mut report);
+    let connectors = Connectors::default();
+    let mut loader = Loader::new(&connectors, report);
+    let item = file.table().get("identity");
+    if item.is_none() && !file.broken {
+        let message = "the file has no `[identity]` table";
+        loader
+            .report
+            .error(&codes::MISSING_KEY, &file.start(), message);
+    }
+    let rules = loader.identity(item.as_slice());
+    match loader.report.problems {
+        problems if problems.is_empty() => Ok(rules),
+        problems => Err(problems),
+    }
+}
+
 /// Checks all files as one hub. `files` are names, as they shall be shown, and texts.
 /// The error holds every problem, warnings included, in the order of the files.
 pub fn load(files: &[(String, String)], connectors: &Connectors) -> Result<Plan, Vec<Problem>> {
@@ -62,13 +82,7 @@ pub fn load(files: &[(String, String)], connectors: &Connectors) -> Result<Plan,
         .iter()
         .map(|(name, text)| File::parse(name, text, &mut report))
         .collect();
-    let mut loader = Loader {
-        connectors,
-        report,
-        mentions: Mentions::default(),
-        region: None,
-        filled: BTreeSet::new(),
-    };
+    let mut loader = Loader::new(connectors, report);
     let plan = loader.plan(&files);
     let mut problems = loader.report.problems;
     if files.iter().any(|file| file.broken) {
@@ -141,7 +155,17 @@ struct Sections<'t> {
     profile: Vec<Item<'t>>,
 }
 
-impl Loader<'_> {
+impl<'c> Loader<'c> {
+    fn new(connectors: &'c Connectors, report: Report) -> Self {
+        Self {
+            connectors,
+            report,
+            mentions: Mentions::default(),
+            region: None,
+            filled: BTreeSet::new(),
+        }
+    }
+
     fn plan<'t>(&mut self, files: &'t [File<'t>]) -> Option<Plan> {
         let sections = self.sections(files);
         let hub = self.hub(&sections.hub, files);

@@ -62,6 +62,58 @@ impl Tx {
         .await
     }
 
+    /// Identifiers that join nobody, with the pieces of evidence that hold them, most first.
+    pub async fn most_shared(&mut self, limit: i64) -> Result<Vec<(i64, i64)>> {
+        sqlx::query_as(
+            "select slot, count(*) from shared_evidence group by slot order by count(*) desc, slot limit $1",
+        )
+        .bind(limit)
+        .fetch_all(self.connection())
+        .await
+        .map_err(failed)
+    }
+
+    /// Components of at least `least` pieces of evidence with their people and pieces, the largest first.
+    pub async fn large_components(
+        &mut self,
+        least: i64,
+        limit: i64,
+    ) -> Result<Vec<(i64, i64, i64)>> {
+        sqlx::query_as(
+            "select component, count(distinct person_id), count(*) from evidence group by component \
+             having count(*) >= $1 order by count(*) desc, component limit $2",
+        )
+        .bind(least)
+        .bind(limit)
+        .fetch_all(self.connection())
+        .await
+        .map_err(failed)
+    }
+
+    /// Components of more than one person.
+    pub async fn divided_components(&mut self, limit: i64) -> Result<Vec<i64>> {
+        let rows: Vec<(i64,)> = sqlx::query_as(
+            "select component from evidence where person_id is not null group by component \
+             having min(person_id) <> max(person_id) order by component limit $1",
+        )
+        .bind(limit)
+        .fetch_all(self.connection())
+        .await
+        .map_err(failed)?;
+        Ok(rows.into_iter().map(|row| row.0).collect())
+    }
+
+    /// People with more than one piece of evidence.
+    pub async fn persons_of_several_sets(&mut self) -> Result<Vec<i64>> {
+        let rows: Vec<(i64,)> = sqlx::query_as(
+            "select person_id from evidence where person_id is not null group by person_id having count(*) > 1 order by person_id",
+        )
+        .fetch_all(self.connection())
+        .await
+        .map_err(failed)?;
+        Ok(rows.into_iter().map(|row| row.0).collect())
+    }
+
     /// Rows sorted by slot.
     pub async fn save_identifiers(&mut self, identifiers: &[IdentifierRow<'_>]) -> Result<()> {
         self.insert(

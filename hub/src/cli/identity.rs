@@ -1,0 +1,371 @@
+//! `onefold identity`: explain who is who, state it, change its rules.
+
+use crate::cli::arguments::IdentityCommand;
+use crate::cli::identity_graph;
+use crate::cli::open::{Opened, open};
+use crate::cli::output::{Out, Outcome, Stopped, number, plural, table, trimmed};
+use crate::cli::profiles::parse_identifier;
+use crate::cli::running::bar;
+use crate::cli::{Ending, Environment};
+use crate::flow::rules::Difference;
+use crate::flow::{self, Explained, Stating};
+use crate::identity::StatementKind;
+use crate::manifest::{self, IdentityRules};
+use crate::model::{Identifier, Timestamp};
+use crate::problem::{Problem, codes};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use uuid::Uuid;
+
+pub async fn identity(
+    folder: &Path,
+    environment: &Environment,
+    out: &Out,
+    command: IdentityCommand,
+) -> Outcome {
+    let mut hub = open(folder, environment, out).await?;
+    let who = |by: Option<String>| {
+        by.or_else(|| (environment.read_env)("USER"))
+            .unwrap_or_else(|| "operator".to_owned())
+    };
+    match command {
+        IdentityCommand::Link {
+            left,
+            right,
+            reason,
+            by,
+        } => {
+            let ends = (left.as_str(), right.as_str());
+            state(&hub, out, StatementKind::MustLink, ends, reason, who(by)).await
+        }
+        IdentityCommand::Separate {
+            left,
+            right,
+            reason,
+            by,
+        } => {
+            let ends = (left.as_str(), right.as_str());
+            state(&hub, out, StatementKind::MustNotLink, ends, reason, who(by)).await
+        }
+        IdentityCommand::Revoke { number, reason, by } => {
+            revoke(&hub, out, number, &reason, &who(by)).await
+        }
+        IdentityCommand::Statements => statements(&hub, out).await,
+        IdentityCommand::Explain { left, right } => {
+            let (left, right) = (named(&hub, &left).await?, named(&hub, &right).await?);
+            let explained = flow::explain(&hub.context, &left, &right).await?;
+            match out.json {
+                true => out.value(&explained),
+                false => print_explained(&explained, out),
+            }
+            Ok(Ending::Done)
+        }
+        IdentityCommand::Graph { identifier, svg } => {
+            let identifier = named(&hub, &identifier).await?;
+            let graph = flow::graph(&hub.context, &identifier).await?;
+            match (out.json, svg) {
+                (_, true) => out.line(identity_graph::svg(&graph)),
+                (true, _) => out.value(&graph),
+                (false, _) => out.line(identity_graph::text(&graph)),
+            }
+            Ok(Ending::Done)
+        }
+        IdentityCommand::Simulate { rules } => {
+            let rules = wanted(&hub, rules)?;
+            let bar = bar(out);
+            let difference =
+                flow::rules::simulate(&hub.context, &rules, &|done, all| tell(&bar, done, all))
+                    .await?;
+            bar.finish_and_clear();
+            show(&difference, false, out);
+            Ok(Ending::Done)
+        }
+        IdentityCommand::Apply { rules } => {
+            let rules = wanted(&hub, rules)?;
+            let bar = bar(out);
+            let difference =
+                flow::rules::apply(&mut hub.context, &rules, &|done, all| tell(&bar, done, all))
+                    .await?;
+            bar.finish_and_clear();
+            show(&difference, true, out);
+            if !out.json && hub.context.plan.identity != rules {
+                out.note(
+                    "hint: write these rules into the manifest, too, or every run will remind you",
+                );
+            }
+            Ok(Ending::Done)
+        }
+        IdentityCommand::Review { limit } => review(&hub, out, i64::from(limit)).await,
+    }
+}
+
+fn tell(bar: &indicatif::ProgressBar, done: usize, all: usize) {
+    let done = done * 100 / all.max(1);
+    bar.set_message(format!("working out who is who: {done} %"));
+}
+
+/// The rules of a file, or the manifest's.
+fn wanted(hub: &Opened, file: Option<PathBuf>) -> Result<IdentityRules, Stopped> {
+    let Some(path) = file else {
+        return Ok(hub.context.plan.identity.clone());
+    };
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        Problem::new(
+            &codes::UNREADABLE,
+            format!("`{name}` cannot be read: {error}"),
+        )
+    })?;
+    manifest::identity_rules(&name, &text).map_err(|problems| Stopped {
+        problems,
+        files: vec![(name, text)],
+        nothing_was_run: true,
+    })
+}
+
+/// An identifier as it was typed, or the strongest one of the person with an id.
+async fn named(hub: &Opened, text: &str) -> Result<Identifier, Stopped> {
+    match text.strip_prefix("id:") {
+        Some(id) => {
+            let id = Uuid::parse_str(id).map_err(|_| {
+                Problem::new(&codes::USAGE, "that is not an identifier")
+                    .hint("a profile id is a UUID")
+            })?;
+            Ok(flow::named(&hub.context, id).await?)
+        }
+        None => {
+            let region = hub.context.plan.hub.default_region.as_deref();
+            Ok(parse_identifier(text, region)?)
+        }
+    }
+}
+
+async fn state(
+    hub: &Opened,
+    out: &Out,
+    kind: StatementKind,
+    ends: (&str, &str),
+    reason: String,
+    author: String,
+) -> Outcome {
+    let (left, right) = (named(hub, ends.0).await?, named(hub, ends.1).await?);
+    let stating = Stating {
+        kind,
+        left: left.clone(),
+        right: right.clone(),
+        reason,
+        author,
+    };
+    let ids = flow::state(&hub.context, &[stating]).await?;
+    let explained = flow::explain(&hub.context, &left, &right).await?;
+    let id = ids.first().copied().unwrap_or_default();
+    if out.json {
+        out.value(&json!({ "statement": id, "now": explained }));
+        return Ok(Ending::Done);
+    }
+    let holds = explained.one_person == (kind == StatementKind::MustLink);
+    out.line(format!("statement {id} is kept"));
+    print_explained(&explained, out);
+    if !holds {
+        out.note("hint: the statement has no effect for the reason above; it will have one when that changes");
+    }
+    Ok(Ending::Done)
+}
+
+async fn revoke(hub: &Opened, out: &Out, number: i64, reason: &str, by: &str) -> Outcome {
+    let count = flow::revoke(&hub.context, |row| row.id == number, by, reason).await?;
+    if count == 0 {
+        let message = format!("no statement {number} stands");
+        let hint = "`onefold identity statements` lists them";
+        return Err(Problem::new(&codes::NOT_FOUND, message).hint(hint).into());
+    }
+    match out.json {
+        true => out.value(&json!({ "revoked": number })),
+        false => out.line(format!("statement {number} is revoked")),
+    }
+    Ok(Ending::Done)
+}
+
+async fn statements(hub: &Opened, out: &Out) -> Outcome {
+    let mut tx = hub.context.store.read().await?;
+    let rows = tx.statements().await?;
+    let slots: Vec<i64> = rows.iter().flat_map(|row| [row.left, row.right]).collect();
+    let known = tx.identifiers_at(&slots).await?;
+    let name = |slot: i64| {
+        let row = known.iter().find(|row| row.slot == slot);
+        row.map_or_else(String::new, |row| format!("{}:{}", row.kind, row.value))
+    };
+    if out.json {
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|row| {
+                json!({
+                    "id": row.id, "kind": row.kind, "left": name(row.left), "right": name(row.right),
+                    "reason": row.reason, "author": row.author, "stated_at": Timestamp(row.stated_at).to_rfc3339(),
+                    "revoked": row.revoked.as_ref().map(|revoked| json!({
+                        "at": Timestamp(revoked.at).to_rfc3339(), "by": revoked.by, "reason": revoked.reason,
+                    })),
+                })
+            })
+            .collect();
+        out.value(&rows);
+        return Ok(Ending::Done);
+    }
+    let mut shown = table(&["number", "kind", "left", "right", "by", "when", "reason"]);
+    for row in &rows {
+        let reason = match &row.revoked {
+            Some(revoked) => format!(
+                "{} (revoked by {}: {})",
+                row.reason, revoked.by, revoked.reason
+            ),
+            None => row.reason.clone(),
+        };
+        shown.add_row([
+            row.id.to_string(),
+            row.kind.clone(),
+            name(row.left),
+            name(row.right),
+            row.author.clone(),
+            Timestamp(row.stated_at).to_minutes(),
+            reason,
+        ]);
+    }
+    match rows.is_empty() {
+        true => out.line("nothing was stated"),
+        false => out.line(trimmed(&shown)),
+    }
+    Ok(Ending::Done)
+}
+
+fn print_explained(explained: &Explained, out: &Out) {
+    match (&explained.left_person, &explained.right_person) {
+        (Some(person), _) if explained.one_person => out.line(format!("one person: {person}")),
+        (left, right) => {
+            let name = |person: &Option<String>| person.clone().unwrap_or("nobody".to_owned());
+            out.line(format!("two people: {} and {}", name(left), name(right)));
+        }
+    }
+    for step in &explained.steps {
+        let (from, to) = (
+            identity_graph::plain(&step.from),
+            identity_graph::plain(&step.to),
+        );
+        match &step.refused {
+            None => out.line(format!("  {from}  —  {to}   ({})", step.by)),
+            Some(reason) => out.line(format!(
+                "  {from}  ✕  {to}   ({}) refused: {reason}",
+                step.by
+            )),
+        }
+    }
+    if explained.steps.is_empty() && explained.left != explained.right {
+        out.line("  no record leads from one to the other");
+    }
+    for (identifier, why) in &explained.in_common {
+        let identifier = identity_graph::plain(identifier);
+        out.line(format!(
+            "  both were seen with {identifier}, which joins nobody: {why}"
+        ));
+    }
+}
+
+fn show(difference: &Difference, applied: bool, out: &Out) {
+    if out.json {
+        out.value(difference);
+        return;
+    }
+    let people = |count: i64| plural(count, "person", "people");
+    if difference.is_none() {
+        out.line("the rules change nothing");
+        return;
+    }
+    out.line(format!(
+        "{} {} before, {} after",
+        if applied { "applied:" } else { "would be:" },
+        people(difference.people_before),
+        number(difference.people_after)
+    ));
+    let mut rows = table(&[]);
+    rows.add_row(["  merges".to_owned(), number(difference.merges)]);
+    rows.add_row(["  splits".to_owned(), number(difference.splits)]);
+    rows.add_row(["  people touched".to_owned(), number(difference.touched)]);
+    for (destination, count) in &difference.destinations {
+        let rows_of = plural(*count, "row", "rows");
+        rows.add_row([format!("  {destination}"), rows_of]);
+    }
+    out.line(trimmed(&rows));
+    for example in &difference.examples {
+        let (before, after) = (example.before.join(" + "), example.after.join(" + "));
+        out.line(format!("  {before}  →  {after}"));
+    }
+}
+
+async fn review(hub: &Opened, out: &Out, limit: i64) -> Outcome {
+    let review = flow::review(&hub.context, limit).await?;
+    if out.json {
+        out.value(&review);
+        return Ok(Ending::Done);
+    }
+    let section = |title: &str, rows: &[(String, String)]| {
+        if rows.is_empty() {
+            return;
+        }
+        out.line(title);
+        let mut shown = table(&[]);
+        for (what, why) in rows {
+            shown.add_row([format!("  {what}"), why.clone()]);
+        }
+        out.line(trimmed(&shown));
+    };
+    let mut rows: Vec<(String, String)> = review
+        .shared
+        .iter()
+        .map(|(identifier, count)| {
+            let seen = plural(*count, "set of records", "sets of records");
+            (
+                identity_graph::plain(identifier),
+                format!("seen in {seen}; joins nobody"),
+            )
+        })
+        .collect();
+    section("shared values", &rows);
+    rows = review
+        .refused
+        .iter()
+        .map(|step| {
+            let (from, to) = (
+                identity_graph::plain(&step.from),
+                identity_graph::plain(&step.to),
+            );
+            let reason = step.refused.clone().unwrap_or_default();
+            (
+                format!("{from}  ✕  {to}"),
+                format!("{reason} ({})", step.by),
+            )
+        })
+        .collect();
+    section("refused ties", &rows);
+    rows = review
+        .large
+        .iter()
+        .map(|large| {
+            let people = plural(large.people, "person", "people");
+            let sets = plural(large.evidence, "set", "sets");
+            (
+                format!("id:{}", large.person),
+                format!("{sets} of identifiers hang together as {people}"),
+            )
+        })
+        .collect();
+    section("large components", &rows);
+    rows = review
+        .names
+        .iter()
+        .map(|one| (format!("id:{}", one.person), one.names.join(" / ")))
+        .collect();
+    section("people with different names", &rows);
+    if review.is_empty() {
+        out.line("nothing suspicious");
+    }
+    Ok(Ending::Done)
+}

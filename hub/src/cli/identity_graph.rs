@@ -1,0 +1,140 @@
+//! A person's identity graph as text and as a picture.
+
+use crate::flow::{Graph, Step};
+use crate::model::Identifier;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// `KIND VALUE`
+pub fn plain(identifier: &Identifier) -> String {
+    format!("{} {}", identifier.kind, identifier.value)
+}
+
+pub fn text(graph: &Graph) -> String {
+    let mut text = format!("{}\n", graph.person);
+    for identifier in &graph.identifiers {
+        let _ = writeln!(text, "  {}", plain(identifier));
+    }
+    text.push_str("records\n");
+    for (record, identifiers) in &graph.records {
+        let identifiers: Vec<String> = identifiers.iter().map(plain).collect();
+        let _ = writeln!(text, "  {record}: {}", identifiers.join(", "));
+    }
+    let mut section = |title: &str, steps: &[Step]| {
+        if !steps.is_empty() {
+            let _ = writeln!(text, "{title}");
+        }
+        for step in steps {
+            let (from, to) = (plain(&step.from), plain(&step.to));
+            let sign = if step.refused.is_some() { '✕' } else { '—' };
+            let reason = step.refused.as_deref().unwrap_or_default();
+            let line = format!("  {from}  {sign}  {to}   ({}) {reason}", step.by);
+            let _ = writeln!(text, "{}", line.trim_end());
+        }
+    };
+    section("joined by", &graph.steps);
+    section("refused", &graph.refused);
+    for (identifier, why) in &graph.dead {
+        let _ = writeln!(text, "joins nobody: {} ({why})", plain(identifier));
+    }
+    for neighbour in &graph.neighbours {
+        let _ = writeln!(text, "neighbour: {neighbour}");
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+const ROW: usize = 34;
+const LEFT: usize = 24;
+const RIGHT: usize = 560;
+const WIDTH: usize = 1_000;
+
+/// Records on the left, identifiers on the right; a line where a record holds an identifier, dashed to one that joins nobody.
+/// Refused ties are red arcs at the right edge.
+pub fn svg(graph: &Graph) -> String {
+    let mut places: BTreeMap<&Identifier, usize> = BTreeMap::new();
+    let all = graph.identifiers.iter();
+    let dead = graph.dead.iter().map(|(identifier, _)| identifier);
+    let refused = graph.refused.iter().flat_map(|step| [&step.from, &step.to]);
+    let mut order: Vec<&Identifier> = Vec::new();
+    for identifier in all.chain(dead).chain(refused) {
+        let next = places.len();
+        if *places.entry(identifier).or_insert(next) == next {
+            order.push(identifier);
+        }
+    }
+    let rows = graph.records.len().max(places.len());
+    let y = |place: usize| 70 + place * ROW;
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {}\" font-family=\"system-ui, sans-serif\" font-size=\"13\">\n\
+         <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n\
+         <text x=\"{LEFT}\" y=\"30\" font-size=\"16\" font-weight=\"600\">{}</text>\n",
+        y(rows) + 10,
+        escaped(&graph.person)
+    );
+    let is_dead = |identifier: &Identifier| graph.dead.iter().any(|(dead, _)| dead == identifier);
+    for (row, (_, identifiers)) in graph.records.iter().enumerate() {
+        for identifier in identifiers {
+            let Some(place) = places.get(identifier) else {
+                continue;
+            };
+            let dash = if is_dead(identifier) {
+                " stroke-dasharray=\"4 4\""
+            } else {
+                ""
+            };
+            let _ = writeln!(
+                svg,
+                "<path d=\"M{} {} C {} {}, {} {}, {} {}\" fill=\"none\" stroke=\"#7a8\"{dash}/>",
+                LEFT + 300,
+                y(row),
+                LEFT + 400,
+                y(row),
+                RIGHT - 100,
+                y(*place),
+                RIGHT - 8,
+                y(*place)
+            );
+        }
+    }
+    for step in &graph.refused {
+        if let (Some(from), Some(to)) = (places.get(&step.from), places.get(&step.to)) {
+            let _ = writeln!(
+                svg,
+                "<path d=\"M{0} {1} C {2} {1}, {2} {3}, {0} {3}\" fill=\"none\" stroke=\"#c33\" stroke-dasharray=\"6 3\"><title>{4}</title></path>",
+                RIGHT + 320,
+                y(*from),
+                RIGHT + 400,
+                y(*to),
+                escaped(step.refused.as_deref().unwrap_or_default())
+            );
+        }
+    }
+    for (row, (record, _)) in graph.records.iter().enumerate() {
+        let _ = writeln!(
+            svg,
+            "<text x=\"{LEFT}\" y=\"{}\">{}</text>",
+            y(row) + 4,
+            escaped(record)
+        );
+    }
+    for (place, identifier) in order.iter().enumerate() {
+        let colour = if is_dead(identifier) { "#999" } else { "#234" };
+        let _ = writeln!(
+            svg,
+            "<circle cx=\"{RIGHT}\" cy=\"{}\" r=\"5\" fill=\"{colour}\"/><text x=\"{}\" y=\"{}\" fill=\"{colour}\">{}</text>",
+            y(place),
+            RIGHT + 12,
+            y(place) + 4,
+            escaped(&plain(identifier))
+        );
+    }
+    svg.push_str("</svg>");
+    svg
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('"', "&quot;")
+}

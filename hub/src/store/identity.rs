@@ -282,8 +282,10 @@ impl Tx {
         let mut next = row.map(|row| row.0);
         let mut passed = BTreeSet::new();
         while let Some(person) = next {
-            if !self.persons([person]).await?.is_empty() {
-                return Ok(Some(person));
+            // A person's number is that of its earliest evidence, which knows whose it is now.
+            let evidence = self.evidence_by_id([person]).await?.pop();
+            if let Some(owner) = evidence.and_then(|row| row.person_id) {
+                return Ok(Some(owner));
             }
             // Two who were each other's heir at different times are both no more.
             if !passed.insert(person) {

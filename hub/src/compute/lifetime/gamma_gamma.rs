@@ -193,7 +193,7 @@ fn likelihood(parameters: &Parameters, spenders: &[Spender]) -> (f64, [f64; 3]) 
     )
 }
 
-fn correlation(spenders: &[Spender]) -> f64 {
+pub(super) fn correlation(spenders: &[Spender]) -> f64 {
     let mean = |of: &dyn Fn(&Spender) -> f64| {
         let weights: f64 = spenders.iter().map(|one| f64::from(one.count)).sum();
         let sum: f64 = spenders

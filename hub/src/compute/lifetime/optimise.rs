@@ -150,7 +150,8 @@ fn direction<const N: usize>(inverse: &Matrix<N>, slope: &[f64; N], held: &[bool
     let curved = times(inverse, &free);
     let mut direction: [f64; N] =
         std::array::from_fn(|index| if held[index] { 0.0 } else { -curved[index] });
-    if !(dot(&direction, &free) < 0.0) {
+    let descends = dot(&direction, &free) < 0.0;
+    if !descends {
         direction = free.map(|slope| -slope);
     }
     let longest = direction

@@ -10,10 +10,11 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 /// The package that carries the file.
 const PACKAGE: &str = "lifetimes==0.11.3";
-const FILE: &str = "lifetimes/datasets/CDNOW_master.txt";
+const FOLDER: &str = "lifetimes/datasets";
 const HUB: &str = r#"
 [hub]
 name = "cdnow"
@@ -37,7 +38,7 @@ struct Purchase {
 
 #[test]
 fn seventy_thousand_purchases_become_their_buyers_with_every_cent() {
-    let file = download();
+    let file = dataset("CDNOW_master.txt");
     if !need("cdnow", file.as_ref().err().map(String::as_str)) {
         return;
     }
@@ -107,15 +108,18 @@ fn purchases(text: &str) -> Vec<Purchase> {
         .collect()
 }
 
-/// The file, downloaded once into the target folder, or what is missing.
-fn download() -> Result<PathBuf, String> {
+/// A file of the package, downloaded once into the target folder, or what is missing.
+pub fn dataset(name: &str) -> Result<PathBuf, String> {
+    // One test at a time, because they share the folder.
+    static DOWNLOADING: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = DOWNLOADING.lock().unwrap_or_else(PoisonError::into_inner);
     let python = interpreter()?;
     let folder = python
         .ancestors()
         .nth(3)
         .ok_or("there is no target folder")?;
     let folder = folder.join("cdnow");
-    let file = folder.join(FILE);
+    let file = folder.join(FOLDER).join(name);
     if file.is_file() {
         return Ok(file);
     }
@@ -136,7 +140,7 @@ fn download() -> Result<PathBuf, String> {
     // Moved in one go, so that a file that is there is whole.
     let datasets = file.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(datasets).map_err(|error| error.to_string())?;
-    std::fs::rename(parts.join(FILE), &file).map_err(|error| error.to_string())?;
+    std::fs::rename(parts.join(FOLDER).join(name), &file).map_err(|error| error.to_string())?;
     Ok(file)
 }
 

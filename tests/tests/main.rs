@@ -10,6 +10,7 @@ mod check;
 mod crash;
 mod guests;
 mod hub;
+mod lifetime;
 mod serve;
 mod small;
 mod snapshots;

@@ -152,6 +152,7 @@ impl Slide<'_> {
         let value = match self.aggregate {
             Aggregate::Count => Some(items.len().into()),
             Aggregate::Sum { .. } => Some(quotient(self.tally.total, 1)),
+            Aggregate::UniqueCount { .. } => Some(seen.len().into()),
             _ if items.is_empty() => None,
             Aggregate::Avg { .. } => Some(quotient(self.tally.total, items.len())),
             Aggregate::Min { .. } => seen.keys().next().map(Key::to_value),
@@ -168,7 +169,6 @@ impl Slide<'_> {
                 let capped = (seen.len() > *at_most).then_some(FaultKind::Capped);
                 return (Some(list), capped);
             }
-            Aggregate::UniqueCount { .. } => Some(seen.len().into()),
             Aggregate::MovingAverage { last, .. } => {
                 let latest = &items[items.len().saturating_sub(*last)..];
                 let parts = sizes(latest).filter_map(|size| size.parts().ok()).sum();

@@ -160,7 +160,9 @@ pub(super) fn multiplied(text: &str) -> Vec<String> {
         while is_sign(end, '.') {
             end += 2;
         }
-        if is_field && !inside && (before.is_some_and(|at| is_sign(at, '*')) || is_sign(end, '*')) {
+        // A filter binds closer than what stands before its field.
+        let multiplies = before.is_some_and(|at| is_sign(at, '*')) && !is_sign(end, '|');
+        if is_field && !inside && (multiplies || is_sign(end, '*')) {
             names.push(name.to_owned());
         }
     }

@@ -402,3 +402,6 @@ fn written(kind: &TraitKind) -> String {
         other => format!("{other:?}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

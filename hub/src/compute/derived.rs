@@ -2,8 +2,8 @@
 //! by whoever calls.
 
 use crate::compute::value::{Size, spelled};
-use crate::compute::{Answer, FaultKind, earliest};
-use crate::expression::{Condition, Expression};
+use crate::compute::{Answer, FaultKind, Judge, earliest};
+use crate::expression::Expression;
 use crate::manifest::Stage;
 use crate::model::{Fields, Timestamp, Value};
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime};
@@ -60,7 +60,9 @@ pub(super) fn prefix(value: Option<&Value>, length: usize) -> Answer {
     match value {
         None => Answer::default(),
         Some(Value::String(text)) if text.trim().is_empty() => Answer::default(),
-        Some(Value::String(text)) => Answer::of(text.chars().take(length).collect::<String>().into()),
+        Some(Value::String(text)) => {
+            Answer::of(text.chars().take(length).collect::<String>().into())
+        }
         Some(_) => Answer::fault(FaultKind::NotAText),
     }
 }
@@ -115,11 +117,7 @@ fn read_date(text: &str) -> Option<NaiveDate> {
 }
 
 /// The name of the first stage that holds. A later stage cannot change that; an earlier one, or this one, can.
-pub(super) fn stage(
-    stages: &[Stage],
-    known: &Fields,
-    judge: &dyn Fn(&Condition, &Fields) -> (bool, Option<Timestamp>),
-) -> Answer {
+pub(super) fn stage(stages: &[Stage], known: &Fields, judge: &Judge<'_>) -> Answer {
     let mut changes_at = None;
     for stage in stages {
         let (holds, flips_at) = match &stage.who {

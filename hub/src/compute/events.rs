@@ -174,7 +174,7 @@ impl Slide<'_> {
                 let parts = sizes(latest).filter_map(|size| size.parts().ok()).sum();
                 Some(quotient(parts, latest.len()))
             }
-            Aggregate::Exponential { alpha, .. } => smooth(sizes(items), *alpha),
+            Aggregate::Exponential { alpha, .. } => smooth(items, *alpha),
         };
         (value, None)
     }
@@ -186,10 +186,19 @@ fn sizes(items: &[Item]) -> impl Iterator<Item = Size> {
         .filter_map(|item| item.reading.as_ref().ok().and_then(Key::size))
 }
 
-/// Simple exponential smoothing, begun with the oldest value (R. G. Brown, Smoothing, Forecasting and Prediction, 1963).
-/// Written as a correction, so that equal values stay what they are to the last bit.
-fn smooth(sizes: impl Iterator<Item = Size>, alpha: f64) -> Option<Value> {
-    sizes
+/// Below this share of the result nothing of a value could be seen in it: 2⁻⁶⁰.
+const SEEN: f64 = 1.0 / (1_u64 << 60) as f64;
+
+/// Simple exponential smoothing (R. G. Brown, Smoothing, Forecasting and Prediction, 1963), begun with the oldest value that
+/// could be seen in the result: so its cost at each moment does not grow with the number of events. Written as a correction,
+/// so that equal values stay what they are to the last bit.
+fn smooth(items: &[Item], alpha: f64) -> Option<Value> {
+    let (mut start, mut share) = (items.len(), 1.0);
+    while start > 0 && share > SEEN {
+        start -= 1;
+        share *= 1.0 - alpha;
+    }
+    sizes(items.get(start..)?)
         .map(Size::as_real)
         .reduce(|smoothed, next| smoothed + alpha * (next - smoothed))
         .map(|smoothed| Size::from_real(smoothed).to_value())

@@ -23,8 +23,11 @@ pub struct Given<'a> {
     /// In any order; at least those that `reads` asks for.
     pub events: &'a [Event<'a>],
     /// Whether a condition holds over these traits, and when that next changes with the same traits.
-    pub judge: &'a dyn Fn(&Condition, &Fields) -> (bool, Option<Timestamp>),
+    pub judge: &'a Judge<'a>,
 }
+
+/// The answer to a condition and the time of the next one.
+pub type Judge<'a> = dyn Fn(&Condition, &Fields) -> (bool, Option<Timestamp>) + 'a;
 
 #[derive(Debug, Clone, Copy)]
 pub struct Event<'a> {

@@ -301,6 +301,47 @@ fn a_window_moves_to_the_millisecond_and_what_is_to_come_waits() {
     assert_eq!(count, (json!(1), None, Some(30)));
 }
 
+/// Two hundred thousand events, of which the oldest matter to no kind: looking at all of them at each of their ends would
+/// take the square of that.
+#[test]
+fn the_next_change_is_found_in_one_walk_over_the_events() {
+    const MANY: i64 = 200_000;
+    let events: Vec<_> = (0..MANY)
+        .map(|time| (time, json!({"total": 7 + time % 2})))
+        .collect();
+    let payer = paid(&events);
+    for aggregate in [
+        Aggregate::Max { of: of() },
+        Aggregate::Last { of: Some(of()) },
+        Aggregate::UniqueCount { of: of() },
+        Aggregate::UniqueList {
+            of: of(),
+            at_most: 9,
+        },
+        Aggregate::MovingAverage { of: of(), last: 2 },
+        Aggregate::Exponential {
+            of: of(),
+            alpha: 0.5,
+        },
+    ] {
+        let kind = over(aggregate, Window::Within(MANY));
+        let (_, fault, changes_at) = payer.one(kind.clone(), MANY - 1);
+        let change = changes_at.unwrap();
+        assert!(
+            fault.is_none() && change > 2 * MANY - 100,
+            "{kind:?} {change}"
+        );
+        assert_eq!(
+            payer.one(kind.clone(), change - 1).0,
+            payer.one(kind.clone(), MANY - 1).0
+        );
+        assert_ne!(
+            payer.one(kind.clone(), change).0,
+            payer.one(kind, MANY - 1).0
+        );
+    }
+}
+
 #[test]
 fn a_filter_looks_at_the_properties() {
     let kind = TraitKind::Events {

@@ -205,7 +205,7 @@ pub enum Aggregate {
         of: String,
         last: usize,
     },
-    /// `s ← s + alpha·(x − s)` from the oldest event on.
+    /// `s ← s + alpha·(x − s)` from the oldest event on; what is too long ago to be seen in the result is left out.
     Exponential {
         of: String,
         alpha: f64,

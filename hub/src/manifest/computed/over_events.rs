@@ -11,6 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What `unique_list` keeps when it is told nothing.
 const USUAL_LIST: usize = 100;
 
+/// With less, smoothing would look back over thousands of events.
+const SMALLEST_ALPHA: f64 = 0.01;
+
 /// What streams fill.
 pub(super) struct Catalog<'s> {
     /// False when a source has a problem that may hide something.
@@ -96,8 +99,8 @@ impl Loader<'_> {
             _ => {
                 let item = table.need("alpha", &what, report)?;
                 let alpha = item.number(report)?;
-                if !(alpha > 0.0 && alpha <= 1.0) {
-                    let message = "`alpha` must be above 0 and at most 1";
+                if !(SMALLEST_ALPHA..=1.0).contains(&alpha) {
+                    let message = format!("`alpha` must be between {SMALLEST_ALPHA} and 1");
                     report.error(&codes::BAD_NUMBER, &item.spot(), message);
                     return None;
                 }

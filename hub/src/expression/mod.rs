@@ -17,11 +17,12 @@ pub use country::{country_code, is_region};
 pub use filter::{Failure, Filter, scalar_text, to_date, to_timestamp};
 #[cfg(test)]
 pub use passes::parse_time;
-pub use passes::{Number, number, passes};
+pub use passes::{Number, number, passes, scale};
 pub use scan::{ParseError, closest};
 
 use crate::model::Value;
 use path::Chain;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A compiled mapping expression with its text. Cheap to clone.
@@ -72,6 +73,16 @@ impl Expression {
     /// The fields of a record that the expression can read, as dotted paths, sorted.
     pub fn reads(&self) -> &[String] {
         &self.reads
+    }
+
+    /// Where it divides by a zero that is written in it, in bytes of its text.
+    pub fn divides_by_zero(&self) -> Option<Range<usize>> {
+        scan::divides_by_zero(&self.text)
+    }
+
+    /// The fields that stand beside a `*`, as written, sorted.
+    pub fn multiplied(&self) -> Vec<String> {
+        scan::multiplied(&self.text)
     }
 
     /// True when what the expression gives is a canonical time already.

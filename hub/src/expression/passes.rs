@@ -100,6 +100,14 @@ fn compare_mixed(whole: i64, real: f64) -> Option<Ordering> {
     }))
 }
 
+/// Parts of one in a sum: whole ones, so that it does not depend on the order of what is added (I1).
+const SCALE: f64 = 10_000.0;
+
+/// In ten-thousandths, rounded half away from zero.
+pub fn scale(number: f64) -> i128 {
+    (number * SCALE).round() as i128
+}
+
 /// `2026-03-02` (midnight UTC) or `2026-03-02T09:14:00.123+01:00`, with `Z` or an offset; digits after the third are cut off.
 pub fn parse_time(text: &str) -> Option<Timestamp> {
     let bytes = text.as_bytes();

@@ -114,6 +114,63 @@ pub(super) fn has_filter(text: &str, filter: &str) -> bool {
         .any(|pair| pair[0].kind == Token::Sign('|') && pair[1].kind == Token::Name(filter))
 }
 
+/// A `/`, `//` or `%` with nothing but a zero after it. What only turns out to be zero is not found here.
+pub(super) fn divides_by_zero(text: &str) -> Option<Range<usize>> {
+    let tokens = tokens(text);
+    (0..tokens.len()).find_map(|at| {
+        let divides = matches!(tokens[at].kind, Token::Sign('/' | '%'));
+        let from = tokens.get(at + 1).filter(|_| divides)?;
+        let digits = tokens[at + 1..]
+            .iter()
+            .take_while(|token| match token.kind {
+                Token::Name(name) => name.starts_with(|c: char| c.is_ascii_digit()),
+                Token::Sign(sign) => sign == '.',
+            })
+            .last()?;
+        let after = tokens[at + 1..]
+            .iter()
+            .find(|token| token.span.start >= digits.span.end);
+        // A filter and a power bind closer than the division.
+        let alone = after.is_none_or(|token| {
+            let power = text[token.span.start..].starts_with("**");
+            !power && !matches!(token.kind, Token::Sign('|'))
+        });
+        let number: f64 = text[from.span.start..digits.span.end].parse().ok()?;
+        (alone && number == 0.0).then_some(tokens[at].span.start..digits.span.end)
+    })
+}
+
+/// The names that stand before or after a `*`, up to their first point.
+pub(super) fn multiplied(text: &str) -> Vec<String> {
+    let tokens = tokens(text);
+    let is_sign = |at: usize, sign: char| {
+        tokens
+            .get(at)
+            .is_some_and(|token| token.kind == Token::Sign(sign))
+    };
+    let mut names = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        let Token::Name(name) = token.kind else {
+            continue;
+        };
+        let is_field = name.starts_with(|c: char| !c.is_ascii_digit());
+        let before = at.checked_sub(1);
+        let inside = before.is_some_and(|at| is_sign(at, '.') || is_sign(at, '|'));
+        let mut end = at + 1;
+        while is_sign(end, '.') {
+            end += 2;
+        }
+        // A filter binds closer than what stands before its field.
+        let multiplies = before.is_some_and(|at| is_sign(at, '*')) && !is_sign(end, '|');
+        if is_field && !inside && (multiplies || is_sign(end, '*')) {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort();
+    names.dedup();
+    names
+}
+
 fn unknown_filter(name: &str) -> Option<(String, Option<String>)> {
     if Filter::find(name).is_some() || BUILTIN_FILTERS.contains(&name) {
         return None;

@@ -319,6 +319,42 @@ fn a_failure_in_the_machine_never_quotes_the_record() {
     }
 }
 
+#[test]
+fn a_division_by_a_zero_that_is_written_is_found_and_no_other() {
+    let found = |text: &str| {
+        let expression = Expression::parse(text).expect(text);
+        expression
+            .divides_by_zero()
+            .map(|span| text[span].to_owned())
+    };
+    assert_eq!(found("a / 0").as_deref(), Some("/ 0"));
+    assert_eq!(found("1 + a //0.00 + b").as_deref(), Some("/0.00"));
+    assert_eq!(found("(a % 0) or 1").as_deref(), Some("% 0"));
+    for good in [
+        "a / 0.5",
+        "a / b",
+        "'a / 0'",
+        "a / 10",
+        "a / 0 | default(1)",
+        "a / 0 ** 0",
+        "a * 0",
+    ] {
+        assert_eq!(found(good), None, "{good}");
+    }
+}
+
+#[test]
+fn fields_beside_a_sign_of_multiplication_are_found() {
+    let found = |text: &str| Expression::parse(text).expect(text).multiplied();
+    assert_eq!(found("a * 2"), ["a"]);
+    assert_eq!(found("2 * a.b + c * d - e"), ["a", "c", "d"]);
+    assert_eq!(found("a.b * 2"), ["a"]);
+    let none: [&str; 0] = [];
+    for other in ["a + 2", "'a * b'", "a | length * 2", "2 * a | length"] {
+        assert_eq!(found(other), none, "{other}");
+    }
+}
+
 mod properties {
     use super::*;
     use proptest::prelude::*;

@@ -38,7 +38,7 @@ impl Loader<'_> {
     }
 
     /// One condition, or `all`, `any` and `not` side by side, which must all hold.
-    fn who(&mut self, item: &Item<'_>, owner: Option<&Arc<str>>) -> Option<Condition> {
+    pub(super) fn who(&mut self, item: &Item<'_>, owner: Option<&Arc<str>>) -> Option<Condition> {
         let table = item.free_table(&mut self.report)?;
         let items = table.items();
         let groups = items
@@ -253,7 +253,7 @@ impl Loader<'_> {
     }
 
     /// Properties with a value or with tests.
-    fn event_filter(&mut self, item: &Item<'_>) -> Option<Vec<(String, Test)>> {
+    pub(super) fn event_filter(&mut self, item: &Item<'_>) -> Option<Vec<(String, Test)>> {
         let table = item.free_table(&mut self.report)?;
         let mut filter = Vec::new();
         let mut good = true;
@@ -272,7 +272,7 @@ impl Loader<'_> {
         good.then_some(filter)
     }
 
-    fn window(&mut self, table: &Table<'_>) -> Option<Window> {
+    pub(super) fn window(&mut self, table: &Table<'_>) -> Option<Window> {
         match (table.get("within"), table.get("between")) {
             (None, None) => Some(Window::Ever),
             (Some(within), None) => {

@@ -74,36 +74,7 @@ impl Loader<'_> {
                 edges.entry(owner.clone()).or_default().push((name, spot));
             }
         }
-        let mut done: BTreeSet<&str> = BTreeSet::new();
-        let mut circles = Vec::new();
-        for start in edges.keys() {
-            let mut path: Vec<(&str, usize)> = vec![(start, 0)];
-            while let Some((name, next)) = path.last_mut() {
-                let here = *name;
-                let step = edges.get(here).and_then(|targets| targets.get(*next));
-                *next += 1;
-                match step {
-                    None => {
-                        done.insert(here);
-                        path.pop();
-                    }
-                    Some((target, _)) if done.contains(target) => {}
-                    Some((target, spot)) => {
-                        match path.iter().position(|(name, _)| name == target) {
-                            Some(at) => {
-                                let names =
-                                    path[at..].iter().map(|(name, _)| *name).chain([*target]);
-                                let names: Vec<String> =
-                                    names.map(|name| format!("`{name}`")).collect();
-                                circles.push((names.join(" → "), (*spot).clone()));
-                            }
-                            None => path.push((target, 0)),
-                        }
-                    }
-                }
-            }
-        }
-        for (circle, spot) in circles {
+        for (circle, spot) in circles(&edges) {
             self.report
                 .error(
                     &codes::AUDIENCE_CYCLE,
@@ -117,13 +88,43 @@ impl Loader<'_> {
     }
 }
 
+/// Each circle once, as names, with the mention that closes it. `edges` lead from a name to those that it mentions.
+pub(super) fn circles(edges: &BTreeMap<Arc<str>, Vec<(&str, &Spot)>>) -> Vec<(String, Spot)> {
+    let mut done: BTreeSet<&str> = BTreeSet::new();
+    let mut circles = Vec::new();
+    for start in edges.keys() {
+        let mut path: Vec<(&str, usize)> = vec![(start, 0)];
+        while let Some((name, next)) = path.last_mut() {
+            let here = *name;
+            let step = edges.get(here).and_then(|targets| targets.get(*next));
+            *next += 1;
+            match step {
+                None => {
+                    done.insert(here);
+                    path.pop();
+                }
+                Some((target, _)) if done.contains(target) => {}
+                Some((target, spot)) => match path.iter().position(|(name, _)| name == target) {
+                    Some(at) => {
+                        let names = path[at..].iter().map(|(name, _)| *name).chain([*target]);
+                        let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+                        circles.push((names.join(" → "), (*spot).clone()));
+                    }
+                    None => path.push((target, 0)),
+                },
+            }
+        }
+    }
+    circles
+}
+
 fn near(name: &str, known: &BTreeSet<&str>) -> Option<String> {
     crate::expression::closest(name, known.iter().copied())
         .map(|near| format!("did you mean `{near}`?"))
 }
 
 /// The names that tables give themselves, good or not.
-fn names<'t>(items: &[Item<'t>]) -> BTreeSet<&'t str> {
+pub(super) fn names<'t>(items: &[Item<'t>]) -> BTreeSet<&'t str> {
     let tables = items.iter().filter_map(|item| item.raw().as_table());
     tables
         .filter_map(|table| table.get("name")?.get_ref().as_str())

@@ -3,6 +3,7 @@
 //! `load` is the one door. A plan exists only when no manifest has an error; warnings travel with it.
 
 mod audience;
+mod computed;
 mod connection;
 mod cross;
 mod destination;
@@ -16,8 +17,9 @@ mod stream;
 mod tree;
 
 pub use plan::{
-    Audience, ConsentMap, Destination, Grants, Guard, Hub, IdentityRules, Limits, PersonPush, Plan,
-    Schedule, SecretRef, Source, Stream, StreamTarget, Survivorship, SurvivorshipRule, Trust,
+    Aggregate, Audience, ComputedTrait, ConsentMap, Destination, Grants, Guard, Hub, IdentityRules,
+    Limits, PersonPush, Plan, Schedule, SecretRef, Source, Stage, Stream, StreamTarget,
+    Survivorship, SurvivorshipRule, TraitKind, Trust,
 };
 
 use crate::model::Description;
@@ -114,6 +116,7 @@ fn may_follow_from_syntax(code: &Code) -> bool {
     let codes = [
         &codes::MISSING_KEY,
         &codes::UNKNOWN_TRAIT,
+        &codes::UNKNOWN_PROPERTY,
         &codes::UNKNOWN_AUDIENCE,
         &codes::UNKNOWN_SOURCE,
         &codes::NO_CONSENT,
@@ -132,7 +135,7 @@ struct Loader<'c> {
     mentions: Mentions,
     /// The hub's default region.
     region: Option<String>,
-    /// Traits and other fields that some stream fills.
+    /// Traits and other fields that some stream fills, and computed traits.
     filled: BTreeSet<String>,
 }
 
@@ -149,6 +152,7 @@ struct Mentions {
 struct Sections<'t> {
     hub: Vec<Item<'t>>,
     sources: Vec<Item<'t>>,
+    traits: Vec<Item<'t>>,
     audiences: Vec<Item<'t>>,
     destinations: Vec<Item<'t>>,
     identity: Vec<Item<'t>>,
@@ -177,6 +181,7 @@ impl<'c> Loader<'c> {
             .iter()
             .filter_map(|item| self.source(item, &mut names))
             .collect();
+        let traits = self.traits(&sections, &sources);
         let mut names = Names::default();
         let audiences: Vec<Audience> = sections
             .audiences
@@ -194,6 +199,7 @@ impl<'c> Loader<'c> {
         Some(Plan {
             hub,
             sources,
+            traits,
             audiences,
             destinations,
             identity,
@@ -206,6 +212,7 @@ impl<'c> Loader<'c> {
         let mut sections = Sections {
             hub: Vec::new(),
             sources: Vec::new(),
+            traits: Vec::new(),
             audiences: Vec::new(),
             destinations: Vec::new(),
             identity: Vec::new(),
@@ -214,6 +221,7 @@ impl<'c> Loader<'c> {
         let known = [
             "hub",
             "source",
+            "trait",
             "audience",
             "destination",
             "identity",
@@ -228,6 +236,7 @@ impl<'c> Loader<'c> {
                 match item.key {
                     "hub" => sections.hub.push(item),
                     "source" => sections.sources.extend(item.tables(&mut self.report)),
+                    "trait" => sections.traits.extend(item.tables(&mut self.report)),
                     "audience" => sections.audiences.extend(item.tables(&mut self.report)),
                     "destination" => sections.destinations.extend(item.tables(&mut self.report)),
                     "identity" => sections.identity.push(item),

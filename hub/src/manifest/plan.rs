@@ -1,6 +1,6 @@
 //! The checked form of a hub's manifests: everything resolved, nothing optional that has a default.
 
-use crate::expression::{Condition, Expression};
+use crate::expression::{Condition, Expression, Test, Window};
 use crate::model::{Description, EntityKind, Value};
 use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,8 @@ use std::sync::Arc;
 pub struct Plan {
     pub hub: Hub,
     pub sources: Vec<Source>,
+    /// Each after those that it reads.
+    pub traits: Vec<ComputedTrait>,
     pub audiences: Vec<Audience>,
     pub destinations: Vec<Destination>,
     pub identity: IdentityRules,
@@ -122,6 +124,137 @@ pub enum StreamTarget {
     Entity(EntityKind),
     /// Nothing but identifiers and consents.
     Consent,
+}
+
+/// A trait that is worked out for each person.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ComputedTrait {
+    pub name: Arc<str>,
+    pub description: String,
+    pub kind: TraitKind,
+    /// Changes with the kind.
+    pub digest: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum TraitKind {
+    /// Over the events of one name whose properties pass every test, in a window.
+    Events {
+        event: String,
+        filter: Vec<(String, Test)>,
+        window: Window,
+        aggregate: Aggregate,
+    },
+    /// An expression over traits.
+    Derive {
+        expression: Expression,
+        /// Traits that stand beside `*`, where the expression's language would repeat a text.
+        multiplied: Vec<String>,
+    },
+    /// The label of the range in which a number lies. There is one label more than edges; an edge belongs to the range above it.
+    Bin {
+        of: String,
+        edges: Vec<f64>,
+        labels: Vec<String>,
+    },
+    /// The first characters of a text.
+    Prefix { of: String, length: usize },
+    /// Whole years since a date.
+    Age { of: String },
+    /// The name of the first stage whose condition holds.
+    Stages(Vec<Stage>),
+}
+
+/// What is made of events. `of` is a property; events without it, or with null, are left out.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Aggregate {
+    Count,
+    Sum {
+        of: String,
+    },
+    Avg {
+        of: String,
+    },
+    Min {
+        of: String,
+    },
+    Max {
+        of: String,
+    },
+    /// Of the earliest event; its time in milliseconds when no property is named.
+    First {
+        of: Option<String>,
+    },
+    /// Of the latest event.
+    Last {
+        of: Option<String>,
+    },
+    /// Seen at least twice; of several that are seen as often, the first in order.
+    MostFrequent {
+        of: String,
+    },
+    /// In order, and no more than `at_most` of them.
+    UniqueList {
+        of: String,
+        at_most: usize,
+    },
+    UniqueCount {
+        of: String,
+    },
+    /// The average over the latest `last` events, or over all when there are fewer.
+    MovingAverage {
+        of: String,
+        last: usize,
+    },
+    /// `s ← s + alpha·(x − s)` from the oldest event on; what is too long ago to be seen in the result is left out.
+    Exponential {
+        of: String,
+        alpha: f64,
+    },
+}
+
+impl Aggregate {
+    /// The property that is read.
+    pub fn of(&self) -> Option<&str> {
+        match self {
+            Self::Count => None,
+            Self::First { of } | Self::Last { of } => of.as_deref(),
+            Self::Sum { of }
+            | Self::Avg { of }
+            | Self::Min { of }
+            | Self::Max { of }
+            | Self::MostFrequent { of }
+            | Self::UniqueList { of, .. }
+            | Self::UniqueCount { of }
+            | Self::MovingAverage { of, .. }
+            | Self::Exponential { of, .. } => Some(of),
+        }
+    }
+
+    /// True when the property must be a number.
+    pub fn is_numeric(&self) -> bool {
+        match self {
+            Self::Sum { .. }
+            | Self::Avg { .. }
+            | Self::Min { .. }
+            | Self::Max { .. }
+            | Self::MovingAverage { .. }
+            | Self::Exponential { .. } => true,
+            Self::Count
+            | Self::First { .. }
+            | Self::Last { .. }
+            | Self::MostFrequent { .. }
+            | Self::UniqueList { .. }
+            | Self::UniqueCount { .. } => false,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stage {
+    pub name: String,
+    /// Nothing for the last one, which takes everybody who is left.
+    pub who: Option<Condition>,
 }
 
 #[derive(Debug)]

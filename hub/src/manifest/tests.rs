@@ -129,7 +129,7 @@ fn connectors() -> Connectors {
     }
 }
 
-fn load_text(text: &str) -> Result<Plan, Vec<Problem>> {
+pub(super) fn load_text(text: &str) -> Result<Plan, Vec<Problem>> {
     load(&[("hub.toml".to_owned(), text.to_owned())], &connectors())
 }
 
@@ -182,7 +182,7 @@ fn each_bad_manifest_gives_the_report_beside_it() {
     }
 }
 
-const VALID: &str = include_str!("tests/valid.toml");
+pub(super) const VALID: &str = include_str!("tests/valid.toml");
 
 #[test]
 fn the_valid_manifest_becomes_the_plan_that_it_describes() {

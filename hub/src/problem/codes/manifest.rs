@@ -170,3 +170,24 @@ pub static NO_HUB: Code = Code {
     class: Class::AskUser,
     page: include_str!("../pages/OF0123.md"),
 };
+
+pub static TRAIT_CYCLE: Code = Code {
+    id: "OF0130",
+    title: "computed traits refer to each other in a circle",
+    class: Class::AskUser,
+    page: include_str!("../pages/OF0130.md"),
+};
+
+pub static UNKNOWN_PROPERTY: Code = Code {
+    id: "OF0131",
+    title: "unknown event or property",
+    class: Class::AskUser,
+    page: include_str!("../pages/OF0131.md"),
+};
+
+pub static BAD_TRAIT: Code = Code {
+    id: "OF0132",
+    title: "a computed trait that cannot be worked out",
+    class: Class::AskUser,
+    page: include_str!("../pages/OF0132.md"),
+};

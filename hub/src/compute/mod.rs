@@ -6,6 +6,7 @@
 mod derived;
 mod events;
 pub mod lifetime;
+pub mod models;
 mod tally;
 mod value;
 

@@ -76,7 +76,7 @@ fn digest(destination: &crate::manifest::Destination) -> String {
     blake3::hash(text.as_bytes()).to_hex()[..32].to_owned()
 }
 
-async fn evaluate_everybody(context: &Context) -> Result<()> {
+pub async fn evaluate_everybody(context: &Context) -> Result<()> {
     let mut after = 0;
     loop {
         let mut tx = context.store.begin().await?;
@@ -85,10 +85,25 @@ async fn evaluate_everybody(context: &Context) -> Result<()> {
             return Ok(());
         };
         after = last.id;
-        let views = views(&mut tx, rows).await?;
-        settle::evaluate(&mut tx, context, &views).await?;
+        let mut views = views(&mut tx, rows).await?;
+        settle::evaluate(&mut tx, context, &mut views).await?;
         tx.commit().await?;
     }
+}
+
+/// The events that are read of the next people after one, by person, and the last of them.
+pub async fn events_by_person(
+    context: &Context,
+    after: i64,
+) -> Result<Option<(i64, FxHashMap<i64, Vec<settle::Happened>>)>> {
+    let mut tx = context.store.read().await?;
+    let rows = tx.persons_after(after, PEOPLE).await?;
+    let Some(last) = rows.last().map(|row| row.id) else {
+        return Ok(None);
+    };
+    let views = views(&mut tx, rows).await?;
+    let events = settle::events_of(&mut tx, context, &views).await?;
+    Ok(Some((last, events)))
 }
 
 /// People with their evidence.
@@ -121,8 +136,8 @@ pub async fn due(context: &Context) -> Result<usize> {
         total += ids.len();
         let rows = tx.persons(ids.iter().copied()).await?;
         tx.set_timers(&ids, &[]).await?;
-        let views = views(&mut tx, rows).await?;
-        settle::evaluate(&mut tx, context, &views).await?;
+        let mut views = views(&mut tx, rows).await?;
+        settle::evaluate(&mut tx, context, &mut views).await?;
         tx.commit().await?;
     }
 }

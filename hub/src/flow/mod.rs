@@ -7,13 +7,14 @@ pub mod connect;
 mod deliver;
 mod explain;
 mod land;
+pub mod models;
 mod neighbourhood;
 mod properties;
 mod read;
 mod review;
+pub mod rules;
 mod run;
 mod schedule;
-pub mod rules;
 mod settle;
 pub mod show;
 mod state;
@@ -34,10 +35,11 @@ pub use state::{Stating, named, revoke, state};
 pub use suppress::{Suppression, suppress};
 
 use crate::clock::Clock;
-use crate::delivery;
+use crate::compute::models::Fitted;
 use crate::identity;
 use crate::manifest::{IdentityRules, Plan};
 use crate::store::{Store, WantedRow};
+use crate::{compute, delivery};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -68,18 +70,25 @@ pub struct Context {
     /// Names of the events that any audience reads.
     pub events_read: BTreeSet<String>,
     pub suppression: Arc<Suppression>,
+    /// Names of all computed traits, those of models too, and of some that are no more.
+    pub computed_names: Vec<String>,
+    /// Places in `plan.models`, and the version of each that is asked.
+    pub models: Arc<Vec<(usize, Fitted)>>,
 }
 
 impl Context {
     pub fn new(plan: Arc<Plan>, store: Store, clock: Clock, suppression: Suppression) -> Self {
         let rules = Arc::new(identity::Rules::new(&plan.identity, &plan.hub.name));
         let audience_order = crate::audience::order(&plan.audiences);
-        let events_read =
-            crate::audience::events_read(plan.audiences.iter().map(|audience| &audience.who))
-                .into_keys()
-                .map(str::to_owned)
-                .collect();
+        let worked_out = compute::reads(&plan.traits);
+        let conditions = plan.audiences.iter().map(|audience| &audience.who);
+        let events_read = crate::audience::events_read(conditions.chain(&worked_out))
+            .into_keys()
+            .chain(plan.models.iter().map(|model| model.event.as_str()))
+            .map(str::to_owned)
+            .collect();
         Self {
+            computed_names: models::computed_names(&plan),
             identity: plan.identity.clone(),
             rules_version: 0,
             plan,
@@ -89,6 +98,7 @@ impl Context {
             audience_order,
             events_read,
             suppression: Arc::new(suppression),
+            models: Arc::default(),
         }
     }
 
@@ -101,6 +111,11 @@ impl Context {
     /// True when anything looks at profiles after they are built.
     fn watches_people(&self) -> bool {
         !(self.plan.audiences.is_empty() && self.plan.destinations.is_empty())
+            || self.works_out_traits()
+    }
+
+    fn works_out_traits(&self) -> bool {
+        !self.computed_names.is_empty()
     }
 
     /// What every destination should hold of a person.

@@ -2,7 +2,7 @@
 
 use crate::flow::deliver::{DeliveryReport, deliver};
 use crate::flow::read::{ReadOptions, StreamReport, read_stream};
-use crate::flow::{Context, Counts, backfill, due, remap, rules};
+use crate::flow::{Context, Counts, backfill, due, models, remap, rules};
 use crate::host::Connector;
 use crate::manifest::{Destination, Source};
 use crate::problem::Problem;
@@ -49,6 +49,8 @@ pub struct RunReport {
     pub audiences: Vec<AudienceReport>,
     pub destinations: Vec<DeliveryReport>,
     pub dead_letters: i64,
+    /// Models that were fitted, or could not be.
+    pub models: Vec<models::FitReport>,
     #[serde(skip)]
     pub problems: Vec<Problem>,
 }
@@ -103,11 +105,15 @@ pub async fn run(
     let log = tx.last_log_id().await?;
     drop(tx);
     rules::keep_first(context).await?;
-    backfill(context).await?;
-    for source in wanted(context, options) {
-        report.remapped += remap(context, source).await?;
-        read_source(context, source, connectors, options, &mut report).await?;
+    let mut context = context.clone();
+    models::adopt(&mut context).await?;
+    backfill(&context).await?;
+    for source in wanted(&context, options) {
+        report.remapped += remap(&context, source).await?;
+        read_source(&context, source, connectors, options, &mut report).await?;
     }
+    report.models = models::refresh(&mut context).await?;
+    let context = &context;
     due(context).await?;
     // I8: a source that came up empty is not proof that its people are gone.
     if options.deliver && !options.read.cancel.is_cancelled() {

@@ -1,7 +1,7 @@
 //! Serving: each source at its schedule in its time zone, never two runs of one source at once, until told to stop.
 
-use crate::flow::{Context, rules};
 use crate::flow::run::{Opens, RunOptions, run};
+use crate::flow::{Context, rules};
 use crate::manifest::{Schedule, Source};
 use crate::model::Timestamp;
 use crate::store::Result;

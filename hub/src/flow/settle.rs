@@ -1,6 +1,7 @@
 //! After identity: profiles of the people whose claims changed, audiences and wanted rows of everybody touched.
 //! One transaction with what caused it.
 
+mod computed;
 mod select;
 
 use crate::flow::change::StreamRef;
@@ -11,6 +12,7 @@ use crate::model::{Canonical, ConsentStatus, Fields, Timestamp};
 use crate::profile::{self, Claim};
 use crate::store::{ClaimRow, PersonRow, Result, Tx};
 use rustc_hash::{FxHashMap, FxHashSet};
+pub use select::{Happened, events_of};
 use select::{Moves, key_of, mark, memberships, want};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -49,6 +51,14 @@ pub struct View {
     pub evidence: Vec<i64>,
     pub traits: Fields,
     pub consents: BTreeMap<String, ConsentEntry>,
+}
+
+impl View {
+    /// Whether the person's latest word on a purpose grants it.
+    pub fn granted(&self, purpose: &str) -> bool {
+        let entry = self.consents.get(purpose);
+        entry.is_some_and(|entry| entry.status == ConsentStatus::Granted)
+    }
 }
 
 #[derive(Serialize)]
@@ -98,19 +108,27 @@ pub async fn settle(
     });
     neighbourhood.save(tx).await?;
     let Profiles {
-        rows,
+        mut rows,
         aliases,
         mut views,
     } = building.await;
-    tx.save_persons(&rows).await?;
     tx.save_aliases(&aliases).await?;
-    // Freeing what a batch needed takes a while, too.
-    drop(beside(move || drop((neighbourhood, rows))));
+    let mut worked = FxHashMap::default();
     if context.watches_people() {
         views.extend(stored_views(tx, look).await?);
         views.sort_unstable_by_key(|view| view.id);
-        evaluate(tx, context, &views).await?;
+        worked = select(tx, context, &mut views).await?;
     }
+    for row in &mut rows {
+        if let Some(traits) = worked.remove(&row.id) {
+            row.traits = traits;
+        }
+    }
+    tx.save_persons(&rows).await?;
+    let worked: Vec<(i64, String)> = worked.into_iter().collect();
+    tx.save_traits(&worked).await?;
+    // Freeing what a batch needed takes a while, too.
+    drop(beside(move || drop((neighbourhood, rows))));
     Ok(())
 }
 
@@ -178,6 +196,7 @@ async fn leave_all(tx: &mut Tx, context: &Context, ids: &[i64]) -> Result<()> {
     }
     moves.save(tx, context.clock.now()).await?;
     tx.set_timers(ids, &[]).await?;
+    tx.set_faults(ids, &[]).await?;
     let wanted = tx.wanted_of(ids.iter().copied()).await?;
     let keys = wanted.iter().map(key_of).collect();
     tx.remove_wanted(&wanted).await?;
@@ -402,11 +421,29 @@ pub fn view_of(row: &PersonRow) -> View {
     }
 }
 
-/// Evaluates all audiences for the people given, and works out what destinations should hold of them.
-pub async fn evaluate(tx: &mut Tx, context: &Context, views: &[View]) -> Result<()> {
-    for chunk in views.chunks(2_000) {
-        let members = memberships(tx, context, chunk).await?;
+/// Works out the traits and evaluates all audiences for people who stand in the store.
+pub async fn evaluate(tx: &mut Tx, context: &Context, views: &mut [View]) -> Result<()> {
+    let worked = select(tx, context, views).await?;
+    let worked: Vec<(i64, String)> = worked.into_iter().collect();
+    tx.save_traits(&worked).await
+}
+
+/// Works out traits, audiences, and what destinations should hold. Gives the traits that are not what the views said, as JSON,
+/// by person.
+async fn select(
+    tx: &mut Tx,
+    context: &Context,
+    views: &mut [View],
+) -> Result<FxHashMap<i64, String>> {
+    let mut traits = FxHashMap::default();
+    for chunk in views.chunks_mut(2_000) {
+        let events = events_of(tx, context, chunk).await?;
+        let worked = computed::work_out(tx, context, chunk, &events).await?;
+        let changed: FxHashSet<i64> = worked.changed.into_iter().collect();
+        let views = chunk.iter().filter(|view| changed.contains(&view.id));
+        traits.extend(views.map(|view| (view.id, to_json(&view.traits))));
+        let members = memberships(tx, context, chunk, &events, worked.timers).await?;
         want(tx, context, chunk, &members).await?;
     }
-    Ok(())
+    Ok(traits)
 }

@@ -7,7 +7,7 @@ use crate::expression::Expression;
 use crate::manifest::cross::names;
 use crate::manifest::tree::{Hinted, Item, Spot, Table};
 use crate::manifest::{ComputedTrait, Loader, Names, Sections, Source, Stage, TraitKind};
-use crate::model::{IDENTIFIER_FIELDS, PERSON_TRAITS, Value, snake_case};
+use crate::model::{IDENTIFIER_FIELDS, Value, snake_case};
 use crate::problem::{Severity, codes};
 use over_events::Catalog;
 use std::collections::BTreeSet;
@@ -137,19 +137,18 @@ impl Loader<'_> {
     ) -> Option<Arc<str>> {
         let name = self.name("a trait", table, taken)?;
         let item = table.get("name")?;
-        let reserved = PERSON_TRAITS
-            .iter()
-            .map(|(known, _)| *known)
-            .chain(IDENTIFIER_FIELDS.iter().copied());
         let (code, message, hint) = if name.contains('-') {
             let hint = format!("did you mean `{}`?", name.replace('-', "_"));
             let message = format!("`{name}` is no name for a trait: `-` means minus");
             (&codes::BAD_NAME, message, hint)
-        } else if reserved.into_iter().any(|known| known == &*name) {
-            let message = format!("`{name}` is a reserved trait, which sources fill");
+        } else if IDENTIFIER_FIELDS.contains(&&*name) {
+            let message = format!("`{name}` identifies people, and only sources can tell it");
             (&codes::DUPLICATE, message, "take another name".to_owned())
         } else if let Some(source) = catalog.traits.get(&*name) {
             let message = format!("source `{source}` fills the trait `{name}` already");
+            (&codes::DUPLICATE, message, "take another name".to_owned())
+        } else if self.filled.contains(&*name) {
+            let message = format!("a model fills the trait `{name}` already");
             (&codes::DUPLICATE, message, "take another name".to_owned())
         } else {
             return Some(name);

@@ -8,6 +8,7 @@ mod connection;
 mod cross;
 mod destination;
 mod identity;
+mod model;
 mod plan;
 mod rules;
 mod schedule;
@@ -16,9 +17,10 @@ mod source;
 mod stream;
 mod tree;
 
+pub use model::PREDICTED;
 pub use plan::{
     Aggregate, Audience, ComputedTrait, ConsentMap, Destination, Grants, Guard, Hub, IdentityRules,
-    Limits, PersonPush, Plan, Schedule, SecretRef, Source, Stage, Stream, StreamTarget,
+    Limits, Model, PersonPush, Plan, Schedule, SecretRef, Source, Stage, Stream, StreamTarget,
     Survivorship, SurvivorshipRule, TraitKind, Trust,
 };
 
@@ -153,6 +155,7 @@ struct Sections<'t> {
     hub: Vec<Item<'t>>,
     sources: Vec<Item<'t>>,
     traits: Vec<Item<'t>>,
+    models: Vec<Item<'t>>,
     audiences: Vec<Item<'t>>,
     destinations: Vec<Item<'t>>,
     identity: Vec<Item<'t>>,
@@ -181,6 +184,12 @@ impl<'c> Loader<'c> {
             .iter()
             .filter_map(|item| self.source(item, &mut names))
             .collect();
+        let mut names = Names::default();
+        let models: Vec<Model> = sections
+            .models
+            .iter()
+            .filter_map(|item| self.model(item, &mut names))
+            .collect();
         let traits = self.traits(&sections, &sources);
         let mut names = Names::default();
         let audiences: Vec<Audience> = sections
@@ -200,6 +209,7 @@ impl<'c> Loader<'c> {
             hub,
             sources,
             traits,
+            models,
             audiences,
             destinations,
             identity,
@@ -213,6 +223,7 @@ impl<'c> Loader<'c> {
             hub: Vec::new(),
             sources: Vec::new(),
             traits: Vec::new(),
+            models: Vec::new(),
             audiences: Vec::new(),
             destinations: Vec::new(),
             identity: Vec::new(),
@@ -222,6 +233,7 @@ impl<'c> Loader<'c> {
             "hub",
             "source",
             "trait",
+            "model",
             "audience",
             "destination",
             "identity",
@@ -237,6 +249,7 @@ impl<'c> Loader<'c> {
                     "hub" => sections.hub.push(item),
                     "source" => sections.sources.extend(item.tables(&mut self.report)),
                     "trait" => sections.traits.extend(item.tables(&mut self.report)),
+                    "model" => sections.models.extend(item.tables(&mut self.report)),
                     "audience" => sections.audiences.extend(item.tables(&mut self.report)),
                     "destination" => sections.destinations.extend(item.tables(&mut self.report)),
                     "identity" => sections.identity.push(item),

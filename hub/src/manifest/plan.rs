@@ -13,6 +13,7 @@ pub struct Plan {
     pub sources: Vec<Source>,
     /// Each after those that it reads.
     pub traits: Vec<ComputedTrait>,
+    pub models: Vec<Model>,
     pub audiences: Vec<Audience>,
     pub destinations: Vec<Destination>,
     pub identity: IdentityRules,
@@ -133,6 +134,22 @@ pub struct ComputedTrait {
     pub description: String,
     pub kind: TraitKind,
     /// Changes with the kind.
+    pub digest: String,
+}
+
+/// Purchases, and the model of customers that is fitted on them.
+#[derive(Debug, Clone)]
+pub struct Model {
+    pub name: Arc<str>,
+    pub event: String,
+    pub filter: Vec<(String, Test)>,
+    /// The property that says what a purchase is worth.
+    pub value: Option<String>,
+    /// Stands before the names of its traits.
+    pub prefix: String,
+    /// How old a version may grow.
+    pub refit_ms: i64,
+    /// Changes with what it is fitted on.
     pub digest: String,
 }
 

@@ -3,9 +3,11 @@
 
 mod audiences;
 mod bulk;
+mod computed;
 mod deliveries;
 mod dialect;
 mod identity;
+mod models;
 mod profiles;
 mod records;
 mod runs;
@@ -13,8 +15,10 @@ mod statements;
 
 pub use audiences::{LogRow, MemberRow, TimerRow};
 pub use bulk::Arg;
+pub use computed::FaultRow;
 pub use deliveries::{AcknowledgedRow, ChangeRow, WantedRow};
 pub use identity::{EvidenceRow, IdentifierRow};
+pub use models::ModelRow;
 pub use profiles::{ClaimRow, EntityRow, EventRow, PersonRow};
 pub use records::{DeadLetterRow, RecordRow, RecordState, StreamRow, VersionRow};
 pub use runs::{RunRow, StatusCounts};

@@ -2,6 +2,7 @@
 
 use super::View;
 use crate::audience::{EventFact, Facts};
+use crate::compute::Event;
 use crate::flow::Context;
 use crate::model::{ConsentStatus, Fields, Timestamp};
 use crate::store::{LogRow, MemberRow, Result, TimerRow, Tx, WantedRow};
@@ -9,16 +10,16 @@ use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
 
 /// Names of the audiences that each person is in, in the order of `views`; stores what changed.
+///
+/// `timers` are those of the people that nobody else keeps; the others are added.
 pub(super) async fn memberships(
     tx: &mut Tx,
     context: &Context,
     views: &[View],
+    events: &FxHashMap<i64, Vec<Happened>>,
+    mut timers: Vec<TimerRow>,
 ) -> Result<Vec<BTreeSet<String>>> {
-    if context.plan.audiences.is_empty() {
-        return Ok(vec![BTreeSet::new(); views.len()]);
-    }
     let now = context.clock.now();
-    let mut events = events_of(tx, context, views).await?;
     let known: Vec<i64> = views
         .iter()
         .filter(|view| !view.is_new)
@@ -34,12 +35,11 @@ pub(super) async fn memberships(
         }
     }
     let mut moves = Moves::default();
-    let mut timers = Vec::new();
     let mut after = Vec::with_capacity(views.len());
     for view in views {
-        let events = events.remove(&view.id).unwrap_or_default();
+        let events = events.get(&view.id).map(Vec::as_slice).unwrap_or_default();
         let was = before.remove(&view.id).unwrap_or_default();
-        let is = judge(context, view, &events, &was, now, &mut moves, &mut timers);
+        let is = judge(context, view, events, &was, now, &mut moves, &mut timers);
         after.push(is);
     }
     moves.save(tx, now).await?;
@@ -59,14 +59,7 @@ fn judge(
     moves: &mut Moves,
     timers: &mut Vec<TimerRow>,
 ) -> BTreeSet<String> {
-    let happened: Vec<EventFact<'_>> = events
-        .iter()
-        .map(|event| EventFact {
-            name: &event.name,
-            time: event.time,
-            properties: &event.properties,
-        })
-        .collect();
+    let happened: Vec<EventFact<'_>> = events.iter().map(Happened::fact).collect();
     let granted = |purpose: &str| {
         view.consents
             .get(purpose)
@@ -106,14 +99,32 @@ fn judge(
 }
 
 /// An event with its properties read.
-struct Happened {
-    name: String,
-    time: Timestamp,
-    properties: Fields,
+pub struct Happened {
+    pub name: String,
+    pub time: Timestamp,
+    pub properties: Fields,
 }
 
-/// The events that audiences read, by person.
-async fn events_of(
+impl Happened {
+    pub fn event(&self) -> Event<'_> {
+        Event {
+            name: &self.name,
+            time: self.time,
+            properties: &self.properties,
+        }
+    }
+
+    pub fn fact(&self) -> EventFact<'_> {
+        EventFact {
+            name: &self.name,
+            time: self.time,
+            properties: &self.properties,
+        }
+    }
+}
+
+/// The events that audiences and traits read, by person.
+pub async fn events_of(
     tx: &mut Tx,
     context: &Context,
     views: &[View],

@@ -58,6 +58,12 @@ create index event_evidence on event (evidence_id, time);
 create table entity (id bigint primary key, evidence_id bigint, slot bigint not null, kind text not null, fields text not null);
 create index entity_evidence on entity (evidence_id);
 
+-- Versions of fitted models. The latest of a name that was not dropped is the one that is asked.
+create table model (id bigint primary key, kind text not null, name text not null, fitted_at bigint not null, body text not null, dropped_at bigint);
+
+-- Computed traits that have no value, or not the whole of it, for want of good data.
+create table trait_fault (person_id bigint not null, trait text not null, kind text not null, primary key (person_id, trait)); --clustered
+
 create table audience (name text primary key, digest text not null); --clustered
 create table membership (audience text not null, person_id bigint not null, since bigint not null, primary key (audience, person_id)); --clustered
 create index membership_person on membership (person_id);

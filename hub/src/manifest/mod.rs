@@ -3,9 +3,12 @@
 //! `load` is the one door. A plan exists only when no manifest has an error; warnings travel with it.
 
 mod audience;
+mod condition;
 mod connection;
 mod cross;
 mod destination;
+mod event_condition;
+mod journey;
 mod plan;
 mod rules;
 mod schedule;
@@ -13,6 +16,7 @@ mod schema;
 mod source;
 mod stream;
 mod tree;
+mod value_test;
 
 pub use plan::{
     Audience, ConsentMap, Destination, Grants, Guard, Hub, IdentityRules, Limits, PersonPush, Plan,
@@ -106,6 +110,7 @@ fn may_follow_from_syntax(code: &Code) -> bool {
         &codes::NOTHING_TO_SEND,
         &codes::MISSING_CREDENTIAL,
         &codes::NO_MAPPING,
+        &codes::UNKNOWN_EVENT,
     ];
     codes.contains(&code)
 }
@@ -128,6 +133,17 @@ struct Mentions {
     /// With the audience in whose condition it stands, if it stands in one.
     audiences: Vec<(String, Option<Arc<str>>, Spot)>,
     sources: Vec<(String, Spot)>,
+    events: Vec<(String, Spot)>,
+    links: Vec<Link>,
+}
+
+/// An audience that refers to another because of what is written elsewhere than in its condition.
+struct Link {
+    from: Arc<str>,
+    to: String,
+    spot: Spot,
+    /// What to do when it closes a circle.
+    hint: Option<String>,
 }
 
 /// The tables of all files by their name.
@@ -138,6 +154,9 @@ struct Sections<'t> {
     destinations: Vec<Item<'t>>,
     identity: Vec<Item<'t>>,
     profile: Vec<Item<'t>>,
+    priorities: Vec<Item<'t>>,
+    exclude: Vec<Item<'t>>,
+    journeys: Vec<Item<'t>>,
 }
 
 impl Loader<'_> {
@@ -152,12 +171,11 @@ impl Loader<'_> {
             .iter()
             .filter_map(|item| self.source(item, &mut names))
             .collect();
-        let mut names = Names::default();
-        let audiences: Vec<Audience> = sections
-            .audiences
-            .iter()
-            .filter_map(|item| self.audience(item, &mut names))
-            .collect();
+        let sources_are_good = self.report.is_good();
+        let audiences = self.audiences(&sections);
+        if sources_are_good {
+            self.check_events(&sources);
+        }
         let mut names = Names::default();
         let destinations: Vec<Destination> = sections
             .destinations
@@ -177,6 +195,22 @@ impl Loader<'_> {
         })
     }
 
+    fn audiences(&mut self, sections: &Sections<'_>) -> Vec<Audience> {
+        let relations = self.relations(&sections.exclude, &sections.priorities);
+        let mut names = Names::default();
+        let declared = sections
+            .audiences
+            .iter()
+            .filter_map(|item| self.audience(item, &mut names))
+            .collect();
+        let mut audiences = self.compose(declared, &relations);
+        let mut names = Names::default();
+        for item in &sections.journeys {
+            audiences.extend(self.journey(item, &mut names, &relations));
+        }
+        audiences
+    }
+
     fn sections<'t>(&mut self, files: &'t [File<'t>]) -> Sections<'t> {
         let mut sections = Sections {
             hub: Vec::new(),
@@ -185,6 +219,9 @@ impl Loader<'_> {
             destinations: Vec::new(),
             identity: Vec::new(),
             profile: Vec::new(),
+            priorities: Vec::new(),
+            exclude: Vec::new(),
+            journeys: Vec::new(),
         };
         let known = [
             "hub",
@@ -193,6 +230,9 @@ impl Loader<'_> {
             "destination",
             "identity",
             "profile",
+            "priority",
+            "exclude",
+            "journey",
         ];
         for file in files {
             if !file.broken {
@@ -207,6 +247,9 @@ impl Loader<'_> {
                     "destination" => sections.destinations.extend(item.tables(&mut self.report)),
                     "identity" => sections.identity.push(item),
                     "profile" => sections.profile.push(item),
+                    "priority" => sections.priorities.extend(item.tables(&mut self.report)),
+                    "exclude" => sections.exclude.push(item),
+                    "journey" => sections.journeys.extend(item.tables(&mut self.report)),
                     _ => {}
                 }
             }

@@ -6,6 +6,7 @@ mod delivery;
 mod egress;
 mod host;
 mod manifest;
+mod manifest_audience;
 mod manifest_connector;
 mod record;
 mod store;
@@ -15,6 +16,7 @@ pub use delivery::*;
 pub use egress::*;
 pub use host::*;
 pub use manifest::*;
+pub use manifest_audience::*;
 pub use manifest_connector::*;
 pub use record::*;
 pub use store::*;
@@ -68,6 +70,9 @@ pub static CODES: &[&Code] = &[
     &BAD_GRANT,
     &NOTHING_TO_SEND,
     &NO_HUB,
+    &UNKNOWN_EVENT,
+    &NEVER_HOLDS,
+    &BAD_PATTERN,
     &UNKNOWN_CONNECTOR,
     &UNKNOWN_STREAM,
     &UNKNOWN_FIELD,

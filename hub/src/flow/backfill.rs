@@ -1,4 +1,5 @@
-//! What changes without new records: definitions that are new or edited, mappings that changed, timers that are due.
+//! What changes without new records: mappings that changed, timers that are due. Definitions that are new or edited stand
+//! in `fill`.
 
 use crate::flow::change::{Change, Put, StreamRef, To};
 use crate::flow::settle::{self, View};
@@ -15,81 +16,6 @@ use std::collections::BTreeSet;
 const PEOPLE: i64 = 5_000;
 /// Records that one transaction maps anew.
 const RECORDS: i64 = 5_000;
-
-/// Evaluates everybody when an audience or a destination is new, edited or gone. Gives how many definitions changed.
-pub async fn backfill(context: &Context) -> Result<usize> {
-    let mut tx = context.store.read().await?;
-    let audiences: Vec<(String, String)> = context
-        .plan
-        .audiences
-        .iter()
-        .map(|audience| (audience.name.to_string(), audience.digest.clone()))
-        .collect();
-    let destinations: Vec<(String, String)> = context
-        .plan
-        .destinations
-        .iter()
-        .map(|one| (one.name.to_string(), digest(one)))
-        .collect();
-    let known_audiences = tx.audiences().await?;
-    let known_destinations = tx.destinations().await?;
-    drop(tx);
-    let stale = |known: &[(String, String)], now: &[(String, String)]| {
-        known
-            .iter()
-            .filter(|one| !now.contains(one))
-            .count()
-            .max(now.iter().filter(|one| !known.contains(one)).count())
-    };
-    let changed = stale(&known_audiences, &audiences) + stale(&known_destinations, &destinations);
-    if changed == 0 {
-        return Ok(0);
-    }
-    let mut tx = context.store.begin().await?;
-    for (name, _) in &known_audiences {
-        if !audiences.iter().any(|(kept, _)| kept == name) {
-            tx.remove_audience(name).await?;
-        }
-    }
-    tx.commit().await?;
-    evaluate_everybody(context).await?;
-    let mut tx = context.store.begin().await?;
-    for (name, digest) in &audiences {
-        tx.set_audience(name, digest).await?;
-    }
-    for (name, digest) in &destinations {
-        tx.set_destination(name, digest).await?;
-    }
-    tx.commit().await?;
-    Ok(changed)
-}
-
-fn digest(destination: &crate::manifest::Destination) -> String {
-    let text = format!(
-        "{:?} {:?} {:?} {:?} {}",
-        destination.consent,
-        destination.person,
-        destination.audiences,
-        destination.connector,
-        destination.member_key
-    );
-    blake3::hash(text.as_bytes()).to_hex()[..32].to_owned()
-}
-
-async fn evaluate_everybody(context: &Context) -> Result<()> {
-    let mut after = 0;
-    loop {
-        let mut tx = context.store.begin().await?;
-        let rows = tx.persons_after(after, PEOPLE).await?;
-        let Some(last) = rows.last() else {
-            return Ok(());
-        };
-        after = last.id;
-        let views = views(&mut tx, rows).await?;
-        settle::evaluate(&mut tx, context, &views).await?;
-        tx.commit().await?;
-    }
-}
 
 /// People with their evidence.
 async fn views(tx: &mut Tx, rows: Vec<PersonRow>) -> Result<Vec<View>> {

@@ -1,10 +1,12 @@
 //! The hops: each loads, calls a pure stage and saves. One file a hop; `run` strings them together.
 
 mod apply;
+pub mod audiences;
 mod backfill;
 mod change;
 pub mod connect;
 mod deliver;
+mod fill;
 mod land;
 mod neighbourhood;
 mod properties;
@@ -16,9 +18,10 @@ pub mod show;
 mod suppress;
 
 pub use apply::apply;
-pub use backfill::{backfill, due, remap, retry_set_aside};
+pub use backfill::{due, remap, retry_set_aside};
 pub use change::{Change, Counts, Put, StreamRef, To};
 pub use deliver::{DeliveryReport, deliver, plan as delivery_plan};
+pub use fill::backfill;
 pub use land::{Arrived, key_lines, land};
 pub use read::{Progress, ReadOptions, StreamReport, read_stream};
 pub use run::{AudienceReport, Opens, RunEvent, RunOptions, RunReport, run};
@@ -30,6 +33,7 @@ use crate::clock::Clock;
 use crate::delivery;
 use crate::identity;
 use crate::manifest::Plan;
+use crate::model::ConsentStatus;
 use crate::store::{Store, WantedRow};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -43,6 +47,12 @@ fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> impl 
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
     }
+}
+
+/// Whether a person's latest word on a purpose grants it.
+fn granted(view: &settle::View, purpose: &str) -> bool {
+    let entry = view.consents.get(purpose);
+    entry.is_some_and(|entry| entry.status == ConsentStatus::Granted)
 }
 
 /// What every hop needs.

@@ -102,11 +102,19 @@ pub async fn run(
     report.people_before = tx.status_counts().await?.people;
     let log = tx.last_log_id().await?;
     drop(tx);
-    backfill(context).await?;
+    // New definitions are filled while sources are read.
+    let filling = tokio::spawn({
+        let context = context.clone();
+        async move { backfill(&context).await }
+    });
     for source in wanted(context, options) {
         report.remapped += remap(context, source).await?;
         read_source(context, source, connectors, options, &mut report).await?;
     }
+    match filling.await {
+        Ok(filled) => filled?,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    };
     due(context).await?;
     // I8: a source that came up empty is not proof that its people are gone.
     if options.deliver && !options.read.cancel.is_cancelled() {
@@ -206,7 +214,8 @@ async fn finish(context: &Context, log: i64, report: &mut RunReport) -> Result<(
     report.people = counts.people;
     report.records = counts.records;
     report.dead_letters = counts.dead_letters;
-    for audience in &context.plan.audiences {
+    let shown = context.plan.audiences.iter().filter(|one| !one.is_step);
+    for audience in shown {
         let (entered, left) = tx.log_counts(&audience.name, log).await?;
         let size = tx.member_count(&audience.name).await?;
         report.audiences.push(AudienceReport {

@@ -1,7 +1,7 @@
 //! After identity: profiles of the people whose claims changed, audiences and wanted rows of everybody touched.
 //! One transaction with what caused it.
 
-mod select;
+pub(super) mod select;
 
 use crate::flow::change::StreamRef;
 use crate::flow::neighbourhood::{Neighbourhood, Reshaped, Resolved};

@@ -56,42 +56,7 @@ impl Loader<'_> {
             return Vec::new();
         }
         let mut audiences = vec![step(entered.clone(), together(entry))];
-        let mut before = entered;
-        for (index, stage) in stages.iter().enumerate() {
-            let is_last = index + 1 == stages.len();
-            let current: Arc<str> = format!("{shown}/{}", stage.name).into();
-            let reached = if is_last {
-                current.clone()
-            } else {
-                reached(&current)
-            };
-            let mut parts = vec![Condition::Audience {
-                name: before.to_string(),
-                lasting: stage.after,
-            }];
-            parts.extend(stage.when.clone());
-            let who = together(parts);
-            if is_last {
-                audiences.push(Audience::new(current, description.to_owned(), who));
-            } else {
-                audiences.push(step(reached.clone(), who));
-                let next: Arc<str> = format!("{shown}/{}", stages[index + 1].name).into();
-                let next = match index + 2 == stages.len() {
-                    true => next,
-                    false => self::reached(&next),
-                };
-                let parts = vec![
-                    Condition::audience(reached.to_string()),
-                    Condition::audience(next.to_string()).negated(),
-                ];
-                audiences.push(Audience::new(
-                    current,
-                    description.to_owned(),
-                    together(parts),
-                ));
-            }
-            before = reached;
-        }
+        audiences.extend(chain(&shown, entered, &stages, description));
         self.link(&audiences, item);
         audiences
     }
@@ -157,16 +122,52 @@ impl Loader<'_> {
     }
 }
 
+/// Each stage's audiences: who has reached it, and who of these is not further yet.
+fn chain(journey: &str, entered: Arc<str>, stages: &[Stage], description: &str) -> Vec<Audience> {
+    let current: Vec<Arc<str>> = stages
+        .iter()
+        .map(|stage| format!("{journey}/{}", stage.name).into())
+        .collect();
+    // Nothing comes after the last stage: whoever has reached it is in it.
+    let reached: Vec<Arc<str>> = current
+        .iter()
+        .enumerate()
+        .map(|(index, name)| match index + 1 == stages.len() {
+            true => name.clone(),
+            false => format!("{name}/reached").into(),
+        })
+        .collect();
+    let mut audiences = Vec::new();
+    let mut before = entered;
+    for (index, stage) in stages.iter().enumerate() {
+        let mut parts = vec![Condition::Audience {
+            name: before.to_string(),
+            lasting: stage.after,
+        }];
+        parts.extend(stage.when.clone());
+        let (name, description) = (current[index].clone(), description.to_owned());
+        match reached.get(index + 1) {
+            None => audiences.push(Audience::new(name, description, together(parts))),
+            Some(next) => {
+                audiences.push(step(reached[index].clone(), together(parts)));
+                let parts = vec![
+                    Condition::audience(&*reached[index]),
+                    Condition::audience(&**next).negated(),
+                ];
+                audiences.push(Audience::new(name, description, together(parts)));
+            }
+        }
+        before = reached[index].clone();
+    }
+    audiences
+}
+
 /// An audience that is only there for others to refer to.
 fn step(name: Arc<str>, who: Condition) -> Audience {
     Audience {
         is_step: true,
         ..Audience::new(name, String::new(), who)
     }
-}
-
-fn reached(stage: &str) -> Arc<str> {
-    format!("{stage}/reached").into()
 }
 
 /// The names of a journey's stages as audiences.

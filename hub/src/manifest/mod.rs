@@ -60,6 +60,22 @@ pub fn connector_names(files: &[(String, String)]) -> BTreeSet<String> {
 /// Checks all files as one hub. `files` are names, as they shall be shown, and texts.
 /// The error holds every problem, warnings included, in the order of the files.
 pub fn load(files: &[(String, String)], connectors: &Connectors) -> Result<Plan, Vec<Problem>> {
+    load_with(files, connectors, false)
+}
+
+/// The same when the last file is a draft: its audiences stand for those of the same names.
+pub fn load_draft(
+    files: &[(String, String)],
+    connectors: &Connectors,
+) -> Result<Plan, Vec<Problem>> {
+    load_with(files, connectors, true)
+}
+
+fn load_with(
+    files: &[(String, String)],
+    connectors: &Connectors,
+    last_is_draft: bool,
+) -> Result<Plan, Vec<Problem>> {
     let mut report = Report::default();
     let files: Vec<File<'_>> = files
         .iter()
@@ -72,7 +88,7 @@ pub fn load(files: &[(String, String)], connectors: &Connectors) -> Result<Plan,
         region: None,
         filled: BTreeSet::new(),
     };
-    let plan = loader.plan(&files);
+    let plan = loader.plan(&files, last_is_draft);
     let mut problems = loader.report.problems;
     if files.iter().any(|file| file.broken) {
         problems.retain(|problem| !may_follow_from_syntax(problem.code));
@@ -159,9 +175,28 @@ struct Sections<'t> {
     journeys: Vec<Item<'t>>,
 }
 
+impl Sections<'_> {
+    /// Leaves out audiences and journeys that the file `draft` has too.
+    fn replace_audiences(&mut self, draft: &str) {
+        for items in [&mut self.audiences, &mut self.journeys] {
+            let is_draft = |item: &Item<'_>| *item.file.name == *draft;
+            let drafted = items.iter().filter(|item| is_draft(item));
+            let drafted: BTreeSet<String> = drafted
+                .filter_map(|item| Some(item.name()?.to_owned()))
+                .collect();
+            items.retain(|item| {
+                is_draft(item) || item.name().is_none_or(|name| !drafted.contains(name))
+            });
+        }
+    }
+}
+
 impl Loader<'_> {
-    fn plan<'t>(&mut self, files: &'t [File<'t>]) -> Option<Plan> {
-        let sections = self.sections(files);
+    fn plan<'t>(&mut self, files: &'t [File<'t>], last_is_draft: bool) -> Option<Plan> {
+        let mut sections = self.sections(files);
+        if let Some(draft) = files.last().filter(|_| last_is_draft) {
+            sections.replace_audiences(&draft.name);
+        }
         let hub = self.hub(&sections.hub, files);
         let identity = self.identity(&sections.identity);
         let survivorship = self.survivorship(&sections.profile);

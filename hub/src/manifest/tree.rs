@@ -242,6 +242,11 @@ impl<'t> Item<'t> {
         }
     }
 
+    /// The `name` of a table, good or not.
+    pub fn name(&self) -> Option<&'t str> {
+        self.raw().as_table()?.get("name")?.get_ref().as_str()
+    }
+
     pub fn raw(&self) -> &'t DeValue<'t> {
         self.value.get_ref()
     }

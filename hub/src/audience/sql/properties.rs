@@ -3,7 +3,7 @@
 use super::*;
 use crate::audience::SQLITE;
 use crate::audience::tests::{Someone, conditions, people};
-use crate::expression::{Pattern, place};
+use crate::expression::{Pattern, Test, Window, place};
 use proptest::prelude::*;
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;

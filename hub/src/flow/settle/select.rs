@@ -2,8 +2,8 @@
 
 use super::View;
 use crate::audience::{EventFact, Facts};
-use crate::flow::Context;
-use crate::model::{ConsentStatus, Fields, Timestamp};
+use crate::flow::{Context, granted};
+use crate::model::{Fields, Timestamp};
 use crate::store::{LogRow, MemberRow, Result, TimerRow, Tx, WantedRow};
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,11 +70,7 @@ fn judge(
             properties: &event.properties,
         })
         .collect();
-    let granted = |purpose: &str| {
-        view.consents
-            .get(purpose)
-            .is_some_and(|entry| entry.status == ConsentStatus::Granted)
-    };
+    let granted = |purpose: &str| granted(view, purpose);
     let mut is = Since::new();
     for index in &context.audience_order {
         let audience = &context.plan.audiences[*index];
@@ -148,14 +144,14 @@ async fn events_of(
 
 /// People who entered and left audiences.
 #[derive(Default)]
-pub(super) struct Moves {
+pub(in crate::flow) struct Moves {
     entered: Vec<MemberRow>,
     left: Vec<(String, i64)>,
     log: Vec<LogRow>,
 }
 
 impl Moves {
-    fn enter(
+    pub fn enter(
         &mut self,
         audience: &str,
         person_id: i64,
@@ -205,7 +201,7 @@ impl Moves {
 }
 
 /// What each destination should hold of each person, against what was wanted before.
-pub(super) async fn want(
+pub(in crate::flow) async fn want(
     tx: &mut Tx,
     context: &Context,
     views: &[View],

@@ -142,7 +142,7 @@ impl Hub {
         self.runtime.block_on(async {
             let store = Store::open(&address).await.unwrap();
             let mut tx = store.read().await.unwrap();
-            let numbers = tx.select_persons(query.to_owned(), &[]).await;
+            let numbers = tx.select_persons(query, &[]).await;
             numbers.unwrap()[0]
         })
     }

@@ -2,9 +2,9 @@
 //!
 //! The condition is first reduced to what time can change: everything else becomes true or false at once, and mostly that is all.
 
-use crate::audience::{EventFact, Facts};
+use crate::audience::{EventFact, Facts, sequence};
 use crate::expression::{Condition, Measure, Test, Window};
-use crate::expression::{Number, number, passes};
+use crate::expression::{Number, millis, number, passes_for, place};
 use crate::model::Timestamp;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,34 @@ enum Reduced {
 }
 
 impl Reduced {
+    fn leaf(holds: bool, flips: Vec<Timestamp>) -> Self {
+        if flips.is_empty() {
+            Self::Always(holds)
+        } else {
+            Self::Leaf { holds, flips }
+        }
+    }
+
+    /// True from a time on.
+    fn from(start: Timestamp, now: Timestamp) -> Self {
+        if start <= now {
+            Self::Always(true)
+        } else {
+            Self::leaf(false, vec![start])
+        }
+    }
+
+    /// True while `time + from <= now < time + until`.
+    fn between(time: i64, from: i64, until: i64, now: Timestamp) -> Self {
+        let (start, end) = (time.saturating_add(from), time.saturating_add(until));
+        if start >= end {
+            return Self::Always(false);
+        }
+        let later = [start, end].map(Timestamp).into_iter();
+        let flips = later.filter(|time| *time > now).collect();
+        Self::leaf((start..end).contains(&now.0), flips)
+    }
+
     fn at(&self, time: Timestamp) -> bool {
         match self {
             Self::Always(holds) => *holds,
@@ -79,20 +107,40 @@ fn reduce(condition: &Condition, facts: &Facts<'_>, now: Timestamp) -> Reduced {
             Reduced::Always(holds) => Reduced::Always(!holds),
             open => Reduced::Not(Box::new(open)),
         },
-        Condition::Trait { name, test } => Reduced::Always(passes((facts.traits)(name), test)),
-        Condition::Audience { name } => Reduced::Always((facts.audiences)(name)),
+        Condition::Trait { name, test } => {
+            Reduced::Always(passes_for((facts.traits)(name), test, facts.traits))
+        }
+        Condition::Near { name, from, until } => match (facts.traits)(name).and_then(millis) {
+            Some(time) => Reduced::between(time, *from, *until, now),
+            None => Reduced::Always(false),
+        },
+        Condition::Audience { name, lasting } => match (facts.audiences)(name) {
+            Some(_) if *lasting == 0 => Reduced::Always(true),
+            Some(since) => Reduced::from(Timestamp(since.0.saturating_add(*lasting)), now),
+            None => Reduced::Always(false),
+        },
         Condition::Consent { purpose } => Reduced::Always((facts.granted)(purpose)),
+        Condition::Split { name, from, until } => {
+            Reduced::Always((*from..*until).contains(&place(name, &facts.person)))
+        }
         Condition::Event {
             name,
             filter,
             window,
             measure,
-        } => reduce_event(
-            counting(facts.events, name, filter, *window),
-            *window,
-            measure,
-            now,
-        ),
+        } => {
+            let counted = counting(facts, name, filter, *window)
+                .map(|event| (event.time, amount(event, measure)));
+            reduce_total(counted, *window, now, &|total| {
+                within_bounds(total, measure)
+            })
+        }
+        Condition::Sequence { steps, window } => {
+            let ends = sequence::ends(steps, *window, facts).into_iter();
+            reduce_total(ends.map(|time| (time, 1)), *window, now, &|total| {
+                total >= 1
+            })
+        }
     }
 }
 
@@ -115,50 +163,60 @@ fn reduce_parts(
 }
 
 /// The events that count at some time.
-fn counting<'a>(
-    events: &'a [EventFact<'a>],
-    name: &'a str,
-    filter: &'a [(String, Test)],
+pub(super) fn counting<'f, 'c>(
+    facts: &Facts<'f>,
+    name: &'c str,
+    filter: &'c [(String, Test)],
     window: Window,
-) -> impl Iterator<Item = &'a EventFact<'a>> {
-    events.iter().filter(move |event| {
-        let inside = match window {
-            Window::Ever | Window::Within(_) => true,
-            Window::Between(from, to) => from <= event.time && event.time < to,
-        };
-        inside
+) -> impl Iterator<Item = &'f EventFact<'f>> + use<'f, 'c> {
+    let traits = facts.traits;
+    facts.events.iter().filter(move |event| {
+        contains(window, event.time)
             && event.name == name
             && filter
                 .iter()
-                .all(|(property, test)| passes(event.properties.get(property), test))
+                .all(|(property, test)| passes_for(event.properties.get(property), test, traits))
     })
+}
+
+/// Whether an event of this time counts at some time.
+pub(super) fn contains(window: Window, time: Timestamp) -> bool {
+    match window {
+        Window::Ever | Window::Within(_) => true,
+        Window::Between(from, to) => from <= time && time < to,
+    }
+}
+
+/// Whether an event of this time counts at `now`.
+pub(super) fn counts_at(window: Window, time: Timestamp, now: Timestamp) -> bool {
+    let (from, until) = span(time, window);
+    contains(window, time) && from <= now && until.is_none_or(|until| now < until)
 }
 
 /// What is measured over the events that count at `now`.
 pub(super) fn measured(
     condition: (&str, &[(String, Test)], Window, &Measure),
-    events: &[EventFact<'_>],
+    facts: &Facts<'_>,
     now: Timestamp,
 ) -> i128 {
     let (name, filter, window, measure) = condition;
-    let counted = counting(events, name, filter, window).filter(|event| {
-        let (from, until) = span(event.time, window);
-        from <= now && until.is_none_or(|until| now < until)
-    });
-    counted.map(|event| amount(event, measure)).sum()
+    counting(facts, name, filter, window)
+        .filter(|event| counts_at(window, event.time, now))
+        .map(|event| amount(event, measure))
+        .sum()
 }
 
-fn reduce_event<'a>(
-    events: impl Iterator<Item = &'a EventFact<'a>>,
+/// A total over events, each with its time and what it adds, judged by `holds`.
+fn reduce_total(
+    events: impl Iterator<Item = (Timestamp, i128)>,
     window: Window,
-    measure: &Measure,
     now: Timestamp,
+    holds: &dyn Fn(i128) -> bool,
 ) -> Reduced {
     let mut total = 0;
     let mut steps = Vec::new();
-    for event in events {
-        let amount = amount(event, measure);
-        let (from, until) = span(event.time, window);
+    for (time, amount) in events {
+        let (from, until) = span(time, window);
         if until.is_some_and(|until| until <= now.max(from)) {
             continue;
         }
@@ -171,25 +229,18 @@ fn reduce_event<'a>(
             steps.push((until, -amount));
         }
     }
-    let holds = within_bounds(total, measure);
-    if steps.is_empty() {
-        return Reduced::Always(holds);
-    }
+    let at_first = holds(total);
     steps.sort_unstable_by_key(|(time, _)| *time);
     let mut flips = Vec::new();
-    let mut state = holds;
+    let mut state = at_first;
     for moment in steps.chunk_by(|a, b| a.0 == b.0) {
         total += moment.iter().map(|(_, amount)| amount).sum::<i128>();
-        if within_bounds(total, measure) != state {
+        if holds(total) != state {
             state = !state;
             flips.push(moment[0].0);
         }
     }
-    if flips.is_empty() {
-        Reduced::Always(holds)
-    } else {
-        Reduced::Leaf { holds, flips }
-    }
+    Reduced::leaf(at_first, flips)
 }
 
 /// The first moment at which an event counts, and the first at which it no longer does.

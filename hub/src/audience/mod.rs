@@ -1,29 +1,38 @@
 //! Who is in an audience now, why, and when that can next change without new data. Owns both evaluators of a condition:
-//! `evaluate` for one person in memory, `sql` as one query over all. Knows no database and no clock; `now` is a parameter.
+//! `evaluate` for one person in memory, `sql` as one query over many. Knows no database and no clock; `now` is a parameter.
 //!
-//! An event counts once it has happened: in every window, events later than `now` wait for their time.
+//! An event counts once it has happened: in every window, events later than `now` wait for their time. Times are
+//! milliseconds of UTC and durations are milliseconds, so that no change of clocks moves an answer.
 
 mod cause;
+mod dialect;
 mod evaluate;
+mod explain;
 mod reads;
+mod sequence;
 mod sql;
+mod words;
 
 pub use cause::cause;
+pub use dialect::{Dialect, SQLITE};
 pub use evaluate::{Verdict, evaluate};
-pub use reads::{EventBound, events_read, order};
-pub use sql::{Bind, Dialect, Query, SQLITE, sql};
+pub use explain::{Explained, explain};
+pub use reads::{EventBound, depends_on, events_read, order};
+pub use sql::{Bind, Part, Query, sql, sql_open};
 
 use crate::model::{Fields, Timestamp, Value};
 
 /// What a condition can ask about one person.
 #[derive(Clone, Copy)]
 pub struct Facts<'a> {
+    /// The person's id, for splits.
+    pub person: [u8; 16],
     /// A trait's value by canonical name.
     pub traits: &'a dyn Fn(&str) -> Option<&'a Value>,
     /// Whether the latest statement about a purpose grants it.
     pub granted: &'a dyn Fn(&str) -> bool,
-    /// Whether the person is in another audience.
-    pub audiences: &'a dyn Fn(&str) -> bool,
+    /// Since when the person has been in another audience, if the person is in it.
+    pub audiences: &'a dyn Fn(&str) -> Option<Timestamp>,
     /// In any order; at least those that `events_read` names.
     pub events: &'a [EventFact<'a>],
 }

@@ -44,17 +44,45 @@ impl EventBound {
 pub fn events_read<'a>(
     conditions: impl IntoIterator<Item = &'a Condition>,
 ) -> BTreeMap<&'a str, EventBound> {
-    let mut read = BTreeMap::new();
+    let mut read: BTreeMap<&str, EventBound> = BTreeMap::new();
     for condition in conditions {
-        visit(condition, &mut |leaf| {
-            if let Condition::Event { name, window, .. } = leaf {
-                read.entry(name.as_str())
-                    .or_insert_with(EventBound::default)
-                    .widen(*window);
+        condition.visit(&mut |leaf| match leaf {
+            Condition::Event { name, window, .. } => {
+                read.entry(name).or_default().widen(*window);
             }
+            Condition::Sequence { steps, window } => {
+                let mut window = *window;
+                for step in steps.iter().rev() {
+                    read.entry(&step.name).or_default().widen(window);
+                    window = before(window, step.within);
+                }
+            }
+            _ => {}
         });
     }
     read
+}
+
+/// Where the event before one of `window` can be.
+fn before(window: Window, within: Option<i64>) -> Window {
+    match (window, within) {
+        (Window::Within(duration), Some(within)) => Window::Within(duration.saturating_add(within)),
+        (Window::Between(from, to), Some(within)) => {
+            Window::Between(Timestamp(from.0.saturating_sub(within)), to)
+        }
+        (Window::Ever, _) | (_, None) => Window::Ever,
+    }
+}
+
+/// The audiences that a condition refers to.
+pub fn depends_on(condition: &Condition) -> Vec<&str> {
+    let mut names = Vec::new();
+    condition.visit(&mut |leaf| {
+        if let Condition::Audience { name, .. } = leaf {
+            names.push(name.as_str());
+        }
+    });
+    names
 }
 
 /// Indices of the audiences, each after those that it refers to. Of a circle, which `manifest` reports, some order.
@@ -66,13 +94,8 @@ pub fn order(audiences: &[Audience]) -> Vec<usize> {
     let needs: Vec<Vec<usize>> = audiences
         .iter()
         .map(|audience| {
-            let mut needs = Vec::new();
-            visit(&audience.who, &mut |leaf| {
-                if let Condition::Audience { name } = leaf {
-                    needs.extend(place.get(name.as_str()));
-                }
-            });
-            needs
+            let needs = depends_on(&audience.who).into_iter();
+            needs.filter_map(|name| place.get(name).copied()).collect()
         })
         .collect();
 
@@ -100,14 +123,4 @@ pub fn order(audiences: &[Audience]) -> Vec<usize> {
         }
     }
     ordered
-}
-
-fn visit<'a>(condition: &'a Condition, see: &mut impl FnMut(&'a Condition)) {
-    match condition {
-        Condition::All(parts) | Condition::Any(parts) => {
-            parts.iter().for_each(|part| visit(part, see));
-        }
-        Condition::Not(part) => visit(part, see),
-        leaf => see(leaf),
-    }
 }

@@ -2,17 +2,21 @@
 //! test of `sql` against a database.
 
 use super::*;
-use crate::expression::{Comparison, Condition, Measure, Test, Window};
+use crate::expression::{
+    Comparison, Condition, Measure, PLACES, Pattern, Step, Test, Window, place,
+};
 use crate::manifest::Audience;
 use proptest::prelude::*;
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Someone {
+    pub id: [u8; 16],
     pub traits: Fields,
     pub granted: BTreeSet<String>,
-    pub audiences: BTreeSet<String>,
+    /// With the time since which the person is in it.
+    pub audiences: BTreeMap<String, Timestamp>,
     pub events: Vec<(String, Timestamp, Fields)>,
 }
 
@@ -32,9 +36,10 @@ impl Someone {
             })
             .collect();
         ask(&Facts {
+            person: self.id,
             traits: &|name| self.traits.get(name),
             granted: &|purpose| self.granted.contains(purpose),
-            audiences: &|name| self.audiences.contains(name),
+            audiences: &|name| self.audiences.get(name).copied(),
             events: &events,
         })
     }
@@ -275,11 +280,10 @@ fn audiences_come_after_those_they_refer_to_and_circles_end() {
         who: Condition::Not(Box::new(Condition::Any(
             needs
                 .iter()
-                .map(|name| Condition::Audience {
-                    name: (*name).to_owned(),
-                })
+                .map(|name| Condition::audience(*name))
                 .collect(),
         ))),
+        is_step: false,
         digest: String::new(),
     };
     assert_eq!(
@@ -303,6 +307,7 @@ fn every_value_of_a_query_is_bound() {
             test: Test::Is(json!("'; drop table person; --")),
         },
         Timestamp(5),
+        Part::EVERYBODY,
         &SQLITE,
     );
     assert!(
@@ -315,6 +320,136 @@ fn every_value_of_a_query_is_bound() {
         [
             Bind::Text("o'name".into()),
             Bind::Text("'; drop table person; --".into())
+        ]
+    );
+}
+
+fn happened(name: &str, time: i64, properties: Value) -> (String, Timestamp, Fields) {
+    (name.to_owned(), Timestamp(time), fields(properties))
+}
+
+#[test]
+fn a_step_comes_after_the_one_before_it_and_before_its_time_is_up() {
+    let step = |name: &str, within: Option<i64>| Step {
+        name: name.to_owned(),
+        filter: vec![],
+        within,
+    };
+    let bought_after_seeing = Condition::Sequence {
+        steps: vec![step("Seen", None), step("Bought", Some(7 * DAY))],
+        window: Window::Within(30 * DAY),
+    };
+    let at = |bought: i64, now: i64| {
+        let events = vec![
+            happened("Seen", DAY, json!({})),
+            happened("Bought", bought, json!({})),
+        ];
+        let someone = Someone {
+            events,
+            ..Someone::default()
+        };
+        someone.evaluate(&bought_after_seeing, Timestamp(now))
+    };
+    assert!(!at(DAY, 10 * DAY).holds, "at the same time is not after");
+    assert!(at(DAY + 1, 10 * DAY).holds);
+    assert!(at(8 * DAY - 1, 10 * DAY).holds);
+    assert!(!at(8 * DAY, 10 * DAY).holds, "seven days are over");
+    let bought = 5 * DAY;
+    assert_eq!(
+        at(bought, 0).changes_at,
+        Some(Timestamp(bought)),
+        "it waits for the last step"
+    );
+    assert_eq!(
+        at(bought, 6 * DAY),
+        Verdict {
+            holds: true,
+            changes_at: Some(Timestamp(bought + 30 * DAY))
+        }
+    );
+}
+
+#[test]
+fn a_person_is_judged_by_how_long_the_membership_has_lasted() {
+    let lasting = Condition::Audience {
+        name: "vip".to_owned(),
+        lasting: 3 * DAY,
+    };
+    let someone = Someone {
+        audiences: [("vip".to_owned(), Timestamp(DAY))].into(),
+        ..Someone::default()
+    };
+    let expected = [
+        (4 * DAY - 1, false, Some(Timestamp(4 * DAY))),
+        (4 * DAY, true, None),
+    ];
+    for (now, holds, changes_at) in expected {
+        assert_eq!(
+            someone.evaluate(&lasting, Timestamp(now)),
+            Verdict { holds, changes_at }
+        );
+    }
+}
+
+/// Windows are milliseconds of UTC: a day is 24 hours, whatever the clocks on the wall do.
+#[test]
+fn changes_of_clocks_and_leap_days_move_no_window() {
+    let time = |text: &str| crate::expression::parse_time(text).unwrap();
+    for (ordered, leaves) in [
+        // Clocks in Warsaw went forward on 29 March 2026 and back on 25 October.
+        ("2026-03-15T12:00:00+01:00", "2026-04-14T13:00:00+02:00"),
+        ("2026-10-10T12:00:00+02:00", "2026-11-09T11:00:00+01:00"),
+        // 2028 has a 29 February, 2027 has none.
+        ("2028-02-10T08:00:00Z", "2028-03-11T08:00:00Z"),
+        ("2027-02-10T08:00:00Z", "2027-03-12T08:00:00Z"),
+        ("2028-02-29T00:00:00Z", "2028-03-30T00:00:00Z"),
+    ] {
+        let someone = Someone {
+            events: vec![("Order Completed".to_owned(), time(ordered), Fields::new())],
+            ..Someone::default()
+        };
+        let recent = ordered_within(30);
+        let verdict = someone.evaluate(&recent, time(ordered));
+        assert_eq!(
+            (verdict.holds, verdict.changes_at),
+            (true, Some(time(leaves))),
+            "{ordered}"
+        );
+        let last = Timestamp(time(leaves).0 - 1);
+        assert!(someone.evaluate(&recent, last).holds);
+        assert!(!someone.evaluate(&recent, time(leaves)).holds);
+    }
+}
+
+fn ordered_within(days: i64) -> Condition {
+    ordered(Window::Within(days * DAY), Some(1), None)
+}
+
+#[test]
+fn an_explanation_shows_every_condition_and_when_it_can_change() {
+    let lines = customer().ask(|facts| explain(&lapsed(), facts, Timestamp(20 * DAY)));
+    let text: Vec<String> = lines
+        .iter()
+        .map(|line| {
+            let sign = if line.holds { '+' } else { '-' };
+            let change = line.changes_at.map(|time| time.to_minutes());
+            format!(
+                "{}{sign} {} ({}) {}",
+                "  ".repeat(line.depth),
+                line.condition,
+                line.why,
+                change.unwrap_or_default()
+            )
+        })
+        .collect();
+    assert_eq!(
+        text,
+        [
+            "- all of () 1970-02-03 00:00 UTC",
+            "  + `country` is `PL` (it is `PL`) ",
+            "  + 3 or more `Order Completed` (3, the last 1970-01-04 00:00 UTC) ",
+            "  - not () 1970-02-03 00:00 UTC",
+            "    + 1 or more `Order Completed` in 30 days (3, the last 1970-01-04 00:00 UTC) 1970-02-03 00:00 UTC",
         ]
     );
 }
@@ -338,11 +473,27 @@ fn naive(condition: &Condition, someone: &Someone, now: i64) -> bool {
                 > 0
         }
         Condition::Not(part) => !naive(part, someone, now),
-        Condition::Trait { name, test } => {
-            naive_test(someone.traits.get(name).unwrap_or(&Value::Null), test)
+        Condition::Trait { name, test } => naive_test(
+            someone,
+            someone.traits.get(name).unwrap_or(&Value::Null),
+            test,
+        ),
+        Condition::Near { name, from, until } => {
+            let time = someone.traits.get(name).and_then(naive_time);
+            time.is_some_and(|time| {
+                time + *from as f64 <= now as f64 && (now as f64) < time + *until as f64
+            })
         }
-        Condition::Audience { name } => someone.audiences.contains(name),
+        Condition::Audience { name, lasting } => someone
+            .audiences
+            .get(name)
+            .is_some_and(|since| *lasting == 0 || now - since.0 >= *lasting),
         Condition::Consent { purpose } => someone.granted.contains(purpose),
+        Condition::Split { name, from, until } => {
+            let place = place(name, &someone.id);
+            place >= *from && place < *until
+        }
+        Condition::Sequence { steps, window } => naive_sequence(steps, *window, someone, now),
         Condition::Event {
             name,
             filter,
@@ -352,16 +503,10 @@ fn naive(condition: &Condition, someone: &Someone, now: i64) -> bool {
             let mut count = 0;
             let mut sum = 0.0;
             for (event, time, properties) in &someone.events {
-                let time = time.0;
-                let inside = match window {
-                    Window::Ever => true,
-                    Window::Within(duration) => now - duration < time,
-                    Window::Between(from, to) => from.0 <= time && time < to.0,
-                };
                 let passes = filter.iter().all(|(name, test)| {
-                    naive_test(properties.get(name).unwrap_or(&Value::Null), test)
+                    naive_test(someone, properties.get(name).unwrap_or(&Value::Null), test)
                 });
-                if event == name && inside && time <= now && passes {
+                if event == name && naive_window(*window, time.0, now) && passes {
                     count += 1;
                     if let Measure::Sum { property, .. } = measure {
                         sum += properties
@@ -390,19 +535,57 @@ fn naive(condition: &Condition, someone: &Someone, now: i64) -> bool {
     }
 }
 
-fn naive_test(value: &Value, test: &Test) -> bool {
-    let equal = |wanted: &Value| match (value.as_f64(), wanted.as_f64()) {
-        (Some(value), Some(wanted)) => value == wanted,
-        _ => value == wanted && (value.is_string() || value.is_boolean()),
+fn naive_window(window: Window, time: i64, now: i64) -> bool {
+    let inside = match window {
+        Window::Ever => true,
+        Window::Within(duration) => now - duration < time,
+        Window::Between(from, to) => from.0 <= time && time < to.0,
     };
-    // The generators make four texts that are times.
-    let time = match value.as_str() {
+    inside && time <= now
+}
+
+/// Tries every way to choose an event for each step.
+fn naive_sequence(steps: &[Step], window: Window, someone: &Someone, now: i64) -> bool {
+    let mut chains: Vec<i64> = Vec::new();
+    for (at, step) in steps.iter().enumerate() {
+        let mut longer = Vec::new();
+        for (event, time, properties) in &someone.events {
+            let passes = step.filter.iter().all(|(name, test)| {
+                naive_test(someone, properties.get(name).unwrap_or(&Value::Null), test)
+            });
+            if *event != step.name || !passes {
+                continue;
+            }
+            let follows = |before: &i64| {
+                time.0 > *before && step.within.is_none_or(|within| time.0 < before + within)
+            };
+            if at == 0 || chains.iter().any(follows) {
+                longer.push(time.0);
+            }
+        }
+        chains = longer;
+    }
+    chains.iter().any(|time| naive_window(window, *time, now))
+}
+
+/// The generators make four texts that are times.
+fn naive_time(value: &Value) -> Option<f64> {
+    match value.as_str() {
         Some("1970-01-01") => Some(0.0),
         Some("1970-01-01T00:00:00.005Z") => Some(5.0),
         Some("1970-01-01T01:00:00.0109+01:00") => Some(10.0),
         Some("1969-12-31T23:59:59.99Z") => Some(-10.0),
         _ => value.as_f64(),
+    }
+}
+
+fn naive_test(someone: &Someone, value: &Value, test: &Test) -> bool {
+    let other = |name: &String| someone.traits.get(name).unwrap_or(&Value::Null);
+    let equal = |wanted: &Value| match (value.as_f64(), wanted.as_f64()) {
+        (Some(value), Some(wanted)) => value == wanted,
+        _ => value == wanted && (value.is_string() || value.is_boolean()),
     };
+    let time = naive_time(value);
     match test {
         Test::Is(wanted) => equal(wanted),
         Test::In(wanted) => wanted.iter().any(equal),
@@ -411,7 +594,19 @@ fn naive_test(value: &Value, test: &Test) -> bool {
             Value::Array(items) => items.contains(&json!(part)),
             _ => false,
         },
+        // The generators make these patterns.
+        Test::Matches(pattern) => value.as_str().is_some_and(|text| match pattern.as_str() {
+            "" => true,
+            "^a" => text.starts_with('a'),
+            "[0-9]$" => text.ends_with(|last: char| last.is_ascii_digit()),
+            "(?i)ÄB?" => text.contains('ä'),
+            other => panic!("{other}"),
+        }),
         Test::Exists(wanted) => value.is_null() != *wanted,
+        Test::IsTrait(name) => equal(other(name)),
+        Test::CompareTrait(comparison, name) => other(name)
+            .as_f64()
+            .is_some_and(|bound| naive_test(someone, value, &Test::Compare(*comparison, bound))),
         Test::Before(bound) => time.is_some_and(|time| time < bound.0 as f64),
         Test::After(bound) => time.is_some_and(|time| time > bound.0 as f64),
         Test::Compare(Comparison::AtLeast, bound) => {
@@ -479,7 +674,12 @@ fn tests() -> impl Strategy<Value = Test> {
         prop::collection::vec(values(), 0..3).prop_map(Test::In),
         prop::sample::select(vec!["a", "", "ab", "5", "ä"])
             .prop_map(|part| Test::Contains(part.to_owned())),
+        prop::sample::select(vec!["", "^a", "[0-9]$", "(?i)ÄB?"])
+            .prop_map(|text| Test::Matches(Pattern::parse(text).unwrap())),
         any::<bool>().prop_map(Test::Exists),
+        names().prop_map(Test::IsTrait),
+        (comparison.clone(), names())
+            .prop_map(|(comparison, name)| Test::CompareTrait(comparison, name)),
         (-12..12i64).prop_map(|time| Test::Before(Timestamp(time))),
         (-12..12i64).prop_map(|time| Test::After(Timestamp(time))),
         (comparison, -6..24i64)
@@ -502,24 +702,43 @@ fn measures() -> impl Strategy<Value = Measure> {
     ]
 }
 
-pub(crate) fn conditions() -> impl Strategy<Value = Condition> {
-    let window = prop_oneof![
+fn windows() -> impl Strategy<Value = Window> {
+    prop_oneof![
         Just(Window::Ever),
         (0..15i64).prop_map(Window::Within),
         (0..30i64, 0..30i64).prop_map(|(from, to)| Window::Between(Timestamp(from), Timestamp(to))),
+    ]
+}
+
+fn event_names() -> impl Strategy<Value = String> {
+    prop::sample::select(vec!["e", "f"]).prop_map(str::to_owned)
+}
+
+fn steps() -> impl Strategy<Value = Step> {
+    let filter = prop_oneof![
+        3 => Just(Vec::new()),
+        1 => prop::collection::vec((names(), tests()), 1..2),
     ];
-    let filter = prop::collection::vec((names(), tests()), 0..2);
-    let event = (
-        prop::sample::select(vec!["e", "f"]),
+    (event_names(), filter, prop::option::of(0..12i64)).prop_map(|(name, filter, within)| Step {
+        name,
         filter,
-        window,
-        measures(),
-    );
+        within,
+    })
+}
+
+pub(crate) fn conditions() -> impl Strategy<Value = Condition> {
+    let filter = prop::collection::vec((names(), tests()), 0..2);
+    let event = (event_names(), filter, windows(), measures());
+    let sequence = (prop::collection::vec(steps(), 1..4), windows());
+    let places = 0..=PLACES;
     let leaf = prop_oneof![
         2 => (names(), tests()).prop_map(|(name, test)| Condition::Trait { name, test }),
-        1 => names().prop_map(|name| Condition::Audience { name }),
+        1 => (names(), -8..8i64, -8..8i64).prop_map(|(name, from, until)| Condition::Near { name, from, until }),
+        2 => (names(), prop_oneof![Just(0), 0..12i64]).prop_map(|(name, lasting)| Condition::Audience { name, lasting }),
         1 => names().prop_map(|purpose| Condition::Consent { purpose }),
-        5 => event.prop_map(|(name, filter, window, measure)| Condition::Event { name: name.to_owned(), filter, window, measure }),
+        1 => (names(), places.clone(), places).prop_map(|(name, from, until)| Condition::Split { name, from, until }),
+        3 => sequence.prop_map(|(steps, window)| Condition::Sequence { steps, window }),
+        5 => event.prop_map(|(name, filter, window, measure)| Condition::Event { name, filter, window, measure }),
     ];
     leaf.prop_recursive(3, 12, 3, |inner| {
         prop_oneof![
@@ -533,9 +752,12 @@ pub(crate) fn conditions() -> impl Strategy<Value = Condition> {
 pub(crate) fn people() -> impl Strategy<Value = Someone> {
     let fields = || prop::collection::btree_map(names(), values(), 0..4);
     let event = (prop::sample::select(vec!["e", "f"]), 0..35i64, fields());
-    let set = || prop::collection::btree_set(names(), 0..3);
-    (fields(), set(), set(), prop::collection::vec(event, 0..10)).prop_map(
-        |(traits, granted, audiences, events)| Someone {
+    let granted = prop::collection::btree_set(names(), 0..3);
+    let audiences = prop::collection::btree_map(names(), (0..30i64).prop_map(Timestamp), 0..4);
+    let events = prop::collection::vec(event, 0..10);
+    (any::<[u8; 16]>(), fields(), granted, audiences, events).prop_map(
+        |(id, traits, granted, audiences, events)| Someone {
+            id,
             traits,
             granted,
             audiences,
@@ -551,6 +773,8 @@ mod properties {
     use super::*;
 
     proptest! {
+        #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn the_verdict_and_its_next_change_are_the_naive_ones(condition in conditions(), someone in people(), now in -5..40i64) {
             let verdict = someone.evaluate(&condition, Timestamp(now));
@@ -581,11 +805,15 @@ mod properties {
         #[test]
         fn a_cause_is_always_found(condition in conditions(), someone in people(), now in 0..40i64) {
             prop_assert!(!someone.ask(|facts| cause(&condition, facts, Timestamp(now))).is_empty());
+            let lines = someone.ask(|facts| explain(&condition, facts, Timestamp(now)));
+            prop_assert_eq!(lines[0].holds, someone.evaluate(&condition, Timestamp(now)).holds);
+            prop_assert!(lines.iter().all(|line| !line.condition.is_empty()));
         }
 
         #[test]
         fn every_bind_is_used(condition in conditions(), now in 0..40i64) {
-            let query = sql(&condition, Timestamp(now), &SQLITE);
+            let part = Part { after: 3, last: 9 };
+            let query = sql(&condition, Timestamp(now), part, &SQLITE);
             for number in 1..=query.binds.len() {
                 let placeholder = format!("${number}");
                 let used = query.text.match_indices(&placeholder).any(|(at, _)| {

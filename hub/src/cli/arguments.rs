@@ -199,11 +199,30 @@ pub enum AudienceCommand {
         #[arg(long, default_value_t = 20)]
         limit: u32,
     },
-    /// Who would be in it now by its definition, whatever has been stored.
+    /// Who would be in it now by its definition, whatever has been stored: size, some people, overlap with other audiences.
     Preview {
         name: String,
-        #[arg(long, default_value_t = 10)]
+        /// A file of audiences that stand for those of the same names.
+        #[arg(long, value_name = "DRAFT.toml")]
+        file: Option<PathBuf>,
+        /// Only the overlap with this audience.
+        #[arg(long, value_name = "OTHER")]
+        with: Option<String>,
+        #[arg(long, default_value_t = 5)]
         limit: u32,
+    },
+    /// How its size came about: who entered and left each day, and the main causes.
+    History {
+        name: String,
+        #[arg(long, default_value_t = 30)]
+        days: u32,
+    },
+    /// Why one person is in it or not: every condition, and when it can change by itself.
+    Explain {
+        name: String,
+        /// Such as `email:ada@example.com`, or `id:PROFILE-ID`.
+        #[arg(value_name = "KIND:VALUE")]
+        person: String,
     },
 }
 

@@ -1,16 +1,24 @@
-//! `onefold audience`: sizes, members, previews.
+//! `onefold audience`: sizes, members, previews, histories and explanations.
 
+use crate::audience::Explained;
 use crate::cli::arguments::AudienceCommand;
-use crate::cli::open::{Opened, open};
-use crate::cli::output::{Out, Outcome, number, plural, table, trimmed};
+use crate::cli::open::{Opened, load_draft, open};
+use crate::cli::output::{Out, Outcome, fitted, moves, number, plural, table, trimmed};
+use crate::cli::profiles::{self, parse_identifier};
 use crate::cli::running::unknown;
 use crate::cli::{Ending, Environment};
-use crate::flow::show;
+use crate::flow::audiences::{self, Day, Preview};
+use crate::flow::show::{self, Found};
+use crate::manifest::{Audience, Plan};
 use crate::model::{Fields, Timestamp};
-use crate::problem::Problem;
+use crate::problem::{Problem, codes};
+use crate::store::PersonRow;
 use serde_json::json;
 use std::path::Path;
 use uuid::Uuid;
+
+/// Columns of a terminal that text fits into.
+const WIDTH: usize = 100;
 
 pub async fn audience(
     folder: &Path,
@@ -19,10 +27,11 @@ pub async fn audience(
     command: AudienceCommand,
 ) -> Outcome {
     let hub = open(folder, environment, out).await?;
+    let plan = &hub.context.plan;
     match command {
         AudienceCommand::List => list(&hub, out).await,
         AudienceCommand::Show { name, limit } => {
-            find(&hub, &name)?;
+            find(plan, &name)?;
             let mut tx = hub.context.store.read().await?;
             let members = tx.members(&name).await?;
             let since: Vec<(i64, i64)> = members
@@ -32,25 +41,224 @@ pub async fn audience(
             drop(tx);
             show_people(&hub, out, &name, &since, limit as usize).await
         }
-        AudienceCommand::Preview { name, limit } => {
-            let index = find(&hub, &name)?;
-            let ids = show::preview(&hub.context, index).await?;
-            let people: Vec<(i64, i64)> = ids.into_iter().map(|id| (id, 0)).collect();
-            show_people(&hub, out, &name, &people, limit as usize).await
+        AudienceCommand::Preview {
+            name,
+            file,
+            with,
+            limit,
+        } => {
+            let draft = match &file {
+                Some(file) => Some(load_draft(folder, environment, file)?.plan),
+                None => None,
+            };
+            let plan = draft.as_ref().unwrap_or(plan);
+            let audience = find(plan, &name)?;
+            if let Some(other) = &with {
+                find(plan, other)?;
+            }
+            let context = &hub.context;
+            let began = context.clock.now();
+            let sample = limit as usize;
+            let preview =
+                audiences::preview(context, plan, audience, with.as_deref(), sample).await?;
+            let took_ms = context.clock.now().0 - began.0;
+            show_preview(&name, &preview, took_ms, out);
+            Ok(Ending::Done)
+        }
+        AudienceCommand::History { name, days } => {
+            find(plan, &name)?;
+            let days = audiences::history(&hub.context, &name, i64::from(days)).await?;
+            show_history(&name, &days, out);
+            Ok(Ending::Done)
+        }
+        AudienceCommand::Explain { name, person } => {
+            let audience = find(plan, &name)?;
+            let (id, who) = person_of(&hub, &person).await?;
+            match audiences::explain(&hub.context, audience, id.as_bytes()).await? {
+                Some(lines) => show_explained(&name, id, &who, &lines, out),
+                None => return Err(nobody().into()),
+            }
+            Ok(Ending::Done)
         }
     }
+}
+
+/// A person's id and name.
+async fn person_of(hub: &Opened, text: &str) -> Result<(Uuid, String), Problem> {
+    let found = match text.strip_prefix("id:").map(Uuid::parse_str) {
+        Some(Ok(id)) => show::by_id(&hub.context, id).await?,
+        Some(Err(_)) => return Err(nobody()),
+        None => {
+            let region = hub.context.plan.hub.default_region.as_deref();
+            show::by_identifier(&hub.context, &parse_identifier(text, region)?).await?
+        }
+    };
+    match found {
+        Found::Person(view) => {
+            let id = Uuid::parse_str(&view.id).map_err(|_| nobody())?;
+            Ok((id, profiles::name(&view.traits)))
+        }
+        Found::Shared | Found::Nobody => Err(nobody()),
+    }
+}
+
+fn nobody() -> Problem {
+    Problem::new(&codes::NOT_FOUND, "that identifier names no one person")
+        .hint("`onefold profile find TEXT` looks through all traits")
+}
+
+fn show_preview(name: &str, preview: &Preview, took_ms: i64, out: &Out) {
+    let people: Vec<[String; 3]> = preview.sample.iter().map(shown).collect();
+    let size = preview.ids.len();
+    if out.json {
+        let members: Vec<_> = people
+            .iter()
+            .map(|[id, name, email]| json!({ "id": id, "name": name, "email": email }))
+            .collect();
+        out.value(&json!({
+            "audience": name, "size": size, "members": members, "overlap": preview.overlap, "took_ms": took_ms,
+        }));
+        return;
+    }
+    let seconds = took_ms as f64 / 1_000.0;
+    out.line(format!(
+        "{name}: {} by its definition, in {seconds:.1} s; nothing was changed",
+        plural(size as i64, "member", "members")
+    ));
+    if !people.is_empty() {
+        let mut rows = table(&["id", "name", "email"]);
+        for [id, name, email] in &people {
+            rows.add_row([id.clone(), fitted(name, 24), fitted(email, 36)]);
+        }
+        out.line(trimmed(&rows));
+    }
+    if !preview.overlap.is_empty() {
+        let mut rows = table(&["audience", "members", "in both", "of this"]);
+        for one in &preview.overlap {
+            let share = one.both as f64 * 100.0 / size.max(1) as f64;
+            rows.add_row([
+                fitted(&one.audience, 50),
+                number(one.size as i64),
+                number(one.both as i64),
+                format!("{share:.1}%"),
+            ]);
+        }
+        out.line(trimmed(&rows));
+    }
+}
+
+/// A person's id, name and email.
+fn shown(row: &PersonRow) -> [String; 3] {
+    let traits: Fields = serde_json::from_str(&row.traits).unwrap_or_default();
+    [
+        Uuid::from_bytes(row.uuid).to_string(),
+        profiles::name(&traits),
+        profiles::text_of(&traits, "email"),
+    ]
+}
+
+fn show_history(name: &str, days: &[Day], out: &Out) {
+    if out.json {
+        return out.value(&json!({ "audience": name, "days": days }));
+    }
+    if days.is_empty() {
+        return out.line(format!("{name}: nobody entered or left in this time"));
+    }
+    let mut rows = table(&["day", "members", "moved", "main causes"]);
+    for day in days {
+        let causes: Vec<String> = day
+            .causes
+            .iter()
+            .take(3)
+            .map(|cause| {
+                let sign = if cause.entered { '+' } else { '−' };
+                format!("{sign}{} {}", number(cause.persons), cause.cause)
+            })
+            .collect();
+        rows.add_row([
+            day.day.clone(),
+            number(day.size),
+            moves(day.entered, day.left),
+            fitted(&causes.join("; "), 52),
+        ]);
+    }
+    out.line(trimmed(&rows));
+}
+
+fn show_explained(name: &str, id: Uuid, who: &str, lines: &[Explained], out: &Out) {
+    let change = |line: &Explained| line.changes_at.map(Timestamp::to_minutes);
+    let is_in = lines.first().is_some_and(|line| line.holds);
+    if out.json {
+        let conditions: Vec<_> = lines
+            .iter()
+            .map(|line| {
+                json!({
+                    "depth": line.depth, "condition": line.condition, "holds": line.holds, "why": line.why,
+                    "changes_at": line.changes_at.map(Timestamp::to_rfc3339),
+                })
+            })
+            .collect();
+        return out.value(&json!({
+            "audience": name, "id": id.to_string(), "holds": is_in, "conditions": conditions,
+        }));
+    }
+    let who = match who {
+        "" => id.to_string(),
+        who => who.to_owned(),
+    };
+    let is = if is_in { "meets" } else { "does not meet" };
+    out.line(fitted(
+        &format!("{who} {is} the definition of {name}"),
+        WIDTH,
+    ));
+    for line in lines {
+        let sign = if line.holds { "yes" } else { "no " };
+        let mut text = line.condition.clone();
+        if !line.why.is_empty() {
+            text = format!("{text}: {}", line.why);
+        }
+        if let Some(time) = change(line) {
+            text = format!("{text}, can change {time}");
+        }
+        let indent = 6 + 2 * line.depth.min(20);
+        for (index, row) in wrapped(&text, WIDTH - indent).iter().enumerate() {
+            let sign = if index == 0 { sign } else { "   " };
+            let blank = " ".repeat(indent - 5 + 2 * usize::from(index > 0));
+            out.line(format!("  {sign}{blank}{row}"));
+        }
+    }
+}
+
+/// Lines of at most `width` characters, a little less after the first, broken between words where that is possible.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        let room = width - if lines.is_empty() { 0 } else { 2 };
+        let length = line.chars().count();
+        if length > 0 && length + 1 + word.chars().count() > room {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(&fitted(word, width - 2));
+    }
+    lines.push(line);
+    lines
 }
 
 async fn list(hub: &Opened, out: &Out) -> Outcome {
     let mut tx = hub.context.store.read().await?;
     let mut rows = table(&["audience", "members", "description"]);
     let mut values = Vec::new();
-    for audience in &hub.context.plan.audiences {
+    let shown = hub.context.plan.audiences.iter().filter(|one| !one.is_step);
+    for audience in shown {
         let size = tx.member_count(&audience.name).await?;
         rows.add_row([
-            audience.name.to_string(),
+            fitted(&audience.name, 40),
             number(size),
-            audience.description.clone(),
+            fitted(&audience.description, 44),
         ]);
         values.push(
             json!({ "name": &*audience.name, "size": size, "description": audience.description }),
@@ -64,18 +272,10 @@ async fn list(hub: &Opened, out: &Out) -> Outcome {
     Ok(Ending::Done)
 }
 
-fn find(hub: &Opened, name: &str) -> Result<usize, Problem> {
-    let audiences = &hub.context.plan.audiences;
-    audiences
-        .iter()
-        .position(|audience| *audience.name == *name)
-        .ok_or_else(|| {
-            unknown(
-                "audience",
-                name,
-                audiences.iter().map(|audience| &*audience.name),
-            )
-        })
+fn find<'p>(plan: &'p Plan, name: &str) -> Result<&'p Audience, Problem> {
+    let names = || plan.audiences.iter().map(|audience| &*audience.name);
+    let found = plan.audiences.iter().find(|one| *one.name == *name);
+    found.ok_or_else(|| unknown("audience", name, names()))
 }
 
 async fn show_people(
@@ -129,4 +329,16 @@ async fn show_people(
         ));
     }
     Ok(Ending::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_explanations_are_broken_between_words() {
+        let lines = wrapped("one two three four", 9);
+        assert_eq!(lines, ["one two", "three", "four"]);
+        assert!(wrapped(&"x".repeat(300), 20)[0].chars().count() <= 20);
+    }
 }

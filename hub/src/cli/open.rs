@@ -104,7 +104,38 @@ fn read_files(folder: &Path) -> Result<Vec<(String, String)>, Stopped> {
 
 /// Reads and checks; every problem of every file at once.
 pub fn load(folder: &Path, environment: &Environment) -> Result<Loaded, Stopped> {
-    let files = read_files(folder)?;
+    load_with(folder, environment, None)
+}
+
+/// The folder's manifests with a draft, whose audiences stand for those of the same names.
+pub fn load_draft(
+    folder: &Path,
+    environment: &Environment,
+    draft: &Path,
+) -> Result<Loaded, Stopped> {
+    load_with(folder, environment, Some(draft))
+}
+
+fn load_with(
+    folder: &Path,
+    environment: &Environment,
+    draft: Option<&Path>,
+) -> Result<Loaded, Stopped> {
+    let mut files = read_files(folder)?;
+    if let Some(path) = draft {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let message = format!("`{name}` cannot be read: {error}");
+            Problem::new(&codes::UNREADABLE, message)
+        })?;
+        // A draft that lies in the hub's folder is read once.
+        let inside = path.parent().and_then(|parent| parent.canonicalize().ok());
+        if inside.is_some() && inside == folder.canonicalize().ok() {
+            let of = path.file_name().unwrap_or_default().to_string_lossy();
+            files.retain(|(name, _)| *name != of);
+        }
+        files.push((name, text));
+    }
     let cancel = Cancel::default();
     let connectors = connectors(folder, environment, &cancel)?;
     let mut known = manifest::Connectors {
@@ -122,7 +153,11 @@ pub fn load(folder: &Path, environment: &Environment) -> Result<Loaded, Stopped>
             Err(problem) => problems.push(problem),
         }
     }
-    match manifest::load(&files, &known) {
+    let checked = match draft {
+        Some(_) => manifest::load_draft(&files, &known),
+        None => manifest::load(&files, &known),
+    };
+    match checked {
         Ok(mut plan) if problems.is_empty() => {
             plan.hub.store = store_path(folder, &plan.hub.store);
             Ok(Loaded {

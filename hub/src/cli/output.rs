@@ -116,6 +116,18 @@ pub fn trimmed(table: &Table) -> String {
         .join("\n")
 }
 
+/// A text of at most `width` characters; what does not fit is cut off with a sign of it.
+pub fn fitted(text: &str, width: usize) -> String {
+    match text.char_indices().nth(width) {
+        None => text.to_owned(),
+        Some(_) => text
+            .chars()
+            .take(width.saturating_sub(1))
+            .chain(['…'])
+            .collect(),
+    }
+}
+
 /// `1,204`
 pub fn number(value: i64) -> String {
     let digits = value.unsigned_abs().to_string();

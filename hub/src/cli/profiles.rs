@@ -105,7 +105,7 @@ fn none(what: &str) -> Problem {
         .hint("`onefold profile find TEXT` looks through all traits")
 }
 
-fn text_of(traits: &Fields, name: &str) -> String {
+pub fn text_of(traits: &Fields, name: &str) -> String {
     traits.get(name).map(plain).unwrap_or_default()
 }
 
@@ -116,7 +116,7 @@ fn plain(value: &Value) -> String {
     }
 }
 
-fn name(traits: &Fields) -> String {
+pub fn name(traits: &Fields) -> String {
     let full = [text_of(traits, "first_name"), text_of(traits, "last_name")];
     let full: Vec<&str> = full
         .iter()

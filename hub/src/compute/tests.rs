@@ -53,9 +53,10 @@ impl Someone {
             })
             .collect();
         let facts = Facts {
+            person: [0; 16],
             traits: &|name| traits.get(name),
             granted: &|purpose| purpose == "a",
-            audiences: &|name| name == "b",
+            audiences: &|name| (name == "b").then_some(now),
             events: &events,
         };
         let verdict = evaluate(condition, &facts, now);

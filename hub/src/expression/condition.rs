@@ -1,5 +1,6 @@
 //! Audience conditions as a tree. `manifest` makes it, `audience` evaluates it, in memory and as SQL.
 
+use crate::expression::pattern::Pattern;
 use crate::model::{Timestamp, Value};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -12,6 +13,12 @@ pub enum Condition {
         name: String,
         test: Test,
     },
+    /// A trait that is a time, near to now: `time + from <= now < time + until`, in milliseconds.
+    Near {
+        name: String,
+        from: i64,
+        until: i64,
+    },
     /// Events of one name whose properties pass every test, in a window, measured.
     Event {
         name: String,
@@ -19,14 +26,58 @@ pub enum Condition {
         window: Window,
         measure: Measure,
     },
-    /// Membership of another audience.
+    /// Events one after another, each later than the one before it. The window is for the last of them.
+    Sequence {
+        steps: Vec<Step>,
+        window: Window,
+    },
+    /// Membership of another audience, for so many milliseconds without interruption.
     Audience {
         name: String,
+        lasting: i64,
     },
     /// Consent to a purpose is granted.
     Consent {
         purpose: String,
     },
+    /// The person's place in a split is `from <= place < until`, of `PLACES`.
+    Split {
+        name: String,
+        from: u32,
+        until: u32,
+    },
+}
+
+impl Condition {
+    /// Membership of another audience, however short.
+    pub fn audience(name: impl Into<String>) -> Self {
+        Self::Audience {
+            name: name.into(),
+            lasting: 0,
+        }
+    }
+
+    pub fn negated(self) -> Self {
+        Self::Not(Box::new(self))
+    }
+
+    /// Calls `see` for each condition that holds no others, from left to right.
+    pub fn visit<'a>(&'a self, see: &mut impl FnMut(&'a Self)) {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|part| part.visit(see)),
+            Self::Not(part) => part.visit(see),
+            leaf => see(leaf),
+        }
+    }
+}
+
+/// One event of a sequence.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    pub name: String,
+    pub filter: Vec<(String, Test)>,
+    /// `before < time < before + within`, where `before` is the time of the event before it; any later time when nothing.
+    pub within: Option<i64>,
 }
 
 /// A test of one value. An absent or null value passes only `Exists(false)`.
@@ -37,12 +88,18 @@ pub enum Test {
     In(Vec<Value>),
     /// A text contains it, or a list has it.
     Contains(String),
+    /// A text in which the pattern is found.
+    Matches(Pattern),
     Exists(bool),
     /// A time (text in RFC 3339, date, or milliseconds) before or after.
     Before(Timestamp),
     After(Timestamp),
     /// A number compared; a text never passes.
     Compare(Comparison, f64),
+    /// The same value as the person's trait of this name. A list or an object equals nothing.
+    IsTrait(String),
+    /// A number compared with the person's trait of this name, which must be a number too.
+    CompareTrait(Comparison, String),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

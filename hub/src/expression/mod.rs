@@ -10,14 +10,16 @@ mod glance;
 mod machine;
 mod passes;
 mod path;
+mod pattern;
 mod scan;
 
-pub use condition::{Comparison, Condition, Measure, Test, Window};
+pub use condition::{Comparison, Condition, Measure, Step, Test, Window};
 pub use country::{country_code, is_region};
 pub use filter::{Failure, Filter, scalar_text, to_date, to_timestamp};
 #[cfg(test)]
 pub use passes::parse_time;
-pub use passes::{Number, number, passes, scale};
+pub use passes::{Number, millis, number, passes, passes_for, scale};
+pub use pattern::{BadPattern, PLACES, Pattern, place};
 pub use scan::{ParseError, closest};
 
 use crate::model::Value;

@@ -5,8 +5,17 @@ use crate::model::{Timestamp, Value};
 use chrono::NaiveDate;
 use std::cmp::Ordering;
 
-/// A list or an object equals nothing; a number is never a text.
+/// A list or an object equals nothing; a number is never a text. A test against a person's trait is passed by nothing.
 pub fn passes(value: Option<&Value>, test: &Test) -> bool {
+    passes_for(value, test, &|_| None)
+}
+
+/// The same where the person's traits are known.
+pub fn passes_for<'a>(
+    value: Option<&Value>,
+    test: &Test,
+    traits: &dyn Fn(&str) -> Option<&'a Value>,
+) -> bool {
     let Some(value) = value.filter(|value| !value.is_null()) else {
         return *test == Test::Exists(false);
     };
@@ -18,11 +27,17 @@ pub fn passes(value: Option<&Value>, test: &Test) -> bool {
             Value::Array(items) => items.iter().any(|item| item.as_str() == Some(part)),
             _ => false,
         },
+        Test::Matches(pattern) => value.as_str().is_some_and(|text| pattern.is_in(text)),
         Test::Exists(wanted) => *wanted,
         Test::Before(time) => compare_time(value, *time) == Some(Ordering::Less),
         Test::After(time) => compare_time(value, *time) == Some(Ordering::Greater),
         Test::Compare(comparison, bound) => number(value)
             .and_then(|number| compare(number, Number::Real(*bound)))
+            .is_some_and(|order| holds(*comparison, order)),
+        Test::IsTrait(name) => traits(name).is_some_and(|wanted| equal(value, wanted)),
+        Test::CompareTrait(comparison, name) => number(value)
+            .zip(traits(name).and_then(number))
+            .and_then(|(value, bound)| compare(value, bound))
             .is_some_and(|order| holds(*comparison, order)),
     }
 }
@@ -53,6 +68,20 @@ fn compare_time(value: &Value, time: Timestamp) -> Option<Ordering> {
         Value::String(text) => Some(parse_time(text)?.cmp(&time)),
         _ => compare(number(value)?, Number::Whole(time.millis())),
     }
+}
+
+/// The milliseconds of a value that is a time as tests read it; a fraction is rounded up. The whole range of dates is far
+/// inside of the limits.
+pub fn millis(value: &Value) -> Option<i64> {
+    const LIMIT: i64 = 1 << 61;
+    let millis = match value {
+        Value::String(text) => parse_time(text)?.millis(),
+        _ => match number(value)? {
+            Number::Whole(whole) => whole,
+            Number::Real(real) => real.ceil() as i64,
+        },
+    };
+    Some(millis.clamp(-LIMIT, LIMIT))
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -1,4 +1,5 @@
-//! What changes without new records: definitions that are new or edited, mappings that changed, timers that are due.
+//! What changes without new records: mappings that changed, timers that are due. Definitions that are new or edited stand
+//! in `fill`.
 
 use crate::flow::change::{Change, Put, StreamRef, To};
 use crate::flow::settle::{self, View};
@@ -16,66 +17,7 @@ const PEOPLE: i64 = 5_000;
 /// Records that one transaction maps anew.
 const RECORDS: i64 = 5_000;
 
-/// Evaluates everybody when an audience or a destination is new, edited or gone. Gives how many definitions changed.
-pub async fn backfill(context: &Context) -> Result<usize> {
-    let mut tx = context.store.read().await?;
-    let audiences: Vec<(String, String)> = context
-        .plan
-        .audiences
-        .iter()
-        .map(|audience| (audience.name.to_string(), audience.digest.clone()))
-        .collect();
-    let destinations: Vec<(String, String)> = context
-        .plan
-        .destinations
-        .iter()
-        .map(|one| (one.name.to_string(), digest(one)))
-        .collect();
-    let known_audiences = tx.audiences().await?;
-    let known_destinations = tx.destinations().await?;
-    drop(tx);
-    let stale = |known: &[(String, String)], now: &[(String, String)]| {
-        known
-            .iter()
-            .filter(|one| !now.contains(one))
-            .count()
-            .max(now.iter().filter(|one| !known.contains(one)).count())
-    };
-    let changed = stale(&known_audiences, &audiences) + stale(&known_destinations, &destinations);
-    if changed == 0 {
-        return Ok(0);
-    }
-    let mut tx = context.store.begin().await?;
-    for (name, _) in &known_audiences {
-        if !audiences.iter().any(|(kept, _)| kept == name) {
-            tx.remove_audience(name).await?;
-        }
-    }
-    tx.commit().await?;
-    evaluate_everybody(context).await?;
-    let mut tx = context.store.begin().await?;
-    for (name, digest) in &audiences {
-        tx.set_audience(name, digest).await?;
-    }
-    for (name, digest) in &destinations {
-        tx.set_destination(name, digest).await?;
-    }
-    tx.commit().await?;
-    Ok(changed)
-}
-
-fn digest(destination: &crate::manifest::Destination) -> String {
-    let text = format!(
-        "{:?} {:?} {:?} {:?} {}",
-        destination.consent,
-        destination.person,
-        destination.audiences,
-        destination.connector,
-        destination.member_key
-    );
-    blake3::hash(text.as_bytes()).to_hex()[..32].to_owned()
-}
-
+/// Works out everybody's traits and audiences.
 pub async fn evaluate_everybody(context: &Context) -> Result<()> {
     let mut after = 0;
     loop {

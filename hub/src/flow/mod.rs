@@ -1,11 +1,13 @@
 //! The hops: each loads, calls a pure stage and saves. One file a hop; `run` strings them together.
 
 mod apply;
+pub mod audiences;
 mod backfill;
 mod change;
 pub mod connect;
 mod deliver;
 mod explain;
+mod fill;
 mod land;
 pub mod models;
 mod neighbourhood;
@@ -21,10 +23,11 @@ mod state;
 mod suppress;
 
 pub use apply::apply;
-pub use backfill::{backfill, due, remap, retry_set_aside};
+pub use backfill::{due, remap, retry_set_aside};
 pub use change::{Change, Counts, Put, StreamRef, To};
 pub use deliver::{DeliveryReport, deliver, plan as delivery_plan};
 pub use explain::{Explained, Graph, Step, explain, graph};
+pub use fill::backfill;
 pub use land::{Arrived, key_lines, land};
 pub use read::{Progress, ReadOptions, StreamReport, read_stream};
 pub use review::{Review, review};

@@ -107,11 +107,19 @@ pub async fn run(
     rules::keep_first(context).await?;
     let mut context = context.clone();
     models::adopt(&mut context).await?;
-    backfill(&context).await?;
+    // New definitions are filled while sources are read.
+    let filling = tokio::spawn({
+        let context = context.clone();
+        async move { backfill(&context).await }
+    });
     for source in wanted(&context, options) {
         report.remapped += remap(&context, source).await?;
         read_source(&context, source, connectors, options, &mut report).await?;
     }
+    match filling.await {
+        Ok(filled) => filled?,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    };
     report.models = models::refresh(&mut context).await?;
     let context = &context;
     due(context).await?;
@@ -213,7 +221,8 @@ async fn finish(context: &Context, log: i64, report: &mut RunReport) -> Result<(
     report.people = counts.people;
     report.records = counts.records;
     report.dead_letters = counts.dead_letters;
-    for audience in &context.plan.audiences {
+    let shown = context.plan.audiences.iter().filter(|one| !one.is_step);
+    for audience in shown {
         let (entered, left) = tx.log_counts(&audience.name, log).await?;
         let size = tx.member_count(&audience.name).await?;
         report.audiences.push(AudienceReport {

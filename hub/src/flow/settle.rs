@@ -2,7 +2,7 @@
 //! One transaction with what caused it.
 
 mod computed;
-mod select;
+pub(super) mod select;
 
 use crate::flow::change::StreamRef;
 use crate::flow::neighbourhood::{Neighbourhood, Reshaped, Resolved};

@@ -1,14 +1,13 @@
-//! Reads for people: one profile with the origin of each value, profiles found by a text, an audience previewed.
+//! Reads for people: one profile with the origin of each value, profiles found by a text.
 //! Loads, and lets the pure stages explain; writes nothing.
 
-use crate::audience;
 use crate::flow::Context;
 use crate::flow::settle::{ConsentEntry, claim_of};
 use crate::identity::{self, Evidence, Node};
 use crate::landing::{next_slot, slot_of_identifier};
 use crate::model::{Fields, Identifier, IdentifierKind, Timestamp, Value};
 use crate::profile;
-use crate::store::{Arg, EvidenceRow, IdentifierRow, PersonRow, Result, Tx};
+use crate::store::{EvidenceRow, IdentifierRow, PersonRow, Result, Tx};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
@@ -292,28 +291,4 @@ fn why(context: &Context, claims: &[profile::Claim]) -> Vec<TraitWhy> {
 /// Profiles whose traits contain a text.
 pub async fn find(context: &Context, text: &str, limit: i64) -> Result<Vec<PersonRow>> {
     context.store.read().await?.find_persons(text, limit).await
-}
-
-/// Who would be in an audience now, by one query over everybody.
-pub async fn preview(context: &Context, index: usize) -> Result<Vec<i64>> {
-    let query = audience::sql(
-        &context.plan.audiences[index].who,
-        context.clock.now(),
-        &audience::SQLITE,
-    );
-    let binds: Vec<Arg<'_>> = query
-        .binds
-        .iter()
-        .map(|bind| match bind {
-            audience::Bind::Text(text) => Arg::Text(text),
-            audience::Bind::Integer(number) => Arg::Int(*number),
-            audience::Bind::Real(number) => Arg::Real(*number),
-        })
-        .collect();
-    context
-        .store
-        .read()
-        .await?
-        .select_persons(query.text, &binds)
-        .await
 }

@@ -710,13 +710,23 @@ fn the_way_between_two_tells_what_joined_them_or_what_kept_them_apart() {
         way(&resolution, node(&world, from), node(&world, to)).map(|steps| {
             let message = |step: &Step| step.edge.evidence.map(|piece| evidence[piece as usize].2);
             let steps = steps.iter();
-            steps.map(|step| (message(step).unwrap(), step.refused.is_some())).collect::<Vec<_>>()
+            steps
+                .map(|step| (message(step).unwrap(), step.refused.is_some()))
+                .collect::<Vec<_>>()
         })
     };
-    assert_eq!(steps("u1", "x1"), Some(vec![("a/a/2", false), ("a/a/1", false)]));
+    assert_eq!(
+        steps("u1", "x1"),
+        Some(vec![("a/a/2", false), ("a/a/1", false)])
+    );
     assert_eq!(
         steps("u1", "u2"),
-        Some(vec![("a/a/2", false), ("a/a/1", false), ("a/a/4", true), ("a/a/3", false)])
+        Some(vec![
+            ("a/a/2", false),
+            ("a/a/1", false),
+            ("a/a/4", true),
+            ("a/a/3", false)
+        ])
     );
     assert_eq!(steps("u1", "u1"), Some(vec![]));
     assert_eq!(steps("u1", "e3"), None);

@@ -1,16 +1,19 @@
-//! What one table says about another: traits that nothing fills, unknown audiences and sources, circles of audiences.
+//! What one table says about another: traits that nothing fills, unknown events, audiences and sources, circles of
+//! audiences.
 
+use crate::manifest::audience::further_names;
+use crate::manifest::journey::stage_names;
 use crate::manifest::tree::{Hinted, Item, Spot, suggest};
-use crate::manifest::{Loader, Sections};
-use crate::model::{IDENTIFIER_FIELDS, PERSON_TRAITS};
-use crate::problem::codes;
+use crate::manifest::{Loader, Sections, Source, StreamTarget};
+use crate::model::{EVENT_NAMES, IDENTIFIER_FIELDS, PERSON_TRAITS};
+use crate::problem::{Severity, codes};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 impl Loader<'_> {
     pub(super) fn check_mentions(&mut self, sections: &Sections<'_>) {
         self.check_traits();
-        self.check_audiences(&names(&sections.audiences));
+        self.check_audiences(&audience_names(sections));
         self.check_sources(&names(&sections.sources));
         self.check_circles();
     }
@@ -38,7 +41,7 @@ impl Loader<'_> {
         }
     }
 
-    fn check_audiences(&mut self, known: &BTreeSet<&str>) {
+    fn check_audiences(&mut self, known: &BTreeSet<Cow<'_, str>>) {
         for (name, _, spot) in &self.mentions.audiences {
             if !known.contains(name.as_str()) {
                 self.report
@@ -47,7 +50,7 @@ impl Loader<'_> {
                         spot,
                         format!("there is no audience `{name}`"),
                     )
-                    .with_hint(suggest(name, known.iter().copied()));
+                    .with_hint(suggest(name, known.iter().map(|name| &**name)));
             }
         }
     }
@@ -66,30 +69,96 @@ impl Loader<'_> {
         }
     }
 
-    /// Reports each circle once, at the mention that closes it.
-    fn check_circles(&mut self) {
-        let mut edges: BTreeMap<Arc<str>, Vec<(&str, &Spot)>> = BTreeMap::new();
-        for (name, owner, spot) in &self.mentions.audiences {
-            if let Some(owner) = owner {
-                edges.entry(owner.clone()).or_default().push((name, spot));
+    /// Events that no stream makes and that have no canonical name. When some stream works its events' names out, it may
+    /// be one of them.
+    pub(super) fn check_events(&mut self, sources: &[Source]) {
+        let mut named: BTreeSet<&str> = BTreeSet::new();
+        let mut is_open = false;
+        for stream in sources.iter().flat_map(|source| &source.streams) {
+            if let StreamTarget::Event(constant) = &stream.to {
+                named.extend(constant.as_deref());
+                is_open |= stream.map.iter().any(|(name, _)| name == "event");
             }
         }
-        for (circle, spot) in circles(&edges) {
+        let known: BTreeSet<&str> = named.iter().chain(EVENT_NAMES).copied().collect();
+        for (name, spot) in &self.mentions.events {
+            if known.contains(name.as_str()) {
+                continue;
+            }
+            let message = format!("no stream makes the event `{name}`");
+            let hint = near(name, &known).or_else(|| suggest(name, named.iter().copied()));
+            let problem = self.report.error(&codes::UNKNOWN_EVENT, spot, message);
+            problem.with_hint(hint);
+            if is_open {
+                problem.severity = Severity::Warning;
+            }
+        }
+    }
+
+    /// Reports each circle once, at the first condition that is part of it.
+    fn check_circles(&mut self) {
+        let mut edges: BTreeMap<&str, Vec<Edge<'_>>> = BTreeMap::new();
+        for (to, owner, spot) in &self.mentions.audiences {
+            if let Some(from) = owner {
+                let (hint, is_condition) = (None, true);
+                edges.entry(from).or_default().push(Edge {
+                    to,
+                    spot,
+                    hint,
+                    is_condition,
+                });
+            }
+        }
+        for link in &self.mentions.links {
+            edges.entry(&link.from).or_default().push(Edge {
+                to: &link.to,
+                spot: &link.spot,
+                hint: link.hint.as_deref(),
+                is_condition: false,
+            });
+        }
+        for circle in circles(&edges) {
+            let Some(shown) = circle
+                .iter()
+                .find(|edge| edge.is_condition)
+                .or(circle.last())
+            else {
+                continue;
+            };
+            let hint = circle.iter().find_map(|edge| edge.hint);
+            let message = format!(
+                "audiences refer to each other in a circle: {}",
+                in_words(&circle)
+            );
             self.report
-                .error(
-                    &codes::AUDIENCE_CYCLE,
-                    &spot,
-                    format!("audiences refer to each other in a circle: {circle}"),
-                )
+                .error(&codes::AUDIENCE_CYCLE, shown.spot, message)
                 .with_hint(Some(
-                    "write what they share as an audience of its own".to_owned(),
+                    hint.unwrap_or("write what they share as an audience of its own")
+                        .to_owned(),
                 ));
         }
     }
 }
 
-/// Each circle once, as names, with the mention that closes it. `edges` lead from a name to those that it mentions.
-pub(super) fn circles(edges: &BTreeMap<Arc<str>, Vec<(&str, &Spot)>>) -> Vec<(String, Spot)> {
+/// One name refers to another.
+#[derive(Clone, Copy)]
+pub(super) struct Edge<'m> {
+    pub to: &'m str,
+    pub spot: &'m Spot,
+    pub hint: Option<&'m str>,
+    /// Written in a condition, not made from a list or a journey.
+    pub is_condition: bool,
+}
+
+/// The names of a circle, from its last to its last.
+pub(super) fn in_words(circle: &[Edge<'_>]) -> String {
+    let names = circle.last().into_iter().chain(circle);
+    let names: Vec<String> = names.map(|edge| format!("`{}`", edge.to)).collect();
+    names.join(" → ")
+}
+
+/// Circles as their edges, the last of which leads back to where the first begins.
+pub(super) fn circles<'m>(edges: &BTreeMap<&'m str, Vec<Edge<'m>>>) -> Vec<Vec<Edge<'m>>> {
     let mut done: BTreeSet<&str> = BTreeSet::new();
     let mut circles = Vec::new();
     for start in edges.keys() {
@@ -103,19 +172,36 @@ pub(super) fn circles(edges: &BTreeMap<Arc<str>, Vec<(&str, &Spot)>>) -> Vec<(St
                     done.insert(here);
                     path.pop();
                 }
-                Some((target, _)) if done.contains(target) => {}
-                Some((target, spot)) => match path.iter().position(|(name, _)| name == target) {
+                Some(edge) if done.contains(edge.to) => {}
+                Some(edge) => match path.iter().position(|(name, _)| *name == edge.to) {
                     Some(at) => {
-                        let names = path[at..].iter().map(|(name, _)| *name).chain([*target]);
-                        let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
-                        circles.push((names.join(" → "), (*spot).clone()));
+                        let taken = path[at..].iter();
+                        circles.push(taken.map(|(name, next)| edges[name][next - 1]).collect());
                     }
-                    None => path.push((target, 0)),
+                    None => path.push((edge.to, 0)),
                 },
             }
         }
     }
     circles
+}
+
+/// Every name under which an audience can be mentioned.
+fn audience_names<'t>(sections: &Sections<'t>) -> BTreeSet<Cow<'t, str>> {
+    let tables = |items: &[Item<'t>]| -> Vec<&'t toml::de::DeTable<'t>> {
+        items
+            .iter()
+            .filter_map(|item| item.raw().as_table())
+            .collect()
+    };
+    let declared = names(&sections.audiences).into_iter().map(Cow::Borrowed);
+    let held_out = tables(&sections.audiences)
+        .into_iter()
+        .filter_map(further_names);
+    let stages = tables(&sections.journeys).into_iter().flat_map(stage_names);
+    declared
+        .chain(held_out.chain(stages).map(Cow::Owned))
+        .collect()
 }
 
 fn near(name: &str, known: &BTreeSet<&str>) -> Option<String> {

@@ -4,10 +4,13 @@
 
 mod audience;
 mod computed;
+mod condition;
 mod connection;
 mod cross;
 mod destination;
+mod event_condition;
 mod identity;
+mod journey;
 mod model;
 mod plan;
 mod rules;
@@ -16,6 +19,7 @@ mod schema;
 mod source;
 mod stream;
 mod tree;
+mod value_test;
 
 pub use model::PREDICTED;
 pub use plan::{
@@ -81,13 +85,29 @@ pub fn identity_rules(name: &str, text: &str) -> Result<IdentityRules, Vec<Probl
 /// Checks all files as one hub. `files` are names, as they shall be shown, and texts.
 /// The error holds every problem, warnings included, in the order of the files.
 pub fn load(files: &[(String, String)], connectors: &Connectors) -> Result<Plan, Vec<Problem>> {
+    load_with(files, connectors, false)
+}
+
+/// The same when the last file is a draft: its audiences stand for those of the same names.
+pub fn load_draft(
+    files: &[(String, String)],
+    connectors: &Connectors,
+) -> Result<Plan, Vec<Problem>> {
+    load_with(files, connectors, true)
+}
+
+fn load_with(
+    files: &[(String, String)],
+    connectors: &Connectors,
+    last_is_draft: bool,
+) -> Result<Plan, Vec<Problem>> {
     let mut report = Report::default();
     let files: Vec<File<'_>> = files
         .iter()
         .map(|(name, text)| File::parse(name, text, &mut report))
         .collect();
     let mut loader = Loader::new(connectors, report);
-    let plan = loader.plan(&files);
+    let plan = loader.plan(&files, last_is_draft);
     let mut problems = loader.report.problems;
     if files.iter().any(|file| file.broken) {
         problems.retain(|problem| !may_follow_from_syntax(problem.code));
@@ -126,6 +146,7 @@ fn may_follow_from_syntax(code: &Code) -> bool {
         &codes::NOTHING_TO_SEND,
         &codes::MISSING_CREDENTIAL,
         &codes::NO_MAPPING,
+        &codes::UNKNOWN_EVENT,
     ];
     codes.contains(&code)
 }
@@ -148,6 +169,17 @@ struct Mentions {
     /// With the audience in whose condition it stands, if it stands in one.
     audiences: Vec<(String, Option<Arc<str>>, Spot)>,
     sources: Vec<(String, Spot)>,
+    events: Vec<(String, Spot)>,
+    links: Vec<Link>,
+}
+
+/// An audience that refers to another because of what is written elsewhere than in its condition.
+struct Link {
+    from: Arc<str>,
+    to: String,
+    spot: Spot,
+    /// What to do when it closes a circle.
+    hint: Option<String>,
 }
 
 /// The tables of all files by their name.
@@ -160,6 +192,25 @@ struct Sections<'t> {
     destinations: Vec<Item<'t>>,
     identity: Vec<Item<'t>>,
     profile: Vec<Item<'t>>,
+    priorities: Vec<Item<'t>>,
+    exclude: Vec<Item<'t>>,
+    journeys: Vec<Item<'t>>,
+}
+
+impl Sections<'_> {
+    /// Leaves out audiences and journeys that the file `draft` has too.
+    fn replace_audiences(&mut self, draft: &str) {
+        for items in [&mut self.audiences, &mut self.journeys] {
+            let is_draft = |item: &Item<'_>| *item.file.name == *draft;
+            let drafted = items.iter().filter(|item| is_draft(item));
+            let drafted: BTreeSet<String> = drafted
+                .filter_map(|item| Some(item.name()?.to_owned()))
+                .collect();
+            items.retain(|item| {
+                is_draft(item) || item.name().is_none_or(|name| !drafted.contains(name))
+            });
+        }
+    }
 }
 
 impl<'c> Loader<'c> {
@@ -173,8 +224,11 @@ impl<'c> Loader<'c> {
         }
     }
 
-    fn plan<'t>(&mut self, files: &'t [File<'t>]) -> Option<Plan> {
-        let sections = self.sections(files);
+    fn plan<'t>(&mut self, files: &'t [File<'t>], last_is_draft: bool) -> Option<Plan> {
+        let mut sections = self.sections(files);
+        if let Some(draft) = files.last().filter(|_| last_is_draft) {
+            sections.replace_audiences(&draft.name);
+        }
         let hub = self.hub(&sections.hub, files);
         let identity = self.identity(&sections.identity);
         let survivorship = self.survivorship(&sections.profile);
@@ -191,12 +245,11 @@ impl<'c> Loader<'c> {
             .filter_map(|item| self.model(item, &mut names))
             .collect();
         let traits = self.traits(&sections, &sources);
-        let mut names = Names::default();
-        let audiences: Vec<Audience> = sections
-            .audiences
-            .iter()
-            .filter_map(|item| self.audience(item, &mut names))
-            .collect();
+        let sources_are_good = self.report.is_good();
+        let audiences = self.audiences(&sections);
+        if sources_are_good {
+            self.check_events(&sources);
+        }
         let mut names = Names::default();
         let destinations: Vec<Destination> = sections
             .destinations
@@ -218,6 +271,22 @@ impl<'c> Loader<'c> {
         })
     }
 
+    fn audiences(&mut self, sections: &Sections<'_>) -> Vec<Audience> {
+        let relations = self.relations(&sections.exclude, &sections.priorities);
+        let mut names = Names::default();
+        let declared = sections
+            .audiences
+            .iter()
+            .filter_map(|item| self.audience(item, &mut names))
+            .collect();
+        let mut audiences = self.compose(declared, &relations);
+        let mut names = Names::default();
+        for item in &sections.journeys {
+            audiences.extend(self.journey(item, &mut names, &relations));
+        }
+        audiences
+    }
+
     fn sections<'t>(&mut self, files: &'t [File<'t>]) -> Sections<'t> {
         let mut sections = Sections {
             hub: Vec::new(),
@@ -228,6 +297,9 @@ impl<'c> Loader<'c> {
             destinations: Vec::new(),
             identity: Vec::new(),
             profile: Vec::new(),
+            priorities: Vec::new(),
+            exclude: Vec::new(),
+            journeys: Vec::new(),
         };
         let known = [
             "hub",
@@ -238,6 +310,9 @@ impl<'c> Loader<'c> {
             "destination",
             "identity",
             "profile",
+            "priority",
+            "exclude",
+            "journey",
         ];
         for file in files {
             if !file.broken {
@@ -254,6 +329,9 @@ impl<'c> Loader<'c> {
                     "destination" => sections.destinations.extend(item.tables(&mut self.report)),
                     "identity" => sections.identity.push(item),
                     "profile" => sections.profile.push(item),
+                    "priority" => sections.priorities.extend(item.tables(&mut self.report)),
+                    "exclude" => sections.exclude.push(item),
+                    "journey" => sections.journeys.extend(item.tables(&mut self.report)),
                     _ => {}
                 }
             }

@@ -279,6 +279,8 @@ pub struct Audience {
     pub name: Arc<str>,
     pub description: String,
     pub who: Condition,
+    /// It is only there for others to refer to, and not shown in lists.
+    pub is_step: bool,
     /// Changes with the condition.
     pub digest: String,
 }

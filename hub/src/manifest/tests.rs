@@ -313,9 +313,7 @@ fn audiences_become_the_trees_that_they_spell() {
                 },
             },
             Condition::All(vec![
-                Condition::Audience {
-                    name: "lapsed_vip".to_owned()
-                },
+                Condition::audience("lapsed_vip".to_owned()),
                 Condition::Consent {
                     purpose: "marketing_email".to_owned()
                 },
@@ -326,6 +324,155 @@ fn audiences_become_the_trees_that_they_spell() {
             ]),
         ])
     );
+}
+
+/// What the audiences of a hub with these tables look like, as text.
+fn composed(tables: &str) -> Vec<(String, String)> {
+    let hub = "[hub]\nname = \"acme\"\nstore = \"sqlite:acme.db\"\n";
+    let plan =
+        load_text(&format!("{hub}{tables}")).unwrap_or_else(|problems| panic!("{problems:?}"));
+    plan.audiences
+        .iter()
+        .map(|audience| (audience.name.to_string(), spelled(&audience.who)))
+        .collect()
+}
+
+fn spelled(condition: &Condition) -> String {
+    let parts = |parts: &[Condition]| parts.iter().map(spelled).collect::<Vec<_>>();
+    match condition {
+        Condition::All(all) => format!("({})", parts(all).join(" and ")),
+        Condition::Any(any) => format!("({})", parts(any).join(" or ")),
+        Condition::Not(part) => format!("not {}", spelled(part)),
+        Condition::Audience { name, lasting: 0 } => format!("[{name}]"),
+        Condition::Audience { name, lasting } => format!("[{name} for {}h]", lasting / 3_600_000),
+        Condition::Consent { purpose } => purpose.clone(),
+        Condition::Split { name, from, until } => format!("{name} {from}..{until}"),
+        Condition::Event { name, .. } => name.clone(),
+        other => format!("{other:?}"),
+    }
+}
+
+fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+    expected
+        .iter()
+        .map(|(name, who)| ((*name).to_owned(), (*who).to_owned()))
+        .collect()
+}
+
+#[test]
+fn priorities_exclusions_and_hold_outs_become_plain_conditions() {
+    let audiences = composed(
+        r#"
+[[audience]]
+name = "vip"
+who = { consent = "a" }
+holdout = "10%"
+[[audience]]
+name = "regular"
+who = { consent = "b" }
+[[audience]]
+name = "staff"
+who = { consent = "c" }
+[[audience]]
+name = "everybody"
+who = { consent = "d" }
+exclude = false
+[exclude]
+audiences = ["staff"]
+[[priority]]
+name = "offers"
+audiences = ["vip", "regular"]
+"#,
+    );
+    assert_eq!(
+        audiences,
+        pairs(&[
+            ("vip", "(a and not ([staff]) and not holdout/vip 0..1000)"),
+            (
+                "vip/holdout",
+                "(a and not ([staff]) and holdout/vip 0..1000)"
+            ),
+            (
+                "regular",
+                "(b and not ([staff]) and not ([vip] or [vip/holdout]))"
+            ),
+            ("staff", "c"),
+            ("everybody", "d"),
+        ])
+    );
+}
+
+#[test]
+fn a_journey_is_a_chain_of_audiences() {
+    let audiences = composed(
+        r#"
+[[journey]]
+name = "welcome"
+entry = { event = "Signed Up" }
+exit = { consent = "no" }
+[[journey.stage]]
+name = "hello"
+[[journey.stage]]
+name = "offer"
+after = "3d"
+when = { consent = "offers" }
+[[journey.stage]]
+name = "last_call"
+after = "12h"
+"#,
+    );
+    assert_eq!(
+        audiences,
+        pairs(&[
+            ("welcome/entered", "(Signed Up and not no)"),
+            ("welcome/hello/reached", "[welcome/entered]"),
+            (
+                "welcome/hello",
+                "([welcome/hello/reached] and not [welcome/offer/reached])"
+            ),
+            (
+                "welcome/offer/reached",
+                "([welcome/hello/reached for 72h] and offers)"
+            ),
+            (
+                "welcome/offer",
+                "([welcome/offer/reached] and not [welcome/last_call])"
+            ),
+            ("welcome/last_call", "[welcome/offer/reached for 12h]"),
+        ])
+    );
+}
+
+#[test]
+fn an_event_that_some_stream_may_make_is_only_warned_of() {
+    let text = VALID.to_owned()
+        + "\n[[audience]]\nname = \"open\"\nwho = { event = \"Charge Captured\" }\n";
+    let problems = load_text(&text).expect_err("an unknown event");
+    assert_eq!(problems[0].code, &codes::UNKNOWN_EVENT);
+    let payments = "[[source]]\nname = \"payments\"";
+    let deals = "[[source.stream]]\nname = \"deals\"\nto = \"event\"\nkey = \"id\"\nmap.event = \"kind\"\nmap.email = \"mail\"\n";
+    let open = text.replace(payments, &format!("{deals}{payments}"));
+    let plan = load_text(&open).unwrap_or_else(|problems| panic!("{problems:?}"));
+    assert_eq!(
+        plan.warnings.last().map(|problem| problem.code),
+        Some(&codes::UNKNOWN_EVENT)
+    );
+}
+
+#[test]
+fn a_pattern_keeps_the_digest_of_its_audience() {
+    let digest = |pattern: &str| {
+        let text = format!(
+            "{VALID}\n[[audience]]\nname = \"p\"\nwho = {{ trait = \"email\", matches = '{pattern}' }}\n"
+        );
+        load_text(&text)
+            .expect("valid")
+            .audiences
+            .last()
+            .map(|one| one.digest.clone())
+    };
+    assert_eq!(digest("^a"), digest("^a"));
+    assert_ne!(digest("^a"), digest("^b"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! Knows TOML and places; knows no table of a manifest.
 
 use crate::expression::closest;
-use crate::problem::{Code, Place, Problem, codes};
+use crate::problem::{Code, Place, Problem, Severity, codes};
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 use toml::Spanned;
@@ -47,6 +47,12 @@ pub(super) struct Report {
 }
 
 impl Report {
+    /// True when nothing so far is worse than a warning.
+    pub fn is_good(&self) -> bool {
+        let mut severities = self.problems.iter().map(|problem| problem.severity);
+        severities.all(|severity| severity == Severity::Warning)
+    }
+
     pub fn error(
         &mut self,
         code: &'static Code,
@@ -234,6 +240,11 @@ impl<'t> Item<'t> {
             file: whole.file,
             span,
         }
+    }
+
+    /// The `name` of a table, good or not.
+    pub fn name(&self) -> Option<&'t str> {
+        self.raw().as_table()?.get("name")?.get_ref().as_str()
     }
 
     pub fn raw(&self) -> &'t DeValue<'t> {

@@ -15,5 +15,6 @@ pub use normalise::{normalise_email, normalise_phone};
 pub use record::{Canonical, ConsentStatus, Cursor, EntityKind, Fact, Fields, RecordKey, Value};
 pub use time::Timestamp;
 pub use vocabulary::{
-    IDENTIFIER_FIELDS, PERSON_TRAITS, Shape, entity_field, event_property, person_trait, snake_case,
+    EVENT_NAMES, IDENTIFIER_FIELDS, PERSON_TRAITS, Shape, entity_field, event_property,
+    person_trait, snake_case,
 };

@@ -1,6 +1,6 @@
 //! Memberships, their log, and the timers at which an answer changes with no new data.
 
-use super::bulk::{Arg, pack};
+use super::bulk::{Arg, json_integers};
 use super::records::get;
 use super::{Result, Tx, dialect, failed};
 use crate::model::Timestamp;
@@ -28,6 +28,25 @@ pub struct TimerRow {
     pub audience: String,
     pub person_id: i64,
     pub due_at: i64,
+}
+
+/// An event of a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HappenedRow {
+    pub person_id: i64,
+    pub time: i64,
+    /// JSON object, or nothing.
+    pub properties: String,
+}
+
+/// How many persons moved on one day for one cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MovedRow {
+    /// Days since 1970 in UTC.
+    pub day: i64,
+    pub entered: bool,
+    pub cause: String,
+    pub persons: i64,
 }
 
 impl Tx {
@@ -216,21 +235,115 @@ impl Tx {
         Ok(row.0)
     }
 
-    /// Runs a query that gives person ids; every value in it is bound.
-    pub async fn select_persons(&mut self, text: String, binds: &[Arg<'_>]) -> Result<Vec<i64>> {
-        let mut query = sqlx::query_as::<_, (i64,)>(AssertSqlSafe(text));
-        for bind in binds {
-            query = match *bind {
-                Arg::Int(value) => query.bind(value),
-                Arg::OptInt(value) => query.bind(value),
-                Arg::Text(value) => query.bind(value),
-                Arg::OptText(value) => query.bind(value),
-                Arg::Real(value) => query.bind(value),
-                Arg::Bytes(value) => query.bind(value),
-                Arg::Integers(values) => query.bind(pack(values)),
-            };
-        }
-        let rows = query.fetch_all(self.connection()).await.map_err(failed)?;
-        Ok(rows.into_iter().map(|row| row.0).collect())
+    /// Runs a query that gives person ids; every value in it is bound, in the order of the placeholders.
+    pub async fn select_persons(&mut self, text: &str, binds: &[Arg<'_>]) -> Result<Vec<i64>> {
+        dialect::integers(self.connection(), text, binds)
+            .await
+            .map_err(failed)
+    }
+
+    /// The last of the next `limit` persons after `after`, by id.
+    pub async fn last_person(&mut self, after: i64, limit: i64) -> Result<Option<i64>> {
+        let row: (Option<i64>,) = sqlx::query_as(
+            "select max(id) from (select id from person where id > $1 order by id limit $2) as next",
+        )
+        .bind(after)
+        .bind(limit)
+        .fetch_one(self.connection())
+        .await
+        .map_err(failed)?;
+        Ok(row.0)
+    }
+
+    pub async fn uuids(&mut self, persons: &[i64]) -> Result<Vec<(i64, [u8; 16])>> {
+        let text = "select id, uuid from person where id = $1";
+        self.by_key(text, persons, |row| Ok((row.get(0)?, row.get(1)?)))
+            .await
+    }
+
+    /// Ids of the members with `after < id <= last`, ascending.
+    pub async fn members_between(
+        &mut self,
+        audience: &str,
+        (after, last): (i64, i64),
+    ) -> Result<Vec<i64>> {
+        self.select_persons(
+            "select person_id from membership where audience = $1 and person_id > $2 and person_id <= $3 order by person_id",
+            &[Arg::Text(audience), Arg::Int(after), Arg::Int(last)],
+        )
+        .await
+    }
+
+    /// Replaces an audience's timers of persons with `after < id <= last`.
+    pub async fn set_timers_between(
+        &mut self,
+        audience: &str,
+        (after, last): (i64, i64),
+        timers: &[TimerRow],
+    ) -> Result<()> {
+        sqlx::query("delete from timer where audience = $1 and person_id > $2 and person_id <= $3")
+            .bind(audience)
+            .bind(after)
+            .bind(last)
+            .execute(self.connection())
+            .await
+            .map_err(failed)?;
+        self.set_timers(&[], timers).await
+    }
+
+    /// Events of one name later than `after`; the properties are empty unless asked for.
+    pub async fn events_of_persons(
+        &mut self,
+        persons: &[i64],
+        name: &str,
+        after: i64,
+        properties: bool,
+    ) -> Result<Vec<HappenedRow>> {
+        let properties = if properties { "e.properties" } else { "''" };
+        let text = format!(
+            "select p.id, e.time, {properties} from person as p cross join evidence as v cross join event as e \
+             where p.id {} and v.component = p.component and v.person_id = p.id \
+             and e.evidence_id = v.id and e.name = $2 and e.time > $3",
+            dialect::IN_INTEGERS
+        );
+        let rows = sqlx::query(AssertSqlSafe(text))
+            .bind(json_integers(persons.iter().copied()))
+            .bind(name)
+            .bind(after)
+            .fetch_all(self.connection())
+            .await
+            .map_err(failed)?;
+        rows.iter()
+            .map(|row| {
+                Ok(HappenedRow {
+                    person_id: get(row, 0)?,
+                    time: get(row, 1)?,
+                    properties: get(row, 2)?,
+                })
+            })
+            .collect()
+    }
+
+    /// How many entered and left an audience, by day and cause, the latest day first.
+    pub async fn moved(&mut self, audience: &str, from: Timestamp) -> Result<Vec<MovedRow>> {
+        let rows = sqlx::query(
+            "select at / 86400000 as day, entered, cause, count(*) as persons from membership_log \
+             where audience = $1 and at >= $2 group by 1, 2, 3 order by 1 desc, 4 desc, 3",
+        )
+        .bind(audience)
+        .bind(from.0)
+        .fetch_all(self.connection())
+        .await
+        .map_err(failed)?;
+        rows.iter()
+            .map(|row| {
+                Ok(MovedRow {
+                    day: get(row, 0)?,
+                    entered: get::<i64>(row, 1)? != 0,
+                    cause: get(row, 2)?,
+                    persons: get(row, 3)?,
+                })
+            })
+            .collect()
     }
 }

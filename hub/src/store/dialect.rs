@@ -2,6 +2,8 @@
 //! Knows no table.
 
 use super::bulk::{Arg, pack};
+use crate::expression::{Pattern, place};
+use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
 
 pub type Database = sqlx::Sqlite;
@@ -97,6 +99,45 @@ pub async fn by_key<T>(
             }
         }
         Ok(found)
+    })
+    .await
+}
+
+/// The first column of each row that a query selects.
+pub async fn integers(
+    connection: &mut Connection,
+    text: &str,
+    binds: &[Arg<'_>],
+) -> Result<Vec<i64>, Failed> {
+    past_sqlx(connection, |connection| {
+        let mut statement = connection.prepare(text)?;
+        let mut rows = statement.query(rusqlite::params_from_iter(binds))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(row.get(0)?);
+        }
+        Ok(found)
+    })
+    .await
+}
+
+/// Teaches a connection what conditions ask of it: `regexp(pattern, text)` and `place(split, uuid)`.
+pub async fn teach(connection: &mut Connection) -> Result<(), Failed> {
+    past_sqlx(connection, |connection| {
+        let flags = FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_UTF8;
+        connection.create_scalar_function("regexp", 2, flags, |call| {
+            let pattern = call.get_or_create_aux(0, |value| {
+                let text = value.as_str().map_err(|error| error.to_string())?;
+                Pattern::parse(text).map_err(|bad| bad.message)
+            })?;
+            let text = call.get_raw(1);
+            Ok(text.as_str().is_ok_and(|text| pattern.is_in(text)))
+        })?;
+        connection.create_scalar_function("place", 2, flags, |call| {
+            let split = call.get_raw(0).as_str()?;
+            let person: [u8; 16] = call.get(1)?;
+            Ok(place(split, &person))
+        })
     })
     .await
 }

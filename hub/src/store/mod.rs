@@ -13,7 +13,7 @@ mod records;
 mod runs;
 mod statements;
 
-pub use audiences::{LogRow, MemberRow, TimerRow};
+pub use audiences::{HappenedRow, LogRow, MemberRow, MovedRow, TimerRow};
 pub use bulk::Arg;
 pub use computed::FaultRow;
 pub use deliveries::{AcknowledgedRow, ChangeRow, WantedRow};
@@ -153,7 +153,11 @@ async fn pool(url: &str, connections: u32, opening: &'static str) -> Result<dial
     dialect::PoolOptions::new()
         .max_connections(connections)
         .after_connect(move |connection, _| {
-            Box::pin(async move { connection.execute(opening).await.map(drop) })
+            Box::pin(async move {
+                connection.execute(opening).await?;
+                let taught = dialect::teach(connection).await;
+                taught.map_err(|error| sqlx::Error::Configuration(Box::new(error)))
+            })
         })
         .connect(url)
         .await

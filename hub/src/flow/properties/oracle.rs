@@ -163,8 +163,9 @@ fn one_person(context: &Context, records: &[&(Kind, String, Canonical)], now: Ti
                 .get(purpose)
                 .is_some_and(|entry| entry.status == ConsentStatus::Granted)
         };
-        let within = |name: &str| audiences.contains(name);
+        let within = |name: &str| audiences.contains(name).then_some(now);
         let facts = Facts {
+            person: [0; 16],
             traits: &|name| traits.get(name),
             granted: &granted,
             audiences: &within,

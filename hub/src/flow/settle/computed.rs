@@ -77,6 +77,7 @@ fn one(
             .extend(models::predicted(model, fitted, &events));
     }
     let facts: Vec<EventFact<'_>> = happened.iter().map(Happened::fact).collect();
+    let person = view.uuid;
     let granted = |purpose: &str| view.granted(purpose);
     let computed = compute::compute(
         &context.plan.traits,
@@ -85,10 +86,11 @@ fn one(
             events: &events,
             judge: &|condition, traits| {
                 let facts = Facts {
+                    person,
                     traits: &|name| traits.get(name),
                     granted: &granted,
                     // Traits are worked out before audiences, so none of them asks for one.
-                    audiences: &|_| false,
+                    audiences: &|_| None,
                     events: &facts,
                 };
                 let verdict = audience::evaluate(condition, &facts, now);

@@ -4,10 +4,13 @@ use super::View;
 use crate::audience::{EventFact, Facts};
 use crate::compute::Event;
 use crate::flow::Context;
-use crate::model::{ConsentStatus, Fields, Timestamp};
+use crate::model::{Fields, Timestamp};
 use crate::store::{LogRow, MemberRow, Result, TimerRow, Tx, WantedRow};
 use rustc_hash::FxHashMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The audiences that a person is in, with the time since when.
+type Since = BTreeMap<String, Timestamp>;
 
 /// Names of the audiences that each person is in, in the order of `views`; stores what changed.
 ///
@@ -25,13 +28,13 @@ pub(super) async fn memberships(
         .filter(|view| !view.is_new)
         .map(|view| view.id)
         .collect();
-    let mut before: FxHashMap<i64, BTreeSet<String>> = FxHashMap::default();
+    let mut before: FxHashMap<i64, Since> = FxHashMap::default();
     if !known.is_empty() {
         for row in tx.memberships_of(known.iter().copied()).await? {
             before
                 .entry(row.person_id)
                 .or_default()
-                .insert(row.audience);
+                .insert(row.audience, Timestamp(row.since));
         }
     }
     let mut moves = Moves::default();
@@ -40,7 +43,7 @@ pub(super) async fn memberships(
         let events = events.get(&view.id).map(Vec::as_slice).unwrap_or_default();
         let was = before.remove(&view.id).unwrap_or_default();
         let is = judge(context, view, events, &was, now, &mut moves, &mut timers);
-        after.push(is);
+        after.push(is.into_keys().collect());
     }
     moves.save(tx, now).await?;
     if !(timers.is_empty() && known.is_empty()) {
@@ -54,29 +57,26 @@ fn judge(
     context: &Context,
     view: &View,
     events: &[Happened],
-    was: &BTreeSet<String>,
+    was: &Since,
     now: Timestamp,
     moves: &mut Moves,
     timers: &mut Vec<TimerRow>,
-) -> BTreeSet<String> {
+) -> Since {
     let happened: Vec<EventFact<'_>> = events.iter().map(Happened::fact).collect();
-    let granted = |purpose: &str| {
-        view.consents
-            .get(purpose)
-            .is_some_and(|entry| entry.status == ConsentStatus::Granted)
-    };
-    let mut is = BTreeSet::new();
+    let granted = |purpose: &str| view.granted(purpose);
+    let mut is = Since::new();
     for index in &context.audience_order {
         let audience = &context.plan.audiences[*index];
-        let within = |name: &str| is.contains(name);
+        let within = |name: &str| is.get(name).copied();
         let facts = Facts {
+            person: view.uuid,
             traits: &|name| view.traits.get(name),
             granted: &granted,
             audiences: &within,
             events: &happened,
         };
         let verdict = crate::audience::evaluate(&audience.who, &facts, now);
-        let held = was.contains(&*audience.name);
+        let held = was.contains_key(&*audience.name);
         let cause =
             (verdict.holds != held).then(|| crate::audience::cause(&audience.who, &facts, now));
         if let Some(due) = verdict.changes_at {
@@ -92,7 +92,8 @@ fn judge(
             (None, _) => {}
         }
         if verdict.holds {
-            is.insert(audience.name.to_string());
+            let since = was.get(&*audience.name).copied().unwrap_or(now);
+            is.insert(audience.name.to_string(), since);
         }
     }
     is
@@ -154,14 +155,14 @@ pub async fn events_of(
 
 /// People who entered and left audiences.
 #[derive(Default)]
-pub(super) struct Moves {
+pub(in crate::flow) struct Moves {
     entered: Vec<MemberRow>,
     left: Vec<(String, i64)>,
     log: Vec<LogRow>,
 }
 
 impl Moves {
-    fn enter(
+    pub fn enter(
         &mut self,
         audience: &str,
         person_id: i64,
@@ -211,7 +212,7 @@ impl Moves {
 }
 
 /// What each destination should hold of each person, against what was wanted before.
-pub(super) async fn want(
+pub(in crate::flow) async fn want(
     tx: &mut Tx,
     context: &Context,
     views: &[View],

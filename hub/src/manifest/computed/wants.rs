@@ -1,7 +1,7 @@
-//! What computed traits ask of each other: numbers where there can be numbers, no circles, and an order. Reads no table.
+//! What computed traits ask of each other: numbers where there can be numbers, no circles, Edge, in_words, and an order. Reads no table.
 
 use super::Draft;
-use crate::manifest::cross::circles;
+use crate::manifest::cross::{Edge, circles, in_words};
 use crate::manifest::tree::{Hinted, Spot};
 use crate::manifest::{Aggregate, ComputedTrait, Loader, TraitKind};
 use crate::model::{Shape, event_property, person_trait};
@@ -58,15 +58,24 @@ impl Loader<'_> {
 
     pub(super) fn check_trait_circles(&mut self, drafts: &[Draft]) {
         let edges = drafts.iter().map(|draft| {
-            let needs = draft.needs.iter().map(|(name, spot)| (name.as_str(), spot));
-            (draft.one.name.clone(), needs.collect())
+            let needs = draft.needs.iter().map(|(name, spot)| Edge {
+                to: name,
+                spot,
+                hint: None,
+                is_condition: true,
+            });
+            (&*draft.one.name, needs.collect())
         });
-        for (circle, spot) in circles(&edges.collect()) {
+        for circle in circles(&edges.collect()) {
+            let Some(closing) = circle.last() else {
+                continue;
+            };
+            let names = in_words(&circle);
             self.report
                 .error(
                     &codes::TRAIT_CYCLE,
-                    &spot,
-                    format!("computed traits refer to each other in a circle: {circle}"),
+                    closing.spot,
+                    format!("computed traits refer to each other in a circle: {names}"),
                 )
                 .with_hint(Some(
                     "write what they share as a trait of its own".to_owned(),

@@ -144,10 +144,10 @@ pub static UNKNOWN_KIND: Code = Code {
 };
 
 pub static CONTRADICTION: Code = Code {
-    id: "OF0140",
+    id: "OF0150",
     title: "identity rules that contradict each other",
     class: Class::AskUser,
-    page: include_str!("../pages/OF0140.md"),
+    page: include_str!("../pages/OF0150.md"),
 };
 
 pub static BAD_GRANT: Code = Code {

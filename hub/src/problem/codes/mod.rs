@@ -7,6 +7,7 @@ mod egress;
 mod host;
 mod identity;
 mod manifest;
+mod manifest_audience;
 mod manifest_connector;
 mod record;
 mod store;
@@ -17,6 +18,7 @@ pub use egress::*;
 pub use host::*;
 pub use identity::*;
 pub use manifest::*;
+pub use manifest_audience::*;
 pub use manifest_connector::*;
 pub use record::*;
 pub use store::*;
@@ -73,6 +75,9 @@ pub static CODES: &[&Code] = &[
     &TRAIT_CYCLE,
     &UNKNOWN_PROPERTY,
     &BAD_TRAIT,
+    &UNKNOWN_EVENT,
+    &NEVER_HOLDS,
+    &BAD_PATTERN,
     &CONTRADICTION,
     &UNKNOWN_CONNECTOR,
     &UNKNOWN_STREAM,

@@ -53,7 +53,8 @@ create table claim (evidence_id bigint not null, slot bigint not null, source te
   primary key (evidence_id, slot)); --clustered
 
 create table event (id bigint primary key, evidence_id bigint not null, slot bigint not null, name text not null, time bigint not null, properties text not null);
-create index event_evidence on event (evidence_id, time);
+-- What audiences ask of a person's events, without a look at the events themselves.
+create index event_evidence on event (evidence_id, name, time);
 
 create table entity (id bigint primary key, evidence_id bigint, slot bigint not null, kind text not null, fields text not null);
 create index entity_evidence on entity (evidence_id);

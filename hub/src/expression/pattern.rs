@@ -1,0 +1,121 @@
+//! Regular expressions in conditions, and the places of people in splits: what a condition computes that no database
+//! has by itself, so that `store` can teach it to one.
+
+use regex::Regex;
+use std::fmt;
+use std::ops::Range;
+
+/// A compiled regular expression, equal to another of the same text. Cheap to clone.
+#[derive(Clone)]
+pub struct Pattern(Regex);
+
+/// Why a text is no pattern, and where in it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct BadPattern {
+    pub message: String,
+    pub span: Range<usize>,
+}
+
+impl Pattern {
+    /// Finds its text anywhere in a value; `^` and `$` bind it to the ends. Matching takes linear time.
+    pub fn parse(text: &str) -> Result<Self, BadPattern> {
+        Regex::new(text)
+            .map(Self)
+            .map_err(|error| BadPattern::new(text, &error))
+    }
+
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    pub fn is_in(&self, text: &str) -> bool {
+        self.0.is_match(text)
+    }
+}
+
+impl BadPattern {
+    /// The crate shows a place only as a drawing: the pattern, a line with a caret under the place, and the reason.
+    fn new(text: &str, error: &regex::Error) -> Self {
+        let drawn = error.to_string();
+        let reason = drawn
+            .lines()
+            .find_map(|line| line.strip_prefix("error: "))
+            .unwrap_or("the pattern is too large");
+        let carets = drawn.lines().find(|line| {
+            line.contains('^') && line.chars().all(|character| matches!(character, ' ' | '^'))
+        });
+        let span = match carets {
+            Some(carets) if text.is_ascii() && !text.contains('\n') => {
+                const MARGIN: usize = 4;
+                let start = carets.find('^').unwrap_or(0).saturating_sub(MARGIN);
+                let width = carets.matches('^').count();
+                start.min(text.len())..(start + width).min(text.len())
+            }
+            _ => 0..text.len(),
+        };
+        Self {
+            message: reason.to_owned(),
+            span,
+        }
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Pattern").field(&self.as_str()).finish()
+    }
+}
+
+/// How finely a split divides people: a hundredth of a percent.
+pub const PLACES: u32 = 10_000;
+
+/// A person's place in a split, the same for ever, and in another split independent of it.
+pub fn place(split: &str, person: &[u8; 16]) -> u32 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(person);
+    hasher.update(split.as_bytes());
+    let mut number = [0; 8];
+    number.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+    (u64::from_le_bytes(number) % u64::from(PLACES)) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_pattern_says_why_and_where() {
+        let bad = Pattern::parse("ab(c").unwrap_err();
+        assert_eq!((bad.message.as_str(), bad.span), ("unclosed group", 2..3));
+        let bad = Pattern::parse("a{999}{999}{999}").unwrap_err();
+        assert_eq!(bad.message, "the pattern is too large");
+    }
+
+    #[test]
+    fn a_pattern_is_found_anywhere_and_shown_by_its_text() {
+        let pattern = Pattern::parse("^a.c$").unwrap();
+        assert!(pattern.is_in("abc") && !pattern.is_in("xabc"));
+        assert!(Pattern::parse("b").unwrap().is_in("abc"));
+        assert_eq!(format!("{pattern:?}"), "Pattern(\"^a.c$\")");
+    }
+
+    #[test]
+    fn a_split_is_even_and_two_splits_are_independent() {
+        let people: Vec<[u8; 16]> = (0..20_000_u128).map(u128::to_be_bytes).collect();
+        let half = |split: &str, person: &[u8; 16]| place(split, person) < PLACES / 2;
+        let first = people.iter().filter(|one| half("spring", one)).count();
+        let both = people
+            .iter()
+            .filter(|one| half("spring", one) && half("autumn", one))
+            .count();
+        assert!((9_700..10_300).contains(&first), "{first}");
+        assert!((4_750..5_250).contains(&both), "{both}");
+        assert_eq!(place("spring", &people[7]), place("spring", &people[7]));
+    }
+}

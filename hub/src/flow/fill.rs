@@ -1,0 +1,311 @@
+//! New and edited definitions: audiences are filled by one query over a few thousand people after another, and only what
+//! differs from what is stored is written. Other work takes its turn between two transactions.
+//!
+//! A person who is touched meanwhile is evaluated by the new definitions anyway, so each part may be taken at its own time.
+
+use crate::audience::{self, EventFact, Facts, Part};
+use crate::expression::{Condition, Measure};
+use crate::flow::Context;
+use crate::flow::settle::select::{Moves, want};
+use crate::flow::settle::{self, View};
+use crate::manifest::{Audience, Destination};
+use crate::model::{Fields, Timestamp};
+use crate::store::{Arg, Result, TimerRow, Tx};
+use rustc_hash::FxHashMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// People that one transaction takes.
+const PEOPLE: i64 = 5_000;
+
+/// What is no longer as it was when the store was last brought up to date.
+struct Stale {
+    /// Places in `plan.audiences` and why people move, those that others refer to first.
+    audiences: Vec<(usize, &'static str)>,
+    gone: Vec<String>,
+    destinations: usize,
+}
+
+/// Brings memberships, timers and wanted rows up to date with the plan. Gives how many definitions changed.
+pub async fn backfill(context: &Context) -> Result<usize> {
+    let stale = stale(context).await?;
+    let changed = stale.audiences.len() + stale.gone.len() + stale.destinations;
+    if changed == 0 {
+        return Ok(0);
+    }
+    let mut tx = context.store.begin().await?;
+    for name in &stale.gone {
+        tx.remove_audience(name).await?;
+    }
+    tx.commit().await?;
+    let mut after = i64::MIN;
+    loop {
+        let mut tx = context.store.begin().await?;
+        let Some(last) = tx.last_person(after, PEOPLE).await? else {
+            break;
+        };
+        fill(&mut tx, context, &stale, Part { after, last }).await?;
+        tx.commit().await?;
+        after = last;
+    }
+    let mut tx = context.store.begin().await?;
+    for audience in &context.plan.audiences {
+        tx.set_audience(&audience.name, &audience.digest).await?;
+    }
+    for destination in &context.plan.destinations {
+        tx.set_destination(&destination.name, &digest(destination))
+            .await?;
+    }
+    tx.commit().await?;
+    Ok(changed)
+}
+
+async fn stale(context: &Context) -> Result<Stale> {
+    let mut tx = context.store.read().await?;
+    let known: BTreeMap<String, String> = tx.audiences().await?.into_iter().collect();
+    let sent: BTreeMap<String, String> = tx.destinations().await?.into_iter().collect();
+    let plan = &context.plan;
+    let mut changed: BTreeSet<&str> = BTreeSet::new();
+    let mut audiences = Vec::new();
+    for index in &context.audience_order {
+        let audience = &plan.audiences[*index];
+        let needs = audience::depends_on(&audience.who);
+        let cause = match known.get(&*audience.name) {
+            None => "the definition is new",
+            Some(digest) if *digest != audience.digest => "the definition changed",
+            Some(_) if needs.iter().any(|name| changed.contains(name)) => {
+                "the definition of an audience that it refers to changed"
+            }
+            Some(_) => continue,
+        };
+        changed.insert(&audience.name);
+        audiences.push((*index, cause));
+    }
+    let is_in_plan = |name: &String| plan.audiences.iter().any(|one| *one.name == **name);
+    let destinations = &plan.destinations;
+    let is_same = |one: &&Destination| sent.get(&*one.name) == Some(&digest(one));
+    let same = destinations.iter().filter(is_same).count();
+    Ok(Stale {
+        audiences,
+        gone: known.into_keys().filter(|name| !is_in_plan(name)).collect(),
+        destinations: (destinations.len() - same).max(sent.len() - same),
+    })
+}
+
+fn digest(destination: &Destination) -> String {
+    let text = format!(
+        "{:?} {:?} {:?} {:?} {}",
+        destination.consent,
+        destination.person,
+        destination.audiences,
+        destination.connector,
+        destination.member_key
+    );
+    blake3::hash(text.as_bytes()).to_hex()[..32].to_owned()
+}
+
+async fn fill(tx: &mut Tx, context: &Context, stale: &Stale, part: Part) -> Result<()> {
+    let now = context.clock.now();
+    let mut moved: BTreeSet<i64> = BTreeSet::new();
+    for (index, cause) in &stale.audiences {
+        let audience = &context.plan.audiences[*index];
+        moved.extend(fill_one(tx, audience, cause, now, part).await?);
+    }
+    if stale.destinations > 0 {
+        let everybody = "select id from person where id > $1 and id <= $2";
+        let range = [Arg::Int(part.after), Arg::Int(part.last)];
+        moved.extend(tx.select_persons(everybody, &range).await?);
+    }
+    if moved.is_empty() || (context.plan.destinations.is_empty() && stale.destinations == 0) {
+        return Ok(());
+    }
+    let views = views(tx, moved).await?;
+    let mut members: FxHashMap<i64, BTreeSet<String>> = FxHashMap::default();
+    for row in tx.memberships_of(views.iter().map(|view| view.id)).await? {
+        members
+            .entry(row.person_id)
+            .or_default()
+            .insert(row.audience);
+    }
+    let members: Vec<BTreeSet<String>> = views
+        .iter()
+        .map(|view| members.remove(&view.id).unwrap_or_default())
+        .collect();
+    want(tx, context, &views, &members).await
+}
+
+async fn views(tx: &mut Tx, ids: impl IntoIterator<Item = i64>) -> Result<Vec<View>> {
+    let mut rows = tx.persons(ids).await?;
+    rows.sort_unstable_by_key(|row| row.id);
+    Ok(rows.iter().map(settle::view_of).collect())
+}
+
+/// One audience over some people. Gives those who entered or left.
+async fn fill_one(
+    tx: &mut Tx,
+    audience: &Audience,
+    cause: &str,
+    now: Timestamp,
+    part: Part,
+) -> Result<Vec<i64>> {
+    let holding = audience::sql(&audience.who, now, part, &audience::SQLITE);
+    let holding = tx.select_persons(&holding.text, &args(&holding)).await?;
+    let range = (part.after, part.last);
+    let members = tx.members_between(&audience.name, range).await?;
+    let entered = difference(&holding, &members);
+    let left = difference(&members, &holding);
+    let moved: Vec<i64> = entered.iter().chain(&left).copied().collect();
+    let mut moves = Moves::default();
+    if !moved.is_empty() {
+        let uuids: FxHashMap<i64, [u8; 16]> = tx.uuids(&moved).await?.into_iter().collect();
+        let uuid = |id: &i64| uuids.get(id).copied().unwrap_or_default();
+        for id in &entered {
+            moves.enter(&audience.name, *id, uuid(id), now, cause);
+        }
+        for id in &left {
+            moves.leave(&audience.name, *id, uuid(id), cause);
+        }
+    }
+    moves.save(tx, now).await?;
+    let timers = timers(tx, audience, now, part).await?;
+    tx.set_timers_between(&audience.name, range, &timers)
+        .await?;
+    Ok(moved)
+}
+
+/// Of two ascending lists, what only the first has.
+fn difference(a: &[i64], b: &[i64]) -> Vec<i64> {
+    let missing = |id: &&i64| b.binary_search(id).is_err();
+    a.iter().filter(missing).copied().collect()
+}
+
+/// When the answer changes for those for whom time alone changes it: a query finds them, with a few others, and the
+/// evaluation in memory says when.
+async fn timers(
+    tx: &mut Tx,
+    audience: &Audience,
+    now: Timestamp,
+    part: Part,
+) -> Result<Vec<TimerRow>> {
+    let who = &audience.who;
+    let Some(open) = audience::sql_open(who, now, part, &audience::SQLITE) else {
+        return Ok(Vec::new());
+    };
+    let open = tx.select_persons(&open.text, &args(&open)).await?;
+    if open.is_empty() {
+        return Ok(Vec::new());
+    }
+    let known = Known::load(tx, who, &open, now).await?;
+    let views = views(tx, open).await?;
+    let mut timers = Vec::new();
+    for view in &views {
+        let verdict = known.ask(view, |facts| audience::evaluate(who, facts, now));
+        timers.extend(verdict.changes_at.map(|due| TimerRow {
+            audience: audience.name.to_string(),
+            person_id: view.id,
+            due_at: due.0,
+        }));
+    }
+    Ok(timers)
+}
+
+/// What a query's values are to the store.
+pub fn args(query: &audience::Query) -> Vec<Arg<'_>> {
+    query
+        .binds
+        .iter()
+        .map(|bind| match bind {
+            audience::Bind::Text(text) => Arg::Text(text),
+            audience::Bind::Integer(number) => Arg::Int(*number),
+            audience::Bind::Real(number) => Arg::Real(*number),
+        })
+        .collect()
+}
+
+/// What one condition asks about some people beside their profiles.
+#[derive(Default)]
+pub struct Known {
+    events: FxHashMap<i64, Vec<(String, Timestamp, Fields)>>,
+    since: FxHashMap<(i64, String), Timestamp>,
+}
+
+impl Known {
+    /// What matters at `now` and later.
+    pub async fn load(
+        tx: &mut Tx,
+        condition: &Condition,
+        persons: &[i64],
+        now: Timestamp,
+    ) -> Result<Self> {
+        Self::load_since(tx, condition, persons, Some(now)).await
+    }
+
+    /// Events of any time.
+    pub async fn load_all(tx: &mut Tx, condition: &Condition, persons: &[i64]) -> Result<Self> {
+        Self::load_since(tx, condition, persons, None).await
+    }
+
+    async fn load_since(
+        tx: &mut Tx,
+        condition: &Condition,
+        persons: &[i64],
+        now: Option<Timestamp>,
+    ) -> Result<Self> {
+        let mut known = Self::default();
+        let properties = reads_properties(condition);
+        for (name, bound) in audience::events_read([condition]) {
+            let after = now.and_then(|now| bound.after(now));
+            let after = after.map_or(i64::MIN, Timestamp::millis);
+            let rows = tx.events_of_persons(persons, name, after, properties);
+            for row in rows.await? {
+                let properties = serde_json::from_str(&row.properties).unwrap_or_default();
+                let event = (name.to_owned(), Timestamp(row.time), properties);
+                known.events.entry(row.person_id).or_default().push(event);
+            }
+        }
+        if !audience::depends_on(condition).is_empty() {
+            for row in tx.memberships_of(persons.iter().copied()).await? {
+                let key = (row.person_id, row.audience);
+                known.since.insert(key, Timestamp(row.since));
+            }
+        }
+        Ok(known)
+    }
+
+    pub fn ask<T>(&self, view: &View, ask: impl FnOnce(&Facts<'_>) -> T) -> T {
+        let events: Vec<EventFact<'_>> = self
+            .events
+            .get(&view.id)
+            .into_iter()
+            .flatten()
+            .map(|(name, time, properties)| EventFact {
+                name,
+                time: *time,
+                properties,
+            })
+            .collect();
+        ask(&Facts {
+            person: view.uuid,
+            traits: &|name| view.traits.get(name),
+            granted: &|purpose| view.granted(purpose),
+            audiences: &|name| self.since.get(&(view.id, name.to_owned())).copied(),
+            events: &events,
+        })
+    }
+}
+
+fn reads_properties(condition: &Condition) -> bool {
+    let mut reads = false;
+    condition.visit(&mut |leaf| {
+        reads |= match leaf {
+            Condition::Event {
+                filter, measure, ..
+            } => !filter.is_empty() || matches!(measure, Measure::Sum { .. }),
+            Condition::Sequence { steps, .. } => steps.iter().any(|step| !step.filter.is_empty()),
+            _ => false,
+        };
+    });
+    reads
+}
+
+#[cfg(test)]
+mod properties;

@@ -590,7 +590,7 @@ mod properties {
         fn order_and_repeats_change_nothing(seed: u64, order: u64, listed: bool) {
             let mut records = town(seed, 170, 60);
             for record in &mut records {
-                record.user = (pick(seed, record.id, 30, 4) == 0).then(|| record.id % 9);
+                record.user = (pick(seed, record.id, 30, 4) == 0).then_some(record.id % 9);
                 record.list = listed.then_some(u32::from(record.id >= 1_000_000));
             }
             let options = Options { sample_pairs: 500, common_above: 4, ..Options::default() };

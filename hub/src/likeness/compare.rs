@@ -338,13 +338,12 @@ fn phone(both: &Both<'_>) -> Level {
 
 fn email(both: &Both<'_>) -> Level {
     both.level(|left, right| {
-        let name = |address: &str| address.rsplit_once('@').map(|(name, _)| name.to_owned());
         if one_slip(left, right) {
-            Level::Close
-        } else if name(left).is_some_and(|name_left| Some(name_left) == name(right)) {
-            Level::Part
-        } else {
-            Level::Different
+            return Level::Close;
+        }
+        match (left.rsplit_once('@'), right.rsplit_once('@')) {
+            (Some((one, _)), Some((other, _))) if one == other => Level::Part,
+            _ => Level::Different,
         }
     })
 }

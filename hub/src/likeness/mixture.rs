@@ -1,5 +1,6 @@
 //! Two kinds of pairs, of one person and of two, and how often each kind agrees on each level: estimated from how often
-//! all pairs agree, by expectation-maximisation. Knows patterns and counts, no people.
+//! all pairs agree, by expectation-maximisation (Winkler, "Using the EM Algorithm for Weight Computation in the
+//! Fellegi-Sunter Model of Record Linkage", 1988). Knows patterns and counts, no people.
 //!
 //! Pairs that share no key are taken for pairs of two people. How often two people agree exactly is then a count over all
 //! pairs, less the pairs of one person among them; on the other levels it is read from pairs taken at random.

@@ -1,12 +1,8 @@
 //! How alike two people look: the Fellegi-Sunter model, its estimation, and which pairs are worth comparing.
 //!
-//! A pure function of the people and the options: nothing depends on the order in which people are handed over (I1), and
-//! nobody has to say who is who: the parameters are estimated from the records alone. It answers with pairs and does not
-//! act on them; a caller turns an automatic pair into a link of the model's version and a pair for review into a question.
-//!
-//! Method: Fellegi and Sunter, "A Theory for Record Linkage", JASA 64 (1969); estimation by expectation-maximisation after
-//! Winkler, "Using the EM Algorithm for Weight Computation in the Fellegi-Sunter Model of Record Linkage" (1988), and
-//! weights of single values after Winkler, "Frequency-Based Matching in Fellegi-Sunter Model of Record Linkage" (1989).
+//! Nothing depends on the order in which people are handed over (I1), and nobody has to say who is who: the parameters come
+//! from the records alone. It answers with pairs and does not act on them; a caller turns an automatic pair into a link of the
+//! model's version, and a pair for review into a question.
 
 mod block;
 mod compare;

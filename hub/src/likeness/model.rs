@@ -6,7 +6,7 @@ use crate::likeness::mixture::prior_bits;
 use crate::likeness::people::People;
 use serde::{Deserialize, Serialize};
 
-/// An estimated model. Equal people and options give an equal model, digest included.
+/// An estimated model (Fellegi and Sunter, "A Theory for Record Linkage", JASA 64, 1969). Equal people and options give an equal model, digest included.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Model {
     /// Names the version: hexadecimal, from everything else in the model.
@@ -24,7 +24,8 @@ pub struct Model {
 pub struct Weighed {
     pub comparison: Comparison,
     pub levels: Vec<Odds>,
-    /// How often another person has the same value, for values that many have; sorted by value.
+    /// How often another person has the same value, for values that many have; sorted by value. After Winkler,
+    /// "Frequency-Based Matching in Fellegi-Sunter Model of Record Linkage" (1989).
     pub common: Vec<Common>,
     /// The same for all other values together.
     pub rare: f64,

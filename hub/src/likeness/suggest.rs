@@ -44,8 +44,21 @@ pub enum Doubt {
     Probability,
     /// Linking them would make two user ids one person, directly or through others.
     TwoUsers,
-    /// What agrees is what a household shares; nothing of the person's own does.
+    /// What agrees is what a household shares; nothing of the person's own does, or the given name or the date of birth
+    /// differs.
     Household,
+}
+
+impl Doubt {
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Probability => "not probable enough to be linked without asking",
+            Self::TwoUsers => "would make two user ids one person",
+            Self::Household => {
+                "only what a household shares agrees, or given name or date of birth differs"
+            }
+        }
+    }
 }
 
 /// What one comparison adds.
@@ -137,22 +150,23 @@ impl Likely {
         steps.collect()
     }
 
-    /// Whether something agrees that belongs to a person and not to a household. A given name that differs outweighs
-    /// a common date of birth: there are twins.
+    /// Whether something agrees that is a person's own and not a household's. A given name or a date of birth that differs
+    /// outweighs all but a national id: there are twins, fathers and sons of one name, and couples with one address for mail.
     fn is_about_a_person(&self) -> bool {
-        let agrees = |comparison, least: &[Level]| least.contains(&self.pattern.level(comparison));
-        let known = agrees(Comparison::NationalId, &[Level::Exact])
-            || agrees(Comparison::Email, &[Level::Exact]);
-        let named = agrees(
+        let is = |comparison, levels: &[Level]| levels.contains(&self.pattern.level(comparison));
+        let national_id = is(Comparison::NationalId, &[Level::Exact]);
+        let email = is(Comparison::Email, &[Level::Exact]);
+        let named = is(
             Comparison::GivenName,
             &[Level::Exact, Level::Form, Level::Swapped, Level::Close],
         );
-        let born = agrees(
+        let otherwise_named = is(Comparison::GivenName, &[Level::Similar, Level::Different]);
+        let born = is(
             Comparison::BirthDate,
             &[Level::Exact, Level::Swapped, Level::Close],
         );
-        let other_name = agrees(Comparison::GivenName, &[Level::Similar, Level::Different]);
-        named || known || (born && !other_name)
+        let otherwise_born = is(Comparison::BirthDate, &[Level::Different]);
+        national_id || ((named || born || email) && !otherwise_named && !otherwise_born)
     }
 }
 

@@ -457,6 +457,9 @@ fn a_block_above_the_cap_is_reported_and_not_compared() {
 /// A model, and three records of one person beside the town.
 fn three(change: impl Fn(u64, &mut Record)) -> Suggestions {
     let mut records = town(5, 2_000, 400);
+    for record in &mut records {
+        record.email = Some(format!("p{}@example.com", record.id % 1_000_000));
+    }
     for id in 5_000_000..5_000_003 {
         let mut record = Record {
             id,
@@ -504,6 +507,16 @@ fn twins_and_households_are_for_a_person_to_decide() {
     });
     assert_eq!(ids(&twins, Standing::Automatic), []);
     assert_eq!(ids(&twins, Standing::Review(Doubt::Household)).len(), 3);
+    let couple = three(|number, record| {
+        record.given_name = some(["Barnaby", "Zoe", "Iris"][number as usize]);
+        record.birth_date = None;
+    });
+    assert_eq!(ids(&couple, Standing::Automatic), []);
+    assert_eq!(ids(&couple, Standing::Review(Doubt::Household)).len(), 3);
+    let father_and_sons = three(|number, record| {
+        record.birth_date = some(["19520227", "19811130", "19840615"][number as usize]);
+    });
+    assert_eq!(ids(&father_and_sons, Standing::Automatic), []);
     let nameless = three(|_, record| {
         (record.email, record.given_name, record.birth_date) = (None, None, None);
     });

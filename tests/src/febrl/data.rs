@@ -103,9 +103,8 @@ pub fn fetch() -> Result<PathBuf, String> {
     // A folder of its own, since two may come here at once; moved in one go, so that what is there is whole.
     let own = kept.with_extension(std::process::id().to_string());
     let result = download(&own);
-    if result.is_ok() && std::fs::rename(own.join("parts").join(FILES), &kept).is_err() {
-        // The other was faster.
-    }
+    // It fails when the other was faster.
+    let _ = std::fs::rename(own.join("parts").join(FILES), &kept);
     let _ = std::fs::remove_dir_all(&own);
     result?;
     match kept.join("dataset4b.csv").is_file() {

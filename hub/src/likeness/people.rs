@@ -8,7 +8,8 @@ use unicode_normalization::char::is_combining_mark;
 /// One person as a profile shows it. Every text is optional, in any spelling; an empty one is absent.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Record {
-    /// Whatever the caller knows the person by; distinct.
+    /// Whatever the caller knows the person by: distinct, and the same in every run, since it also decides which pairs are
+    /// taken at random.
     pub id: u64,
     /// Stands for the person's user id, where there is one. Two different ones are never linked automatically, not even
     /// through others.

@@ -23,6 +23,7 @@ cargo xtask build          connectors as WebAssembly components, the hub, the de
 cargo xtask demo           builds, then shows the whole way on made-up people; needs no account and no network
 cargo xtask test [ARGS]    formatting, lints, every test; ARGS go to the tests, for example a part of a name
 cargo xtask bench [ARGS]   builds with optimisation and measures
+cargo xtask febrl          how well likeness finds who is who, on data with a known answer; fetches it once
 cargo xtask help           this
 
 With `CI=true` a check that cannot run is a failure; otherwise it is counted as skipped.
@@ -63,6 +64,11 @@ fn run(command: &str, arguments: &[OsString]) -> Result<ExitCode> {
         "bench" => {
             build(&workspace, Profile::Release)?;
             start(&workspace, Profile::Release, "onefold-bench", arguments)
+        }
+        "febrl" => {
+            let mut cargo = workspace.cargo(["build", "--workspace", "--bin", "onefold-febrl"]);
+            cargo::must(&mut cargo)?;
+            start(&workspace, Profile::Dev, "onefold-febrl", arguments)
         }
         other => bail!(
             "`{other}` is no command here, or takes no arguments; `cargo xtask help` lists them"

@@ -1,0 +1,391 @@
+//! What is compared between two people, and the levels on which it can agree. Owns the words for both.
+//! Says nothing of what a level is worth: that is the model's.
+//!
+//! Texts are compared by Jaro-Winkler similarity (Winkler, "String Comparator Metrics and Enhanced Decision Rules in the
+//! Fellegi-Sunter Model of Record Linkage", 1990) and by single edits: a letter changed, left out, added, or two swapped.
+
+use crate::likeness::nicknames::are_forms_of_one_name;
+use crate::likeness::people::{Field, People, mix};
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Comparison {
+    GivenName,
+    Surname,
+    BirthDate,
+    HouseNumber,
+    Street,
+    AddressLine,
+    /// Postcode, city and state at once: who knows one of them mostly knows the others, so they are one statement.
+    Place,
+    Phone,
+    Email,
+    NationalId,
+}
+
+/// How far a comparison agrees. Each comparison uses some of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// At least one side says nothing, or it was said elsewhere (see `Swapped`); worth nothing either way.
+    Missing,
+    Exact,
+    /// Forms of one given name, or an initial.
+    Form,
+    Close,
+    Similar,
+    /// Two values in each other's place. What belongs to the second of them is counted here and missing there.
+    Swapped,
+    /// A part agrees exactly.
+    Part,
+    /// Of a place, only the state.
+    State,
+    Different,
+}
+
+impl Level {
+    pub(super) const ALL: [Self; LEVELS] = [
+        Self::Missing,
+        Self::Exact,
+        Self::Form,
+        Self::Close,
+        Self::Similar,
+        Self::Swapped,
+        Self::Part,
+        Self::State,
+        Self::Different,
+    ];
+}
+
+pub(super) const LEVELS: usize = 9;
+pub(super) const COMPARISONS: usize = 10;
+
+impl Comparison {
+    pub const ALL: [Self; COMPARISONS] = [
+        Self::GivenName,
+        Self::Surname,
+        Self::BirthDate,
+        Self::HouseNumber,
+        Self::Street,
+        Self::AddressLine,
+        Self::Place,
+        Self::Phone,
+        Self::Email,
+        Self::NationalId,
+    ];
+
+    /// The levels it can have beside `Missing`, from the best to the worst.
+    pub fn levels(self) -> &'static [Level] {
+        use Level::{Close, Different, Exact, Form, Part, Similar, State, Swapped};
+        match self {
+            Self::GivenName => &[Exact, Form, Swapped, Close, Similar, Different],
+            Self::Surname | Self::AddressLine => &[Exact, Close, Similar, Different],
+            Self::Street => &[Exact, Swapped, Close, Similar, Different],
+            Self::BirthDate => &[Exact, Swapped, Close, Part, Different],
+            Self::Place => &[Exact, Close, Part, Similar, State, Different],
+            Self::Email => &[Exact, Close, Part, Different],
+            Self::HouseNumber | Self::Phone | Self::NationalId => &[Exact, Close, Different],
+        }
+    }
+
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::GivenName => "given name",
+            Self::Surname => "surname",
+            Self::BirthDate => "date of birth",
+            Self::HouseNumber => "house number",
+            Self::Street => "street",
+            Self::AddressLine => "second address line",
+            Self::Place => "place",
+            Self::Phone => "phone",
+            Self::Email => "email",
+            Self::NationalId => "national id",
+        }
+    }
+
+    /// What a level of this comparison means, for whoever reviews a pair.
+    pub fn level_words(self, level: Level) -> &'static str {
+        match (self, level) {
+            (Self::Surname, Level::Missing) => "missing, or counted with the given name",
+            (Self::AddressLine, Level::Missing) => "missing, or counted with the street",
+            (_, Level::Missing) => "missing on one side",
+            (Self::Place, Level::Exact) => "postcode and city agree",
+            (_, Level::Exact) => "the same",
+            (_, Level::Form) => "forms of one name, or an initial",
+            (Self::BirthDate, Level::Swapped) => "day and month swapped",
+            (Self::Street, Level::Swapped) => {
+                "street and second address line in each other's place"
+            }
+            (_, Level::Swapped) => "given name and surname in each other's place",
+            (Self::Place, Level::Close) => "postcode or city agrees, the other nearly",
+            (
+                Self::BirthDate | Self::HouseNumber | Self::Phone | Self::NationalId,
+                Level::Close,
+            ) => "one slip apart",
+            (_, Level::Close) => "nearly the same letters",
+            (Self::Place, Level::Similar) => "postcode and city nearly agree",
+            (_, Level::Similar) => "similar letters",
+            (Self::BirthDate, Level::Part) => "two of year, month and day agree",
+            (Self::Place, Level::Part) => "postcode or city agrees",
+            (Self::Email, Level::Part) => "the same name at another provider",
+            (_, Level::Part) => "a part agrees",
+            (_, Level::State) => "only the state agrees",
+            (_, Level::Different) => "different",
+        }
+    }
+
+    /// What `Exact` compares, as a number that is equal for equal values everywhere.
+    pub(super) fn value(self, people: &People, place: u32) -> Option<u64> {
+        match self {
+            Self::Place => Some(mix(
+                people.digest(place, Field::Postcode)?,
+                people.digest(place, Field::City)?,
+            )),
+            Self::GivenName => people.digest(place, Field::GivenName),
+            Self::Surname => people.digest(place, Field::Surname),
+            Self::BirthDate => people.digest(place, Field::BirthDate),
+            Self::HouseNumber => people.digest(place, Field::HouseNumber),
+            Self::Street => people.digest(place, Field::Street),
+            Self::AddressLine => people.digest(place, Field::AddressLine),
+            Self::Phone => people.digest(place, Field::Phone),
+            Self::Email => people.digest(place, Field::Email),
+            Self::NationalId => people.digest(place, Field::NationalId),
+        }
+    }
+}
+
+/// A level for each comparison, four bits each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub(super) struct Pattern(u64);
+
+impl Pattern {
+    pub fn level(self, comparison: Comparison) -> Level {
+        Level::ALL[(self.0 >> (4 * comparison as u32)) as usize & 15]
+    }
+
+    fn with(self, comparison: Comparison, level: Level) -> Self {
+        Self(self.0 | (level as u64) << (4 * comparison as u32))
+    }
+
+    pub fn of(levels: impl IntoIterator<Item = (Comparison, Level)>) -> Self {
+        let mut pattern = Self::default();
+        for (comparison, level) in levels {
+            pattern = pattern.with(comparison, level);
+        }
+        pattern
+    }
+}
+
+/// Compares two people by everything.
+pub(super) fn compare(people: &People, left: u32, right: u32) -> Pattern {
+    use Comparison as C;
+    let both = |field| Both::of(people, left, right, field);
+    let (given, surname) = (both(Field::GivenName), both(Field::Surname));
+    let (given, surname) = match in_each_others_place(&given, &surname) {
+        true => (Level::Swapped, Level::Missing),
+        false => (given_name(&given), text(&surname)),
+    };
+    let (street, line) = (both(Field::Street), both(Field::AddressLine));
+    let (street, line) = match in_each_others_place(&street, &line) {
+        true => (Level::Swapped, Level::Missing),
+        false => (text(&street), text(&line)),
+    };
+    let place = place(
+        &both(Field::Postcode),
+        &both(Field::City),
+        &both(Field::State),
+    );
+    Pattern::of([
+        (C::GivenName, given),
+        (C::Surname, surname),
+        (C::BirthDate, birth_date(&both(Field::BirthDate))),
+        (C::HouseNumber, number(&both(Field::HouseNumber))),
+        (C::Street, street),
+        (C::AddressLine, line),
+        (C::Place, place),
+        (C::Phone, phone(&both(Field::Phone))),
+        (C::Email, email(&both(Field::Email))),
+        (C::NationalId, number(&both(Field::NationalId))),
+    ])
+}
+
+/// One field of two people.
+struct Both<'a> {
+    left: Option<&'a str>,
+    right: Option<&'a str>,
+    same: bool,
+}
+
+impl<'a> Both<'a> {
+    fn of(people: &'a People, left: u32, right: u32, field: Field) -> Self {
+        let number = people.number(left, field);
+        Self {
+            left: people.text(left, field),
+            right: people.text(right, field),
+            same: number.is_some() && number == people.number(right, field),
+        }
+    }
+
+    /// `Missing` and `Exact` for every field in the same way; what else it can be decides `other`.
+    fn level(&self, other: impl FnOnce(&str, &str) -> Level) -> Level {
+        match (self.left, self.right) {
+            (Some(_), Some(_)) if self.same => Level::Exact,
+            (Some(left), Some(right)) => other(left, right),
+            _ => Level::Missing,
+        }
+    }
+}
+
+/// The least Jaro-Winkler similarities of the two levels.
+const CLOSE: f64 = 0.92;
+const SIMILAR: f64 = 0.82;
+
+fn letters(left: &str, right: &str) -> Level {
+    let likeness = strsim::jaro_winkler(left, right);
+    if likeness >= CLOSE || one_slip(left, right) {
+        Level::Close
+    } else if likeness >= SIMILAR {
+        Level::Similar
+    } else {
+        Level::Different
+    }
+}
+
+fn text(both: &Both<'_>) -> Level {
+    both.level(letters)
+}
+
+fn given_name(both: &Both<'_>) -> Level {
+    both.level(|left, right| match are_forms_of_one_name(left, right) {
+        true => Level::Form,
+        false => letters(left, right),
+    })
+}
+
+/// Whether the first of one is the second of the other, both ways, and nothing is where it should be.
+fn in_each_others_place(first: &Both<'_>, second: &Both<'_>) -> bool {
+    let (Some(a), Some(b), Some(c), Some(d)) = (first.left, first.right, second.left, second.right)
+    else {
+        return false;
+    };
+    let near = |left: &str, right: &str| {
+        left == right || strsim::jaro_winkler(left, right) >= CLOSE || one_slip(left, right)
+    };
+    let may_be_near = |left: &str, right: &str| left.len().abs_diff(right.len()) <= 4;
+    !first.same
+        && !second.same
+        && may_be_near(a, d)
+        && may_be_near(c, b)
+        && near(a, d)
+        && near(c, b)
+        && !near(a, b)
+        && !near(c, d)
+}
+
+fn number(both: &Both<'_>) -> Level {
+    both.level(|left, right| match one_slip(left, right) {
+        true => Level::Close,
+        false => Level::Different,
+    })
+}
+
+fn birth_date(both: &Both<'_>) -> Level {
+    both.level(|left, right| {
+        let (Some(one), Some(other)) = (parts(left), parts(right)) else {
+            return match one_slip(left, right) {
+                true => Level::Close,
+                false => Level::Different,
+            };
+        };
+        let agree = one.iter().zip(other).filter(|(one, other)| **one == *other);
+        if one[0] == other[0] && one[1] == other[2] && one[2] == other[1] {
+            Level::Swapped
+        } else if one_slip(left, right) {
+            Level::Close
+        } else if agree.count() == 2 {
+            Level::Part
+        } else {
+            Level::Different
+        }
+    })
+}
+
+/// Year, month and day of `19840229`.
+fn parts(date: &str) -> Option<[&str; 3]> {
+    let digits = date.len() == 8 && date.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| [&date[..4], &date[4..6], &date[6..]])
+}
+
+/// Numbers are written with and without their country; the subscriber's own part has at least this many digits.
+const SUBSCRIBER: usize = 7;
+
+fn phone(both: &Both<'_>) -> Level {
+    both.level(|left, right| {
+        let left = left.trim_start_matches('0');
+        let right = right.trim_start_matches('0');
+        let (short, long) = match left.len() < right.len() {
+            true => (left, right),
+            false => (right, left),
+        };
+        let same_end = short.len() >= SUBSCRIBER && long.ends_with(short);
+        match same_end || one_slip(left, right) {
+            true => Level::Close,
+            false => Level::Different,
+        }
+    })
+}
+
+fn email(both: &Both<'_>) -> Level {
+    both.level(|left, right| {
+        if one_slip(left, right) {
+            return Level::Close;
+        }
+        match (left.rsplit_once('@'), right.rsplit_once('@')) {
+            (Some((one, _)), Some((other, _))) if one == other => Level::Part,
+            _ => Level::Different,
+        }
+    })
+}
+
+fn place(postcode: &Both<'_>, city: &Both<'_>, state: &Both<'_>) -> Level {
+    let state = match state.level(|_, _| Level::Different) {
+        Level::Exact => Level::State,
+        other => other,
+    };
+    match (number(postcode), text(city)) {
+        (Level::Exact, Level::Exact) => Level::Exact,
+        (Level::Exact, Level::Close | Level::Similar) | (Level::Close, Level::Exact) => {
+            Level::Close
+        }
+        (Level::Exact, _) | (_, Level::Exact) => Level::Part,
+        (Level::Close, Level::Close | Level::Similar) => Level::Similar,
+        (Level::Missing, Level::Missing) => state,
+        _ if state == Level::State => Level::State,
+        _ => Level::Different,
+    }
+}
+
+/// Whether one letter was changed, left out or added, or two neighbours changed places. Of two letters or less, a slip
+/// leaves nothing to know a value by.
+pub(super) fn one_slip(left: &str, right: &str) -> bool {
+    if left.len().abs_diff(right.len()) > 4 || left.len().min(right.len()) < 3 {
+        return false;
+    }
+    let pairs = left.chars().zip(right.chars());
+    let start = pairs.take_while(|(one, other)| one == other);
+    let start: usize = start.map(|(letter, _)| letter.len_utf8()).sum();
+    let (left, right) = (&left[start..], &right[start..]);
+    let pairs = left.chars().rev().zip(right.chars().rev());
+    let end = pairs.take_while(|(one, other)| one == other);
+    let end: usize = end.map(|(letter, _)| letter.len_utf8()).sum();
+    let mut left = left[..left.len() - end].chars();
+    let mut right = right[..right.len() - end].chars();
+    let left = (left.next(), left.next(), left.next());
+    let right = (right.next(), right.next(), right.next());
+    match (left, right) {
+        ((_, None, _), (_, None, _)) => true,
+        ((one, two, None), (three, four, None)) => one == four && two == three,
+        _ => false,
+    }
+}

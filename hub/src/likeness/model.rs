@@ -1,0 +1,119 @@
+//! The model: what each level of agreement is worth, and how frequent common values are. Plain data that can be stored;
+//! holds no value of anybody, only the digests of values that many people have.
+
+use crate::likeness::compare::{COMPARISONS, Comparison, LEVELS, Level, Pattern};
+use crate::likeness::mixture::prior_bits;
+use crate::likeness::people::People;
+use serde::{Deserialize, Serialize};
+
+/// An estimated model (Fellegi and Sunter, "A Theory for Record Linkage", JASA 64, 1969). Equal people and options give an equal model, digest included.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Model {
+    /// Names the version: hexadecimal, from everything else in the model.
+    pub digest: String,
+    /// How many people it was estimated from.
+    pub people: u64,
+    /// The share of all pairs of people that are one person.
+    pub prior: f64,
+    /// Those for which there was enough to estimate from; the others are worth nothing.
+    pub comparisons: Vec<Weighed>,
+}
+
+/// What one comparison is worth.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Weighed {
+    pub comparison: Comparison,
+    pub levels: Vec<Odds>,
+    /// How often another person has the same value, for values that many have; sorted by value. After Winkler,
+    /// "Frequency-Based Matching in Fellegi-Sunter Model of Record Linkage" (1989).
+    pub common: Vec<Common>,
+    /// The same for all other values together.
+    pub rare: f64,
+}
+
+/// How often pairs of one person, and pairs of two, agree on a level: `m` and `u` of the literature.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Odds {
+    pub level: Level,
+    pub one: f64,
+    pub two: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Common {
+    /// A digest.
+    pub value: u64,
+    pub frequency: f64,
+}
+
+impl Model {
+    pub(super) fn new(people: u64, prior: f64, comparisons: Vec<Weighed>) -> Self {
+        let content = format!("{people} {prior:?} {comparisons:?}");
+        Self {
+            digest: blake3::hash(content.as_bytes()).to_hex().as_str()[..32].to_owned(),
+            people,
+            prior,
+            comparisons,
+        }
+    }
+}
+
+/// The model in the form in which pairs are weighed.
+pub(super) struct Scale<'a> {
+    pub prior: f64,
+    bits: [[f64; LEVELS]; COMPARISONS],
+    weighed: [Option<&'a Weighed>; COMPARISONS],
+}
+
+impl<'a> Scale<'a> {
+    pub fn new(model: &'a Model) -> Self {
+        let mut scale = Self {
+            prior: prior_bits(model.prior),
+            bits: [[0.0; LEVELS]; COMPARISONS],
+            weighed: [None; COMPARISONS],
+        };
+        for weighed in &model.comparisons {
+            let c = weighed.comparison as usize;
+            scale.weighed[c] = Some(weighed);
+            for odds in &weighed.levels {
+                scale.bits[c][odds.level as usize] = (odds.one / odds.two).log2();
+            }
+        }
+        scale
+    }
+
+    /// What the comparison adds to the weight. `left` is the one whose value counts where both have the same.
+    pub fn bits(
+        &self,
+        people: &People,
+        left: u32,
+        pattern: Pattern,
+        comparison: Comparison,
+    ) -> f64 {
+        let level = pattern.level(comparison);
+        let c = comparison as usize;
+        match (level, self.weighed[c], comparison.value(people, left)) {
+            (Level::Exact, Some(weighed), Some(value)) => weighed.exact_bits(value),
+            _ => self.bits[c][level as usize],
+        }
+    }
+
+    pub fn weight(&self, people: &People, left: u32, pattern: Pattern) -> f64 {
+        let bits = Comparison::ALL
+            .iter()
+            .map(|&comparison| self.bits(people, left, pattern, comparison));
+        bits.sum::<f64>() + self.prior
+    }
+}
+
+impl Weighed {
+    fn exact_bits(&self, value: u64) -> f64 {
+        let exact = self.levels.iter().find(|odds| odds.level == Level::Exact);
+        let Some(exact) = exact else { return 0.0 };
+        let found = self
+            .common
+            .binary_search_by_key(&value, |common| common.value);
+        let frequency = found.map_or(self.rare, |at| self.common[at].frequency);
+        (exact.one / frequency).log2()
+    }
+}

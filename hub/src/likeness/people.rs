@@ -1,0 +1,199 @@
+//! The people to be compared, as small as they can be kept: each text once, each person a row of numbers.
+//! Owns the normal forms in which texts are compared. Does not know which texts are alike.
+
+use rustc_hash::FxHashMap;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+/// One person as a profile shows it. Every text is optional, in any spelling; an empty one is absent.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Record {
+    /// Whatever the caller knows the person by: distinct, and the same in every run, since it also decides which pairs are
+    /// taken at random.
+    pub id: u64,
+    /// Stands for the person's user id, where there is one. Two different ones are never linked automatically, not even
+    /// through others.
+    pub user: Option<u64>,
+    /// A list that has everybody at most once, such as one system's customers. Two of the same list are two people.
+    pub list: Option<u32>,
+    pub given_name: Option<String>,
+    pub surname: Option<String>,
+    /// Year, month, day: `1984-02-29` or `19840229`.
+    pub birth_date: Option<String>,
+    pub house_number: Option<String>,
+    pub street: Option<String>,
+    /// The other line of the address: a flat, a building, a village.
+    pub address_line: Option<String>,
+    pub city: Option<String>,
+    pub postcode: Option<String>,
+    pub state: Option<String>,
+    pub phone: Option<String>,
+    pub email: Option<String>,
+    pub national_id: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Field {
+    GivenName,
+    Surname,
+    BirthDate,
+    HouseNumber,
+    Street,
+    AddressLine,
+    City,
+    Postcode,
+    State,
+    Phone,
+    Email,
+    NationalId,
+}
+
+const FIELDS: usize = 12;
+const ABSENT: u32 = u32::MAX;
+
+/// Any number of people; several hundred thousand fit a small machine.
+#[derive(Debug, Default)]
+pub struct People {
+    rows: Vec<Row>,
+    place: FxHashMap<u64, u32>,
+    texts: Vec<Text>,
+    known: FxHashMap<Box<str>, u32>,
+}
+
+#[derive(Debug)]
+pub(super) struct Row {
+    pub id: u64,
+    pub user: Option<u64>,
+    pub list: Option<u32>,
+    texts: [u32; FIELDS],
+}
+
+#[derive(Debug)]
+struct Text {
+    text: Box<str>,
+    digest: u64,
+}
+
+impl People {
+    /// Adds somebody. The same id again replaces what was said before.
+    pub fn add(&mut self, record: &Record) {
+        let fields = [
+            (&record.given_name, letters as fn(&str) -> String),
+            (&record.surname, letters),
+            (&record.birth_date, letters),
+            (&record.house_number, letters),
+            (&record.street, letters),
+            (&record.address_line, letters),
+            (&record.city, letters),
+            (&record.postcode, letters),
+            (&record.state, letters),
+            (&record.phone, digits),
+            (&record.email, address),
+            (&record.national_id, letters),
+        ];
+        let row = Row {
+            id: record.id,
+            user: record.user,
+            list: record.list,
+            texts: fields.map(|(text, normal)| {
+                let normal = text.as_deref().map(normal).unwrap_or_default();
+                self.intern(normal)
+            }),
+        };
+        match self.place.get(&record.id) {
+            Some(&place) => self.rows[place as usize] = row,
+            None => {
+                self.place.insert(record.id, self.rows.len() as u32);
+                self.rows.push(row);
+            }
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    fn intern(&mut self, text: String) -> u32 {
+        if text.is_empty() {
+            return ABSENT;
+        }
+        if let Some(&known) = self.known.get(text.as_str()) {
+            return known;
+        }
+        let number = self.texts.len() as u32;
+        let text = text.into_boxed_str();
+        self.texts.push(Text {
+            digest: digest(text.as_bytes()),
+            text: text.clone(),
+        });
+        self.known.insert(text, number);
+        number
+    }
+
+    pub(super) fn place(&self, id: u64) -> Option<u32> {
+        self.place.get(&id).copied()
+    }
+
+    pub(super) fn row(&self, place: u32) -> &Row {
+        &self.rows[place as usize]
+    }
+
+    pub(super) fn text(&self, place: u32, field: Field) -> Option<&str> {
+        let number = self.number(place, field)?;
+        Some(&self.texts[number as usize].text)
+    }
+
+    /// Equal for equal texts of these people; nothing else may be made of it.
+    pub(super) fn number(&self, place: u32, field: Field) -> Option<u32> {
+        let number = self.rows[place as usize].texts[field as usize];
+        (number != ABSENT).then_some(number)
+    }
+
+    /// Equal for equal texts everywhere and for ever.
+    pub(super) fn digest(&self, place: u32, field: Field) -> Option<u64> {
+        let number = self.number(place, field)?;
+        Some(self.texts[number as usize].digest)
+    }
+
+    /// Whether the two may be one person at all.
+    pub(super) fn may_be_one(&self, left: u32, right: u32) -> bool {
+        let (left, right) = (self.row(left), self.row(right));
+        left.id != right.id && (left.list.is_none() || left.list != right.list)
+    }
+}
+
+/// Eight bytes that are the same on every machine and in every version.
+pub(super) fn digest(bytes: &[u8]) -> u64 {
+    let mut eight = [0; 8];
+    eight.copy_from_slice(&blake3::hash(bytes).as_bytes()[..8]);
+    u64::from_le_bytes(eight)
+}
+
+/// Spreads two numbers over the whole range (the finisher of splitmix64: Steele, Lea and Flood, OOPSLA 2014).
+pub(super) fn mix(left: u64, right: u64) -> u64 {
+    let mut mixed = left.rotate_left(32) ^ right.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+/// Small letters without accents, and digits. Spaces go too: people leave them out, or set them wrongly.
+fn letters(text: &str) -> String {
+    let plain = text.nfkd().filter(|letter| !is_combining_mark(*letter));
+    plain
+        .filter(|letter| letter.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+fn digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
+}
+
+fn address(text: &str) -> String {
+    text.trim().to_lowercase()
+}

@@ -12,6 +12,7 @@ mod schedule;
 mod schema;
 mod source;
 mod stream;
+mod survivorship;
 mod tree;
 
 pub use plan::{

@@ -81,6 +81,10 @@ fn sqlite_time(text: &str) -> String {
     )
 }
 
+/// The traits of a person's main account.
+const MAIN_ACCOUNT: &str = "(select a.traits from account_person as r join account as a on a.id = r.account \
+    where r.person_id = p.id and r.place = 0)";
+
 /// The ids of all people for whom `condition` holds at `now`.
 pub fn sql(condition: &Condition, now: Timestamp, dialect: &Dialect) -> Query {
     let mut writer = Writer {
@@ -124,7 +128,10 @@ impl Writer<'_> {
                 self.condition(part);
                 self.push(")");
             }
-            Condition::Trait { name, test } => self.field("p.traits", name, test),
+            Condition::Trait { name, test } => match name.strip_prefix("account.") {
+                Some(name) => self.field(MAIN_ACCOUNT, name, test),
+                None => self.field("p.traits", name, test),
+            },
             Condition::Audience { name } => {
                 let name = self.bind(Bind::Text(name.clone()));
                 let _ = write!(

@@ -2,7 +2,7 @@
 
 use crate::flow::change::{Change, Put, StreamRef, To};
 use crate::flow::settle::{self, View};
-use crate::flow::{Context, apply, land};
+use crate::flow::{Context, accounts, apply, land};
 use crate::manifest::{Source, Stream};
 use crate::model::Value;
 use crate::problem::Problem;
@@ -85,14 +85,18 @@ async fn evaluate_everybody(context: &Context) -> Result<()> {
             return Ok(());
         };
         after = last.id;
-        let views = views(&mut tx, rows).await?;
+        let views = views(&mut tx, context, rows).await?;
         settle::evaluate(&mut tx, context, &views).await?;
         tx.commit().await?;
     }
 }
 
 /// People with their evidence.
-async fn views(tx: &mut Tx, rows: Vec<PersonRow>) -> Result<Vec<View>> {
+pub(super) async fn views(
+    tx: &mut Tx,
+    context: &Context,
+    rows: Vec<PersonRow>,
+) -> Result<Vec<View>> {
     let components: BTreeSet<i64> = rows.iter().map(|row| row.component).collect();
     let mut evidence: FxHashMap<i64, Vec<i64>> = FxHashMap::default();
     for row in tx.evidence_of_components(components).await? {
@@ -100,13 +104,15 @@ async fn views(tx: &mut Tx, rows: Vec<PersonRow>) -> Result<Vec<View>> {
             evidence.entry(person).or_default().push(row.id);
         }
     }
-    Ok(rows
+    let mut views: Vec<View> = rows
         .into_iter()
         .map(|row| View {
             evidence: evidence.remove(&row.id).unwrap_or_default(),
             ..settle::view_of(&row)
         })
-        .collect())
+        .collect();
+    accounts::fill(tx, context, &mut views).await?;
+    Ok(views)
 }
 
 /// Evaluates the people whose timers are due (I7). Gives how many.
@@ -121,7 +127,7 @@ pub async fn due(context: &Context) -> Result<usize> {
         total += ids.len();
         let rows = tx.persons(ids.iter().copied()).await?;
         tx.set_timers(&ids, &[]).await?;
-        let views = views(&mut tx, rows).await?;
+        let views = views(&mut tx, context, rows).await?;
         settle::evaluate(&mut tx, context, &views).await?;
         tx.commit().await?;
     }

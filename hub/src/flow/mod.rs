@@ -1,12 +1,15 @@
 //! The hops: each loads, calls a pure stage and saves. One file a hop; `run` strings them together.
 
+pub mod accounts;
 mod apply;
 mod backfill;
 mod change;
 pub mod connect;
 mod deliver;
+mod history;
 mod land;
 mod neighbourhood;
+pub mod past;
 mod properties;
 mod read;
 mod run;
@@ -19,6 +22,7 @@ pub use apply::apply;
 pub use backfill::{backfill, due, remap, retry_set_aside};
 pub use change::{Change, Counts, Put, StreamRef, To};
 pub use deliver::{DeliveryReport, deliver, plan as delivery_plan};
+pub use history::{Moment, history};
 pub use land::{Arrived, key_lines, land};
 pub use read::{Progress, ReadOptions, StreamReport, read_stream};
 pub use run::{AudienceReport, Opens, RunEvent, RunOptions, RunReport, run};
@@ -57,6 +61,8 @@ pub struct Context {
     /// Names of the events that any audience reads.
     pub events_read: BTreeSet<String>,
     pub suppression: Arc<Suppression>,
+    /// Whether people have accounts.
+    pub relating: accounts::Relating,
 }
 
 impl Context {
@@ -69,6 +75,7 @@ impl Context {
                 .map(str::to_owned)
                 .collect();
         Self {
+            relating: accounts::Relating::of(&plan),
             plan,
             store,
             clock,
@@ -82,6 +89,7 @@ impl Context {
     /// True when anything looks at profiles after they are built.
     fn watches_people(&self) -> bool {
         !(self.plan.audiences.is_empty() && self.plan.destinations.is_empty())
+            || self.relating.people
     }
 
     /// What every destination should hold of a person.

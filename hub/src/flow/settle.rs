@@ -5,7 +5,7 @@ mod select;
 
 use crate::flow::change::StreamRef;
 use crate::flow::neighbourhood::{Neighbourhood, Reshaped, Resolved};
-use crate::flow::{Context, beside};
+use crate::flow::{Context, accounts, beside};
 use crate::manifest::Survivorship;
 use crate::model::{Canonical, ConsentStatus, Fields, Timestamp};
 use crate::profile::{self, Claim};
@@ -109,6 +109,7 @@ pub async fn settle(
     if context.watches_people() {
         views.extend(stored_views(tx, look).await?);
         views.sort_unstable_by_key(|view| view.id);
+        accounts::relate(tx, context, &mut views).await?;
         evaluate(tx, context, &views).await?;
     }
     Ok(())
@@ -155,6 +156,7 @@ async fn bury(tx: &mut Tx, context: &Context, gone: &[(i64, Option<i64>)]) -> Re
     if context.watches_people() {
         leave_all(tx, context, &ids).await?;
     }
+    tx.remove_relations(&ids).await?;
     tx.save_heirs(gone).await?;
     tx.remove_persons(&ids).await
 }
@@ -336,7 +338,7 @@ struct Profiles {
 }
 
 /// Winning traits and consents of a person's claims.
-fn profile_of(
+pub(super) fn profile_of(
     mut claims: Vec<Claim>,
     rules: &Survivorship,
 ) -> (Fields, BTreeMap<String, ConsentEntry>) {

@@ -6,6 +6,7 @@ use crate::flow::Context;
 use crate::flow::settle::{ConsentEntry, claim_of};
 use crate::identity::{self, Evidence, Node};
 use crate::landing::{next_slot, slot_of_identifier};
+use crate::manifest::Survivorship;
 use crate::model::{Fields, Identifier, IdentifierKind, Timestamp, Value};
 use crate::profile;
 use crate::store::{Arg, EvidenceRow, IdentifierRow, PersonRow, Result, Tx};
@@ -13,10 +14,21 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
+/// Whom somebody asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    Identifier(Identifier),
+    /// A person's id, old ones included.
+    Id(Uuid),
+}
+
 /// A profile as a surface shows it.
 #[derive(Debug, Serialize)]
 pub struct ProfileView {
     pub id: String,
+    /// RFC 3339, when it is shown as it was at a past time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
     pub traits: Fields,
     pub consents: BTreeMap<String, ConsentEntry>,
     pub identifiers: Vec<Identifier>,
@@ -25,7 +37,9 @@ pub struct ProfileView {
     pub events: usize,
     /// RFC 3339.
     pub last_event_at: Option<String>,
-    pub audiences: Vec<InAudience>,
+    /// Not for a past time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audiences: Option<Vec<InAudience>>,
     pub why: Vec<TraitWhy>,
     /// Edges that made it one person, as `RECORD — KIND VALUE — RECORD`.
     pub links: Vec<Link>,
@@ -66,53 +80,82 @@ pub enum Found {
     Nobody,
 }
 
-/// The person behind an identifier.
-pub async fn by_identifier(context: &Context, identifier: &Identifier) -> Result<Found> {
+/// The person asked for, as it is now.
+pub async fn profile(context: &Context, wanted: &Wanted) -> Result<Found> {
     let mut tx = context.store.read().await?;
-    let Some(row) = find_identifier(&mut tx, identifier).await? else {
-        return Ok(Found::Nobody);
-    };
-    if row.shared {
-        return Ok(Found::Shared);
-    }
-    let Some(component) = row.component else {
-        return Ok(Found::Nobody);
-    };
-    let neighbourhood = Around::load(&mut tx, component).await?;
-    let graph = neighbourhood.graph();
-    let resolution = identity::resolve(&graph, &context.rules);
-    let node = neighbourhood
-        .slots
-        .iter()
-        .position(|slot| *slot == row.slot);
-    let person = node
-        .and_then(|node| resolution.person_of_node[node])
-        .and_then(|index| resolution.people.get(index as usize));
-    match person {
-        Some(person) => view(context, &mut tx, person.id.0, &neighbourhood, &resolution).await,
-        None => Ok(Found::Nobody),
+    match locate(context, &mut tx, wanted).await? {
+        Place::Person(located) => view(context, &mut tx, &located).await,
+        Place::Shared => Ok(Found::Shared),
+        Place::Nobody => Ok(Found::Nobody),
     }
 }
 
-/// The person behind an id, old ids included.
-pub async fn by_id(context: &Context, id: Uuid) -> Result<Found> {
-    let mut tx = context.store.read().await?;
-    let Some(person) = tx.alias(id.as_bytes()).await? else {
-        return Ok(Found::Nobody);
+/// Where the person asked for is.
+pub(super) enum Place {
+    Person(Box<Located>),
+    Shared,
+    Nobody,
+}
+
+/// A person in its component, resolved.
+pub(super) struct Located {
+    around: Around,
+    resolution: identity::Resolution,
+    person: usize,
+}
+
+impl Located {
+    fn person(&self) -> &identity::Person {
+        &self.resolution.people[self.person]
+    }
+
+    /// Its evidence, by id.
+    pub fn evidence(&self) -> Vec<i64> {
+        let rows = self.person().evidence.iter();
+        rows.map(|index| self.around.evidence[*index as usize].id)
+            .collect()
+    }
+}
+
+pub(super) async fn locate(context: &Context, tx: &mut Tx, wanted: &Wanted) -> Result<Place> {
+    let (component, slot, id) = match wanted {
+        Wanted::Identifier(identifier) => match find_identifier(tx, identifier).await? {
+            Some(row) if row.shared => return Ok(Place::Shared),
+            Some(row) => (row.component, Some(row.slot), None),
+            None => return Ok(Place::Nobody),
+        },
+        Wanted::Id(id) => {
+            let Some(person) = tx.alias(id.as_bytes()).await? else {
+                return Ok(Place::Nobody);
+            };
+            let Some(row) = tx.persons([person]).await?.pop() else {
+                return Ok(Place::Nobody);
+            };
+            let id = Uuid::from_bytes(row.uuid);
+            (Some(row.component), None, Some(id))
+        }
     };
-    let Some(row) = tx.persons([person]).await?.pop() else {
-        return Ok(Found::Nobody);
+    let Some(component) = component else {
+        return Ok(Place::Nobody);
     };
-    let neighbourhood = Around::load(&mut tx, row.component).await?;
-    let resolution = identity::resolve(&neighbourhood.graph(), &context.rules);
-    view(
-        context,
-        &mut tx,
-        Uuid::from_bytes(row.uuid),
-        &neighbourhood,
-        &resolution,
-    )
-    .await
+    let around = Around::load(tx, component).await?;
+    let resolution = identity::resolve(&around.graph(), &context.rules);
+    let node = slot.and_then(|slot| around.slots.iter().position(|other| *other == slot));
+    let person = match node {
+        Some(node) => resolution.person_of_node[node].map(|index| index as usize),
+        None => resolution
+            .people
+            .iter()
+            .position(|person| Some(person.id.0) == id),
+    };
+    Ok(match person {
+        Some(person) => Place::Person(Box::new(Located {
+            around,
+            resolution,
+            person,
+        })),
+        None => Place::Nobody,
+    })
 }
 
 async fn find_identifier(
@@ -191,21 +234,9 @@ impl Around {
     }
 }
 
-async fn view(
-    context: &Context,
-    tx: &mut Tx,
-    id: Uuid,
-    around: &Around,
-    resolution: &identity::Resolution,
-) -> Result<Found> {
-    let Some(person) = resolution.people.iter().find(|person| person.id.0 == id) else {
-        return Ok(Found::Nobody);
-    };
-    let evidence: Vec<i64> = person
-        .evidence
-        .iter()
-        .map(|index| around.evidence[*index as usize].id)
-        .collect();
+async fn view(context: &Context, tx: &mut Tx, located: &Located) -> Result<Found> {
+    let (person, around) = (located.person(), &located.around);
+    let evidence = located.evidence();
     let Some(row_id) = evidence
         .iter()
         .find_map(|id| around.evidence.iter().find(|row| row.id == *id)?.person_id)
@@ -233,7 +264,8 @@ async fn view(
         .collect();
     let sources: BTreeSet<&str> = claims.iter().map(|claim| &*claim.source).collect();
     Ok(Found::Person(Box::new(ProfileView {
-        id: id.to_string(),
+        id: person.id.to_string(),
+        at: None,
         identifiers: person
             .nodes
             .iter()
@@ -247,30 +279,35 @@ async fn view(
             .max()
             .map(|time| Timestamp(time).to_rfc3339()),
         events: events.len(),
-        audiences,
-        why: why(context, &claims),
-        links: links(person, around),
+        audiences: Some(audiences),
+        why: why(&context.plan.survivorship, &claims),
+        links: links(person, &around.nodes, |index| {
+            around.evidence[index as usize].message.clone()
+        }),
         traits: serde_json::from_str(&row.traits).unwrap_or_default(),
         consents: serde_json::from_str(&row.consents).unwrap_or_default(),
     })))
 }
 
-/// The edges that made it one person.
-fn links(person: &identity::Person, around: &Around) -> Vec<Link> {
-    let message = |index: u32| around.evidence[index as usize].message.clone();
+/// The edges that made it one person; `message` names the record of a piece of evidence.
+pub(super) fn links(
+    person: &identity::Person,
+    nodes: &[Node],
+    message: impl Fn(u32) -> String,
+) -> Vec<Link> {
     person
         .joined
         .iter()
         .map(|edge| Link {
-            from: around.nodes[edge.high as usize].identifier.clone(),
-            to: around.nodes[edge.low as usize].identifier.clone(),
-            record: edge.evidence.map(message).unwrap_or_default(),
+            from: nodes[edge.high as usize].identifier.clone(),
+            to: nodes[edge.low as usize].identifier.clone(),
+            record: edge.evidence.map(&message).unwrap_or_default(),
         })
         .collect()
 }
 
-fn why(context: &Context, claims: &[profile::Claim]) -> Vec<TraitWhy> {
-    profile::explain(claims, &context.plan.survivorship)
+pub(super) fn why(rules: &Survivorship, claims: &[profile::Claim]) -> Vec<TraitWhy> {
+    profile::explain(claims, rules)
         .into_iter()
         .map(|why| {
             let claim = why.winner.as_ref().map(|won| &claims[won.claim as usize]);

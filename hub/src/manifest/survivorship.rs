@@ -36,6 +36,24 @@ struct Draft {
     leaders: BTreeMap<String, Spot>,
 }
 
+impl Survivorship {
+    /// The rules for accounts: those of the traits whose names begin with `account.`, and the default.
+    pub fn of_accounts(&self) -> Self {
+        let own = |name: &String| name.strip_prefix("account.").map(str::to_owned);
+        let rules = self.by_trait.iter();
+        let with = self.with.iter();
+        Self {
+            by_trait: rules
+                .filter_map(|(name, rule)| Some((own(name)?, rule.clone())))
+                .collect(),
+            with: with
+                .filter_map(|(name, leader)| Some((own(name)?, own(leader)?)))
+                .collect(),
+            default: self.default.clone(),
+        }
+    }
+}
+
 impl Loader<'_> {
     pub(super) fn survivorship(&mut self, items: &[Item<'_>]) -> Survivorship {
         let mut draft = Draft::default();
@@ -110,7 +128,11 @@ impl Loader<'_> {
         let rules = &draft.rules;
         for (name, leader) in &rules.with {
             let spot = &draft.leaders[name];
-            let (message, hint) = if name == leader {
+            let is_account = |name: &str| name.starts_with("account.");
+            let (message, hint) = if is_account(name) != is_account(leader) {
+                let message = "a person's trait and an account's cannot go together";
+                (message.to_owned(), None)
+            } else if name == leader {
                 (format!("`{name}` cannot go with itself"), None)
             } else if let Some(first) = rules.with.get(leader) {
                 let hint = (first != name).then(|| format!("write `with = \"{first}\"`"));

@@ -56,41 +56,44 @@ pub async fn profile(
             }
             print_history(&moments, out);
         }
-        ProfileCommand::Find { text, limit } => {
-            let rows = show::find(&hub.context, &text, i64::from(limit)).await?;
-            let people: Vec<(String, Fields)> = rows
-                .into_iter()
-                .map(|row| {
-                    (
-                        Uuid::from_bytes(row.uuid).to_string(),
-                        serde_json::from_str(&row.traits).unwrap_or_default(),
-                    )
-                })
-                .collect();
-            if out.json {
-                let people: Vec<_> = people
-                    .iter()
-                    .map(|(id, traits)| json!({ "id": id, "traits": traits }))
-                    .collect();
-                out.value(&people);
-                return Ok(Ending::Done);
-            }
-            let mut rows = table(&["id", "name", "email", "phone"]);
-            for (id, traits) in &people {
-                rows.add_row([
-                    id.clone(),
-                    name(traits),
-                    text_of(traits, "email"),
-                    text_of(traits, "phone"),
-                ]);
-            }
-            match people.is_empty() {
-                true => out.line("nobody found"),
-                false => out.line(trimmed(&rows)),
-            }
-        }
+        ProfileCommand::Find { text, limit } => find(&hub, &text, i64::from(limit), out).await?,
     }
     Ok(Ending::Done)
+}
+
+async fn find(hub: &Opened, text: &str, limit: i64, out: &Out) -> crate::store::Result<()> {
+    let rows = show::find(&hub.context, text, limit).await?;
+    let people: Vec<(String, Fields)> = rows
+        .into_iter()
+        .map(|row| {
+            (
+                Uuid::from_bytes(row.uuid).to_string(),
+                serde_json::from_str(&row.traits).unwrap_or_default(),
+            )
+        })
+        .collect();
+    if out.json {
+        let people: Vec<_> = people
+            .iter()
+            .map(|(id, traits)| json!({ "id": id, "traits": traits }))
+            .collect();
+        out.value(&people);
+        return Ok(());
+    }
+    let mut rows = table(&["id", "name", "email", "phone"]);
+    for (id, traits) in &people {
+        rows.add_row([
+            id.clone(),
+            name(traits),
+            text_of(traits, "email"),
+            text_of(traits, "phone"),
+        ]);
+    }
+    match people.is_empty() {
+        true => out.line("nobody found"),
+        false => out.line(trimmed(&rows)),
+    }
+    Ok(())
 }
 
 fn wanted(hub: &Opened, text: &str) -> Result<Wanted, Problem> {
@@ -252,6 +255,9 @@ fn print(view: &ProfileView, why: bool, out: &Out) {
                 link.from.kind, link.from.value, link.to.kind, link.to.value, link.record
             ));
         }
+    }
+    if !view.accounts.is_empty() {
+        out.line(format!("accounts   {}", view.accounts.join(", ")));
     }
     for audience in view.audiences.iter().flatten() {
         out.line(format!(

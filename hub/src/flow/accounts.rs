@@ -4,6 +4,8 @@
 //! belongs to the accounts that its trait `account_id` and the same property of its events name. A changed account looks at
 //! its people again, a changed person at its accounts, each in the transaction of the change.
 
+mod properties;
+
 use crate::flow::change::StreamRef;
 use crate::flow::settle::{self, View, to_json};
 use crate::flow::{Context, backfill};
@@ -79,10 +81,15 @@ pub async fn settle(tx: &mut Tx, context: &Context, mut told: Told) -> Result<()
     told.claims
         .sort_unstable_by(|a, b| (&a.account, a.slot).cmp(&(&b.account, b.slot)));
     tx.save_account_claims(&told.claims).await?;
-    let changed = rebuild(tx, context, touched.into_iter().collect()).await?;
-    if !(changed.is_empty()
-        || context.plan.audiences.is_empty() && context.plan.destinations.is_empty())
-    {
+    refresh(tx, context, touched.into_iter().collect()).await?;
+    Ok(())
+}
+
+/// Builds accounts from their claims, and looks at the people of those that changed. Gives how many did.
+pub async fn refresh(tx: &mut Tx, context: &Context, touched: Vec<String>) -> Result<usize> {
+    let changed = rebuild(tx, context, touched).await?;
+    let plan = &context.plan;
+    if !(changed.is_empty() || plan.audiences.is_empty() && plan.destinations.is_empty()) {
         let people = tx.people_of_accounts(&changed).await?;
         for chunk in people.chunks(5_000) {
             let rows = tx.persons(chunk.iter().copied()).await?;
@@ -90,7 +97,7 @@ pub async fn settle(tx: &mut Tx, context: &Context, mut told: Told) -> Result<()
             settle::evaluate(tx, context, &views).await?;
         }
     }
-    Ok(())
+    Ok(changed.len())
 }
 
 /// The accounts whose winning values are others than before.

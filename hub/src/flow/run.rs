@@ -2,7 +2,7 @@
 
 use crate::flow::deliver::{DeliveryReport, deliver};
 use crate::flow::read::{ReadOptions, StreamReport, read_stream};
-use crate::flow::{Context, Counts, backfill, due, remap};
+use crate::flow::{Context, Counts, backfill, due, rebuild, remap};
 use crate::host::Connector;
 use crate::manifest::{Destination, Source};
 use crate::problem::Problem;
@@ -102,6 +102,7 @@ pub async fn run(
     report.people_before = tx.status_counts().await?.people;
     let log = tx.last_log_id().await?;
     drop(tx);
+    rebuild(context).await?;
     backfill(context).await?;
     for source in wanted(context, options) {
         report.remapped += remap(context, source).await?;

@@ -37,6 +37,9 @@ pub struct ProfileView {
     pub events: usize,
     /// RFC 3339.
     pub last_event_at: Option<String>,
+    /// Ids of its accounts, the main one first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<String>,
     /// Not for a past time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audiences: Option<Vec<InAudience>>,
@@ -262,6 +265,7 @@ async fn view(context: &Context, tx: &mut Tx, located: &Located) -> Result<Found
             since: Timestamp(row.since).to_rfc3339(),
         })
         .collect();
+    let relations = tx.relations_of([row_id]).await?;
     let sources: BTreeSet<&str> = claims.iter().map(|claim| &*claim.source).collect();
     Ok(Found::Person(Box::new(ProfileView {
         id: person.id.to_string(),
@@ -279,6 +283,7 @@ async fn view(context: &Context, tx: &mut Tx, located: &Located) -> Result<Found
             .max()
             .map(|time| Timestamp(time).to_rfc3339()),
         events: events.len(),
+        accounts: relations.into_iter().map(|row| row.account).collect(),
         audiences: Some(audiences),
         why: why(&context.plan.survivorship, &claims),
         links: links(person, &around.nodes, |index| {

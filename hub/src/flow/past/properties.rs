@@ -4,17 +4,13 @@
 #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
 
 use super::profile_at;
-use crate::clock::Clock;
+use crate::flow::harness::World;
 use crate::flow::show::{self, Found, Wanted};
-use crate::flow::{self, Arrived, Context, StreamRef, Suppression};
-use crate::manifest;
-use crate::model::{Description, Identifier, IdentifierKind, StreamSpec, Timestamp};
-use crate::store::Store;
+use crate::model::{Identifier, IdentifierKind, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
+use std::sync::atomic::Ordering;
 use uuid::Uuid;
 
 const MANIFEST: &str = r#"
@@ -38,6 +34,7 @@ map.email = "email | email"
 map.user_id = "user"
 map.first_name = "name"
 map.city = "city"
+map.account_id = "city"
 consent.marketing_email = "consent"
 
 [[source]]
@@ -59,6 +56,7 @@ key = "id"
 created_at = "created"
 map.external_id = "customer"
 map.email = "email | email"
+map.account_id = "customer"
 "#;
 
 const STREAMS: [(&str, &str); 3] = [
@@ -69,100 +67,13 @@ const STREAMS: [(&str, &str); 3] = [
 const START: i64 = 1_700_000_000_000;
 const HOUR: i64 = 3_600_000;
 
-struct World {
-    context: Context,
-    hand: Arc<AtomicI64>,
-    _folder: tempfile::TempDir,
+async fn now(world: &World, wanted: &Wanted) -> Value {
+    text(show::profile(&world.context, wanted).await.unwrap())
 }
 
-impl World {
-    async fn new() -> Self {
-        let spec = |name: &str| StreamSpec {
-            name: name.to_owned(),
-            schema: json!({ "type": "object" }),
-            ..StreamSpec::default()
-        };
-        let description = Description {
-            name: "any".to_owned(),
-            streams: STREAMS.map(|(_, name)| spec(name)).into(),
-            config_schema: json!({ "type": "object" }),
-            ..Description::default()
-        };
-        let connectors = manifest::Connectors {
-            available: vec!["any".to_owned()],
-            described: BTreeMap::from([("any".to_owned(), Arc::new(description))]),
-        };
-        let files = [("hub.toml".to_owned(), MANIFEST.to_owned())];
-        let plan = manifest::load(&files, &connectors).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("hub.db");
-        let store = Store::open(&format!("sqlite:{}", path.display()))
-            .await
-            .unwrap();
-        let suppression = Suppression::load(&store, Uuid::nil).await.unwrap();
-        let hand = Arc::new(AtomicI64::new(START));
-        Self {
-            context: Context::new(
-                Arc::new(plan),
-                store,
-                Clock::standing(hand.clone()),
-                suppression,
-            ),
-            hand,
-            _folder: folder,
-        }
-    }
-
-    /// One transaction of one stream.
-    async fn apply(&self, stream: usize, upserts: &[Value], deletes: &[Value]) {
-        let (source, name) = STREAMS[stream];
-        let sources = &self.context.plan.sources;
-        let of_source = sources.iter().find(|one| &*one.name == source).unwrap();
-        let plan = of_source
-            .streams
-            .iter()
-            .find(|one| &*one.name == name)
-            .unwrap();
-        let mut tx = self.context.store.begin().await.unwrap();
-        let id = tx.stream(source, name, &plan.digest).await.unwrap().id;
-        tx.commit().await.unwrap();
-        let stream = StreamRef {
-            id,
-            source: source.into(),
-            name: name.into(),
-        };
-        let lines = |rows: &[Value]| {
-            let lines = rows
-                .iter()
-                .map(|row| format!("{row}\n").into_bytes().into());
-            lines.collect()
-        };
-        let arrived = Arrived {
-            upserts: lines(upserts),
-            deletes: lines(deletes),
-        };
-        let lines = flow::key_lines(&stream, plan, &arrived).unwrap();
-        let landed = flow::land(&self.context, &stream, plan, lines)
-            .await
-            .unwrap();
-        let mut tx = self.context.store.begin().await.unwrap();
-        flow::apply(&mut tx, &self.context, &stream, landed.changes)
-            .await
-            .unwrap();
-        tx.commit().await.unwrap();
-    }
-
-    async fn now(&self, wanted: &Wanted) -> Value {
-        text(show::profile(&self.context, wanted).await.unwrap())
-    }
-
-    async fn then(&self, wanted: &Wanted, at: i64) -> Value {
-        text(
-            profile_at(&self.context, wanted, Timestamp(at), &|_, _| {})
-                .await
-                .unwrap(),
-        )
-    }
+async fn then(world: &World, wanted: &Wanted, at: i64) -> Value {
+    let found = profile_at(&world.context, wanted, Timestamp(at), &|_, _| {});
+    text(found.await.unwrap())
 }
 
 /// Everything that is shown, but for what a look back leaves out.
@@ -240,41 +151,41 @@ fn everybody() -> Vec<Wanted> {
 }
 
 async fn check(operations: &[Operation]) -> Result<(), TestCaseError> {
-    let world = World::new().await;
+    let world = World::new(MANIFEST, &STREAMS, START).await;
     let mut shown: Vec<(i64, Wanted, Value)> = Vec::new();
     for (step, operation) in operations.iter().enumerate() {
-        let now = START + step as i64 * HOUR;
-        world.hand.store(now, Ordering::SeqCst);
+        let time = START + step as i64 * HOUR;
+        world.hand.store(time, Ordering::SeqCst);
         match operation {
             Operation::Put(batch) => {
                 for stream in 0..3 {
                     let of = batch.iter().filter(|(at, _)| *at == stream);
                     let lines: Vec<Value> = of.map(|(_, record)| record.clone()).collect();
                     if !lines.is_empty() {
-                        world.apply(stream, &lines, &[]).await;
+                        world.apply(STREAMS[stream], &lines, &[]).await;
                     }
                 }
             }
             Operation::Delete(stream, key) => {
                 let id = json!({ "id": format!("{stream}-{key}") });
-                world.apply(*stream, &[], &[id]).await;
+                world.apply(STREAMS[*stream], &[], &[id]).await;
             }
         }
         for wanted in everybody() {
-            let now_shown = world.now(&wanted).await;
+            let now_shown = now(&world, &wanted).await;
             // By its id a person must be found again, too.
             if let Some(id) = now_shown.get("id").and_then(Value::as_str) {
                 let id = Wanted::Id(Uuid::parse_str(id).unwrap());
-                shown.push((now, id, now_shown.clone()));
+                shown.push((time, id, now_shown.clone()));
             }
-            shown.push((now, wanted, now_shown));
+            shown.push((time, wanted, now_shown));
         }
     }
     for (index, (at, wanted, expected)) in shown.into_iter().enumerate() {
         // Any time until the next batch is as good as that of the batch.
         let at = at + index as i64 % 2 * (HOUR - 1);
         prop_assert_eq!(
-            world.then(&wanted, at).await,
+            then(&world, &wanted, at).await,
             expected,
             "{:?} at {}",
             wanted,
@@ -282,7 +193,7 @@ async fn check(operations: &[Operation]) -> Result<(), TestCaseError> {
         );
     }
     prop_assert_eq!(
-        world.then(&everybody()[0], START - 1).await,
+        then(&world, &everybody()[0], START - 1).await,
         json!("nobody")
     );
     Ok(())

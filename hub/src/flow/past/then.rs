@@ -7,7 +7,7 @@ use crate::flow::settle::profile_of;
 use crate::flow::show::{Found, ProfileView, Wanted, links, why};
 use crate::identity::{self, Evidence, Neighbourhood, Node, Resolution, Statement, StatementKind};
 use crate::model::{Fact, Identifier, Timestamp};
-use crate::profile::Claim;
+use crate::profile::{ACCOUNT_FIELD, Claim, account_ids, accounts_of};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An operator's statement about two identifiers.
@@ -134,6 +134,13 @@ impl Then {
                 _ => None,
             })
             .collect();
+        let named = mine
+            .iter()
+            .filter_map(|record| match &record.canonical.fact {
+                Some(Fact::Event { properties, .. }) => properties.get(ACCOUNT_FIELD),
+                _ => None,
+            });
+        let named: Vec<String> = named.flat_map(account_ids).collect();
         let sources: BTreeSet<&str> = claims.iter().map(|claim| &*claim.source).collect();
         let why = why(&context.plan.survivorship, &claims);
         let (sources, records) = (sources.len(), claims.len());
@@ -150,6 +157,7 @@ impl Then {
             records,
             last_event_at: events.iter().max().map(|time| time.to_rfc3339()),
             events: events.len(),
+            accounts: accounts_of(&traits, named),
             audiences: None,
             why,
             links: links(person, &self.graph.nodes, |index| {

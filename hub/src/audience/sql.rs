@@ -35,6 +35,18 @@ pub struct Part {
     pub last: i64,
 }
 
+/// The traits of a person's main account.
+const MAIN_ACCOUNT: &str = "(select a.traits from account_person as r join account as a on a.id = r.account \
+    where r.person_id = p.id and r.place = 0)";
+
+/// Where a trait's value stands, and its name there.
+fn place_of(name: &str) -> (&'static str, &str) {
+    match name.strip_prefix("account.") {
+        Some(name) => (MAIN_ACCOUNT, name),
+        None => ("p.traits", name),
+    }
+}
+
 impl Part {
     pub const EVERYBODY: Self = Self {
         after: i64::MIN,
@@ -181,7 +193,10 @@ impl<'a> Writer<'a> {
             Condition::All(_) | Condition::Any(_) | Condition::Not(_) => {
                 self.condition(condition, Asks::Holds);
             }
-            Condition::Trait { name, test } => self.field("p.traits", name, test),
+            Condition::Trait { name, test } => {
+                let (json, name) = place_of(name);
+                self.field(json, name, test);
+            }
             Condition::Near { name, from, until } => {
                 let now = self.now.millis();
                 self.near(

@@ -69,6 +69,11 @@ pub enum Command {
         #[command(subcommand)]
         command: IdentityCommand,
     },
+    /// Look at accounts: the companies and groups that people belong to.
+    Account {
+        #[command(subcommand)]
+        command: AccountCommand,
+    },
     /// Look at audiences.
     Audience {
         #[command(subcommand)]
@@ -105,6 +110,17 @@ pub enum ProfileCommand {
         /// Where each value comes from, and why it is one person.
         #[arg(long)]
         why: bool,
+        /// As it was then, by all that had been received: a time in RFC 3339, or a date, which means its beginning in UTC.
+        #[arg(long, value_name = "TIME")]
+        at: Option<String>,
+    },
+    /// Each change of each of a person's values, with the record that caused it; the newest last.
+    History {
+        #[arg(value_name = "KIND:VALUE")]
+        identifier: String,
+        /// Only this trait.
+        #[arg(long = "trait", value_name = "NAME")]
+        trait_name: Option<String>,
     },
     /// People whose traits contain a text.
     Find {
@@ -185,6 +201,28 @@ pub enum IdentityCommand {
     /// What looks suspicious: shared values, refused ties, large components, people with two names.
     Review {
         #[arg(long, default_value_t = 10)]
+        limit: u32,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AccountCommand {
+    /// All accounts by id, each with its number of people.
+    List {
+        /// Begin after this id.
+        #[arg(long, value_name = "ID")]
+        after: Option<String>,
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// One account with its traits and its people.
+    Show {
+        id: String,
+        /// Where each value comes from.
+        #[arg(long)]
+        why: bool,
+        /// How many of its people are shown.
+        #[arg(long, default_value_t = 20)]
         limit: u32,
     },
 }

@@ -4,7 +4,7 @@ use crate::audience::Explained;
 use crate::cli::arguments::AudienceCommand;
 use crate::cli::open::{Opened, load_draft, open};
 use crate::cli::output::{Out, Outcome, fitted, moves, number, plural, table, trimmed};
-use crate::cli::profiles::{self, parse_identifier};
+use crate::cli::profiles;
 use crate::cli::running::unknown;
 use crate::cli::{Ending, Environment};
 use crate::flow::audiences::{self, Day, Preview};
@@ -85,14 +85,7 @@ pub async fn audience(
 
 /// A person's id and name.
 async fn person_of(hub: &Opened, text: &str) -> Result<(Uuid, String), Problem> {
-    let found = match text.strip_prefix("id:").map(Uuid::parse_str) {
-        Some(Ok(id)) => show::by_id(&hub.context, id).await?,
-        Some(Err(_)) => return Err(nobody()),
-        None => {
-            let region = hub.context.plan.hub.default_region.as_deref();
-            show::by_identifier(&hub.context, &parse_identifier(text, region)?).await?
-        }
-    };
+    let found = show::profile(&hub.context, &profiles::wanted(hub, text)?).await?;
     match found {
         Found::Person(view) => {
             let id = Uuid::parse_str(&view.id).map_err(|_| nobody())?;

@@ -1,5 +1,6 @@
 //! The command line: what can be asked, and which file answers. Reads no environment of its own; `app` hands it in.
 
+mod accounts;
 mod arguments;
 mod audiences;
 mod connectors;
@@ -80,6 +81,9 @@ pub async fn run(arguments: Arguments, environment: &Environment) -> Ending {
         }
         Command::Audience { command } => {
             audiences::audience(&folder, environment, &out, command).await
+        }
+        Command::Account { command } => {
+            accounts::account(&folder, environment, &out, command).await
         }
         Command::DeadLetters { command } => {
             letters::dead_letters(&folder, environment, &out, command).await

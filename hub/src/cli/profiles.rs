@@ -1,13 +1,17 @@
 //! `onefold profile`: one person with the origin of each value, or people found by a text.
 
 use crate::cli::arguments::ProfileCommand;
-use crate::cli::open::open;
+use crate::cli::open::{Opened, open};
 use crate::cli::output::{Out, Outcome, plural, table, trimmed};
 use crate::cli::{Ending, Environment};
-use crate::flow::show::{self, Found, ProfileView};
-use crate::model::{Fields, Identifier, IdentifierKind, Timestamp, Value};
+use crate::expression::to_timestamp;
+use crate::flow::show::{self, Found, ProfileView, TraitWhy, Wanted};
+use crate::flow::{self, Moment, past};
+use crate::model::{Fields, Identifier, IdentifierKind, Timestamp, Value, snake_case};
 use crate::problem::{Problem, codes};
+use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde_json::json;
+use std::io::IsTerminal;
 use std::path::Path;
 use uuid::Uuid;
 
@@ -19,15 +23,15 @@ pub async fn profile(
 ) -> Outcome {
     let hub = open(folder, environment, out).await?;
     match command {
-        ProfileCommand::Show { identifier, why } => {
-            let found = match identifier.strip_prefix("id:").map(Uuid::parse_str) {
-                Some(Ok(id)) => show::by_id(&hub.context, id).await?,
-                Some(Err(_)) => return Err(bad(&identifier, "a profile id is a UUID").into()),
-                None => {
-                    let region = hub.context.plan.hub.default_region.as_deref();
-                    show::by_identifier(&hub.context, &parse_identifier(&identifier, region)?)
-                        .await?
-                }
+        ProfileCommand::Show {
+            identifier,
+            why,
+            at,
+        } => {
+            let wanted = wanted(&hub, &identifier)?;
+            let found = match at {
+                Some(text) => profile_at(&hub, &wanted, time(&text)?, out).await?,
+                None => show::profile(&hub.context, &wanted).await?,
             };
             match found {
                 Found::Person(view) if out.json => out.value(&view),
@@ -38,41 +42,114 @@ pub async fn profile(
                 Found::Nobody => return Err(none("is known of nobody").into()),
             }
         }
-        ProfileCommand::Find { text, limit } => {
-            let rows = show::find(&hub.context, &text, i64::from(limit)).await?;
-            let people: Vec<(String, Fields)> = rows
-                .into_iter()
-                .map(|row| {
-                    (
-                        Uuid::from_bytes(row.uuid).to_string(),
-                        serde_json::from_str(&row.traits).unwrap_or_default(),
-                    )
-                })
-                .collect();
-            if out.json {
-                let people: Vec<_> = people
-                    .iter()
-                    .map(|(id, traits)| json!({ "id": id, "traits": traits }))
-                    .collect();
-                out.value(&people);
-                return Ok(Ending::Done);
+        ProfileCommand::History {
+            identifier,
+            trait_name,
+        } => {
+            let wanted = wanted(&hub, &identifier)?;
+            let Some(mut moments) = flow::history(&hub.context, &wanted).await? else {
+                return Err(none("is known of nobody").into());
+            };
+            if let Some(name) = &trait_name {
+                let name = snake_case(name);
+                moments.retain(|moment| moment.name == *name);
             }
-            let mut rows = table(&["id", "name", "email", "phone"]);
-            for (id, traits) in &people {
-                rows.add_row([
-                    id.clone(),
-                    name(traits),
-                    text_of(traits, "email"),
-                    text_of(traits, "phone"),
-                ]);
-            }
-            match people.is_empty() {
-                true => out.line("nobody found"),
-                false => out.line(trimmed(&rows)),
-            }
+            print_history(&moments, out);
         }
+        ProfileCommand::Find { text, limit } => find(&hub, &text, i64::from(limit), out).await?,
     }
     Ok(Ending::Done)
+}
+
+async fn find(hub: &Opened, text: &str, limit: i64, out: &Out) -> crate::store::Result<()> {
+    let rows = show::search(&hub.context, text, limit).await?;
+    let people: Vec<(String, Fields)> = rows
+        .into_iter()
+        .map(|row| {
+            (
+                Uuid::from_bytes(row.uuid).to_string(),
+                serde_json::from_str(&row.traits).unwrap_or_default(),
+            )
+        })
+        .collect();
+    if out.json {
+        let people: Vec<_> = people
+            .iter()
+            .map(|(id, traits)| json!({ "id": id, "traits": traits }))
+            .collect();
+        out.value(&people);
+        return Ok(());
+    }
+    let mut rows = table(&["id", "name", "email", "phone"]);
+    for (id, traits) in &people {
+        rows.add_row([
+            id.clone(),
+            name(traits),
+            text_of(traits, "email"),
+            text_of(traits, "phone"),
+        ]);
+    }
+    match people.is_empty() {
+        true => out.line("nobody found"),
+        false => out.line(trimmed(&rows)),
+    }
+    Ok(())
+}
+
+pub fn wanted(hub: &Opened, text: &str) -> Result<Wanted, Problem> {
+    match text.strip_prefix("id:").map(Uuid::parse_str) {
+        Some(Ok(id)) => Ok(Wanted::Id(id)),
+        Some(Err(_)) => Err(bad(text, "a profile id is a UUID")),
+        None => {
+            let region = hub.context.plan.hub.default_region.as_deref();
+            parse_identifier(text, region).map(Wanted::Identifier)
+        }
+    }
+}
+
+fn time(text: &str) -> Result<Timestamp, Problem> {
+    to_timestamp(&Value::String(text.to_owned())).map_err(|_| {
+        Problem::new(&codes::USAGE, format!("`{text}` is no time"))
+            .hint("write it as `2026-03-02T09:14:00Z`, or as a date, `2026-03-02`")
+    })
+}
+
+async fn profile_at(
+    hub: &Opened,
+    wanted: &Wanted,
+    at: Timestamp,
+    out: &Out,
+) -> crate::store::Result<Found> {
+    let bar = match out.json || !std::io::stderr().is_terminal() {
+        true => ProgressBar::hidden(),
+        false => ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10)),
+    };
+    let found = past::profile_at(&hub.context, wanted, at, &|done, total| {
+        bar.set_length(total.unsigned_abs());
+        bar.set_position(done.unsigned_abs());
+    })
+    .await;
+    bar.finish_and_clear();
+    found
+}
+
+fn print_history(moments: &[Moment], out: &Out) {
+    if out.json {
+        return out.value(&moments);
+    }
+    if moments.is_empty() {
+        return out.line("no change is known");
+    }
+    let mut rows = table(&["received", "trait", "value", "record"]);
+    for moment in moments {
+        rows.add_row([
+            moment.at.clone(),
+            moment.name.clone(),
+            moment.value.as_ref().map_or("(none)".to_owned(), plain),
+            format!("{} {}", moment.source, moment.record),
+        ]);
+    }
+    out.line(trimmed(&rows));
 }
 
 /// Reads `email:ada@example.com`.
@@ -129,8 +206,27 @@ pub fn name(traits: &Fields) -> String {
     }
 }
 
+/// A trait with its value and, if asked why, with where that comes from.
+pub fn origin(one: &TraitWhy, why: bool) -> Vec<String> {
+    let value = one.value.as_ref().map(plain).unwrap_or_default();
+    let mut row = vec![format!("  {}", one.name), value];
+    if why {
+        row.push(format!("{} {}", one.source, one.record));
+        row.push(if one.time == 0 {
+            String::new()
+        } else {
+            Timestamp(one.time).to_minutes()
+        });
+        row.push(one.rule.clone());
+    }
+    row
+}
+
 fn print(view: &ProfileView, why: bool, out: &Out) {
     let known = name(&view.traits);
+    if let Some(at) = &view.at {
+        out.line(format!("as of {at}"));
+    }
     out.line(format!(
         "{}  {}  {}, {}{}",
         if known.is_empty() {
@@ -147,19 +243,8 @@ fn print(view: &ProfileView, why: bool, out: &Out) {
             .unwrap_or_default()
     ));
     let mut rows = table(&[]);
-    for one in &view.why {
-        let Some(value) = &one.value else { continue };
-        let mut row = vec![format!("  {}", one.name), plain(value)];
-        if why {
-            row.push(format!("{} {}", one.source, one.record));
-            row.push(if one.time == 0 {
-                String::new()
-            } else {
-                Timestamp(one.time).to_minutes()
-            });
-            row.push(one.rule.clone());
-        }
-        rows.add_row(row);
+    for one in view.why.iter().filter(|one| one.value.is_some()) {
+        rows.add_row(origin(one, why));
     }
     out.line(trimmed(&rows));
     if why && !view.links.is_empty() {
@@ -171,7 +256,10 @@ fn print(view: &ProfileView, why: bool, out: &Out) {
             ));
         }
     }
-    for audience in &view.audiences {
+    if !view.accounts.is_empty() {
+        out.line(format!("accounts   {}", view.accounts.join(", ")));
+    }
+    for audience in view.audiences.iter().flatten() {
         out.line(format!(
             "audience   {} since {}",
             audience.name, audience.since

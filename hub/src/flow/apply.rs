@@ -4,11 +4,12 @@
 use crate::flow::change::{Change, Counts, Meaning, Put, StreamRef, To};
 use crate::flow::neighbourhood::{Neighbourhood, message_id};
 use crate::flow::settle::{self, FreshClaim, Told, Touched};
-use crate::flow::{Context, beside, rules};
+use crate::flow::{Context, accounts, beside, rules};
 use crate::model::{Canonical, Fact, Timestamp};
 use crate::problem::{Place, Problem, Severity};
 use crate::store::{
-    ClaimRow, DeadLetterRow, EntityRow, EventRow, RecordRow, RecordState, Result, Tx, VersionRow,
+    ClaimRow, DeadLetterRow, Effect, EntityRow, EventRow, RecordRow, RecordState, Result, Tx,
+    VersionRow,
 };
 use bytes::Bytes;
 use rustc_hash::FxHashSet;
@@ -23,6 +24,7 @@ struct Written {
     events: Vec<EventRow>,
     entities: Vec<EntityRow>,
     letters: Vec<DeadLetterRow>,
+    accounts: accounts::Told,
     lost_claims: Vec<(i64, i64)>,
     lost_facts: Vec<i64>,
     judged: Vec<i64>,
@@ -80,6 +82,7 @@ pub async fn apply(
         );
     }
     let losers = std::mem::take(&mut written.losers);
+    let accounts = std::mem::take(&mut written.accounts);
     let touched = Touched {
         evidence: std::mem::take(&mut written.touched),
         claimed: std::mem::take(&mut written.claimed),
@@ -100,6 +103,7 @@ pub async fn apply(
         (claims, neighbourhood, reshaped)
     };
     settle::settle(tx, context, neighbourhood, reshaped, touched, claims).await?;
+    accounts::settle(tx, context, accounts).await?;
     Ok(counts)
 }
 
@@ -167,7 +171,7 @@ impl Written {
         } = change;
         let (put, deleted) = match to {
             To::Stale { body } => {
-                self.version(ids, slot, now, false, body);
+                self.version(ids, slot, now, Effect::Stale, body);
                 counts.changed += 1;
                 return;
             }
@@ -197,7 +201,7 @@ impl Written {
             fact_id: None,
         };
         match put {
-            None => self.version(ids, slot, now, true, Bytes::new()),
+            None => self.version(ids, slot, now, Effect::Deleted, Bytes::new()),
             Some(put) => self.put(put, &mut row, slots, stream, neighbourhood, ids, now),
         }
         self.lose(prior, &row);
@@ -208,6 +212,7 @@ impl Written {
     fn forget(&mut self, prior: Option<&RecordRow>) {
         let Some(prior) = prior else { return };
         self.judged.push(prior.slot);
+        self.accounts.judged.push(prior.slot);
         if let Some(evidence) = prior.evidence_id {
             self.lost_claims.push((evidence, prior.slot));
             self.touched.insert(evidence);
@@ -242,7 +247,7 @@ impl Written {
     ) {
         row.hash = put.hash;
         if let Some(body) = put.body {
-            self.version(ids, row.slot, now, false, body);
+            self.version(ids, row.slot, now, Effect::Current, body);
         }
         for problem in put.problems {
             self.letter(problem, row, stream, put.meaning.is_none(), ids, now);
@@ -268,7 +273,7 @@ impl Written {
         if let (Some(told), Some(evidence)) = (told, row.evidence_id) {
             self.claim(told, evidence, canonical.told_at(), row, stream);
         }
-        self.fact(canonical, row, ids);
+        self.fact(canonical, row, stream, ids);
     }
 
     fn claim(
@@ -291,7 +296,14 @@ impl Written {
         self.claims.push((row, told.alone));
     }
 
-    fn fact(&mut self, canonical: Canonical, row: &mut RecordRow, ids: &mut Ids) {
+    fn fact(
+        &mut self,
+        canonical: Canonical,
+        row: &mut RecordRow,
+        stream: &StreamRef,
+        ids: &mut Ids,
+    ) {
+        let told_at = canonical.told_at();
         let Some(fact) = canonical.fact else { return };
         let id = ids.fact;
         ids.fact += 1;
@@ -309,22 +321,26 @@ impl Written {
                 time: time.0,
                 properties: settle::to_json(&properties),
             }),
-            Fact::Entity { kind, fields } => self.entities.push(EntityRow {
-                id,
-                evidence_id: row.evidence_id,
-                slot: row.slot,
-                kind: kind.as_str(),
-                fields: settle::to_json(&fields),
-            }),
+            Fact::Entity { kind, fields } => {
+                let record = (row.slot, &*row.key, told_at);
+                self.accounts.entity(kind, &fields, record, stream);
+                self.entities.push(EntityRow {
+                    id,
+                    evidence_id: row.evidence_id,
+                    slot: row.slot,
+                    kind: kind.as_str(),
+                    fields: settle::to_json(&fields),
+                });
+            }
         }
     }
 
-    fn version(&mut self, ids: &mut Ids, slot: i64, now: Timestamp, deleted: bool, body: Bytes) {
+    fn version(&mut self, ids: &mut Ids, slot: i64, now: Timestamp, effect: Effect, body: Bytes) {
         self.versions.push(VersionRow {
             id: ids.version,
             slot,
             received_at: now,
-            deleted,
+            effect,
             body,
         });
         ids.version += 1;
@@ -384,7 +400,7 @@ impl Written {
 }
 
 /// When the record's evidence was made. Events have a time of their own; a record without any sorts last.
-fn first_seen(canonical: &Canonical) -> Timestamp {
+pub(super) fn first_seen(canonical: &Canonical) -> Timestamp {
     match (&canonical.created_at, &canonical.fact) {
         (Some(time), _) => *time,
         (None, Some(Fact::Event { time, .. })) => *time,

@@ -3,9 +3,9 @@
 
 use crate::audience::{self, Explained, Part};
 use crate::expression::Condition;
-use crate::flow::Context;
 use crate::flow::fill::{Known, args};
 use crate::flow::settle;
+use crate::flow::{Context, accounts};
 use crate::manifest::{Audience, Plan};
 use crate::model::Timestamp;
 use crate::store::{PersonRow, Result, Tx};
@@ -116,7 +116,7 @@ fn inlined(
     }
 }
 
-async fn holding(tx: &mut Tx, who: &Condition, now: Timestamp) -> Result<Vec<i64>> {
+pub(super) async fn holding(tx: &mut Tx, who: &Condition, now: Timestamp) -> Result<Vec<i64>> {
     let mut ids = Vec::new();
     let mut after = i64::MIN;
     while let Some(last) = tx.last_person(after, PEOPLE).await? {
@@ -204,7 +204,9 @@ pub async fn explain(
     let now = context.clock.now();
     // All events, not only those that still count: an explanation says when the last one was.
     let known = Known::load_all(&mut tx, &audience.who, &[id]).await?;
-    let view = settle::view_of(&row);
+    let mut view = [settle::view_of(&row)];
+    accounts::fill(&mut tx, context, &mut view).await?;
+    let [view] = view;
     Ok(Some(known.ask(&view, |facts| {
         audience::explain(&audience.who, facts, now)
     })))

@@ -3,7 +3,7 @@
 
 use crate::flow::change::{Change, Put, StreamRef, To};
 use crate::flow::settle::{self, View};
-use crate::flow::{Context, apply, land};
+use crate::flow::{Context, accounts, apply, land};
 use crate::manifest::{Source, Stream};
 use crate::model::Value;
 use crate::problem::Problem;
@@ -27,7 +27,7 @@ pub async fn evaluate_everybody(context: &Context) -> Result<()> {
             return Ok(());
         };
         after = last.id;
-        let mut views = views(&mut tx, rows).await?;
+        let mut views = views(&mut tx, context, rows).await?;
         settle::evaluate(&mut tx, context, &mut views).await?;
         tx.commit().await?;
     }
@@ -43,13 +43,17 @@ pub async fn events_by_person(
     let Some(last) = rows.last().map(|row| row.id) else {
         return Ok(None);
     };
-    let views = views(&mut tx, rows).await?;
+    let views = views(&mut tx, context, rows).await?;
     let events = settle::events_of(&mut tx, context, &views).await?;
     Ok(Some((last, events)))
 }
 
 /// People with their evidence.
-async fn views(tx: &mut Tx, rows: Vec<PersonRow>) -> Result<Vec<View>> {
+pub(super) async fn views(
+    tx: &mut Tx,
+    context: &Context,
+    rows: Vec<PersonRow>,
+) -> Result<Vec<View>> {
     let components: BTreeSet<i64> = rows.iter().map(|row| row.component).collect();
     let mut evidence: FxHashMap<i64, Vec<i64>> = FxHashMap::default();
     for row in tx.evidence_of_components(components).await? {
@@ -57,13 +61,15 @@ async fn views(tx: &mut Tx, rows: Vec<PersonRow>) -> Result<Vec<View>> {
             evidence.entry(person).or_default().push(row.id);
         }
     }
-    Ok(rows
+    let mut views: Vec<View> = rows
         .into_iter()
         .map(|row| View {
             evidence: evidence.remove(&row.id).unwrap_or_default(),
             ..settle::view_of(&row)
         })
-        .collect())
+        .collect();
+    accounts::fill(tx, context, &mut views).await?;
+    Ok(views)
 }
 
 /// Evaluates the people whose timers are due (I7). Gives how many.
@@ -78,7 +84,7 @@ pub async fn due(context: &Context) -> Result<usize> {
         total += ids.len();
         let rows = tx.persons(ids.iter().copied()).await?;
         tx.set_timers(&ids, &[]).await?;
-        let mut views = views(&mut tx, rows).await?;
+        let mut views = views(&mut tx, context, rows).await?;
         settle::evaluate(&mut tx, context, &mut views).await?;
         tx.commit().await?;
     }

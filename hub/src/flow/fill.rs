@@ -5,9 +5,9 @@
 
 use crate::audience::{self, EventFact, Facts, Part};
 use crate::expression::{Condition, Measure};
-use crate::flow::Context;
 use crate::flow::settle::select::{Moves, want};
 use crate::flow::settle::{self, View};
+use crate::flow::{Context, accounts};
 use crate::manifest::{Audience, Destination};
 use crate::model::{Fields, Timestamp};
 use crate::store::{Arg, Result, TimerRow, Tx};
@@ -108,7 +108,7 @@ async fn fill(tx: &mut Tx, context: &Context, stale: &Stale, part: Part) -> Resu
     let mut moved: BTreeSet<i64> = BTreeSet::new();
     for (index, cause) in &stale.audiences {
         let audience = &context.plan.audiences[*index];
-        moved.extend(fill_one(tx, audience, cause, now, part).await?);
+        moved.extend(fill_one(tx, context, audience, cause, now, part).await?);
     }
     if stale.destinations > 0 {
         let everybody = "select id from person where id > $1 and id <= $2";
@@ -118,7 +118,7 @@ async fn fill(tx: &mut Tx, context: &Context, stale: &Stale, part: Part) -> Resu
     if moved.is_empty() || (context.plan.destinations.is_empty() && stale.destinations == 0) {
         return Ok(());
     }
-    let views = views(tx, moved).await?;
+    let views = views(tx, context, moved).await?;
     let mut members: FxHashMap<i64, BTreeSet<String>> = FxHashMap::default();
     for row in tx.memberships_of(views.iter().map(|view| view.id)).await? {
         members
@@ -133,15 +133,22 @@ async fn fill(tx: &mut Tx, context: &Context, stale: &Stale, part: Part) -> Resu
     want(tx, context, &views, &members).await
 }
 
-async fn views(tx: &mut Tx, ids: impl IntoIterator<Item = i64>) -> Result<Vec<View>> {
+async fn views(
+    tx: &mut Tx,
+    context: &Context,
+    ids: impl IntoIterator<Item = i64>,
+) -> Result<Vec<View>> {
     let mut rows = tx.persons(ids).await?;
     rows.sort_unstable_by_key(|row| row.id);
-    Ok(rows.iter().map(settle::view_of).collect())
+    let mut views: Vec<View> = rows.iter().map(settle::view_of).collect();
+    accounts::fill(tx, context, &mut views).await?;
+    Ok(views)
 }
 
 /// One audience over some people. Gives those who entered or left.
 async fn fill_one(
     tx: &mut Tx,
+    context: &Context,
     audience: &Audience,
     cause: &str,
     now: Timestamp,
@@ -166,7 +173,7 @@ async fn fill_one(
         }
     }
     moves.save(tx, now).await?;
-    let timers = timers(tx, audience, now, part).await?;
+    let timers = timers(tx, context, audience, now, part).await?;
     tx.set_timers_between(&audience.name, range, &timers)
         .await?;
     Ok(moved)
@@ -182,6 +189,7 @@ fn difference(a: &[i64], b: &[i64]) -> Vec<i64> {
 /// evaluation in memory says when.
 async fn timers(
     tx: &mut Tx,
+    context: &Context,
     audience: &Audience,
     now: Timestamp,
     part: Part,
@@ -195,7 +203,7 @@ async fn timers(
         return Ok(Vec::new());
     }
     let known = Known::load(tx, who, &open, now).await?;
-    let views = views(tx, open).await?;
+    let views = views(tx, context, open).await?;
     let mut timers = Vec::new();
     for view in &views {
         let verdict = known.ask(view, |facts| audience::evaluate(who, facts, now));

@@ -1,5 +1,6 @@
 //! The hops: each loads, calls a pure stage and saves. One file a hop; `run` strings them together.
 
+pub mod accounts;
 mod apply;
 pub mod audiences;
 mod backfill;
@@ -8,11 +9,15 @@ pub mod connect;
 mod deliver;
 mod explain;
 mod fill;
+mod harness;
+mod history;
 mod land;
 pub mod models;
 mod neighbourhood;
+pub mod past;
 mod properties;
 mod read;
+mod rebuild;
 mod review;
 pub mod rules;
 mod run;
@@ -28,8 +33,10 @@ pub use change::{Change, Counts, Put, StreamRef, To};
 pub use deliver::{DeliveryReport, deliver, plan as delivery_plan};
 pub use explain::{Explained, Graph, Step, explain, graph};
 pub use fill::backfill;
+pub use history::{Moment, history};
 pub use land::{Arrived, key_lines, land};
 pub use read::{Progress, ReadOptions, StreamReport, read_stream};
+pub use rebuild::rebuild;
 pub use review::{Review, review};
 pub use run::{AudienceReport, Opens, RunEvent, RunOptions, RunReport, run};
 pub use schedule::{next as next_time, serve};
@@ -77,6 +84,8 @@ pub struct Context {
     pub computed_names: Vec<String>,
     /// Places in `plan.models`, and the version of each that is asked.
     pub models: Arc<Vec<(usize, Fitted)>>,
+    /// Whether people have accounts.
+    pub relating: accounts::Relating,
 }
 
 impl Context {
@@ -94,6 +103,7 @@ impl Context {
             computed_names: models::computed_names(&plan),
             identity: plan.identity.clone(),
             rules_version: 0,
+            relating: accounts::Relating::of(&plan),
             plan,
             store,
             clock,
@@ -115,6 +125,7 @@ impl Context {
     fn watches_people(&self) -> bool {
         !(self.plan.audiences.is_empty() && self.plan.destinations.is_empty())
             || self.works_out_traits()
+            || self.relating.people
     }
 
     fn works_out_traits(&self) -> bool {

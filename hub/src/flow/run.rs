@@ -2,7 +2,7 @@
 
 use crate::flow::deliver::{DeliveryReport, deliver};
 use crate::flow::read::{ReadOptions, StreamReport, read_stream};
-use crate::flow::{Context, Counts, backfill, due, models, remap, rules};
+use crate::flow::{Context, Counts, backfill, due, models, rebuild, remap, rules};
 use crate::host::Connector;
 use crate::manifest::{Destination, Source};
 use crate::problem::Problem;
@@ -107,6 +107,7 @@ pub async fn run(
     rules::keep_first(context).await?;
     let mut context = context.clone();
     models::adopt(&mut context).await?;
+    rebuild(&context).await?;
     // New definitions are filled while sources are read.
     let filling = tokio::spawn({
         let context = context.clone();

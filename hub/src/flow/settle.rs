@@ -6,10 +6,10 @@ pub(super) mod select;
 
 use crate::flow::change::StreamRef;
 use crate::flow::neighbourhood::{Neighbourhood, Reshaped, Resolved};
-use crate::flow::{Context, beside};
+use crate::flow::{Context, accounts, beside};
 use crate::manifest::Survivorship;
 use crate::model::{Canonical, ConsentStatus, Fields, Timestamp};
-use crate::profile::{self, Claim};
+use crate::profile::{self, ACCOUNT_PREFIX, Claim};
 use crate::store::{ClaimRow, PersonRow, Result, Tx};
 use rustc_hash::{FxHashMap, FxHashSet};
 pub use select::{Happened, events_of};
@@ -117,6 +117,7 @@ pub async fn settle(
     if context.watches_people() {
         views.extend(stored_views(tx, look).await?);
         views.sort_unstable_by_key(|view| view.id);
+        accounts::relate(tx, context, &mut views).await?;
         worked = select(tx, context, &mut views).await?;
     }
     for row in &mut rows {
@@ -172,6 +173,7 @@ async fn bury(tx: &mut Tx, context: &Context, gone: &[(i64, Option<i64>)]) -> Re
     if context.watches_people() {
         leave_all(tx, context, &ids).await?;
     }
+    tx.remove_relations(&ids).await?;
     tx.save_heirs(gone).await?;
     tx.remove_persons(&ids).await
 }
@@ -354,7 +356,7 @@ struct Profiles {
 }
 
 /// Winning traits and consents of a person's claims.
-fn profile_of(
+pub(super) fn profile_of(
     mut claims: Vec<Claim>,
     rules: &Survivorship,
 ) -> (Fields, BTreeMap<String, ConsentEntry>) {
@@ -441,7 +443,13 @@ async fn select(
         let worked = computed::work_out(tx, context, chunk, &events).await?;
         let changed: FxHashSet<i64> = worked.changed.into_iter().collect();
         let views = chunk.iter().filter(|view| changed.contains(&view.id));
-        traits.extend(views.map(|view| (view.id, to_json(&view.traits))));
+        // What is read of an account is kept with the account.
+        let own = |view: &View| -> String {
+            let own = view.traits.iter();
+            let own = own.filter(|(name, _)| !name.starts_with(ACCOUNT_PREFIX));
+            to_json(&own.collect::<BTreeMap<_, _>>())
+        };
+        traits.extend(views.map(|view| (view.id, own(view))));
         let members = memberships(tx, context, chunk, &events, worked.timers).await?;
         want(tx, context, chunk, &members).await?;
     }

@@ -2,20 +2,32 @@
 //! Loads, and lets the pure stages explain; writes nothing.
 
 use crate::flow::Context;
+use crate::flow::neighbourhood::{Around, Neighbourhood, find};
 use crate::flow::settle::{ConsentEntry, claim_of};
-use crate::identity::{self, Evidence, Node};
-use crate::landing::{next_slot, slot_of_identifier};
-use crate::model::{Fields, Identifier, IdentifierKind, Timestamp, Value};
+use crate::identity::{self, Node};
+use crate::manifest::Survivorship;
+use crate::model::{Fields, Identifier, Timestamp, Value};
 use crate::profile;
-use crate::store::{EvidenceRow, IdentifierRow, PersonRow, Result, Tx};
+use crate::store::{PersonRow, Result, Tx};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
+
+/// Whom somebody asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    Identifier(Identifier),
+    /// A person's id, old ones included.
+    Id(Uuid),
+}
 
 /// A profile as a surface shows it.
 #[derive(Debug, Serialize)]
 pub struct ProfileView {
     pub id: String,
+    /// RFC 3339, when it is shown as it was at a past time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
     pub traits: Fields,
     pub consents: BTreeMap<String, ConsentEntry>,
     pub identifiers: Vec<Identifier>,
@@ -24,7 +36,12 @@ pub struct ProfileView {
     pub events: usize,
     /// RFC 3339.
     pub last_event_at: Option<String>,
-    pub audiences: Vec<InAudience>,
+    /// Ids of its accounts, the main one first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<String>,
+    /// Not for a past time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audiences: Option<Vec<InAudience>>,
     pub why: Vec<TraitWhy>,
     /// Edges that made it one person, as `RECORD — KIND VALUE — RECORD`.
     pub links: Vec<Link>,
@@ -65,149 +82,87 @@ pub enum Found {
     Nobody,
 }
 
-/// The person behind an identifier.
-pub async fn by_identifier(context: &Context, identifier: &Identifier) -> Result<Found> {
+/// The person asked for, as it is now.
+pub async fn profile(context: &Context, wanted: &Wanted) -> Result<Found> {
     let mut tx = context.store.read().await?;
-    let Some(row) = find_identifier(&mut tx, identifier).await? else {
-        return Ok(Found::Nobody);
-    };
-    if row.shared {
-        return Ok(Found::Shared);
-    }
-    let Some(component) = row.component else {
-        return Ok(Found::Nobody);
-    };
-    let neighbourhood = Around::load(&mut tx, component).await?;
-    let graph = neighbourhood.graph();
-    let resolution = identity::resolve(&graph, &context.rules);
-    let node = neighbourhood
-        .slots
-        .iter()
-        .position(|slot| *slot == row.slot);
-    let person = node
-        .and_then(|node| resolution.person_of_node[node])
-        .and_then(|index| resolution.people.get(index as usize));
-    match person {
-        Some(person) => view(context, &mut tx, person.id.0, &neighbourhood, &resolution).await,
-        None => Ok(Found::Nobody),
+    match locate(context, &mut tx, wanted).await? {
+        Place::Person(located) => view(context, &mut tx, &located).await,
+        Place::Shared => Ok(Found::Shared),
+        Place::Nobody => Ok(Found::Nobody),
     }
 }
 
-/// The person behind an id, old ids included.
-pub async fn by_id(context: &Context, id: Uuid) -> Result<Found> {
-    let mut tx = context.store.read().await?;
-    let Some(person) = tx.alias(id.as_bytes()).await? else {
-        return Ok(Found::Nobody);
-    };
-    let Some(row) = tx.persons([person]).await?.pop() else {
-        return Ok(Found::Nobody);
-    };
-    let neighbourhood = Around::load(&mut tx, row.component).await?;
-    let resolution = identity::resolve(&neighbourhood.graph(), &context.rules);
-    view(
-        context,
-        &mut tx,
-        Uuid::from_bytes(row.uuid),
-        &neighbourhood,
-        &resolution,
-    )
-    .await
+/// Where the person asked for is.
+pub(super) enum Place {
+    Person(Box<Located>),
+    Shared,
+    Nobody,
 }
 
-async fn find_identifier(
-    tx: &mut Tx,
-    identifier: &Identifier,
-) -> Result<Option<IdentifierRow<'static>>> {
-    let kind = identifier.kind.to_string();
-    let mut slot = slot_of_identifier(&kind, &identifier.value);
-    loop {
-        match tx.identifiers_at(&[slot]).await?.pop() {
-            None => return Ok(None),
-            Some(row) if row.kind == kind && row.value == identifier.value => return Ok(Some(row)),
-            Some(_) => slot = next_slot(slot),
+/// A person in its component, resolved.
+pub(super) struct Located {
+    around: Around,
+    person: usize,
+}
+
+impl Located {
+    fn person(&self) -> &identity::Person {
+        &self.around.resolution.people[self.person]
+    }
+
+    /// Its evidence, by id.
+    pub fn evidence(&self) -> Vec<i64> {
+        let rows = self.person().evidence.iter();
+        rows.map(|index| self.around.rows[*index as usize].id)
+            .collect()
+    }
+}
+
+pub(super) async fn locate(context: &Context, tx: &mut Tx, wanted: &Wanted) -> Result<Place> {
+    let (component, slot, id) = match wanted {
+        Wanted::Identifier(identifier) => match find(tx, identifier).await? {
+            Some(row) if row.shared => return Ok(Place::Shared),
+            Some(row) => (row.component, Some(row.slot), None),
+            None => return Ok(Place::Nobody),
+        },
+        Wanted::Id(id) => {
+            let Some(person) = tx.alias(id.as_bytes()).await? else {
+                return Ok(Place::Nobody);
+            };
+            let Some(row) = tx.persons([person]).await?.pop() else {
+                return Ok(Place::Nobody);
+            };
+            let id = Uuid::from_bytes(row.uuid);
+            (Some(row.component), None, Some(id))
         }
-    }
-}
-
-/// One component, loaded to be explained.
-struct Around {
-    evidence: Vec<EvidenceRow>,
-    slots: Vec<i64>,
-    nodes: Vec<Node>,
-}
-
-impl Around {
-    async fn load(tx: &mut Tx, component: i64) -> Result<Self> {
-        let mut evidence = tx.evidence_of_components([component]).await?;
-        evidence.sort_unstable_by_key(|row| row.id);
-        let slots: BTreeSet<i64> = evidence
-            .iter()
-            .flat_map(|row| row.nodes.iter().copied())
-            .collect();
-        let slots: Vec<i64> = slots.into_iter().collect();
-        let mut rows = tx.identifiers_at(&slots).await?;
-        rows.sort_unstable_by_key(|row| row.slot);
-        let slots = rows.iter().map(|row| row.slot).collect();
-        let nodes = rows
-            .into_iter()
-            .map(|row| Node {
-                identifier: Identifier {
-                    kind: IdentifierKind::parse(&row.kind).unwrap_or(IdentifierKind::AnonymousId),
-                    value: row.value.into_owned(),
-                },
-                shared: row.shared,
-                blocked: false,
-            })
-            .collect();
-        Ok(Self {
-            evidence,
-            slots,
-            nodes,
-        })
-    }
-
-    fn graph(&self) -> identity::Neighbourhood {
-        let place = |slot: &i64| {
-            self.slots
-                .binary_search(slot)
-                .ok()
-                .map(|index| index as u32)
-        };
-        let evidence = self
-            .evidence
-            .iter()
-            .map(|row| Evidence {
-                nodes: row.nodes.iter().filter_map(place).collect(),
-                first_seen: Timestamp(row.first_seen),
-                message: row.message.clone(),
-            })
-            .collect();
-        identity::Neighbourhood {
-            nodes: self.nodes.clone(),
-            evidence,
-            ..Default::default()
-        }
-    }
-}
-
-async fn view(
-    context: &Context,
-    tx: &mut Tx,
-    id: Uuid,
-    around: &Around,
-    resolution: &identity::Resolution,
-) -> Result<Found> {
-    let Some(person) = resolution.people.iter().find(|person| person.id.0 == id) else {
-        return Ok(Found::Nobody);
     };
-    let evidence: Vec<i64> = person
-        .evidence
-        .iter()
-        .map(|index| around.evidence[*index as usize].id)
-        .collect();
+    let Some(component) = component else {
+        return Ok(Place::Nobody);
+    };
+    let mut neighbourhood = Neighbourhood::new(0, context.rules.clone());
+    neighbourhood.load_components(tx, [component]).await?;
+    let around = neighbourhood.around();
+    let resolution = &around.resolution;
+    let node = slot.and_then(|slot| around.slots.iter().position(|other| *other == slot));
+    let person = match node {
+        Some(node) => resolution.person_of_node[node].map(|index| index as usize),
+        None => resolution
+            .people
+            .iter()
+            .position(|person| Some(person.id.0) == id),
+    };
+    Ok(match person {
+        Some(person) => Place::Person(Box::new(Located { around, person })),
+        None => Place::Nobody,
+    })
+}
+
+async fn view(context: &Context, tx: &mut Tx, located: &Located) -> Result<Found> {
+    let (person, around) = (located.person(), &located.around);
+    let evidence = located.evidence();
     let Some(row_id) = evidence
         .iter()
-        .find_map(|id| around.evidence.iter().find(|row| row.id == *id)?.person_id)
+        .find_map(|id| around.rows.iter().find(|row| row.id == *id)?.person_id)
     else {
         return Ok(Found::Nobody);
     };
@@ -230,13 +185,18 @@ async fn view(
             since: Timestamp(row.since).to_rfc3339(),
         })
         .collect();
+    let relations = tx.relations_of([row_id]).await?;
+    let traits: Fields = serde_json::from_str(&row.traits).unwrap_or_default();
+    let mut reasons = why(&context.plan.survivorship, &claims);
+    reasons.extend(worked_out(context, &traits));
     let sources: BTreeSet<&str> = claims.iter().map(|claim| &*claim.source).collect();
     Ok(Found::Person(Box::new(ProfileView {
-        id: id.to_string(),
+        id: person.id.to_string(),
+        at: None,
         identifiers: person
             .nodes
             .iter()
-            .map(|node| around.nodes[*node as usize].identifier.clone())
+            .map(|node| around.graph.nodes[*node as usize].identifier.clone())
             .collect(),
         sources: sources.len(),
         records: claims.len(),
@@ -246,30 +206,64 @@ async fn view(
             .max()
             .map(|time| Timestamp(time).to_rfc3339()),
         events: events.len(),
-        audiences,
-        why: why(context, &claims),
-        links: links(person, around),
-        traits: serde_json::from_str(&row.traits).unwrap_or_default(),
+        accounts: relations.into_iter().map(|row| row.account).collect(),
+        audiences: Some(audiences),
+        why: reasons,
+        links: links(person, &around.graph.nodes, |index| {
+            around.rows[index as usize].message.clone()
+        }),
+        traits,
         consents: serde_json::from_str(&row.consents).unwrap_or_default(),
     })))
 }
 
-/// The edges that made it one person.
-fn links(person: &identity::Person, around: &Around) -> Vec<Link> {
-    let message = |index: u32| around.evidence[index as usize].message.clone();
-    person
-        .joined
+/// The values that no record tells.
+fn worked_out(context: &Context, traits: &Fields) -> Vec<TraitWhy> {
+    let is_of_model = |name: &String| {
+        let plan = &context.plan;
+        let traits = &mut plan.traits.iter();
+        !traits.any(|one| *one.name == **name)
+    };
+    context
+        .computed_names
         .iter()
-        .map(|edge| Link {
-            from: around.nodes[edge.high as usize].identifier.clone(),
-            to: around.nodes[edge.low as usize].identifier.clone(),
-            record: edge.evidence.map(message).unwrap_or_default(),
+        .filter_map(|name| {
+            let rule = match is_of_model(name) {
+                true => "from a fitted model",
+                false => "computed",
+            };
+            Some(TraitWhy {
+                name: name.clone(),
+                value: Some(traits.get(name)?.clone()),
+                source: String::new(),
+                record: String::new(),
+                time: 0,
+                claims: 0,
+                rule: rule.to_owned(),
+            })
         })
         .collect()
 }
 
-fn why(context: &Context, claims: &[profile::Claim]) -> Vec<TraitWhy> {
-    profile::explain(claims, &context.plan.survivorship)
+/// The edges that made it one person; `message` names the record of a piece of evidence.
+pub(super) fn links(
+    person: &identity::Person,
+    nodes: &[Node],
+    message: impl Fn(u32) -> String,
+) -> Vec<Link> {
+    person
+        .joined
+        .iter()
+        .map(|edge| Link {
+            from: nodes[edge.high as usize].identifier.clone(),
+            to: nodes[edge.low as usize].identifier.clone(),
+            record: edge.evidence.map(&message).unwrap_or_default(),
+        })
+        .collect()
+}
+
+pub(super) fn why(rules: &Survivorship, claims: &[profile::Claim]) -> Vec<TraitWhy> {
+    profile::explain(claims, rules)
         .into_iter()
         .map(|why| {
             let claim = why.winner.as_ref().map(|won| &claims[won.claim as usize]);
@@ -289,6 +283,6 @@ fn why(context: &Context, claims: &[profile::Claim]) -> Vec<TraitWhy> {
 }
 
 /// Profiles whose traits contain a text.
-pub async fn find(context: &Context, text: &str, limit: i64) -> Result<Vec<PersonRow>> {
+pub async fn search(context: &Context, text: &str, limit: i64) -> Result<Vec<PersonRow>> {
     context.store.read().await?.find_persons(text, limit).await
 }

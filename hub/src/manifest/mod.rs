@@ -18,6 +18,7 @@ mod schedule;
 mod schema;
 mod source;
 mod stream;
+mod survivorship;
 mod tree;
 mod value_test;
 

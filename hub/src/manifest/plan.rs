@@ -382,6 +382,9 @@ impl Default for IdentityRules {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Survivorship {
     pub by_trait: BTreeMap<String, SurvivorshipRule>,
+    /// Traits that have no rule of their own, each with the trait that leads its group: the claim that wins the leading trait
+    /// gives them, too. A leading trait follows none.
+    pub with: BTreeMap<String, String>,
     pub default: SurvivorshipRule,
 }
 

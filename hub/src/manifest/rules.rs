@@ -1,27 +1,9 @@
-//! `[hub]` and `[profile]`: what holds for the whole hub.
+//! `[hub]`: what holds for the whole hub.
 
 use crate::expression::{country_code, is_region};
-use crate::manifest::tree::{File, Hinted, Item, Report, Table};
-use crate::manifest::{Hub, Loader, Survivorship, SurvivorshipRule};
-use crate::model::snake_case;
+use crate::manifest::tree::{File, Hinted, Item, Report};
+use crate::manifest::{Hub, Loader};
 use crate::problem::codes;
-
-/// A word and the rule that it stands for, still without sources.
-type Rule = (&'static str, fn() -> SurvivorshipRule);
-
-const RULES: [Rule; 9] = [
-    ("most_recent", || SurvivorshipRule::MostRecent),
-    ("source_priority", || {
-        SurvivorshipRule::SourcePriority(Vec::new())
-    }),
-    ("first", || SurvivorshipRule::First),
-    ("min", || SurvivorshipRule::Min),
-    ("max", || SurvivorshipRule::Max),
-    ("longest", || SurvivorshipRule::Longest),
-    ("most_frequent", || SurvivorshipRule::MostFrequent),
-    ("union", || SurvivorshipRule::Union),
-    ("any_true", || SurvivorshipRule::AnyTrue),
-];
 
 impl Loader<'_> {
     pub(super) fn hub(&mut self, items: &[Item<'_>], files: &[File<'_>]) -> Option<Hub> {
@@ -90,67 +72,6 @@ impl Loader<'_> {
             )
             .with_hint(Some(hint));
         None
-    }
-
-    pub(super) fn survivorship(&mut self, items: &[Item<'_>]) -> Survivorship {
-        let mut survivorship = Survivorship::default();
-        for item in items {
-            let Some(table) = item.table(
-                "`[profile]`",
-                &["rule", "sources", "trait"],
-                &mut self.report,
-            ) else {
-                continue;
-            };
-            if table.get("rule").is_some() {
-                survivorship.default = self.rule(&table).unwrap_or_default();
-            }
-            let Some(traits) = table
-                .get("trait")
-                .and_then(|item| item.free_table(&mut self.report))
-            else {
-                continue;
-            };
-            for item in traits.items() {
-                let Some(table) =
-                    item.table("a trait's rule", &["rule", "sources"], &mut self.report)
-                else {
-                    continue;
-                };
-                if table
-                    .need("rule", "a trait's rule", &mut self.report)
-                    .is_none()
-                {
-                    continue;
-                }
-                let name = snake_case(item.key).into_owned();
-                self.mentions.traits.push((name.clone(), item.key_spot()));
-                if let Some(rule) = self.rule(&table) {
-                    survivorship.by_trait.insert(name, rule);
-                }
-            }
-        }
-        survivorship
-    }
-
-    fn rule(&mut self, table: &Table<'_>) -> Option<SurvivorshipRule> {
-        let rule = table.get("rule")?.choice(&RULES, &mut self.report)?();
-        let sources = table.get("sources");
-        if !matches!(rule, SurvivorshipRule::SourcePriority(_)) {
-            if let Some(item) = sources {
-                let message = "only the rule `source_priority` takes `sources`";
-                self.report
-                    .error(&codes::WRONG_VALUE, &item.key_spot(), message);
-            }
-            return Some(rule);
-        }
-        let item = table.need("sources", "the rule `source_priority`", &mut self.report)?;
-        let mut names = Vec::new();
-        for (item, name) in item.texts(&mut self.report) {
-            self.mentions.sources.push((name.to_owned(), item.spot()));
-            names.push(name.to_owned());
-        }
-        Some(SurvivorshipRule::SourcePriority(names))
     }
 }
 

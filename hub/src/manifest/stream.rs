@@ -318,6 +318,11 @@ impl Loader<'_> {
     ) -> Option<Stream> {
         self.filled
             .extend(draft.map.iter().map(|(name, _)| name.clone()));
+        if draft.to == Some(EntityOr::Entity(EntityKind::Account)) {
+            // As conditions on people read them.
+            let names = draft.map.iter().map(|(name, _)| format!("account.{name}"));
+            self.filled.extend(names);
+        }
         let missing: Vec<&str> = [("to", draft.to.is_none()), ("key", draft.key.is_none())]
             .into_iter()
             .filter_map(|(name, missing)| missing.then_some(name))

@@ -209,6 +209,10 @@ fn the_valid_manifest_becomes_the_plan_that_it_describes() {
         plan.survivorship.by_trait,
         [("phone".to_owned(), priority)].into()
     );
+    assert_eq!(
+        plan.survivorship.with,
+        [("last_name".to_owned(), "first_name".to_owned())].into()
+    );
     let crm = &plan.sources[0];
     assert_eq!(
         crm.credentials["token"],
@@ -527,7 +531,7 @@ fn the_same_name_in_two_files_names_both_places() {
     );
     assert_eq!(
         problems[0].hint.as_deref(),
-        Some("the first one is at a.toml:35:8")
+        Some("the first one is at a.toml:38:8")
     );
 }
 

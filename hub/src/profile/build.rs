@@ -1,4 +1,5 @@
-//! Survivorship: which claim's value a trait gets, under each rule.
+//! Survivorship: which claim's value a trait gets, under each rule. A trait that goes with another has no rule: it comes
+//! from the claim that wins the other, or is absent when that claim says nothing of it, so that a group is never mixed.
 //!
 //! What a null claim means: its source clears the value. Under `most_recent` it takes back what that source said before, and
 //! no more: one tool's empty field says nothing about what another tool knows. Under every other rule a null is no candidate.
@@ -15,14 +16,43 @@ pub fn build<C: Borrow<Claim>>(claims: &[C], rules: &Survivorship) -> Profile {
     let mut flat = flatten(claims);
     let traits = flat
         .chunk_by_mut(|a, b| a.name == b.name)
+        .filter(|candidates| leader_of(rules, candidates[0].name).is_none())
         .filter_map(|candidates| {
             let name = candidates[0].name;
             choose(rule_of(rules, name), candidates).map(|won| (name.to_owned(), won))
         });
+    let mut traits: BTreeMap<String, Won> = traits.collect();
+    for (name, leader) in &rules.with {
+        if let Some(won) = follow(claims, traits.get(leader), name) {
+            traits.insert(name.clone(), won);
+        }
+    }
     Profile {
-        traits: traits.collect(),
+        traits,
         consents: consents(claims),
     }
+}
+
+/// What the claim that won the leading trait says of a trait that goes with it.
+pub(super) fn follow<C: Borrow<Claim>>(
+    claims: &[C],
+    leader: Option<&Won>,
+    name: &str,
+) -> Option<Won> {
+    let claim = leader?.claim;
+    let value = claims[claim as usize].borrow().traits.get(name)?;
+    (!value.is_null()).then(|| Won {
+        value: value.clone(),
+        claim,
+    })
+}
+
+/// The trait that another one goes with.
+pub(super) fn leader_of<'a>(rules: &'a Survivorship, name: &str) -> Option<&'a str> {
+    if rules.with.is_empty() {
+        return None;
+    }
+    rules.with.get(name).map(String::as_str)
 }
 
 /// The same for a person with one claim, which won everything: its values, without copying them.
@@ -39,6 +69,9 @@ pub fn build_one(mut claim: Claim, rules: &Survivorship) -> (Fields, BTreeMap<St
     });
     let consents = consents.collect();
     claim.traits.retain(|name, given| {
+        if leader_of(rules, name).is_some() {
+            return !given.is_null();
+        }
         match rule_of(rules, name) {
             _ if given.is_null() => return false,
             SurvivorshipRule::Union => *given = value::union([&*given]),
@@ -47,6 +80,11 @@ pub fn build_one(mut claim: Claim, rules: &Survivorship) -> (Fields, BTreeMap<St
         }
         true
     });
+    for (name, leader) in &rules.with {
+        if !claim.traits.contains_key(leader) {
+            claim.traits.remove(name);
+        }
+    }
     (claim.traits, consents)
 }
 
@@ -98,7 +136,10 @@ pub(super) fn choose(rule: &SurvivorshipRule, candidates: &mut [Candidate<'_>]) 
 
 /// Sorts the candidates from the best and gives the best. Every order ends in source and record, then in the value, which two versions
 /// of one record could differ in; candidates that are equal in all of that are equal.
-fn rank<'a>(rule: &SurvivorshipRule, candidates: &mut [Candidate<'a>]) -> Option<Candidate<'a>> {
+pub(super) fn rank<'a>(
+    rule: &SurvivorshipRule,
+    candidates: &mut [Candidate<'a>],
+) -> Option<Candidate<'a>> {
     if let SurvivorshipRule::MostFrequent = rule {
         rank_by_frequency(candidates);
     } else if candidates.len() > 1 {

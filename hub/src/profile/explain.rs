@@ -2,9 +2,10 @@
 
 use crate::manifest::{Survivorship, SurvivorshipRule};
 use crate::model::Value;
-use crate::profile::build::{Candidate, choose, flatten, rule_of};
+use crate::profile::build::{Candidate, choose, flatten, follow, leader_of, rank, rule_of};
 use crate::profile::{Claim, Won};
 use std::borrow::Borrow;
+use std::collections::BTreeMap;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Why {
@@ -26,30 +27,50 @@ pub struct Loser {
 /// One answer for each trait that any claim says something about, by name. Agrees with `build`.
 pub fn explain<C: Borrow<Claim>>(claims: &[C], rules: &Survivorship) -> Vec<Why> {
     let mut flat = flatten(claims);
-    let whys = flat
-        .chunk_by_mut(|a, b| a.name == b.name)
-        .map(|candidates| {
-            let name = candidates[0].name;
-            let rule = rule_of(rules, name);
-            let winner = choose(rule, candidates);
-            let losers = match winner {
-                Some(_) => &candidates[1..],
-                None => &*candidates,
-            };
-            Why {
-                name: name.to_owned(),
-                rule: describe(rule, winner.as_ref(), candidates),
-                losers: losers
-                    .iter()
-                    .map(|loser| Loser {
-                        value: loser.value.clone(),
-                        claim: loser.index,
-                    })
-                    .collect(),
-                winner,
-            }
-        });
-    whys.collect()
+    let mut whys = BTreeMap::new();
+    let mut following = Vec::new();
+    for candidates in flat.chunk_by_mut(|a, b| a.name == b.name) {
+        let name = candidates[0].name;
+        if let Some(leader) = leader_of(rules, name) {
+            following.push((name, leader, candidates));
+            continue;
+        }
+        let rule = rule_of(rules, name);
+        let winner = choose(rule, candidates);
+        let told = describe(rule, winner.as_ref(), candidates);
+        whys.insert(name.to_owned(), why(name, winner, told, candidates));
+    }
+    for (name, leader, candidates) in following {
+        let led = whys.get(leader).and_then(|why: &Why| why.winner.as_ref());
+        let winner = follow(claims, led, name);
+        let told = match (&winner, led) {
+            (Some(_), _) => format!("with {leader}, from the same record"),
+            (None, Some(_)) => format!("with {leader}, whose record gives none"),
+            (None, None) => format!("with {leader}, which has no value"),
+        };
+        rank(&SurvivorshipRule::MostRecent, candidates);
+        whys.insert(name.to_owned(), why(name, winner, told, candidates));
+    }
+    whys.into_values().collect()
+}
+
+/// `candidates` from the best; the winner is one of them.
+fn why(name: &str, winner: Option<Won>, rule: String, candidates: &[Candidate<'_>]) -> Why {
+    let won = winner.as_ref().map(|won| won.claim);
+    let losers = candidates
+        .iter()
+        .filter(|candidate| Some(candidate.index) != won);
+    Why {
+        name: name.to_owned(),
+        losers: losers
+            .map(|loser| Loser {
+                value: loser.value.clone(),
+                claim: loser.index,
+            })
+            .collect(),
+        winner,
+        rule,
+    }
 }
 
 /// `candidates` from the best.

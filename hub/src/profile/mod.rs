@@ -3,10 +3,12 @@
 //! Every rule is commutative, associative and idempotent over the set of claims (I1): a claim is known by its source and record,
 //! and every tie ends in them.
 
+mod account;
 mod build;
 mod explain;
 mod value;
 
+pub use account::{ACCOUNT_FIELD, ACCOUNT_PREFIX, account_ids, account_traits, accounts_of};
 pub use build::{build, build_one};
 pub use explain::{Loser, Why, explain};
 

@@ -1,6 +1,7 @@
 //! The database: pools, migrations, and one file per family of tables. Knows no stage: it stores and loads plain rows.
 //! A `Tx` is one transaction; a flow opens it, loads, lets the pure stages work, saves and commits.
 
+mod accounts;
 mod audiences;
 mod bulk;
 mod computed;
@@ -12,7 +13,9 @@ mod profiles;
 mod records;
 mod runs;
 mod statements;
+mod versions;
 
+pub use accounts::{AccountClaimRow, AccountRow, RelationRow};
 pub use audiences::{HappenedRow, LogRow, MemberRow, MovedRow, TimerRow};
 pub use bulk::Arg;
 pub use computed::FaultRow;
@@ -20,9 +23,10 @@ pub use deliveries::{AcknowledgedRow, ChangeRow, WantedRow};
 pub use identity::{EvidenceRow, IdentifierRow};
 pub use models::ModelRow;
 pub use profiles::{ClaimRow, EntityRow, EventRow, PersonRow};
-pub use records::{DeadLetterRow, RecordRow, RecordState, StreamRow, VersionRow};
+pub use records::{DeadLetterRow, RecordRow, RecordState, StreamRow};
 pub use runs::{RunRow, StatusCounts};
 pub use statements::{Revoked, StatementRow};
+pub use versions::{Effect, PastVersion, VersionRow};
 
 use crate::problem::Problem;
 use crate::problem::codes::{STORE_FAILED, STORE_UNREADABLE};

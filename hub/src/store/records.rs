@@ -1,9 +1,8 @@
-//! Streams, cursors, raw records with every version, dead letters.
+//! Streams, cursors, what is known of each record now, dead letters. Every version of a record is in `versions`.
 
 use super::bulk::{Arg, json_integers};
 use super::{Result, Tx, dialect, failed};
 use crate::model::Timestamp;
-use bytes::Bytes;
 use sqlx::Row;
 
 #[derive(Debug, Clone)]
@@ -51,15 +50,6 @@ pub struct RecordRow {
     pub evidence_id: Option<i64>,
     /// The event or entity that it made.
     pub fact_id: Option<i64>,
-}
-
-#[derive(Debug, Clone)]
-pub struct VersionRow {
-    pub id: i64,
-    pub slot: i64,
-    pub received_at: Timestamp,
-    pub deleted: bool,
-    pub body: Bytes,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -307,24 +297,6 @@ impl Tx {
                 Arg::OptInt(record.evidence_id),
                 Arg::OptInt(record.fact_id),
             ],
-        )
-        .await
-    }
-
-    pub async fn add_versions(&mut self, versions: &[VersionRow]) -> Result<()> {
-        self.insert(
-            "insert into record_version (id, slot, received_at, deleted, body)",
-            "",
-            versions,
-            |version| {
-                [
-                    Arg::Int(version.id),
-                    Arg::Int(version.slot),
-                    Arg::Int(version.received_at.0),
-                    Arg::Int(i64::from(version.deleted)),
-                    Arg::Bytes(&version.body),
-                ]
-            },
         )
         .await
     }

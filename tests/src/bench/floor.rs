@@ -6,7 +6,8 @@ use crate::pages::Pages;
 use anyhow::{Result, ensure};
 use onefold::model::Timestamp;
 use onefold::store::{
-    ClaimRow, EvidenceRow, IdentifierRow, PersonRow, RecordRow, RecordState, Store, Tx, VersionRow,
+    ClaimRow, Effect, EvidenceRow, IdentifierRow, PersonRow, RecordRow, RecordState, Store, Tx,
+    VersionRow,
 };
 use std::net::SocketAddr;
 use std::path::Path;
@@ -99,7 +100,7 @@ impl Batch {
             id,
             slot,
             received_at: NOW,
-            deleted: false,
+            effect: Effect::Current,
             body: body.into(),
         });
         self.records.push(RecordRow {

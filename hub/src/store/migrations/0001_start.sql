@@ -18,8 +18,9 @@ create table run (id bigint primary key, source text not null, stream text not n
 create table record (slot bigint primary key, stream_id bigint not null, key text not null, hash bigint not null, version_id bigint not null,
   state bigint not null, updated_at bigint, first_seen bigint not null, evidence_id bigint, fact_id bigint);
 
--- Every version of every record, as received; never edited.
-create table record_version (id bigint primary key, slot bigint not null, received_at bigint not null, deleted bigint not null, body bytea not null);
+-- Every version of every record, as received; never edited. `effect` is 0 when it became what is known of the record, 1 when it
+-- says that the record was deleted, 2 when it was older than what was known.
+create table record_version (id bigint primary key, slot bigint not null, received_at bigint not null, effect bigint not null, body bytea not null);
 
 create table dead_letter (id bigint primary key, kind text not null, source text not null, stream text not null, slot bigint not null, key text not null,
   field text not null, code text not null, message text not null, hint text, created_at bigint not null, state text not null);
@@ -64,6 +65,14 @@ create table model (id bigint primary key, kind text not null, name text not nul
 
 -- Computed traits that have no value, or not the whole of it, for want of good data.
 create table trait_fault (person_id bigint not null, trait text not null, kind text not null, primary key (person_id, trait)); --clustered
+
+-- What records say about accounts, the winning values, and who belongs to which; place 0 is a person's main account.
+create table account_claim (account text not null, slot bigint not null, source text not null, record text not null, time bigint not null,
+  traits text not null, primary key (account, slot)); --clustered
+create index account_claim_slot on account_claim (slot);
+create table account (id text primary key, traits text not null); --clustered
+create table account_person (person_id bigint not null, place bigint not null, account text not null, primary key (person_id, place)); --clustered
+create index account_person_account on account_person (account);
 
 create table audience (name text primary key, digest text not null); --clustered
 create table membership (audience text not null, person_id bigint not null, since bigint not null, primary key (audience, person_id)); --clustered

@@ -1,0 +1,222 @@
+//! A look back equals what was shown then: random histories of puts and deletes through the engine, and each past moment
+//! asked for again afterwards. I2 for times gone by.
+#![cfg(test)]
+#![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
+
+use super::profile_at;
+use crate::flow::harness::World;
+use crate::flow::show::{self, Found, Wanted};
+use crate::model::{Identifier, IdentifierKind, Timestamp};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::sync::LazyLock;
+use std::sync::atomic::Ordering;
+use uuid::Uuid;
+
+const MANIFEST: &str = r#"
+[hub]
+name = "test"
+store = "sqlite:unused.db"
+
+[profile.trait.city]
+with = "first_name"
+
+[[source]]
+name = "crm"
+connector = "any"
+[[source.stream]]
+name = "contacts"
+to = "person"
+key = "id"
+updated_at = "updated"
+created_at = "created"
+map.email = "email | email"
+map.user_id = "user"
+map.first_name = "name"
+map.city = "city"
+map.account_id = "city"
+consent.marketing_email = "consent"
+
+[[source]]
+name = "shop"
+connector = "any"
+# Without a time of change, the version that comes last counts.
+[[source.stream]]
+name = "customers"
+to = "person"
+key = "id"
+created_at = "created"
+map.email = "email | email"
+map.first_name = "name"
+[[source.stream]]
+name = "orders"
+to = "event"
+event = "Order Completed"
+key = "id"
+created_at = "created"
+map.external_id = "customer"
+map.email = "email | email"
+map.account_id = "customer"
+"#;
+
+const STREAMS: [(&str, &str); 3] = [
+    ("crm", "contacts"),
+    ("shop", "customers"),
+    ("shop", "orders"),
+];
+const START: i64 = 1_700_000_000_000;
+const HOUR: i64 = 3_600_000;
+
+async fn now(world: &World, wanted: &Wanted) -> Value {
+    text(show::profile(&world.context, wanted).await.unwrap())
+}
+
+async fn then(world: &World, wanted: &Wanted, at: i64) -> Value {
+    let found = profile_at(&world.context, wanted, Timestamp(at), &|_, _| {});
+    text(found.await.unwrap())
+}
+
+/// Everything that is shown, but for what a look back leaves out.
+fn text(found: Found) -> Value {
+    match found {
+        Found::Person(view) => {
+            let mut view = serde_json::to_value(view).unwrap();
+            let fields = view.as_object_mut().unwrap();
+            fields.remove("audiences");
+            fields.remove("at");
+            view
+        }
+        Found::Shared => json!("shared"),
+        Found::Nobody => json!("nobody"),
+    }
+}
+
+/// A record with its stream; few values, so that records meet.
+fn record() -> impl Strategy<Value = (usize, Value)> {
+    let few = |most: u8| prop_oneof![1 => Just(None), 3 => (0..most).prop_map(Some)];
+    (
+        0..3usize,
+        (0..5u8, 0..6u8, 0..4u8),
+        (few(4), few(3), 0..4u8),
+        few(3),
+    )
+        .prop_map(
+            |(stream, (key, created, updated), (email, user, name), consent)| {
+                let mut record = json!({
+                    "id": format!("{stream}-{key}"),
+                    "created": START + i64::from(created) * HOUR,
+                    "updated": START + i64::from(updated) * HOUR,
+                    "email": email.map(|n| format!("e{n}@example.com")),
+                    "name": (name > 0).then(|| format!("n{name}")),
+                    "user": user.map(|n| format!("u{n}")),
+                    "customer": format!("1-{created}"),
+                });
+                if name > 1 {
+                    record["city"] = json!(format!("c{key}"));
+                }
+                record["consent"] =
+                    json!(consent.and_then(|n| ["granted", "withdrawn"].get(usize::from(n))));
+                (stream, record)
+            },
+        )
+}
+
+#[derive(Debug, Clone)]
+enum Operation {
+    Put(Vec<(usize, Value)>),
+    Delete(usize, u8),
+}
+
+fn operations() -> impl Strategy<Value = Vec<Operation>> {
+    let one = prop_oneof![
+        4 => prop::collection::vec(record(), 1..6).prop_map(Operation::Put),
+        1 => (0..3usize, 0..5u8).prop_map(|(stream, key)| Operation::Delete(stream, key)),
+    ];
+    prop::collection::vec(one, 2..8)
+}
+
+fn everybody() -> Vec<Wanted> {
+    let identifier = |kind: &str, value: String| {
+        Wanted::Identifier(Identifier {
+            kind: IdentifierKind::parse(kind).unwrap(),
+            value,
+        })
+    };
+    let mut all: Vec<Wanted> = (0..4)
+        .map(|n| identifier("email", format!("e{n}@example.com")))
+        .collect();
+    all.extend((0..3).map(|n| identifier("user_id", format!("u{n}"))));
+    all.extend((0..5).map(|n| identifier("external:shop", format!("1-{n}"))));
+    all
+}
+
+async fn check(operations: &[Operation]) -> Result<(), TestCaseError> {
+    let world = World::new(MANIFEST, &STREAMS, START).await;
+    let mut shown: Vec<(i64, Wanted, Value)> = Vec::new();
+    for (step, operation) in operations.iter().enumerate() {
+        let time = START + step as i64 * HOUR;
+        world.hand.store(time, Ordering::SeqCst);
+        match operation {
+            Operation::Put(batch) => {
+                for stream in 0..3 {
+                    let of = batch.iter().filter(|(at, _)| *at == stream);
+                    let lines: Vec<Value> = of.map(|(_, record)| record.clone()).collect();
+                    if !lines.is_empty() {
+                        world.apply(STREAMS[stream], &lines, &[]).await;
+                    }
+                }
+            }
+            Operation::Delete(stream, key) => {
+                let id = json!({ "id": format!("{stream}-{key}") });
+                world.apply(STREAMS[*stream], &[], &[id]).await;
+            }
+        }
+        for wanted in everybody() {
+            let now_shown = now(&world, &wanted).await;
+            // By its id a person must be found again, too.
+            if let Some(id) = now_shown.get("id").and_then(Value::as_str) {
+                let id = Wanted::Id(Uuid::parse_str(id).unwrap());
+                shown.push((time, id, now_shown.clone()));
+            }
+            shown.push((time, wanted, now_shown));
+        }
+    }
+    for (index, (at, wanted, expected)) in shown.into_iter().enumerate() {
+        // Any time until the next batch is as good as that of the batch.
+        let at = at + index as i64 % 2 * (HOUR - 1);
+        prop_assert_eq!(
+            then(&world, &wanted, at).await,
+            expected,
+            "{:?} at {}",
+            wanted,
+            at
+        );
+    }
+    prop_assert_eq!(
+        then(&world, &everybody()[0], START - 1).await,
+        json!("nobody")
+    );
+    Ok(())
+}
+
+static RUNTIME: LazyLock<tokio::runtime::Runtime> =
+    LazyLock::new(|| tokio::runtime::Runtime::new().unwrap());
+
+/// `ONEFOLD_SEQUENCES` makes the run longer.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a test is asked for more cases from outside"
+)]
+fn sequences() -> u32 {
+    let asked = std::env::var("ONEFOLD_SEQUENCES").ok();
+    asked.and_then(|text| text.parse().ok()).unwrap_or(100)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: sequences(), max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_profile_at_each_past_moment_is_what_was_shown_at_that_moment(operations in operations()) {
+        RUNTIME.block_on(check(&operations))?;
+    }
+}

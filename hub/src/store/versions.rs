@@ -1,0 +1,127 @@
+//! Every version of every record, and how to look back at them. Versions are only ever added.
+
+use super::bulk::Arg;
+use super::records::get;
+use super::{Result, Tx, dialect, failed};
+use crate::model::Timestamp;
+use bytes::Bytes;
+
+/// What a version did when it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It became what is known of the record.
+    Current,
+    /// The record was deleted.
+    Deleted,
+    /// It was older than what was known, and is kept without effect.
+    Stale,
+}
+
+#[derive(Debug, Clone)]
+pub struct VersionRow {
+    pub id: i64,
+    pub slot: i64,
+    pub received_at: Timestamp,
+    pub effect: Effect,
+    pub body: Bytes,
+}
+
+/// A version that had an effect, with the record that it is of.
+#[derive(Debug, Clone)]
+pub struct PastVersion {
+    pub id: i64,
+    pub slot: i64,
+    pub stream_id: i64,
+    pub key: String,
+    pub received_at: Timestamp,
+    /// None when it says that the record was deleted.
+    pub body: Option<Vec<u8>>,
+}
+
+const COLUMNS: &str = "select v.id, v.slot, r.stream_id, r.key, v.received_at, v.effect, v.body \
+    from record_version v join record r on r.slot = v.slot where v.effect <> 2";
+
+impl Tx {
+    pub async fn add_versions(&mut self, versions: &[VersionRow]) -> Result<()> {
+        self.insert(
+            "insert into record_version (id, slot, received_at, effect, body)",
+            "",
+            versions,
+            |version| {
+                [
+                    Arg::Int(version.id),
+                    Arg::Int(version.slot),
+                    Arg::Int(version.received_at.0),
+                    Arg::Int(version.effect as i64),
+                    Arg::Bytes(&version.body),
+                ]
+            },
+        )
+        .await
+    }
+
+    /// Versions received until `until`, by id, after the id `after`.
+    pub async fn versions_until(
+        &mut self,
+        until: Timestamp,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<PastVersion>> {
+        let text =
+            format!("{COLUMNS} and v.received_at <= $1 and v.id > $2 order by v.id limit $3");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(text))
+            .bind(until.0)
+            .bind(after)
+            .bind(limit)
+            .fetch_all(self.connection())
+            .await
+            .map_err(failed)?;
+        rows.iter().map(past_version).collect()
+    }
+
+    /// Versions by id, in the order of their ids.
+    pub async fn versions_at(
+        &mut self,
+        ids: impl IntoIterator<Item = i64>,
+    ) -> Result<Vec<PastVersion>> {
+        let text = format!("{COLUMNS} and v.id {} order by v.id", dialect::IN_INTEGERS);
+        let rows = self.rows_in(text, ids).await?;
+        rows.iter().map(past_version).collect()
+    }
+
+    /// All versions of some records, in the order in which they came. Looks through every version, since an index by record
+    /// would slow every write down for a question that is rarely asked.
+    pub async fn versions_of(
+        &mut self,
+        slots: impl IntoIterator<Item = i64>,
+    ) -> Result<Vec<PastVersion>> {
+        let text = format!(
+            "{COLUMNS} and v.slot {} order by v.id",
+            dialect::IN_INTEGERS
+        );
+        let rows = self.rows_in(text, slots).await?;
+        rows.iter().map(past_version).collect()
+    }
+
+    /// The greatest id of a version, 0 when there is none.
+    pub async fn last_version(&mut self) -> Result<i64> {
+        let row: (Option<i64>,) = sqlx::query_as("select max(id) from record_version")
+            .fetch_one(self.connection())
+            .await
+            .map_err(failed)?;
+        Ok(row.0.unwrap_or_default())
+    }
+}
+
+fn past_version(row: &dialect::Row) -> Result<PastVersion> {
+    let deleted = get::<i64>(row, 5)? == Effect::Deleted as i64;
+    let body = (!deleted).then(|| get(row, 6)).transpose()?;
+    Ok(PastVersion {
+        id: get(row, 0)?,
+        slot: get(row, 1)?,
+        stream_id: get(row, 2)?,
+        key: get(row, 3)?,
+        received_at: Timestamp(get(row, 4)?),
+        body,
+    })
+}

@@ -74,6 +74,16 @@ pub enum Command {
         #[command(subcommand)]
         command: AccountCommand,
     },
+    /// Fitted models: what customers will do, and who looks like whom.
+    Model {
+        #[command(subcommand)]
+        command: ModelCommand,
+    },
+    /// Computed traits.
+    Trait {
+        #[command(subcommand)]
+        command: TraitCommand,
+    },
     /// Look at audiences.
     Audience {
         #[command(subcommand)]
@@ -198,6 +208,27 @@ pub enum IdentityCommand {
         #[arg(long, value_name = "FILE")]
         rules: Option<PathBuf>,
     },
+    /// Look for people who are one although no identifier says so; needs `[suggest]` in the manifests.
+    Suggest,
+    /// The pairs that wait for a decision, the likeliest first, with what speaks for each.
+    Suggestions {
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+    },
+    /// Link a suggested pair.
+    Accept {
+        /// Its number, as `identity suggestions` lists it.
+        number: i64,
+        #[arg(long, default_value = "accepted suggestion")]
+        reason: String,
+    },
+    /// Keep a suggested pair apart for good.
+    Decline {
+        /// Its number, as `identity suggestions` lists it.
+        number: i64,
+        #[arg(long, default_value = "declined suggestion")]
+        reason: String,
+    },
     /// What looks suspicious: shared values, refused ties, large components, people with two names.
     Review {
         #[arg(long, default_value_t = 10)]
@@ -225,6 +256,25 @@ pub enum AccountCommand {
         #[arg(long, default_value_t = 20)]
         limit: u32,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ModelCommand {
+    /// Every version, with its parameters and what it was fitted on.
+    List,
+    /// Fit the models of the manifests now, whatever their age.
+    Fit {
+        /// Only this model.
+        name: Option<String>,
+    },
+    /// Take a version back: its links are revoked, its traits are those of the version before.
+    Drop { version: i64 },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TraitCommand {
+    /// Computed traits, and for how many people each could not be worked out, and why.
+    List,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,12 +1,12 @@
 //! `onefold identity`: explain who is who, state it, change its rules.
 
 use crate::cli::arguments::IdentityCommand;
-use crate::cli::identity_graph;
 use crate::cli::open::{Opened, open};
 use crate::cli::output::{Out, Outcome, Stopped, number, plural, table, trimmed};
 use crate::cli::profiles::parse_identifier;
 use crate::cli::running::bar;
 use crate::cli::{Ending, Environment};
+use crate::cli::{identity_graph, identity_suggestions};
 use crate::flow::rules::Difference;
 use crate::flow::{self, Explained, Stating};
 use crate::identity::StatementKind;
@@ -94,6 +94,16 @@ pub async fn identity(
                 );
             }
             Ok(Ending::Done)
+        }
+        IdentityCommand::Suggest => identity_suggestions::suggest(&hub, out).await,
+        IdentityCommand::Suggestions { limit } => {
+            identity_suggestions::list(&hub, out, limit).await
+        }
+        IdentityCommand::Accept { number, reason } => {
+            identity_suggestions::decide(&hub, out, (number, true), &who(None), &reason).await
+        }
+        IdentityCommand::Decline { number, reason } => {
+            identity_suggestions::decide(&hub, out, (number, false), &who(None), &reason).await
         }
         IdentityCommand::Review { limit } => review(&hub, out, i64::from(limit)).await,
     }

@@ -6,8 +6,10 @@ mod audiences;
 mod connectors;
 mod identity;
 mod identity_graph;
+mod identity_suggestions;
 mod init;
 mod letters;
+mod models;
 mod open;
 mod output;
 mod profiles;
@@ -20,7 +22,7 @@ pub use arguments::Arguments;
 use crate::clock::Clock;
 use crate::egress::Random;
 use crate::flow::connect::ReadEnv;
-use arguments::Command;
+use arguments::{Command, TraitCommand};
 use output::Out;
 use std::path::PathBuf;
 
@@ -79,6 +81,10 @@ pub async fn run(arguments: Arguments, environment: &Environment) -> Ending {
         Command::Identity { command } => {
             identity::identity(&folder, environment, &out, command).await
         }
+        Command::Model { command } => models::model(&folder, environment, &out, command).await,
+        Command::Trait {
+            command: TraitCommand::List,
+        } => models::traits(&folder, environment, &out).await,
         Command::Audience { command } => {
             audiences::audience(&folder, environment, &out, command).await
         }

@@ -25,6 +25,7 @@ mod schedule;
 mod settle;
 pub mod show;
 mod state;
+mod suggest;
 mod suppress;
 
 pub use apply::apply;
@@ -42,6 +43,7 @@ pub use run::{AudienceReport, Opens, RunEvent, RunOptions, RunReport, run};
 pub use schedule::{next as next_time, serve};
 pub use settle::ConsentEntry;
 pub use state::{Stating, named, revoke, state};
+pub use suggest::{SuggestReport, decide, drop_version, reasons_of, suggest};
 pub use suppress::{Suppression, suppress};
 
 use crate::clock::Clock;

@@ -1,7 +1,7 @@
 //! `[identity]`: the rules by which records are one person, and where they contradict each other.
 
 use crate::manifest::tree::{Hinted, Item, Report, Spot, Table, suggest};
-use crate::manifest::{IdentityRules, Loader, Trust};
+use crate::manifest::{IdentityRules, Loader, Suggest, Trust};
 use crate::model::IdentifierKind;
 use crate::problem::codes;
 
@@ -65,6 +65,30 @@ impl Loader<'_> {
             contradictions(&table, &rules, &mut self.report);
         }
         rules
+    }
+
+    /// `[suggest]`, by which people who look alike are suggested as one.
+    pub(super) fn suggest(&mut self, items: &[Item<'_>]) -> Option<Suggest> {
+        let mut suggest = None;
+        for item in items {
+            let table = item.table("`[suggest]`", &["automatic", "review"], &mut self.report)?;
+            let mut read = |name: &str, range: std::ops::RangeInclusive<f64>| {
+                let item = table.get(name)?;
+                let number = item.number(&mut self.report)?;
+                if range.contains(&number) {
+                    return Some(number);
+                }
+                let (least, most) = (range.start(), range.end());
+                let message = format!("`{name}` is a probability from {least} to {most}");
+                self.report.error(&codes::BAD_NUMBER, &item.spot(), message);
+                None
+            };
+            // Less would link strangers without asking anybody.
+            let automatic = read("automatic", 0.999..=1.0);
+            let review = read("review", 0.0..=1.0).unwrap_or(Suggest::default().review);
+            suggest = Some(Suggest { automatic, review });
+        }
+        suggest
     }
 
     fn trust(&mut self, table: &Table<'_>, rules: &mut IdentityRules) {

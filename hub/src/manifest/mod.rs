@@ -26,7 +26,7 @@ pub use model::PREDICTED;
 pub use plan::{
     Aggregate, Audience, ComputedTrait, ConsentMap, Destination, Grants, Guard, Hub, IdentityRules,
     Limits, Model, PersonPush, Plan, Schedule, SecretRef, Source, Stage, Stream, StreamTarget,
-    Survivorship, SurvivorshipRule, TraitKind, Trust,
+    Suggest, Survivorship, SurvivorshipRule, TraitKind, Trust,
 };
 
 use crate::model::Description;
@@ -192,6 +192,7 @@ struct Sections<'t> {
     audiences: Vec<Item<'t>>,
     destinations: Vec<Item<'t>>,
     identity: Vec<Item<'t>>,
+    suggest: Vec<Item<'t>>,
     profile: Vec<Item<'t>>,
     priorities: Vec<Item<'t>>,
     exclude: Vec<Item<'t>>,
@@ -232,6 +233,7 @@ impl<'c> Loader<'c> {
         }
         let hub = self.hub(&sections.hub, files);
         let identity = self.identity(&sections.identity);
+        let suggest = self.suggest(&sections.suggest);
         let survivorship = self.survivorship(&sections.profile);
         let mut names = Names::default();
         let sources: Vec<Source> = sections
@@ -264,6 +266,7 @@ impl<'c> Loader<'c> {
             sources,
             traits,
             models,
+            suggest,
             audiences,
             destinations,
             identity,
@@ -297,6 +300,7 @@ impl<'c> Loader<'c> {
             audiences: Vec::new(),
             destinations: Vec::new(),
             identity: Vec::new(),
+            suggest: Vec::new(),
             profile: Vec::new(),
             priorities: Vec::new(),
             exclude: Vec::new(),
@@ -310,6 +314,7 @@ impl<'c> Loader<'c> {
             "audience",
             "destination",
             "identity",
+            "suggest",
             "profile",
             "priority",
             "exclude",
@@ -329,6 +334,7 @@ impl<'c> Loader<'c> {
                     "audience" => sections.audiences.extend(item.tables(&mut self.report)),
                     "destination" => sections.destinations.extend(item.tables(&mut self.report)),
                     "identity" => sections.identity.push(item),
+                    "suggest" => sections.suggest.push(item),
                     "profile" => sections.profile.push(item),
                     "priority" => sections.priorities.extend(item.tables(&mut self.report)),
                     "exclude" => sections.exclude.push(item),

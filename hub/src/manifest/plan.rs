@@ -14,6 +14,8 @@ pub struct Plan {
     /// Each after those that it reads.
     pub traits: Vec<ComputedTrait>,
     pub models: Vec<Model>,
+    /// Nothing when nobody is to be suggested.
+    pub suggest: Option<Suggest>,
     pub audiences: Vec<Audience>,
     pub destinations: Vec<Destination>,
     pub identity: IdentityRules,
@@ -347,6 +349,24 @@ pub struct IdentityRules {
     pub trust: Vec<(String, Trust)>,
     /// Identifiers that one component may have before its weakest edges are not used.
     pub component_cap: u32,
+}
+
+/// Whether people who look alike are suggested as one, and linked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Suggest {
+    /// From this probability on a pair is linked without asking; nothing is when there is none.
+    pub automatic: Option<f64>,
+    /// From this probability on a pair waits for an operator.
+    pub review: f64,
+}
+
+impl Default for Suggest {
+    fn default() -> Self {
+        Self {
+            automatic: None,
+            review: 0.5,
+        }
+    }
 }
 
 /// How far a source's word that two identifiers are one person's is taken.

@@ -13,6 +13,7 @@ mod profiles;
 mod records;
 mod runs;
 mod statements;
+mod suggestions;
 mod versions;
 
 pub use accounts::{AccountClaimRow, AccountRow, RelationRow};
@@ -26,6 +27,7 @@ pub use profiles::{ClaimRow, EntityRow, EventRow, PersonRow};
 pub use records::{DeadLetterRow, RecordRow, RecordState, StreamRow};
 pub use runs::{RunRow, StatusCounts};
 pub use statements::{Revoked, StatementRow};
+pub use suggestions::SuggestionRow;
 pub use versions::{Effect, PastVersion, VersionRow};
 
 use crate::problem::Problem;

@@ -63,6 +63,10 @@ create index entity_evidence on entity (evidence_id);
 -- Versions of fitted models. The latest of a name that was not dropped is the one that is asked.
 create table model (id bigint primary key, kind text not null, name text not null, fitted_at bigint not null, body text not null, dropped_at bigint);
 
+-- Pairs of people who look alike, by their ids. `state`: waiting, accepted, declined.
+create table suggestion (id bigint primary key, model_id bigint not null, left_uuid bytea not null, right_uuid bytea not null, probability double precision not null,
+  reasons text not null, state text not null);
+
 -- Computed traits that have no value, or not the whole of it, for want of good data.
 create table trait_fault (person_id bigint not null, trait text not null, kind text not null, primary key (person_id, trait)); --clustered
 

@@ -1,0 +1,97 @@
+//! `onefold identity suggest`: pairs of people who look alike, and what is decided about them.
+
+use crate::cli::Ending;
+use crate::cli::open::Opened;
+use crate::cli::output::{Out, Outcome, number, plural};
+use crate::flow;
+use crate::problem::{Problem, codes};
+use crate::store::SuggestionRow;
+use serde_json::json;
+use uuid::Uuid;
+
+pub async fn suggest(hub: &Opened, out: &Out) -> Outcome {
+    if hub.context.plan.suggest.is_none() {
+        let hint = "add a `[suggest]` table to the manifests; `automatic = 0.999` links the surest pairs without asking";
+        return Err(Problem::new(&codes::USAGE, "suggestions are off")
+            .hint(hint)
+            .into());
+    }
+    let report = flow::suggest(&hub.context).await?;
+    if out.json {
+        out.value(&report);
+    } else {
+        match (&report.version, &report.refused) {
+            (Some(version), _) => out.line(format!(
+                "version {version} over {}: {} linked, {} waiting for a decision, {} too common to compare",
+                plural(report.people as i64, "person", "people"),
+                number(report.linked as i64),
+                plural(report.waiting as i64, "pair", "pairs"),
+                plural(report.skipped_blocks as i64, "value", "values"),
+            )),
+            (None, reason) => {
+                out.line(format!("nothing suggested: {}", reason.as_deref().unwrap_or_default()));
+            }
+        }
+    }
+    Ok(match report.refused {
+        Some(_) => Ending::Partial,
+        None => Ending::Done,
+    })
+}
+
+pub async fn list(hub: &Opened, out: &Out, limit: usize) -> Outcome {
+    let mut rows = hub.context.store.read().await?.suggestions(true).await?;
+    let waiting = rows.len();
+    rows.truncate(limit);
+    if out.json {
+        let rows: Vec<_> = rows.iter().map(wire).collect();
+        out.value(&rows);
+        return Ok(Ending::Done);
+    }
+    for row in &rows {
+        let (doubt, steps) = flow::reasons_of(row)?;
+        out.line(format!(
+            "{}  {:.2} %  id:{}  id:{}  {doubt}",
+            row.id,
+            row.probability * 100.0,
+            Uuid::from_bytes(row.left),
+            Uuid::from_bytes(row.right)
+        ));
+        for (what, level, bits) in steps {
+            out.line(format!("     {bits:+6.1} bits  {what}: {level}"));
+        }
+    }
+    match waiting {
+        0 => out.line("no pair waits"),
+        _ if waiting > rows.len() => out.note(format!("{} more wait", waiting - rows.len())),
+        _ => {}
+    }
+    Ok(Ending::Done)
+}
+
+fn wire(row: &SuggestionRow) -> serde_json::Value {
+    let (doubt, steps) = flow::reasons_of(row).unwrap_or_default();
+    json!({
+        "id": row.id, "model": row.model, "left": Uuid::from_bytes(row.left).to_string(),
+        "right": Uuid::from_bytes(row.right).to_string(), "probability": row.probability, "doubt": doubt,
+        "reasons": steps.iter().map(|(what, level, bits)| json!({ "comparison": what, "level": level, "bits": bits })).collect::<Vec<_>>(),
+    })
+}
+
+pub async fn decide(
+    hub: &Opened,
+    out: &Out,
+    (number, is_one): (i64, bool),
+    by: &str,
+    reason: &str,
+) -> Outcome {
+    let statement = flow::decide(&hub.context, number, is_one, by, reason).await?;
+    match out.json {
+        true => out.value(&json!({ "suggestion": number, "statement": statement })),
+        false => out.line(format!(
+            "{}: statement {statement} is kept",
+            if is_one { "linked" } else { "kept apart" }
+        )),
+    }
+    Ok(Ending::Done)
+}

@@ -1,0 +1,222 @@
+//! `onefold model` and `onefold trait`: versions of fitted models, and computed traits with what they could not be made of.
+
+use crate::cli::arguments::ModelCommand;
+use crate::cli::open::{Opened, open};
+use crate::cli::output::{Out, Outcome, number, plural, table, trimmed};
+use crate::cli::running::unknown;
+use crate::cli::{Ending, Environment};
+use crate::compute::models::Fitted;
+use crate::flow::models::{self, FitReport};
+use crate::model::Timestamp;
+use crate::problem::{Problem, codes};
+use crate::store::ModelRow;
+use serde_json::json;
+use std::path::Path;
+
+pub async fn model(
+    folder: &Path,
+    environment: &Environment,
+    out: &Out,
+    command: ModelCommand,
+) -> Outcome {
+    let mut hub = open(folder, environment, out).await?;
+    match command {
+        ModelCommand::List => list(&hub, out).await,
+        ModelCommand::Fit { name } => fit(&mut hub, out, name).await,
+        ModelCommand::Drop { version } => drop_version(&mut hub, environment, out, version).await,
+    }
+}
+
+async fn list(hub: &Opened, out: &Out) -> Outcome {
+    let rows = hub.context.store.read().await?.models().await?;
+    if out.json {
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|row| {
+                let body: serde_json::Value = serde_json::from_str(&row.body).unwrap_or_default();
+                json!({
+                    "version": row.id, "kind": row.kind, "name": row.name,
+                    "fitted_at": Timestamp(row.fitted_at).to_rfc3339(),
+                    "dropped_at": row.dropped_at.map(|at| Timestamp(at).to_rfc3339()), "model": body,
+                })
+            })
+            .collect();
+        out.value(&rows);
+        return Ok(Ending::Done);
+    }
+    let mut shown = table(&[
+        "version",
+        "model",
+        "fitted",
+        "from",
+        "log-likelihood",
+        "parameters",
+        "",
+    ]);
+    for row in &rows {
+        let (from, likelihood, parameters) = described(row);
+        shown.add_row([
+            row.id.to_string(),
+            row.name.clone(),
+            Timestamp(row.fitted_at).to_minutes(),
+            from,
+            likelihood,
+            parameters,
+            if row.dropped_at.is_some() {
+                "dropped".to_owned()
+            } else {
+                String::new()
+            },
+        ]);
+    }
+    match rows.is_empty() {
+        true => out.line("no model was fitted"),
+        false => out.line(trimmed(&shown)),
+    }
+    Ok(Ending::Done)
+}
+
+fn described(row: &ModelRow) -> (String, String, String) {
+    match models::fitted_of(row) {
+        Ok(fitted) => (
+            plural(fitted.customers as i64, "customer", "customers"),
+            format!("{:.1}", fitted.buying.log_likelihood),
+            parameters(&fitted),
+        ),
+        Err(_) => (String::new(), String::new(), String::new()),
+    }
+}
+
+fn parameters(fitted: &Fitted) -> String {
+    let buying = &fitted.buying.parameters;
+    let mut text = format!(
+        "r {:.3}, α {:.3}, a {:.3}, b {:.3}",
+        buying.r, buying.alpha, buying.a, buying.b
+    );
+    if let Some(values) = &fitted.values {
+        let values = &values.parameters;
+        text.push_str(&format!(
+            "; p {:.2}, q {:.2}, v {:.2}",
+            values.p, values.q, values.v
+        ));
+    }
+    text
+}
+
+async fn fit(hub: &mut Opened, out: &Out, name: Option<String>) -> Outcome {
+    let plan = hub.context.plan.clone();
+    let places: Vec<usize> = match &name {
+        None => (0..plan.models.len()).collect(),
+        Some(name) => {
+            let place = plan.models.iter().position(|model| *model.name == **name);
+            let known = plan.models.iter().map(|model| &*model.name);
+            vec![place.ok_or_else(|| unknown("model", name, known))?]
+        }
+    };
+    models::adopt(&mut hub.context).await?;
+    let reports = models::fit(&mut hub.context, &places).await?;
+    models::work_out_everybody(&mut hub.context).await?;
+    if out.json {
+        out.value(&reports);
+    } else if reports.is_empty() {
+        out.line("the manifests have no `[[model]]`");
+    } else {
+        reports.iter().for_each(|report| out.line(said(report)));
+    }
+    let refused = reports.iter().any(|report| report.refused.is_some());
+    Ok(if refused {
+        Ending::Partial
+    } else {
+        Ending::Done
+    })
+}
+
+/// One line about a fit.
+pub fn said(report: &FitReport) -> String {
+    match (&report.fitted, &report.refused) {
+        (Some(fitted), _) => format!(
+            "{}: fitted on {}, {}, log-likelihood {:.1}{}",
+            report.model,
+            plural(fitted.customers as i64, "customer", "customers"),
+            parameters(fitted),
+            fitted.buying.log_likelihood,
+            match &fitted.no_values {
+                Some(reason) => format!("; no model of values: {reason}"),
+                None => String::new(),
+            }
+        ),
+        (None, reason) => {
+            let reason = reason.as_deref().unwrap_or_default();
+            format!("{}: not fitted: {reason}", report.model)
+        }
+    }
+}
+
+async fn drop_version(
+    hub: &mut Opened,
+    environment: &Environment,
+    out: &Out,
+    version: i64,
+) -> Outcome {
+    let rows = hub.context.store.read().await?.models().await?;
+    let row = rows
+        .into_iter()
+        .find(|row| row.id == version && row.dropped_at.is_none())
+        .ok_or_else(|| {
+            Problem::new(
+                &codes::NOT_FOUND,
+                format!("there is no model version {version}"),
+            )
+            .hint("`onefold model list` shows the versions")
+        })?;
+    let by = (environment.read_env)("USER").unwrap_or_else(|| "operator".to_owned());
+    let links = crate::flow::drop_version(&mut hub.context, &row, &by).await?;
+    match out.json {
+        true => out.value(&json!({ "dropped": version, "links_taken_back": links })),
+        false => out.line(format!(
+            "version {version} of {} is dropped; {} taken back",
+            row.name,
+            plural(links as i64, "link", "links")
+        )),
+    }
+    Ok(Ending::Done)
+}
+
+/// `onefold trait list`
+pub async fn traits(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
+    let hub = open(folder, environment, out).await?;
+    let faults = hub.context.store.read().await?.fault_counts().await?;
+    let plan = &hub.context.plan;
+    let of = |name: &str| -> Vec<(String, i64)> {
+        let faults = faults.iter().filter(|(of, ..)| of == name);
+        faults
+            .map(|(_, kind, count)| (kind.clone(), *count))
+            .collect()
+    };
+    if out.json {
+        let rows: Vec<_> = plan
+            .traits
+            .iter()
+            .map(|one| json!({ "name": &*one.name, "description": one.description, "faults": of(&one.name) }))
+            .collect();
+        out.value(&rows);
+        return Ok(Ending::Done);
+    }
+    let mut shown = table(&["trait", "description", "could not be worked out for"]);
+    for one in &plan.traits {
+        let faults: Vec<String> = of(&one.name)
+            .into_iter()
+            .map(|(kind, count)| format!("{} people: {kind}", number(count)))
+            .collect();
+        shown.add_row([
+            one.name.to_string(),
+            one.description.clone(),
+            faults.join("; "),
+        ]);
+    }
+    match plan.traits.is_empty() {
+        true => out.line("no computed traits"),
+        false => out.line(trimmed(&shown)),
+    }
+    Ok(Ending::Done)
+}

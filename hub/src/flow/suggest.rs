@@ -1,0 +1,298 @@
+//! Suggestions of who may be one person: a model of likeness is estimated over everybody, likely pairs wait for an operator,
+//! and, where the manifest says so, the surest become statements of the model's own. Dropping a model version takes back
+//! exactly those.
+
+use crate::flow::neighbourhood::identifier_of;
+use crate::flow::{Context, Stating, models, named, revoke, settle, state};
+use crate::identity::StatementKind;
+use crate::likeness::{self, Model, Options, Pair, People, Record, Standing};
+use crate::model::{Fields, IdentifierKind, Value};
+use crate::problem::Problem;
+use crate::problem::codes::{NOT_FOUND, STORE_UNREADABLE};
+use crate::store::{ModelRow, PersonRow, Result, SuggestionRow, Tx};
+use rustc_hash::FxHashMap;
+use serde::Serialize;
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+/// The kind of row that a model of likeness is.
+const LIKENESS: &str = "likeness";
+/// People that are read at a time.
+const PEOPLE: i64 = 5_000;
+
+/// What came of looking for people who are one.
+#[derive(Debug, Serialize)]
+pub struct SuggestReport {
+    /// The model's version; nothing when none could be estimated.
+    pub version: Option<i64>,
+    pub refused: Option<String>,
+    pub people: usize,
+    pub linked: usize,
+    pub waiting: usize,
+    /// Values that so many share that pairing all of them says nothing.
+    pub skipped_blocks: usize,
+}
+
+/// Looks at everybody.
+pub async fn suggest(context: &Context) -> Result<SuggestReport> {
+    let plan = context.plan.suggest.clone().unwrap_or_default();
+    let options = Options {
+        automatic: plan.automatic.unwrap_or(f64::INFINITY),
+        review: plan.review,
+        ..Options::default()
+    };
+    let (people, uuids) = everybody(context).await?;
+    let mut report = SuggestReport {
+        version: None,
+        refused: None,
+        people: people.len(),
+        linked: 0,
+        waiting: 0,
+        skipped_blocks: 0,
+    };
+    let computing = crate::flow::beside(move || {
+        let model = likeness::estimate(&people, &options).map_err(|refusal| refusal.to_string())?;
+        let found = likeness::suggest(&people, &model, &options);
+        Ok::<_, String>((model, found))
+    });
+    let (model, found) = match computing.await {
+        Ok(done) => done,
+        Err(refusal) => {
+            report.refused = Some(refusal);
+            return Ok(report);
+        }
+    };
+    report.skipped_blocks = found.skipped.len();
+    let version = keep(context, &model).await?;
+    report.version = Some(version);
+    let decided = decided(context).await?;
+    let mut waiting = Vec::new();
+    let mut links = Vec::new();
+    for pair in &found.pairs {
+        let ends = (pair.left as i64, pair.right as i64);
+        let (Some(left), Some(right)) = (uuids.get(&ends.0), uuids.get(&ends.1)) else {
+            continue;
+        };
+        if decided.contains(&(*left, *right)) || decided.contains(&(*right, *left)) {
+            continue;
+        }
+        let row = row_of(pair, (*left, *right), version);
+        match pair.standing {
+            Standing::Automatic => links.push(row),
+            Standing::Review(_) => waiting.push(row),
+        }
+    }
+    report.waiting = waiting.len();
+    report.linked = link(context, &links, version).await?;
+    let mut tx = context.store.begin().await?;
+    tx.replace_waiting(&mut waiting).await?;
+    tx.commit().await?;
+    Ok(report)
+}
+
+async fn keep(context: &Context, model: &Model) -> Result<i64> {
+    let mut tx = context.store.begin().await?;
+    let id = tx.reserve("model", 1).await?;
+    let row = ModelRow {
+        id,
+        kind: LIKENESS.to_owned(),
+        name: "likeness".to_owned(),
+        fitted_at: context.clock.now().0,
+        body: settle::to_json(model),
+        dropped_at: None,
+    };
+    tx.add_model(&row).await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+/// Pairs about which somebody has decided.
+async fn decided(context: &Context) -> Result<BTreeSet<([u8; 16], [u8; 16])>> {
+    let mut tx = context.store.read().await?;
+    let rows = tx.suggestions(false).await?;
+    Ok(rows.into_iter().map(|row| (row.left, row.right)).collect())
+}
+
+fn row_of(pair: &Pair, (left, right): ([u8; 16], [u8; 16]), model: i64) -> SuggestionRow {
+    let reasons: Vec<(&str, &str, f64)> = pair
+        .steps
+        .iter()
+        .map(|step| {
+            let what = step.comparison.words();
+            (what, step.comparison.level_words(step.level), step.bits)
+        })
+        .collect();
+    let doubt = match &pair.standing {
+        Standing::Automatic => "",
+        Standing::Review(doubt) => doubt.words(),
+    };
+    SuggestionRow {
+        id: 0,
+        model,
+        left,
+        right,
+        probability: pair.probability,
+        reasons: settle::to_json(&(doubt, reasons)),
+        state: "waiting".to_owned(),
+    }
+}
+
+fn author(version: i64) -> String {
+    format!("model:{version}")
+}
+
+/// Links the surest pairs. A pair that a statement keeps apart is left to its statement.
+async fn link(context: &Context, rows: &[SuggestionRow], version: i64) -> Result<usize> {
+    let mut statements = Vec::with_capacity(rows.len());
+    for row in rows {
+        let left = named(context, Uuid::from_bytes(row.left)).await?;
+        let right = named(context, Uuid::from_bytes(row.right)).await?;
+        statements.push(Stating {
+            kind: StatementKind::MustLink,
+            left,
+            right,
+            reason: format!("likeness {:.4}", row.probability),
+            author: author(version),
+        });
+    }
+    let mut linked = 0;
+    for stating in statements {
+        // One that contradicts an operator is not made.
+        linked += usize::from(state(context, &[stating]).await.is_ok());
+    }
+    Ok(linked)
+}
+
+/// An operator's decision about a pair that waits. Either becomes a statement.
+pub async fn decide(
+    context: &Context,
+    id: i64,
+    is_one: bool,
+    by: &str,
+    reason: &str,
+) -> Result<i64> {
+    let mut tx = context.store.read().await?;
+    let rows = tx.suggestions(true).await?;
+    drop(tx);
+    let row = rows.into_iter().find(|row| row.id == id).ok_or_else(|| {
+        Problem::new(&NOT_FOUND, format!("no suggestion {id} waits"))
+            .hint("`onefold identity suggestions` lists them")
+    })?;
+    let stating = Stating {
+        kind: match is_one {
+            true => StatementKind::MustLink,
+            false => StatementKind::MustNotLink,
+        },
+        left: named(context, Uuid::from_bytes(row.left)).await?,
+        right: named(context, Uuid::from_bytes(row.right)).await?,
+        reason: reason.to_owned(),
+        author: by.to_owned(),
+    };
+    let statement = state(context, &[stating]).await?[0];
+    let mut tx = context.store.begin().await?;
+    tx.decide_suggestion(id, if is_one { "accepted" } else { "declined" })
+        .await?;
+    tx.commit().await?;
+    Ok(statement)
+}
+
+/// Takes a model version back: its links and what it suggested, or the traits that follow from it. Gives how many links.
+pub async fn drop_version(context: &mut Context, row: &ModelRow, by: &str) -> Result<usize> {
+    let mut tx = context.store.begin().await?;
+    tx.drop_model(row.id, context.clock.now().0).await?;
+    tx.drop_waiting(row.id).await?;
+    tx.commit().await?;
+    if row.kind != LIKENESS {
+        models::adopt(context).await?;
+        models::work_out_everybody(context).await?;
+        return Ok(0);
+    }
+    let author = author(row.id);
+    let reason = "the model version was dropped";
+    revoke(context, |row| row.author == author, by, reason).await
+}
+
+/// What the latest model says of a pair that waits, for a surface: doubt, then comparison, level and bits.
+pub fn reasons_of(row: &SuggestionRow) -> Result<(String, Vec<(String, String, f64)>)> {
+    serde_json::from_str(&row.reasons).map_err(|_| {
+        Problem::new(
+            &STORE_UNREADABLE,
+            format!("suggestion {} cannot be read", row.id),
+        )
+    })
+}
+
+/// Everybody as the model sees them, and the ids of people by their numbers.
+async fn everybody(context: &Context) -> Result<(People, FxHashMap<i64, [u8; 16]>)> {
+    let mut people = People::default();
+    let mut uuids = FxHashMap::default();
+    let mut after = 0;
+    loop {
+        let mut tx = context.store.read().await?;
+        let rows = tx.persons_after(after, PEOPLE).await?;
+        let Some(last) = rows.last() else {
+            return Ok((people, uuids));
+        };
+        after = last.id;
+        let users = users(&mut tx, &rows).await?;
+        for row in &rows {
+            uuids.insert(row.id, row.uuid);
+            people.add(&record(row, users.get(&row.id).copied()));
+        }
+    }
+}
+
+/// A number for the user id of each person who has one.
+async fn users(tx: &mut Tx, rows: &[PersonRow]) -> Result<FxHashMap<i64, u64>> {
+    let components: BTreeSet<i64> = rows.iter().map(|row| row.component).collect();
+    let evidence = tx.evidence_of_components(components).await?;
+    let slots: BTreeSet<i64> = evidence.iter().flat_map(|row| row.nodes.clone()).collect();
+    let slots: Vec<i64> = slots.into_iter().collect();
+    let known: BTreeSet<i64> = tx
+        .identifiers_at(&slots)
+        .await?
+        .iter()
+        .filter(|row| identifier_of(row).kind == IdentifierKind::UserId)
+        .map(|row| row.slot)
+        .collect();
+    let mut users = FxHashMap::default();
+    for row in &evidence {
+        let user = row.nodes.iter().find(|slot| known.contains(slot));
+        if let (Some(person), Some(user)) = (row.person_id, user) {
+            users.insert(person, *user as u64);
+        }
+    }
+    Ok(users)
+}
+
+fn record(row: &PersonRow, user: Option<u64>) -> Record {
+    let traits: Fields = serde_json::from_str(&row.traits).unwrap_or_default();
+    let address = traits.get("address").and_then(Value::as_object);
+    let text = |names: &[&str]| {
+        names.iter().find_map(|name| {
+            let value = traits.get(*name).or_else(|| address?.get(*name))?;
+            match value {
+                Value::String(text) if !text.is_empty() => Some(text.clone()),
+                Value::Number(number) => Some(number.to_string()),
+                _ => None,
+            }
+        })
+    };
+    Record {
+        id: row.id as u64,
+        user,
+        list: None,
+        given_name: text(&["first_name", "firstName"]),
+        surname: text(&["last_name", "lastName"]),
+        birth_date: text(&["birthday"]),
+        house_number: text(&["house_number"]),
+        street: text(&["street"]),
+        address_line: text(&["address_line", "street_2"]),
+        city: text(&["city"]),
+        postcode: text(&["postal_code", "postalCode"]),
+        state: text(&["state"]),
+        phone: text(&["phone"]),
+        email: text(&["email"]),
+        national_id: text(&["national_id"]),
+    }
+}

@@ -1,0 +1,100 @@
+//! Pairs of people who look alike, waiting for an operator or decided by one.
+
+use super::bulk::Arg;
+use super::records::get;
+use super::{Result, Tx, failed};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct SuggestionRow {
+    pub id: i64,
+    /// The version of the model that found it.
+    pub model: i64,
+    pub left: [u8; 16],
+    pub right: [u8; 16],
+    pub probability: f64,
+    /// JSON: why it waits, and what each comparison adds. No values.
+    pub reasons: String,
+    /// `waiting`, `accepted`, `declined`
+    pub state: String,
+}
+
+impl Tx {
+    /// Those that wait, the likeliest first, or those that were decided.
+    pub async fn suggestions(&mut self, waiting: bool) -> Result<Vec<SuggestionRow>> {
+        let text = match waiting {
+            true => {
+                "select id, model_id, left_uuid, right_uuid, probability, reasons, state from suggestion \
+                     where state = 'waiting' order by probability desc, id"
+            }
+            false => {
+                "select id, model_id, left_uuid, right_uuid, probability, reasons, state from suggestion \
+                      where state <> 'waiting' order by id"
+            }
+        };
+        let rows = sqlx::query(text)
+            .fetch_all(self.connection())
+            .await
+            .map_err(failed)?;
+        rows.iter()
+            .map(|row| {
+                Ok(SuggestionRow {
+                    id: get(row, 0)?,
+                    model: get(row, 1)?,
+                    left: get::<Vec<u8>>(row, 2)?.try_into().unwrap_or_default(),
+                    right: get::<Vec<u8>>(row, 3)?.try_into().unwrap_or_default(),
+                    probability: get(row, 4)?,
+                    reasons: get(row, 5)?,
+                    state: get(row, 6)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Puts these in the place of all that wait.
+    pub async fn replace_waiting(&mut self, rows: &mut [SuggestionRow]) -> Result<()> {
+        sqlx::query("delete from suggestion where state = 'waiting'")
+            .execute(self.connection())
+            .await
+            .map_err(failed)?;
+        let first = self.reserve("suggestion", rows.len() as i64).await?;
+        for (row, id) in rows.iter_mut().zip(first..) {
+            row.id = id;
+        }
+        self.insert(
+            "insert into suggestion (id, model_id, left_uuid, right_uuid, probability, reasons, state)",
+            "",
+            rows,
+            |row| {
+                [
+                    Arg::Int(row.id),
+                    Arg::Int(row.model),
+                    Arg::Bytes(&row.left),
+                    Arg::Bytes(&row.right),
+                    Arg::Real(row.probability),
+                    Arg::Text(&row.reasons),
+                    Arg::Text(&row.state),
+                ]
+            },
+        )
+        .await
+    }
+
+    pub async fn drop_waiting(&mut self, model: i64) -> Result<()> {
+        sqlx::query("delete from suggestion where state = 'waiting' and model_id = $1")
+            .bind(model)
+            .execute(self.connection())
+            .await
+            .map(drop)
+            .map_err(failed)
+    }
+
+    pub async fn decide_suggestion(&mut self, id: i64, state: &str) -> Result<()> {
+        sqlx::query("update suggestion set state = $1 where id = $2")
+            .bind(state)
+            .bind(id)
+            .execute(self.connection())
+            .await
+            .map(drop)
+            .map_err(failed)
+    }
+}

@@ -1,7 +1,5 @@
-//! A condition as one query over everybody, or over people whose ids are in a range: the oracle of `evaluate` and the
-//! backfill for new definitions. A second query finds the people whose answer time alone may change.
-//!
-//! It reads `person(id, uuid, component, traits, consents)`, `evidence(id, component, person_id)`,
+//! A condition as one query over people whose ids are in a range: the oracle of `evaluate` and the backfill for new
+//! definitions. A second query finds the people whose answer time alone may change. It reads `person(id, uuid, component, traits, consents)`, `evidence(id, component, person_id)`,
 //! `event(evidence_id, name, time, properties)` and `membership(audience, person_id, since)`, the JSON columns as texts.
 //! Every value and name is bound, never spliced. Each leaf is an `exists` or a comparison of totals, so that it is never
 //! null and `not` means what it says.

@@ -1,5 +1,6 @@
 //! `run`, `plan` and `serve`: progress while it lasts, and in the end what happened in a few lines.
 
+use crate::cli::models::said;
 use crate::cli::open::{Opened, open};
 use crate::cli::output::{Out, Outcome, Stopped, moves, number, plural, table, trimmed};
 use crate::cli::{Ending, Environment};
@@ -205,6 +206,9 @@ fn print(report: &RunReport, out: &Out) {
         number(more),
         plural(report.records, "record", "records")
     ));
+    for model in &report.models {
+        out.line(format!("model         {}", said(model)));
+    }
     for audience in &report.audiences {
         out.line(format!(
             "{:<13} {} ({})",

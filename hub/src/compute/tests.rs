@@ -56,7 +56,7 @@ impl Someone {
             person: [0; 16],
             traits: &|name| traits.get(name),
             granted: &|purpose| purpose == "a",
-            audiences: &|name| (name == "b").then_some(now),
+            audiences: &|name| (name == "b").then_some(Timestamp(i64::MIN / 2)),
             events: &events,
         };
         let verdict = evaluate(condition, &facts, now);

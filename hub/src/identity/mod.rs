@@ -3,14 +3,16 @@
 //! A pure function of evidence, statements and rules. Nothing in its answer depends on how nodes or evidence are numbered
 //! or on the order of their arrival (I1). It loads nothing: a caller hands over whole components, or unions of them.
 
+mod component;
 mod constraint;
 mod explain;
 mod resolve;
 mod rules;
 mod shared;
 
+pub use component::components;
 pub use explain::{Step, in_common, way};
-pub use resolve::{anchor, components, resolve};
+pub use resolve::{anchor, resolve};
 pub use rules::Rules;
 pub use shared::{shared, shared_of};
 

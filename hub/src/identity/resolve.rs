@@ -1,7 +1,8 @@
-//! The clustering itself: components of live nodes, then inside each the edges in their total order.
+//! The clustering itself: inside each component of live nodes the edges in their total order.
 //!
 //! A component of one piece of evidence and no statement, which most are, takes a short way to the same answer.
 
+use crate::identity::component::{Groups, NOBODY, are_live, components, unite};
 use crate::identity::constraint::{ConstrainedSets, Refusal, UNLIMITED};
 use crate::identity::{
     Edge, Evidence, Neighbourhood, Node, Person, Reason, Rejection, Resolution, Rules, Statement,
@@ -12,57 +13,6 @@ use crate::model::{IdentifierKind, PersonId, Timestamp};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashSet};
 use uuid::Uuid;
-
-const NOBODY: u32 = u32::MAX;
-
-/// A number for each node, equal for two nodes if and only if live nodes connect them through evidence or must-links.
-/// The number is the component's smallest node index; a node that is not live is alone in its component.
-///
-/// Every edge that `resolve` visits has both ends in one component, so resolving components one by one, in any
-/// grouping, gives the same people as resolving everything at once (I2).
-///
-/// Evidence of a source that is not believed connects nothing; it is in the component of its anchor.
-pub fn components(neighbourhood: &Neighbourhood, rules: &Rules) -> Vec<u32> {
-    let nodes = &neighbourhood.nodes;
-    let mut parent: Vec<u32> = (0..nodes.len() as u32).collect();
-    for piece in &neighbourhood.evidence {
-        if rules.trust(&piece.message) == Trust::None {
-            continue;
-        }
-        let mut first = None;
-        for &node in &piece.nodes {
-            if nodes[node as usize].is_live() {
-                unite(&mut parent, *first.get_or_insert(node), node);
-            }
-        }
-    }
-    for statement in &neighbourhood.statements {
-        if statement.kind == StatementKind::MustLink && are_live(nodes, statement) {
-            unite(&mut parent, statement.left, statement.right);
-        }
-    }
-    for node in 0..parent.len() {
-        parent[node] = parent[parent[node] as usize];
-    }
-    parent
-}
-
-fn are_live(nodes: &[Node], statement: &Statement) -> bool {
-    nodes[statement.left as usize].is_live() && nodes[statement.right as usize].is_live()
-}
-
-/// The smaller root stays root, so a parent is never larger than its child.
-fn unite(parent: &mut [u32], left: u32, right: u32) {
-    let root = |parent: &mut [u32], mut node: u32| {
-        while parent[node as usize] != node {
-            parent[node as usize] = parent[parent[node as usize] as usize];
-            node = parent[node as usize];
-        }
-        node
-    };
-    let (left, right) = (root(parent, left), root(parent, right));
-    parent[left.max(right) as usize] = left.min(right);
-}
 
 /// Decides who is one person (DESIGN section 6). The answer's content is a function of the content of `neighbourhood` alone (I1).
 pub fn resolve(neighbourhood: &Neighbourhood, rules: &Rules) -> Resolution {
@@ -126,43 +76,6 @@ pub fn resolve(neighbourhood: &Neighbourhood, rules: &Rules) -> Resolution {
         }
     }
     resolver.finish()
-}
-
-/// Members by group, in one allocation each: a counting sort.
-struct Groups {
-    start: Vec<u32>,
-    members: Vec<u32>,
-}
-
-impl Groups {
-    /// Takes (group, member); members of group `NOBODY` are dropped.
-    fn new(groups: usize, members: impl Iterator<Item = (u32, u32)> + Clone) -> Self {
-        let mut start = vec![0; groups + 1];
-        for (group, _) in members.clone().filter(|(group, _)| *group != NOBODY) {
-            start[group as usize] += 1;
-        }
-        let mut total = 0;
-        for slot in &mut start {
-            total += *slot;
-            *slot = total;
-        }
-        let mut sorted = vec![0; total as usize];
-        for (group, member) in members.filter(|(group, _)| *group != NOBODY) {
-            start[group as usize] -= 1;
-            sorted[start[group as usize] as usize] = member;
-        }
-        Self {
-            start,
-            members: sorted,
-        }
-    }
-
-    fn of(&self, group: u32) -> &[u32] {
-        match self.start.get(group as usize..group as usize + 2) {
-            Some(ends) => &self.members[ends[0] as usize..ends[1] as usize],
-            None => &[],
-        }
-    }
 }
 
 /// The live node of highest priority: the evidence belongs to its person.

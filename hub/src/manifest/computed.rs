@@ -147,7 +147,7 @@ impl Loader<'_> {
         } else if let Some(source) = catalog.traits.get(&*name) {
             let message = format!("source `{source}` fills the trait `{name}` already");
             (&codes::DUPLICATE, message, "take another name".to_owned())
-        } else if self.filled.contains(&*name) {
+        } else if self.predicted.contains(&*name) {
             let message = format!("a model fills the trait `{name}` already");
             (&codes::DUPLICATE, message, "take another name".to_owned())
         } else {

@@ -161,6 +161,8 @@ struct Loader<'c> {
     region: Option<String>,
     /// Traits and other fields that some stream fills, and computed traits.
     filled: BTreeSet<String>,
+    /// Traits that models fill.
+    predicted: BTreeSet<String>,
 }
 
 /// Names that point at something defined elsewhere; checked when everything has been read.
@@ -223,6 +225,7 @@ impl<'c> Loader<'c> {
             mentions: Mentions::default(),
             region: None,
             filled: BTreeSet::new(),
+            predicted: BTreeSet::new(),
         }
     }
 

@@ -46,7 +46,8 @@ impl Loader<'_> {
         };
         for predicted in PREDICTED {
             let filled = format!("{prefix}{predicted}");
-            if !self.filled.insert(filled.clone()) {
+            self.filled.insert(filled.clone());
+            if !self.predicted.insert(filled.clone()) {
                 let message = format!("something else fills the trait `{filled}` already");
                 self.report
                     .error(&codes::DUPLICATE, &item.spot(), message)

@@ -381,8 +381,11 @@ fn usual_phone(region: Option<country::Id>, digits: &str) -> Option<Phone> {
                     .find(national)
                     .is_some_and(|found| found.start() == 0)
             });
+    // A number that begins like a code may have been written with it.
+    let begins_with_code = national.starts_with(&code.to_string());
     let types = metadata.descriptors();
     let is_usual = !national.starts_with('0')
+        && !begins_with_code
         && !begins_with_prefix
         && types.general().is_match(national)
         && [types.mobile(), types.fixed_line()]

@@ -200,12 +200,12 @@ fn expected(
 
 /// New definitions, then edited ones, then time goes on.
 async fn check(
+    world: &World,
     people: Vec<Someone>,
     definitions: [Vec<Condition>; 2],
     wait: i64,
     mut now: i64,
 ) -> std::result::Result<(), TestCaseError> {
-    let world = &*WORLD;
     // Definitions of the case before are taken away, and their members with them.
     world.hand.store(now, Ordering::SeqCst);
     backfill(&world.context(&[]).await).await.unwrap();
@@ -270,6 +270,7 @@ proptest! {
         // Some definitions stay as they are.
         let choose = |(index, kept): (usize, bool)| if kept { &first[index] } else { &second[index] };
         let second = kept.into_iter().enumerate().map(choose).cloned().collect();
-        RUNTIME.block_on(check(people, [first, second], wait, now))?;
+        let world = &*WORLD;
+        RUNTIME.block_on(check(world, people, [first, second], wait, now))?;
     }
 }

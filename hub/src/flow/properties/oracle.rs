@@ -40,53 +40,8 @@ pub fn oracle(world: &World, name: &str, state: &State, now: Timestamp) -> BTree
             )
         })
         .collect();
-    let mut sets: BTreeMap<(&str, BTreeSet<Identifier>), (Timestamp, String)> = BTreeMap::new();
-    for (kind, id, one) in &canonical {
-        let first = one.created_at.unwrap_or(Timestamp::MAX);
-        let (source, stream) = kind.names();
-        let message = format!("{source}/{stream}/{id}");
-        let best = sets
-            .entry((source, one.identifiers.iter().cloned().collect()))
-            .or_insert((first, message.clone()));
-        *best = best.clone().min((first, message));
-    }
-    let mut nodes: Vec<Identifier> = sets.keys().flat_map(|(_, set)| set).cloned().collect();
-    nodes.sort();
-    nodes.dedup();
-    let place = |identifier: &Identifier| nodes.binary_search(identifier).unwrap() as u32;
-    let evidence: Vec<Evidence> = sets
-        .iter()
-        .map(|((_, set), (first_seen, message))| Evidence {
-            nodes: set.iter().map(place).collect(),
-            first_seen: *first_seen,
-            message: message.clone(),
-        })
-        .collect();
-    let mut graph_nodes: Vec<Node> = nodes
-        .iter()
-        .map(|identifier| Node {
-            identifier: identifier.clone(),
-            shared: false,
-            blocked: rules.blocks(identifier),
-        })
-        .collect();
-    let shared = identity::shared(&graph_nodes, &evidence, &rules);
-    for (node, shared) in graph_nodes.iter_mut().zip(shared) {
-        node.shared = shared;
-    }
-    let statements = statements.iter().filter_map(|stated| {
-        Some(Statement {
-            kind: stated.kind,
-            left: nodes.binary_search(&stated.left).ok()? as u32,
-            right: nodes.binary_search(&stated.right).ok()? as u32,
-        })
-    });
-    let graph = identity::Neighbourhood {
-        nodes: graph_nodes,
-        evidence,
-        statements: statements.collect(),
-    };
-    let resolution = identity::resolve(&graph, &rules);
+    let sets = sets(&canonical);
+    let resolution = resolve(&sets, statements, &rules);
     let order: Vec<&(&str, BTreeSet<Identifier>)> = sets.keys().collect();
     let mut people = BTreeSet::new();
     for person in &resolution.people {
@@ -108,6 +63,67 @@ pub fn oracle(world: &World, name: &str, state: &State, now: Timestamp) -> BTree
         }
     }
     people
+}
+
+/// The distinct sets of identifiers of each source, with their earliest record.
+type Sets<'s> = BTreeMap<(&'s str, BTreeSet<Identifier>), (Timestamp, String)>;
+
+fn sets(canonical: &[(Kind, String, Canonical)]) -> Sets<'static> {
+    let mut sets = Sets::new();
+    for (kind, id, one) in canonical {
+        let first = one.created_at.unwrap_or(Timestamp::MAX);
+        let (source, stream) = kind.names();
+        let message = format!("{source}/{stream}/{id}");
+        let best = sets
+            .entry((source, one.identifiers.iter().cloned().collect()))
+            .or_insert((first, message.clone()));
+        *best = best.clone().min((first, message));
+    }
+    sets
+}
+
+fn resolve(
+    sets: &Sets<'_>,
+    statements: &[Stating],
+    rules: &identity::Rules,
+) -> identity::Resolution {
+    let mut nodes: Vec<Identifier> = sets.keys().flat_map(|(_, set)| set).cloned().collect();
+    nodes.sort();
+    nodes.dedup();
+    let place = |identifier: &Identifier| nodes.binary_search(identifier).unwrap() as u32;
+    let evidence: Vec<Evidence> = sets
+        .iter()
+        .map(|((_, set), (first_seen, message))| Evidence {
+            nodes: set.iter().map(place).collect(),
+            first_seen: *first_seen,
+            message: message.clone(),
+        })
+        .collect();
+    let mut graph_nodes: Vec<Node> = nodes
+        .iter()
+        .map(|identifier| Node {
+            identifier: identifier.clone(),
+            shared: false,
+            blocked: rules.blocks(identifier),
+        })
+        .collect();
+    let shared = identity::shared(&graph_nodes, &evidence, rules);
+    for (node, shared) in graph_nodes.iter_mut().zip(shared) {
+        node.shared = shared;
+    }
+    let statements = statements.iter().filter_map(|stated| {
+        Some(Statement {
+            kind: stated.kind,
+            left: nodes.binary_search(&stated.left).ok()? as u32,
+            right: nodes.binary_search(&stated.right).ok()? as u32,
+        })
+    });
+    let graph = identity::Neighbourhood {
+        nodes: graph_nodes,
+        evidence,
+        statements: statements.collect(),
+    };
+    identity::resolve(&graph, rules)
 }
 
 fn one_person(context: &Context, records: &[&(Kind, String, Canonical)], now: Timestamp) -> String {

@@ -2,6 +2,7 @@
 
 use super::world::{Kind, World};
 use crate::audience::{self, EventFact, Facts};
+use crate::compute::{self, Event, Given};
 use crate::flow::{self, Context, Stating};
 use crate::identity::{self, Evidence, Node, Statement};
 use crate::manifest::IdentityRules;
@@ -126,6 +127,38 @@ fn resolve(
     identity::resolve(&graph, rules)
 }
 
+/// The computed traits.
+fn worked_out(
+    context: &Context,
+    traits: &Fields,
+    events: &[EventFact<'_>],
+    now: Timestamp,
+) -> Fields {
+    let happened: Vec<Event<'_>> = events
+        .iter()
+        .map(|event| Event {
+            name: event.name,
+            time: event.time,
+            properties: event.properties,
+        })
+        .collect();
+    let given = Given {
+        traits,
+        events: &happened,
+        judge: &|condition, traits| {
+            let facts = Facts {
+                person: [0; 16],
+                traits: &|name| traits.get(name),
+                granted: &|_| false,
+                audiences: &|_| None,
+                events,
+            };
+            (audience::evaluate(condition, &facts, now).holds, None)
+        },
+    };
+    compute::compute(&context.plan.traits, &given, now).values
+}
+
 fn one_person(context: &Context, records: &[&(Kind, String, Canonical)], now: Timestamp) -> String {
     let claims: Vec<Claim> = records
         .iter()
@@ -139,7 +172,7 @@ fn one_person(context: &Context, records: &[&(Kind, String, Canonical)], now: Ti
         })
         .collect();
     let built = profile::build(&claims, &context.plan.survivorship);
-    let traits: Fields = built
+    let mut traits: Fields = built
         .traits
         .into_iter()
         .map(|(name, won)| (name, won.value))
@@ -171,6 +204,7 @@ fn one_person(context: &Context, records: &[&(Kind, String, Canonical)], now: Ti
             _ => None,
         })
         .collect();
+    traits.extend(worked_out(context, &traits, &events, now));
     let mut audiences: BTreeSet<&str> = BTreeSet::new();
     for index in audience::order(&context.plan.audiences) {
         let one = &context.plan.audiences[index];

@@ -58,6 +58,16 @@ created_at = "created"
 map.external_id = "customer"
 map.total = "total"
 
+[[trait]]
+name = "orders_30d"
+count = { event = "Order Completed", within = "30d" }
+[[trait]]
+name = "tier"
+stages = [{ name = "buyer", who = { trait = "orders_30d", at_least = 1 } }, { name = "other" }]
+
+[[audience]]
+name = "buyers"
+who = { trait = "tier", is = "buyer" }
 [[audience]]
 name = "repeat"
 who.all = [{ event = "Order Completed", count = { at_least = 2 }, within = "30d" }]
@@ -72,7 +82,7 @@ who.all = [{ audience = "repeat" }, { consent = "marketing_email" }]
 name = "sink"
 connector = "any"
 consent = ["marketing_email"]
-audiences = ["repeat", "named_or_silent", "agreed_repeat"]
+audiences = ["buyers", "repeat", "named_or_silent", "agreed_repeat"]
 guard = { max_removed = "100%" }
 "#;
 

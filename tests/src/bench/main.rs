@@ -1,9 +1,11 @@
-//! `onefold-bench [--records N] [--rounds N] [--json]`: how fast a loopback HubSpot becomes stored profiles, beside a
-//! program without any logic. Each row of the table is a process of its own, so that peaks of memory do not mix;
-//! this file owns the order of the rows. Ends with 0 when every goal held.
+//! `onefold-bench [records|engine] [--records N] [--rounds N] [--small] [--json]`: how fast a loopback HubSpot becomes
+//! stored profiles, beside a program without any logic; then the engine by itself. Each row of a table is a process of
+//! its own, so that peaks of memory do not mix; this file owns the order of the first table's rows. Ends with 0 when every
+//! goal held.
 
 #![allow(clippy::print_stdout, reason = "a benchmark talks to a person")]
 
+mod engine;
 mod floor;
 mod hub;
 mod measure;
@@ -22,14 +24,24 @@ use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
 /// What the command line asks for.
 #[derive(Default)]
 struct Choice {
+    /// None for both.
+    table: Option<Table>,
+    /// A tenth of the engine's table.
+    small: bool,
     records: Option<u64>,
     rounds: Option<usize>,
     json: bool,
     /// Set in the processes that this program starts.
     vendor: bool,
-    row: Option<Row>,
+    row: Option<String>,
     address: Option<SocketAddr>,
     folder: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Table {
+    Records,
+    Engine,
 }
 
 const RECORDS: u64 = 200_000;
@@ -55,15 +67,21 @@ fn parse() -> Result<Choice> {
             value.with_context(|| format!("`{name}` needs a value"))
         };
         match name.as_str() {
+            "records" => choice.table = Some(Table::Records),
+            "engine" => choice.table = Some(Table::Engine),
+            "--small" => choice.small = true,
             "--records" => choice.records = Some(value()?.replace('_', "").parse()?),
             "--rounds" => choice.rounds = Some(value()?.parse()?),
             "--json" => choice.json = true,
             "--vendor" => choice.vendor = true,
-            "--row" => choice.row = Some(Row::parse(&value()?)?),
+            "--row" => choice.row = Some(value()?),
             "--address" => choice.address = Some(value()?.parse()?),
             "--folder" => choice.folder = Some(value()?.into()),
             other => {
-                bail!("`{other}` is no option; there are `--records N`, `--rounds N` and `--json`")
+                bail!(
+                    "`{other}` is no option; there are `records` or `engine` for one of the tables, `--records N`, \
+                     `--rounds N`, `--small` and `--json`"
+                )
             }
         }
     }
@@ -78,17 +96,32 @@ fn run(choice: &Choice) -> Result<bool> {
     if choice.vendor {
         return serve(records).map(|()| true);
     }
-    if let Some(row) = choice.row {
-        let address = choice.address.context("`--row` needs `--address`")?;
-        let folder = choice
-            .folder
-            .as_deref()
-            .context("`--row` needs `--folder`")?;
-        let measured = one(row, records, address, folder)?;
-        println!("{}", serde_json::to_string(&measured)?);
-        return Ok(true);
+    if let Some(row) = &choice.row {
+        return measure(choice, row, records).map(|()| true);
     }
-    all(records, choice.rounds.unwrap_or(ROUNDS).max(1), choice.json)
+    let mut held = true;
+    if choice.table != Some(Table::Engine) {
+        held = all(records, choice.rounds.unwrap_or(ROUNDS).max(1), choice.json)?;
+    }
+    if choice.table != Some(Table::Records) {
+        held &= engine::all(choice.small, choice.json)?;
+    }
+    Ok(held)
+}
+
+/// One row of a table, told on standard output.
+fn measure(choice: &Choice, row: &str, records: u64) -> Result<()> {
+    let folder = choice.folder.as_deref();
+    let folder = folder.context("`--row` needs `--folder`")?;
+    let found = if choice.table == Some(Table::Engine) {
+        let size = engine::Size::of(choice.small);
+        serde_json::to_string(&engine::one(engine::Row::parse(row)?, size, folder)?)?
+    } else {
+        let address = choice.address.context("`--row` needs `--address`")?;
+        serde_json::to_string(&one(Row::parse(row)?, records, address, folder)?)?
+    };
+    println!("{found}");
+    Ok(())
 }
 
 /// The vendor's process: serves until its standard input ends.

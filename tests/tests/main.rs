@@ -11,6 +11,7 @@ mod crash;
 mod febrl;
 mod guests;
 mod hub;
+mod identity;
 mod lifetime;
 mod serve;
 mod small;

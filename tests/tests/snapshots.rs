@@ -1,6 +1,7 @@
 //! What each command prints about the small world, whole. Ids are those of the evidence and stay; times that are not
 //! of 2025 are when the test ran, and are replaced.
 
+use crate::hub::Hub;
 use crate::small::Small;
 
 fn is_time_character(c: char) -> bool {
@@ -21,7 +22,7 @@ fn stripped(text: &str) -> String {
                 && word.matches('-').count() == 2
                 && !word.starts_with("2025");
             let after_date = kept.last().is_some_and(|before| before == "[TIME]");
-            if is_number && next == "s" {
+            if is_number && next.trim_end_matches(';') == "s" {
                 kept.push("[S]".to_owned());
             } else if is_date {
                 kept.push("[TIME]".to_owned());
@@ -38,8 +39,8 @@ fn stripped(text: &str) -> String {
 }
 
 /// The output of a command as a transcript.
-fn transcript(small: &Small, arguments: &[&str]) -> String {
-    let ran = small.hub.run(arguments);
+pub fn transcript(hub: &Hub, arguments: &[&str]) -> String {
+    let ran = hub.run(arguments);
     let mut text = format!("$ onefold {}\n", arguments.join(" "));
     text.push_str(&stripped(&ran.stdout));
     if !ran.stderr.is_empty() {
@@ -56,7 +57,7 @@ fn plan_run_and_run_again() {
     let steps = [vec!["plan"], vec!["run"], vec!["run"], vec!["plan"]];
     let text: Vec<String> = steps
         .iter()
-        .map(|arguments| transcript(&small, arguments))
+        .map(|arguments| transcript(&small.hub, arguments))
         .collect();
     insta::assert_snapshot!("run", text.join("\n"));
 }
@@ -81,7 +82,7 @@ fn what_can_be_looked_at_after_a_run() {
     ];
     let text: Vec<String> = looks
         .iter()
-        .map(|arguments| transcript(&small, arguments))
+        .map(|arguments| transcript(&small.hub, arguments))
         .collect();
     insta::assert_snapshot!("looks", text.join("\n"));
 }
@@ -105,7 +106,7 @@ fn dead_letters_of_both_kinds() {
     ];
     let text: Vec<String> = steps
         .iter()
-        .map(|arguments| transcript(&small, arguments))
+        .map(|arguments| transcript(&small.hub, arguments))
         .collect();
     insta::assert_snapshot!("dead_letters", text.join("\n"));
 }

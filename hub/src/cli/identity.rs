@@ -70,31 +70,8 @@ pub async fn identity(
             }
             Ok(Ending::Done)
         }
-        IdentityCommand::Simulate { rules } => {
-            let rules = wanted(&hub, rules)?;
-            let bar = bar(out);
-            let difference =
-                flow::rules::simulate(&hub.context, &rules, &|done, all| tell(&bar, done, all))
-                    .await?;
-            bar.finish_and_clear();
-            show(&difference, false, out);
-            Ok(Ending::Done)
-        }
-        IdentityCommand::Apply { rules } => {
-            let rules = wanted(&hub, rules)?;
-            let bar = bar(out);
-            let difference =
-                flow::rules::apply(&mut hub.context, &rules, &|done, all| tell(&bar, done, all))
-                    .await?;
-            bar.finish_and_clear();
-            show(&difference, true, out);
-            if !out.json && hub.context.plan.identity != rules {
-                out.note(
-                    "hint: write these rules into the manifest, too, or every run will remind you",
-                );
-            }
-            Ok(Ending::Done)
-        }
+        IdentityCommand::Simulate { rules } => change(&mut hub, out, rules, false).await,
+        IdentityCommand::Apply { rules } => change(&mut hub, out, rules, true).await,
         IdentityCommand::Suggest => identity_suggestions::suggest(&hub, out).await,
         IdentityCommand::Suggestions { limit } => {
             identity_suggestions::list(&hub, out, limit).await
@@ -107,6 +84,23 @@ pub async fn identity(
         }
         IdentityCommand::Review { limit } => review(&hub, out, i64::from(limit)).await,
     }
+}
+
+/// Shows what other rules would change, or makes them those that hold.
+async fn change(hub: &mut Opened, out: &Out, file: Option<PathBuf>, apply: bool) -> Outcome {
+    let rules = wanted(hub, file)?;
+    let bar = bar(out);
+    let told = |done, all| tell(&bar, done, all);
+    let difference = match apply {
+        true => flow::rules::apply(&mut hub.context, &rules, &told).await?,
+        false => flow::rules::simulate(&hub.context, &rules, &told).await?,
+    };
+    bar.finish_and_clear();
+    show(&difference, apply, out);
+    if apply && !out.json && hub.context.plan.identity != rules {
+        out.note("hint: write these rules into the manifest, too, or every run will remind you");
+    }
+    Ok(Ending::Done)
 }
 
 fn tell(bar: &indicatif::ProgressBar, done: usize, all: usize) {

@@ -64,7 +64,6 @@ pub fn svg(graph: &Graph) -> String {
         }
     }
     let rows = graph.records.len().max(places.len());
-    let y = |place: usize| 70 + place * ROW;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {}\" font-family=\"system-ui, sans-serif\" font-size=\"13\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n\
@@ -72,13 +71,30 @@ pub fn svg(graph: &Graph) -> String {
         y(rows) + 10,
         escaped(&graph.person)
     );
-    let is_dead = |identifier: &Identifier| graph.dead.iter().any(|(dead, _)| dead == identifier);
+    held(graph, &places, &mut svg);
+    arcs(graph, &places, &mut svg);
+    labels(graph, &order, &mut svg);
+    svg.push_str("</svg>");
+    svg
+}
+
+/// Where a row stands.
+fn y(place: usize) -> usize {
+    70 + place * ROW
+}
+
+fn is_dead(graph: &Graph, identifier: &Identifier) -> bool {
+    graph.dead.iter().any(|(dead, _)| dead == identifier)
+}
+
+/// A line from each record to each identifier that it holds.
+fn held(graph: &Graph, places: &BTreeMap<&Identifier, usize>, svg: &mut String) {
     for (row, (_, identifiers)) in graph.records.iter().enumerate() {
         for identifier in identifiers {
             let Some(place) = places.get(identifier) else {
                 continue;
             };
-            let dash = if is_dead(identifier) {
+            let dash = if is_dead(graph, identifier) {
                 " stroke-dasharray=\"4 4\""
             } else {
                 ""
@@ -97,6 +113,9 @@ pub fn svg(graph: &Graph) -> String {
             );
         }
     }
+}
+
+fn arcs(graph: &Graph, places: &BTreeMap<&Identifier, usize>, svg: &mut String) {
     for step in &graph.refused {
         if let (Some(from), Some(to)) = (places.get(&step.from), places.get(&step.to)) {
             let _ = writeln!(
@@ -110,6 +129,9 @@ pub fn svg(graph: &Graph) -> String {
             );
         }
     }
+}
+
+fn labels(graph: &Graph, order: &[&Identifier], svg: &mut String) {
     for (row, (record, _)) in graph.records.iter().enumerate() {
         let _ = writeln!(
             svg,
@@ -119,7 +141,11 @@ pub fn svg(graph: &Graph) -> String {
         );
     }
     for (place, identifier) in order.iter().enumerate() {
-        let colour = if is_dead(identifier) { "#999" } else { "#234" };
+        let colour = if is_dead(graph, identifier) {
+            "#999"
+        } else {
+            "#234"
+        };
         let _ = writeln!(
             svg,
             "<circle cx=\"{RIGHT}\" cy=\"{}\" r=\"5\" fill=\"{colour}\"/><text x=\"{}\" y=\"{}\" fill=\"{colour}\">{}</text>",
@@ -129,8 +155,6 @@ pub fn svg(graph: &Graph) -> String {
             escaped(&plain(identifier))
         );
     }
-    svg.push_str("</svg>");
-    svg
 }
 
 fn escaped(text: &str) -> String {

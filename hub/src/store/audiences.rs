@@ -87,20 +87,15 @@ impl Tx {
         &mut self,
         persons: impl IntoIterator<Item = i64>,
     ) -> Result<Vec<MemberRow>> {
-        let text = format!(
-            "select audience, person_id, since from membership where person_id {}",
-            dialect::IN_INTEGERS
-        );
-        let rows = self.rows_in(text, persons).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(MemberRow {
-                    audience: get(row, 0)?,
-                    person_id: get(row, 1)?,
-                    since: get(row, 2)?,
-                })
+        let text = "select audience, person_id, since from membership where person_id = $1";
+        self.of_keys(text, persons, |row| {
+            Ok(MemberRow {
+                audience: row.get(0)?,
+                person_id: row.get(1)?,
+                since: row.get(2)?,
             })
-            .collect()
+        })
+        .await
     }
 
     /// Ids of all members, ascending.

@@ -30,6 +30,22 @@ impl Tx {
             .map_err(failed)
     }
 
+    /// The same for keys in any order, none of which counts twice.
+    pub(super) async fn of_keys<T>(
+        &mut self,
+        text: &str,
+        keys: impl IntoIterator<Item = i64>,
+        read: impl Fn(&dialect::Found<'_>) -> dialect::FoundResult<T>,
+    ) -> Result<Vec<T>> {
+        let mut keys: Vec<i64> = keys.into_iter().collect();
+        keys.sort_unstable();
+        keys.dedup();
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.by_key(text, &keys, read).await
+    }
+
     /// Runs `{head} values (…), … {tail}` for all rows, in the order given. No row may come twice where `tail` updates.
     pub(super) async fn insert<R, const N: usize>(
         &mut self,

@@ -66,23 +66,18 @@ impl Tx {
         &mut self,
         persons: impl IntoIterator<Item = i64>,
     ) -> Result<Vec<WantedRow>> {
-        let text = format!(
-            "select destination, object, person_id, remote_key, payload, allowed from wanted where person_id {}",
-            dialect::IN_INTEGERS
-        );
-        let rows = self.rows_in(text, persons).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(WantedRow {
-                    destination: get(row, 0)?,
-                    object: get(row, 1)?,
-                    person_id: get(row, 2)?,
-                    remote_key: get(row, 3)?,
-                    payload: get(row, 4)?,
-                    allowed: get::<i64>(row, 5)? != 0,
-                })
+        let text = "select destination, object, person_id, remote_key, payload, allowed from wanted where person_id = $1";
+        self.of_keys(text, persons, |row| {
+            Ok(WantedRow {
+                destination: row.get(0)?,
+                object: row.get(1)?,
+                person_id: row.get(2)?,
+                remote_key: row.get(3)?,
+                payload: row.get(4)?,
+                allowed: row.get::<_, i64>(5)? != 0,
             })
-            .collect()
+        })
+        .await
     }
 
     pub async fn save_wanted(&mut self, wanted: &[WantedRow]) -> Result<()> {

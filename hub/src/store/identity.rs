@@ -49,17 +49,7 @@ impl Tx {
         let text = format!(
             "select id, component, person_id, nodes, first_seen, message from evidence where id > $1 order by id limit {PAGE}"
         );
-        self.by_key(&text, &[id], |row| {
-            Ok(EvidenceRow {
-                id: row.get(0)?,
-                component: row.get(1)?,
-                person_id: row.get(2)?,
-                nodes: unpack(&row.get::<_, Vec<u8>>(3)?),
-                first_seen: row.get(4)?,
-                message: row.get(5)?,
-            })
-        })
-        .await
+        self.by_key(&text, &[id], evidence).await
     }
 
     /// Identifiers that join nobody, with the pieces of evidence that hold them, most first.
@@ -151,22 +141,9 @@ impl Tx {
         values: impl IntoIterator<Item = i64>,
     ) -> Result<Vec<EvidenceRow>> {
         let text = format!(
-            "select id, component, person_id, nodes, first_seen, message from evidence where {column} {}",
-            dialect::IN_INTEGERS
+            "select id, component, person_id, nodes, first_seen, message from evidence where {column} = $1"
         );
-        let rows = self.rows_in(text, values).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(EvidenceRow {
-                    id: get(row, 0)?,
-                    component: get(row, 1)?,
-                    person_id: get(row, 2)?,
-                    nodes: unpack(&get::<Vec<u8>>(row, 3)?),
-                    first_seen: get(row, 4)?,
-                    message: get(row, 5)?,
-                })
-            })
-            .collect()
+        self.of_keys(&text, values, evidence).await
     }
 
     pub async fn save_evidence(&mut self, evidence: &[&EvidenceRow]) -> Result<()> {
@@ -310,6 +287,17 @@ fn identifier(row: &dialect::Found<'_>) -> dialect::FoundResult<IdentifierRow<'s
         value: row.get::<_, String>(2)?.into(),
         component: row.get(3)?,
         shared: row.get::<_, i64>(4)? != 0,
+    })
+}
+
+fn evidence(row: &dialect::Found<'_>) -> dialect::FoundResult<EvidenceRow> {
+    Ok(EvidenceRow {
+        id: row.get(0)?,
+        component: row.get(1)?,
+        person_id: row.get(2)?,
+        nodes: unpack(&row.get::<_, Vec<u8>>(3)?),
+        first_seen: row.get(4)?,
+        message: row.get(5)?,
     })
 }
 

@@ -1,7 +1,6 @@
 //! Persons, their claims, events and other entities.
 
 use super::bulk::{Arg, json_integers};
-use super::records::get;
 use super::{Result, Tx, dialect, failed};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,25 +52,17 @@ pub struct EntityRow {
 
 impl Tx {
     pub async fn persons(&mut self, ids: impl IntoIterator<Item = i64>) -> Result<Vec<PersonRow>> {
-        let text = format!(
-            "select id, uuid, component, traits, consents, updated_at from person where id {}",
-            dialect::IN_INTEGERS
-        );
-        let rows = self.rows_in(text, ids).await?;
-        rows.iter().map(person_row).collect()
+        let text =
+            "select id, uuid, component, traits, consents, updated_at from person where id = $1";
+        self.of_keys(text, ids, person).await
     }
 
     /// Persons after `after`, by id.
     pub async fn persons_after(&mut self, after: i64, limit: i64) -> Result<Vec<PersonRow>> {
-        let rows = sqlx::query(
-            "select id, uuid, component, traits, consents, updated_at from person where id > $1 order by id limit $2",
-        )
-        .bind(after)
-        .bind(limit)
-        .fetch_all(self.connection())
-        .await
-        .map_err(failed)?;
-        rows.iter().map(person_row).collect()
+        let text = format!(
+            "select id, uuid, component, traits, consents, updated_at from person where id > $1 order by id limit {limit}"
+        );
+        self.by_key(&text, &[after], person).await
     }
 
     /// Persons any of whose trait values contains a text, regardless of case.
@@ -83,16 +74,15 @@ impl Tx {
                 .replace('%', "\\%")
                 .replace('_', "\\_")
         );
-        let rows = sqlx::query(
-            "select id, uuid, component, traits, consents, updated_at from person \
-             where lower(traits) like $1 escape '\\' order by id limit $2",
+        let rows: Vec<(i64,)> = sqlx::query_as(
+            "select id from person where lower(traits) like $1 escape '\\' order by id limit $2",
         )
         .bind(pattern)
         .bind(limit)
         .fetch_all(self.connection())
         .await
         .map_err(failed)?;
-        rows.iter().map(person_row).collect()
+        self.persons(rows.into_iter().map(|row| row.0)).await
     }
 
     pub async fn save_persons(&mut self, persons: &[PersonRow]) -> Result<()> {
@@ -121,23 +111,18 @@ impl Tx {
         &mut self,
         evidence: impl IntoIterator<Item = i64>,
     ) -> Result<Vec<ClaimRow>> {
-        let text = format!(
-            "select evidence_id, slot, source, record, time, body from claim where evidence_id {}",
-            dialect::IN_INTEGERS
-        );
-        let rows = self.rows_in(text, evidence).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(ClaimRow {
-                    evidence_id: get(row, 0)?,
-                    slot: get(row, 1)?,
-                    source: get(row, 2)?,
-                    record: get(row, 3)?,
-                    time: get(row, 4)?,
-                    body: get(row, 5)?,
-                })
+        let text = "select evidence_id, slot, source, record, time, body from claim where evidence_id = $1";
+        self.of_keys(text, evidence, |row| {
+            Ok(ClaimRow {
+                evidence_id: row.get(0)?,
+                slot: row.get(1)?,
+                source: row.get(2)?,
+                record: row.get(3)?,
+                time: row.get(4)?,
+                body: row.get(5)?,
             })
-            .collect()
+        })
+        .await
     }
 
     pub async fn save_claims(&mut self, claims: &[&ClaimRow]) -> Result<()> {
@@ -180,23 +165,18 @@ impl Tx {
         &mut self,
         evidence: impl IntoIterator<Item = i64>,
     ) -> Result<Vec<EventRow>> {
-        let text = format!(
-            "select id, evidence_id, slot, name, time, properties from event where evidence_id {}",
-            dialect::IN_INTEGERS
-        );
-        let rows = self.rows_in(text, evidence).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(EventRow {
-                    id: get(row, 0)?,
-                    evidence_id: get(row, 1)?,
-                    slot: get(row, 2)?,
-                    name: get(row, 3)?,
-                    time: get(row, 4)?,
-                    properties: get(row, 5)?,
-                })
+        let text = "select id, evidence_id, slot, name, time, properties from event where evidence_id = $1";
+        self.of_keys(text, evidence, |row| {
+            Ok(EventRow {
+                id: row.get(0)?,
+                evidence_id: row.get(1)?,
+                slot: row.get(2)?,
+                name: row.get(3)?,
+                time: row.get(4)?,
+                properties: row.get(5)?,
             })
-            .collect()
+        })
+        .await
     }
 
     pub async fn save_events(&mut self, events: &[EventRow]) -> Result<()> {
@@ -254,14 +234,13 @@ impl Tx {
     }
 }
 
-fn person_row(row: &dialect::Row) -> Result<PersonRow> {
-    let uuid: Vec<u8> = get(row, 1)?;
+fn person(row: &dialect::Found<'_>) -> dialect::FoundResult<PersonRow> {
     Ok(PersonRow {
-        id: get(row, 0)?,
-        uuid: uuid.try_into().unwrap_or_default(),
-        component: get(row, 2)?,
-        traits: get(row, 3)?,
-        consents: get(row, 4)?,
-        updated_at: get(row, 5)?,
+        id: row.get(0)?,
+        uuid: row.get(1)?,
+        component: row.get(2)?,
+        traits: row.get(3)?,
+        consents: row.get(4)?,
+        updated_at: row.get(5)?,
     })
 }

@@ -85,6 +85,21 @@ pub fn operation(object: &str, wanted: Option<&str>, acknowledged: Option<&str>)
     }
 }
 
+/// What is sent for a row: a field that the destination was given and should hold no more is null, which clears it. What
+/// others wrote there is left alone.
+pub fn to_send(wanted: &str, acknowledged: Option<&str>) -> String {
+    let read = |text: &str| serde_json::from_str::<serde_json::Map<String, Value>>(text).ok();
+    let before = acknowledged.and_then(read).unwrap_or_default();
+    let Some(mut row) = read(wanted).filter(|row| before.keys().any(|key| !row.contains_key(key)))
+    else {
+        return wanted.to_owned();
+    };
+    for (field, _) in before {
+        row.entry(field).or_insert(Value::Null);
+    }
+    Value::Object(row).to_string()
+}
+
 /// True when a run may take `removals` of `acknowledged` rows away.
 pub fn may_remove(removals: i64, acknowledged: i64, max_removed: f64) -> bool {
     removals == 0 || (removals as f64) <= (acknowledged as f64) * max_removed
@@ -111,6 +126,17 @@ mod tests {
         );
         assert_eq!(operation("audience:vip", Some("{}"), None), Operation::Add);
         assert_eq!(operation("audience:vip", None, None), Operation::Nothing);
+    }
+
+    #[test]
+    fn a_field_that_was_given_and_is_wanted_no_more_is_cleared() {
+        let sent = |wanted, known| to_send(wanted, Some(known));
+        assert_eq!(
+            sent(r#"{"a":1}"#, r#"{"a":0,"b":2}"#),
+            r#"{"a":1,"b":null}"#
+        );
+        assert_eq!(sent(r#"{"a":1}"#, r#"{"a":0}"#), r#"{"a":1}"#);
+        assert_eq!(to_send(r#"{"a":1}"#, None), r#"{"a":1}"#);
     }
 
     #[test]

@@ -44,6 +44,8 @@ struct Row {
     change: i64,
     key: String,
     payload: String,
+    /// The payload, and null for what it no longer holds.
+    sent: String,
     unsure: bool,
     attempts: i64,
 }
@@ -137,10 +139,12 @@ fn group(
             operation,
             unsure: first.unsure,
         };
+        let payload = wanted.unwrap_or_else(|| "{}".to_owned());
         groups.entry(group).or_default().push(Row {
             change: first.id,
             key: first.remote_key.clone(),
-            payload: wanted.unwrap_or_else(|| "{}".to_owned()),
+            sent: delivery::to_send(&payload, first.acknowledged.as_deref()),
+            payload,
             unsure: first.unsure,
             attempts: first.attempts,
         });

@@ -23,7 +23,7 @@ fn explanations_graphs_and_statements() {
     let strangers = [
         "identity",
         "link",
-        "email:nobody@mail.example",
+        "email:stranger@mail.example",
         ADA,
         "--reason",
         "x",

@@ -168,7 +168,7 @@ impl Sender<'_> {
     fn write_request(&self, group: &Group, rows: &[Row], idempotency_key: String) -> WriteRequest {
         let mut data = Vec::new();
         for row in rows {
-            data.extend_from_slice(row.payload.as_bytes());
+            data.extend_from_slice(row.sent.as_bytes());
             data.push(b'\n');
         }
         let mode = self
@@ -416,7 +416,7 @@ fn idempotency_key(destination: &str, group: &Group, rows: &[Row]) -> String {
         hasher.update(&[0]);
     }
     for row in rows {
-        for text in [&row.key, &row.payload] {
+        for text in [&row.key, &row.sent] {
             hasher.update(text.as_bytes());
             hasher.update(&[0]);
         }

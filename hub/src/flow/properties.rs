@@ -206,8 +206,8 @@ impl Going {
             Operation::Revoke(number) => self.revoke(*number).await,
             Operation::Rules(number) => self.set_rules(rule_set(*number)).await,
             Operation::Wait(hours) => {
-                self.wait_until(self.now + i64::from(*hours) * 3_600_000)
-                    .await
+                let time = self.now + i64::from(*hours) * 3_600_000;
+                self.wait_until(time).await;
             }
             Operation::WaitForTimer => {
                 if let Some(due) = self.next_due().await {
@@ -597,6 +597,29 @@ proptest! {
     fn i8_what_was_sent_adds_up_to_the_members_who_agreed(operations in operations(), start in 0..3usize) {
         RUNTIME.block_on(check_delivery(&operations, start))?;
     }
+}
+
+// I2: while a source is not believed, its records hold no identifiers but their strongest; once it is, they hold all.
+#[test]
+fn i2_a_source_that_is_believed_again_joins_what_it_said_before() {
+    let record = |kind| Record {
+        kind,
+        key: 1,
+        email: Some(2),
+        phone: None,
+        user: None,
+        name: 0,
+        created: 0,
+        consent: 0,
+        customer: 0,
+    };
+    let operations = [
+        Operation::Rules(4),
+        Operation::Put(vec![record(Kind::Customer)]),
+        Operation::Rules(0),
+        Operation::Put(vec![record(Kind::Contact)]),
+    ];
+    RUNTIME.block_on(check_oracle(&operations, 0)).unwrap();
 }
 
 /// A shuffle that depends on nothing but its seed.

@@ -212,8 +212,11 @@ pub async fn drop_version(context: &mut Context, row: &ModelRow, by: &str) -> Re
     revoke(context, |row| row.author == author, by, reason).await
 }
 
+/// A doubt, then comparison, level and bits.
+pub type Reasons = (String, Vec<(String, String, f64)>);
+
 /// What the latest model says of a pair that waits, for a surface: doubt, then comparison, level and bits.
-pub fn reasons_of(row: &SuggestionRow) -> Result<(String, Vec<(String, String, f64)>)> {
+pub fn reasons_of(row: &SuggestionRow) -> Result<Reasons> {
     serde_json::from_str(&row.reasons).map_err(|_| {
         Problem::new(
             &STORE_UNREADABLE,

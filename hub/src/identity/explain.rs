@@ -10,6 +10,9 @@ pub struct Step {
     pub refused: Option<Reason>,
 }
 
+/// Refused edges and edges on the way to a node, and the last of them with the node before.
+type Found = (usize, usize, Option<(u32, Step)>);
+
 /// The way with the fewest refused edges, and of those the shortest, from one node to the other; nothing when no evidence leads
 /// there. They are one person exactly when no step of it is refused.
 pub fn way(resolution: &Resolution, from: u32, to: u32) -> Option<Vec<Step>> {
@@ -29,7 +32,7 @@ pub fn way(resolution: &Resolution, from: u32, to: u32) -> Option<Vec<Step>> {
         ways.entry(low).or_default().push((high, step));
     }
     // Nodes by their number of refused edges, then by their number of edges.
-    let mut found: HashMap<u32, (usize, usize, Option<(u32, Step)>)> = HashMap::new();
+    let mut found: HashMap<u32, Found> = HashMap::new();
     found.insert(from, (0, 0, None));
     let mut queue = VecDeque::from([from]);
     while let Some(node) = queue.pop_front() {

@@ -23,7 +23,7 @@ impl Writer<'_> {
                 self.happened(name, filter, window);
             }
             (Some(least), None) => {
-                self.counted(">=", limit(least), limit(least), (name, filter, window))
+                self.counted(">=", limit(least), limit(least), (name, filter, window));
             }
             (None, Some(most)) => {
                 let most = limit(most);

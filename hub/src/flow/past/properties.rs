@@ -158,11 +158,11 @@ async fn check(operations: &[Operation]) -> Result<(), TestCaseError> {
         world.hand.store(time, Ordering::SeqCst);
         match operation {
             Operation::Put(batch) => {
-                for stream in 0..3 {
+                for (stream, name) in STREAMS.iter().enumerate() {
                     let of = batch.iter().filter(|(at, _)| *at == stream);
                     let lines: Vec<Value> = of.map(|(_, record)| record.clone()).collect();
                     if !lines.is_empty() {
-                        world.apply(STREAMS[stream], &lines, &[]).await;
+                        world.apply(*name, &lines, &[]).await;
                     }
                 }
             }

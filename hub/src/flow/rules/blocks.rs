@@ -17,7 +17,9 @@ pub struct Blocks {
     shared: Vec<bool>,
     /// Nodes that are live by one set of rules and not by the other.
     turned: Vec<bool>,
-    /// Of each piece of evidence: its stored component, and where its nodes begin.
+    /// Of each piece of evidence: whether its source is not believed by either set of rules, its stored component, and where
+    /// its nodes begin.
+    doubted: Vec<bool>,
     components: Vec<i64>,
     starts: Vec<u32>,
     nodes: Vec<u32>,
@@ -33,6 +35,7 @@ impl Blocks {
             slots: Vec::new(),
             shared: Vec::new(),
             turned: Vec::new(),
+            doubted: Vec::new(),
             components: Vec::new(),
             starts: vec![0],
             nodes: Vec::new(),
@@ -40,7 +43,7 @@ impl Blocks {
             open: Vec::new(),
         };
         let nodes = blocks.load_nodes(tx, old, new).await?;
-        let believed = blocks.load_evidence(tx, new).await?;
+        let believed = blocks.load_evidence(tx, old, new).await?;
         blocks.shared = shared_of(
             blocks.slots.len(),
             |node| &nodes.kinds[usize::from(nodes.kind[node as usize])],
@@ -85,7 +88,7 @@ impl Blocks {
     }
 
     /// Gives the pieces of evidence that sources are believed.
-    async fn load_evidence(&mut self, tx: &mut Tx, new: &Rules) -> Result<Vec<u32>> {
+    async fn load_evidence(&mut self, tx: &mut Tx, old: &Rules, new: &Rules) -> Result<Vec<u32>> {
         let mut believed = Vec::new();
         let mut after = i64::MIN;
         loop {
@@ -95,7 +98,9 @@ impl Blocks {
             };
             after = last.id;
             for row in &rows {
-                if new.trust(&row.message) != Trust::None {
+                let trust = [old, new].map(|rules| rules.trust(&row.message));
+                self.doubted.push(trust.contains(&Trust::None));
+                if trust[1] != Trust::None {
                     believed.push(self.components.len() as u32);
                 }
                 self.components.push(row.component);
@@ -155,13 +160,15 @@ impl Blocks {
         let mut start = 0;
         for block in members.chunk_by(|a, b| roots[*a as usize] == roots[*b as usize]) {
             let end = start + block.len() as u32;
-            // One piece of evidence is one person by any rules, as long as something of it lives.
+            // One piece of evidence is one person by any rules, as long as something of it lives, and holds all its identifiers,
+            // as long as its source is believed.
             let turned = |piece: &u32| {
                 self.of(*piece)
                     .iter()
                     .any(|node| self.turned[*node as usize])
             };
-            if block.len() > 1 || block.iter().any(turned) {
+            let doubted = |piece: &u32| self.doubted[*piece as usize];
+            if block.len() > 1 || block.iter().any(turned) || block.iter().any(doubted) {
                 self.open.push((start, end));
             }
             start = end;

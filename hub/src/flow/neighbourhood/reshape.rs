@@ -242,13 +242,23 @@ impl Neighbourhood {
         }
         for (index, slot) in slots.iter().enumerate() {
             let component = match graph.nodes[index].is_live() {
-                true => names.get(&labels[index]).copied(),
+                true => names
+                    .get(&labels[index])
+                    .copied()
+                    .or_else(|| self.elsewhere(*slot)),
                 false => None,
             };
             self.put_component(*slot, component);
         }
         self.release_lost_identifiers(slots);
         component_of
+    }
+
+    /// The component of an identifier that is not here: evidence of a source that is not believed holds identifiers of
+    /// others' components.
+    fn elsewhere(&self, slot: i64) -> Option<i64> {
+        let component = self.identifiers.get(&slot)?.component?;
+        (!self.components.contains(&component)).then_some(component)
     }
 
     fn put_component(&mut self, slot: i64, component: Option<i64>) {
@@ -270,7 +280,7 @@ impl Neighbourhood {
             .filter(|slot| !kept.contains(slot))
             .collect();
         for slot in lost {
-            self.put_component(slot, None);
+            self.put_component(slot, self.elsewhere(slot));
             let known = self.identifiers.get_mut(&slot).expect("placed or loaded");
             if known.shared && self.recount.contains(&slot) {
                 known.shared = false;

@@ -19,7 +19,9 @@ use std::collections::BTreeSet;
 #[derive(Default)]
 struct Written {
     versions: Vec<VersionRow>,
+    /// Of records that are new, and of others.
     records: Vec<RecordRow>,
+    known_records: Vec<RecordRow>,
     claims: Vec<FreshClaim>,
     events: Vec<EventRow>,
     entities: Vec<EntityRow>,
@@ -204,8 +206,13 @@ impl Written {
             None => self.version(ids, slot, now, Effect::Deleted, Bytes::new()),
             Some(put) => self.put(put, &mut row, slots, stream, neighbourhood, ids, now),
         }
-        self.lose(prior, &row);
-        self.records.push(row);
+        match prior {
+            None => self.records.push(row),
+            Some(prior) => {
+                self.lose(&prior, &row);
+                self.known_records.push(row);
+            }
+        }
     }
 
     /// What the record said before no longer counts.
@@ -222,9 +229,8 @@ impl Written {
     }
 
     /// The old evidence loses a supporter when the record left it or now says that it was made at another time.
-    fn lose(&mut self, prior: Option<RecordRow>, row: &RecordRow) {
-        if let Some(prior) = prior
-            && let Some(evidence) = prior.evidence_id
+    fn lose(&mut self, prior: &RecordRow, row: &RecordRow) {
+        if let Some(evidence) = prior.evidence_id
             && (row.evidence_id != Some(evidence) || row.first_seen != prior.first_seen)
         {
             self.losers.insert(evidence);
@@ -387,11 +393,13 @@ impl Written {
         }
         tx.add_versions(&self.versions).await?;
         self.records.sort_unstable_by_key(|row| row.slot);
-        tx.save_records(&self.records).await?;
+        tx.add_records(&self.records).await?;
+        self.known_records.sort_unstable_by_key(|row| row.slot);
+        tx.update_records(&self.known_records).await?;
         self.claims
             .sort_unstable_by_key(|(row, _)| (row.evidence_id, row.slot));
         let claims: Vec<&ClaimRow> = self.claims.iter().map(|(row, _)| row).collect();
-        tx.save_claims(&claims).await?;
+        tx.add_claims(&claims).await?;
         tx.save_events(&self.events).await?;
         tx.save_entities(&self.entities).await?;
         tx.add_dead_letters(&self.letters).await?;

@@ -22,6 +22,7 @@ struct Known {
     shared: bool,
     /// By the hub's own list.
     blocked: bool,
+    is_new: bool,
     dirty: bool,
 }
 
@@ -30,7 +31,12 @@ struct Known {
 struct Seen {
     row: EvidenceRow,
     is_new: bool,
+    /// Its earliest record is another than it was, and so is the id of a person that it makes.
+    renamed: bool,
+    /// Other columns than its person.
     dirty: bool,
+    /// Its person.
+    given: bool,
     removed: bool,
 }
 
@@ -76,8 +82,12 @@ pub struct Resolved {
     pub uuid: [u8; 16],
     pub component: i64,
     pub evidence: Vec<i64>,
-    /// False when it may have a row already.
+    /// False when it may have memberships and the like already.
     pub is_new: bool,
+    /// It has a row.
+    pub stands: bool,
+    /// Its id was given out before, and to it.
+    pub is_named: bool,
 }
 
 /// A part of the graph, to be explained.
@@ -142,6 +152,7 @@ impl Neighbourhood {
                 if (first_seen, &message) < (seen.row.first_seen, &seen.row.message) {
                     seen.row.first_seen = first_seen;
                     seen.row.message = message;
+                    seen.renamed = true;
                     seen.dirty = true;
                     self.stale_evidence.insert(*id);
                 }
@@ -164,7 +175,9 @@ impl Neighbourhood {
             Seen {
                 row,
                 is_new: true,
+                renamed: false,
                 dirty: true,
+                given: false,
                 removed: false,
             },
         );
@@ -226,40 +239,50 @@ impl Neighbourhood {
 
     /// Writes what changed, sorted by key.
     pub async fn save(&mut self, tx: &mut Tx) -> Result<()> {
-        let mut identifiers: Vec<IdentifierRow<'_>> = self
-            .identifiers
-            .iter()
-            .filter(|(_, known)| known.dirty)
-            .map(|(slot, known)| IdentifierRow {
-                slot: *slot,
-                kind: known.identifier.kind.text(),
-                value: known.identifier.value.as_str().into(),
-                component: known.component,
-                shared: known.shared,
-            })
-            .collect();
-        identifiers.sort_unstable_by_key(|row| row.slot);
-        tx.save_identifiers(&identifiers).await?;
-        let removed: Vec<i64> = self
-            .evidence
-            .values()
+        let dirty = self.identifiers.iter().filter(|(_, known)| known.dirty);
+        let (new, known): (Vec<_>, Vec<_>) = dirty.partition(|(_, known)| known.is_new);
+        tx.add_identifiers(&rows(new)).await?;
+        tx.update_identifiers(&rows(known)).await?;
+        let evidence = self.evidence.values();
+        let removed: Vec<i64> = evidence
+            .clone()
             .filter(|seen| seen.removed && !seen.is_new)
             .map(|seen| seen.row.id)
             .collect();
         tx.remove_evidence(&removed).await?;
-        let mut evidence: Vec<&EvidenceRow> = self
-            .evidence
-            .values()
-            .filter(|seen| seen.dirty && !seen.removed)
-            .map(|seen| &seen.row)
-            .collect();
-        evidence.sort_unstable_by_key(|row| row.id);
-        tx.save_evidence(&evidence).await?;
+        let alive = evidence.filter(|seen| !seen.removed);
+        let (new, known): (Vec<&Seen>, Vec<&Seen>) = alive.partition(|seen| seen.is_new);
+        let (changed, same): (Vec<&Seen>, Vec<&Seen>) =
+            known.into_iter().partition(|seen| seen.dirty);
+        let given = same.into_iter().filter(|seen| seen.given).collect();
+        tx.add_evidence(&by_id(new)).await?;
+        tx.update_evidence(&by_id(changed)).await?;
+        tx.give_evidence(&by_id(given)).await?;
         tx.remove_shared(&self.flipped_live).await?;
         self.new_shared.sort_unstable();
         self.new_shared.dedup();
         tx.add_shared_evidence(&self.new_shared).await
     }
+}
+
+fn by_id(seen: Vec<&Seen>) -> Vec<&EvidenceRow> {
+    let mut rows: Vec<_> = seen.into_iter().map(|seen| &seen.row).collect();
+    rows.sort_unstable_by_key(|row| row.id);
+    rows
+}
+
+/// Identifiers as they are stored, sorted by slot.
+fn rows<'k>(known: Vec<(&'k i64, &'k Known)>) -> Vec<IdentifierRow<'k>> {
+    let rows = known.into_iter().map(|(slot, known)| IdentifierRow {
+        slot: *slot,
+        kind: known.identifier.kind.text(),
+        value: known.identifier.value.as_str().into(),
+        component: known.component,
+        shared: known.shared,
+    });
+    let mut rows: Vec<_> = rows.collect();
+    rows.sort_unstable_by_key(|row| row.slot);
+    rows
 }
 
 /// `source/stream/key`: the id of the message that a record is.

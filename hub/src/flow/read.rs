@@ -24,9 +24,9 @@ pub(super) const BATCH_RECORDS: usize = 5_000;
 const BATCH_BYTES: usize = 6 << 20;
 /// The first batch is small, so that the writer has something to do soon; each that follows is twice as large.
 const FIRST_RECORDS: usize = 500;
-/// How many records one transaction takes when the next batch is always there already: a page that several batches
-/// touch is written once.
-const TRANSACTION_RECORDS: usize = 100_000;
+/// How many batches may wait for the writer. It takes all that wait in one step and one transaction: the more records
+/// are sorted together, the fewer times is a page read and written.
+const BATCHES_AHEAD: usize = 3;
 /// Pages that may wait for landing.
 const PAGES_AHEAD: usize = 4;
 /// Tries of one call that fails in a way that may pass.
@@ -253,7 +253,7 @@ impl Reading<'_> {
         drop(tx);
         let (pages, mut arriving) = mpsc::channel(PAGES_AHEAD);
         let reader = self.reader(connector, cursors, pages);
-        let (work, queue) = mpsc::channel(1);
+        let (work, queue) = mpsc::channel(BATCHES_AHEAD);
         let writing = write(
             self.context.clone(),
             self.stream.clone(),
@@ -333,7 +333,7 @@ impl Reading<'_> {
             let gathered = self.gather(arriving, most).await;
             most = BATCH_RECORDS.min(most * 2);
             if !gathered.cursors.is_empty() {
-                // One batch is written, one landed or waiting: no third is in memory.
+                // What is in memory is bounded: what is being written, what waits, and nothing else.
                 let Ok(place) = work.reserve().await else {
                     return Ok((None, total, seen));
                 };
@@ -440,7 +440,7 @@ fn read_part(
     }
 }
 
-/// Applies batch after batch, each with its cursors. What waits goes into the same transaction.
+/// Applies what waits, all of it in one transaction with its cursors.
 async fn write(
     context: Context,
     stream: StreamRef,
@@ -448,28 +448,32 @@ async fn write(
     mut queue: mpsc::Receiver<Work>,
 ) -> Result<Counts> {
     let mut total = Counts::default();
-    while let Some(work) = queue.recv().await {
-        let mut tx = context.store.begin().await?;
-        let mut committed = Vec::new();
-        let mut records = 0;
-        let mut next = Some(work);
-        while let Some(work) = next {
-            records += work.changes.len();
-            let mut counts = apply(&mut tx, &context, &stream, work.changes).await?;
-            for (part, cursor) in work.cursors {
-                tx.set_cursor(stream.id, &parts[part], &cursor, context.clock.now())
-                    .await?;
-            }
-            counts.read = work.counts.read;
-            counts.unchanged = work.counts.unchanged;
-            total.add(counts);
+    while let Some(Work {
+        mut changes,
+        mut cursors,
+        mut counts,
+        committed,
+    }) = queue.recv().await
+    {
+        let mut committed = vec![committed];
+        while let Ok(mut work) = queue.try_recv() {
+            changes.append(&mut work.changes);
+            cursors.append(&mut work.cursors);
+            counts.add(work.counts);
             committed.push(work.committed);
-            next = match records < TRANSACTION_RECORDS {
-                true => queue.try_recv().ok(),
-                false => None,
-            };
+        }
+        let mut tx = context.store.begin().await?;
+        let applied = apply(&mut tx, &context, &stream, changes).await?;
+        for (part, cursor) in cursors {
+            tx.set_cursor(stream.id, &parts[part], &cursor, context.clock.now())
+                .await?;
         }
         tx.commit().await?;
+        total.add(Counts {
+            read: counts.read,
+            unchanged: counts.unchanged,
+            ..applied
+        });
         for sender in committed {
             let _ = sender.send(());
         }

@@ -88,7 +88,7 @@ async fn rebuild_people(tx: &mut Tx, context: &Context, rows: Vec<PersonRow>) ->
             });
         }
     }
-    tx.save_persons(&save).await?;
+    tx.update_persons(&save).await?;
     if context.watches_people() {
         accounts::relate(tx, context, &mut changed).await?;
         settle::evaluate(tx, context, &mut changed).await?;

@@ -109,6 +109,7 @@ pub async fn settle(
     neighbourhood.save(tx).await?;
     let Profiles {
         mut rows,
+        new_rows,
         aliases,
         mut views,
     } = building.await;
@@ -125,7 +126,10 @@ pub async fn settle(
             row.traits = traits;
         }
     }
-    tx.save_persons(&rows).await?;
+    // The new ones come first.
+    let (new, known) = rows.split_at(new_rows);
+    tx.add_persons(new).await?;
+    tx.update_persons(known).await?;
     let worked: Vec<(i64, String)> = worked.into_iter().collect();
     tx.save_traits(&worked).await?;
     // Freeing what a batch needed takes a while, too.
@@ -159,6 +163,8 @@ fn people(
             component,
             evidence,
             is_new: false,
+            stands: true,
+            is_named: true,
         });
     }
     (rebuild, look)
@@ -304,25 +310,33 @@ impl Building {
         Ok(building)
     }
 
+    fn build_one(&mut self, person: &Resolved, context: &Context) -> Built {
+        let mut fresh: Vec<FreshClaim> = Vec::new();
+        let mut known: Vec<ClaimRow> = Vec::new();
+        for id in &person.evidence {
+            fresh.extend(self.fresh.remove(id).unwrap_or_default());
+            known.extend(self.known.remove(id).unwrap_or_default());
+        }
+        match fresh.pop() {
+            Some((_, Alone(built))) if fresh.is_empty() && known.is_empty() => built,
+            last => {
+                let fresh = fresh.iter().chain(&last).map(|(row, _)| row);
+                Built::from(known.iter().chain(fresh).map(claim_of).collect(), context)
+            }
+        }
+    }
+
     fn build(mut self, context: &Context) -> Profiles {
         let now = context.clock.now().0;
         let mut profiles = Profiles::default();
-        for person in self.people {
-            let mut fresh: Vec<FreshClaim> = Vec::new();
-            let mut known: Vec<ClaimRow> = Vec::new();
-            for id in &person.evidence {
-                fresh.extend(self.fresh.remove(id).unwrap_or_default());
-                known.extend(self.known.remove(id).unwrap_or_default());
+        let (mut new, mut known) = (Vec::new(), Vec::new());
+        for person in std::mem::take(&mut self.people) {
+            let built = self.build_one(&person, context);
+            if !person.is_named {
+                profiles.aliases.push((person.uuid, person.id));
             }
-            let built = match fresh.pop() {
-                Some((_, Alone(built))) if fresh.is_empty() && known.is_empty() => built,
-                last => {
-                    let fresh = fresh.iter().chain(&last).map(|(row, _)| row);
-                    Built::from(known.iter().chain(fresh).map(claim_of).collect(), context)
-                }
-            };
-            profiles.aliases.push((person.uuid, person.id));
-            profiles.rows.push(PersonRow {
+            let rows = if person.stands { &mut known } else { &mut new };
+            rows.push(PersonRow {
                 id: person.id,
                 uuid: person.uuid,
                 component: person.component,
@@ -341,7 +355,11 @@ impl Building {
                     consents,
                 }));
         }
-        profiles.rows.sort_unstable_by_key(|row| row.id);
+        new.sort_unstable_by_key(|row| row.id);
+        known.sort_unstable_by_key(|row| row.id);
+        profiles.new_rows = new.len();
+        new.append(&mut known);
+        profiles.rows = new;
         profiles.aliases.sort_unstable();
         profiles
     }
@@ -349,7 +367,9 @@ impl Building {
 
 #[derive(Default)]
 struct Profiles {
+    /// Those of people without a row, then the others, each by id.
     rows: Vec<PersonRow>,
+    new_rows: usize,
     aliases: Vec<([u8; 16], i64)>,
     /// Empty where nobody watches people.
     views: Vec<View>,

@@ -25,30 +25,28 @@ pub fn hash(bytes: &[u8]) -> i64 {
 }
 
 /// Where a record's row would like to be. Non-negative; `next_slot` says where it goes when that is taken. Records that the
-/// vendor numbers lie in the order of their numbers, so that a batch of them touches few pages. Everything else goes where
-/// its hash says.
+/// vendor numbers, with or without a word before the number, lie in the order of their numbers, so that a batch of them
+/// touches few pages. Everything else goes where its hash says.
 pub fn slot_of(stream_id: i64, key: &str) -> i64 {
-    if let Some(number) = number(key) {
-        return in_order(stream_id, number);
-    }
     let mut hasher = blake3::Hasher::new();
     hasher.update(&stream_id.to_le_bytes());
-    hasher.update(key.as_bytes());
-    hashed(&hasher)
+    match numbered(key) {
+        Some(("", number)) => in_order(stream_id, number),
+        Some((word, number)) => in_order(first_bits(&hasher.update(word.as_bytes()).finalize()), number),
+        None => hashed(hasher.update(key.as_bytes())),
+    }
 }
 
 /// Where an identifier's row would like to be: a vendor's numbers in their order, too.
 pub fn slot_of_identifier(kind: &str, value: &str) -> i64 {
-    if kind.starts_with("external:")
-        && let Some(number) = number(value)
-    {
-        return in_order(hash(kind.as_bytes()), number);
-    }
     let mut hasher = blake3::Hasher::new();
     hasher.update(kind.as_bytes());
     hasher.update(&[0]);
-    hasher.update(value.as_bytes());
-    hashed(&hasher)
+    let is_key = kind.starts_with("external:") || kind == "user_id";
+    match numbered(value).filter(|_| is_key) {
+        Some((word, number)) => in_order(first_bits(&hasher.update(word.as_bytes()).finalize()), number),
+        None => hashed(hasher.update(value.as_bytes())),
+    }
 }
 
 /// Where to look next when a slot is taken by another: far away, since the places beside it may all be taken.
@@ -63,17 +61,20 @@ fn in_order(block: i64, number: i64) -> i64 {
     (block & ((1 << 22) - 1)) << 40 | number
 }
 
-/// A key of digits as the number that it spells, when it is spelled in the one way and fits in 40 bits.
-fn number(key: &str) -> Option<i64> {
-    let plain =
-        key.bytes().all(|byte| byte.is_ascii_digit()) && (key == "0" || !key.starts_with('0'));
-    let number = if plain {
-        key.parse().ok()?
-    } else {
+/// A key that ends in a number of at most 40 bits, as what stands before it and the number. A word takes a number of some
+/// digits: a few digits at the end of something random would lead many keys to one place.
+fn numbered(key: &str) -> Option<(&str, i64)> {
+    let digits = key.bytes().rev().take_while(u8::is_ascii_digit).count();
+    let (word, number) = key.split_at(key.len() - digits);
+    if digits < if word.is_empty() { 1 } else { LEAST_DIGITS } {
         return None;
-    };
-    (number < 1 << 40).then_some(number)
+    }
+    let number = number.parse().ok()?;
+    (number < 1 << 40).then_some((word, number))
 }
+
+/// How many digits a number has at least that follows a word.
+const LEAST_DIGITS: usize = 4;
 
 fn hashed(hasher: &blake3::Hasher) -> i64 {
     first_bits(&hasher.finalize()) & i64::MAX | HASHED
@@ -156,6 +157,20 @@ mod tests {
                 assert_eq!(winner(first, second), winner(second, first));
             }
         }
+    }
+
+    #[test]
+    fn numbered_keys_lie_in_their_order_and_words_apart() {
+        let keys = ["user-0999", "user-1000", "user-1001", "user-20000"];
+        let slots = keys.map(|key| slot_of(1, key));
+        assert!(slots.is_sorted() && slots[3] - slots[0] == 20_000 - 999, "{slots:?}");
+        let plain = ["7", "8", "900"].map(|key| slot_of(1, key));
+        assert!(plain.is_sorted() && plain[2] - plain[0] == 893, "{plain:?}");
+        for other in ["team-1000", "1000", "user-100", "user-1000a"] {
+            assert!(slot_of(1, other).abs_diff(slots[1]) > 1 << 39, "{other}");
+        }
+        assert!(slot_of(2, "user-1000").abs_diff(slots[1]) > 1 << 39);
+        assert_eq!(slot_of(1, "007"), slot_of(1, "7"), "told apart by their keys");
     }
 
     #[test]

@@ -47,8 +47,8 @@ impl Tx {
     }
 
     pub async fn save_account_claims(&mut self, claims: &[AccountClaimRow]) -> Result<()> {
-        self.insert(
-            "insert into account_claim (account, slot, source, record, time, traits)",
+        self.upsert(
+            "account_claim (account, slot, source, record, time, traits)",
             "on conflict (account, slot) do update set time = excluded.time, traits = excluded.traits",
             claims,
             |claim| {
@@ -112,8 +112,8 @@ impl Tx {
     }
 
     pub async fn save_accounts(&mut self, accounts: &[AccountRow]) -> Result<()> {
-        self.insert(
-            "insert into account (id, traits)",
+        self.upsert(
+            "account (id, traits)",
             "on conflict (id) do update set traits = excluded.traits",
             accounts,
             |account| [Arg::Text(&account.id), Arg::Text(&account.traits)],
@@ -152,8 +152,7 @@ impl Tx {
 
     pub async fn save_relations(&mut self, relations: &[RelationRow]) -> Result<()> {
         self.insert(
-            "insert into account_person (person_id, place, account)",
-            "",
+            "account_person (person_id, place, account)",
             relations,
             |row| {
                 [

@@ -126,8 +126,8 @@ impl Tx {
     }
 
     pub async fn add_members(&mut self, members: &[MemberRow]) -> Result<()> {
-        self.insert(
-            "insert into membership (audience, person_id, since)",
+        self.upsert(
+            "membership (audience, person_id, since)",
             "on conflict (audience, person_id) do nothing",
             members,
             |member| {
@@ -152,8 +152,7 @@ impl Tx {
 
     pub async fn add_log(&mut self, log: &[LogRow]) -> Result<()> {
         self.insert(
-            "insert into membership_log (id, audience, person, at, entered, cause)",
-            "",
+            "membership_log (id, audience, person, at, entered, cause)",
             log,
             |row| {
                 [
@@ -194,8 +193,8 @@ impl Tx {
     pub async fn set_timers(&mut self, persons: &[i64], timers: &[TimerRow]) -> Result<()> {
         self.remove("delete from timer where person_id", persons)
             .await?;
-        self.insert(
-            "insert into timer (audience, person_id, due_at)",
+        self.upsert(
+            "timer (audience, person_id, due_at)",
             "on conflict (audience, person_id) do update set due_at = excluded.due_at",
             timers,
             |timer| {

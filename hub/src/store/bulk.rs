@@ -46,10 +46,26 @@ impl Tx {
         self.by_key(text, &keys, read).await
     }
 
-    /// Runs `{head} values (…), … {tail}` for all rows, in the order given. No row may come twice where `tail` updates.
+    /// Adds rows that are not there, in the order given; `table` names the columns, too.
     pub(super) async fn insert<R, const N: usize>(
         &mut self,
-        head: &'static str,
+        table: &'static str,
+        rows: &[R],
+        values: impl for<'r> Fn(&'r R) -> [Arg<'r>; N],
+    ) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        dialect::insert(self.connection(), table, rows, values)
+            .await
+            .map_err(failed)
+    }
+
+    /// The same for rows that may be there; `tail` says what happens then. Where it is known which are, `insert` and
+    /// `update` cost less.
+    pub(super) async fn upsert<R, const N: usize>(
+        &mut self,
+        table: &'static str,
         tail: &'static str,
         rows: &[R],
         values: impl for<'r> Fn(&'r R) -> [Arg<'r>; N],
@@ -57,9 +73,29 @@ impl Tx {
         if rows.is_empty() {
             return Ok(());
         }
-        dialect::insert(self.connection(), (head, tail), rows, values)
+        dialect::upsert(self.connection(), (table, tail), rows, values)
             .await
             .map_err(failed)
+    }
+
+    /// Runs an `update` with `$1` to `$N` for each row, each of which changes exactly one that is there.
+    pub(super) async fn update<R, const N: usize>(
+        &mut self,
+        text: &str,
+        rows: &[R],
+        values: impl for<'r> Fn(&'r R) -> [Arg<'r>; N],
+    ) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let changed = dialect::each(self.connection(), text, rows, values)
+            .await
+            .map_err(failed)?;
+        if changed == rows.len() {
+            return Ok(());
+        }
+        let there = format!("{changed} of {} rows are there to be changed", rows.len());
+        Err(failed(there))
     }
 
     /// Runs a statement with `$1` to `$N` for each row, in the order given.
@@ -74,6 +110,7 @@ impl Tx {
         }
         dialect::each(self.connection(), text, rows, values)
             .await
+            .map(drop)
             .map_err(failed)
     }
 }

@@ -26,8 +26,7 @@ impl Tx {
         self.remove("delete from trait_fault where person_id", persons)
             .await?;
         self.insert(
-            "insert into trait_fault (person_id, trait, kind)",
-            "",
+            "trait_fault (person_id, trait, kind)",
             faults,
             |fault| {
                 [

@@ -81,8 +81,8 @@ impl Tx {
     }
 
     pub async fn save_wanted(&mut self, wanted: &[WantedRow]) -> Result<()> {
-        self.insert(
-            "insert into wanted (destination, object, person_id, remote_key, payload, allowed)",
+        self.upsert(
+            "wanted (destination, object, person_id, remote_key, payload, allowed)",
             "on conflict (destination, object, person_id) do update set remote_key = excluded.remote_key, \
              payload = excluded.payload, allowed = excluded.allowed",
             wanted,
@@ -120,8 +120,8 @@ impl Tx {
         keys: Vec<(String, String, String)>,
     ) -> Result<()> {
         let keys: Vec<_> = (first_id..).zip(keys).collect();
-        self.insert(
-            "insert into change (id, destination, object, remote_key, state, unsure, attempts)",
+        self.upsert(
+            "change (id, destination, object, remote_key, state, unsure, attempts)",
             "on conflict (destination, object, remote_key) do update set state = 'pending', attempts = 0",
             &keys,
             |(id, (destination, object, remote_key))| [
@@ -254,8 +254,8 @@ impl Tx {
         acknowledged: &[AcknowledgedRow],
         now: Timestamp,
     ) -> Result<()> {
-        self.insert(
-            "insert into acknowledged (destination, object, remote_key, payload, acknowledged_at)",
+        self.upsert(
+            "acknowledged (destination, object, remote_key, payload, acknowledged_at)",
             "on conflict (destination, object, remote_key) do update set payload = excluded.payload, acknowledged_at = excluded.acknowledged_at",
             acknowledged,
             |row| [

@@ -28,15 +28,21 @@ pub enum Failed {
 /// How many rows one statement inserts: it keeps its place in the tree from row to row, and its program stays small.
 const ROWS: usize = 64;
 
-/// Runs `{head} values (…) {tail}` for all rows.
+/// Runs `insert into {table} values (…)` for rows that are not there.
+///
+/// `or fail` does not change what happens: whoever sees an error rolls the whole transaction back. But SQLite copies each
+/// page before a statement of many rows changes it, unless that statement need not be undone by itself.
 pub async fn insert<R, const N: usize>(
     connection: &mut Connection,
-    (head, tail): (&str, &str),
+    table: &str,
     rows: &[R],
     values: impl for<'r> Fn(&'r R) -> [Arg<'r>; N],
 ) -> Result<(), Failed> {
     let row = format!("({})", vec!["?"; N].join(","));
-    let text = |rows: usize| format!("{head} values {} {tail}", vec![&*row; rows].join(","));
+    let text = |rows: usize| {
+        let rows = vec![&*row; rows].join(",");
+        format!("insert or fail into {table} values {rows}")
+    };
     let (many, few) = rows.as_chunks::<ROWS>();
     past_sqlx(connection, |connection| {
         if !many.is_empty() {
@@ -48,18 +54,33 @@ pub async fn insert<R, const N: usize>(
                 statement.raw_execute()?;
             }
         }
-        run_each(connection, &text(1), few, values)
+        run_each(connection, &text(1), few, values).map(drop)
     })
     .await
 }
 
-/// Runs one statement for each row.
+/// Runs `insert into {table} values (…) {tail}`, a row a statement: see `insert` for why.
+pub async fn upsert<R, const N: usize>(
+    connection: &mut Connection,
+    (table, tail): (&str, &str),
+    rows: &[R],
+    values: impl for<'r> Fn(&'r R) -> [Arg<'r>; N],
+) -> Result<(), Failed> {
+    let row = vec!["?"; N].join(",");
+    let text = format!("insert into {table} values ({row}) {tail}");
+    past_sqlx(connection, |connection| {
+        run_each(connection, &text, rows, values).map(drop)
+    })
+    .await
+}
+
+/// Runs one statement for each row; gives how many rows of the database they changed.
 pub async fn each<R, const N: usize>(
     connection: &mut Connection,
     text: &str,
     rows: &[R],
     values: impl for<'r> Fn(&'r R) -> [Arg<'r>; N],
-) -> Result<(), Failed> {
+) -> Result<usize, Failed> {
     past_sqlx(connection, |connection| {
         run_each(connection, text, rows, values)
     })
@@ -71,15 +92,19 @@ fn run_each<R, const N: usize>(
     text: &str,
     rows: &[R],
     values: impl for<'r> Fn(&'r R) -> [Arg<'r>; N],
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<usize> {
+    let mut changed = 0;
     if rows.is_empty() {
-        return Ok(());
+        return Ok(changed);
     }
     let mut statement = connection.prepare(text)?;
     for row in rows {
-        statement.execute(rusqlite::params_from_iter(values(row)))?;
+        for (index, value) in values(row).into_iter().enumerate() {
+            statement.raw_bind_parameter(index + 1, value)?;
+        }
+        changed += statement.raw_execute()?;
     }
-    Ok(())
+    Ok(changed)
 }
 
 /// The rows of each key; `text` selects by `$1`.

@@ -104,11 +104,10 @@ impl Tx {
         Ok(rows.into_iter().map(|row| row.0).collect())
     }
 
-    /// Rows sorted by slot.
-    pub async fn save_identifiers(&mut self, identifiers: &[IdentifierRow<'_>]) -> Result<()> {
+    /// New rows, sorted by slot.
+    pub async fn add_identifiers(&mut self, identifiers: &[IdentifierRow<'_>]) -> Result<()> {
         self.insert(
-            "insert into identifier (slot, kind, value, component, shared)",
-            "on conflict (slot) do update set component = excluded.component, shared = excluded.shared",
+            "identifier (slot, kind, value, component, shared)",
             identifiers,
             |identifier| [
                 Arg::Int(identifier.slot),
@@ -117,6 +116,22 @@ impl Tx {
                 Arg::OptInt(identifier.component),
                 Arg::Int(i64::from(identifier.shared)),
             ],
+        )
+        .await
+    }
+
+    /// Rows that are there, sorted by slot.
+    pub async fn update_identifiers(&mut self, identifiers: &[IdentifierRow<'_>]) -> Result<()> {
+        self.update(
+            "update identifier set component = $1, shared = $2 where slot = $3",
+            identifiers,
+            |identifier| {
+                [
+                    Arg::OptInt(identifier.component),
+                    Arg::Int(i64::from(identifier.shared)),
+                    Arg::Int(identifier.slot),
+                ]
+            },
         )
         .await
     }
@@ -146,20 +161,49 @@ impl Tx {
         self.of_keys(&text, values, evidence).await
     }
 
-    pub async fn save_evidence(&mut self, evidence: &[&EvidenceRow]) -> Result<()> {
+    /// New rows, sorted by id.
+    pub async fn add_evidence(&mut self, evidence: &[&EvidenceRow]) -> Result<()> {
         self.insert(
-            "insert into evidence (id, component, person_id, nodes, first_seen, message)",
-            "on conflict (id) do update set component = excluded.component, person_id = excluded.person_id, \
-             first_seen = excluded.first_seen, message = excluded.message",
+            "evidence (id, component, person_id, nodes, first_seen, message)",
             evidence,
-            |row| [
-                Arg::Int(row.id),
-                Arg::Int(row.component),
-                Arg::OptInt(row.person_id),
-                Arg::Integers(&row.nodes),
-                Arg::Int(row.first_seen),
-                Arg::Text(&row.message),
-            ],
+            |row| {
+                [
+                    Arg::Int(row.id),
+                    Arg::Int(row.component),
+                    Arg::OptInt(row.person_id),
+                    Arg::Integers(&row.nodes),
+                    Arg::Int(row.first_seen),
+                    Arg::Text(&row.message),
+                ]
+            },
+        )
+        .await
+    }
+
+    /// Rows that are there, sorted by id.
+    pub async fn update_evidence(&mut self, evidence: &[&EvidenceRow]) -> Result<()> {
+        self.update(
+            "update evidence set component = $1, person_id = $2, first_seen = $3, message = $4 where id = $5",
+            evidence,
+            |row| {
+                [
+                    Arg::Int(row.component),
+                    Arg::OptInt(row.person_id),
+                    Arg::Int(row.first_seen),
+                    Arg::Text(&row.message),
+                    Arg::Int(row.id),
+                ]
+            },
+        )
+        .await
+    }
+
+    /// Whose evidence is now: of rows that are there, sorted by id, and change in nothing else.
+    pub async fn give_evidence(&mut self, evidence: &[&EvidenceRow]) -> Result<()> {
+        self.update(
+            "update evidence set person_id = $1 where id = $2",
+            evidence,
+            |row| [Arg::OptInt(row.person_id), Arg::Int(row.id)],
         )
         .await
     }
@@ -207,8 +251,8 @@ impl Tx {
     }
 
     pub async fn add_shared_evidence(&mut self, pairs: &[(i64, i64)]) -> Result<()> {
-        self.insert(
-            "insert into shared_evidence (slot, evidence_id)",
+        self.upsert(
+            "shared_evidence (slot, evidence_id)",
             "on conflict (slot, evidence_id) do nothing",
             pairs,
             |(slot, evidence)| [Arg::Int(*slot), Arg::Int(*evidence)],
@@ -229,8 +273,8 @@ impl Tx {
 
     /// Whom ids were given to; rows sorted by uuid.
     pub async fn save_aliases(&mut self, aliases: &[([u8; 16], i64)]) -> Result<()> {
-        self.insert(
-            "insert into alias (uuid, person_id)",
+        self.upsert(
+            "alias (uuid, person_id)",
             "on conflict (uuid) do update set person_id = excluded.person_id",
             aliases,
             |(uuid, person)| [Arg::Bytes(uuid), Arg::Int(*person)],
@@ -240,8 +284,8 @@ impl Tx {
 
     /// Persons that are no more, and who came after them.
     pub async fn save_heirs(&mut self, pairs: &[(i64, Option<i64>)]) -> Result<()> {
-        self.insert(
-            "insert into heir (person_id, heir_id)",
+        self.upsert(
+            "heir (person_id, heir_id)",
             "on conflict (person_id) do update set heir_id = excluded.heir_id",
             pairs,
             |(person, heir)| [Arg::Int(*person), Arg::OptInt(*heir)],

@@ -85,20 +85,40 @@ impl Tx {
         self.persons(rows.into_iter().map(|row| row.0)).await
     }
 
-    pub async fn save_persons(&mut self, persons: &[PersonRow]) -> Result<()> {
+    /// New rows, sorted by id.
+    pub async fn add_persons(&mut self, persons: &[PersonRow]) -> Result<()> {
         self.insert(
-            "insert into person (id, uuid, component, traits, consents, updated_at)",
-            "on conflict (id) do update set uuid = excluded.uuid, component = excluded.component, traits = excluded.traits, \
-             consents = excluded.consents, updated_at = excluded.updated_at",
+            "person (id, uuid, component, traits, consents, updated_at)",
             persons,
-            |person| [
-                Arg::Int(person.id),
-                Arg::Bytes(&person.uuid),
-                Arg::Int(person.component),
-                Arg::Text(&person.traits),
-                Arg::Text(&person.consents),
-                Arg::Int(person.updated_at),
-            ],
+            |person| {
+                [
+                    Arg::Int(person.id),
+                    Arg::Bytes(&person.uuid),
+                    Arg::Int(person.component),
+                    Arg::Text(&person.traits),
+                    Arg::Text(&person.consents),
+                    Arg::Int(person.updated_at),
+                ]
+            },
+        )
+        .await
+    }
+
+    /// Rows that are there, sorted by id.
+    pub async fn update_persons(&mut self, persons: &[PersonRow]) -> Result<()> {
+        self.update(
+            "update person set uuid = $1, component = $2, traits = $3, consents = $4, updated_at = $5 where id = $6",
+            persons,
+            |person| {
+                [
+                    Arg::Bytes(&person.uuid),
+                    Arg::Int(person.component),
+                    Arg::Text(&person.traits),
+                    Arg::Text(&person.consents),
+                    Arg::Int(person.updated_at),
+                    Arg::Int(person.id),
+                ]
+            },
         )
         .await
     }
@@ -125,19 +145,21 @@ impl Tx {
         .await
     }
 
-    pub async fn save_claims(&mut self, claims: &[&ClaimRow]) -> Result<()> {
+    /// New rows, sorted by key. What a record said before is removed first.
+    pub async fn add_claims(&mut self, claims: &[&ClaimRow]) -> Result<()> {
         self.insert(
-            "insert into claim (evidence_id, slot, source, record, time, body)",
-            "on conflict (evidence_id, slot) do update set time = excluded.time, body = excluded.body",
+            "claim (evidence_id, slot, source, record, time, body)",
             claims,
-            |claim| [
-                Arg::Int(claim.evidence_id),
-                Arg::Int(claim.slot),
-                Arg::Text(&claim.source),
-                Arg::Text(&claim.record),
-                Arg::Int(claim.time),
-                Arg::Text(&claim.body),
-            ],
+            |claim| {
+                [
+                    Arg::Int(claim.evidence_id),
+                    Arg::Int(claim.slot),
+                    Arg::Text(&claim.source),
+                    Arg::Text(&claim.record),
+                    Arg::Int(claim.time),
+                    Arg::Text(&claim.body),
+                ]
+            },
         )
         .await
     }
@@ -181,8 +203,7 @@ impl Tx {
 
     pub async fn save_events(&mut self, events: &[EventRow]) -> Result<()> {
         self.insert(
-            "insert into event (id, evidence_id, slot, name, time, properties)",
-            "",
+            "event (id, evidence_id, slot, name, time, properties)",
             events,
             |event| {
                 [
@@ -200,8 +221,7 @@ impl Tx {
 
     pub async fn save_entities(&mut self, entities: &[EntityRow]) -> Result<()> {
         self.insert(
-            "insert into entity (id, evidence_id, slot, kind, fields)",
-            "",
+            "entity (id, evidence_id, slot, kind, fields)",
             entities,
             |entity| {
                 [

@@ -277,26 +277,47 @@ impl Tx {
             .collect()
     }
 
-    /// Writes rows sorted by slot.
-    pub async fn save_records(&mut self, records: &[RecordRow]) -> Result<()> {
+    /// New rows, sorted by slot.
+    pub async fn add_records(&mut self, records: &[RecordRow]) -> Result<()> {
         self.insert(
-            "insert into record (slot, stream_id, key, hash, version_id, state, updated_at, first_seen, evidence_id, fact_id)",
-            "on conflict (slot) do update set hash = excluded.hash, version_id = excluded.version_id, state = excluded.state, \
-             updated_at = excluded.updated_at, first_seen = excluded.first_seen, evidence_id = excluded.evidence_id, \
-             fact_id = excluded.fact_id",
+            "record (slot, stream_id, key, hash, version_id, state, updated_at, first_seen, evidence_id, fact_id)",
             records,
-            |record| [
-                Arg::Int(record.slot),
-                Arg::Int(record.stream_id),
-                Arg::Text(&record.key),
-                Arg::Int(record.hash),
-                Arg::Int(record.version_id),
-                Arg::Int(record.state.code()),
-                Arg::OptInt(record.updated_at),
-                Arg::Int(record.first_seen),
-                Arg::OptInt(record.evidence_id),
-                Arg::OptInt(record.fact_id),
-            ],
+            |record| {
+                [
+                    Arg::Int(record.slot),
+                    Arg::Int(record.stream_id),
+                    Arg::Text(&record.key),
+                    Arg::Int(record.hash),
+                    Arg::Int(record.version_id),
+                    Arg::Int(record.state.code()),
+                    Arg::OptInt(record.updated_at),
+                    Arg::Int(record.first_seen),
+                    Arg::OptInt(record.evidence_id),
+                    Arg::OptInt(record.fact_id),
+                ]
+            },
+        )
+        .await
+    }
+
+    /// Rows that are there, sorted by slot.
+    pub async fn update_records(&mut self, records: &[RecordRow]) -> Result<()> {
+        self.update(
+            "update record set hash = $1, version_id = $2, state = $3, updated_at = $4, first_seen = $5, \
+             evidence_id = $6, fact_id = $7 where slot = $8",
+            records,
+            |record| {
+                [
+                    Arg::Int(record.hash),
+                    Arg::Int(record.version_id),
+                    Arg::Int(record.state.code()),
+                    Arg::OptInt(record.updated_at),
+                    Arg::Int(record.first_seen),
+                    Arg::OptInt(record.evidence_id),
+                    Arg::OptInt(record.fact_id),
+                    Arg::Int(record.slot),
+                ]
+            },
         )
         .await
     }
@@ -312,8 +333,7 @@ impl Tx {
 
     pub async fn add_dead_letters(&mut self, letters: &[DeadLetterRow]) -> Result<()> {
         self.insert(
-            "insert into dead_letter (id, kind, source, stream, slot, key, field, code, message, hint, created_at, state)",
-            "",
+            "dead_letter (id, kind, source, stream, slot, key, field, code, message, hint, created_at, state)",
             letters,
             |letter| [
                 Arg::Int(letter.id),

@@ -66,8 +66,7 @@ impl Tx {
 
     pub async fn add_statements(&mut self, rows: &[StatementRow]) -> Result<()> {
         self.insert(
-            "insert into statement (id, kind, left_slot, right_slot, reason, author, stated_at)",
-            "",
+            "statement (id, kind, left_slot, right_slot, reason, author, stated_at)",
             rows,
             |row| {
                 [

@@ -61,8 +61,7 @@ impl Tx {
             row.id = id;
         }
         self.insert(
-            "insert into suggestion (id, model_id, left_uuid, right_uuid, probability, reasons, state)",
-            "",
+            "suggestion (id, model_id, left_uuid, right_uuid, probability, reasons, state)",
             rows,
             |row| {
                 [

@@ -44,8 +44,7 @@ const COLUMNS: &str = "select v.id, v.slot, r.stream_id, r.key, v.received_at, v
 impl Tx {
     pub async fn add_versions(&mut self, versions: &[VersionRow]) -> Result<()> {
         self.insert(
-            "insert into record_version (id, slot, received_at, effect, body)",
-            "",
+            "record_version (id, slot, received_at, effect, body)",
             versions,
             |version| {
                 [

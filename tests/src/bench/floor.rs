@@ -170,13 +170,13 @@ impl Batch {
 
     async fn save(&self, tx: &mut Tx) -> Result<()> {
         tx.add_versions(&self.versions).await?;
-        tx.save_records(&self.records).await?;
-        tx.save_claims(&self.claims.iter().collect::<Vec<_>>())
+        tx.add_records(&self.records).await?;
+        tx.add_claims(&self.claims.iter().collect::<Vec<_>>())
             .await?;
-        tx.save_identifiers(&self.identifiers).await?;
-        tx.save_evidence(&self.evidence.iter().collect::<Vec<_>>())
+        tx.add_identifiers(&self.identifiers).await?;
+        tx.add_evidence(&self.evidence.iter().collect::<Vec<_>>())
             .await?;
-        tx.save_persons(&self.persons).await?;
+        tx.add_persons(&self.persons).await?;
         tx.save_aliases(&self.aliases).await?;
         Ok(())
     }

@@ -96,7 +96,7 @@ impl World {
                 consents: serde_json::to_string(&consents).unwrap(),
                 updated_at: 0,
             };
-            tx.save_persons(&[row]).await.unwrap();
+            tx.add_persons(&[row]).await.unwrap();
             for evidence in [id, id + 1] {
                 let row = EvidenceRow {
                     id: evidence,
@@ -106,7 +106,7 @@ impl World {
                     first_seen: 0,
                     message: String::new(),
                 };
-                tx.save_evidence(&[&row]).await.unwrap();
+                tx.add_evidence(&[&row]).await.unwrap();
             }
             let fact = tx.reserve("fact", 100).await.unwrap();
             let events: Vec<EventRow> = someone

@@ -50,6 +50,7 @@ impl Neighbourhood {
                             identifier,
                             component: None,
                             shared: false,
+                            is_new: true,
                             dirty: true,
                         },
                     );
@@ -76,9 +77,22 @@ impl Neighbourhood {
         let rows = tx.identifiers_at(&missing).await?;
         self.identifiers.reserve(missing.len());
         self.free.extend(missing);
+        // Each source's kind is made once, however many of its ids there are.
+        let mut kinds: Vec<(String, IdentifierKind)> = Vec::new();
         for row in rows {
             self.free.remove(&row.slot);
-            let identifier = identifier_of(&row);
+            let kind = match kinds.iter().find(|(text, _)| *text == row.kind) {
+                Some((_, kind)) => kind.clone(),
+                None => {
+                    let kind = kind_of(&row);
+                    kinds.push((row.kind.into_owned(), kind.clone()));
+                    kind
+                }
+            };
+            let identifier = Identifier {
+                kind,
+                value: row.value.into_owned(),
+            };
             self.identifiers.insert(
                 row.slot,
                 Known {
@@ -86,6 +100,7 @@ impl Neighbourhood {
                     identifier,
                     component: row.component,
                     shared: row.shared,
+                    is_new: false,
                     dirty: false,
                 },
             );
@@ -206,7 +221,9 @@ impl Neighbourhood {
                 Seen {
                     row,
                     is_new: false,
+                    renamed: false,
                     dirty: false,
+                    given: false,
                     removed: false,
                 },
             );
@@ -261,6 +278,7 @@ impl Neighbourhood {
                 Some((first_seen, message)) => {
                     seen.row.first_seen = first_seen;
                     seen.row.message = message;
+                    seen.renamed = true;
                     seen.dirty = true;
                     self.stale_evidence.insert(id);
                 }
@@ -323,7 +341,11 @@ pub async fn find(tx: &mut Tx, identifier: &Identifier) -> Result<Option<Identif
 /// A stored identifier as the stages know it.
 pub fn identifier_of(row: &IdentifierRow<'_>) -> Identifier {
     Identifier {
-        kind: IdentifierKind::parse(&row.kind).unwrap_or(IdentifierKind::AnonymousId),
+        kind: kind_of(row),
         value: row.value.clone().into_owned(),
     }
+}
+
+fn kind_of(row: &IdentifierRow<'_>) -> IdentifierKind {
+    IdentifierKind::parse(&row.kind).unwrap_or(IdentifierKind::AnonymousId)
 }

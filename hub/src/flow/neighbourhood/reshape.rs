@@ -46,13 +46,15 @@ impl Neighbourhood {
             else {
                 continue;
             };
-            let is_new = self.evidence[&earliest].is_new;
+            let seen = &self.evidence[&earliest];
             people.push(Resolved {
                 id: earliest,
                 uuid: person.id.0.into_bytes(),
                 component: components[&earliest],
                 evidence,
-                is_new,
+                is_new: seen.is_new,
+                stands: seen.row.person_id == Some(earliest),
+                is_named: seen.row.person_id == Some(earliest) && !seen.renamed,
             });
         }
         let former: Vec<(i64, i64)> = alive
@@ -302,7 +304,7 @@ impl Neighbourhood {
             let person = person_of.get(id).copied();
             if seen.row.person_id != person {
                 seen.row.person_id = person;
-                seen.dirty = true;
+                seen.given = true;
             }
         }
     }

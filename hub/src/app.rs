@@ -16,6 +16,11 @@ const THREADS: usize = 4;
 
 /// The whole program.
 pub fn main() -> ExitCode {
+    main_by(system_clock())
+}
+
+/// The whole program, which takes the time from `clock`.
+pub fn main_by(clock: Clock) -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -35,7 +40,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let environment = environment();
+    let environment = environment(clock);
     let ending = runtime.block_on(cli::run(arguments, &environment));
     runtime.shutdown_background();
     ExitCode::from(ending as u8)
@@ -52,7 +57,7 @@ fn log() {
         .try_init();
 }
 
-fn environment() -> Environment {
+fn environment(clock: Clock) -> Environment {
     let mut connector_folders: Vec<PathBuf> = env("ONEFOLD_CONNECTORS")
         .map(PathBuf::from)
         .into_iter()
@@ -69,7 +74,7 @@ fn environment() -> Environment {
         .map(PathBuf::from);
     Environment {
         read_env: Arc::new(env),
-        clock: system_clock(),
+        clock,
         random: Arc::new(random),
         connector_folders,
         cache_folder,

@@ -4,6 +4,7 @@
 use onefold::store::Store;
 use onefold_tests::demo::World;
 use serde_json::Value;
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -16,6 +17,8 @@ use tokio::runtime::Runtime;
 const PATIENCE: Duration = Duration::from_secs(240);
 
 pub struct Hub {
+    /// The moment at which its commands run; the machine's time when nothing.
+    at_ms: Cell<Option<i64>>,
     folder: TempDir,
     secrets: BTreeMap<String, String>,
     pub runtime: Runtime,
@@ -53,6 +56,7 @@ impl Hub {
             .enable_all()
             .build();
         Hub {
+            at_ms: Cell::new(None),
             folder: tempfile::tempdir().unwrap(),
             secrets: World::secrets()
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -78,6 +82,11 @@ impl Hub {
         std::fs::write(self.path().join(file), text).unwrap();
     }
 
+    /// Moves the clock by which commands run from now on.
+    pub fn stand_at(&self, ms: i64) {
+        self.at_ms.set(Some(ms));
+    }
+
     pub fn forget_secret(&mut self, name: &str) {
         self.secrets.remove(name);
     }
@@ -88,13 +97,18 @@ impl Hub {
 
     /// The program with `--hub` and the environment that a test needs, and nothing else of the machine's.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(program());
+        let mut command = Command::new(beside_program(match self.at_ms.get() {
+            Some(_) => "onefold-at",
+            None => "onefold",
+        }));
+        let at_ms = self.at_ms.get().map(|ms| ("ONEFOLD_AT", ms.to_string()));
         command
             .arg("--hub")
             .arg(self.path())
             .args(arguments)
             .env_clear()
             .envs(&self.secrets)
+            .envs(at_ms)
             .env("ONEFOLD_CACHE", beside_program("test-cache"))
             .stdin(Stdio::null())
             .kill_on_drop(true);
@@ -220,8 +234,4 @@ pub fn beside_program(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let folder = test.parent().and_then(Path::parent).unwrap();
     folder.join(name)
-}
-
-fn program() -> PathBuf {
-    beside_program("onefold")
 }

@@ -8,6 +8,7 @@ mod bad_vendor;
 mod cdnow;
 mod check;
 mod crash;
+mod engine;
 mod febrl;
 mod guests;
 mod hub;

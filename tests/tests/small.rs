@@ -94,6 +94,14 @@ impl Small {
         small
     }
 
+    /// Replaces a text of the manifest that is there once.
+    pub fn edit(&self, from: &str, to: &str) {
+        let path = self.hub.path().join("hub.toml");
+        let text = std::fs::read_to_string(path).unwrap();
+        assert_eq!(text.matches(from).count(), 1, "{from}");
+        self.hub.write("hub.toml", &text.replace(from, to));
+    }
+
     pub fn people(&self) -> Value {
         self.hub.json(&["status"])["people"].clone()
     }

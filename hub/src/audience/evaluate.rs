@@ -4,7 +4,7 @@
 
 use crate::audience::{EventFact, Facts, sequence};
 use crate::expression::{Condition, Measure, Test, Window};
-use crate::expression::{Number, millis, number, passes_for, place};
+use crate::expression::{Number, millis, number, passes_for, place, scale};
 use crate::model::Timestamp;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -262,14 +262,6 @@ fn amount(event: &EventFact<'_>, measure: &Measure) -> i128 {
         },
     }
 }
-
-/// As SQL does it: multiplied as a real number, rounded half away from zero.
-pub(super) fn scale(number: f64) -> i128 {
-    (number * SCALE).round() as i128
-}
-
-/// Parts of one in a sum.
-pub(super) const SCALE: f64 = 10_000.0;
 
 /// A count without bounds asks for one event at least; a sum without bounds asks for nothing.
 fn within_bounds(total: i128, measure: &Measure) -> bool {

@@ -3,6 +3,7 @@
 use crate::cli::Ending;
 use crate::cli::open::Opened;
 use crate::cli::output::{Out, Outcome, number, plural};
+use crate::cli::running::{bar_of, told};
 use crate::flow;
 use crate::problem::{Problem, codes};
 use crate::store::SuggestionRow;
@@ -16,7 +17,10 @@ pub async fn suggest(hub: &Opened, out: &Out) -> Outcome {
             .hint(hint)
             .into());
     }
-    let report = flow::suggest(&hub.context).await?;
+    let bar = bar_of(out, "people");
+    let report = flow::suggest(&hub.context, &told(&bar)).await;
+    bar.finish_and_clear();
+    let report = report?;
     if out.json {
         out.value(&report);
     } else {

@@ -3,7 +3,7 @@
 use crate::cli::arguments::ModelCommand;
 use crate::cli::open::{Opened, open};
 use crate::cli::output::{Out, Outcome, number, plural, table, trimmed};
-use crate::cli::running::unknown;
+use crate::cli::running::{bar_of, told, unknown};
 use crate::cli::{Ending, Environment};
 use crate::compute::models::Fitted;
 use crate::flow::models::{self, FitReport};
@@ -28,7 +28,15 @@ pub async fn model(
 }
 
 async fn list(hub: &Opened, out: &Out) -> Outcome {
-    let rows = hub.context.store.read().await?.models().await?;
+    let mut tx = hub.context.store.read().await?;
+    let rows = tx.models().await?;
+    let mut refused = models::refused(&mut tx).await?;
+    drop(tx);
+    // Of a model that is defined no more, nobody wants to know why there is none.
+    refused.retain(|name, _| {
+        let mut models = hub.context.plan.models.iter();
+        models.any(|model| *model.name == **name)
+    });
     if out.json {
         let rows: Vec<_> = rows
             .iter()
@@ -41,7 +49,15 @@ async fn list(hub: &Opened, out: &Out) -> Outcome {
                 })
             })
             .collect();
-        out.value(&rows);
+        let refused: Vec<_> = refused
+            .iter()
+            .map(|(name, refused)| {
+                json!({
+                    "name": name, "tried_at": Timestamp(refused.tried_at).to_rfc3339(), "reason": refused.reason,
+                })
+            })
+            .collect();
+        out.value(&json!({ "versions": rows, "refused": refused }));
         return Ok(Ending::Done);
     }
     let mut shown = table(&[
@@ -73,15 +89,30 @@ async fn list(hub: &Opened, out: &Out) -> Outcome {
         true => out.line("no model was fitted"),
         false => out.line(trimmed(&shown)),
     }
+    for (name, refused) in &refused {
+        let when = Timestamp(refused.tried_at).to_minutes();
+        out.line(format!("{name}: not fitted {when}: {}", refused.reason));
+    }
     Ok(Ending::Done)
 }
 
 fn described(row: &ModelRow) -> (String, String, String) {
-    match models::fitted_of(row) {
-        Ok(fitted) => (
+    if let Ok(fitted) = models::fitted_of(row) {
+        return (
             plural(fitted.customers as i64, "customer", "customers"),
             format!("{:.1}", fitted.buying.log_likelihood),
             parameters(&fitted),
+        );
+    }
+    match crate::flow::likeness_of(row) {
+        Ok(model) => (
+            plural(model.people as i64, "person", "people"),
+            String::new(),
+            format!(
+                "one pair in {} is one person, {} compared",
+                number((1.0 / model.prior).round() as i64),
+                plural(model.comparisons.len() as i64, "value", "values")
+            ),
         ),
         Err(_) => (String::new(), String::new(), String::new()),
     }
@@ -113,9 +144,11 @@ async fn fit(hub: &mut Opened, out: &Out, name: Option<String>) -> Outcome {
             vec![place.ok_or_else(|| unknown("model", name, known))?]
         }
     };
-    models::adopt(&mut hub.context).await?;
-    let reports = models::fit(&mut hub.context, &places).await?;
-    models::work_out_everybody(&mut hub.context).await?;
+    let bar = bar_of(out, "people");
+    let watch = told(&bar);
+    let reports = models::fit(&mut hub.context, &places, &watch).await?;
+    models::work_out_everybody(&mut hub.context, &watch).await?;
+    bar.finish_and_clear();
     if out.json {
         out.value(&reports);
     } else if reports.is_empty() {
@@ -170,7 +203,10 @@ async fn drop_version(
             .hint("`onefold model list` shows the versions")
         })?;
     let by = (environment.read_env)("USER").unwrap_or_else(|| "operator".to_owned());
-    let links = crate::flow::drop_version(&mut hub.context, &row, &by).await?;
+    let bar = bar_of(out, "people");
+    let links = crate::flow::drop_version(&mut hub.context, &row, &by, &told(&bar)).await;
+    bar.finish_and_clear();
+    let links = links?;
     match out.json {
         true => out.value(&json!({ "dropped": version, "links_taken_back": links })),
         false => out.line(format!(

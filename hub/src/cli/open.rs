@@ -4,7 +4,7 @@
 use crate::cli::output::{Out, Outcome, Stopped};
 use crate::cli::{Ending, Environment};
 use crate::flow::connect::{ConnectSettings, Connectors};
-use crate::flow::{Context, Suppression, rules};
+use crate::flow::{Context, Suppression, models, rules};
 use crate::host::{Cancel, Host, HostSettings, LogLevel, LogLine};
 use crate::manifest::{self, Plan};
 use crate::problem::{Problem, codes};
@@ -208,6 +208,7 @@ pub async fn open(folder: &Path, environment: &Environment, out: &Out) -> Result
         environment.clock.clone(),
         suppression,
     );
+    models::adopt(&mut context).await?;
     if let Some(warning) = rules::adopt(&mut context).await?
         && !out.json
     {

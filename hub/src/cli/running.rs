@@ -103,17 +103,34 @@ pub fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>)
     .hint(hint)
 }
 
+/// For work that goes by records.
 pub fn bar(out: &Out) -> ProgressBar {
+    bar_of(out, "records")
+}
+
+/// For work that goes by something else.
+pub fn bar_of(out: &Out, what: &str) -> ProgressBar {
     if out.json || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
     bar.set_style(
-        ProgressStyle::with_template("{spinner} {msg} {human_pos} records, {per_sec}")
-            .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+        ProgressStyle::with_template(&format!(
+            "{{spinner}} {{msg}} {{human_pos}} {what}, {{per_sec}}"
+        ))
+        .unwrap_or_else(|_| ProgressStyle::default_spinner()),
     );
     bar.enable_steady_tick(Duration::from_millis(100));
     bar
+}
+
+/// Shows on a bar what is being done.
+pub fn told(bar: &ProgressBar) -> impl Fn(&str, usize) + Send + Sync {
+    let bar = bar.clone();
+    move |what, done| {
+        bar.set_message(what.to_owned());
+        bar.set_position(done as u64);
+    }
 }
 
 fn options(hub: &Opened, choice: Choice, json: bool, bar: &ProgressBar) -> RunOptions {
@@ -140,6 +157,10 @@ fn options(hub: &Opened, choice: Choice, json: bool, bar: &ProgressBar) -> RunOp
             }
             RunEvent::Delivering { destination } => {
                 showing.set_message(format!("{destination}: delivering"));
+            }
+            RunEvent::Working { what, people } => {
+                showing.set_position(people as u64);
+                showing.set_message(what.to_owned());
             }
             RunEvent::Read(_) | RunEvent::Delivered(_) => {}
         }),

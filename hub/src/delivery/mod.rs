@@ -85,19 +85,28 @@ pub fn operation(object: &str, wanted: Option<&str>, acknowledged: Option<&str>)
     }
 }
 
-/// What is sent for a row: a field that the destination was given and should hold no more is null, which clears it. What
-/// others wrote there is left alone.
-pub fn to_send(wanted: &str, acknowledged: Option<&str>) -> String {
-    let read = |text: &str| serde_json::from_str::<serde_json::Map<String, Value>>(text).ok();
-    let before = acknowledged.and_then(read).unwrap_or_default();
-    let Some(mut row) = read(wanted).filter(|row| before.keys().any(|key| !row.contains_key(key)))
+/// What is sent for a row: a field that the destination was given, or may have been given by a try without an answer, and
+/// should hold no more is null, which clears it. What others wrote there is left alone.
+pub fn to_send(wanted: &str, acknowledged: Option<&str>, tried: &BTreeSet<String>) -> String {
+    let mut before = acknowledged.map(fields).unwrap_or_default();
+    before.extend(tried.iter().cloned());
+    let Some(mut row) = read(wanted).filter(|row| before.iter().any(|key| !row.contains_key(key)))
     else {
         return wanted.to_owned();
     };
-    for (field, _) in before {
+    for field in before {
         row.entry(field).or_insert(Value::Null);
     }
     Value::Object(row).to_string()
+}
+
+/// The names of a row's fields.
+pub fn fields(row: &str) -> BTreeSet<String> {
+    read(row).unwrap_or_default().into_keys().collect()
+}
+
+fn read(row: &str) -> Option<serde_json::Map<String, Value>> {
+    serde_json::from_str(row).ok()
 }
 
 /// True when a run may take `removals` of `acknowledged` rows away.
@@ -130,13 +139,27 @@ mod tests {
 
     #[test]
     fn a_field_that_was_given_and_is_wanted_no_more_is_cleared() {
-        let sent = |wanted, known| to_send(wanted, Some(known));
+        let nothing = BTreeSet::new();
+        let sent = |wanted, known| to_send(wanted, Some(known), &nothing);
         assert_eq!(
             sent(r#"{"a":1}"#, r#"{"a":0,"b":2}"#),
             r#"{"a":1,"b":null}"#
         );
         assert_eq!(sent(r#"{"a":1}"#, r#"{"a":0}"#), r#"{"a":1}"#);
-        assert_eq!(to_send(r#"{"a":1}"#, None), r#"{"a":1}"#);
+        assert_eq!(to_send(r#"{"a":1}"#, None, &nothing), r#"{"a":1}"#);
+    }
+
+    #[test]
+    fn a_field_that_a_try_without_an_answer_may_have_given_is_cleared_too() {
+        let tried = fields(r#"{"a":1,"b":2}"#);
+        assert_eq!(
+            to_send(r#"{"a":1}"#, None, &tried),
+            r#"{"a":1,"b":null}"#
+        );
+        assert_eq!(
+            to_send(r#"{"a":1}"#, Some(r#"{"a":1,"c":3}"#), &tried),
+            r#"{"a":1,"b":null,"c":null}"#
+        );
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub use country::{country_code, is_region};
 pub use filter::{Failure, Filter, scalar_text, to_date, to_timestamp};
 #[cfg(test)]
 pub use passes::parse_time;
-pub use passes::{Number, millis, number, passes, passes_for, scale};
+pub use passes::{Number, SCALE, millis, number, passes, passes_for, scale};
 pub use pattern::{BadPattern, PLACES, Pattern, place};
 pub use scan::{ParseError, closest};
 

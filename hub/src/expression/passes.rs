@@ -130,9 +130,9 @@ fn compare_mixed(whole: i64, real: f64) -> Option<Ordering> {
 }
 
 /// Parts of one in a sum: whole ones, so that it does not depend on the order of what is added (I1).
-const SCALE: f64 = 10_000.0;
+pub const SCALE: f64 = 10_000.0;
 
-/// In ten-thousandths, rounded half away from zero.
+/// In ten-thousandths, as SQL does it, too: multiplied as a real number, rounded half away from zero.
 pub fn scale(number: f64) -> i128 {
     (number * SCALE).round() as i128
 }

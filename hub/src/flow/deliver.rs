@@ -5,15 +5,15 @@ mod send;
 
 use crate::delivery::{self, Operation};
 use crate::flow::Context;
-use crate::flow::settle::ConsentEntry;
+use crate::flow::settle::{self, ConsentEntry};
 use crate::host::{Cancel, Connector};
 use crate::manifest::Destination;
 use crate::model::{ConsentStatus, Fields, IdentifierKind};
 use crate::problem::codes::GUARD_REMOVED;
 use crate::problem::{Place, Problem};
-use crate::store::{ChangeRow, Result};
+use crate::store::{ChangeRow, Result, TryRow};
 use send::Sender;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Changes that are looked at together.
 const WINDOW: i64 = 5_000;
@@ -46,8 +46,28 @@ struct Row {
     payload: String,
     /// The payload, and null for what it no longer holds.
     sent: String,
-    unsure: bool,
+    /// What was known before it is sent now.
+    before: TryRow,
+    /// The destination has confirmed to hold something at the key.
+    is_acknowledged: bool,
     attempts: i64,
+}
+
+impl Row {
+    /// What is known of it once it is on its way: a field that is given now, or was before, may be there.
+    fn trying(&self) -> TryRow {
+        let mut tried = names(&self.before.tried);
+        tried.extend(delivery::fields(&self.payload));
+        TryRow {
+            unsure: true,
+            tried: settle::to_json(&tried),
+            ..self.before
+        }
+    }
+}
+
+fn names(tried: &str) -> BTreeSet<String> {
+    serde_json::from_str(tried).unwrap_or_default()
 }
 
 /// Rows of one object and operation.
@@ -56,6 +76,13 @@ struct Group {
     object: String,
     operation: Operation,
     unsure: bool,
+}
+
+impl Group {
+    /// Nothing for profiles.
+    fn audience(&self) -> &str {
+        self.object.strip_prefix("audience:").unwrap_or_default()
+    }
 }
 
 // I13: every purpose must be granted, and no statement means no.
@@ -101,14 +128,19 @@ fn sendable(context: &Context, destination: &Destination, rows: &[ChangeRow]) ->
         .find_map(|row| row.wanted.clone())
 }
 
-/// Sorts a window of changes into groups; gives the changes that need nothing.
-fn group(
-    context: &Context,
-    destination: &Destination,
-    rows: &[ChangeRow],
-) -> (BTreeMap<Group, Vec<Row>>, Vec<i64>) {
-    let mut groups: BTreeMap<Group, Vec<Row>> = BTreeMap::new();
-    let mut idle = Vec::new();
+/// A window of changes, sorted.
+#[derive(Default)]
+struct Grouped {
+    groups: BTreeMap<Group, Vec<Row>>,
+    /// They need nothing.
+    idle: Vec<i64>,
+    /// Profiles that are not wanted and may have been written by a try without an answer. Nobody is sent for that, but what
+    /// was tried has to be known when one is wanted at that key again.
+    held: Vec<i64>,
+}
+
+fn group(context: &Context, destination: &Destination, rows: &[ChangeRow]) -> Grouped {
+    let mut grouped = Grouped::default();
     for rows in rows.chunk_by(|a, b| a.id == b.id) {
         let first = &rows[0];
         let wanted = sendable(context, destination, rows);
@@ -118,7 +150,7 @@ fn group(
             first.acknowledged.as_deref(),
         );
         if operation == Operation::Nothing && !first.unsure {
-            idle.push(first.id);
+            grouped.idle.push(first.id);
             continue;
         }
         // A try without an answer may have been applied: for a member that is wanted no more, that is taken back.
@@ -127,7 +159,7 @@ fn group(
                 Operation::Remove
             }
             Operation::Nothing if wanted.is_none() => {
-                idle.push(first.id);
+                grouped.held.push(first.id);
                 continue;
             }
             Operation::Nothing if first.object.starts_with("audience:") => Operation::Add,
@@ -140,16 +172,25 @@ fn group(
             unsure: first.unsure,
         };
         let payload = wanted.unwrap_or_else(|| "{}".to_owned());
-        groups.entry(group).or_default().push(Row {
+        grouped.groups.entry(group).or_default().push(Row {
             change: first.id,
             key: first.remote_key.clone(),
-            sent: delivery::to_send(&payload, first.acknowledged.as_deref()),
+            sent: delivery::to_send(
+                &payload,
+                first.acknowledged.as_deref(),
+                &names(&first.tried),
+            ),
             payload,
-            unsure: first.unsure,
+            before: TryRow {
+                change: first.id,
+                unsure: first.unsure,
+                tried: first.tried.clone(),
+            },
+            is_acknowledged: first.acknowledged.is_some(),
             attempts: first.attempts,
         });
     }
-    (groups, idle)
+    grouped
 }
 
 /// What delivering would do, without doing it.
@@ -160,6 +201,8 @@ pub async fn plan(context: &Context, destination: &Destination) -> Result<Delive
     };
     let mut tx = context.store.read().await?;
     report.withheld = tx.withheld_count(&destination.name).await?;
+    // What a try without an answer may have added was nobody's member yet.
+    let mut removals: BTreeMap<String, i64> = BTreeMap::new();
     for family in FAMILIES {
         let mut after = 0;
         loop {
@@ -168,12 +211,16 @@ pub async fn plan(context: &Context, destination: &Destination) -> Result<Delive
                 .await?;
             let Some(last) = rows.last() else { break };
             after = last.id;
-            for (group, rows) in group(context, destination, &rows).0 {
+            for (group, rows) in group(context, destination, &rows).groups {
                 report.count(&group, rows.len() as i64);
+                if group.operation == Operation::Remove {
+                    let known = rows.iter().filter(|row| row.is_acknowledged).count();
+                    *removals.entry(group.audience().to_owned()).or_default() += known as i64;
+                }
             }
         }
     }
-    for (name, removals) in &report.removed {
+    for (name, removals) in &removals {
         let acknowledged = tx
             .acknowledged_count(&destination.name, &format!("audience:{name}"))
             .await?;
@@ -212,11 +259,7 @@ fn at(destination: &Destination) -> Place {
 
 impl DeliveryReport {
     fn count(&mut self, group: &Group, rows: i64) {
-        let audience = group
-            .object
-            .strip_prefix("audience:")
-            .unwrap_or_default()
-            .to_owned();
+        let audience = group.audience().to_owned();
         match group.operation {
             Operation::Nothing => {}
             Operation::Upsert => self.upserted += rows,

@@ -5,7 +5,7 @@
 
 use crate::audience::{self, EventFact, Facts, Part};
 use crate::expression::{Condition, Measure};
-use crate::flow::settle::select::{Moves, want};
+use crate::flow::settle::select::{Moves, key_of, mark, want};
 use crate::flow::settle::{self, View};
 use crate::flow::{Context, accounts};
 use crate::manifest::{Audience, Destination};
@@ -13,50 +13,130 @@ use crate::model::{Fields, Timestamp};
 use crate::store::{Arg, Result, TimerRow, Tx};
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// People that one transaction takes.
 const PEOPLE: i64 = 5_000;
+/// In the place of the digest of a definition that some people follow and others do not.
+const UNFINISHED: &str = "";
 
 /// What is no longer as it was when the store was last brought up to date.
 struct Stale {
     /// Places in `plan.audiences` and why people move, those that others refer to first.
     audiences: Vec<(usize, &'static str)>,
     gone: Vec<String>,
-    destinations: usize,
+    /// Those that are new or edited.
+    destinations: Vec<Arc<str>>,
+    gone_destinations: Vec<String>,
+    /// The store says so of all of them already.
+    is_announced: bool,
+}
+
+impl Stale {
+    fn len(&self) -> usize {
+        let destinations = self.destinations.len() + self.gone_destinations.len();
+        self.audiences.len() + self.gone.len() + destinations
+    }
 }
 
 /// Brings memberships, timers and wanted rows up to date with the plan. Gives how many definitions changed.
 pub async fn backfill(context: &Context) -> Result<usize> {
-    let stale = stale(context).await?;
-    let changed = stale.audiences.len() + stale.gone.len() + stale.destinations;
-    if changed == 0 {
-        return Ok(0);
+    let mut filling = Filling::begin(context, PEOPLE).await?;
+    while filling.go_on(context).await? {}
+    Ok(filling.stale.len())
+}
+
+/// Work on definitions that goes on part by part. One that is left half-way is begun anew by whoever comes next (I9).
+pub struct Filling {
+    stale: Stale,
+    /// The last person who was looked at.
+    after: i64,
+    /// How many a part has.
+    people: i64,
+}
+
+impl Filling {
+    /// Forgets what is defined no more.
+    pub async fn begin(context: &Context, people: i64) -> Result<Self> {
+        let stale = stale(context).await?;
+        announce_stale(context, &stale).await?;
+        if !stale.gone.is_empty() {
+            let mut tx = context.store.begin().await?;
+            for name in &stale.gone {
+                tx.remove_audience(name).await?;
+            }
+            tx.commit().await?;
+        }
+        for name in &stale.gone_destinations {
+            while forget_destination(context, name).await? {}
+        }
+        Ok(Self {
+            stale,
+            after: i64::MIN,
+            people,
+        })
     }
-    let mut tx = context.store.begin().await?;
-    for name in &stale.gone {
-        tx.remove_audience(name).await?;
-    }
-    tx.commit().await?;
-    let mut after = i64::MIN;
-    loop {
+
+    /// The next part; false when there was none, and the definitions are kept as those that everything follows.
+    pub async fn go_on(&mut self, context: &Context) -> Result<bool> {
+        if self.stale.len() == 0 {
+            return Ok(false);
+        }
+        let after = self.after;
         let mut tx = context.store.begin().await?;
-        let Some(last) = tx.last_person(after, PEOPLE).await? else {
-            break;
-        };
-        fill(&mut tx, context, &stale, Part { after, last }).await?;
+        if let Some(last) = tx.last_person(after, self.people).await? {
+            fill(&mut tx, context, &self.stale, Part { after, last }).await?;
+            tx.commit().await?;
+            self.after = last;
+            return Ok(true);
+        }
+        for audience in &context.plan.audiences {
+            tx.set_audience(&audience.name, &audience.digest).await?;
+        }
+        for destination in &context.plan.destinations {
+            tx.set_destination(&destination.name, &digest(destination))
+                .await?;
+        }
+        for name in &self.stale.gone_destinations {
+            tx.remove_destination(name).await?;
+        }
         tx.commit().await?;
-        after = last;
+        Ok(false)
+    }
+}
+
+/// Says in the store, before anybody is judged by definitions that it does not know, that nothing follows from the ones that it
+/// knows alone: should the old ones come back before these were filled, they are filled anew.
+pub async fn announce(context: &Context) -> Result<()> {
+    announce_stale(context, &stale(context).await?).await
+}
+
+async fn announce_stale(context: &Context, stale: &Stale) -> Result<()> {
+    if stale.is_announced {
+        return Ok(());
     }
     let mut tx = context.store.begin().await?;
-    for audience in &context.plan.audiences {
-        tx.set_audience(&audience.name, &audience.digest).await?;
+    let audiences = stale.audiences.iter();
+    let audiences = audiences.map(|(index, _)| &*context.plan.audiences[*index].name);
+    for name in audiences.chain(stale.gone.iter().map(String::as_str)) {
+        tx.set_audience(name, UNFINISHED).await?;
     }
-    for destination in &context.plan.destinations {
-        tx.set_destination(&destination.name, &digest(destination))
-            .await?;
+    let gone = stale.gone_destinations.iter().map(String::as_str);
+    for name in stale.destinations.iter().map(|name| &**name).chain(gone) {
+        tx.set_destination(name, UNFINISHED).await?;
     }
+    tx.commit().await
+}
+
+/// Wants nothing at a destination any more, for some people; false when nobody is left. What it holds stays known, so that it
+/// is looked at should the destination come back.
+async fn forget_destination(context: &Context, name: &str) -> Result<bool> {
+    let mut tx = context.store.begin().await?;
+    let rows = tx.wanted_at(name, PEOPLE).await?;
+    tx.remove_wanted(&rows).await?;
+    mark(&mut tx, rows.iter().map(key_of).collect()).await?;
     tx.commit().await?;
-    Ok(changed)
+    Ok(!rows.is_empty())
 }
 
 async fn stale(context: &Context) -> Result<Stale> {
@@ -71,6 +151,7 @@ async fn stale(context: &Context) -> Result<Stale> {
         let needs = audience::depends_on(&audience.who);
         let cause = match known.get(&*audience.name) {
             None => "the definition is new",
+            Some(digest) if digest == UNFINISHED => "the definition is new or changed",
             Some(digest) if *digest != audience.digest => "the definition changed",
             Some(_) if needs.iter().any(|name| changed.contains(name)) => {
                 "the definition of an audience that it refers to changed"
@@ -82,12 +163,40 @@ async fn stale(context: &Context) -> Result<Stale> {
     }
     let is_in_plan = |name: &String| plan.audiences.iter().any(|one| *one.name == **name);
     let destinations = &plan.destinations;
-    let is_same = |one: &&Destination| sent.get(&*one.name) == Some(&digest(one));
-    let same = destinations.iter().filter(is_same).count();
+    let is_other = |one: &&Destination| sent.get(&*one.name) != Some(&digest(one));
+    let is_sent = |name: &String| destinations.iter().any(|one| *one.name == **name);
+    let is_open = |known: &BTreeMap<String, String>, name: &str| {
+        known.get(name).is_some_and(|digest| digest == UNFINISHED)
+    };
+    let gone: Vec<String> = known
+        .keys()
+        .filter(|name| !is_in_plan(name))
+        .cloned()
+        .collect();
+    let gone_destinations: Vec<String> =
+        sent.keys().filter(|name| !is_sent(name)).cloned().collect();
+    let destinations: Vec<Arc<str>> = destinations
+        .iter()
+        .filter(is_other)
+        .map(|one| one.name.clone())
+        .collect();
+    let changing = audiences
+        .iter()
+        .map(|(index, _)| &*plan.audiences[*index].name);
+    let is_announced = changing
+        .chain(gone.iter().map(String::as_str))
+        .all(|name| is_open(&known, name))
+        && destinations
+            .iter()
+            .map(|name| &**name)
+            .chain(gone_destinations.iter().map(String::as_str))
+            .all(|name| is_open(&sent, name));
     Ok(Stale {
         audiences,
-        gone: known.into_keys().filter(|name| !is_in_plan(name)).collect(),
-        destinations: (destinations.len() - same).max(sent.len() - same),
+        gone,
+        destinations,
+        gone_destinations,
+        is_announced,
     })
 }
 
@@ -110,12 +219,12 @@ async fn fill(tx: &mut Tx, context: &Context, stale: &Stale, part: Part) -> Resu
         let audience = &context.plan.audiences[*index];
         moved.extend(fill_one(tx, context, audience, cause, now, part).await?);
     }
-    if stale.destinations > 0 {
+    if !stale.destinations.is_empty() {
         let everybody = "select id from person where id > $1 and id <= $2";
         let range = [Arg::Int(part.after), Arg::Int(part.last)];
         moved.extend(tx.select_persons(everybody, &range).await?);
     }
-    if moved.is_empty() || (context.plan.destinations.is_empty() && stale.destinations == 0) {
+    if moved.is_empty() || context.plan.destinations.is_empty() {
         return Ok(());
     }
     let views = views(tx, context, moved).await?;

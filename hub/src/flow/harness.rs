@@ -4,11 +4,12 @@
 
 use crate::clock::Clock;
 use crate::flow::{self, Arrived, Context, StreamRef, Suppression};
-use crate::manifest::{self, Plan};
-use crate::model::{Description, StreamSpec};
+use crate::manifest::{self, Plan, Stream};
+use crate::model::{Description, StreamSpec, TargetSpec};
 use crate::store::Store;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use uuid::Uuid;
@@ -42,7 +43,7 @@ impl World {
     }
 
     /// The same hub by other manifests.
-    pub fn reread(&mut self, manifest: &str, streams: &[(&str, &str)]) {
+    pub async fn reread(&mut self, manifest: &str, streams: &[(&str, &str)]) {
         let old = &self.context;
         let suppression = old.suppression.clone();
         let mut context = Context::new(
@@ -52,18 +53,21 @@ impl World {
             Suppression::default(),
         );
         context.suppression = suppression;
+        flow::rules::adopt(&mut context).await.unwrap();
         self.context = context;
     }
 
-    /// One transaction of one stream.
-    pub async fn apply(&self, (source, name): (&str, &str), upserts: &[Value], deletes: &[Value]) {
+    pub fn stream(&self, (source, name): (&str, &str)) -> &Stream {
         let sources = &self.context.plan.sources;
         let of_source = sources.iter().find(|one| &*one.name == source).unwrap();
-        let plan = of_source
-            .streams
-            .iter()
-            .find(|one| &*one.name == name)
-            .unwrap();
+        let mut streams = of_source.streams.iter();
+        streams.find(|one| &*one.name == name).unwrap()
+    }
+
+    /// One transaction of one stream. Rows are shown as JSON.
+    pub async fn apply<R: Display>(&self, of: (&str, &str), upserts: &[R], deletes: &[R]) {
+        let (source, name) = of;
+        let plan = self.stream(of);
         let mut tx = self.context.store.begin().await.unwrap();
         let id = tx.stream(source, name, &plan.digest).await.unwrap().id;
         tx.commit().await.unwrap();
@@ -72,7 +76,7 @@ impl World {
             source: source.into(),
             name: name.into(),
         };
-        let lines = |rows: &[Value]| {
+        let lines = |rows: &[R]| {
             let lines = rows
                 .iter()
                 .map(|row| format!("{row}\n").into_bytes().into());
@@ -99,11 +103,24 @@ fn plan(manifest: &str, streams: &[(&str, &str)]) -> Plan {
     let spec = |name: &str| StreamSpec {
         name: name.to_owned(),
         schema: json!({ "type": "object" }),
+        primary_key: vec!["id".to_owned()],
+        supports_deletes: true,
         ..StreamSpec::default()
     };
     let description = Description {
         name: "any".to_owned(),
         streams: streams.iter().map(|(_, name)| spec(name)).collect(),
+        targets: vec![TargetSpec {
+            name: "people".to_owned(),
+            schema: json!({ "type": "object" }),
+            modes: vec!["upsert".to_owned()],
+            keys: vec!["email".to_owned()],
+            max_batch: 100,
+        }],
+        audience_keys: vec!["email".to_owned()],
+        exports: ["source", "destination", "audience"]
+            .map(str::to_owned)
+            .into(),
         config_schema: json!({ "type": "object" }),
         ..Description::default()
     };
@@ -112,5 +129,8 @@ fn plan(manifest: &str, streams: &[(&str, &str)]) -> Plan {
         described: BTreeMap::from([("any".to_owned(), Arc::new(description))]),
     };
     let files = [("hub.toml".to_owned(), manifest.to_owned())];
-    manifest::load(&files, &connectors).unwrap()
+    match manifest::load(&files, &connectors) {
+        Ok(plan) => plan,
+        Err(problems) => panic!("{problems:#?} in {manifest}"),
+    }
 }

@@ -43,14 +43,14 @@ pub use run::{AudienceReport, Opens, RunEvent, RunOptions, RunReport, run};
 pub use schedule::{next as next_time, serve};
 pub use settle::ConsentEntry;
 pub use state::{Stating, named, revoke, state};
-pub use suggest::{SuggestReport, decide, drop_version, reasons_of, suggest};
+pub use suggest::{SuggestReport, decide, drop_version, likeness_of, reasons_of, suggest};
 pub use suppress::{Suppression, suppress};
 
 use crate::clock::Clock;
 use crate::compute::models::Fitted;
 use crate::identity;
 use crate::manifest::{IdentityRules, Plan};
-use crate::store::{Store, WantedRow};
+use crate::store::{Result, Store, WantedRow};
 use crate::{compute, delivery};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -65,6 +65,16 @@ fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> impl 
         }
     }
 }
+
+/// Says in the store which definitions are not those by which people were judged before, ahead of judging somebody by them.
+async fn announce(context: &Context) -> Result<()> {
+    rebuild::announce(context).await?;
+    models::announce(context).await?;
+    fill::announce(context).await
+}
+
+/// Told what is being done, and with how many of what it is done.
+pub type Watch<'a> = &'a (dyn Fn(&str, usize) + Send + Sync);
 
 /// What every hop needs.
 #[derive(Clone)]

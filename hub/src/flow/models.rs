@@ -4,17 +4,23 @@
 use crate::compute::Event;
 use crate::compute::models::{Fitted, Sample};
 use crate::flow::backfill::{evaluate_everybody, events_by_person};
-use crate::flow::{Context, settle};
+use crate::flow::{Context, Watch, settle};
 use crate::manifest::{Model, PREDICTED, Plan};
 use crate::problem::Problem;
 use crate::problem::codes::STORE_UNREADABLE;
-use crate::store::{ModelRow, Result};
+use crate::store::{ModelRow, Result, Tx};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The kind of row that a model of customers is.
 const LIFETIME: &str = "lifetime";
 /// The hub's value that says by which definitions traits were worked out.
 const WORKED_OUT: &str = "computed_traits";
+/// The hub's value that says which models could not be fitted.
+const REFUSED: &str = "refused_models";
+/// In the place of versions, while some people's traits follow other definitions than others'.
+const UNFINISHED: &str = "unfinished";
 
 /// Names of computed traits, those of models too.
 pub fn computed_names(plan: &Plan) -> Vec<String> {
@@ -28,12 +34,22 @@ pub fn computed_names(plan: &Plan) -> Vec<String> {
 }
 
 /// How fitting a model went.
-#[derive(Debug, serde::Serialize)]
+#[derive(Debug, Serialize)]
 pub struct FitReport {
     pub model: String,
     pub fitted: Option<Fitted>,
     /// Why there is no version.
     pub refused: Option<String>,
+}
+
+/// A try to fit a model for which there was not enough.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Refused {
+    pub reason: String,
+    pub tried_at: i64,
+    digest: String,
+    /// The latest event that there was.
+    last_event: i64,
 }
 
 /// Takes the versions that the store has of the plan's models.
@@ -63,73 +79,125 @@ pub fn fitted_of(row: &ModelRow) -> Result<Fitted> {
     })
 }
 
-/// Fits the models that have no version, or an old one, and brings every computed trait up to date with what is defined now.
-pub async fn refresh(context: &mut Context) -> Result<Vec<FitReport>> {
+/// Fits the models that are due, and brings every computed trait up to date with what is defined now.
+pub async fn refresh(context: &mut Context, watch: Watch<'_>) -> Result<Vec<FitReport>> {
     adopt(context).await?;
-    let now = context.clock.now();
-    let due: Vec<usize> = (0..context.plan.models.len())
-        .filter(|place| {
-            let model = &context.plan.models[*place];
-            let mut versions = context.models.iter();
-            let fitted = versions
-                .find(|(of, _)| of == place)
-                .map(|(_, fitted)| fitted);
-            fitted.is_none_or(|fitted| {
-                fitted.digest != model.digest
-                    || now.0.saturating_sub(fitted.as_of) >= model.refit_ms
-            })
-        })
-        .collect();
-    let reports = fit(context, &due).await?;
-    work_out_everybody(context).await?;
+    let mut tx = context.store.read().await?;
+    let rows = tx.models().await?;
+    let refused = refused(&mut tx).await?;
+    let mut due = Vec::new();
+    for (place, model) in context.plan.models.iter().enumerate() {
+        if !is_due(context, model, &rows)? {
+            continue;
+        }
+        // One that was refused is refused again until there is something new to fit it on.
+        let is_hopeless = match refused.get(&*model.name) {
+            Some(refused) if refused.digest == model.digest => {
+                context.clock.now().0.saturating_sub(refused.tried_at) < model.refit_ms
+                    && !tx.has_event_after(refused.last_event, &model.event).await?
+            }
+            _ => false,
+        };
+        if !is_hopeless {
+            due.push(place);
+        }
+    }
+    drop(tx);
+    let reports = fit(context, &due, watch).await?;
+    work_out_everybody(context, watch).await?;
     Ok(reports)
 }
 
+/// Whether the latest version is old or was made by another definition. One that was dropped counts from the moment at which it
+/// was, so that the version before it is used for a while.
+fn is_due(context: &Context, model: &Model, rows: &[ModelRow]) -> Result<bool> {
+    let mut versions = rows.iter().rev();
+    let latest = versions.find(|row| row.kind == LIFETIME && row.name == *model.name);
+    let Some(row) = latest else {
+        return Ok(true);
+    };
+    let since = row.dropped_at.unwrap_or(row.fitted_at);
+    let age_ms = context.clock.now().0.saturating_sub(since);
+    Ok(age_ms >= model.refit_ms || fitted_of(row)?.digest != model.digest)
+}
+
+/// The models that could not be fitted when it was tried last, by name.
+pub async fn refused(tx: &mut Tx) -> Result<BTreeMap<String, Refused>> {
+    let known = tx.hub_value(REFUSED).await?;
+    Ok(known
+        .and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or_default())
+}
+
 /// Fits models by their places; a version is added for each that could be.
-pub async fn fit(context: &mut Context, places: &[usize]) -> Result<Vec<FitReport>> {
+pub async fn fit(
+    context: &mut Context,
+    places: &[usize],
+    watch: Watch<'_>,
+) -> Result<Vec<FitReport>> {
     let mut reports = Vec::new();
-    let as_of = context.clock.now();
     for place in places {
         let plan = context.plan.clone();
-        let model = &plan.models[*place];
-        let mut sample = Sample::default();
-        let mut after = 0;
-        while let Some((last, people)) = events_by_person(context, after).await? {
-            after = last;
-            for events in people.values() {
-                let events: Vec<Event<'_>> = events.iter().map(settle::Happened::event).collect();
-                sample.add(model, &events, as_of);
-            }
-        }
-        let (fitted, refused) = match sample.fit(model, as_of) {
-            Ok(fitted) => (Some(fitted), None),
-            Err(reason) => (None, Some(reason)),
-        };
-        if let Some(fitted) = &fitted {
-            let mut tx = context.store.begin().await?;
-            let row = ModelRow {
-                id: tx.reserve("model", 1).await?,
-                kind: LIFETIME.to_owned(),
-                name: model.name.to_string(),
-                fitted_at: as_of.0,
-                body: settle::to_json(fitted),
-                dropped_at: None,
-            };
-            tx.add_model(&row).await?;
-            tx.commit().await?;
-        }
-        reports.push(FitReport {
-            model: model.name.to_string(),
-            fitted,
-            refused,
-        });
+        reports.push(fit_one(context, &plan.models[*place], watch).await?);
     }
     adopt(context).await?;
     Ok(reports)
 }
 
-/// Works out everybody's traits where definitions or model versions are not those by which it was done last.
-pub async fn work_out_everybody(context: &mut Context) -> Result<bool> {
+async fn fit_one(context: &Context, model: &Model, watch: Watch<'_>) -> Result<FitReport> {
+    let as_of = context.clock.now();
+    // Asked for before the events are read: one that comes meanwhile is new at the next run.
+    let last_event = context.store.read().await?.last_event().await?;
+    let doing = format!("fitting {}", model.name);
+    let mut sample = Sample::default();
+    let (mut after, mut people) = (0, 0);
+    while let Some((last, events)) = events_by_person(context, after).await? {
+        after = last;
+        people += events.len();
+        watch(&doing, people);
+        for events in events.values() {
+            let events: Vec<Event<'_>> = events.iter().map(settle::Happened::event).collect();
+            sample.add(model, &events, as_of);
+        }
+    }
+    let (fitted, reason) = match sample.fit(model, as_of) {
+        Ok(fitted) => (Some(fitted), None),
+        Err(reason) => (None, Some(reason)),
+    };
+    let mut tx = context.store.begin().await?;
+    let mut refused = refused(&mut tx).await?;
+    refused.remove(&*model.name);
+    if let Some(reason) = &reason {
+        let refusal = Refused {
+            reason: reason.clone(),
+            tried_at: as_of.0,
+            digest: model.digest.clone(),
+            last_event,
+        };
+        refused.insert(model.name.to_string(), refusal);
+    }
+    tx.set_hub_value(REFUSED, &settle::to_json(&refused)).await?;
+    if let Some(fitted) = &fitted {
+        let row = ModelRow {
+            id: tx.reserve("model", 1).await?,
+            kind: LIFETIME.to_owned(),
+            name: model.name.to_string(),
+            fitted_at: as_of.0,
+            body: settle::to_json(fitted),
+            dropped_at: None,
+        };
+        tx.add_model(&row).await?;
+    }
+    tx.commit().await?;
+    Ok(FitReport {
+        model: model.name.to_string(),
+        fitted,
+        refused: reason,
+    })
+}
+
+/// Definitions of traits and versions of models: the names that they fill, and what tells them from others.
+fn working_by(context: &Context) -> (Vec<String>, String) {
     let names = computed_names(&context.plan);
     let digests: Vec<&str> = context
         .plan
@@ -142,17 +210,51 @@ pub async fn work_out_everybody(context: &mut Context) -> Result<bool> {
         .iter()
         .map(|(place, fitted)| (context.plan.models[*place].digest.as_str(), fitted.as_of))
         .collect();
-    let wanted = settle::to_json(&(&names, digests, versions));
+    let text = settle::to_json(&(&names, digests, versions));
+    (names, text)
+}
+
+/// The names of what is kept as worked out.
+fn worked_out_names(known: Option<String>) -> Vec<String> {
+    let known: Option<(Vec<String>, serde_json::Value, serde_json::Value)> =
+        known.and_then(|text| serde_json::from_str(&text).ok());
+    known.map(|(names, ..)| names).unwrap_or_default()
+}
+
+/// Says in the store, before anybody's traits are worked out by definitions that it does not know, that not everybody's follow
+/// the ones that it knows: should the old ones come back, they are worked out anew.
+pub async fn announce(context: &Context) -> Result<()> {
+    let (mut names, wanted) = working_by(context);
+    let mut tx = context.store.read().await?;
+    let known = tx.hub_value(WORKED_OUT).await?;
+    drop(tx);
+    if known.as_deref() == Some(&wanted) || (known.is_none() && names.is_empty()) {
+        return Ok(());
+    }
+    names.extend(worked_out_names(known.clone()));
+    names.sort_unstable();
+    names.dedup();
+    let nothing: [&str; 0] = [];
+    let unfinished = settle::to_json(&(&names, nothing, UNFINISHED));
+    if known.as_deref() != Some(&unfinished) {
+        let mut tx = context.store.begin().await?;
+        tx.set_hub_value(WORKED_OUT, &unfinished).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// Works out everybody's traits where definitions or model versions are not those by which it was done last.
+pub async fn work_out_everybody(context: &mut Context, watch: Watch<'_>) -> Result<bool> {
+    announce(context).await?;
+    let (names, wanted) = working_by(context);
     let known = context.store.read().await?.hub_value(WORKED_OUT).await?;
     if known.as_deref() == Some(&wanted) || (known.is_none() && names.is_empty()) {
         return Ok(false);
     }
     // A trait that is defined no more goes with the others.
-    let before: Option<(Vec<String>, serde_json::Value, serde_json::Value)> =
-        known.and_then(|text| serde_json::from_str(&text).ok());
-    let before = before.map(|(names, ..)| names).unwrap_or_default();
-    context.computed_names.extend(before);
-    evaluate_everybody(context).await?;
+    context.computed_names.extend(worked_out_names(known));
+    evaluate_everybody(context, watch).await?;
     context.computed_names = names;
     let mut tx = context.store.begin().await?;
     tx.set_hub_value(WORKED_OUT, &wanted).await?;

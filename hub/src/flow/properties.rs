@@ -3,6 +3,7 @@
 #![cfg(test)]
 #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
 
+mod definitions;
 mod oracle;
 mod sink;
 mod world;
@@ -15,6 +16,7 @@ use oracle::{State, oracle};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use serde_json::json;
+use sink::Sink;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{LazyLock, Mutex};
@@ -128,7 +130,7 @@ static RUNTIME: LazyLock<tokio::runtime::Runtime> =
     LazyLock::new(|| tokio::runtime::Runtime::new().unwrap());
 static WORLDS: AtomicI64 = AtomicI64::new(1);
 /// Hubs that were used a few times: each use has a part of its own, told by its name.
-static HUBS: Mutex<Vec<(World, u32)>> = Mutex::new(Vec::new());
+static HUBS: Mutex<Vec<(World, Sink, u32)>> = Mutex::new(Vec::new());
 const USES: u32 = 40;
 
 /// `ONEFOLD_SEQUENCES` makes the run longer.
@@ -153,6 +155,7 @@ const STARTS: [&str; 3] = [
 /// One hub going through a sequence.
 struct Going {
     world: World,
+    sink: Sink,
     uses: u32,
     name: String,
     state: State,
@@ -162,13 +165,24 @@ struct Going {
 impl Going {
     async fn start(name: &str, start: usize) -> Self {
         let used = HUBS.lock().unwrap().pop();
-        let (world, uses) = match used {
+        let hub = match used {
             Some(used) => used,
-            None => (World::new().await, 0),
+            None => (World::usual().await, Sink::default(), 0),
         };
+        Self::begin(hub, name, start).await
+    }
+
+    /// In a hub of its own.
+    async fn alone(name: &str, start: usize) -> Self {
+        let hub = (World::usual().await, Sink::default(), USES);
+        Self::begin(hub, name, start).await
+    }
+
+    async fn begin((world, sink, uses): (World, Sink, u32), name: &str, start: usize) -> Self {
         let start = chrono::DateTime::parse_from_rfc3339(STARTS[start % STARTS.len()]).unwrap();
         let mut going = Self {
             world,
+            sink,
             uses,
             name: name.to_owned(),
             state: State::default(),
@@ -181,7 +195,7 @@ impl Going {
 
     fn end(self) {
         if self.uses + 1 < USES {
-            HUBS.lock().unwrap().push((self.world, self.uses + 1));
+            HUBS.lock().unwrap().push((self.world, self.sink, self.uses + 1));
         }
     }
 
@@ -229,14 +243,14 @@ impl Going {
                 lines.push(line);
             }
             if !lines.is_empty() {
-                self.world.apply(kind, &lines, &[]).await;
+                self.world.apply(kind.names(), &lines, &[]).await;
             }
         }
     }
 
     async fn delete(&mut self, kind: Kind, id: &str) {
         let line = json!({ "id": id }).to_string();
-        self.world.apply(kind, &[], &[line]).await;
+        self.world.apply(kind.names(), &[], &[line]).await;
         self.state.records.remove(&(kind, id.to_owned()));
     }
 
@@ -332,7 +346,7 @@ async fn check_order(
     shuffle(&mut records, seed);
     for batch in records.chunks(3) {
         for ((kind, _), line) in batch {
-            second.world.apply(*kind, &[(*line).clone()], &[]).await;
+            second.world.apply(kind.names(), &[(*line).clone()], &[]).await;
         }
     }
     let mut statements: Vec<&Stating> = first.state.statements.iter().collect();
@@ -431,7 +445,7 @@ async fn check_deletion(
     for ((kind, _), line) in kept {
         never
             .world
-            .apply(*kind, std::slice::from_ref(line), &[])
+            .apply(kind.names(), std::slice::from_ref(line), &[])
             .await;
     }
     never.state = going.state.clone();
@@ -515,7 +529,8 @@ async fn check_ids(operations: &[Operation], start: usize) -> Result<(), TestCas
 
 /// The person of a record.
 async fn owner_of(going: &Going, tx: &mut crate::store::Tx, kind: Kind, key: &str) -> Option<i64> {
-    let (plan, source) = going.world.stream(kind);
+    let (source, _) = kind.names();
+    let plan = going.world.stream(kind.names());
     let id = tx.streams().await.unwrap();
     let stream = id
         .iter()
@@ -661,7 +676,7 @@ fn the_same_records_in_twenty_random_orders_with_duplicates_give_the_same_profil
             .collect();
         shuffle(&mut order, seed + 1);
         let people = RUNTIME.block_on(async {
-            let world = World::new().await;
+            let world = World::usual().await;
             world
                 .hand
                 .store(1_700_000_000_000 + 60 * DAY, Ordering::SeqCst);
@@ -673,7 +688,7 @@ fn the_same_records_in_twenty_random_orders_with_duplicates_give_the_same_profil
                         .map(|(_, line)| line.clone())
                         .collect();
                     if !lines.is_empty() {
-                        world.apply(kind, &lines, &[]).await;
+                        world.apply(kind.names(), &lines, &[]).await;
                     }
                 }
             }

@@ -13,13 +13,31 @@ use rustc_hash::FxHashMap;
 const BATCH: i64 = 5_000;
 /// The hub's value that holds the digest of the rules by which everything was built last.
 const DIGEST: &str = "survivorship";
+const UNFINISHED: &str = "";
+
+fn digest(context: &Context) -> String {
+    let rules = format!("{:?}", context.plan.survivorship);
+    blake3::hash(rules.as_bytes()).to_hex()[..32].to_owned()
+}
+
+/// Says in the store, before a profile is built by rules that it does not know, that not all follow the ones that it knows: should
+/// the old ones come back, everything is built anew. False when everything follows the rules of the plan.
+pub async fn announce(context: &Context) -> Result<bool> {
+    let known = context.store.read().await?.hub_value(DIGEST).await?;
+    if known.as_ref() == Some(&digest(context)) {
+        return Ok(false);
+    }
+    if known.as_deref() != Some(UNFINISHED) {
+        let mut tx = context.store.begin().await?;
+        tx.set_hub_value(DIGEST, UNFINISHED).await?;
+        tx.commit().await?;
+    }
+    Ok(true)
+}
 
 /// Gives how many profiles and accounts changed. Stopped half-way, it begins again at the next run (I9).
 pub async fn rebuild(context: &Context) -> Result<usize> {
-    let rules = format!("{:?}", context.plan.survivorship);
-    let digest = blake3::hash(rules.as_bytes()).to_hex()[..32].to_owned();
-    let known = context.store.read().await?.hub_value(DIGEST).await?;
-    if known.as_ref() == Some(&digest) {
+    if !announce(context).await? {
         return Ok(0);
     }
     let mut changed = rebuild_accounts(context).await?;
@@ -28,7 +46,7 @@ pub async fn rebuild(context: &Context) -> Result<usize> {
         let mut tx = context.store.begin().await?;
         let rows = tx.persons_after(after, BATCH).await?;
         let Some(last) = rows.last() else {
-            tx.set_hub_value(DIGEST, &digest).await?;
+            tx.set_hub_value(DIGEST, &digest(context)).await?;
             tx.commit().await?;
             return Ok(changed);
         };
@@ -162,7 +180,7 @@ mod tests {
         );
         assert!(by_recent.ends_with("adas 0 of_zet 0"), "{by_recent}");
 
-        world.reread(&first, &STREAMS);
+        world.reread(&first, &STREAMS).await;
         assert_eq!(rebuild(&world.context).await.unwrap(), 2);
         let by_first = shown(&world).await;
         assert!(
@@ -172,7 +190,7 @@ mod tests {
         assert!(by_first.ends_with("adas 1 of_zet 1"), "{by_first}");
         assert_eq!(rebuild(&world.context).await.unwrap(), 0);
 
-        world.reread(&recent, &STREAMS);
+        world.reread(&recent, &STREAMS).await;
         rebuild(&world.context).await.unwrap();
         assert_eq!(shown(&world).await, by_recent);
     }

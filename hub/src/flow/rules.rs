@@ -9,9 +9,9 @@ mod difference;
 
 pub use difference::{Difference, Example};
 
-use crate::flow::Context;
 use crate::flow::neighbourhood::{Neighbourhood, Reshaped};
 use crate::flow::settle::{self, Touched};
+use crate::flow::{Context, announce};
 use crate::identity::Rules;
 use crate::manifest::IdentityRules;
 use crate::problem::codes::{RULES_CHANGED, RULES_NOT_APPLIED, STORE_UNREADABLE};
@@ -124,6 +124,7 @@ pub async fn apply(
     rules: &IdentityRules,
     tell: Tell<'_>,
 ) -> Result<Difference> {
+    announce(context).await?;
     let mut tx = context.store.begin().await?;
     let version = version(&mut tx).await? + 1;
     tx.set_hub_value(APPLYING, &settle::to_json(rules)).await?;

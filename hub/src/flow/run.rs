@@ -2,7 +2,7 @@
 
 use crate::flow::deliver::{DeliveryReport, deliver};
 use crate::flow::read::{ReadOptions, StreamReport, read_stream};
-use crate::flow::{Context, Counts, backfill, due, models, rebuild, remap, rules};
+use crate::flow::{Context, Counts, announce, backfill, due, models, rebuild, remap, rules};
 use crate::host::Connector;
 use crate::manifest::{Destination, Source};
 use crate::problem::Problem;
@@ -34,6 +34,8 @@ pub struct RunOptions {
 pub enum RunEvent<'a> {
     Reading { source: &'a str, stream: &'a str },
     Read(&'a StreamReport),
+    /// Something that takes its time between reading and delivering, with how many people it has come to.
+    Working { what: &'a str, people: usize },
     Delivering { destination: &'a str },
     Delivered(&'a DeliveryReport),
 }
@@ -107,6 +109,7 @@ pub async fn run(
     rules::keep_first(context).await?;
     let mut context = context.clone();
     models::adopt(&mut context).await?;
+    announce(&context).await?;
     rebuild(&context).await?;
     // New definitions are filled while sources are read.
     let filling = tokio::spawn({
@@ -121,7 +124,8 @@ pub async fn run(
         Ok(filled) => filled?,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     };
-    report.models = models::refresh(&mut context).await?;
+    let watch = |what: &str, people| (options.events)(RunEvent::Working { what, people });
+    report.models = models::refresh(&mut context, &watch).await?;
     let context = &context;
     due(context).await?;
     // I8: a source that came up empty is not proof that its people are gone.

@@ -3,7 +3,7 @@
 
 use crate::flow::neighbourhood::{Neighbourhood, find};
 use crate::flow::settle::{self, Touched};
-use crate::flow::{Context, rules};
+use crate::flow::{Context, announce, rules};
 use crate::identity::StatementKind;
 use crate::model::{Identifier, PersonId};
 use crate::problem::Problem;
@@ -27,41 +27,71 @@ pub struct Stating {
 
 /// Keeps statements and carries them out; gives their numbers. One that stands already is not made again.
 pub async fn state(context: &Context, statements: &[Stating]) -> Result<Vec<i64>> {
+    announce(context).await?;
     let mut ids = Vec::with_capacity(statements.len());
     for batch in statements.chunks(BATCH) {
         let mut tx = context.store.begin().await?;
         rules::check_current(&mut tx, context).await?;
         let mut rows: Vec<StatementRow> = Vec::new();
-        let mut slots = BTreeSet::new();
         for stating in batch {
-            let left = one_person(&mut tx, context, &stating.left).await?;
-            let right = one_person(&mut tx, context, &stating.right).await?;
-            let kind = name_of(stating.kind);
-            let standing = tx.statements_on(&[left.slot]).await?;
-            match already(standing.iter().chain(&rows), kind, left.slot, right.slot)? {
-                Some(id) => ids.push(id),
-                None => {
-                    let id = tx.reserve("statement", 1).await?;
-                    ids.push(id);
-                    slots.extend([left.slot, right.slot]);
-                    rows.push(StatementRow {
-                        id,
-                        kind: kind.to_owned(),
-                        left: left.slot,
-                        right: right.slot,
-                        reason: stating.reason.clone(),
-                        author: stating.author.clone(),
-                        stated_at: context.clock.now().0,
-                        revoked: None,
-                    });
-                }
-            }
+            ids.push(add(&mut tx, context, stating, &mut rows).await?);
         }
-        tx.add_statements(&rows).await?;
-        rework(&mut tx, context, &slots).await?;
-        tx.commit().await?;
+        carry_out(tx, context, &rows).await?;
     }
     Ok(ids)
+}
+
+/// The same in one transaction, without what would be refused: what is about nobody any more, or against what stands. Gives how
+/// many were made.
+pub async fn state_what_fits(context: &Context, statements: &[Stating]) -> Result<usize> {
+    announce(context).await?;
+    let mut tx = context.store.begin().await?;
+    rules::check_current(&mut tx, context).await?;
+    let mut rows: Vec<StatementRow> = Vec::new();
+    for stating in statements {
+        match add(&mut tx, context, stating, &mut rows).await {
+            Err(problem) if problem.code != &NOT_A_PERSON => return Err(problem),
+            Err(_) | Ok(_) => {}
+        }
+    }
+    carry_out(tx, context, &rows).await?;
+    Ok(rows.len())
+}
+
+/// Adds a statement to those that are about to be made, unless it stands already. Gives its number.
+async fn add(
+    tx: &mut Tx,
+    context: &Context,
+    stating: &Stating,
+    rows: &mut Vec<StatementRow>,
+) -> Result<i64> {
+    let left = one_person(tx, context, &stating.left).await?;
+    let right = one_person(tx, context, &stating.right).await?;
+    let kind = name_of(stating.kind);
+    let standing = tx.statements_on(&[left.slot]).await?;
+    let known = standing.iter().chain(&*rows);
+    if let Some(id) = already(known, kind, left.slot, right.slot)? {
+        return Ok(id);
+    }
+    let id = tx.reserve("statement", 1).await?;
+    rows.push(StatementRow {
+        id,
+        kind: kind.to_owned(),
+        left: left.slot,
+        right: right.slot,
+        reason: stating.reason.clone(),
+        author: stating.author.clone(),
+        stated_at: context.clock.now().0,
+        revoked: None,
+    });
+    Ok(id)
+}
+
+async fn carry_out(mut tx: Tx, context: &Context, rows: &[StatementRow]) -> Result<()> {
+    tx.add_statements(rows).await?;
+    let slots = rows.iter().flat_map(|row| [row.left, row.right]).collect();
+    rework(&mut tx, context, &slots).await?;
+    tx.commit().await
 }
 
 /// Takes statements back; gives how many stood.
@@ -71,6 +101,7 @@ pub async fn revoke(
     by: &str,
     reason: &str,
 ) -> Result<usize> {
+    announce(context).await?;
     let rows = context.store.read().await?.statements().await?;
     let rows: Vec<StatementRow> = rows
         .into_iter()

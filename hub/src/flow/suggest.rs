@@ -2,15 +2,18 @@
 //! and, where the manifest says so, the surest become statements of the model's own. Dropping a model version takes back
 //! exactly those.
 
+mod link;
+
 use crate::flow::neighbourhood::identifier_of;
-use crate::flow::{Context, Stating, models, named, revoke, settle, state};
+use crate::flow::{Context, Stating, Watch, models, named, revoke, settle, state};
 use crate::identity::StatementKind;
-use crate::likeness::{self, Model, Options, Pair, People, Record, Standing};
+use crate::likeness::{self, Doubt, Model, Options, Pair, People, Record, Standing};
 use crate::model::{Fields, IdentifierKind, Value};
 use crate::problem::Problem;
 use crate::problem::codes::{NOT_FOUND, STORE_UNREADABLE};
 use crate::store::{ModelRow, PersonRow, Result, SuggestionRow, Tx};
-use rustc_hash::FxHashMap;
+use link::{Sure, kept_apart, link};
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -34,14 +37,14 @@ pub struct SuggestReport {
 }
 
 /// Looks at everybody.
-pub async fn suggest(context: &Context) -> Result<SuggestReport> {
+pub async fn suggest(context: &Context, watch: Watch<'_>) -> Result<SuggestReport> {
     let plan = context.plan.suggest.clone().unwrap_or_default();
     let options = Options {
         automatic: plan.automatic.unwrap_or(f64::INFINITY),
         review: plan.review,
         ..Options::default()
     };
-    let (people, uuids) = everybody(context).await?;
+    let (people, uuids) = everybody(context, watch).await?;
     let mut report = SuggestReport {
         version: None,
         refused: None,
@@ -50,6 +53,7 @@ pub async fn suggest(context: &Context) -> Result<SuggestReport> {
         waiting: 0,
         skipped_blocks: 0,
     };
+    watch("comparing", report.people);
     let computing = crate::flow::beside(move || {
         let model = likeness::estimate(&people, &options).map_err(|refusal| refusal.to_string())?;
         let found = likeness::suggest(&people, &model, &options);
@@ -69,25 +73,55 @@ pub async fn suggest(context: &Context) -> Result<SuggestReport> {
     let mut waiting = Vec::new();
     let mut links = Vec::new();
     for pair in &found.pairs {
-        let ends = (pair.left as i64, pair.right as i64);
-        let (Some(left), Some(right)) = (uuids.get(&ends.0), uuids.get(&ends.1)) else {
+        let (left, right) = (pair.left as i64, pair.right as i64);
+        let (Some(one), Some(other)) = (uuids.get(&left), uuids.get(&right)) else {
             continue;
         };
-        if decided.contains(&(*left, *right)) || decided.contains(&(*right, *left)) {
+        if decided.contains(&(*one.min(other), *one.max(other))) {
             continue;
         }
-        let row = row_of(pair, (*left, *right), version);
-        match pair.standing {
-            Standing::Automatic => links.push(row),
-            Standing::Review(_) => waiting.push(row),
+        match &pair.standing {
+            Standing::Automatic => links.push(Sure {
+                left,
+                right,
+                probability: pair.probability,
+            }),
+            Standing::Review(doubt) => {
+                // Where nothing is linked without asking, that is no doubt about the pair.
+                let is_usual = plan.automatic.is_none() && *doubt == Doubt::Probability;
+                let doubt = if is_usual { "" } else { doubt.words() };
+                waiting.push(row_of(pair, doubt, (*one, *other), version));
+            }
         }
     }
-    report.waiting = waiting.len();
-    report.linked = link(context, &links, version).await?;
+    report.linked = link(context, &links, version, watch).await?;
+    let moved: FxHashSet<[u8; 16]> = links
+        .iter()
+        .flat_map(|pair| [pair.left, pair.right])
+        .filter_map(|id| uuids.get(&id).copied())
+        .collect();
     let mut tx = context.store.begin().await?;
+    let mut waiting = still_two(&mut tx, waiting, &moved).await?;
+    report.waiting = waiting.len();
     tx.replace_waiting(&mut waiting).await?;
     tx.commit().await?;
     Ok(report)
+}
+
+/// Without the pairs that links of others made one person.
+async fn still_two(
+    tx: &mut Tx,
+    rows: Vec<SuggestionRow>,
+    moved: &FxHashSet<[u8; 16]>,
+) -> Result<Vec<SuggestionRow>> {
+    let mut kept = Vec::with_capacity(rows.len());
+    for row in rows {
+        let is_moved = moved.contains(&row.left) && moved.contains(&row.right);
+        if !is_moved || tx.alias(&row.left).await? != tx.alias(&row.right).await? {
+            kept.push(row);
+        }
+    }
+    Ok(kept)
 }
 
 async fn keep(context: &Context, model: &Model) -> Result<i64> {
@@ -106,14 +140,25 @@ async fn keep(context: &Context, model: &Model) -> Result<i64> {
     Ok(id)
 }
 
-/// Pairs about which somebody has decided.
-async fn decided(context: &Context) -> Result<BTreeSet<([u8; 16], [u8; 16])>> {
+/// Pairs about which somebody has decided, by the ids that their people had then, or by a statement that keeps them apart
+/// whatever their ids are now. The smaller id comes first.
+async fn decided(context: &Context) -> Result<FxHashSet<([u8; 16], [u8; 16])>> {
     let mut tx = context.store.read().await?;
+    let mut decided = kept_apart(&mut tx, context).await?;
     let rows = tx.suggestions(false).await?;
-    Ok(rows.into_iter().map(|row| (row.left, row.right)).collect())
+    decided.extend(
+        rows.iter()
+            .map(|row| (row.left.min(row.right), row.left.max(row.right))),
+    );
+    Ok(decided)
 }
 
-fn row_of(pair: &Pair, (left, right): ([u8; 16], [u8; 16]), model: i64) -> SuggestionRow {
+fn row_of(
+    pair: &Pair,
+    doubt: &str,
+    (left, right): ([u8; 16], [u8; 16]),
+    model: i64,
+) -> SuggestionRow {
     let reasons: Vec<(&str, &str, f64)> = pair
         .steps
         .iter()
@@ -122,10 +167,6 @@ fn row_of(pair: &Pair, (left, right): ([u8; 16], [u8; 16]), model: i64) -> Sugge
             (what, step.comparison.level_words(step.level), step.bits)
         })
         .collect();
-    let doubt = match &pair.standing {
-        Standing::Automatic => "",
-        Standing::Review(doubt) => doubt.words(),
-    };
     SuggestionRow {
         id: 0,
         model,
@@ -139,28 +180,6 @@ fn row_of(pair: &Pair, (left, right): ([u8; 16], [u8; 16]), model: i64) -> Sugge
 
 fn author(version: i64) -> String {
     format!("model:{version}")
-}
-
-/// Links the surest pairs. A pair that a statement keeps apart is left to its statement.
-async fn link(context: &Context, rows: &[SuggestionRow], version: i64) -> Result<usize> {
-    let mut statements = Vec::with_capacity(rows.len());
-    for row in rows {
-        let left = named(context, Uuid::from_bytes(row.left)).await?;
-        let right = named(context, Uuid::from_bytes(row.right)).await?;
-        statements.push(Stating {
-            kind: StatementKind::MustLink,
-            left,
-            right,
-            reason: format!("likeness {:.4}", row.probability),
-            author: author(version),
-        });
-    }
-    let mut linked = 0;
-    for stating in statements {
-        // One that contradicts an operator is not made.
-        linked += usize::from(state(context, &[stating]).await.is_ok());
-    }
-    Ok(linked)
 }
 
 /// An operator's decision about a pair that waits. Either becomes a statement.
@@ -197,19 +216,34 @@ pub async fn decide(
 }
 
 /// Takes a model version back: its links and what it suggested, or the traits that follow from it. Gives how many links.
-pub async fn drop_version(context: &mut Context, row: &ModelRow, by: &str) -> Result<usize> {
+///
+/// A version counts as dropped when all that it linked is taken back, so that one that was interrupted can be dropped again (I9).
+pub async fn drop_version(
+    context: &mut Context,
+    row: &ModelRow,
+    by: &str,
+    watch: Watch<'_>,
+) -> Result<usize> {
+    let author = author(row.id);
+    let reason = "the model version was dropped";
+    let links = revoke(context, |row| row.author == author, by, reason).await?;
     let mut tx = context.store.begin().await?;
     tx.drop_model(row.id, context.clock.now().0).await?;
     tx.drop_waiting(row.id).await?;
     tx.commit().await?;
     if row.kind != LIKENESS {
         models::adopt(context).await?;
-        models::work_out_everybody(context).await?;
-        return Ok(0);
+        models::work_out_everybody(context, watch).await?;
     }
-    let author = author(row.id);
-    let reason = "the model version was dropped";
-    revoke(context, |row| row.author == author, by, reason).await
+    Ok(links)
+}
+
+/// A version of the model of likeness.
+pub fn likeness_of(row: &ModelRow) -> Result<Model> {
+    serde_json::from_str(&row.body).map_err(|_| {
+        let message = format!("version {} of model `{}` cannot be read", row.id, row.name);
+        Problem::new(&STORE_UNREADABLE, message)
+    })
 }
 
 /// A doubt, then comparison, level and bits.
@@ -226,7 +260,10 @@ pub fn reasons_of(row: &SuggestionRow) -> Result<Reasons> {
 }
 
 /// Everybody as the model sees them, and the ids of people by their numbers.
-async fn everybody(context: &Context) -> Result<(People, FxHashMap<i64, [u8; 16]>)> {
+async fn everybody(
+    context: &Context,
+    watch: Watch<'_>,
+) -> Result<(People, FxHashMap<i64, [u8; 16]>)> {
     let mut people = People::default();
     let mut uuids = FxHashMap::default();
     let mut after = 0;
@@ -237,6 +274,7 @@ async fn everybody(context: &Context) -> Result<(People, FxHashMap<i64, [u8; 16]
             return Ok((people, uuids));
         };
         after = last.id;
+        watch("reading", people.len());
         let users = users(&mut tx, &rows).await?;
         for row in &rows {
             uuids.insert(row.id, row.uuid);

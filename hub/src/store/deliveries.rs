@@ -34,6 +34,8 @@ pub struct ChangeRow {
     pub remote_key: String,
     pub attempts: i64,
     pub unsure: bool,
+    /// JSON: the names of the fields that tries without an answer gave.
+    pub tried: String,
     pub acknowledged: Option<String>,
     pub wanted: Option<String>,
     pub person: Option<[u8; 16]>,
@@ -41,6 +43,26 @@ pub struct ChangeRow {
     pub traits: Option<String>,
     pub consents: Option<String>,
 }
+
+/// What is known of the tries of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TryRow {
+    pub change: i64,
+    pub unsure: bool,
+    pub tried: String,
+}
+
+impl TryRow {
+    fn args(&self) -> [Arg<'_>; 3] {
+        [
+            Arg::Int(i64::from(self.unsure)),
+            Arg::Text(&self.tried),
+            Arg::Int(self.change),
+        ]
+    }
+}
+
+const NOTHING_TRIED: &str = "[]";
 
 impl Tx {
     pub async fn destinations(&mut self) -> Result<Vec<(String, String)>> {
@@ -60,6 +82,39 @@ impl Tx {
         .await
         .map_err(failed)?;
         Ok(())
+    }
+
+    pub async fn remove_destination(&mut self, name: &str) -> Result<()> {
+        sqlx::query("delete from destination where name = $1")
+            .bind(name)
+            .execute(self.connection())
+            .await
+            .map(drop)
+            .map_err(failed)
+    }
+
+    /// Some of the rows that are wanted at a destination.
+    pub async fn wanted_at(&mut self, destination: &str, limit: i64) -> Result<Vec<WantedRow>> {
+        let rows = sqlx::query(
+            "select object, person_id, remote_key, payload, allowed from wanted where destination = $1 limit $2",
+        )
+        .bind(destination)
+        .bind(limit)
+        .fetch_all(self.connection())
+        .await
+        .map_err(failed)?;
+        rows.iter()
+            .map(|row| {
+                Ok(WantedRow {
+                    destination: destination.to_owned(),
+                    object: get(row, 0)?,
+                    person_id: get(row, 1)?,
+                    remote_key: get(row, 2)?,
+                    payload: get(row, 3)?,
+                    allowed: get::<i64>(row, 4)? != 0,
+                })
+            })
+            .collect()
     }
 
     pub async fn wanted_of(
@@ -121,7 +176,7 @@ impl Tx {
     ) -> Result<()> {
         let keys: Vec<_> = (first_id..).zip(keys).collect();
         self.upsert(
-            "change (id, destination, object, remote_key, state, unsure, attempts)",
+            "change (id, destination, object, remote_key, state, unsure, tried, attempts)",
             "on conflict (destination, object, remote_key) do update set state = 'pending', attempts = 0",
             &keys,
             |(id, (destination, object, remote_key))| [
@@ -131,6 +186,7 @@ impl Tx {
                 Arg::Text(remote_key),
                 Arg::Text("pending"),
                 Arg::Int(0),
+                Arg::Text(NOTHING_TRIED),
                 Arg::Int(0),
             ],
         )
@@ -147,7 +203,7 @@ impl Tx {
         limit: i64,
     ) -> Result<Vec<ChangeRow>> {
         let rows = sqlx::query(
-            "select c.id, c.object, c.remote_key, c.attempts, c.unsure, a.payload, w.payload, p.uuid, p.traits, p.consents \
+            "select c.id, c.object, c.remote_key, c.attempts, c.unsure, a.payload, w.payload, p.uuid, p.traits, p.consents, c.tried \
              from (select * from change where destination = $1 and state = 'pending' and id > $2 and object like $4 order by id limit $3) c \
              left join acknowledged a on a.destination = c.destination and a.object = c.object and a.remote_key = c.remote_key \
              left join wanted w on w.destination = c.destination and w.object = c.object and w.remote_key = c.remote_key \
@@ -174,6 +230,7 @@ impl Tx {
                     person: uuid.and_then(|uuid| uuid.try_into().ok()),
                     traits: get(row, 8)?,
                     consents: get(row, 9)?,
+                    tried: get(row, 10)?,
                 })
             })
             .collect()
@@ -193,31 +250,29 @@ impl Tx {
     }
 
     // I9: said before anything is sent, so that a crash in between is known.
-    pub async fn mark_unsure(&mut self, ids: &[i64]) -> Result<()> {
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let text = format!(
-            "update change set unsure = 1, attempts = attempts + 1 where id {}",
-            dialect::IN_INTEGERS
-        );
-        self.execute_in(text, ids.iter().copied()).await
+    pub async fn begin_tries(&mut self, tries: &[TryRow]) -> Result<()> {
+        self.each(
+            "update change set unsure = $1, tried = $2, attempts = attempts + 1 where id = $3",
+            tries,
+            TryRow::args,
+        )
+        .await
     }
 
-    /// An answer came that says nothing was applied.
-    pub async fn mark_sure(&mut self, ids: &[i64]) -> Result<()> {
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let text = format!(
-            "update change set unsure = 0 where id {}",
-            dialect::IN_INTEGERS
-        );
-        self.execute_in(text, ids.iter().copied()).await
+    /// An answer came that says nothing was applied: what was known before the try is known again.
+    pub async fn undo_tries(&mut self, tries: &[TryRow]) -> Result<()> {
+        let text = "update change set unsure = $1, tried = $2 where id = $3";
+        self.each(text, tries, TryRow::args).await
     }
 
     pub async fn finish_changes(&mut self, ids: &[i64]) -> Result<()> {
         self.remove("delete from change where id", ids).await
+    }
+
+    /// They wait until their key is wanted again.
+    pub async fn hold_changes(&mut self, ids: &[i64]) -> Result<()> {
+        let text = "update change set state = 'held' where id = $1";
+        self.each(text, ids, |id| [Arg::Int(*id)]).await
     }
 
     pub async fn reject_change(
@@ -228,7 +283,7 @@ impl Tx {
         message: &str,
     ) -> Result<()> {
         sqlx::query(
-            "update change set state = $2, code = $3, message = $4, unsure = 0 where id = $1",
+            "update change set state = $2, code = $3, message = $4 where id = $1",
         )
         .bind(id)
         .bind(state)

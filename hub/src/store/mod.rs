@@ -20,7 +20,7 @@ pub use accounts::{AccountClaimRow, AccountRow, RelationRow};
 pub use audiences::{HappenedRow, LogRow, MemberRow, MovedRow, TimerRow};
 pub use bulk::Arg;
 pub use computed::FaultRow;
-pub use deliveries::{AcknowledgedRow, ChangeRow, WantedRow};
+pub use deliveries::{AcknowledgedRow, ChangeRow, TryRow, WantedRow};
 pub use identity::{EvidenceRow, IdentifierRow};
 pub use models::ModelRow;
 pub use profiles::{ClaimRow, EntityRow, EventRow, PersonRow};

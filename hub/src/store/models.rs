@@ -53,6 +53,27 @@ impl Tx {
         .map_err(failed)
     }
 
+    /// The id of the latest event, 0 when there is none.
+    pub async fn last_event(&mut self) -> Result<i64> {
+        let row: (i64,) = sqlx::query_as("select coalesce(max(id), 0) from event")
+            .fetch_one(self.connection())
+            .await
+            .map_err(failed)?;
+        Ok(row.0)
+    }
+
+    /// Whether an event of a name came after one.
+    pub async fn has_event_after(&mut self, id: i64, name: &str) -> Result<bool> {
+        let row: Option<(i64,)> =
+            sqlx::query_as("select id from event where id > $1 and name = $2 limit 1")
+                .bind(id)
+                .bind(name)
+                .fetch_optional(self.connection())
+                .await
+                .map_err(failed)?;
+        Ok(row.is_some())
+    }
+
     pub async fn drop_model(&mut self, id: i64, at: i64) -> Result<()> {
         sqlx::query("update model set dropped_at = $1 where id = $2")
             .bind(at)

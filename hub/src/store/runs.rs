@@ -92,7 +92,7 @@ impl Tx {
     pub async fn status_counts(&mut self) -> Result<StatusCounts> {
         let row: (i64, i64, i64, i64, i64, i64) = sqlx::query_as(
             "select (select count(*) from person), (select count(*) from record where state = 0), (select count(*) from event), \
-             (select count(*) from dead_letter where state = 'open'), (select count(*) from change where state = 'pending'), \
+             (select count(*) from dead_letter where state = 'open'), (select count(*) from change where state = 'pending' and destination in (select name from destination)), \
              (select count(*) from change where state = 'rejected')",
         )
         .fetch_one(self.connection())

@@ -1,8 +1,7 @@
 //! Events of a person as SQL: counted, summed, one after another, and those that time will bring or take away.
 
 use super::{Bind, Writer};
-use crate::audience::evaluate::{SCALE, scale};
-use crate::expression::{Step, Test, Window};
+use crate::expression::{SCALE, Step, Test, Window, scale};
 use crate::model::Timestamp;
 use std::fmt::Write;
 

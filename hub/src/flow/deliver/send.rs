@@ -1,6 +1,6 @@
 //! Sending: batch after batch, marked before it goes, with what became of each row stored after.
 
-use super::{DeliveryReport, FAMILIES, Group, Row, WINDOW, at, group};
+use super::{DeliveryReport, FAMILIES, Group, Grouped, Row, WINDOW, at, group};
 use crate::delivery::{self, Operation};
 use crate::flow::read::retrying;
 use crate::flow::{Context, beside};
@@ -11,7 +11,7 @@ use crate::host::{
 use crate::manifest::Destination;
 use crate::problem::Problem;
 use crate::problem::codes::{JOB_UNFINISHED, ROW_REJECTED};
-use crate::store::{AcknowledgedRow, DeadLetterRow, Result, Tx};
+use crate::store::{AcknowledgedRow, DeadLetterRow, Result, TryRow, Tx};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -48,9 +48,10 @@ impl Sender<'_> {
                 return Ok(());
             };
             after = last.id;
-            let (groups, idle) = group(self.context, self.destination, &rows);
+            let Grouped { groups, idle, held } = group(self.context, self.destination, &rows);
             let mut tx = self.context.store.begin().await?;
             finish(&mut tx, &idle).await?;
+            tx.hold_changes(&held).await?;
             tx.commit().await?;
             for (group, rows) in groups {
                 let size = self.batch_size(&group);
@@ -80,68 +81,60 @@ impl Sender<'_> {
     /// Sends one batch; a batch that is rejected as a whole is halved until the row that spoils it is found.
     async fn send(&mut self, group: &Group, rows: Vec<Row>) -> Result<()> {
         let mut queue = VecDeque::from([rows]);
-        while let Some(rows) = queue.pop_front() {
-            let ids: Vec<i64> = rows.iter().map(|row| row.change).collect();
+        let mut group = group.clone();
+        while let Some(mut rows) = queue.pop_front() {
+            let tries: Vec<TryRow> = rows.iter().map(Row::trying).collect();
             let mut tx = self.context.store.begin().await?;
-            tx.mark_unsure(&ids).await?;
+            tx.begin_tries(&tries).await?;
             tx.commit().await?;
-            match self.call(group, &rows).await? {
-                Ok(outcome) => self.settle(group, rows, outcome).await?,
-                Err(failure) if failure.kind == FailureKind::Permanent => {
-                    match delivery::bisect(rows.clone()) {
-                        Some((first, second)) => {
-                            self.unmark(&rows).await?;
-                            queue.push_front(second);
-                            queue.push_front(first);
-                        }
-                        None => {
-                            let message = failure.problem.message.clone();
-                            self.reject(group, &rows[0], failure.problem.code.id, &message)
-                                .await?;
-                        }
-                    }
+            let answer = self.call(&group, &rows).await?;
+            if answer.is_unsure {
+                group.unsure = true;
+                for (row, tried) in rows.iter_mut().zip(tries) {
+                    row.before = tried;
                 }
-                Err(failure) => {
-                    if !matches!(
-                        failure.kind,
-                        FailureKind::Transient
-                            | FailureKind::Guest
-                            | FailureKind::Other
-                            | FailureKind::Cancelled
-                    ) {
-                        self.unmark(&rows).await?;
-                    }
-                    self.report.postponed +=
-                        (rows.len() + queue.iter().map(Vec::len).sum::<usize>()) as i64;
-                    self.report.problem = Some(failure.problem.at(at(self.destination)));
-                    return Ok(());
+            }
+            let failure = match answer.outcome {
+                Ok(outcome) => {
+                    self.settle(&group, rows, outcome).await?;
+                    continue;
+                }
+                Err(failure) => failure,
+            };
+            let mut tx = self.context.store.begin().await?;
+            undo(&mut tx, &rows).await?;
+            tx.commit().await?;
+            if failure.kind != FailureKind::Permanent {
+                let queued: usize = queue.iter().map(Vec::len).sum();
+                self.report.postponed += (rows.len() + queued) as i64;
+                self.report.problem = Some(failure.problem.at(at(self.destination)));
+                return Ok(());
+            }
+            match delivery::bisect(rows.clone()) {
+                Some((first, second)) => {
+                    queue.push_front(second);
+                    queue.push_front(first);
+                }
+                None => {
+                    let message = failure.problem.message.clone();
+                    self.reject(&group, &rows[0], failure.problem.code.id, &message)
+                        .await?;
                 }
             }
         }
         Ok(())
     }
 
-    async fn unmark(&self, rows: &[Row]) -> Result<()> {
-        let sure: Vec<i64> = rows
-            .iter()
-            .filter(|row| !row.unsure)
-            .map(|row| row.change)
-            .collect();
-        let mut tx = self.context.store.begin().await?;
-        tx.mark_sure(&sure).await?;
-        tx.commit().await
-    }
-
     async fn call(
         &mut self,
         group: &Group,
         rows: &[Row],
-    ) -> Result<std::result::Result<Outcome, Failure>> {
+    ) -> Result<Answer> {
         let key = idempotency_key(&self.destination.name, group, rows);
         let audience = match group.object.strip_prefix("audience:") {
             Some(name) => match self.remote_audience(name).await? {
                 Ok(id) => Some(id),
-                Err(failure) => return Ok(Err(failure)),
+                Err(failure) => return Ok(Answer::sure(Err(failure))),
             },
             None => None,
         };
@@ -251,7 +244,7 @@ impl Sender<'_> {
             match failed.remove(&index) {
                 None => done.push(row),
                 Some(failure) if failure.retryable && row.attempts + 1 < ROW_TRIES => {
-                    again.push(row.change);
+                    again.push(row);
                 }
                 Some(failure) => rejected.push((row, failure)),
             }
@@ -284,7 +277,7 @@ impl Sender<'_> {
             }
         }
         finish(&mut tx, &ids).await?;
-        tx.mark_sure(&again).await?;
+        undo(&mut tx, &again).await?;
         tx.commit().await?;
         for (row, failure) in rejected {
             self.reject(group, &row, &failure.code, &failure.message)
@@ -297,6 +290,7 @@ impl Sender<'_> {
     async fn reject(&mut self, group: &Group, row: &Row, code: &str, message: &str) -> Result<()> {
         self.report.rejected += 1;
         let mut tx = self.context.store.begin().await?;
+        undo(&mut tx, std::slice::from_ref(row)).await?;
         tx.reject_change(row.change, "rejected", code, message)
             .await?;
         let id = tx.reserve("dead_letter", 1).await?;
@@ -319,6 +313,12 @@ impl Sender<'_> {
     }
 }
 
+/// Nothing more is known than before these were sent.
+async fn undo(tx: &mut Tx, rows: &[Row]) -> Result<()> {
+    let before: Vec<TryRow> = rows.iter().map(|row| row.before.clone()).collect();
+    tx.undo_tries(&before).await
+}
+
 /// Nothing is left to do: the changes end, and with them the letters about earlier refusals.
 async fn finish(tx: &mut Tx, changes: &[i64]) -> Result<()> {
     tx.close_dead_letters(changes.iter().map(|id| letter_slot(*id)))
@@ -329,6 +329,30 @@ async fn finish(tx: &mut Tx, changes: &[i64]) -> Result<()> {
 /// Letters about records and about changes share their table: the slots of records are never negative.
 fn letter_slot(change: i64) -> i64 {
     -change
+}
+
+/// How a call ended.
+struct Answer {
+    outcome: std::result::Result<Outcome, Failure>,
+    /// A try ended without an answer, and may have been applied whatever the last one says.
+    is_unsure: bool,
+}
+
+impl Answer {
+    fn sure(outcome: std::result::Result<Outcome, Failure>) -> Self {
+        Self {
+            outcome,
+            is_unsure: false,
+        }
+    }
+}
+
+/// Whether a call that failed so may have been carried out.
+fn is_no_answer(kind: FailureKind) -> bool {
+    matches!(
+        kind,
+        FailureKind::Transient | FailureKind::Guest | FailureKind::Other | FailureKind::Cancelled
+    )
 }
 
 /// One call to a destination, owned so that it can go to another thread.
@@ -344,25 +368,42 @@ impl Call {
         connector: &mut dyn Connector,
         cancel: &Cancel,
         count: u32,
-    ) -> std::result::Result<Outcome, Failure> {
-        let mut first = true;
+    ) -> Answer {
+        let (mut first, mut is_unsure) = (true, false);
         let outcome = retrying(cancel, || {
             if !std::mem::take(&mut first) {
                 self.verify();
             }
-            match &self {
+            let done = match &self {
                 Self::Rows(request) => connector.write(request),
                 Self::Members { add: true, change } => connector.add_members(change),
                 Self::Members { add: false, change } => connector.remove_members(change),
+            };
+            is_unsure |= done.as_ref().is_err_and(|failure| is_no_answer(failure.kind));
+            done
+        });
+        match outcome {
+            Ok(Outcome { job: Some(job), .. }) => {
+                let outcome = self.wait(connector, &job, count);
+                // The vendor has the rows: whatever went wrong since, they may be applied.
+                is_unsure |= outcome.is_err();
+                Answer { outcome, is_unsure }
             }
-        })?;
-        let Some(job) = outcome.job.clone() else {
-            return Ok(outcome);
-        };
+            outcome => Answer { outcome, is_unsure },
+        }
+    }
+
+    /// The outcome of a job, asked for until it is there.
+    fn wait(
+        &self,
+        connector: &mut dyn Connector,
+        job: &str,
+        count: u32,
+    ) -> std::result::Result<Outcome, Failure> {
         for _ in 0..POLLS {
-            let polled = match &self {
-                Self::Rows(_) => connector.poll_write(&job, count)?,
-                Self::Members { .. } => connector.poll_audience(&job, count)?,
+            let polled = match self {
+                Self::Rows(_) => connector.poll_write(job, count)?,
+                Self::Members { .. } => connector.poll_audience(job, count)?,
             };
             if let Some(outcome) = polled {
                 return Ok(outcome);

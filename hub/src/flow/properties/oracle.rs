@@ -30,7 +30,8 @@ pub fn oracle(world: &World, name: &str, state: &State, now: Timestamp) -> BTree
     let canonical: Vec<(Kind, String, Canonical)> = records
         .iter()
         .map(|((kind, id), line)| {
-            let (stream, source) = world.stream(*kind);
+            let (source, _) = kind.names();
+            let stream = world.stream(kind.names());
             let value = serde_json::from_str(line).unwrap();
             (
                 *kind,
@@ -57,7 +58,7 @@ pub fn oracle(world: &World, name: &str, state: &State, now: Timestamp) -> BTree
                     .any(|index| *order[*index as usize] == set)
             })
             .collect();
-        let text = one_person(context, &mine, now);
+        let text = one_person(context, person.id.0.into_bytes(), &mine, now);
         // People known by charges alone have no traits to be found by.
         if text.contains(&format!("\"world\":\"{name}\"")) {
             people.insert(format!("{} {text}", person.id));
@@ -159,7 +160,12 @@ fn worked_out(
     compute::compute(&context.plan.traits, &given, now).values
 }
 
-fn one_person(context: &Context, records: &[&(Kind, String, Canonical)], now: Timestamp) -> String {
+fn one_person(
+    context: &Context,
+    person: [u8; 16],
+    records: &[&(Kind, String, Canonical)],
+    now: Timestamp,
+) -> String {
     let claims: Vec<Claim> = records
         .iter()
         .filter(|(kind, ..)| *kind != Kind::Charge)
@@ -215,7 +221,7 @@ fn one_person(context: &Context, records: &[&(Kind, String, Canonical)], now: Ti
         };
         let within = |name: &str| audiences.contains(name).then_some(now);
         let facts = Facts {
-            person: [0; 16],
+            person,
             traits: &|name| traits.get(name),
             granted: &granted,
             audiences: &within,

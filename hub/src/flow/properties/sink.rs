@@ -1,4 +1,4 @@
-//! A destination in memory that keeps exactly what it is sent, and refuses what makes no sense.
+//! A destination in memory that keeps exactly what it is sent, and refuses what makes no sense. It can lose its answers.
 
 use super::Going;
 use crate::flow;
@@ -8,6 +8,7 @@ use crate::host::{
     WriteRequest,
 };
 use crate::model::{ConsentStatus, Fields};
+use crate::problem::codes::TRAPPED;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +16,22 @@ use std::sync::{Arc, Mutex};
 pub type Members = BTreeSet<(String, String)>;
 
 #[derive(Clone, Default)]
-pub struct Sink(pub Arc<Mutex<Members>>);
+pub struct Sink {
+    pub members: Arc<Mutex<Members>>,
+    /// The fields that are set, by key.
+    pub rows: Arc<Mutex<BTreeMap<String, Fields>>>,
+    /// Whether what is asked is done and the answer lost.
+    pub loses: bool,
+}
+
+impl Sink {
+    fn answer(&self) -> Result<Outcome, Failure> {
+        match self.loses {
+            false => Ok(Outcome::default()),
+            true => Err(Failure::guest(&TRAPPED, "the answer is lost".to_owned())),
+        }
+    }
+}
 
 fn value(member: &Member) -> String {
     member.ids[0].value.clone()
@@ -37,8 +53,21 @@ impl Connector for Sink {
     fn targets(&mut self) -> Result<Vec<TargetInfo>, Failure> {
         Ok(Vec::new())
     }
-    fn write(&mut self, _: &WriteRequest) -> Result<Outcome, Failure> {
-        unreachable!("nothing is pushed but members")
+    fn write(&mut self, request: &WriteRequest) -> Result<Outcome, Failure> {
+        let mut rows = self.rows.lock().unwrap();
+        for line in String::from_utf8(request.rows.data.clone())
+            .unwrap()
+            .lines()
+        {
+            let sent: Fields = serde_json::from_str(line).unwrap();
+            let row = rows
+                .entry(sent["email"].as_str().unwrap().to_owned())
+                .or_default();
+            row.extend(sent);
+            row.retain(|_, value| !value.is_null());
+        }
+        drop(rows);
+        self.answer()
     }
     fn poll_write(&mut self, _: &str, _: u32) -> Result<Option<Outcome>, Failure> {
         unreachable!("nothing is pushed but members")
@@ -56,24 +85,24 @@ impl Connector for Sink {
     fn add_members(&mut self, change: &MemberChange) -> Result<Outcome, Failure> {
         for member in &change.members {
             let is_new = self
-                .0
+                .members
                 .lock()
                 .unwrap()
                 .insert((change.audience.clone(), value(member)));
-            assert!(is_new, "a member is added once");
+            assert!(is_new || change.verify, "a member is added once");
         }
-        Ok(Outcome::default())
+        self.answer()
     }
     fn remove_members(&mut self, change: &MemberChange) -> Result<Outcome, Failure> {
         for member in &change.members {
             let was = self
-                .0
+                .members
                 .lock()
                 .unwrap()
                 .remove(&(change.audience.clone(), value(member)));
-            assert!(was, "only a member is removed");
+            assert!(was || change.verify, "only a member is removed");
         }
-        Ok(Outcome::default())
+        self.answer()
     }
     fn poll_audience(&mut self, _: &str, _: u32) -> Result<Option<Outcome>, Failure> {
         unreachable!("nothing takes long")
@@ -92,7 +121,7 @@ impl Connector for Sink {
 impl Going {
     pub async fn deliver(&self) {
         let destination = &self.world.context.plan.destinations[0];
-        let sink = Box::new(self.world.sink.clone());
+        let sink = Box::new(self.sink.clone());
         let report = flow::deliver(&self.world.context, destination, sink, &Cancel::default())
             .await
             .unwrap();
@@ -101,7 +130,7 @@ impl Going {
 
     /// What this world's part of the sink holds.
     pub fn sent(&self) -> Members {
-        let all = self.world.sink.0.lock().unwrap();
+        let all = self.sink.members.lock().unwrap();
         let part = format!("w{}x", self.name);
         all.iter()
             .filter(|(_, email)| email.starts_with(&part))

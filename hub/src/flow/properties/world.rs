@@ -1,19 +1,12 @@
-//! A hub with a clock that stands still, and records for it that are chosen from few values, so that they meet.
+//! What the hub of these tests reads and defines, and records for it that are chosen from few values, so that they meet.
 
-use super::sink::Sink;
-use crate::clock::Clock;
-use crate::flow::{self, Arrived, Context, StreamRef, Suppression};
-use crate::manifest::{self, Plan, Stream};
-use crate::model::{Description, StreamSpec};
-use crate::store::Store;
+pub use crate::flow::harness::World;
 use proptest::prelude::*;
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::collections::BTreeSet;
 
 pub const DAY: i64 = 86_400_000;
-const MANIFEST: &str = r#"
+const SOURCES: &str = r#"
 [hub]
 name = "test"
 store = "sqlite:unused.db"
@@ -57,7 +50,9 @@ updated_at = "updated"
 created_at = "created"
 map.external_id = "customer"
 map.total = "total"
+"#;
 
+const DEFINITIONS: &str = r#"
 [[trait]]
 name = "orders_30d"
 count = { event = "Order Completed", within = "30d" }
@@ -86,113 +81,26 @@ audiences = ["buyers", "repeat", "named_or_silent", "agreed_repeat"]
 guard = { max_removed = "100%" }
 "#;
 
-fn plan() -> Plan {
-    let stream = |name: &str| StreamSpec {
-        name: name.to_owned(),
-        schema: json!({ "type": "object" }),
-        primary_key: vec!["id".to_owned()],
-        supports_deletes: true,
-        ..StreamSpec::default()
-    };
-    let description = Description {
-        name: "any".to_owned(),
-        streams: ["contacts", "customers", "charges"].map(stream).into(),
-        audience_keys: vec!["email".to_owned()],
-        exports: vec!["source".to_owned(), "audience".to_owned()],
-        config_schema: json!({ "type": "object" }),
-        ..Description::default()
-    };
-    let connectors = manifest::Connectors {
-        available: vec!["any".to_owned()],
-        described: BTreeMap::from([("any".to_owned(), Arc::new(description))]),
-    };
-    manifest::load(&[("hub.toml".to_owned(), MANIFEST.to_owned())], &connectors).unwrap()
-}
+/// By kind of record.
+const STREAMS: [(&str, &str); 3] = [
+    ("crm", "contacts"),
+    ("payments", "customers"),
+    ("payments", "charges"),
+];
 
-/// A hub with a clock that stands still, and a way to give it records.
-pub struct World {
-    pub context: Context,
-    pub hand: Arc<AtomicI64>,
-    pub sink: Sink,
-    _folder: tempfile::TempDir,
+/// The hub with these traits, audiences and destinations.
+fn manifest(definitions: &str) -> String {
+    format!("{SOURCES}\n{definitions}")
 }
 
 impl World {
-    pub async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&format!(
-            "sqlite:{}",
-            folder.path().join("hub.db").display()
-        ))
-        .await
-        .unwrap();
-        let suppression = Suppression::load(&store, uuid::Uuid::nil).await.unwrap();
-        let hand = Arc::new(AtomicI64::new(0));
-        let context = Context::new(
-            Arc::new(plan()),
-            store,
-            Clock::standing(hand.clone()),
-            suppression,
-        );
-        Self {
-            context,
-            hand,
-            sink: Sink::default(),
-            _folder: folder,
-        }
+    pub async fn usual() -> Self {
+        Self::new(&manifest(DEFINITIONS), &STREAMS, 0).await
     }
 
-    pub fn stream(&self, kind: Kind) -> (&Stream, &'static str) {
-        let (source, stream) = kind.names();
-        let plan = self
-            .context
-            .plan
-            .sources
-            .iter()
-            .find(|one| &*one.name == source)
-            .unwrap();
-        (
-            plan.streams
-                .iter()
-                .find(|one| &*one.name == stream)
-                .unwrap(),
-            source,
-        )
-    }
-
-    /// One transaction of one stream.
-    pub async fn apply(&self, kind: Kind, upserts: &[String], deletes: &[String]) {
-        let (plan, source) = self.stream(kind);
-        let mut tx = self.context.store.begin().await.unwrap();
-        let id = tx
-            .stream(source, &plan.name, &plan.digest)
-            .await
-            .unwrap()
-            .id;
-        tx.commit().await.unwrap();
-        let stream = StreamRef {
-            id,
-            source: source.into(),
-            name: plan.name.clone(),
-        };
-        let lines = |rows: &[String]| {
-            rows.iter()
-                .map(|row| format!("{row}\n").into_bytes().into())
-                .collect()
-        };
-        let arrived = Arrived {
-            upserts: lines(upserts),
-            deletes: lines(deletes),
-        };
-        let lines = flow::key_lines(&stream, plan, &arrived).unwrap();
-        let landed = flow::land(&self.context, &stream, plan, lines)
-            .await
-            .unwrap();
-        let mut tx = self.context.store.begin().await.unwrap();
-        flow::apply(&mut tx, &self.context, &stream, landed.changes)
-            .await
-            .unwrap();
-        tx.commit().await.unwrap();
+    /// Other definitions from now on; nothing is brought up to date yet.
+    pub async fn redefine(&mut self, definitions: &str) {
+        self.reread(&manifest(definitions), &STREAMS).await;
     }
 
     /// Every person of one world, as text: id, traits, consents, audiences.
@@ -232,12 +140,9 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Its source and stream.
     pub fn names(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Contact => ("crm", "contacts"),
-            Self::Customer => ("payments", "customers"),
-            Self::Charge => ("payments", "charges"),
-        }
+        STREAMS[self as usize]
     }
 }
 

@@ -258,7 +258,7 @@ pub(in crate::flow) async fn want(
     mark(tx, keys).await
 }
 
-pub(super) fn key_of(row: &WantedRow) -> (String, String, String) {
+pub(in crate::flow) fn key_of(row: &WantedRow) -> (String, String, String) {
     (
         row.destination.clone(),
         row.object.clone(),
@@ -266,7 +266,7 @@ pub(super) fn key_of(row: &WantedRow) -> (String, String, String) {
     )
 }
 
-pub(super) async fn mark(tx: &mut Tx, mut keys: Vec<(String, String, String)>) -> Result<()> {
+pub(in crate::flow) async fn mark(tx: &mut Tx, mut keys: Vec<(String, String, String)>) -> Result<()> {
     keys.sort_unstable();
     keys.dedup();
     let first = tx.reserve("change", keys.len() as i64).await?;

@@ -93,9 +93,10 @@ create index wanted_person on wanted (person_id);
 -- What the destination has acknowledged.
 create table acknowledged (destination text not null, object text not null, remote_key text not null, payload text not null, acknowledged_at bigint not null,
   primary key (destination, object, remote_key)); --clustered
--- Keys at which wanted and acknowledged may differ. `state`: pending, rejected, held. `unsure`: a try of it has no answer yet.
+-- Keys at which wanted and acknowledged may differ. `state`: pending, rejected, held. `unsure`: a try of it has no answer yet; `tried`: the
+-- names of the fields that such tries gave, as a JSON array.
 create table change (id bigint primary key, destination text not null, object text not null, remote_key text not null, state text not null,
-  unsure bigint not null, attempts bigint not null, code text, message text, unique (destination, object, remote_key));
+  unsure bigint not null, tried text not null, attempts bigint not null, code text, message text, unique (destination, object, remote_key));
 
 create table destination (name text primary key, digest text not null); --clustered
 -- A destination's ids of our audiences.

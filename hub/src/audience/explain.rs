@@ -1,9 +1,9 @@
 //! Every condition of an audience for one person: whether it holds, why, and when that can change by itself. Shows the
 //! person's own values, to whoever may see the profile.
 
-use crate::audience::evaluate::{SCALE, counting, counts_at, evaluate, measured};
+use crate::audience::evaluate::{counting, counts_at, evaluate, measured};
 use crate::audience::{Facts, sequence, words};
-use crate::expression::{Condition, Measure, PLACES, Window, place};
+use crate::expression::{Condition, Measure, PLACES, SCALE, Window, place};
 use crate::model::Timestamp;
 
 /// One condition of a tree, in the order in which the tree is read.

@@ -176,7 +176,8 @@ async fn fit_one(context: &Context, model: &Model, watch: Watch<'_>) -> Result<F
         };
         refused.insert(model.name.to_string(), refusal);
     }
-    tx.set_hub_value(REFUSED, &settle::to_json(&refused)).await?;
+    tx.set_hub_value(REFUSED, &settle::to_json(&refused))
+        .await?;
     if let Some(fitted) = &fitted {
         let row = ModelRow {
             id: tx.reserve("model", 1).await?,
@@ -221,16 +222,21 @@ fn worked_out_names(known: Option<String>) -> Vec<String> {
     known.map(|(names, ..)| names).unwrap_or_default()
 }
 
+/// Whether somebody's traits may not follow the definitions and versions of now.
+pub async fn are_behind(context: &Context) -> Result<bool> {
+    let known = context.store.read().await?.hub_value(WORKED_OUT).await?;
+    let (names, wanted) = working_by(context);
+    Ok(known.as_ref() != Some(&wanted) && !(known.is_none() && names.is_empty()))
+}
+
 /// Says in the store, before anybody's traits are worked out by definitions that it does not know, that not everybody's follow
 /// the ones that it knows: should the old ones come back, they are worked out anew.
 pub async fn announce(context: &Context) -> Result<()> {
-    let (mut names, wanted) = working_by(context);
-    let mut tx = context.store.read().await?;
-    let known = tx.hub_value(WORKED_OUT).await?;
-    drop(tx);
-    if known.as_deref() == Some(&wanted) || (known.is_none() && names.is_empty()) {
+    if !are_behind(context).await? {
         return Ok(());
     }
+    let (mut names, _) = working_by(context);
+    let known = context.store.read().await?.hub_value(WORKED_OUT).await?;
     names.extend(worked_out_names(known.clone()));
     names.sort_unstable();
     names.dedup();
@@ -246,12 +252,12 @@ pub async fn announce(context: &Context) -> Result<()> {
 
 /// Works out everybody's traits where definitions or model versions are not those by which it was done last.
 pub async fn work_out_everybody(context: &mut Context, watch: Watch<'_>) -> Result<bool> {
+    if !are_behind(context).await? {
+        return Ok(false);
+    }
     announce(context).await?;
     let (names, wanted) = working_by(context);
     let known = context.store.read().await?.hub_value(WORKED_OUT).await?;
-    if known.as_deref() == Some(&wanted) || (known.is_none() && names.is_empty()) {
-        return Ok(false);
-    }
     // A trait that is defined no more goes with the others.
     context.computed_names.extend(worked_out_names(known));
     evaluate_everybody(context, watch).await?;

@@ -195,7 +195,9 @@ impl Going {
 
     fn end(self) {
         if self.uses + 1 < USES {
-            HUBS.lock().unwrap().push((self.world, self.sink, self.uses + 1));
+            HUBS.lock()
+                .unwrap()
+                .push((self.world, self.sink, self.uses + 1));
         }
     }
 
@@ -346,7 +348,10 @@ async fn check_order(
     shuffle(&mut records, seed);
     for batch in records.chunks(3) {
         for ((kind, _), line) in batch {
-            second.world.apply(kind.names(), &[(*line).clone()], &[]).await;
+            second
+                .world
+                .apply(kind.names(), &[(*line).clone()], &[])
+                .await;
         }
     }
     let mut statements: Vec<&Stating> = first.state.statements.iter().collect();

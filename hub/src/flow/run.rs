@@ -32,11 +32,19 @@ pub struct RunOptions {
 /// What a surface shows while a run goes on.
 #[derive(Debug, Clone, Copy)]
 pub enum RunEvent<'a> {
-    Reading { source: &'a str, stream: &'a str },
+    Reading {
+        source: &'a str,
+        stream: &'a str,
+    },
     Read(&'a StreamReport),
     /// Something that takes its time between reading and delivering, with how many people it has come to.
-    Working { what: &'a str, people: usize },
-    Delivering { destination: &'a str },
+    Working {
+        what: &'a str,
+        people: usize,
+    },
+    Delivering {
+        destination: &'a str,
+    },
     Delivered(&'a DeliveryReport),
 }
 
@@ -111,21 +119,27 @@ pub async fn run(
     models::adopt(&mut context).await?;
     announce(&context).await?;
     rebuild(&context).await?;
-    // New definitions are filled while sources are read.
-    let filling = tokio::spawn({
-        let context = context.clone();
-        async move { backfill(&context).await }
-    });
+    // New definitions are filled while sources are read, unless everybody's traits are worked out anew before.
+    let filling = match models::are_behind(&context).await? {
+        true => None,
+        false => Some(tokio::spawn({
+            let context = context.clone();
+            async move { backfill(&context).await }
+        })),
+    };
     for source in wanted(&context, options) {
         report.remapped += remap(&context, source).await?;
         read_source(&context, source, connectors, options, &mut report).await?;
     }
-    match filling.await {
-        Ok(filled) => filled?,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    };
+    if let Some(filling) = filling {
+        match filling.await {
+            Ok(filled) => filled?,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+    }
     let watch = |what: &str, people| (options.events)(RunEvent::Working { what, people });
     report.models = models::refresh(&mut context, &watch).await?;
+    backfill(&context).await?;
     let context = &context;
     due(context).await?;
     // I8: a source that came up empty is not proof that its people are gone.

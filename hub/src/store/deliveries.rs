@@ -2,7 +2,7 @@
 
 use super::bulk::Arg;
 use super::records::get;
-use super::{Result, Tx, dialect, failed};
+use super::{Result, Tx, failed};
 use crate::model::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -282,16 +282,14 @@ impl Tx {
         code: &str,
         message: &str,
     ) -> Result<()> {
-        sqlx::query(
-            "update change set state = $2, code = $3, message = $4 where id = $1",
-        )
-        .bind(id)
-        .bind(state)
-        .bind(code)
-        .bind(message)
-        .execute(self.connection())
-        .await
-        .map_err(failed)?;
+        sqlx::query("update change set state = $2, code = $3, message = $4 where id = $1")
+            .bind(id)
+            .bind(state)
+            .bind(code)
+            .bind(message)
+            .execute(self.connection())
+            .await
+            .map_err(failed)?;
         Ok(())
     }
 

@@ -76,7 +76,9 @@ fn previews_histories_and_explanations() {
             &["audience", "list"],
             &["audience", "preview", "known"],
             &["audience", "preview", "known/holdout"],
-            &["audience", "preview", "regular", "--with", "half", "--limit", "1"],
+            &[
+                "audience", "preview", "regular", "--with", "half", "--limit", "1",
+            ],
             &["audience", "preview", "regular", "--file", &draft],
             &["audience", "preview", "abroad", "--file", &draft],
             &["audience", "explain", "in_a_row", ada],
@@ -100,7 +102,7 @@ fn previews_histories_and_explanations() {
         &[
             &["audience", "explain", "in_a_row", ada],
             &["audience", "history", "in_a_row"],
-            &["audience", "history", "steady", "--days", "5"],
+            &["audience", "history", "steady", "--days", "6"],
             &["audience", "history", "steady", "--days", "3"],
             &["audience", "history", "known/holdout"],
             &["audience", "preview", "nobody_called_so"],

@@ -45,7 +45,12 @@ fn stages_follow_one_another_at_a_destination() {
     small.hub.stand_at(began);
     let looks = [
         &["audience", "list"][..],
-        &["audience", "explain", "welcome/offer", "email:zofia@poczta.example"],
+        &[
+            "audience",
+            "explain",
+            "welcome/offer",
+            "email:zofia@poczta.example",
+        ],
     ];
     let mut text = transcripts(&small.hub, &[&["run"], looks[0], looks[1]]);
     assert_eq!(tags(&small), [zofia(), nobody(), nobody()]);

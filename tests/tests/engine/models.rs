@@ -50,7 +50,8 @@ impl Shop {
             stripe: start(stripe(customers), anywhere).unwrap(),
         };
         let address = shop.stripe.address.to_string();
-        shop.hub.write("hub.toml", &MANIFEST.replace("ADDRESS", &address));
+        shop.hub
+            .write("hub.toml", &MANIFEST.replace("ADDRESS", &address));
         shop.hub.stand_at(NOW_MS);
         shop
     }

@@ -53,16 +53,40 @@ who.all = [{ trait = "first_name", exists = true }, { trait = "email", exists = 
 "#;
 
 const FIRST: [&str; 16] = [
-    "Ada", "Jan", "Mia", "Zofia", "Oliver", "Piotr", "Anna", "Hanna", "Igor", "Lena", "Marek", "Nina", "Olga",
-    "Paweł", "Rafał", "Ewa",
+    "Ada", "Jan", "Mia", "Zofia", "Oliver", "Piotr", "Anna", "Hanna", "Igor", "Lena", "Marek",
+    "Nina", "Olga", "Paweł", "Rafał", "Ewa",
 ];
 const LAST: [&str; 20] = [
-    "Nowak", "Kowalska", "Wiśniewski", "Wójcik", "Kamińska", "Lewandowski", "Zielińska", "Szymański", "Dąbrowska",
-    "Kozłowski", "Mazur", "Krawczyk", "Piotrowska", "Grabowski", "Pawłowska", "Michalski", "Król", "Wieczorek",
-    "Jabłońska", "Wróbel",
+    "Nowak",
+    "Kowalska",
+    "Wiśniewski",
+    "Wójcik",
+    "Kamińska",
+    "Lewandowski",
+    "Zielińska",
+    "Szymański",
+    "Dąbrowska",
+    "Kozłowski",
+    "Mazur",
+    "Krawczyk",
+    "Piotrowska",
+    "Grabowski",
+    "Pawłowska",
+    "Michalski",
+    "Król",
+    "Wieczorek",
+    "Jabłońska",
+    "Wróbel",
 ];
 const STREETS: [&str; 8] = [
-    "Długa", "Polna", "Leśna", "Słoneczna", "Krótka", "Szkolna", "Ogrodowa", "Lipowa",
+    "Długa",
+    "Polna",
+    "Leśna",
+    "Słoneczna",
+    "Krótka",
+    "Szkolna",
+    "Ogrodowa",
+    "Lipowa",
 ];
 const CITIES: [(&str, &str); 5] = [
     ("Gdańsk", "80"),
@@ -90,7 +114,8 @@ impl Shop {
             hub: Hub::new(),
             _stripe: stripe,
         };
-        shop.hub.write("hub.toml", &MANIFEST.replace("ADDRESS", &address));
+        shop.hub
+            .write("hub.toml", &MANIFEST.replace("ADDRESS", &address));
         shop.hub.write("suggest.toml", suggest);
         shop.hub.stand_at(JANUARY_MS);
         shop.hub.run(&["run"]).ends_with(0);
@@ -123,7 +148,10 @@ impl Shop {
     fn waits(&self, left: &str, right: &str) -> bool {
         let (left, right) = (self.id(left), self.id(right));
         self.waiting().iter().any(|row| {
-            let ends = [row["left"].as_str().unwrap(), row["right"].as_str().unwrap()];
+            let ends = [
+                row["left"].as_str().unwrap(),
+                row["right"].as_str().unwrap(),
+            ];
             ends.contains(&left.as_str()) && ends.contains(&right.as_str())
         })
     }
@@ -162,7 +190,11 @@ fn stripe(people: usize) -> Stripe {
         stripe.seed_customer(&format!("cus_{number}"), at_s, &fields(&login("a"), "old"));
         if number < TWICE + TWO_LOGINS {
             let at_s = at_s + 86_400;
-            stripe.seed_customer(&format!("again_{number}"), at_s, &fields(&login("b"), "new"));
+            stripe.seed_customer(
+                &format!("again_{number}"),
+                at_s,
+                &fields(&login("b"), "new"),
+            );
         }
     }
     stripe
@@ -198,16 +230,20 @@ fn pairs_wait_until_somebody_decides_and_what_was_declined_does_not_come_back() 
         .unwrap();
     shop.hub.json(&["identity", "decline", &number]);
     text += "\n";
-    text += &transcripts(
-        &shop.hub,
-        &[&["identity", "suggest"], &["model", "list"]],
-    );
+    text += &transcripts(&shop.hub, &[&["identity", "suggest"], &["model", "list"]]);
     assert_eq!(shop.waiting().len(), before.len() - 1);
     assert!(!shop.waits("cus_5", "again_5"));
 
     // Also when one of the two is known by another id since.
     let old = shop.id("again_5");
-    let link = ["identity", "link", "external:shop:again_5", "external:shop:cus_200", "--reason", "told so"];
+    let link = [
+        "identity",
+        "link",
+        "external:shop:again_5",
+        "external:shop:cus_200",
+        "--reason",
+        "told so",
+    ];
     shop.hub.run(&link).ends_with(0);
     let older = shop.id("again_5");
     assert_ne!(older, old, "the older customer gives the id");
@@ -224,7 +260,14 @@ fn the_surest_are_linked_and_a_dropped_version_leaves_nothing_of_it() {
     let before = shop.state();
     assert_eq!(before.people.len(), people);
     // Kept apart before anybody asked.
-    let apart = ["identity", "separate", "external:shop:cus_3", "external:shop:again_3", "--reason", "father and son"];
+    let apart = [
+        "identity",
+        "separate",
+        "external:shop:cus_3",
+        "external:shop:again_3",
+        "--reason",
+        "father and son",
+    ];
     shop.hub.run(&apart).ends_with(0);
     let mut text = transcripts(&shop.hub, &[&["identity", "suggest"]]);
     let linked = people - shop.state().people.len();
@@ -238,7 +281,14 @@ fn the_surest_are_linked_and_a_dropped_version_leaves_nothing_of_it() {
     // Another look finds no more to link, and an operator's link is the operator's.
     let more = shop.hub.json(&["identity", "suggest"]);
     assert_eq!(more["linked"], 0, "{more}");
-    let link = ["identity", "link", "external:shop:cus_250", "external:shop:cus_251", "--reason", "told so"];
+    let link = [
+        "identity",
+        "link",
+        "external:shop:cus_250",
+        "external:shop:cus_251",
+        "--reason",
+        "told so",
+    ];
     shop.hub.run(&link).ends_with(0);
     text += "\n";
     text += &transcripts(
@@ -251,9 +301,17 @@ fn the_surest_are_linked_and_a_dropped_version_leaves_nothing_of_it() {
             &["identity", "suggestions"],
         ],
     );
-    assert_eq!(shop.state().people.len(), people - 1, "one link was the operator's");
+    assert_eq!(
+        shop.state().people.len(),
+        people - 1,
+        "one link was the operator's"
+    );
     let statements = shop.hub.json(&["identity", "statements"]);
-    let standing = statements.as_array().unwrap().iter().filter(|row| row["revoked"].is_null());
+    let standing = statements
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row["revoked"].is_null());
     let standing: Vec<String> = standing.map(|row| row["id"].to_string()).collect();
     assert_eq!(standing.len(), 2, "{statements}");
     for number in &standing {
@@ -269,8 +327,18 @@ fn too_few_people_are_refused_and_nothing_is_suggested_unless_the_manifest_says_
     let shop = Shop::of(100, "");
     let off = transcripts(&shop.hub, &[&["identity", "suggest"]]);
     shop.hub.write("suggest.toml", "[suggest]\n");
-    let few = transcripts(&shop.hub, &[&["identity", "suggest"], &["identity", "suggestions"]]);
+    let few = transcripts(
+        &shop.hub,
+        &[&["identity", "suggest"], &["identity", "suggestions"]],
+    );
     insta::assert_snapshot!("suggestions-refused", format!("{off}\n{few}"));
-    let refused = shop.hub.run(&["--json", "identity", "suggest"]).ends_with(1).json();
-    assert!(refused["refused"].is_string() && refused["version"].is_null(), "{refused}");
+    let refused = shop
+        .hub
+        .run(&["--json", "identity", "suggest"])
+        .ends_with(1)
+        .json();
+    assert!(
+        refused["refused"].is_string() && refused["version"].is_null(),
+        "{refused}"
+    );
 }

@@ -54,7 +54,10 @@ fn orders_of_zofia(small: &Small) -> Option<Value> {
 #[test]
 fn values_reasons_and_faults_reach_people_and_destinations() {
     let small = Small::new();
-    small.edit("FNAME = \"first_name\"", "FNAME = \"first_name\", ORDERS = \"orders\"");
+    small.edit(
+        "FNAME = \"first_name\"",
+        "FNAME = \"first_name\", ORDERS = \"orders\"",
+    );
     small.hub.write("traits.toml", TRAITS);
     // A day after the second order of each, on the day of Ada's third.
     small.hub.stand_at(JANUARY_MS + 3 * DAY_MS + 3_600_000);
@@ -74,7 +77,14 @@ fn values_reasons_and_faults_reach_people_and_destinations() {
     // A third order for Zofia, and the first two are no longer recent.
     small.stripe.with(|stripe| {
         let at_s = JANUARY_MS / 1_000 + 5 * 86_400;
-        stripe.seed_charge("ch_zofia3", "cus_zofia", 2_500, "pln", at_s, Paid::Succeeded);
+        stripe.seed_charge(
+            "ch_zofia3",
+            "cus_zofia",
+            2_500,
+            "pln",
+            at_s,
+            Paid::Succeeded,
+        );
         stripe.seed_charge("ch_zofia4", "cus_zofia", 2_500, "pln", at_s, Paid::Declined);
     });
     small.hub.stand_at(JANUARY_MS + 6 * DAY_MS);

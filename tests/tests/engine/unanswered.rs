@@ -15,7 +15,9 @@ fn run_and_lose(pair: &Pair, skip: u32, post: &str, look: &str) {
     pair.hub.run(&["run"]).ends_with(1);
     pair.mailchimp.clear_faults();
     let lost = pair.mailchimp.requests();
-    let lost = lost.iter().filter(|request| request.fault == Some(Fault::AnswerLost));
+    let lost = lost
+        .iter()
+        .filter(|request| request.fault == Some(Fault::AnswerLost));
     assert_eq!(lost.count(), 1);
 }
 
@@ -55,7 +57,11 @@ fn buyers(pair: &Pair) -> BTreeSet<String> {
 fn a_field_that_a_lost_answer_wrote_is_cleared_when_it_is_wanted_no_more() {
     let pair = Pair::new("");
     lose_profiles(&pair);
-    assert_eq!(country(&pair.tool()), Some("PL"), "the write was carried out");
+    assert_eq!(
+        country(&pair.tool()),
+        Some("PL"),
+        "the write was carried out"
+    );
     forget_country(&pair);
     pair.push();
     let tool = pair.tool();
@@ -64,7 +70,10 @@ fn a_field_that_a_lost_answer_wrote_is_cleared_when_it_is_wanted_no_more() {
     // What was cleared once is not cleared for ever: somebody else may fill it.
     let writes = pair.mailchimp.with(|mailchimp| mailchimp.writes.len());
     pair.push();
-    assert_eq!(pair.mailchimp.with(|mailchimp| mailchimp.writes.len()), writes);
+    assert_eq!(
+        pair.mailchimp.with(|mailchimp| mailchimp.writes.len()),
+        writes
+    );
 }
 
 // I13: nobody is written to without consent, not even to clear something; it is done once there is consent again.
@@ -109,7 +118,8 @@ fn a_member_whom_a_lost_answer_added_is_taken_out_when_wanted_no_more() {
 #[test]
 fn rows_that_are_refused_after_a_lost_answer_stay_in_doubt() {
     let pair = Pair::new("");
-    pair.mailchimp.fail_after(1, 1, "POST /3.0/", Fault::AnswerLost);
+    pair.mailchimp
+        .fail_after(1, 1, "POST /3.0/", Fault::AnswerLost);
     let look = "GET /3.0/lists/a1b2c3d4e5/members/";
     pair.mailchimp
         .fail_next(1_000, look, Fault::Refused { status: 403 });

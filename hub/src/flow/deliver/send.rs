@@ -125,11 +125,7 @@ impl Sender<'_> {
         Ok(())
     }
 
-    async fn call(
-        &mut self,
-        group: &Group,
-        rows: &[Row],
-    ) -> Result<Answer> {
+    async fn call(&mut self, group: &Group, rows: &[Row]) -> Result<Answer> {
         let key = idempotency_key(&self.destination.name, group, rows);
         let audience = match group.object.strip_prefix("audience:") {
             Some(name) => match self.remote_audience(name).await? {
@@ -363,12 +359,7 @@ enum Call {
 
 impl Call {
     /// A try that fails without an answer is repeated with `verify`, so that nothing is applied twice.
-    fn send(
-        mut self,
-        connector: &mut dyn Connector,
-        cancel: &Cancel,
-        count: u32,
-    ) -> Answer {
+    fn send(mut self, connector: &mut dyn Connector, cancel: &Cancel, count: u32) -> Answer {
         let (mut first, mut is_unsure) = (true, false);
         let outcome = retrying(cancel, || {
             if !std::mem::take(&mut first) {
@@ -379,7 +370,9 @@ impl Call {
                 Self::Members { add: true, change } => connector.add_members(change),
                 Self::Members { add: false, change } => connector.remove_members(change),
             };
-            is_unsure |= done.as_ref().is_err_and(|failure| is_no_answer(failure.kind));
+            is_unsure |= done
+                .as_ref()
+                .is_err_and(|failure| is_no_answer(failure.kind));
             done
         });
         match outcome {

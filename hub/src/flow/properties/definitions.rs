@@ -61,7 +61,11 @@ impl Definitions {
             text += "[exclude]\naudiences = [\"left_out\"]\n[[audience]]\nname = \"left_out\"\n\
                      who = { trait = \"first_name\", is = \"n0\" }\nexclude = false\n";
         }
-        let tier = if self.traits > 0 { ", tier = \"tier\"" } else { "" };
+        let tier = if self.traits > 0 {
+            ", tier = \"tier\""
+        } else {
+            ""
+        };
         for (name, variant) in ["one", "two"].iter().zip(self.destinations) {
             let all = names.join(", ");
             let first = names.first().cloned().unwrap_or_default();
@@ -95,7 +99,9 @@ impl Definitions {
         };
         let repeat = match repeat {
             0 => None,
-            1 => Some("{ event = \"Order Completed\", count = { at_least = 2 }, within = \"30d\" }"),
+            1 => {
+                Some("{ event = \"Order Completed\", count = { at_least = 2 }, within = \"30d\" }")
+            }
             _ => Some("{ event = \"Order Completed\", within = \"5d\" }"),
         };
         let agreed = match (agreed, repeat) {
@@ -200,6 +206,11 @@ impl Changing {
     }
 
     async fn finish(&mut self) -> Result<(), TestCaseError> {
+        // As a run does it: traits first where they changed, audiences first where they did not.
+        if models::are_behind(&self.going.world.context).await.unwrap() {
+            let context = &mut self.going.world.context;
+            models::refresh(context, &|_, _| {}).await.unwrap();
+        }
         while self.fill().await {}
         self.filling = None;
         let context = &mut self.going.world.context;

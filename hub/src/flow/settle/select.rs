@@ -266,7 +266,10 @@ pub(in crate::flow) fn key_of(row: &WantedRow) -> (String, String, String) {
     )
 }
 
-pub(in crate::flow) async fn mark(tx: &mut Tx, mut keys: Vec<(String, String, String)>) -> Result<()> {
+pub(in crate::flow) async fn mark(
+    tx: &mut Tx,
+    mut keys: Vec<(String, String, String)>,
+) -> Result<()> {
     keys.sort_unstable();
     keys.dedup();
     let first = tx.reserve("change", keys.len() as i64).await?;

@@ -65,8 +65,7 @@ async fn names(context: &Context, pairs: &[Sure]) -> Result<FxHashMap<i64, Ident
         let components: BTreeSet<i64> = rows.iter().map(|row| row.component).collect();
         around.load_components(&mut tx, components).await?;
         let around = around.around();
-        let numbers: FxHashMap<[u8; 16], i64> =
-            rows.iter().map(|row| (row.uuid, row.id)).collect();
+        let numbers: FxHashMap<[u8; 16], i64> = rows.iter().map(|row| (row.uuid, row.id)).collect();
         for person in &around.resolution.people {
             if let Some(number) = numbers.get(person.id.0.as_bytes()) {
                 let strongest = &around.graph.nodes[person.nodes[0] as usize];

@@ -32,7 +32,10 @@ pub fn slot_of(stream_id: i64, key: &str) -> i64 {
     hasher.update(&stream_id.to_le_bytes());
     match numbered(key) {
         Some(("", number)) => in_order(stream_id, number),
-        Some((word, number)) => in_order(first_bits(&hasher.update(word.as_bytes()).finalize()), number),
+        Some((word, number)) => in_order(
+            first_bits(&hasher.update(word.as_bytes()).finalize()),
+            number,
+        ),
         None => hashed(hasher.update(key.as_bytes())),
     }
 }
@@ -44,7 +47,10 @@ pub fn slot_of_identifier(kind: &str, value: &str) -> i64 {
     hasher.update(&[0]);
     let is_key = kind.starts_with("external:") || kind == "user_id";
     match numbered(value).filter(|_| is_key) {
-        Some((word, number)) => in_order(first_bits(&hasher.update(word.as_bytes()).finalize()), number),
+        Some((word, number)) => in_order(
+            first_bits(&hasher.update(word.as_bytes()).finalize()),
+            number,
+        ),
         None => hashed(hasher.update(value.as_bytes())),
     }
 }
@@ -163,14 +169,21 @@ mod tests {
     fn numbered_keys_lie_in_their_order_and_words_apart() {
         let keys = ["user-0999", "user-1000", "user-1001", "user-20000"];
         let slots = keys.map(|key| slot_of(1, key));
-        assert!(slots.is_sorted() && slots[3] - slots[0] == 20_000 - 999, "{slots:?}");
+        assert!(
+            slots.is_sorted() && slots[3] - slots[0] == 20_000 - 999,
+            "{slots:?}"
+        );
         let plain = ["7", "8", "900"].map(|key| slot_of(1, key));
         assert!(plain.is_sorted() && plain[2] - plain[0] == 893, "{plain:?}");
         for other in ["team-1000", "1000", "user-100", "user-1000a"] {
             assert!(slot_of(1, other).abs_diff(slots[1]) > 1 << 39, "{other}");
         }
         assert!(slot_of(2, "user-1000").abs_diff(slots[1]) > 1 << 39);
-        assert_eq!(slot_of(1, "007"), slot_of(1, "7"), "told apart by their keys");
+        assert_eq!(
+            slot_of(1, "007"),
+            slot_of(1, "7"),
+            "told apart by their keys"
+        );
     }
 
     #[test]

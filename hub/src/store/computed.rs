@@ -25,17 +25,13 @@ impl Tx {
     pub async fn set_faults(&mut self, persons: &[i64], faults: &[FaultRow]) -> Result<()> {
         self.remove("delete from trait_fault where person_id", persons)
             .await?;
-        self.insert(
-            "trait_fault (person_id, trait, kind)",
-            faults,
-            |fault| {
-                [
-                    Arg::Int(fault.person_id),
-                    Arg::Text(&fault.trait_name),
-                    Arg::Text(fault.kind),
-                ]
-            },
-        )
+        self.insert("trait_fault (person_id, trait, kind)", faults, |fault| {
+            [
+                Arg::Int(fault.person_id),
+                Arg::Text(&fault.trait_name),
+                Arg::Text(fault.kind),
+            ]
+        })
         .await
     }
 

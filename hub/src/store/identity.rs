@@ -109,13 +109,15 @@ impl Tx {
         self.insert(
             "identifier (slot, kind, value, component, shared)",
             identifiers,
-            |identifier| [
-                Arg::Int(identifier.slot),
-                Arg::Text(&identifier.kind),
-                Arg::Text(&identifier.value),
-                Arg::OptInt(identifier.component),
-                Arg::Int(i64::from(identifier.shared)),
-            ],
+            |identifier| {
+                [
+                    Arg::Int(identifier.slot),
+                    Arg::Text(&identifier.kind),
+                    Arg::Text(&identifier.value),
+                    Arg::OptInt(identifier.component),
+                    Arg::Int(i64::from(identifier.shared)),
+                ]
+            },
         )
         .await
     }

@@ -84,6 +84,7 @@ create index membership_person on membership (person_id);
 create table membership_log (id bigint primary key, audience text not null, person bytea not null, at bigint not null, entered bigint not null, cause text not null);
 create table timer (audience text not null, person_id bigint not null, due_at bigint not null, primary key (audience, person_id)); --clustered
 create index timer_due on timer (due_at);
+create index timer_person on timer (person_id);
 
 -- What each person should be at a destination. An object is `person:TARGET` or `audience:NAME`. `allowed`: consent is given and nothing suppresses it.
 create table wanted (destination text not null, object text not null, person_id bigint not null, remote_key text not null, payload text not null, allowed bigint not null,

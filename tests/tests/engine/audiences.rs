@@ -57,74 +57,78 @@ name = "abroad"
 who = { not = { trait = "country", is = "PL" } }
 "#;
 
-#[test]
-fn previews_histories_and_explanations() {
-    let small = Small::new();
-    small.hub.write("audiences.toml", AUDIENCES);
-    small.hub.write("draft.text", DRAFT);
-    let draft = small.hub.path().join("draft.text").display().to_string();
-    let (ada, jan, mia) = (
-        "email:ada@poczta.example",
-        "email:jan@poczta.example",
-        "email:mia@mail.example",
-    );
-    small.hub.stand_at(JANUARY_MS + 4 * DAY_MS);
-    let mut text = transcripts(
-        &small.hub,
-        &[
-            &["run", "--no-delivery"],
-            &["audience", "list"],
-            &["audience", "preview", "known"],
-            &["audience", "preview", "known/holdout"],
-            &[
-                "audience", "preview", "regular", "--with", "half", "--limit", "1",
-            ],
-            &["audience", "preview", "regular", "--file", &draft],
-            &["audience", "preview", "abroad", "--file", &draft],
-            &["audience", "explain", "in_a_row", ada],
-            &["audience", "explain", "in_a_row", mia],
-            &["audience", "explain", "half", ada],
-            &["audience", "explain", "known", jan],
-            &["audience", "explain", "known", mia],
-            &["audience", "explain", "regular", ada],
-            &["audience", "explain", "steady", jan],
-        ],
-    );
-    // Nothing comes in, and a week goes by.
-    for days in [7, 8, 12] {
-        small.hub.stand_at(JANUARY_MS + days * DAY_MS);
-        text += "\n";
-        text += &transcripts(&small.hub, &[&["run", "--no-delivery"]]);
-    }
-    text += "\n";
-    text += &transcripts(
-        &small.hub,
-        &[
-            &["audience", "explain", "in_a_row", ada],
-            &["audience", "history", "in_a_row"],
-            &["audience", "history", "steady", "--days", "6"],
-            &["audience", "history", "steady", "--days", "3"],
-            &["audience", "history", "known/holdout"],
-            &["audience", "preview", "nobody_called_so"],
-        ],
-    );
-    insta::assert_snapshot!("audiences", text);
-}
+mod snapshots {
+    use super::*;
 
-#[test]
-fn with_json_previews_histories_and_explanations_are_values() {
-    let small = Small::new();
-    small.hub.write("audiences.toml", AUDIENCES);
-    small.hub.stand_at(JANUARY_MS + 4 * DAY_MS);
-    small.hub.run(&["run", "--no-delivery"]).ends_with(0);
-    let ada = "email:ada@poczta.example";
-    let values: Vec<String> = [
-        &["audience", "preview", "regular", "--with", "half"][..],
-        &["audience", "history", "in_a_row"],
-        &["audience", "explain", "in_a_row", ada],
-    ]
-    .iter()
-    .map(|arguments| serde_json::to_string_pretty(&small.hub.json(arguments)).unwrap())
-    .collect();
-    insta::assert_snapshot!("audiences-json", values.join("\n"));
+    #[test]
+    fn previews_histories_and_explanations() {
+        let small = Small::new();
+        small.hub.write("audiences.toml", AUDIENCES);
+        small.hub.write("draft.text", DRAFT);
+        let draft = small.hub.path().join("draft.text").display().to_string();
+        let (ada, jan, mia) = (
+            "email:ada@poczta.example",
+            "email:jan@poczta.example",
+            "email:mia@mail.example",
+        );
+        small.hub.stand_at(JANUARY_MS + 4 * DAY_MS);
+        let mut text = transcripts(
+            &small.hub,
+            &[
+                &["run", "--no-delivery"],
+                &["audience", "list"],
+                &["audience", "preview", "known"],
+                &["audience", "preview", "known/holdout"],
+                &[
+                    "audience", "preview", "regular", "--with", "half", "--limit", "1",
+                ],
+                &["audience", "preview", "regular", "--file", &draft],
+                &["audience", "preview", "abroad", "--file", &draft],
+                &["audience", "explain", "in_a_row", ada],
+                &["audience", "explain", "in_a_row", mia],
+                &["audience", "explain", "half", ada],
+                &["audience", "explain", "known", jan],
+                &["audience", "explain", "known", mia],
+                &["audience", "explain", "regular", ada],
+                &["audience", "explain", "steady", jan],
+            ],
+        );
+        // Nothing comes in, and a week goes by.
+        for days in [7, 8, 12] {
+            small.hub.stand_at(JANUARY_MS + days * DAY_MS);
+            text += "\n";
+            text += &transcripts(&small.hub, &[&["run", "--no-delivery"]]);
+        }
+        text += "\n";
+        text += &transcripts(
+            &small.hub,
+            &[
+                &["audience", "explain", "in_a_row", ada],
+                &["audience", "history", "in_a_row"],
+                &["audience", "history", "steady", "--days", "6"],
+                &["audience", "history", "steady", "--days", "3"],
+                &["audience", "history", "known/holdout"],
+                &["audience", "preview", "nobody_called_so"],
+            ],
+        );
+        insta::assert_snapshot!("audiences", text);
+    }
+
+    #[test]
+    fn with_json_previews_histories_and_explanations_are_values() {
+        let small = Small::new();
+        small.hub.write("audiences.toml", AUDIENCES);
+        small.hub.stand_at(JANUARY_MS + 4 * DAY_MS);
+        small.hub.run(&["run", "--no-delivery"]).ends_with(0);
+        let ada = "email:ada@poczta.example";
+        let values: Vec<String> = [
+            &["audience", "preview", "regular", "--with", "half"][..],
+            &["audience", "history", "in_a_row"],
+            &["audience", "explain", "in_a_row", ada],
+        ]
+        .iter()
+        .map(|arguments| serde_json::to_string_pretty(&small.hub.json(arguments)).unwrap())
+        .collect();
+        insta::assert_snapshot!("audiences-json", values.join("\n"));
+    }
 }

@@ -145,6 +145,17 @@ impl Shop {
         rows.as_array().unwrap().clone()
     }
 
+    /// The number of the suggestion that a customer is one with its second self.
+    fn number(&self, customer: usize) -> String {
+        let [left, right] = ["cus", "again"].map(|name| self.id(&format!("{name}_{customer}")));
+        let rows = self.waiting();
+        let is_it = |row: &&Value| {
+            let ends = [row["left"].as_str(), row["right"].as_str()];
+            ends.contains(&Some(&*left)) && ends.contains(&Some(&*right))
+        };
+        rows.iter().find(is_it).unwrap()["id"].to_string()
+    }
+
     fn waits(&self, left: &str, right: &str) -> bool {
         let (left, right) = (self.id(left), self.id(right));
         self.waiting().iter().any(|row| {
@@ -200,145 +211,150 @@ fn stripe(people: usize) -> Stripe {
     stripe
 }
 
-#[test]
-fn pairs_wait_until_somebody_decides_and_what_was_declined_does_not_come_back() {
-    let shop = Shop::new("[suggest]\n");
-    let mut text = transcripts(
-        &shop.hub,
-        &[
-            &["identity", "suggestions"],
-            &["identity", "suggest"],
-            &["identity", "suggestions", "--limit", "2"],
-            &["identity", "accept", "1"],
-            &["identity", "decline", "2", "--reason", "twins"],
-            &["identity", "decline", "2"],
-            &["identity", "statements"],
-        ],
-    );
-    let before = shop.waiting();
-    let people = shop.state().people.len();
-    assert_eq!(people, PEOPLE + TWICE + TWO_LOGINS - 1, "two became one");
+mod snapshots {
+    use super::*;
 
-    assert!(shop.waits("cus_5", "again_5"));
-    let number = before
-        .iter()
-        .find(|row| {
-            let ends = [row["left"].as_str(), row["right"].as_str()];
-            ends.contains(&Some(&shop.id("cus_5"))) && ends.contains(&Some(&shop.id("again_5")))
-        })
-        .map(|row| row["id"].to_string())
-        .unwrap();
-    shop.hub.json(&["identity", "decline", &number]);
-    text += "\n";
-    text += &transcripts(&shop.hub, &[&["identity", "suggest"], &["model", "list"]]);
-    assert_eq!(shop.waiting().len(), before.len() - 1);
-    assert!(!shop.waits("cus_5", "again_5"));
+    #[test]
+    fn pairs_wait_until_somebody_decides_and_what_was_declined_does_not_come_back() {
+        let shop = Shop::new("[suggest]\n");
+        let mut text = transcripts(
+            &shop.hub,
+            &[
+                &["identity", "suggestions"],
+                &["identity", "suggest"],
+                &["identity", "suggestions", "--limit", "2"],
+            ],
+        );
+        let (first, second) = (shop.number(1), shop.number(2));
+        text += "\n";
+        text += &transcripts(
+            &shop.hub,
+            &[
+                &["identity", "accept", &first],
+                &["identity", "decline", &second, "--reason", "twins"],
+                &["identity", "decline", &second],
+                &["identity", "statements"],
+            ],
+        );
+        let before = shop.waiting();
+        let people = shop.state().people.len();
+        assert_eq!(people, PEOPLE + TWICE + TWO_LOGINS - 1, "two became one");
 
-    // Also when one of the two is known by another id since.
-    let old = shop.id("again_5");
-    let link = [
-        "identity",
-        "link",
-        "external:shop:again_5",
-        "external:shop:cus_200",
-        "--reason",
-        "told so",
-    ];
-    shop.hub.run(&link).ends_with(0);
-    let older = shop.id("again_5");
-    assert_ne!(older, old, "the older customer gives the id");
-    shop.hub.run(&["identity", "suggest"]).ends_with(0);
-    assert!(!shop.waits("cus_5", "again_5"));
-    insta::assert_snapshot!("suggestions", text);
-}
+        assert!(shop.waits("cus_5", "again_5"));
+        let number = shop.number(5);
+        shop.hub.json(&["identity", "decline", &number]);
+        text += "\n";
+        text += &transcripts(&shop.hub, &[&["identity", "suggest"], &["model", "list"]]);
+        assert_eq!(shop.waiting().len(), before.len() - 1);
+        assert!(!shop.waits("cus_5", "again_5"));
 
-// I2, I4, I5
-#[test]
-fn the_surest_are_linked_and_a_dropped_version_leaves_nothing_of_it() {
-    let shop = Shop::new("[suggest]\nautomatic = 0.999\n");
-    let people = PEOPLE + TWICE + TWO_LOGINS;
-    let before = shop.state();
-    assert_eq!(before.people.len(), people);
-    // Kept apart before anybody asked.
-    let apart = [
-        "identity",
-        "separate",
-        "external:shop:cus_3",
-        "external:shop:again_3",
-        "--reason",
-        "father and son",
-    ];
-    shop.hub.run(&apart).ends_with(0);
-    let mut text = transcripts(&shop.hub, &[&["identity", "suggest"]]);
-    let linked = people - shop.state().people.len();
-    assert!(linked >= TWICE / 2, "{linked} were linked");
-    assert!(!shop.are_one("cus_3", "again_3") && !shop.waits("cus_3", "again_3"));
-    for number in TWICE..TWICE + TWO_LOGINS {
-        let (one, other) = (format!("cus_{number}"), format!("again_{number}"));
-        assert!(!shop.are_one(&one, &other), "{number} has two logins");
-        assert!(shop.waits(&one, &other), "{number} is asked about");
+        // Also when one of the two is known by another id since.
+        let old = shop.id("again_5");
+        let link = [
+            "identity",
+            "link",
+            "external:shop:again_5",
+            "external:shop:cus_200",
+            "--reason",
+            "told so",
+        ];
+        shop.hub.run(&link).ends_with(0);
+        let older = shop.id("again_5");
+        assert_ne!(older, old, "the older customer gives the id");
+        shop.hub.run(&["identity", "suggest"]).ends_with(0);
+        assert!(!shop.waits("cus_5", "again_5"));
+        insta::assert_snapshot!("suggestions", text);
     }
-    // Another look finds no more to link, and an operator's link is the operator's.
-    let more = shop.hub.json(&["identity", "suggest"]);
-    assert_eq!(more["linked"], 0, "{more}");
-    let link = [
-        "identity",
-        "link",
-        "external:shop:cus_250",
-        "external:shop:cus_251",
-        "--reason",
-        "told so",
-    ];
-    shop.hub.run(&link).ends_with(0);
-    text += "\n";
-    text += &transcripts(
-        &shop.hub,
-        &[
-            &["model", "list"],
-            &["model", "drop", "1"],
-            &["model", "drop", "1"],
-            &["model", "drop", "2"],
-            &["identity", "suggestions"],
-        ],
-    );
-    assert_eq!(
-        shop.state().people.len(),
-        people - 1,
-        "one link was the operator's"
-    );
-    let statements = shop.hub.json(&["identity", "statements"]);
-    let standing = statements
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|row| row["revoked"].is_null());
-    let standing: Vec<String> = standing.map(|row| row["id"].to_string()).collect();
-    assert_eq!(standing.len(), 2, "{statements}");
-    for number in &standing {
-        let revoke = ["identity", "revoke", number, "--reason", "to compare"];
-        shop.hub.run(&revoke).ends_with(0);
-    }
-    assert_eq!(format!("{:?}", shop.state()), format!("{before:?}"));
-    insta::assert_snapshot!("suggestions-automatic", text);
-}
 
-#[test]
-fn too_few_people_are_refused_and_nothing_is_suggested_unless_the_manifest_says_so() {
-    let shop = Shop::of(100, "");
-    let off = transcripts(&shop.hub, &[&["identity", "suggest"]]);
-    shop.hub.write("suggest.toml", "[suggest]\n");
-    let few = transcripts(
-        &shop.hub,
-        &[&["identity", "suggest"], &["identity", "suggestions"]],
-    );
-    insta::assert_snapshot!("suggestions-refused", format!("{off}\n{few}"));
-    let refused = shop
-        .hub
-        .run(&["--json", "identity", "suggest"])
-        .ends_with(1)
-        .json();
-    assert!(
-        refused["refused"].is_string() && refused["version"].is_null(),
-        "{refused}"
-    );
+    // I2, I4, I5
+    #[test]
+    fn the_surest_are_linked_and_a_dropped_version_leaves_nothing_of_it() {
+        let shop = Shop::new("[suggest]\nautomatic = 0.999\n");
+        let people = PEOPLE + TWICE + TWO_LOGINS;
+        let before = shop.state();
+        assert_eq!(before.people.len(), people);
+        // Kept apart before anybody asked.
+        let apart = [
+            "identity",
+            "separate",
+            "external:shop:cus_3",
+            "external:shop:again_3",
+            "--reason",
+            "father and son",
+        ];
+        shop.hub.run(&apart).ends_with(0);
+        let mut text = transcripts(&shop.hub, &[&["identity", "suggest"]]);
+        let linked = people - shop.state().people.len();
+        assert!(linked >= TWICE / 2, "{linked} were linked");
+        assert!(!shop.are_one("cus_3", "again_3") && !shop.waits("cus_3", "again_3"));
+        for number in TWICE..TWICE + TWO_LOGINS {
+            let (one, other) = (format!("cus_{number}"), format!("again_{number}"));
+            assert!(!shop.are_one(&one, &other), "{number} has two logins");
+            assert!(shop.waits(&one, &other), "{number} is asked about");
+        }
+        // Another look finds no more to link, and an operator's link is the operator's.
+        let more = shop.hub.run(&["--json", "identity", "suggest"]);
+        let more = more.ends_with(1).json();
+        assert!(more["linked"] == 0 && more["refused"].is_string(), "{more}");
+        let link = [
+            "identity",
+            "link",
+            "external:shop:cus_250",
+            "external:shop:cus_251",
+            "--reason",
+            "told so",
+        ];
+        shop.hub.run(&link).ends_with(0);
+        text += "\n";
+        text += &transcripts(
+            &shop.hub,
+            &[
+                &["model", "list"],
+                &["model", "drop", "1"],
+                &["model", "drop", "1"],
+                &["model", "drop", "2"],
+                &["identity", "suggestions"],
+            ],
+        );
+        assert_eq!(
+            shop.state().people.len(),
+            people - 1,
+            "one link was the operator's"
+        );
+        let statements = shop.hub.json(&["identity", "statements"]);
+        let standing = statements
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|row| row["revoked"].is_null());
+        let standing: Vec<String> = standing.map(|row| row["id"].to_string()).collect();
+        assert_eq!(standing.len(), 2, "{statements}");
+        for number in &standing {
+            let revoke = ["identity", "revoke", number, "--reason", "to compare"];
+            shop.hub.run(&revoke).ends_with(0);
+        }
+        assert_eq!(format!("{:?}", shop.state()), format!("{before:?}"));
+        insta::assert_snapshot!("suggestions-automatic", text);
+    }
+
+    #[test]
+    fn too_few_people_are_refused_and_nothing_is_suggested_unless_the_manifest_says_so() {
+        let shop = Shop::of(100, "");
+        let off = transcripts(&shop.hub, &[&["identity", "suggest"]]);
+        shop.hub.write("suggest.toml", "[suggest]\n");
+        let few = transcripts(
+            &shop.hub,
+            &[&["identity", "suggest"], &["identity", "suggestions"]],
+        );
+        insta::assert_snapshot!("suggestions-refused", format!("{off}\n{few}"));
+        let refused = shop
+            .hub
+            .run(&["--json", "identity", "suggest"])
+            .ends_with(1)
+            .json();
+        assert!(
+            refused["refused"].is_string() && refused["version"].is_null(),
+            "{refused}"
+        );
+    }
 }

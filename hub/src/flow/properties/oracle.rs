@@ -160,15 +160,10 @@ fn worked_out(
     compute::compute(&context.plan.traits, &given, now).values
 }
 
-fn one_person(
-    context: &Context,
-    person: [u8; 16],
-    records: &[&(Kind, String, Canonical)],
-    now: Timestamp,
-) -> String {
-    let claims: Vec<Claim> = records
-        .iter()
-        .filter(|(kind, ..)| *kind != Kind::Charge)
+/// What the records say of their person.
+fn claims(records: &[&(Kind, String, Canonical)]) -> Vec<Claim> {
+    let telling = records.iter().filter(|(kind, ..)| *kind != Kind::Charge);
+    telling
         .map(|(kind, id, one)| Claim {
             source: kind.names().0.into(),
             record: format!("{}/{id}", kind.names().1),
@@ -176,7 +171,16 @@ fn one_person(
             traits: one.traits.clone(),
             consents: one.consents.clone(),
         })
-        .collect();
+        .collect()
+}
+
+fn one_person(
+    context: &Context,
+    person: [u8; 16],
+    records: &[&(Kind, String, Canonical)],
+    now: Timestamp,
+) -> String {
+    let claims = claims(records);
     let built = profile::build(&claims, &context.plan.survivorship);
     let mut traits: Fields = built
         .traits

@@ -93,9 +93,11 @@ fn person(line: &str, list: u32) -> Result<Person> {
 /// What is missing, in words.
 pub fn fetch() -> Result<PathBuf, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
-    let target = program
-        .ancestors()
-        .find(|folder| folder.join("CACHEDIR.TAG").is_file());
+    // Cargo leaves the first mark only where it made the folder itself, and the second one when it may keep what it learns.
+    let target = program.ancestors().find(|folder| {
+        let mut marks = ["CACHEDIR.TAG", ".rustc_info.json"].iter();
+        marks.any(|mark| folder.join(mark).is_file())
+    });
     let kept = target.ok_or("there is no target folder")?.join("febrl");
     if kept.join("dataset4b.csv").is_file() {
         return Ok(kept);

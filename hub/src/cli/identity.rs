@@ -350,6 +350,21 @@ async fn review(hub: &Opened, out: &Out, limit: i64) -> Outcome {
         .collect();
     section("refused ties", &rows);
     rows = review
+        .capped
+        .iter()
+        .map(|one| {
+            let since = one.since.get(..10).unwrap_or(&one.since);
+            let many = number(one.identifiers);
+            (
+                format!("id:{}", one.person),
+                format!(
+                    "{many} identifiers hang together since {since}; the weakest ties are not used"
+                ),
+            )
+        })
+        .collect();
+    section("components above `component_cap`", &rows);
+    rows = review
         .large
         .iter()
         .map(|large| {

@@ -53,10 +53,11 @@ impl Someone {
             })
             .collect();
         let facts = Facts {
-            person: [0; 16],
+            id: [0; 16],
             traits: &|name| traits.get(name),
             granted: &|purpose| purpose == "a",
             audiences: &|name| (name == "b").then_some(Timestamp(i64::MIN / 2)),
+            people: &|_| 0,
             events: &events,
         };
         let verdict = evaluate(condition, &facts, now);

@@ -12,6 +12,7 @@ mod febrl;
 mod guests;
 mod hub;
 mod identity;
+mod languages;
 mod lifetime;
 mod serve;
 mod small;

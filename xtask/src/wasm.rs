@@ -12,7 +12,9 @@ const TARGET: &str = "wasm32-unknown-unknown";
 
 pub fn build(workspace: &Workspace, profile: Profile) -> Result<()> {
     let connectors = guests_under(&workspace.root.join("connectors"))?;
-    let guests = guests_under(&workspace.root.join("tests/guests"))?;
+    let mut guests = guests_under(&workspace.root.join("tests/guests"))?;
+    // The examples are for the tests too: a hub should not list them. Those in other languages hold no package.
+    guests.extend(guests_under(&workspace.root.join("connectors/examples"))?);
     install_target(workspace)?;
     compile(workspace, connectors.iter().chain(&guests))?;
     let products = workspace.products(profile);

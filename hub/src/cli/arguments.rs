@@ -1,6 +1,7 @@
 //! What can be typed.
 
-use clap::{Parser, Subcommand};
+use crate::kit::project::{Kind, Language};
+use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
 /// One profile per person, from every system that knows them, and audiences out to every tool that may.
@@ -339,4 +340,35 @@ pub enum ConnectorCommand {
         /// A source's name.
         name: String,
     },
+    /// Make a connector's project in a new folder: an example that works, the SDK, the contract, tests.
+    New {
+        /// The connector's name, and the folder's.
+        name: String,
+        #[arg(long = "lang", value_name = "LANGUAGE", value_enum)]
+        language: Language,
+        /// Whether it reads, writes or both.
+        #[arg(long, value_enum, default_value = "both")]
+        kind: Kind,
+    },
+    /// Compile a connector's project into `build/NAME.wasm`; installs the compilers that it needs.
+    Build {
+        /// The project, with its `connector.toml`.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+    },
+    /// Serve the practice help desk, a made-up vendor to try connectors on, until stopped by a signal.
+    Vendor(VendorArguments),
+}
+
+#[derive(Debug, Args)]
+pub struct VendorArguments {
+    /// On this port of 127.0.0.1; a free one by default.
+    #[arg(long, default_value_t = 0)]
+    pub port: u16,
+    /// How many contacts there are.
+    #[arg(long, default_value_t = 500)]
+    pub contacts: u32,
+    /// The same number gives the same data.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
 }

@@ -4,7 +4,7 @@ use crate::cli::arguments::ConnectorCommand;
 use crate::cli::open::{Loaded, connectors, load};
 use crate::cli::output::{Out, Outcome, Stopped, table, trimmed};
 use crate::cli::running::unknown;
-use crate::cli::{Ending, Environment};
+use crate::cli::{Ending, Environment, connector_build, connector_new, connector_vendor};
 use crate::flow::Opens;
 use crate::host::{Cancel, Connector};
 use serde_json::json;
@@ -18,6 +18,15 @@ pub async fn connector(
 ) -> Outcome {
     match command {
         ConnectorCommand::List => list(folder, environment, out),
+        ConnectorCommand::New {
+            name,
+            language,
+            kind,
+        } => connector_new::new(&name, language, kind, out),
+        ConnectorCommand::Build { folder } => {
+            connector_build::build(&folder, environment, out).await
+        }
+        ConnectorCommand::Vendor(options) => connector_vendor::vendor(&options, out).await,
         ConnectorCommand::Check { name } => {
             let mut connector = open(&load(folder, environment)?, &name)?;
             let done = tokio::task::spawn_blocking(move || connector.check()).await;

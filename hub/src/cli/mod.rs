@@ -3,6 +3,9 @@
 mod accounts;
 mod arguments;
 mod audiences;
+mod connector_build;
+mod connector_new;
+mod connector_vendor;
 mod connectors;
 mod identity;
 mod identity_graph;

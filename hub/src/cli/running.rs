@@ -428,7 +428,7 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
 }
 
 /// Interrupt or terminate.
-async fn wait_for_signal() {
+pub async fn wait_for_signal() {
     #[cfg(unix)]
     if let Ok(mut terminate) =
         tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())

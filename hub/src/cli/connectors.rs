@@ -4,7 +4,10 @@ use crate::cli::arguments::ConnectorCommand;
 use crate::cli::open::{Loaded, connectors, load};
 use crate::cli::output::{Out, Outcome, Stopped, table, trimmed};
 use crate::cli::running::unknown;
-use crate::cli::{Ending, Environment};
+use crate::cli::{
+    Ending, Environment, connector_bench, connector_dev, connector_inspect, connector_record,
+    connector_run_one, connector_test, connector_vendor,
+};
 use crate::flow::Opens;
 use crate::host::{Cancel, Connector};
 use serde_json::json;
@@ -18,54 +21,91 @@ pub async fn connector(
 ) -> Outcome {
     match command {
         ConnectorCommand::List => list(folder, environment, out),
-        ConnectorCommand::Check { name } => {
-            let mut connector = open(&load(folder, environment)?, &name)?;
-            let done = tokio::task::spawn_blocking(move || connector.check()).await;
-            let report = flatten(done)?;
-            if out.json {
-                out.value(&json!({ "account": report.account, "warnings": report.warnings }));
-                return Ok(Ending::Done);
-            }
-            let account = report
-                .account
-                .map(|account| format!(" (account {account})"))
-                .unwrap_or_default();
-            out.line(format!("{name} works{account}"));
-            for warning in report.warnings {
-                out.line(format!("warning: {warning}"));
-            }
-            Ok(Ending::Done)
+        ConnectorCommand::Inspect { what } => {
+            connector_inspect::inspect(folder, environment, out, &what)
         }
-        ConnectorCommand::Discover { name } => {
-            let mut connector = open(&load(folder, environment)?, &name)?;
-            let done = tokio::task::spawn_blocking(move || connector.discover()).await;
-            let streams = flatten(done)?;
-            if out.json {
-                let streams: Vec<_> = streams
-                    .into_iter()
-                    .map(|one| {
-                        json!({ "name": one.name, "title": one.title, "primary_key": one.primary_key,
-                            "cursor_fields": one.cursor_fields, "supports_deletes": one.supports_deletes, "schema": one.schema })
-                    })
-                    .collect();
-                out.value(&streams);
-                return Ok(Ending::Done);
-            }
-            let mut rows = table(&["stream", "title", "key", "incremental by", "deletions"]);
-            for one in streams {
-                let deletions = if one.supports_deletes { "yes" } else { "no" };
-                rows.add_row([
-                    one.name,
-                    one.title,
-                    one.primary_key.join(", "),
-                    one.cursor_fields.join(", "),
-                    deletions.to_owned(),
-                ]);
-            }
-            out.line(trimmed(&rows));
-            Ok(Ending::Done)
+        ConnectorCommand::Test(options) => {
+            connector_test::test(folder, environment, out, &options).await
         }
+        ConnectorCommand::Record(options) => {
+            connector_record::record(folder, environment, out, &options).await
+        }
+        ConnectorCommand::Replay(options) => {
+            connector_record::replay(folder, environment, out, options).await
+        }
+        ConnectorCommand::RunOne { file, live } => {
+            connector_run_one::run_one(folder, environment, out, file.as_deref(), live).await
+        }
+        ConnectorCommand::Dev {
+            subject,
+            records,
+            once,
+            no_build,
+        } => {
+            let options = connector_dev::Options {
+                subject,
+                records,
+                once,
+                builds: !no_build,
+            };
+            connector_dev::dev(folder, environment, out, &options).await
+        }
+        ConnectorCommand::Bench { subject, contacts } => {
+            connector_bench::bench(folder, environment, out, &subject, contacts).await
+        }
+        ConnectorCommand::Vendor(options) => connector_vendor::vendor(&options, out).await,
+        ConnectorCommand::Check { name } => check(folder, environment, out, &name).await,
+        ConnectorCommand::Discover { name } => discover(folder, environment, out, &name).await,
     }
+}
+
+async fn check(folder: &Path, environment: &Environment, out: &Out, name: &str) -> Outcome {
+    let mut connector = open(&load(folder, environment)?, name)?;
+    let done = tokio::task::spawn_blocking(move || connector.check()).await;
+    let report = flatten(done)?;
+    if out.json {
+        out.value(&json!({ "account": report.account, "warnings": report.warnings }));
+        return Ok(Ending::Done);
+    }
+    let account = report
+        .account
+        .map(|account| format!(" (account {account})"))
+        .unwrap_or_default();
+    out.line(format!("{name} works{account}"));
+    for warning in report.warnings {
+        out.line(format!("warning: {warning}"));
+    }
+    Ok(Ending::Done)
+}
+
+async fn discover(folder: &Path, environment: &Environment, out: &Out, name: &str) -> Outcome {
+    let mut connector = open(&load(folder, environment)?, name)?;
+    let done = tokio::task::spawn_blocking(move || connector.discover()).await;
+    let streams = flatten(done)?;
+    if out.json {
+        let streams: Vec<_> = streams
+            .into_iter()
+            .map(|one| {
+                json!({ "name": one.name, "title": one.title, "primary_key": one.primary_key,
+                    "cursor_fields": one.cursor_fields, "supports_deletes": one.supports_deletes, "schema": one.schema })
+            })
+            .collect();
+        out.value(&streams);
+        return Ok(Ending::Done);
+    }
+    let mut rows = table(&["stream", "title", "key", "incremental by", "deletions"]);
+    for one in streams {
+        let deletions = if one.supports_deletes { "yes" } else { "no" };
+        rows.add_row([
+            one.name,
+            one.title,
+            one.primary_key.join(", "),
+            one.cursor_fields.join(", "),
+            deletions.to_owned(),
+        ]);
+    }
+    out.line(trimmed(&rows));
+    Ok(Ending::Done)
 }
 
 fn flatten<T>(

@@ -3,6 +3,15 @@
 mod accounts;
 mod arguments;
 mod audiences;
+mod connector_bench;
+mod connector_capture;
+mod connector_dev;
+mod connector_inspect;
+mod connector_record;
+mod connector_run_one;
+mod connector_subject;
+mod connector_test;
+mod connector_vendor;
 mod connectors;
 mod identity;
 mod identity_graph;
@@ -64,12 +73,14 @@ pub async fn run(arguments: Arguments, environment: &Environment) -> Ending {
             stream,
             full,
             no_delivery,
+            capture,
         } => {
             let choice = running::Choice {
                 source,
                 stream,
                 full,
                 deliver: !no_delivery,
+                capture,
             };
             running::run(&folder, environment, &out, choice).await
         }

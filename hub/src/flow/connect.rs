@@ -57,7 +57,12 @@ impl Opened {
         self.component.connect(self.connection.clone())
     }
 
-    /// For a connector that is not WebAssembly.
+    /// One with another connection, such as one whose way out is listened to.
+    pub fn connect(&self, connection: Connection) -> Box<dyn Connector> {
+        self.component.connect(connection)
+    }
+
+    /// For a connector that is not WebAssembly, or that is tried.
     pub fn connection(&self) -> &Connection {
         &self.connection
     }
@@ -179,9 +184,29 @@ impl Connectors {
         })
     }
 
+    /// A connector that is in none of the folders, with the settings of a source.
+    pub fn open_component(
+        &self,
+        component: Component,
+        source: &Source,
+    ) -> Result<Opened, Vec<Problem>> {
+        let side = source.into();
+        let secrets = self.secrets(&side)?;
+        Ok(self.open_with(&side, secrets, component))
+    }
+
     fn open(&self, side: &Side<'_>) -> Result<Opened, Vec<Problem>> {
         let secrets = self.secrets(side)?;
         let component = self.component(side.connector).map_err(|it| vec![it])?;
+        Ok(self.open_with(side, secrets, component))
+    }
+
+    fn open_with(
+        &self,
+        side: &Side<'_>,
+        secrets: BTreeMap<String, Secret>,
+        component: Component,
+    ) -> Opened {
         let scrubber = scrubber(side, &secrets);
         let scrub: crate::host::Scrub = Arc::new(move |text: &str| scrubber.scrub(text));
         let owner = format!("{} `{}`", side.kind, side.name);
@@ -211,10 +236,10 @@ impl Connectors {
             log: self.settings.log.clone(),
             scrub,
         };
-        Ok(Opened {
+        Opened {
             component,
             connection,
-        })
+        }
     }
 
     fn secrets(&self, side: &Side<'_>) -> Result<BTreeMap<String, Secret>, Vec<Problem>> {

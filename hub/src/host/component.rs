@@ -15,6 +15,7 @@ use crate::problem::{Problem, codes};
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 use tokio::runtime::Handle;
@@ -254,7 +255,7 @@ impl Component {
         let (manifest, schema) = match kept {
             Some(texts) => texts,
             None => {
-                let texts = self.ask_what_it_is()?;
+                let texts = self.documents()?;
                 let kept = describe::join_kept(&texts.0, &texts.1);
                 self.0.cache.put(&file, kept.as_bytes());
                 texts
@@ -264,7 +265,8 @@ impl Component {
         Ok(self.0.description.get_or_init(|| description).clone())
     }
 
-    fn ask_what_it_is(&self) -> Result<(String, String), Problem> {
+    /// The manifest and the configuration's schema as the connector tells them now.
+    pub fn documents(&self) -> Result<(String, String), Problem> {
         let mut guest = Guest::new(self.clone(), without_grants());
         let (manifest,) = guest
             .call::<(), (String,)>("meta.manifest", None, ())
@@ -278,6 +280,15 @@ impl Component {
     /// Gives the connector its configuration and its grants. Nothing runs yet.
     pub fn connect(&self, connection: Connection) -> Box<dyn Connector> {
         Box::new(Guest::new(self.clone(), connection))
+    }
+
+    /// The same, and `most_memory` learns how many bytes of memory an instance had at most.
+    pub fn connect_metered(
+        &self,
+        connection: Connection,
+        most_memory: Arc<AtomicU64>,
+    ) -> Box<dyn Connector> {
+        Box::new(Guest::new(self.clone(), connection).metered(most_memory))
     }
 
     pub(super) fn function(&self, call: &str) -> Option<&ComponentExportIndex> {

@@ -14,6 +14,7 @@ mod wasi;
 mod wire;
 
 pub use component::{Component, Host, HostSettings};
+pub use describe::parse as parse_description;
 
 pub use types::{
     AudiencePage, AudienceRef, Batch, Cancel, CheckReport, Chunk, Connection, Connector, Delivery,

@@ -6,6 +6,7 @@ mod delivery;
 mod egress;
 mod host;
 mod identity;
+mod kit;
 mod manifest;
 mod manifest_audience;
 mod manifest_connector;
@@ -17,6 +18,7 @@ pub use delivery::*;
 pub use egress::*;
 pub use host::*;
 pub use identity::*;
+pub use kit::*;
 pub use manifest::*;
 pub use manifest_audience::*;
 pub use manifest_connector::*;
@@ -108,6 +110,12 @@ pub static CODES: &[&Code] = &[
     &CURSOR_TOO_LARGE,
     &NOT_EXPORTED,
     &TABLE_LIMIT,
+    &WRONG_CONFORMANCE,
+    &NO_VENDOR,
+    &NO_COMPONENT_FILE,
+    &NOT_ON_CASSETTE,
+    &BAD_CASSETTE,
+    &BAD_CAPTURE,
     &HOST_DENIED,
     &ADDRESS_DENIED,
     &SCHEME_DENIED,

@@ -1,5 +1,6 @@
 //! What can be typed.
 
+use crate::cli::connector_arguments::{AddArguments, KeyCommand, PublishArguments};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -327,8 +328,32 @@ pub enum DeadLetterCommand {
 
 #[derive(Debug, Subcommand)]
 pub enum ConnectorCommand {
-    /// The connectors that can be named in a manifest.
+    /// The connectors that can be named in a manifest, and whether they are locked.
     List,
+    /// Take a connector into the hub: from a registry, a web server, a file, or all those of a bundle.
+    Add(AddArguments),
+    /// Take a connector that was added out again.
+    Remove { name: String },
+    /// Write all locked connectors with their signatures into one file, for a hub without a network.
+    Bundle {
+        #[arg(value_name = "FILE.tar")]
+        file: PathBuf,
+    },
+    /// Put a connector, and its signature if there is one beside it, into a registry.
+    Publish(PublishArguments),
+    /// Sign a connector: writes `FILE.wasm.sig` beside it.
+    Sign {
+        #[arg(value_name = "FILE.wasm")]
+        file: PathBuf,
+        /// Where the private key is: `env:NAME` or `file:PATH`.
+        #[arg(long, value_name = "SECRET")]
+        key: String,
+    },
+    /// Keys to sign with.
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
     /// Call the vendor once to prove that configuration and credential work.
     Check {
         /// A source's or destination's name.

@@ -1,12 +1,13 @@
 //! `onefold connector`: what there is, and whether it works.
 
 use crate::cli::arguments::ConnectorCommand;
-use crate::cli::open::{Loaded, connectors, load};
+use crate::cli::open::{Loaded, connectors, load, signers};
 use crate::cli::output::{Out, Outcome, Stopped, table, trimmed};
 use crate::cli::running::unknown;
-use crate::cli::{Ending, Environment};
+use crate::cli::{Ending, Environment, connector_add, connector_publish};
 use crate::flow::Opens;
 use crate::host::{Cancel, Connector};
+use crate::kit::lock::{Entry, Lock};
 use serde_json::json;
 use std::path::Path;
 
@@ -18,6 +19,18 @@ pub async fn connector(
 ) -> Outcome {
     match command {
         ConnectorCommand::List => list(folder, environment, out),
+        ConnectorCommand::Add(arguments) => {
+            connector_add::add(folder, environment, out, &arguments).await
+        }
+        ConnectorCommand::Remove { name } => connector_add::remove(folder, out, &name),
+        ConnectorCommand::Bundle { file } => connector_publish::bundle(folder, out, &file),
+        ConnectorCommand::Publish(arguments) => {
+            connector_publish::publish(environment, out, &arguments).await
+        }
+        ConnectorCommand::Sign { file, key } => {
+            connector_publish::sign(environment, out, &file, &key)
+        }
+        ConnectorCommand::Key { command } => connector_publish::key(environment, out, &command),
         ConnectorCommand::Check { name } => {
             let mut connector = open(&load(folder, environment)?, &name)?;
             let done = tokio::task::spawn_blocking(move || connector.check()).await;
@@ -93,12 +106,32 @@ fn open(loaded: &Loaded, name: &str) -> Result<Box<dyn Connector>, Stopped> {
     Err(unknown("source or destination", name, names).into())
 }
 
+/// How a connector is locked: the start of its digest, and who signed it.
+fn shown(entry: &Entry) -> String {
+    let digest = entry.digest.get(..19).unwrap_or(&entry.digest);
+    match &entry.signer {
+        Some(signer) => format!("{digest}, signed by {signer}"),
+        None => digest.to_owned(),
+    }
+}
+
 fn list(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
-    let connectors = connectors(folder, environment, &Cancel::default())?;
-    let mut rows = table(&["connector", "version", "title", "streams", "writes"]);
+    let signers = signers(folder)?;
+    let connectors = connectors(folder, environment, &Cancel::default(), signers)?;
+    let lock = Lock::read(folder)?;
+    let mut names = connectors.names();
+    names.extend(lock.entries.iter().map(|entry| entry.name.clone()));
+    let mut rows = table(&[
+        "connector",
+        "version",
+        "title",
+        "streams",
+        "writes",
+        "locked",
+    ]);
     let mut values = Vec::new();
     let mut problems = Vec::new();
-    for name in connectors.names() {
+    for name in names {
         match connectors.describe(&name) {
             Ok(one) => {
                 let streams: Vec<&str> = one
@@ -111,15 +144,17 @@ fn list(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
                     .iter()
                     .map(|target| target.name.as_str())
                     .collect();
+                let locked = lock.entry(&name);
                 rows.add_row([
                     name.clone(),
                     one.version.clone(),
                     one.title.clone(),
                     streams.join(", "),
                     targets.join(", "),
+                    locked.map_or_else(|| "no".to_owned(), shown),
                 ]);
                 values.push(json!({ "name": name, "version": one.version, "title": one.title, "streams": streams,
-                    "targets": targets, "hosts": one.hosts, "exports": one.exports }));
+                    "targets": targets, "hosts": one.hosts, "exports": one.exports, "locked": locked }));
             }
             Err(problem) => problems.push(problem),
         }

@@ -3,6 +3,9 @@
 mod accounts;
 mod arguments;
 mod audiences;
+mod connector_add;
+mod connector_arguments;
+mod connector_publish;
 mod connectors;
 mod identity;
 mod identity_graph;

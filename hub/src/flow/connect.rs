@@ -39,8 +39,19 @@ pub struct ConnectSettings {
     pub log: LogSink,
 }
 
+/// What is asked of each connector before it is loaded, and of what it says about itself afterwards.
+pub struct Admission {
+    /// The connector's name and the file that was found under it, if one was.
+    pub file: AdmitFile,
+    pub description: AdmitDescription,
+}
+
+pub type AdmitFile = Box<dyn Fn(&str, Option<(&Path, &[u8])>) -> Result<(), Problem> + Send + Sync>;
+pub type AdmitDescription = Box<dyn Fn(&str, &Description) -> Result<(), Problem> + Send + Sync>;
+
 pub struct Connectors {
     settings: ConnectSettings,
+    admission: Option<Admission>,
 }
 
 /// A source or destination with its secrets open. Its connectors share one way out, so that the rate budget holds
@@ -107,7 +118,18 @@ impl<'a> From<&'a Destination> for Side<'a> {
 
 impl Connectors {
     pub fn new(settings: ConnectSettings) -> Self {
-        Self { settings }
+        Self {
+            settings,
+            admission: None,
+        }
+    }
+
+    /// Loads only what is admitted.
+    pub fn guarded(self, admission: Admission) -> Self {
+        Self {
+            admission: Some(admission),
+            ..self
+        }
     }
 
     pub fn open_source(&self, source: &Source) -> Result<Opened, Vec<Problem>> {
@@ -134,7 +156,11 @@ impl Connectors {
     }
 
     pub fn describe(&self, connector: &str) -> Result<Arc<Description>, Problem> {
-        self.component(connector)?.describe()
+        let description = self.component(connector)?.describe()?;
+        if let Some(admission) = &self.admission {
+            (admission.description)(connector, &description)?;
+        }
+        Ok(description)
     }
 
     /// The names of all connectors that can be found.
@@ -150,14 +176,22 @@ impl Connectors {
     }
 
     fn component(&self, connector: &str) -> Result<Component, Problem> {
-        let bytes = self.find(connector)?;
+        let found = self.find(connector)?;
+        if let Some(admission) = &self.admission {
+            let file = found.as_ref().map(|(path, bytes)| (&**path, &**bytes));
+            (admission.file)(connector, file)?;
+        }
+        let Some((_, bytes)) = found else {
+            return Err(not_found(connector, &self.settings.connector_folders));
+        };
         self.settings.host.load(&bytes).map_err(|mut problem| {
             problem.message = format!("connector `{connector}`: {}", problem.message);
             problem
         })
     }
 
-    fn find(&self, connector: &str) -> Result<Vec<u8>, Problem> {
+    /// The first file under the connector's name, with its bytes.
+    fn find(&self, connector: &str) -> Result<Option<(PathBuf, Vec<u8>)>, Problem> {
         let is_name = !connector.is_empty()
             && connector
                 .chars()
@@ -168,15 +202,14 @@ impl Connectors {
             .filter(|_| is_name)
             .map(|folder| folder.join(format!("{connector}.wasm")))
             .find(|path| path.is_file());
-        let Some(path) = found else {
-            return Err(not_found(connector, folders));
-        };
-        std::fs::read(&path).map_err(|error| {
-            Problem::new(
+        let Some(path) = found else { return Ok(None) };
+        match std::fs::read(&path) {
+            Ok(bytes) => Ok(Some((path, bytes))),
+            Err(error) => Err(Problem::new(
                 &codes::CONNECTOR_NOT_FOUND,
                 format!("connector `{connector}` cannot be read: {error}"),
-            )
-        })
+            )),
+        }
     }
 
     fn open(&self, side: &Side<'_>) -> Result<Opened, Vec<Problem>> {

@@ -10,6 +10,7 @@ mod manifest;
 mod manifest_audience;
 mod manifest_connector;
 mod record;
+mod registry;
 mod store;
 mod usage;
 
@@ -21,6 +22,7 @@ pub use manifest::*;
 pub use manifest_audience::*;
 pub use manifest_connector::*;
 pub use record::*;
+pub use registry::*;
 pub use store::*;
 pub use usage::*;
 
@@ -108,6 +110,21 @@ pub static CODES: &[&Code] = &[
     &CURSOR_TOO_LARGE,
     &NOT_EXPORTED,
     &TABLE_LIMIT,
+    &BAD_REFERENCE,
+    &SOURCE_DOWN,
+    &SOURCE_REFUSED,
+    &NOT_AT_SOURCE,
+    &BAD_SOURCE,
+    &DIGEST_MISMATCH,
+    &LOCK_BROKEN,
+    &LOCK_UNREADABLE,
+    &UNSIGNED,
+    &WRONG_SIGNER,
+    &BAD_SIGNATURE,
+    &BAD_KEY,
+    &BAD_TRUSTED_KEY,
+    &ASKS_FOR_MORE,
+    &BAD_BUNDLE,
     &HOST_DENIED,
     &ADDRESS_DENIED,
     &SCHEME_DENIED,

@@ -3,7 +3,7 @@
 
 use crate::flow::change::{Change, Put, StreamRef, To};
 use crate::flow::settle::{self, View};
-use crate::flow::{Context, Watch, accounts, announce, apply, land};
+use crate::flow::{Context, UNFINISHED, Watch, accounts, announce, apply, land};
 use crate::manifest::{Source, Stream};
 use crate::model::Value;
 use crate::problem::Problem;
@@ -117,7 +117,7 @@ pub async fn remap(context: &Context, source: &Source) -> Result<i64> {
         };
         // I9: stopped half-way, neither the old mapping nor this one is what all records follow.
         let mut tx = context.store.begin().await?;
-        tx.set_stream_digest(stream.id, "").await?;
+        tx.set_stream_digest(stream.id, UNFINISHED).await?;
         tx.commit().await?;
         total += map_stored(context, &stream, plan, Which::All).await?;
         let mut tx = context.store.begin().await?;

@@ -7,7 +7,7 @@ use crate::audience::{self, EventFact, Facts, Part};
 use crate::expression::{Condition, Measure};
 use crate::flow::settle::select::{Moves, key_of, mark, want};
 use crate::flow::settle::{self, View};
-use crate::flow::{Context, accounts};
+use crate::flow::{Context, UNFINISHED, accounts};
 use crate::manifest::{Audience, Destination};
 use crate::model::{Fields, Timestamp};
 use crate::store::{Arg, Result, TimerRow, Tx};
@@ -17,8 +17,6 @@ use std::sync::Arc;
 
 /// People that one transaction takes.
 const PEOPLE: i64 = 5_000;
-/// In the place of the digest of a definition that some people follow and others do not.
-const UNFINISHED: &str = "";
 
 /// What is no longer as it was when the store was last brought up to date.
 struct Stale {

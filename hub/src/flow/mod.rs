@@ -66,6 +66,9 @@ fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> impl 
     }
 }
 
+/// In the place of the digest of a definition that some people or records follow and others do not.
+const UNFINISHED: &str = "";
+
 /// Says in the store which definitions are not those by which people were judged before, ahead of judging somebody by them.
 async fn announce(context: &Context) -> Result<()> {
     rebuild::announce(context).await?;

@@ -4,7 +4,7 @@
 use crate::compute::Event;
 use crate::compute::models::{Fitted, Sample};
 use crate::flow::backfill::{evaluate_everybody, events_by_person};
-use crate::flow::{Context, Watch, settle};
+use crate::flow::{Context, UNFINISHED, Watch, settle};
 use crate::manifest::{Model, PREDICTED, Plan};
 use crate::problem::Problem;
 use crate::problem::codes::STORE_UNREADABLE;
@@ -19,8 +19,6 @@ const LIFETIME: &str = "lifetime";
 const WORKED_OUT: &str = "computed_traits";
 /// The hub's value that says which models could not be fitted.
 const REFUSED: &str = "refused_models";
-/// In the place of versions, while some people's traits follow other definitions than others'.
-const UNFINISHED: &str = "unfinished";
 
 /// Names of computed traits, those of models too.
 pub fn computed_names(plan: &Plan) -> Vec<String> {

@@ -82,9 +82,7 @@ pub struct Resolved {
     pub uuid: [u8; 16],
     pub component: i64,
     pub evidence: Vec<i64>,
-    /// False when it may have memberships and the like already.
-    pub is_new: bool,
-    /// It has a row.
+    /// It has a row, and may have memberships and the like.
     pub stands: bool,
     /// Its id was given out before, and to it.
     pub is_named: bool,

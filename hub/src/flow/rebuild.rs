@@ -1,10 +1,10 @@
 //! When the rules of survivorship changed: every profile and every account is built anew from its claims, which nobody has to
 //! send again. Only what comes out otherwise is written and looked at (I2).
 
-use crate::flow::Context;
 use crate::flow::accounts;
 use crate::flow::backfill;
 use crate::flow::settle::{self, View, claim_of, profile_of, to_json};
+use crate::flow::{Context, UNFINISHED};
 use crate::profile::Claim;
 use crate::store::{PersonRow, Result, Tx};
 use rustc_hash::FxHashMap;
@@ -13,7 +13,6 @@ use rustc_hash::FxHashMap;
 const BATCH: i64 = 5_000;
 /// The hub's value that holds the digest of the rules by which everything was built last.
 const DIGEST: &str = "survivorship";
-const UNFINISHED: &str = "";
 
 fn digest(context: &Context) -> String {
     let rules = format!("{:?}", context.plan.survivorship);

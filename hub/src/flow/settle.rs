@@ -162,7 +162,6 @@ fn people(
             uuid,
             component,
             evidence,
-            is_new: false,
             stands: true,
             is_named: true,
         });
@@ -349,7 +348,7 @@ impl Building {
                 .extend(built.read.map(|(traits, consents)| View {
                     id: person.id,
                     uuid: person.uuid,
-                    is_new: person.is_new,
+                    is_new: !person.stands,
                     evidence: person.evidence,
                     traits,
                     consents,

@@ -53,9 +53,6 @@ impl Tx {
         rows: &[R],
         values: impl for<'r> Fn(&'r R) -> [Arg<'r>; N],
     ) -> Result<()> {
-        if rows.is_empty() {
-            return Ok(());
-        }
         dialect::insert(self.connection(), table, rows, values)
             .await
             .map_err(failed)
@@ -70,12 +67,9 @@ impl Tx {
         rows: &[R],
         values: impl for<'r> Fn(&'r R) -> [Arg<'r>; N],
     ) -> Result<()> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        dialect::upsert(self.connection(), (table, tail), rows, values)
-            .await
-            .map_err(failed)
+        let places: Vec<String> = (1..=N).map(|place| format!("${place}")).collect();
+        let text = format!("insert into {table} values ({}) {tail}", places.join(","));
+        self.each(&text, rows, values).await
     }
 
     /// Runs an `update` with `$1` to `$N` for each row, each of which changes exactly one that is there.
@@ -85,9 +79,6 @@ impl Tx {
         rows: &[R],
         values: impl for<'r> Fn(&'r R) -> [Arg<'r>; N],
     ) -> Result<()> {
-        if rows.is_empty() {
-            return Ok(());
-        }
         let changed = dialect::each(self.connection(), text, rows, values)
             .await
             .map_err(failed)?;
@@ -105,9 +96,6 @@ impl Tx {
         rows: &[R],
         values: impl for<'r> Fn(&'r R) -> [Arg<'r>; N],
     ) -> Result<()> {
-        if rows.is_empty() {
-            return Ok(());
-        }
         dialect::each(self.connection(), text, rows, values)
             .await
             .map(drop)

@@ -31,7 +31,8 @@ const ROWS: usize = 64;
 /// Runs `insert into {table} values (…)` for rows that are not there.
 ///
 /// `or fail` does not change what happens: whoever sees an error rolls the whole transaction back. But SQLite copies each
-/// page before a statement of many rows changes it, unless that statement need not be undone by itself.
+/// page before a statement of many rows changes it, unless that statement need not be undone by itself. One of a single row
+/// need not be either, so what may update goes through `each`.
 pub async fn insert<R, const N: usize>(
     connection: &mut Connection,
     table: &str,
@@ -44,6 +45,9 @@ pub async fn insert<R, const N: usize>(
         format!("insert or fail into {table} values {rows}")
     };
     let (many, few) = rows.as_chunks::<ROWS>();
+    if rows.is_empty() {
+        return Ok(());
+    }
     past_sqlx(connection, |connection| {
         if !many.is_empty() {
             let mut statement = connection.prepare(&text(ROWS))?;
@@ -59,21 +63,6 @@ pub async fn insert<R, const N: usize>(
     .await
 }
 
-/// Runs `insert into {table} values (…) {tail}`, a row a statement: see `insert` for why.
-pub async fn upsert<R, const N: usize>(
-    connection: &mut Connection,
-    (table, tail): (&str, &str),
-    rows: &[R],
-    values: impl for<'r> Fn(&'r R) -> [Arg<'r>; N],
-) -> Result<(), Failed> {
-    let row = vec!["?"; N].join(",");
-    let text = format!("insert into {table} values ({row}) {tail}");
-    past_sqlx(connection, |connection| {
-        run_each(connection, &text, rows, values).map(drop)
-    })
-    .await
-}
-
 /// Runs one statement for each row; gives how many rows of the database they changed.
 pub async fn each<R, const N: usize>(
     connection: &mut Connection,
@@ -81,6 +70,9 @@ pub async fn each<R, const N: usize>(
     rows: &[R],
     values: impl for<'r> Fn(&'r R) -> [Arg<'r>; N],
 ) -> Result<usize, Failed> {
+    if rows.is_empty() {
+        return Ok(0);
+    }
     past_sqlx(connection, |connection| {
         run_each(connection, text, rows, values)
     })

@@ -47,14 +47,14 @@ impl Neighbourhood {
                 continue;
             };
             let seen = &self.evidence[&earliest];
+            let stands = seen.row.person_id == Some(earliest);
             people.push(Resolved {
                 id: earliest,
                 uuid: person.id.0.into_bytes(),
                 component: components[&earliest],
                 evidence,
-                is_new: seen.is_new,
-                stands: seen.row.person_id == Some(earliest),
-                is_named: seen.row.person_id == Some(earliest) && !seen.renamed,
+                stands,
+                is_named: stands && !seen.renamed,
             });
         }
         let former: Vec<(i64, i64)> = alive

@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::model::Timestamp;
 use clap::Parser;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -51,8 +52,11 @@ fn log() {
     let filter = env("ONEFOLD_LOG")
         .and_then(|text| text.parse().ok())
         .unwrap_or_else(|| EnvFilter::new("warn,onefold=warn"));
+    let coloured =
+        std::io::stderr().is_terminal() && env("NO_COLOR").is_none_or(|set| set.is_empty());
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(coloured)
         .with_writer(std::io::stderr)
         .try_init();
 }

@@ -1,6 +1,7 @@
 //! What the hub works out by itself, through the whole program and against fake vendors: computed traits, models,
 //! suggestions, audiences and journeys, and what becomes of writes that nobody answered.
 
+mod accounts;
 mod audiences;
 mod journey;
 mod models;

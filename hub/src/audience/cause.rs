@@ -32,11 +32,20 @@ pub fn cause(condition: &Condition, facts: &Facts<'_>, now: Timestamp) -> String
         Condition::Near { name, from, until } => {
             format!("`{name}` {}", words::near(*from, *until, holds))
         }
-        Condition::Audience { .. } | Condition::Split { .. } if holds => {
+        Condition::Audience { .. }
+        | Condition::AccountAudience { .. }
+        | Condition::Split { .. }
+            if holds =>
+        {
             words::condition(condition)
         }
-        Condition::Audience { .. } | Condition::Split { .. } => {
+        Condition::Audience { .. }
+        | Condition::AccountAudience { .. }
+        | Condition::Split { .. } => {
             format!("not {}", words::condition(condition))
+        }
+        Condition::People { who, step, .. } => {
+            words::people(&(facts.people)(step.as_deref()).to_string(), who)
         }
         Condition::Consent { purpose } if holds => format!("consent to `{purpose}`"),
         Condition::Consent { purpose } => format!("no consent to `{purpose}`"),
@@ -75,7 +84,10 @@ pub fn cause(condition: &Condition, facts: &Facts<'_>, now: Timestamp) -> String
 fn is_about_events(condition: &Condition) -> bool {
     let mut found = false;
     condition.visit(&mut |leaf| {
-        found |= matches!(leaf, Condition::Event { .. } | Condition::Sequence { .. });
+        found |= matches!(
+            leaf,
+            Condition::Event { .. } | Condition::Sequence { .. } | Condition::People { .. }
+        );
     });
     found
 }

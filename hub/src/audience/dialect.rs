@@ -24,6 +24,11 @@ pub struct Dialect {
     pub matches: fn(&str, &str) -> String,
     /// (name of a split, person's uuid) → the person's place in it.
     pub place: fn(&str, &str) -> String,
+    /// Where audiences of accounts have their members.
+    pub account_membership: &'static str,
+    /// What comes before a query, so that it can ask `drafted_membership`: what is stored, but for the audiences of accounts
+    /// that `$1` lists by name, with their members' ids, since `$2`.
+    pub drafted_membership: &'static str,
     /// text → milliseconds, null when it is no time (see `Test::Before`).
     pub time: fn(&str) -> String,
 }
@@ -43,6 +48,10 @@ pub const SQLITE: Dialect = Dialect {
     contains: |text, part| format!("instr({text}, {part}) > 0"),
     matches: |text, pattern| format!("regexp({pattern}, {text})"),
     place: |split, uuid| format!("place({split}, {uuid})"),
+    account_membership: "account_membership",
+    drafted_membership: "with drafted_membership (audience, account, since) as (select m.audience, m.account, m.since \
+        from account_membership as m where m.audience not in (select key from json_each($1)) \
+        union all select d.key, a.value, $2 from json_each($1) as d cross join json_each(d.value) as a) ",
     time: sqlite_time,
 };
 

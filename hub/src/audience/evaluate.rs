@@ -114,14 +114,29 @@ fn reduce(condition: &Condition, facts: &Facts<'_>, now: Timestamp) -> Reduced {
             Some(time) => Reduced::between(time, *from, *until, now),
             None => Reduced::Always(false),
         },
-        Condition::Audience { name, lasting } => match (facts.audiences)(name) {
-            Some(_) if *lasting == 0 => Reduced::Always(true),
-            Some(since) => Reduced::from(Timestamp(since.0.saturating_add(*lasting)), now),
-            None => Reduced::Always(false),
-        },
+        Condition::Audience { name, lasting } | Condition::AccountAudience { name, lasting } => {
+            match (facts.audiences)(name) {
+                Some(_) if *lasting == 0 => Reduced::Always(true),
+                Some(since) => Reduced::from(Timestamp(since.0.saturating_add(*lasting)), now),
+                None => Reduced::Always(false),
+            }
+        }
+        Condition::People {
+            step,
+            at_least,
+            at_most,
+            ..
+        } => {
+            let count = (facts.people)(step.as_deref());
+            // When a person's answer changes, the person's own timers say so.
+            Reduced::Always(
+                at_least.is_none_or(|bound| count >= bound)
+                    && at_most.is_none_or(|bound| count <= bound),
+            )
+        }
         Condition::Consent { purpose } => Reduced::Always((facts.granted)(purpose)),
         Condition::Split { name, from, until } => {
-            Reduced::Always((*from..*until).contains(&place(name, &facts.person)))
+            Reduced::Always((*from..*until).contains(&place(name, &facts.id)))
         }
         Condition::Event {
             name,

@@ -60,15 +60,20 @@ fn why(condition: &Condition, facts: &Facts<'_>, now: Timestamp) -> String {
                 None => "it is not known".to_owned(),
             }
         }
-        Condition::Audience { name, .. } => match (facts.audiences)(name) {
-            Some(since) => format!("since {}", since.to_minutes()),
-            None => "not in it".to_owned(),
-        },
+        Condition::Audience { name, .. } | Condition::AccountAudience { name, .. } => {
+            match (facts.audiences)(name) {
+                Some(since) => format!("since {}", since.to_minutes()),
+                None => "not in it".to_owned(),
+            }
+        }
+        Condition::People { step, .. } => {
+            format!("{} of its people", (facts.people)(step.as_deref()))
+        }
         Condition::Consent { purpose } if (facts.granted)(purpose) => "granted".to_owned(),
         Condition::Consent { .. } => "not granted".to_owned(),
         Condition::Split { name, .. } => {
-            let percent = f64::from(place(name, &facts.person)) * 100.0 / f64::from(PLACES);
-            format!("the person's place is {percent}%")
+            let percent = f64::from(place(name, &facts.id)) * 100.0 / f64::from(PLACES);
+            format!("the place in it is {percent}%")
         }
         Condition::Sequence { steps, window } => {
             let ends = sequence::ends(steps, *window, facts);

@@ -11,6 +11,7 @@ mod explain;
 mod reads;
 mod sequence;
 mod sql;
+mod strata;
 mod words;
 
 pub use cause::cause;
@@ -18,21 +19,24 @@ pub use dialect::{Dialect, SQLITE};
 pub use evaluate::{Verdict, evaluate};
 pub use explain::{Explained, explain};
 pub use reads::{EventBound, depends_on, events_read, order};
-pub use sql::{Bind, Part, Query, sql, sql_open};
+pub use sql::{Bind, Part, Query, sql, sql_drafted, sql_open};
+pub use strata::{Stratum, strata};
 
 use crate::model::{Fields, Timestamp, Value};
 
-/// What a condition can ask about one person.
+/// What a condition can ask about one person, or about one account, of which nobody knows consents or events.
 #[derive(Clone, Copy)]
 pub struct Facts<'a> {
-    /// The person's id, for splits.
-    pub person: [u8; 16],
+    /// The id, for splits.
+    pub id: [u8; 16],
     /// A trait's value by canonical name.
     pub traits: &'a dyn Fn(&str) -> Option<&'a Value>,
     /// Whether the latest statement about a purpose grants it.
     pub granted: &'a dyn Fn(&str) -> bool,
-    /// Since when the person has been in another audience, if the person is in it.
+    /// Since when it has been in another audience, if it is in it; of a person, the main account's audiences too.
     pub audiences: &'a dyn Fn(&str) -> Option<Timestamp>,
+    /// How many of an account's people are in an audience, or how many there are.
+    pub people: &'a dyn Fn(Option<&str>) -> u64,
     /// In any order; at least those that `events_read` names.
     pub events: &'a [EventFact<'a>],
 }

@@ -77,10 +77,12 @@ fn before(window: Window, within: Option<i64>) -> Window {
 /// The audiences that a condition refers to.
 pub fn depends_on(condition: &Condition) -> Vec<&str> {
     let mut names = Vec::new();
-    condition.visit(&mut |leaf| {
-        if let Condition::Audience { name, .. } = leaf {
+    condition.visit(&mut |leaf| match leaf {
+        Condition::Audience { name, .. } | Condition::AccountAudience { name, .. } => {
             names.push(name.as_str());
         }
+        Condition::People { step, .. } => names.extend(step.as_deref()),
+        _ => {}
     });
     names
 }

@@ -1,6 +1,7 @@
 //! A condition as one query over people whose ids are in a range: the oracle of `evaluate` and the backfill for new
 //! definitions. A second query finds the people whose answer time alone may change. It reads `person(id, uuid, component, traits, consents)`, `evidence(id, component, person_id)`,
-//! `event(evidence_id, name, time, properties)` and `membership(audience, person_id, since)`, the JSON columns as texts.
+//! `event(evidence_id, name, time, properties)` and `membership(audience, person_id, since)`, the JSON columns as texts; of main
+//! accounts `account(id, traits)`, `account_person(person_id, place, account)` and `account_membership(audience, account, since)`.
 //! Every value and name is bound, never spliced. Each leaf is an `exists` or a comparison of totals, so that it is never
 //! null and `not` means what it says.
 
@@ -54,9 +55,29 @@ impl Part {
 
 /// The ids of the people for whom `condition` holds at `now`.
 pub fn sql(condition: &Condition, now: Timestamp, part: Part, dialect: &Dialect) -> Query {
-    let mut writer = Writer::new(now, part, dialect);
+    let mut writer = Writer::new(now, part, dialect, Vec::new());
     writer.condition(condition, Asks::Holds);
     writer.finish()
+}
+
+/// The same where some audiences of accounts are not what is stored of them: `members` is a JSON object of lists of ids.
+pub fn sql_drafted(
+    condition: &Condition,
+    now: Timestamp,
+    part: Part,
+    dialect: &Dialect,
+    members: String,
+) -> Query {
+    let dialect = Dialect {
+        account_membership: "drafted_membership",
+        ..*dialect
+    };
+    let binds = vec![Bind::Text(members), Bind::Integer(now.millis())];
+    let mut writer = Writer::new(now, part, &dialect, binds);
+    writer.condition(condition, Asks::Holds);
+    let mut query = writer.finish();
+    query.text.insert_str(0, dialect.drafted_membership);
+    query
 }
 
 /// The ids of all people for whom the answer can be different at some time after `now` with no new data, and of a few
@@ -70,13 +91,15 @@ pub fn sql_open(
     let mut moves = false;
     condition.visit(&mut |leaf| {
         moves |= match leaf {
-            Condition::Audience { lasting, .. } => *lasting > 0,
+            Condition::Audience { lasting, .. } | Condition::AccountAudience { lasting, .. } => {
+                *lasting > 0
+            }
             Condition::Event { .. } | Condition::Sequence { .. } | Condition::Near { .. } => true,
             _ => false,
         };
     });
     moves.then(|| {
-        let mut writer = Writer::new(now, part, dialect);
+        let mut writer = Writer::new(now, part, dialect, Vec::new());
         writer.condition(condition, Asks::MayHold);
         writer.push(" and ");
         writer.condition(condition, Asks::MayFail);
@@ -110,12 +133,12 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(now: Timestamp, part: Part, dialect: &'a Dialect) -> Self {
+    fn new(now: Timestamp, part: Part, dialect: &'a Dialect, binds: Vec<Bind>) -> Self {
         let mut writer = Writer {
             dialect,
             now,
             text: "select p.id from person as p where ".to_owned(),
-            binds: Vec::new(),
+            binds,
         };
         if part != Part::EVERYBODY {
             let (after, last) = (
@@ -208,6 +231,13 @@ impl<'a> Writer<'a> {
                 let since = self.now.millis().saturating_sub(*lasting);
                 self.member(name, Some(("<=", since)));
             }
+            Condition::AccountAudience { name, lasting: 0 } => self.account_member(name, None),
+            Condition::AccountAudience { name, lasting } => {
+                let since = self.now.millis().saturating_sub(*lasting);
+                self.account_member(name, Some(("<=", since)));
+            }
+            // A person has no people; no manifest asks for them.
+            Condition::People { .. } => self.push("1 = 0"),
             Condition::Consent { purpose } => {
                 let purpose = self.bind(Bind::Text(purpose.clone()));
                 let (fields, nested) = (
@@ -261,6 +291,11 @@ impl<'a> Writer<'a> {
                 let since = self.now.millis().saturating_sub(*lasting);
                 self.member(name, Some((">", since)));
             }
+            Condition::AccountAudience { name, lasting } if *lasting > 0 => {
+                self.push(" or ");
+                let since = self.now.millis().saturating_sub(*lasting);
+                self.account_member(name, Some((">", since)));
+            }
             Condition::Event {
                 name,
                 filter,
@@ -305,6 +340,22 @@ impl<'a> Writer<'a> {
             self.text,
             "exists (select 1 from membership as m where m.person_id = p.id and m.audience = {name}"
         );
+        self.since(since);
+    }
+
+    /// The same of the person's main account.
+    fn account_member(&mut self, name: &str, since: Option<(&str, i64)>) {
+        let name = self.bind(Bind::Text(name.to_owned()));
+        let table = self.dialect.account_membership;
+        let _ = write!(
+            self.text,
+            "exists (select 1 from account_person as r cross join {table} as m \
+             where r.person_id = p.id and r.place = 0 and m.audience = {name} and m.account = r.account"
+        );
+        self.since(since);
+    }
+
+    fn since(&mut self, since: Option<(&str, i64)>) {
         if let Some((sign, since)) = since {
             let since = self.bind(Bind::Integer(since));
             let _ = write!(self.text, " and m.since {sign} {since}");

@@ -17,6 +17,19 @@ pub(super) fn condition(condition: &Condition) -> String {
         Condition::Audience { name, lasting } => {
             format!("in audience `{name}` for {}", duration(*lasting))
         }
+        Condition::AccountAudience { name, lasting: 0 } => format!("account in audience `{name}`"),
+        Condition::AccountAudience { name, lasting } => {
+            format!("account in audience `{name}` for {}", duration(*lasting))
+        }
+        Condition::People {
+            who,
+            at_least,
+            at_most,
+            ..
+        } => {
+            let count = bounds(*at_least, *at_most).unwrap_or("any number".to_owned());
+            people(&count, who)
+        }
         Condition::Consent { purpose } => format!("consent to `{purpose}`"),
         Condition::Split { name, from, until } => split(name, *from, *until),
         Condition::Sequence {
@@ -48,6 +61,32 @@ pub(super) fn condition(condition: &Condition) -> String {
                 }
             }
         }
+    }
+}
+
+/// `2 or more people (…)`
+pub(super) fn people(count: &str, who: &Condition) -> String {
+    match who {
+        Condition::All(parts) if parts.is_empty() => format!("{count} people"),
+        who => match whole(who) {
+            group if group.starts_with('(') => format!("{count} people {group}"),
+            one => format!("{count} people ({one})"),
+        },
+    }
+}
+
+/// A condition with the conditions inside of it.
+fn whole(condition: &Condition) -> String {
+    let joined = |parts: &[Condition], with: &str| {
+        let parts: Vec<String> = parts.iter().map(whole).collect();
+        format!("({})", parts.join(with))
+    };
+    match condition {
+        Condition::All(parts) if parts.len() > 1 => joined(parts, " and "),
+        Condition::Any(parts) if parts.len() > 1 => joined(parts, " or "),
+        Condition::All(parts) | Condition::Any(parts) if parts.len() == 1 => whole(&parts[0]),
+        Condition::Not(part) => format!("not {}", whole(part)),
+        leaf => self::condition(leaf),
     }
 }
 

@@ -78,6 +78,10 @@ fn print(view: &AccountView, why: bool, out: &Out) {
     if !view.traits.is_empty() {
         out.line(trimmed(&rows));
     }
+    for audience in &view.audiences {
+        let since = audience.since.get(..10).unwrap_or(&audience.since);
+        out.line(format!("audience {} since {since}", audience.name));
+    }
     if !view.people.is_empty() {
         let mut rows = table(&["person", "name", "email"]);
         for person in &view.people {

@@ -305,12 +305,12 @@ pub enum AudienceCommand {
         #[arg(long, default_value_t = 30)]
         days: u32,
     },
-    /// Why one person is in it or not: every condition, and when it can change by itself.
+    /// Why one person or account is in it or not: every condition, and when it can change by itself.
     Explain {
         name: String,
-        /// Such as `email:ada@example.com`, or `id:PROFILE-ID`.
-        #[arg(value_name = "KIND:VALUE")]
-        person: String,
+        /// Such as `email:ada@example.com`, or `id:PROFILE-ID`; for an audience of accounts the account's id.
+        #[arg(value_name = "MEMBER")]
+        member: String,
     },
 }
 

@@ -7,13 +7,15 @@ use crate::cli::output::{Out, Outcome, fitted, moves, number, plural, table, tri
 use crate::cli::profiles;
 use crate::cli::running::unknown;
 use crate::cli::{Ending, Environment};
-use crate::flow::audiences::{self, Day, Preview};
+use crate::flow::accounts;
+use crate::flow::audiences::{self, Day, Preview, Sample};
 use crate::flow::show::{self, Found};
-use crate::manifest::{Audience, Plan};
+use crate::manifest::{Audience, Plan, Subject};
 use crate::model::{Fields, Timestamp};
 use crate::problem::{Problem, codes};
-use crate::store::PersonRow;
+use crate::store::{AccountMemberRow, PersonRow};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::path::Path;
 use uuid::Uuid;
 
@@ -31,8 +33,13 @@ pub async fn audience(
     match command {
         AudienceCommand::List => list(&hub, out).await,
         AudienceCommand::Show { name, limit } => {
-            find(plan, &name)?;
+            let of = find(plan, &name)?.of;
             let mut tx = hub.context.store.read().await?;
+            if of == Subject::Account {
+                let members = tx.account_members(&name).await?;
+                show_accounts(&name, &members, limit as usize, out);
+                return Ok(Ending::Done);
+            }
             let members = tx.members(&name).await?;
             let since: Vec<(i64, i64)> = members
                 .iter()
@@ -54,7 +61,7 @@ pub async fn audience(
             let plan = draft.as_ref().unwrap_or(plan);
             let audience = find(plan, &name)?;
             if let Some(other) = &with {
-                find(plan, other)?;
+                same_kind(audience, find(plan, other)?)?;
             }
             let context = &hub.context;
             let began = context.clock.now();
@@ -66,16 +73,22 @@ pub async fn audience(
             Ok(Ending::Done)
         }
         AudienceCommand::History { name, days } => {
-            find(plan, &name)?;
-            let days = audiences::history(&hub.context, &name, i64::from(days)).await?;
+            let audience = find(plan, &name)?;
+            let days = audiences::history(&hub.context, audience, i64::from(days)).await?;
             show_history(&name, &days, out);
             Ok(Ending::Done)
         }
-        AudienceCommand::Explain { name, person } => {
+        AudienceCommand::Explain { name, member } => {
             let audience = find(plan, &name)?;
-            let (id, who) = person_of(&hub, &person).await?;
+            if audience.of == Subject::Account {
+                let lines = accounts::audiences::explain(&hub.context, audience, &member).await?;
+                let lines = lines.ok_or_else(no_account)?;
+                show_explained(&name, &member, &member, &lines, out);
+                return Ok(Ending::Done);
+            }
+            let (id, who) = person_of(&hub, &member).await?;
             match audiences::explain(&hub.context, audience, id.as_bytes()).await? {
-                Some(lines) => show_explained(&name, id, &who, &lines, out),
+                Some(lines) => show_explained(&name, &id.to_string(), &who, &lines, out),
                 None => return Err(nobody().into()),
             }
             Ok(Ending::Done)
@@ -101,12 +114,25 @@ fn nobody() -> Problem {
 }
 
 fn show_preview(name: &str, preview: &Preview, took_ms: i64, out: &Out) {
-    let people: Vec<[String; 3]> = preview.sample.iter().map(shown).collect();
-    let size = preview.ids.len();
+    let (columns, members): ([&str; 3], Vec<[String; 3]>) = match &preview.sample {
+        Sample::People(rows) => (["id", "name", "email"], rows.iter().map(shown).collect()),
+        Sample::Accounts(heads) => {
+            let heads = heads.iter().map(|head| {
+                let people = number(head.people);
+                [
+                    head.id.clone(),
+                    profiles::text_of(&head.traits, "name"),
+                    people,
+                ]
+            });
+            (["id", "name", "people"], heads.collect())
+        }
+    };
+    let size = preview.size;
     if out.json {
-        let members: Vec<_> = people
+        let members: Vec<BTreeMap<&str, &String>> = members
             .iter()
-            .map(|[id, name, email]| json!({ "id": id, "name": name, "email": email }))
+            .map(|member| columns.into_iter().zip(member).collect())
             .collect();
         out.value(&json!({
             "audience": name, "size": size, "members": members, "overlap": preview.overlap, "took_ms": took_ms,
@@ -118,9 +144,9 @@ fn show_preview(name: &str, preview: &Preview, took_ms: i64, out: &Out) {
         "{name}: {} by its definition, in {seconds:.1} s; nothing was changed",
         plural(size as i64, "member", "members")
     ));
-    if !people.is_empty() {
-        let mut rows = table(&["id", "name", "email"]);
-        for [id, name, email] in &people {
+    if !members.is_empty() {
+        let mut rows = table(&columns);
+        for [id, name, email] in &members {
             rows.add_row([id.clone(), fitted(name, 24), fitted(email, 36)]);
         }
         out.line(trimmed(&rows));
@@ -165,7 +191,7 @@ fn show_history(name: &str, days: &[Day], out: &Out) {
             .take(3)
             .map(|cause| {
                 let sign = if cause.entered { '+' } else { '−' };
-                format!("{sign}{} {}", number(cause.persons), cause.cause)
+                format!("{sign}{} {}", number(cause.members), cause.cause)
             })
             .collect();
         rows.add_row([
@@ -178,7 +204,7 @@ fn show_history(name: &str, days: &[Day], out: &Out) {
     out.line(trimmed(&rows));
 }
 
-fn show_explained(name: &str, id: Uuid, who: &str, lines: &[Explained], out: &Out) {
+fn show_explained(name: &str, id: &str, who: &str, lines: &[Explained], out: &Out) {
     let change = |line: &Explained| line.changes_at.map(Timestamp::to_minutes);
     let is_in = lines.first().is_some_and(|line| line.holds);
     if out.json {
@@ -192,11 +218,11 @@ fn show_explained(name: &str, id: Uuid, who: &str, lines: &[Explained], out: &Ou
             })
             .collect();
         return out.value(&json!({
-            "audience": name, "id": id.to_string(), "holds": is_in, "conditions": conditions,
+            "audience": name, "id": id, "holds": is_in, "conditions": conditions,
         }));
     }
     let who = match who {
-        "" => id.to_string(),
+        "" => id.to_owned(),
         who => who.to_owned(),
     };
     let is = if is_in { "meets" } else { "does not meet" };
@@ -243,18 +269,22 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 
 async fn list(hub: &Opened, out: &Out) -> Outcome {
     let mut tx = hub.context.store.read().await?;
-    let mut rows = table(&["audience", "members", "description"]);
+    let mut rows = table(&["audience", "members", "of", "description"]);
     let mut values = Vec::new();
     let shown = hub.context.plan.audiences.iter().filter(|one| !one.is_step);
     for audience in shown {
-        let size = tx.member_count(&audience.name).await?;
+        let (size, of) = match audience.of {
+            Subject::Person => (tx.member_count(&audience.name).await?, "people"),
+            Subject::Account => (tx.account_member_count(&audience.name).await?, "accounts"),
+        };
         rows.add_row([
             fitted(&audience.name, 40),
             number(size),
-            fitted(&audience.description, 44),
+            of.to_owned(),
+            fitted(&audience.description, 36),
         ]);
         values.push(
-            json!({ "name": &*audience.name, "size": size, "description": audience.description }),
+            json!({ "name": &*audience.name, "of": of, "size": size, "description": audience.description }),
         );
     }
     match out.json {
@@ -269,6 +299,54 @@ fn find<'p>(plan: &'p Plan, name: &str) -> Result<&'p Audience, Problem> {
     let names = || plan.audiences.iter().map(|audience| &*audience.name);
     let found = plan.audiences.iter().find(|one| *one.name == *name);
     found.ok_or_else(|| unknown("audience", name, names()))
+}
+
+fn same_kind(audience: &Audience, other: &Audience) -> Result<(), Problem> {
+    match audience.of == other.of {
+        true => Ok(()),
+        false => Err(Problem::new(
+            &codes::USAGE,
+            format!(
+                "`{}` and `{}` are of people and of accounts, and have no members in common",
+                audience.name, other.name
+            ),
+        )),
+    }
+}
+
+fn no_account() -> Problem {
+    Problem::new(
+        &codes::NOT_FOUND,
+        "neither a record nor a person names that account",
+    )
+    .hint("`onefold account list` shows all of them")
+}
+
+fn show_accounts(name: &str, members: &[AccountMemberRow], limit: usize, out: &Out) {
+    let shown = &members[..members.len().min(limit)];
+    if out.json {
+        let values: Vec<_> = shown
+            .iter()
+            .map(|row| json!({ "id": row.account, "since": Timestamp(row.since).to_rfc3339() }))
+            .collect();
+        let size = members.len();
+        return out.value(&json!({ "audience": name, "size": size, "members": values }));
+    }
+    out.line(format!(
+        "{name}: {}",
+        plural(members.len() as i64, "account", "accounts")
+    ));
+    let mut rows = table(&["account", "since"]);
+    for row in shown {
+        rows.add_row([fitted(&row.account, 60), Timestamp(row.since).to_rfc3339()]);
+    }
+    if !shown.is_empty() {
+        out.line(trimmed(&rows));
+    }
+    if members.len() > shown.len() {
+        let more = number((members.len() - shown.len()) as i64);
+        out.line(format!("… and {more} more; `--limit` shows them"));
+    }
 }
 
 async fn show_people(

@@ -161,19 +161,23 @@ async fn state(
         author,
     };
     let ids = flow::state(&hub.context, &[stating]).await?;
-    let explained = flow::explain(&hub.context, &left, &right).await?;
     let id = ids.first().copied().unwrap_or_default();
+    let explained = flow::explain(&hub.context, &left, &right).await?;
     if out.json {
         out.value(&json!({ "statement": id, "now": explained }));
-        return Ok(Ending::Done);
-    }
-    let holds = explained.one_person == (kind == StatementKind::MustLink);
-    out.line(format!("statement {id} is kept"));
-    print_explained(&explained, out);
-    if !holds {
-        out.note("hint: the statement has no effect for the reason above; it will have one when that changes");
+    } else {
+        print_stated(id, kind, &explained, out);
     }
     Ok(Ending::Done)
+}
+
+/// What a new statement came to.
+pub(super) fn print_stated(id: i64, kind: StatementKind, explained: &Explained, out: &Out) {
+    out.line(format!("statement {id} is kept"));
+    print_explained(explained, out);
+    if explained.one_person != (kind == StatementKind::MustLink) {
+        out.note("hint: the statement has no effect for the reason above; it will have one when that changes");
+    }
 }
 
 async fn revoke(hub: &Opened, out: &Out, number: i64, reason: &str, by: &str) -> Outcome {
@@ -349,6 +353,21 @@ async fn review(hub: &Opened, out: &Out, limit: i64) -> Outcome {
         })
         .collect();
     section("refused ties", &rows);
+    rows = review
+        .capped
+        .iter()
+        .map(|one| {
+            let since = one.since.get(..10).unwrap_or(&one.since);
+            let many = number(one.identifiers);
+            (
+                format!("id:{}", one.person),
+                format!(
+                    "{many} identifiers hang together since {since}; the weakest ties are not used"
+                ),
+            )
+        })
+        .collect();
+    section("components above `component_cap`", &rows);
     rows = review
         .large
         .iter()

@@ -1,6 +1,7 @@
 //! `onefold identity suggest`: pairs of people who look alike, and what is decided about them.
 
 use crate::cli::Ending;
+use crate::cli::identity::print_stated;
 use crate::cli::open::Opened;
 use crate::cli::output::{Out, Outcome, number, plural};
 use crate::cli::running::{bar_of, told};
@@ -25,21 +26,31 @@ pub async fn suggest(hub: &Opened, out: &Out) -> Outcome {
         out.value(&report);
     } else {
         match (&report.version, &report.refused) {
-            (Some(version), _) => out.line(format!(
+            (Some(version), refused) => {
+                if let Some(refused) = refused {
+                    out.note(format!(
+                        "version {version}, which stands, is asked: {refused}"
+                    ));
+                }
+                out.line(format!(
                 "version {version} over {}: {} linked, {} waiting for a decision, {} too common to compare",
                 plural(report.people as i64, "person", "people"),
                 number(report.linked as i64),
                 plural(report.waiting as i64, "pair", "pairs"),
                 plural(report.skipped_blocks as i64, "value", "values"),
-            )),
+            ));
+            }
             (None, reason) => {
-                out.line(format!("nothing suggested: {}", reason.as_deref().unwrap_or_default()));
+                out.line(format!(
+                    "nothing suggested: {}",
+                    reason.as_deref().unwrap_or_default()
+                ));
             }
         }
     }
-    Ok(match report.refused {
-        Some(_) => Ending::Partial,
-        None => Ending::Done,
+    Ok(match report.version {
+        Some(_) => Ending::Done,
+        None => Ending::Partial,
     })
 }
 
@@ -62,6 +73,8 @@ pub async fn list(hub: &Opened, out: &Out, limit: usize) -> Outcome {
             Uuid::from_bytes(row.right)
         ));
         for (what, level, bits) in steps {
+            // What rounds to nothing has no sign.
+            let bits = (bits * 10.0).round() / 10.0 + 0.0;
             out.line(format!("     {bits:+6.1} bits  {what}: {level}"));
         }
     }
@@ -89,13 +102,14 @@ pub async fn decide(
     by: &str,
     reason: &str,
 ) -> Outcome {
-    let statement = flow::decide(&hub.context, number, is_one, by, reason).await?;
-    match out.json {
-        true => out.value(&json!({ "suggestion": number, "statement": statement })),
-        false => out.line(format!(
-            "{}: statement {statement} is kept",
-            if is_one { "linked" } else { "kept apart" }
-        )),
+    let decided = flow::decide(&hub.context, number, is_one, by, reason).await?;
+    let explained = flow::explain(&hub.context, &decided.left, &decided.right).await?;
+    if out.json {
+        out.value(
+            &json!({ "suggestion": number, "statement": decided.statement, "now": explained }),
+        );
+    } else {
+        print_stated(decided.statement, decided.kind, &explained, out);
     }
     Ok(Ending::Done)
 }

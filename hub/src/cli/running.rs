@@ -202,6 +202,7 @@ fn all_problems(report: &RunReport) -> Vec<&Problem> {
                 .iter()
                 .filter_map(|one| one.problem.as_ref()),
         )
+        .chain(&report.warnings)
         .collect()
 }
 

@@ -5,6 +5,7 @@ use crate::cli::Environment;
 use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome, number, plural, table, trimmed};
 use crate::flow;
+use crate::manifest::Subject;
 use crate::model::Timestamp;
 use crate::store::RunRow;
 use serde_json::json;
@@ -16,12 +17,14 @@ pub async fn status(folder: &Path, environment: &Environment, out: &Out) -> Outc
     let mut tx = context.store.read().await?;
     let counts = tx.status_counts().await?;
     let runs = tx.last_runs().await?;
+    let capped = tx.capped().await?.len();
     let mut audiences = Vec::new();
-    for audience in &context.plan.audiences {
-        audiences.push((
-            audience.name.to_string(),
-            tx.member_count(&audience.name).await?,
-        ));
+    for audience in context.plan.audiences.iter().filter(|one| !one.is_step) {
+        let size = match audience.of {
+            Subject::Person => tx.member_count(&audience.name).await?,
+            Subject::Account => tx.account_member_count(&audience.name).await?,
+        };
+        audiences.push((audience.name.to_string(), size));
     }
     drop(tx);
     let next: Vec<(String, Option<String>)> = context
@@ -39,6 +42,7 @@ pub async fn status(folder: &Path, environment: &Environment, out: &Out) -> Outc
     if out.json {
         let mut value = serde_json::to_value(&counts).unwrap_or_default();
         value["hub"] = json!(context.plan.hub.name);
+        value["components_capped"] = json!(capped);
         value["streams"] = json!(runs);
         value["audiences"] = audiences
             .iter()
@@ -70,6 +74,14 @@ pub async fn status(folder: &Path, environment: &Environment, out: &Out) -> Outc
         .filter_map(|(name, time)| Some((name, time?)))
     {
         out.line(format!("source {name} is due at {time}"));
+    }
+    if capped > 0 {
+        let cap = context.rules.component_cap;
+        out.line(format!(
+            "{} above `component_cap` ({}); `onefold identity review` shows more",
+            plural(capped as i64, "component", "components"),
+            number(cap as i64)
+        ));
     }
     out.line(format!(
         "waiting: {} to send, {} rejected, {}",

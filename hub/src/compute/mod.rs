@@ -91,7 +91,7 @@ impl FaultKind {
             Self::NotASingleValue => "a list or an object where single values are counted",
             Self::TooLarge => "a number too large to be added exactly",
             Self::InTheFuture => "a date in the future",
-            Self::Failed => "the expression failed",
+            Self::Failed => "no result, as of a division by zero",
             Self::Capped => "more values than the list may have",
         }
     }

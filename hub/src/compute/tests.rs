@@ -53,10 +53,11 @@ impl Someone {
             })
             .collect();
         let facts = Facts {
-            person: [0; 16],
+            id: [0; 16],
             traits: &|name| traits.get(name),
             granted: &|purpose| purpose == "a",
             audiences: &|name| (name == "b").then_some(Timestamp(i64::MIN / 2)),
+            people: &|_| 0,
             events: &events,
         };
         let verdict = evaluate(condition, &facts, now);
@@ -540,7 +541,7 @@ fn a_fault_names_the_trait_and_never_the_value() {
     let fault = &computed.faults[0];
     assert_eq!(
         (&*fault.trait_name, fault.kind.to_string()),
-        ("double", "the expression failed".to_owned())
+        ("double", "no result, as of a division by zero".to_owned())
     );
     let texts: Vec<&str> = FaultKind::ALL.iter().map(|kind| kind.as_str()).collect();
     let mut unique = texts.clone();

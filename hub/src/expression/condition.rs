@@ -36,11 +36,24 @@ pub enum Condition {
         name: String,
         lasting: i64,
     },
+    /// Of a person: its main account is in an audience of accounts, for so many milliseconds without interruption.
+    AccountAudience {
+        name: String,
+        lasting: i64,
+    },
+    /// Of an account: how many of its people meet `who`. They are the members of the audience `step`, which the manifest
+    /// makes of `who`; without a step every one of its people counts.
+    People {
+        who: Box<Condition>,
+        step: Option<String>,
+        at_least: Option<u64>,
+        at_most: Option<u64>,
+    },
     /// Consent to a purpose is granted.
     Consent {
         purpose: String,
     },
-    /// The person's place in a split is `from <= place < until`, of `PLACES`.
+    /// The place of the person or account in a split is `from <= place < until`, of `PLACES`.
     Split {
         name: String,
         from: u32,

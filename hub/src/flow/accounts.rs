@@ -4,10 +4,14 @@
 //! belongs to the accounts that its trait `account_id` and the same property of its events name. A changed account looks at
 //! its people again, a changed person at its accounts, each in the transaction of the change.
 
+pub mod audiences;
 mod properties;
 
+use crate::expression::Condition;
 use crate::flow::change::StreamRef;
+use crate::flow::ripple::Ripple;
 use crate::flow::settle::{self, View, to_json};
+use crate::flow::show::InAudience;
 use crate::flow::{Context, backfill};
 use crate::manifest::{Plan, StreamTarget};
 use crate::model::{EntityKind, Fields, Timestamp, Value};
@@ -37,6 +41,19 @@ impl Relating {
         }
         relating
     }
+}
+
+/// The audiences of people whose members some account counts.
+pub fn counted(plan: &Plan) -> BTreeSet<String> {
+    let mut counted = BTreeSet::new();
+    for audience in &plan.audiences {
+        audience.who.visit(&mut |leaf| {
+            if let Condition::People { step, .. } = leaf {
+                counted.extend(step.clone());
+            }
+        });
+    }
+    counted
 }
 
 /// What a batch says anew about accounts.
@@ -70,38 +87,45 @@ impl Told {
     }
 }
 
-/// Builds the accounts anew that a batch told about, and looks at their people again.
-pub async fn settle(tx: &mut Tx, context: &Context, mut told: Told) -> Result<()> {
+/// Builds the accounts anew that a batch told about. Gives those that changed.
+pub async fn settle(tx: &mut Tx, context: &Context, mut told: Told) -> Result<Vec<String>> {
     let lost = tx.take_account_claims(&told.judged).await?;
     let new = told.claims.iter().map(|claim| claim.account.clone());
     let touched: BTreeSet<String> = lost.into_iter().chain(new).collect();
     if touched.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     told.claims
         .sort_unstable_by(|a, b| (&a.account, a.slot).cmp(&(&b.account, b.slot)));
     tx.save_account_claims(&told.claims).await?;
-    refresh(tx, context, touched.into_iter().collect()).await?;
+    rebuild(tx, context, touched.into_iter().collect()).await
+}
+
+/// Looks at the people of accounts that changed.
+pub async fn look(
+    tx: &mut Tx,
+    context: &Context,
+    changed: Vec<String>,
+    ripple: &mut Ripple,
+) -> Result<()> {
+    let plan = &context.plan;
+    let nobody_asks =
+        plan.audiences.is_empty() && plan.destinations.is_empty() && !context.works_out_traits();
+    if changed.is_empty() || nobody_asks {
+        return Ok(());
+    }
+    let people = tx.people_of_accounts(&changed).await?;
+    for chunk in people.chunks(5_000) {
+        let rows = tx.persons(chunk.iter().copied()).await?;
+        let mut views = backfill::views(tx, context, rows).await?;
+        settle::evaluate(tx, context, &mut views, ripple).await?;
+    }
+    ripple.accounts(changed);
     Ok(())
 }
 
-/// Builds accounts from their claims, and looks at the people of those that changed. Gives how many did.
-pub async fn refresh(tx: &mut Tx, context: &Context, touched: Vec<String>) -> Result<usize> {
-    let changed = rebuild(tx, context, touched).await?;
-    let plan = &context.plan;
-    if !(changed.is_empty() || plan.audiences.is_empty() && plan.destinations.is_empty()) {
-        let people = tx.people_of_accounts(&changed).await?;
-        for chunk in people.chunks(5_000) {
-            let rows = tx.persons(chunk.iter().copied()).await?;
-            let mut views = backfill::views(tx, context, rows).await?;
-            settle::evaluate(tx, context, &mut views).await?;
-        }
-    }
-    Ok(changed.len())
-}
-
-/// The accounts whose winning values are others than before.
-async fn rebuild(tx: &mut Tx, context: &Context, touched: Vec<String>) -> Result<Vec<String>> {
+/// Builds accounts from their claims. Gives those whose winning values are others than before.
+pub async fn rebuild(tx: &mut Tx, context: &Context, touched: Vec<String>) -> Result<Vec<String>> {
     let rules = context.plan.survivorship.of_accounts();
     let mut claims: BTreeMap<String, Vec<Claim>> = BTreeMap::new();
     for row in tx.account_claims(&touched).await? {
@@ -148,7 +172,12 @@ fn claim_of(row: AccountClaimRow) -> Claim {
 }
 
 /// Keeps the relations of people whose traits or events changed, and fills in what they read of their accounts.
-pub async fn relate(tx: &mut Tx, context: &Context, views: &mut [View]) -> Result<()> {
+pub async fn relate(
+    tx: &mut Tx,
+    context: &Context,
+    views: &mut [View],
+    ripple: &mut Ripple,
+) -> Result<()> {
     if !context.relating.people {
         return Ok(());
     }
@@ -170,7 +199,12 @@ pub async fn relate(tx: &mut Tx, context: &Context, views: &mut [View]) -> Resul
                 account,
             })
             .collect();
-        if before.remove(&view.id).unwrap_or_default() != after {
+        let before = before.remove(&view.id).unwrap_or_default();
+        if before != after {
+            if context.has_account_audiences() {
+                let both = before.iter().chain(&after);
+                ripple.accounts(both.map(|row| row.account.clone()));
+            }
             changed.push(view.id);
             save.extend(after);
         }
@@ -217,8 +251,16 @@ pub async fn fill(tx: &mut Tx, context: &Context, views: &mut [View]) -> Result<
         main.entry(row.person_id).or_insert(row.account);
     }
     let ids: BTreeSet<String> = main.values().cloned().collect();
+    let ids: Vec<String> = ids.into_iter().collect();
+    let mut members: FxHashMap<String, BTreeMap<String, Timestamp>> = FxHashMap::default();
+    if context.has_account_audiences() {
+        for row in tx.account_memberships_of(&ids).await? {
+            let of = members.entry(row.account).or_default();
+            of.insert(row.audience, Timestamp(row.since));
+        }
+    }
     let known: BTreeMap<String, Fields> = tx
-        .accounts(&ids.into_iter().collect::<Vec<_>>())
+        .accounts(&ids)
         .await?
         .into_iter()
         .map(|row| {
@@ -231,7 +273,9 @@ pub async fn fill(tx: &mut Tx, context: &Context, views: &mut [View]) -> Result<
     for view in views {
         view.traits
             .retain(|name, _| !name.starts_with(ACCOUNT_PREFIX));
+        view.account_audiences.clear();
         if let Some(id) = main.remove(&view.id) {
+            view.account_audiences = members.get(&id).cloned().unwrap_or_default();
             view.traits.extend(profile::account_traits(&[id], &known));
         }
     }
@@ -252,6 +296,7 @@ pub struct AccountView {
     pub id: String,
     pub traits: Fields,
     pub why: Vec<crate::flow::show::TraitWhy>,
+    pub audiences: Vec<InAudience>,
     pub people_count: usize,
     pub people: Vec<PersonHead>,
 }
@@ -296,8 +341,14 @@ pub async fn show(context: &Context, id: &str, limit: usize) -> Result<Option<Ac
     let traits = why
         .iter()
         .filter_map(|one| Some((one.name.clone(), one.value.clone()?)));
+    let memberships = tx.account_memberships_of(&ids).await?;
+    let memberships = memberships.into_iter().map(|row| InAudience {
+        name: row.audience,
+        since: Timestamp(row.since).to_rfc3339(),
+    });
     Ok(Some(AccountView {
         id: id.to_owned(),
+        audiences: memberships.collect(),
         traits: traits.collect(),
         people_count,
         people: rows

@@ -3,6 +3,7 @@
 
 use crate::flow::change::{Change, Counts, Meaning, Put, StreamRef, To};
 use crate::flow::neighbourhood::{Neighbourhood, message_id};
+use crate::flow::ripple::Ripple;
 use crate::flow::settle::{self, FreshClaim, Told, Touched};
 use crate::flow::{Context, accounts, beside, rules};
 use crate::model::{Canonical, Fact, Timestamp};
@@ -104,8 +105,13 @@ pub async fn apply(
         let reshaped = neighbourhood.resolve();
         (claims, neighbourhood, reshaped)
     };
-    settle::settle(tx, context, neighbourhood, reshaped, touched, claims).await?;
-    accounts::settle(tx, context, accounts).await?;
+    // Accounts before people, who read them.
+    let changed = accounts::settle(tx, context, accounts).await?;
+    let mut ripple = Ripple::default();
+    let around = (neighbourhood, reshaped);
+    settle::settle(tx, context, around, touched, claims, &mut ripple).await?;
+    accounts::look(tx, context, changed, &mut ripple).await?;
+    ripple.carry(tx, context).await?;
     Ok(counts)
 }
 

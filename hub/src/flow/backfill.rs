@@ -2,6 +2,7 @@
 //! in `fill`.
 
 use crate::flow::change::{Change, Put, StreamRef, To};
+use crate::flow::ripple::Ripple;
 use crate::flow::settle::{self, View};
 use crate::flow::{Context, UNFINISHED, Watch, accounts, announce, apply, land};
 use crate::manifest::{Source, Stream};
@@ -30,7 +31,9 @@ pub async fn evaluate_everybody(context: &Context, watch: Watch<'_>) -> Result<(
         people += rows.len();
         watch("working out traits", people);
         let mut views = views(&mut tx, context, rows).await?;
-        settle::evaluate(&mut tx, context, &mut views).await?;
+        let mut ripple = Ripple::default();
+        settle::evaluate(&mut tx, context, &mut views, &mut ripple).await?;
+        ripple.carry(&mut tx, context).await?;
         tx.commit().await?;
     }
 }
@@ -74,20 +77,25 @@ pub(super) async fn views(
     Ok(views)
 }
 
-/// Evaluates the people whose timers are due (I7). Gives how many.
+/// Evaluates the people and accounts whose timers are due (I7). Gives how many.
 pub async fn due(context: &Context) -> Result<usize> {
     let mut total = 0;
     loop {
         let mut tx = context.store.begin().await?;
-        let ids = tx.due_persons(context.clock.now(), PEOPLE).await?;
-        if ids.is_empty() {
+        let now = context.clock.now();
+        let ids = tx.due_persons(now, PEOPLE).await?;
+        let accounts = tx.take_due_accounts(now, PEOPLE).await?;
+        if ids.is_empty() && accounts.is_empty() {
             return Ok(total);
         }
-        total += ids.len();
+        total += ids.len() + accounts.len();
+        let mut ripple = Ripple::default();
+        ripple.accounts(accounts);
         let rows = tx.persons(ids.iter().copied()).await?;
         tx.set_timers(&ids, &[]).await?;
         let mut views = views(&mut tx, context, rows).await?;
-        settle::evaluate(&mut tx, context, &mut views).await?;
+        settle::evaluate(&mut tx, context, &mut views, &mut ripple).await?;
+        ripple.carry(&mut tx, context).await?;
         tx.commit().await?;
     }
 }

@@ -5,10 +5,11 @@
 
 use crate::audience::{self, EventFact, Facts, Part};
 use crate::expression::{Condition, Measure};
-use crate::flow::settle::select::{Moves, key_of, mark, want};
+use crate::flow::ripple::want_of;
+use crate::flow::settle::select::{Moves, key_of, mark, want_as_stored};
 use crate::flow::settle::{self, View};
 use crate::flow::{Context, UNFINISHED, accounts};
-use crate::manifest::{Audience, Destination};
+use crate::manifest::{Audience, Destination, Subject};
 use crate::model::{Fields, Timestamp};
 use crate::store::{Arg, Result, TimerRow, Tx};
 use rustc_hash::FxHashMap;
@@ -17,6 +18,8 @@ use std::sync::Arc;
 
 /// People that one transaction takes.
 const PEOPLE: i64 = 5_000;
+/// Accounts that one transaction takes.
+const ACCOUNTS: i64 = 5_000;
 
 /// What is no longer as it was when the store was last brought up to date.
 struct Stale {
@@ -35,6 +38,13 @@ impl Stale {
         let destinations = self.destinations.len() + self.gone_destinations.len();
         self.audiences.len() + self.gone.len() + destinations
     }
+
+    /// Those of the audiences at these places.
+    fn of(&self, places: &[usize]) -> Vec<(usize, &'static str)> {
+        let audiences = self.audiences.iter();
+        let of = audiences.filter(|(place, _)| places.contains(place));
+        of.copied().collect()
+    }
 }
 
 /// Brings memberships, timers and wanted rows up to date with the plan. Gives how many definitions changed.
@@ -47,21 +57,41 @@ pub async fn backfill(context: &Context) -> Result<usize> {
 /// Work on definitions that goes on part by part. One that is left half-way is begun anew by whoever comes next (I9).
 pub struct Filling {
     stale: Stale,
-    /// The last person who was looked at.
-    after: i64,
-    /// How many a part has.
+    at: Step,
+    /// How many people a part has.
     people: i64,
 }
+
+/// Where filling goes on: audiences of people, then audiences of accounts, one stratum after another.
+enum Step {
+    /// The last person who was looked at.
+    People { rank: usize, after: i64 },
+    /// The last account.
+    Accounts { rank: usize, after: String },
+}
+
+const FIRST: Step = Step::People {
+    rank: 0,
+    after: i64::MIN,
+};
 
 impl Filling {
     /// Forgets what is defined no more.
     pub async fn begin(context: &Context, people: i64) -> Result<Self> {
         let stale = stale(context).await?;
         announce_stale(context, &stale).await?;
-        if !stale.gone.is_empty() {
+        if !(stale.gone.is_empty() && stale.audiences.is_empty()) {
             let mut tx = context.store.begin().await?;
             for name in &stale.gone {
                 tx.remove_audience(name).await?;
+            }
+            for (place, _) in &stale.audiences {
+                // What was of the other kind before.
+                let audience = &context.plan.audiences[*place];
+                match audience.of {
+                    Subject::Person => tx.forget_accounts_in(&audience.name).await?,
+                    Subject::Account => tx.forget_people_in(&audience.name).await?,
+                }
             }
             tx.commit().await?;
         }
@@ -70,7 +100,7 @@ impl Filling {
         }
         Ok(Self {
             stale,
-            after: i64::MIN,
+            at: FIRST,
             people,
         })
     }
@@ -80,27 +110,59 @@ impl Filling {
         if self.stale.len() == 0 {
             return Ok(false);
         }
-        let after = self.after;
-        let mut tx = context.store.begin().await?;
-        if let Some(last) = tx.last_person(after, self.people).await? {
-            fill(&mut tx, context, &self.stale, Part { after, last }).await?;
-            tx.commit().await?;
-            self.after = last;
-            return Ok(true);
+        loop {
+            self.at = match &mut self.at {
+                Step::People { rank, after } => {
+                    let Some(stratum) = context.strata.get(*rank) else {
+                        finish(context, &self.stale).await?;
+                        return Ok(false);
+                    };
+                    let audiences = self.stale.of(&stratum.people);
+                    let everybody = *rank == 0 && !self.stale.destinations.is_empty();
+                    let part = fill_people(context, &audiences, everybody, *after, self.people);
+                    match part.await? {
+                        Some(last) => {
+                            *after = last;
+                            return Ok(true);
+                        }
+                        None => Step::Accounts {
+                            rank: *rank,
+                            after: String::new(),
+                        },
+                    }
+                }
+                Step::Accounts { rank, after } => {
+                    let audiences = self.stale.of(&context.strata[*rank].accounts);
+                    match fill_accounts(context, &audiences, after).await? {
+                        Some(last) => {
+                            *after = last;
+                            return Ok(true);
+                        }
+                        None => Step::People {
+                            rank: *rank + 1,
+                            after: i64::MIN,
+                        },
+                    }
+                }
+            };
         }
-        for audience in &context.plan.audiences {
-            tx.set_audience(&audience.name, &audience.digest).await?;
-        }
-        for destination in &context.plan.destinations {
-            tx.set_destination(&destination.name, &digest(destination))
-                .await?;
-        }
-        for name in &self.stale.gone_destinations {
-            tx.remove_destination(name).await?;
-        }
-        tx.commit().await?;
-        Ok(false)
     }
+}
+
+/// The definitions are those that everything follows.
+async fn finish(context: &Context, stale: &Stale) -> Result<()> {
+    let mut tx = context.store.begin().await?;
+    for audience in &context.plan.audiences {
+        tx.set_audience(&audience.name, &audience.digest).await?;
+    }
+    for destination in &context.plan.destinations {
+        tx.set_destination(&destination.name, &digest(context, destination))
+            .await?;
+    }
+    for name in &stale.gone_destinations {
+        tx.remove_destination(name).await?;
+    }
+    tx.commit().await
 }
 
 /// Says in the store, before anybody is judged by definitions that it does not know, that nothing follows from the ones that it
@@ -161,7 +223,7 @@ async fn stale(context: &Context) -> Result<Stale> {
     }
     let is_in_plan = |name: &String| plan.audiences.iter().any(|one| *one.name == **name);
     let destinations = &plan.destinations;
-    let is_other = |one: &&Destination| sent.get(&*one.name) != Some(&digest(one));
+    let is_other = |one: &&Destination| sent.get(&*one.name) != Some(&digest(context, one));
     let is_sent = |name: &String| destinations.iter().any(|one| *one.name == **name);
     let is_open = |known: &BTreeMap<String, String>, name: &str| {
         known.get(name).is_some_and(|digest| digest == UNFINISHED)
@@ -198,9 +260,15 @@ async fn stale(context: &Context) -> Result<Stale> {
     })
 }
 
-fn digest(destination: &Destination) -> String {
+fn digest(context: &Context, destination: &Destination) -> String {
+    let audiences = context.plan.audiences.iter();
+    let kinds = audiences.map(|one| (&*one.name, one.of));
+    let kinds: BTreeMap<&str, Subject> = kinds.collect();
+    let only = destination.person.iter().flat_map(|push| &push.only);
+    let named = destination.audiences.iter().chain(only);
+    let kinds: Vec<_> = named.map(|name| kinds.get(name.as_str())).collect();
     let text = format!(
-        "{:?} {:?} {:?} {:?} {}",
+        "{:?} {:?} {:?} {:?} {} {kinds:?}",
         destination.consent,
         destination.person,
         destination.audiences,
@@ -210,34 +278,82 @@ fn digest(destination: &Destination) -> String {
     blake3::hash(text.as_bytes()).to_hex()[..32].to_owned()
 }
 
-async fn fill(tx: &mut Tx, context: &Context, stale: &Stale, part: Part) -> Result<()> {
+/// Audiences of people over some of them; gives the last, unless nobody is left. With `everybody`, what destinations should
+/// hold of those too who do not move.
+async fn fill_people(
+    context: &Context,
+    audiences: &[(usize, &'static str)],
+    everybody: bool,
+    after: i64,
+    most: i64,
+) -> Result<Option<i64>> {
+    if audiences.is_empty() && !everybody {
+        return Ok(None);
+    }
+    let mut tx = context.store.begin().await?;
+    let Some(last) = tx.last_person(after, most).await? else {
+        return Ok(None);
+    };
+    let part = Part { after, last };
+    fill(&mut tx, context, audiences, everybody, part).await?;
+    tx.commit().await?;
+    Ok(Some(last))
+}
+
+/// Audiences of accounts over some of them, when the people whom they count are as they should be; gives the last, unless
+/// none is left.
+async fn fill_accounts(
+    context: &Context,
+    audiences: &[(usize, &'static str)],
+    after: &str,
+) -> Result<Option<String>> {
+    if audiences.is_empty() {
+        return Ok(None);
+    }
+    let mut tx = context.store.begin().await?;
+    let rows = tx.accounts_after(after, ACCOUNTS).await?;
+    let ids: Vec<String> = rows.into_iter().map(|(row, _)| row.id).collect();
+    let Some(last) = ids.last() else {
+        return Ok(None);
+    };
+    let mut moved: BTreeSet<String> = BTreeSet::new();
+    for (place, cause) in audiences {
+        let places = [*place];
+        let of = accounts::audiences::evaluate(&mut tx, context, &places, &ids, Some(*cause));
+        moved.extend(of.await?);
+    }
+    let moved: Vec<String> = moved.into_iter().collect();
+    let people = tx.people_of_main_accounts(&moved).await?;
+    for people in people.chunks(PEOPLE as usize) {
+        want_of(&mut tx, context, people).await?;
+    }
+    tx.commit().await?;
+    Ok(Some(last.clone()))
+}
+
+async fn fill(
+    tx: &mut Tx,
+    context: &Context,
+    audiences: &[(usize, &'static str)],
+    everybody: bool,
+    part: Part,
+) -> Result<()> {
     let now = context.clock.now();
     let mut moved: BTreeSet<i64> = BTreeSet::new();
-    for (index, cause) in &stale.audiences {
+    for (index, cause) in audiences {
         let audience = &context.plan.audiences[*index];
         moved.extend(fill_one(tx, context, audience, cause, now, part).await?);
     }
-    if !stale.destinations.is_empty() {
-        let everybody = "select id from person where id > $1 and id <= $2";
+    if everybody {
+        let text = "select id from person where id > $1 and id <= $2";
         let range = [Arg::Int(part.after), Arg::Int(part.last)];
-        moved.extend(tx.select_persons(everybody, &range).await?);
+        moved.extend(tx.select_persons(text, &range).await?);
     }
     if moved.is_empty() || context.plan.destinations.is_empty() {
         return Ok(());
     }
     let views = views(tx, context, moved).await?;
-    let mut members: FxHashMap<i64, BTreeSet<String>> = FxHashMap::default();
-    for row in tx.memberships_of(views.iter().map(|view| view.id)).await? {
-        members
-            .entry(row.person_id)
-            .or_default()
-            .insert(row.audience);
-    }
-    let members: Vec<BTreeSet<String>> = views
-        .iter()
-        .map(|view| members.remove(&view.id).unwrap_or_default())
-        .collect();
-    want(tx, context, &views, &members).await
+    want_as_stored(tx, context, &views).await
 }
 
 async fn views(
@@ -399,10 +515,14 @@ impl Known {
             })
             .collect();
         ask(&Facts {
-            person: view.uuid,
+            id: view.uuid,
             traits: &|name| view.traits.get(name),
             granted: &|purpose| view.granted(purpose),
-            audiences: &|name| self.since.get(&(view.id, name.to_owned())).copied(),
+            audiences: &|name| {
+                let own = self.since.get(&(view.id, name.to_owned()));
+                own.or(view.account_audiences.get(name)).copied()
+            },
+            people: &|_| 0,
             events: &events,
         })
     }

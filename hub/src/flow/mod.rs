@@ -19,6 +19,7 @@ mod properties;
 mod read;
 mod rebuild;
 mod review;
+mod ripple;
 pub mod rules;
 mod run;
 mod schedule;
@@ -38,7 +39,7 @@ pub use history::{Moment, history};
 pub use land::{Arrived, key_lines, land};
 pub use read::{Progress, ReadOptions, StreamReport, read_stream};
 pub use rebuild::rebuild;
-pub use review::{Review, review};
+pub use review::{Review, alarm, review};
 pub use run::{AudienceReport, Opens, RunEvent, RunOptions, RunReport, run};
 pub use schedule::{next as next_time, serve};
 pub use settle::ConsentEntry;
@@ -46,6 +47,7 @@ pub use state::{Stating, named, revoke, state};
 pub use suggest::{SuggestReport, decide, drop_version, likeness_of, reasons_of, suggest};
 pub use suppress::{Suppression, suppress};
 
+use crate::audience::Stratum;
 use crate::clock::Clock;
 use crate::compute::models::Fitted;
 use crate::identity;
@@ -92,6 +94,10 @@ pub struct Context {
     rules_version: i64,
     /// Places in `plan.audiences`, those that others refer to first.
     pub audience_order: Vec<usize>,
+    /// The same in the order in which people and accounts take turns.
+    pub strata: Vec<Stratum>,
+    /// Audiences of people whose members some account counts.
+    pub counted: BTreeSet<String>,
     /// Names of the events that any audience reads.
     pub events_read: BTreeSet<String>,
     pub suppression: Arc<Suppression>,
@@ -107,6 +113,7 @@ impl Context {
     pub fn new(plan: Arc<Plan>, store: Store, clock: Clock, suppression: Suppression) -> Self {
         let rules = Arc::new(identity::Rules::new(&plan.identity, &plan.hub.name));
         let audience_order = crate::audience::order(&plan.audiences);
+        let strata = crate::audience::strata(&plan.audiences);
         let worked_out = compute::reads(&plan.traits);
         let conditions = plan.audiences.iter().map(|audience| &audience.who);
         let events_read = crate::audience::events_read(conditions.chain(&worked_out))
@@ -119,11 +126,13 @@ impl Context {
             identity: plan.identity.clone(),
             rules_version: 0,
             relating: accounts::Relating::of(&plan),
+            counted: accounts::counted(&plan),
             plan,
             store,
             clock,
             rules,
             audience_order,
+            strata,
             events_read,
             suppression: Arc::new(suppression),
             models: Arc::default(),
@@ -141,6 +150,20 @@ impl Context {
         !(self.plan.audiences.is_empty() && self.plan.destinations.is_empty())
             || self.works_out_traits()
             || self.relating.people
+    }
+
+    /// The names of audiences at these places.
+    fn names<'c>(&'c self, places: &'c [usize]) -> impl Iterator<Item = &'c str> {
+        places
+            .iter()
+            .map(|place| &*self.plan.audiences[*place].name)
+    }
+
+    /// True when some audience is one of accounts.
+    fn has_account_audiences(&self) -> bool {
+        self.strata
+            .iter()
+            .any(|stratum| !stratum.accounts.is_empty())
     }
 
     fn works_out_traits(&self) -> bool {

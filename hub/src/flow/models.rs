@@ -6,6 +6,7 @@ use crate::compute::models::{Fitted, Sample};
 use crate::flow::backfill::{evaluate_everybody, events_by_person};
 use crate::flow::{Context, UNFINISHED, Watch, settle};
 use crate::manifest::{Model, PREDICTED, Plan};
+use crate::model::Timestamp;
 use crate::problem::Problem;
 use crate::problem::codes::STORE_UNREADABLE;
 use crate::store::{ModelRow, Result, Tx};
@@ -53,21 +54,30 @@ pub struct Refused {
 /// Takes the versions that the store has of the plan's models.
 pub async fn adopt(context: &mut Context) -> Result<()> {
     let rows = context.store.read().await?.models().await?;
-    let mut models = Vec::new();
-    for (place, model) in context.plan.models.iter().enumerate() {
-        if let Some(row) = current(&rows, model) {
-            models.push((place, fitted_of(row)?));
-        }
-    }
-    context.models = Arc::new(models);
+    context.models = Arc::new(versions_at(&context.plan, &rows, Timestamp::MAX)?);
     Ok(())
 }
 
-/// The latest version of a model that was not dropped.
-fn current<'r>(rows: &'r [ModelRow], model: &Model) -> Option<&'r ModelRow> {
+/// The version of each of the plan's models that was asked at `at`, with the model's place.
+pub fn versions_at(plan: &Plan, rows: &[ModelRow], at: Timestamp) -> Result<Vec<(usize, Fitted)>> {
+    let mut models = Vec::new();
+    for (place, model) in plan.models.iter().enumerate() {
+        if let Some(row) = current(rows, model, at) {
+            models.push((place, fitted_of(row)?));
+        }
+    }
+    Ok(models)
+}
+
+/// The latest version of a model that was there at `at` and not dropped.
+fn current<'r>(rows: &'r [ModelRow], model: &Model, at: Timestamp) -> Option<&'r ModelRow> {
+    let stood = |row: &&ModelRow| {
+        row.fitted_at <= at.0 && row.dropped_at.is_none_or(|dropped| dropped > at.0)
+    };
     rows.iter()
         .rev()
-        .find(|row| row.kind == LIFETIME && row.name == *model.name && row.dropped_at.is_none())
+        .filter(stood)
+        .find(|row| row.kind == LIFETIME && row.name == *model.name)
 }
 
 pub fn fitted_of(row: &ModelRow) -> Result<Fitted> {

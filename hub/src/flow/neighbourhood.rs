@@ -1,6 +1,7 @@
 //! The part of the identity graph that a batch touches: loads it, lets `identity` resolve it, and keeps what changed.
 //! An edge never leaves a component of live identifiers, so recomputing the touched components is exact (I2).
 
+mod capped;
 mod load;
 mod reshape;
 
@@ -72,6 +73,8 @@ pub struct Neighbourhood {
     /// By id. Whether there are any is asked once.
     statements: BTreeMap<i64, Stated>,
     has_statements: Option<bool>,
+    /// Components above the cap among those that were resolved, with how many identifiers each has.
+    capped: Vec<(i64, i64)>,
 }
 
 /// A person after resolving, with the evidence that makes it.
@@ -128,6 +131,7 @@ impl Neighbourhood {
             new_shared: Vec::new(),
             statements: BTreeMap::new(),
             has_statements: None,
+            capped: Vec::new(),
         }
     }
 

@@ -12,17 +12,19 @@ pub(super) use then::claim;
 
 use crate::canonical;
 use crate::flow::change::StreamRef;
+use crate::flow::models::versions_at;
 use crate::flow::neighbourhood::{identifier_of, message_id};
 use crate::flow::show::{Found, Wanted};
 use crate::flow::{Context, beside};
 use crate::identity::StatementKind;
 use crate::manifest::{Plan, Stream};
-use crate::model::{Canonical, Identifier, Timestamp};
+use crate::model::{Canonical, Fields, Identifier, Timestamp};
+use crate::profile::{self, Claim};
 use crate::store::{PastVersion, Result, StatementRow, Tx};
 use reach::{NOBODY, Reach};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
-use then::{Stated, Then};
+use then::{Beside, Place, Stated, Then, account_claim};
 
 /// Versions that are read and mapped at once.
 const BATCH: i64 = 4_000;
@@ -37,7 +39,8 @@ pub async fn profile_at(
     let mut tx = context.store.read().await?;
     let mapping = Arc::new(Mapping::load(&mut tx, context.plan.clone()).await?);
     let stated = stated_at(&mut tx, at).await?;
-    let skimmed = skim(&mut tx, context, &mapping, (wanted, at), &stated, progress).await?;
+    let mut skimmed = skim(&mut tx, context, &mapping, (wanted, at), &stated, progress).await?;
+    let accounts = std::mem::take(&mut skimmed.accounts);
     let Some(versions) = skimmed.connected(wanted) else {
         return Ok(Found::Nobody);
     };
@@ -52,7 +55,42 @@ pub async fn profile_at(
         records.extend(mapped.await);
     }
     let then = Then::new(records, &stated, &context.rules);
-    Ok(then.show(context, wanted, at))
+    let person = match then.find(context, wanted) {
+        Place::Person(person) => person,
+        Place::Shared => return Ok(Found::Shared),
+        Place::Nobody => return Ok(Found::Nobody),
+    };
+    let beside = Beside {
+        account: match then.main_account(context, person) {
+            Some(id) => account_at(&mut tx, context, &mapping, &accounts, &id).await?,
+            None => Fields::new(),
+        },
+        models: versions_at(&context.plan, &tx.models().await?, at)?,
+    };
+    let view = then.view(context, person, at, beside);
+    Ok(Found::Person(Box::new(view)))
+}
+
+/// The winning values of an account, from the records that told of it then.
+async fn account_at(
+    tx: &mut Tx,
+    context: &Context,
+    mapping: &Mapping,
+    accounts: &FxHashMap<i64, (i64, String)>,
+    id: &str,
+) -> Result<Fields> {
+    let versions = accounts.values().filter(|(_, account)| account == id);
+    let mut versions: Vec<i64> = versions.map(|(version, _)| *version).collect();
+    versions.sort_unstable();
+    let rows = tx.versions_at(versions).await?;
+    let claims = rows.iter().filter_map(|row| mapping.map(row));
+    let claims: Vec<Claim> = claims
+        .filter_map(account_claim)
+        .map(|(_, claim)| claim)
+        .collect();
+    let rules = context.plan.survivorship.of_accounts();
+    let built = profile::build(&claims, &rules).traits.into_iter();
+    Ok(built.map(|(name, won)| (name, won.value)).collect())
 }
 
 /// What operators had stated by then and not taken back.
@@ -150,6 +188,8 @@ struct Skimmed {
     /// One of its identifiers, or `NOBODY`.
     nodes: Vec<u32>,
     reach: Reach,
+    /// By the record's slot: the version that tells of an account, and the account's id.
+    accounts: FxHashMap<i64, (i64, String)>,
     /// An identifier of the record after which the wanted id is named.
     named: u32,
 }
@@ -190,6 +230,10 @@ async fn skim(
                 });
                 if standing.as_ref().is_some_and(is_named) {
                     skimmed.named = node;
+                }
+                skimmed.accounts.remove(&row.slot);
+                if let Some((account, _)) = standing.and_then(account_claim) {
+                    skimmed.accounts.insert(row.slot, (row.id, account));
                 }
                 skimmed.versions.push(row.id);
                 skimmed.slots.push(row.slot);

@@ -3,6 +3,7 @@
 
 use crate::flow::accounts;
 use crate::flow::backfill;
+use crate::flow::ripple::Ripple;
 use crate::flow::settle::{self, View, claim_of, profile_of, to_json};
 use crate::flow::{Context, UNFINISHED};
 use crate::profile::Claim;
@@ -66,9 +67,18 @@ async fn rebuild_accounts(context: &Context) -> Result<usize> {
             return Ok(changed);
         };
         after.clone_from(last);
-        changed += accounts::refresh(&mut tx, context, ids).await?;
+        changed += refresh(&mut tx, context, ids).await?;
         tx.commit().await?;
     }
+}
+
+async fn refresh(tx: &mut Tx, context: &Context, ids: Vec<String>) -> Result<usize> {
+    let changed = accounts::rebuild(tx, context, ids).await?;
+    let count = changed.len();
+    let mut ripple = Ripple::default();
+    accounts::look(tx, context, changed, &mut ripple).await?;
+    ripple.carry(tx, context).await?;
+    Ok(count)
 }
 
 async fn rebuild_people(tx: &mut Tx, context: &Context, rows: Vec<PersonRow>) -> Result<usize> {
@@ -107,8 +117,10 @@ async fn rebuild_people(tx: &mut Tx, context: &Context, rows: Vec<PersonRow>) ->
     }
     tx.update_persons(&save).await?;
     if context.watches_people() {
-        accounts::relate(tx, context, &mut changed).await?;
-        settle::evaluate(tx, context, &mut changed).await?;
+        let mut ripple = Ripple::default();
+        accounts::relate(tx, context, &mut changed, &mut ripple).await?;
+        settle::evaluate(tx, context, &mut changed, &mut ripple).await?;
+        ripple.carry(tx, context).await?;
     }
     Ok(changed.len())
 }

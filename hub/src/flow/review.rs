@@ -1,12 +1,14 @@
 //! What an operator should look at: values that several people share, ties that were refused, components that grew large,
-//! people whose records give them different names. Reads only.
+//! people whose records give them different names. Reads only, but for the mark that an operator was told.
 
 use crate::flow::Context;
 use crate::flow::explain::{Step, named_rejections};
 use crate::flow::neighbourhood::{Neighbourhood, identifier_of};
 use crate::flow::settle::claim_of;
-use crate::model::{Fields, Identifier};
-use crate::store::{Result, Tx};
+use crate::model::{Fields, Identifier, Timestamp};
+use crate::problem::codes::COMPONENT_CAPPED;
+use crate::problem::{Problem, Severity};
+use crate::store::{CappedRow, Result, Tx};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
@@ -19,8 +21,19 @@ pub struct Review {
     /// With the number of sets in which they were seen, most first.
     pub shared: Vec<(Identifier, i64)>,
     pub refused: Vec<Step>,
+    /// Components above the cap, whose weakest ties are not used.
+    pub capped: Vec<Capped>,
     pub large: Vec<Large>,
     pub names: Vec<Named>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Capped {
+    /// One of its people.
+    pub person: String,
+    pub identifiers: i64,
+    /// RFC 3339.
+    pub since: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -41,6 +54,7 @@ impl Review {
     pub fn is_empty(&self) -> bool {
         self.shared.is_empty()
             && self.refused.is_empty()
+            && self.capped.is_empty()
             && self.large.is_empty()
             && self.names.is_empty()
     }
@@ -55,14 +69,15 @@ pub async fn review(context: &Context, limit: i64) -> Result<Review> {
             review.shared.push((identifier_of(&row), count));
         }
     }
+    for row in tx.capped().await?.into_iter().take(limit as usize) {
+        review.capped.push(Capped {
+            person: somebody(&mut tx, row.component).await?,
+            identifiers: row.identifiers,
+            since: Timestamp(row.since).to_rfc3339(),
+        });
+    }
     for (component, people, evidence) in tx.large_components(LARGE, limit).await? {
-        let rows = tx.evidence_of_components([component]).await?;
-        let first = rows.iter().find_map(|row| row.person_id);
-        let person = tx
-            .persons(first)
-            .await?
-            .first()
-            .map_or_else(String::new, |row| Uuid::from_bytes(row.uuid).to_string());
+        let person = somebody(&mut tx, component).await?;
         review.large.push(Large {
             person,
             people,
@@ -75,6 +90,51 @@ pub async fn review(context: &Context, limit: i64) -> Result<Review> {
     review.refused = named_rejections(&mut tx, &neighbourhood.around(), limit as usize).await?;
     review.names = names(&mut tx, limit as usize).await?;
     Ok(review)
+}
+
+/// The id of one of a component's people.
+async fn somebody(tx: &mut Tx, component: i64) -> Result<String> {
+    let first = tx.person_of_component(component).await?;
+    let rows = tx.persons(first).await?;
+    let id = rows.first().map(|row| Uuid::from_bytes(row.uuid));
+    Ok(id.map_or_else(String::new, |id| id.to_string()))
+}
+
+/// Tells of the components that have crossed the cap, each once.
+pub async fn alarm(context: &Context) -> Result<Option<Problem>> {
+    let is_new = |row: &CappedRow| !row.is_told;
+    if !context
+        .store
+        .read()
+        .await?
+        .capped()
+        .await?
+        .iter()
+        .any(is_new)
+    {
+        return Ok(None);
+    }
+    let mut tx = context.store.begin().await?;
+    let mut rows = tx.capped().await?;
+    rows.retain(is_new);
+    let (count, largest) = (rows.len(), rows.first().map_or(0, |row| row.identifiers));
+    rows.iter_mut().for_each(|row| row.is_told = true);
+    let names: Vec<i64> = rows.iter().map(|row| row.component).collect();
+    tx.set_capped(&names, &rows).await?;
+    tx.commit().await?;
+    let cap = context.rules.component_cap;
+    let message = match count {
+        1 => format!(
+            "{largest} identifiers hang together, more than `component_cap` allows ({cap}): the weakest ties between them are no longer used"
+        ),
+        count => format!(
+            "{count} groups of identifiers hang together, the largest of {largest}, more than `component_cap` allows ({cap}): the weakest ties in them are no longer used"
+        ),
+    };
+    let mut problem = Problem::new(&COMPONENT_CAPPED, message)
+        .hint("`onefold identity review` names somebody in each; mostly one value is not anybody's and should be `blocked`");
+    problem.severity = Severity::Warning;
+    Ok(Some(problem))
 }
 
 /// People whose records give them first names of which none begins like the other, or other last names.
@@ -124,4 +184,77 @@ fn full_name(traits: &Fields) -> Option<String> {
 /// One name is not a shorter or differently accented form of the other.
 fn differ(one: &str, other: &str) -> bool {
     strsim::jaro_winkler(one, other) < 0.85
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
+
+    use super::*;
+    use crate::flow::harness::World;
+    use serde_json::{Value, json};
+
+    const MANIFEST: &str = r#"
+[hub]
+name = "test"
+store = "sqlite:unused.db"
+[identity]
+component_cap = 4
+[[source]]
+name = "crm"
+connector = "any"
+[[source.stream]]
+name = "contacts"
+to = "person"
+key = "id"
+map.email = "email | email"
+map.phone = "phone | phone"
+"#;
+    const CONTACTS: (&str, &str) = ("crm", "contacts");
+
+    fn contact(id: u8, email: u8, phone: u8) -> Value {
+        json!({ "id": format!("{id}"), "email": format!("e{email}@example.com"), "phone": format!("+4860010000{phone}") })
+    }
+
+    async fn told(world: &World) -> Option<String> {
+        alarm(&world.context)
+            .await
+            .unwrap()
+            .map(|problem| problem.message)
+    }
+
+    async fn capped(world: &World) -> Vec<i64> {
+        let review = review(&world.context, 10).await.unwrap();
+        let capped = review.capped.iter();
+        assert!(capped.clone().all(|one| !one.person.is_empty()));
+        capped.map(|one| one.identifiers).collect()
+    }
+
+    #[tokio::test]
+    async fn crossing_the_cap_is_told_once_for_as_long_as_it_is_crossed() {
+        let world = World::new(MANIFEST, &[CONTACTS], 1_000).await;
+        // Two records with one e-mail address are as many identifiers as the cap allows.
+        let first = [contact(1, 1, 1), contact(2, 1, 1)];
+        world.apply(CONTACTS, &first, &[]).await;
+        assert_eq!(told(&world).await, None);
+        world.apply(CONTACTS, &[contact(2, 1, 2)], &[]).await;
+        let message = "5 identifiers hang together, more than `component_cap` allows (4): the weakest ties between them are no longer used";
+        assert_eq!(told(&world).await.as_deref(), Some(message));
+        assert_eq!(told(&world).await, None);
+        // It grows, and is told of already.
+        world.apply(CONTACTS, &[contact(3, 3, 2)], &[]).await;
+        assert_eq!((capped(&world).await, told(&world).await), (vec![7], None));
+        // Another one is new.
+        let others = [contact(5, 5, 5), contact(6, 5, 6)];
+        world.apply(CONTACTS, &others, &[]).await;
+        assert!(told(&world).await.is_some());
+        assert_eq!(capped(&world).await, [7, 5]);
+        // Once below, crossing is news again.
+        let gone = [json!({ "id": "6" }), json!({ "id": "3" })];
+        world.apply(CONTACTS, &[], &gone).await;
+        assert_eq!((capped(&world).await, told(&world).await), (vec![5], None));
+        world.apply(CONTACTS, &[contact(6, 5, 6)], &[]).await;
+        assert!(told(&world).await.is_some());
+        assert_eq!(capped(&world).await, [5, 5]);
+    }
 }

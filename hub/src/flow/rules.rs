@@ -10,6 +10,7 @@ mod difference;
 pub use difference::{Difference, Example};
 
 use crate::flow::neighbourhood::{Neighbourhood, Reshaped};
+use crate::flow::ripple::Ripple;
 use crate::flow::settle::{self, Touched};
 use crate::flow::{Context, announce};
 use crate::identity::Rules;
@@ -149,15 +150,10 @@ pub async fn apply(
             ..
         } = block;
         let nothing = Touched::default();
-        settle::settle(
-            &mut tx,
-            context,
-            neighbourhood,
-            reshaped,
-            nothing,
-            Vec::new(),
-        )
-        .await?;
+        let mut ripple = Ripple::default();
+        let around = (neighbourhood, reshaped);
+        settle::settle(&mut tx, context, around, nothing, Vec::new(), &mut ripple).await?;
+        ripple.carry(&mut tx, context).await?;
         tx.commit().await?;
     }
     let mut tx = context.store.begin().await?;

@@ -2,9 +2,9 @@
 
 use crate::flow::deliver::{DeliveryReport, deliver};
 use crate::flow::read::{ReadOptions, StreamReport, read_stream};
-use crate::flow::{Context, Counts, announce, backfill, due, models, rebuild, remap, rules};
+use crate::flow::{Context, Counts, alarm, announce, backfill, due, models, rebuild, remap, rules};
 use crate::host::Connector;
-use crate::manifest::{Destination, Source};
+use crate::manifest::{Destination, Source, Subject};
 use crate::problem::Problem;
 use crate::store::Result;
 use std::sync::Arc;
@@ -63,6 +63,9 @@ pub struct RunReport {
     pub models: Vec<models::FitReport>,
     #[serde(skip)]
     pub problems: Vec<Problem>,
+    /// What an operator should look at, though the run did what it should.
+    #[serde(skip)]
+    pub warnings: Vec<Problem>,
 }
 
 #[derive(Debug, serde::Serialize)]
@@ -112,7 +115,7 @@ pub async fn run(
     let mut report = RunReport::default();
     let mut tx = context.store.read().await?;
     report.people_before = tx.status_counts().await?.people;
-    let log = tx.last_log_id().await?;
+    let log = (tx.last_log_id().await?, tx.last_account_log_id().await?);
     drop(tx);
     rules::keep_first(context).await?;
     let mut context = context.clone();
@@ -147,6 +150,7 @@ pub async fn run(
         deliver_all(context, connectors, options, &mut report).await?;
     }
     finish(context, log, &mut report).await?;
+    report.warnings.extend(alarm(context).await?);
     Ok(report)
 }
 
@@ -234,7 +238,7 @@ async fn deliver_all(
     Ok(())
 }
 
-async fn finish(context: &Context, log: i64, report: &mut RunReport) -> Result<()> {
+async fn finish(context: &Context, log: (i64, i64), report: &mut RunReport) -> Result<()> {
     let mut tx = context.store.read().await?;
     let counts = tx.status_counts().await?;
     report.people = counts.people;
@@ -242,8 +246,17 @@ async fn finish(context: &Context, log: i64, report: &mut RunReport) -> Result<(
     report.dead_letters = counts.dead_letters;
     let shown = context.plan.audiences.iter().filter(|one| !one.is_step);
     for audience in shown {
-        let (entered, left) = tx.log_counts(&audience.name, log).await?;
-        let size = tx.member_count(&audience.name).await?;
+        let name = &*audience.name;
+        let ((entered, left), size) = match audience.of {
+            Subject::Person => (
+                tx.log_counts(name, log.0).await?,
+                tx.member_count(name).await?,
+            ),
+            Subject::Account => (
+                tx.account_log_counts(name, log.1).await?,
+                tx.account_member_count(name).await?,
+            ),
+        };
         report.audiences.push(AudienceReport {
             name: audience.name.to_string(),
             size,

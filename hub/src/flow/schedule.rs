@@ -147,6 +147,9 @@ async fn once(
                 .iter()
                 .filter_map(|one| one.problem.as_ref()),
         );
+    for warning in &report.warnings {
+        tracing::warn!(code = warning.code.id, "{}", warning.message);
+    }
     for problem in problems {
         tracing::error!(code = problem.code.id, "{}", problem.message);
     }

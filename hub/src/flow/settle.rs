@@ -1,11 +1,12 @@
 //! After identity: profiles of the people whose claims changed, audiences and wanted rows of everybody touched.
 //! One transaction with what caused it.
 
-mod computed;
+pub(super) mod computed;
 pub(super) mod select;
 
 use crate::flow::change::StreamRef;
 use crate::flow::neighbourhood::{Neighbourhood, Reshaped, Resolved};
+use crate::flow::ripple::Ripple;
 use crate::flow::{Context, accounts, beside};
 use crate::manifest::Survivorship;
 use crate::model::{Canonical, ConsentStatus, Fields, Timestamp};
@@ -51,6 +52,8 @@ pub struct View {
     pub evidence: Vec<i64>,
     pub traits: Fields,
     pub consents: BTreeMap<String, ConsentEntry>,
+    /// The audiences that its main account is in, with the time since when.
+    pub account_audiences: BTreeMap<String, Timestamp>,
 }
 
 impl View {
@@ -93,12 +96,12 @@ pub fn claim_of(row: &ClaimRow) -> Claim {
 pub async fn settle(
     tx: &mut Tx,
     context: &Context,
-    mut neighbourhood: Neighbourhood,
-    reshaped: Reshaped,
+    (mut neighbourhood, reshaped): (Neighbourhood, Reshaped),
     touched: Touched,
     fresh: Vec<FreshClaim>,
+    ripple: &mut Ripple,
 ) -> Result<()> {
-    bury(tx, context, &reshaped.gone).await?;
+    bury(tx, context, &reshaped.gone, ripple).await?;
     let (rebuild, look) = people(&neighbourhood, reshaped, &touched);
     let building = Building::load(tx, &neighbourhood, rebuild, fresh).await?;
     // Profiles are built while identifiers and evidence are written.
@@ -107,6 +110,7 @@ pub async fn settle(
         move || building.build(&context)
     });
     neighbourhood.save(tx).await?;
+    neighbourhood.save_capped(tx, context.clock.now()).await?;
     let Profiles {
         mut rows,
         new_rows,
@@ -118,8 +122,8 @@ pub async fn settle(
     if context.watches_people() {
         views.extend(stored_views(tx, look).await?);
         views.sort_unstable_by_key(|view| view.id);
-        accounts::relate(tx, context, &mut views).await?;
-        worked = select(tx, context, &mut views).await?;
+        accounts::relate(tx, context, &mut views, ripple).await?;
+        worked = select(tx, context, &mut views, ripple).await?;
     }
     for row in &mut rows {
         if let Some(traits) = worked.remove(&row.id) {
@@ -170,7 +174,12 @@ fn people(
 }
 
 /// People who are no more: their rows go, their ids lead on.
-async fn bury(tx: &mut Tx, context: &Context, gone: &[(i64, Option<i64>)]) -> Result<()> {
+async fn bury(
+    tx: &mut Tx,
+    context: &Context,
+    gone: &[(i64, Option<i64>)],
+    ripple: &mut Ripple,
+) -> Result<()> {
     if gone.is_empty() {
         return Ok(());
     }
@@ -178,6 +187,7 @@ async fn bury(tx: &mut Tx, context: &Context, gone: &[(i64, Option<i64>)]) -> Re
     if context.watches_people() {
         leave_all(tx, context, &ids).await?;
     }
+    ripple.accounts_of(tx, context, &ids).await?;
     tx.remove_relations(&ids).await?;
     tx.save_heirs(gone).await?;
     tx.remove_persons(&ids).await
@@ -352,6 +362,7 @@ impl Building {
                     evidence: person.evidence,
                     traits,
                     consents,
+                    account_audiences: BTreeMap::new(),
                 }));
         }
         new.sort_unstable_by_key(|row| row.id);
@@ -439,12 +450,18 @@ pub fn view_of(row: &PersonRow) -> View {
         evidence: Vec::new(),
         traits: serde_json::from_str(&row.traits).unwrap_or_default(),
         consents: serde_json::from_str(&row.consents).unwrap_or_default(),
+        account_audiences: BTreeMap::new(),
     }
 }
 
 /// Works out the traits and evaluates all audiences for people who stand in the store.
-pub async fn evaluate(tx: &mut Tx, context: &Context, views: &mut [View]) -> Result<()> {
-    let worked = select(tx, context, views).await?;
+pub async fn evaluate(
+    tx: &mut Tx,
+    context: &Context,
+    views: &mut [View],
+    ripple: &mut Ripple,
+) -> Result<()> {
+    let worked = select(tx, context, views, ripple).await?;
     let worked: Vec<(i64, String)> = worked.into_iter().collect();
     tx.save_traits(&worked).await
 }
@@ -455,6 +472,7 @@ async fn select(
     tx: &mut Tx,
     context: &Context,
     views: &mut [View],
+    ripple: &mut Ripple,
 ) -> Result<FxHashMap<i64, String>> {
     let mut traits = FxHashMap::default();
     for chunk in views.chunks_mut(2_000) {
@@ -469,8 +487,12 @@ async fn select(
             to_json(&own.collect::<BTreeMap<_, _>>())
         };
         traits.extend(views.map(|view| (view.id, own(view))));
-        let members = memberships(tx, context, chunk, &events, worked.timers).await?;
-        want(tx, context, chunk, &members).await?;
+        let members = memberships(tx, context, (chunk, &events), worked.timers, 0, ripple).await?;
+        // What is wanted can depend on audiences that are worked out later.
+        match context.has_account_audiences() {
+            true => ripple.people(chunk.iter().map(|view| view.id)),
+            false => want(tx, context, chunk, &members).await?,
+        }
     }
     Ok(traits)
 }

@@ -218,7 +218,7 @@ async fn view(context: &Context, tx: &mut Tx, located: &Located) -> Result<Found
 }
 
 /// The values that no record tells.
-fn worked_out(context: &Context, traits: &Fields) -> Vec<TraitWhy> {
+pub(super) fn worked_out(context: &Context, traits: &Fields) -> Vec<TraitWhy> {
     let is_of_model = |name: &String| {
         let plan = &context.plan;
         let traits = &mut plan.traits.iter();

@@ -2,6 +2,7 @@
 //! merged, its revocation takes apart exactly, because people are worked out from evidence and statements anew.
 
 use crate::flow::neighbourhood::{Neighbourhood, find};
+use crate::flow::ripple::Ripple;
 use crate::flow::settle::{self, Touched};
 use crate::flow::{Context, announce, rules};
 use crate::identity::StatementKind;
@@ -137,7 +138,10 @@ async fn rework(tx: &mut Tx, context: &Context, slots: &BTreeSet<i64>) -> Result
     neighbourhood.doubt_all();
     let reshaped = neighbourhood.resolve();
     let nothing = Touched::default();
-    settle::settle(tx, context, neighbourhood, reshaped, nothing, Vec::new()).await
+    let mut ripple = Ripple::default();
+    let around = (neighbourhood, reshaped);
+    settle::settle(tx, context, around, nothing, Vec::new(), &mut ripple).await?;
+    ripple.carry(tx, context).await
 }
 
 pub fn name_of(kind: StatementKind) -> &'static str {

@@ -8,7 +8,7 @@ use crate::flow::neighbourhood::identifier_of;
 use crate::flow::{Context, Stating, Watch, models, named, revoke, settle, state};
 use crate::identity::StatementKind;
 use crate::likeness::{self, Doubt, Model, Options, Pair, People, Record, Standing};
-use crate::model::{Fields, IdentifierKind, Value};
+use crate::model::{Fields, Identifier, IdentifierKind, Value};
 use crate::problem::Problem;
 use crate::problem::codes::{NOT_FOUND, STORE_UNREADABLE};
 use crate::store::{ModelRow, PersonRow, Result, SuggestionRow, Tx};
@@ -26,8 +26,9 @@ const PEOPLE: i64 = 5_000;
 /// What came of looking for people who are one.
 #[derive(Debug, Serialize)]
 pub struct SuggestReport {
-    /// The model's version; nothing when none could be estimated.
+    /// The model's version; nothing when none could be estimated and none stands.
     pub version: Option<i64>,
+    /// Why none could be estimated now.
     pub refused: Option<String>,
     pub people: usize,
     pub linked: usize,
@@ -54,20 +55,30 @@ pub async fn suggest(context: &Context, watch: Watch<'_>) -> Result<SuggestRepor
         skipped_blocks: 0,
     };
     watch("comparing", report.people);
+    // Once most of those who are there twice have been linked, too few are left to learn from.
+    let standing = standing(context).await?;
     let computing = crate::flow::beside(move || {
-        let model = likeness::estimate(&people, &options).map_err(|refusal| refusal.to_string())?;
+        let (version, model, refusal) = match (likeness::estimate(&people, &options), standing) {
+            (Ok(model), _) => (None, model, None),
+            (Err(refusal), Some((id, model))) => (Some(id), model, Some(refusal.to_string())),
+            (Err(refusal), None) => return Err(refusal.to_string()),
+        };
         let found = likeness::suggest(&people, &model, &options);
-        Ok::<_, String>((model, found))
+        Ok((version, model, refusal, found))
     });
-    let (model, found) = match computing.await {
+    let (version, model, refusal, found) = match computing.await {
         Ok(done) => done,
         Err(refusal) => {
             report.refused = Some(refusal);
             return Ok(report);
         }
     };
+    report.refused = refusal;
     report.skipped_blocks = found.skipped.len();
-    let version = keep(context, &model).await?;
+    let version = match version {
+        Some(version) => version,
+        None => keep(context, &model).await?,
+    };
     report.version = Some(version);
     let decided = decided(context).await?;
     let mut waiting = Vec::new();
@@ -122,6 +133,16 @@ async fn still_two(
         }
     }
     Ok(kept)
+}
+
+/// The latest version that was not dropped.
+async fn standing(context: &Context) -> Result<Option<(i64, Model)>> {
+    let rows = context.store.read().await?.models().await?;
+    let stands = |row: &&ModelRow| row.kind == LIKENESS && row.dropped_at.is_none();
+    match rows.iter().rfind(stands) {
+        Some(row) => Ok(Some((row.id, likeness_of(row)?))),
+        None => Ok(None),
+    }
 }
 
 async fn keep(context: &Context, model: &Model) -> Result<i64> {
@@ -182,6 +203,14 @@ fn author(version: i64) -> String {
     format!("model:{version}")
 }
 
+/// A decision about a pair, and the statement that it became.
+pub struct Decided {
+    pub statement: i64,
+    pub kind: StatementKind,
+    pub left: Identifier,
+    pub right: Identifier,
+}
+
 /// An operator's decision about a pair that waits. Either becomes a statement.
 pub async fn decide(
     context: &Context,
@@ -189,7 +218,7 @@ pub async fn decide(
     is_one: bool,
     by: &str,
     reason: &str,
-) -> Result<i64> {
+) -> Result<Decided> {
     let mut tx = context.store.read().await?;
     let rows = tx.suggestions(true).await?;
     drop(tx);
@@ -197,13 +226,16 @@ pub async fn decide(
         Problem::new(&NOT_FOUND, format!("no suggestion {id} waits"))
             .hint("`onefold identity suggestions` lists them")
     })?;
+    let kind = match is_one {
+        true => StatementKind::MustLink,
+        false => StatementKind::MustNotLink,
+    };
+    let left = named(context, Uuid::from_bytes(row.left)).await?;
+    let right = named(context, Uuid::from_bytes(row.right)).await?;
     let stating = Stating {
-        kind: match is_one {
-            true => StatementKind::MustLink,
-            false => StatementKind::MustNotLink,
-        },
-        left: named(context, Uuid::from_bytes(row.left)).await?,
-        right: named(context, Uuid::from_bytes(row.right)).await?,
+        kind,
+        left: left.clone(),
+        right: right.clone(),
         reason: reason.to_owned(),
         author: by.to_owned(),
     };
@@ -212,7 +244,12 @@ pub async fn decide(
     tx.decide_suggestion(id, if is_one { "accepted" } else { "declined" })
         .await?;
     tx.commit().await?;
-    Ok(statement)
+    Ok(Decided {
+        statement,
+        kind,
+        left,
+        right,
+    })
 }
 
 /// Takes a model version back: its links and what it suggested, or the traits that follow from it. Gives how many links.

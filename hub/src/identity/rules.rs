@@ -13,7 +13,7 @@ const HUBS: Uuid = Uuid::from_u128(0x6f6e_6566_6f6c_5d68_9562_1d5f_6875_6273);
 pub struct Rules {
     pub(super) namespace: Uuid,
     /// More live identifiers than this in one component, and its weakest edges are not used.
-    pub(super) component_cap: usize,
+    pub component_cap: usize,
     shared_above: u32,
     shared_by_kind: Kinds<u32>,
     limits: Kinds<u32>,

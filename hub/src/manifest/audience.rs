@@ -3,7 +3,7 @@
 
 use crate::expression::{Condition, PLACES};
 use crate::manifest::tree::{Item, Spot};
-use crate::manifest::{Audience, Link, Loader, Names};
+use crate::manifest::{Audience, Link, Loader, Names, Subject};
 use crate::problem::codes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,6 +15,7 @@ const HOLDOUT: &str = "holdout";
 pub(super) struct Declared {
     name: Arc<str>,
     description: String,
+    of: Subject,
     who: Condition,
     /// Places of a split that are sent nothing.
     held_out: Option<u32>,
@@ -32,7 +33,12 @@ pub(super) struct Relations {
 
 impl Relations {
     /// Nobody in the excluded audiences, if there are any and this audience is not one of them.
-    pub fn without_excluded(&self, name: &Arc<str>, links: &mut Vec<Link>) -> Option<Condition> {
+    pub fn without_excluded(
+        &self,
+        name: &Arc<str>,
+        kinds: &BTreeMap<String, Subject>,
+        links: &mut Vec<Link>,
+    ) -> Option<Condition> {
         if self.excluded.is_empty() || self.excluded.iter().any(|(one, _)| *one == **name) {
             return None;
         }
@@ -46,7 +52,13 @@ impl Relations {
                     "`exclude = false` on `{name}` takes it out of `[exclude]`"
                 )),
             });
-            excluded.push(Condition::audience(other.clone()));
+            excluded.push(match kinds.get(other) {
+                Some(Subject::Account) => Condition::AccountAudience {
+                    name: other.clone(),
+                    lasting: 0,
+                },
+                _ => Condition::audience(other.clone()),
+            });
         }
         Some(Condition::Any(excluded).negated())
     }
@@ -54,23 +66,36 @@ impl Relations {
 
 impl Loader<'_> {
     pub(super) fn audience(&mut self, item: &Item<'_>, names: &mut Names) -> Option<Declared> {
-        let known = ["name", "description", "who", "holdout", "exclude"];
+        let known = ["name", "description", "of", "who", "holdout", "exclude"];
         let table = item.table("an audience", &known, &mut self.report)?;
+        let kinds = [("person", Subject::Person), ("account", Subject::Account)];
+        let of = match table.get("of") {
+            Some(item) => item.choice(&kinds, &mut self.report),
+            None => Some(Subject::Person),
+        };
         let name = self.name("an audience", &table, names);
         let description = table
             .get("description")
             .and_then(|item| item.text(&mut self.report))
             .unwrap_or_default();
         let held_out = table.get("holdout").and_then(|item| self.holdout(&item));
-        let is_excludable = table
-            .get("exclude")
+        let exclude = table.get("exclude");
+        if let Some(item) = exclude.filter(|_| of == Some(Subject::Account)) {
+            let message = "`[exclude]` is about people, and this is an audience of accounts";
+            self.report
+                .error(&codes::BAD_CONDITION, &item.key_spot(), message);
+        }
+        let is_excludable = exclude
             .and_then(|item| item.boolean(&mut self.report))
-            .unwrap_or(true);
+            .unwrap_or(of == Some(Subject::Person));
         let who = table.need("who", "an audience", &mut self.report)?;
+        self.subject = of?;
         let who = self.who(&who, name.as_ref());
+        self.subject = Subject::Person;
         Some(Declared {
             name: name?,
             description: description.to_owned(),
+            of: of?,
             who: who?,
             held_out,
             is_excludable,
@@ -120,6 +145,16 @@ impl Loader<'_> {
             self.report
                 .error(&codes::BAD_CONDITION, &list.spot(), message);
         }
+        let kind = |name: &String| self.kinds.get(name).copied();
+        let mut kinds = listed
+            .iter()
+            .filter_map(|(name, spot)| Some((kind(name)?, spot)));
+        if let Some((first, _)) = kinds.next()
+            && let Some((_, spot)) = kinds.find(|(other, _)| *other != first)
+        {
+            let message = "a priority is between audiences of people or of accounts, not both";
+            self.report.error(&codes::BAD_CONDITION, spot, message);
+        }
         for (index, (name, _)) in listed.iter().enumerate() {
             let ahead = relations.ahead.entry(name.clone()).or_default();
             ahead.extend_from_slice(&listed[..index]);
@@ -157,7 +192,11 @@ impl Loader<'_> {
         for one in declared {
             let mut parts = vec![one.who];
             if one.is_excludable {
-                parts.extend(relations.without_excluded(&one.name, &mut self.mentions.links));
+                parts.extend(relations.without_excluded(
+                    &one.name,
+                    &self.kinds,
+                    &mut self.mentions.links,
+                ));
             }
             let mut ahead = Vec::new();
             for (other, spot) in relations.ahead.get(&*one.name).into_iter().flatten() {
@@ -179,7 +218,12 @@ impl Loader<'_> {
                 parts.push(Condition::Any(ahead).negated());
             }
             let Some(places) = one.held_out else {
-                audiences.push(Audience::new(one.name, one.description, together(parts)));
+                audiences.push(Audience::new(
+                    one.name,
+                    one.description,
+                    one.of,
+                    together(parts),
+                ));
                 continue;
             };
             let control = Condition::Split {
@@ -192,19 +236,30 @@ impl Loader<'_> {
             parts.push(control);
             let name = format!("{}/{HOLDOUT}", one.name);
             let description = format!("held out of {}", one.name);
-            audiences.push(Audience::new(one.name, one.description, together(sent)));
-            audiences.push(Audience::new(name.into(), description, together(parts)));
+            audiences.push(Audience::new(
+                one.name,
+                one.description,
+                one.of,
+                together(sent),
+            ));
+            audiences.push(Audience::new(
+                name.into(),
+                description,
+                one.of,
+                together(parts),
+            ));
         }
         audiences
     }
 }
 
 impl Audience {
-    pub(super) fn new(name: Arc<str>, description: String, who: Condition) -> Self {
-        let digest = blake3::hash(format!("{who:?}").as_bytes()).to_hex()[..32].to_owned();
+    pub(super) fn new(name: Arc<str>, description: String, of: Subject, who: Condition) -> Self {
+        let digest = blake3::hash(format!("{of:?} {who:?}").as_bytes()).to_hex()[..32].to_owned();
         Self {
             name,
             description,
+            of,
             who,
             is_step: false,
             digest,

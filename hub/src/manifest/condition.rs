@@ -3,14 +3,14 @@
 use crate::expression::{Condition, PLACES};
 use crate::manifest::tree::{Hinted, Item, Table};
 use crate::manifest::value_test::{REFERENCES, TESTS};
-use crate::manifest::{Loader, schedule};
+use crate::manifest::{Loader, Subject, schedule};
 use crate::model::snake_case;
 use crate::problem::codes;
 use std::sync::Arc;
 use toml::de::DeValue;
 
-const SUBJECTS: [&str; 9] = [
-    "trait", "event", "sequence", "audience", "consent", "split", "not", "all", "any",
+const SUBJECTS: [&str; 10] = [
+    "trait", "event", "sequence", "people", "audience", "consent", "split", "not", "all", "any",
 ];
 
 impl Loader<'_> {
@@ -34,10 +34,12 @@ impl Loader<'_> {
     fn condition(&mut self, item: &Item<'_>, owner: Option<&Arc<str>>) -> Option<Condition> {
         let table = item.free_table(&mut self.report)?;
         let subject = self.subject(item, &table)?;
+        self.check_subject(&subject)?;
         match subject.key {
             "trait" => self.trait_condition(&table, &subject),
             "event" => self.event_condition(&table, &subject),
             "sequence" => self.sequence_condition(&table, &subject),
+            "people" => self.people_condition(&table, &subject, owner),
             "split" => {
                 table.check_keys("a condition on a split", &["split"], &mut self.report);
                 self.split(&subject)
@@ -52,7 +54,7 @@ impl Loader<'_> {
                     Some(item) => schedule::duration(&item, &mut self.report)?,
                     None => 0,
                 };
-                Some(Condition::Audience { name, lasting })
+                self.in_audience(name, lasting, &subject)
             }
             "consent" => {
                 table.check_keys("a condition on consent", &["consent"], &mut self.report);
@@ -94,7 +96,7 @@ impl Loader<'_> {
                         &item.spot(),
                         "the condition is empty",
                     )
-                    .with_hint(Some(subjects_hint()));
+                    .with_hint(Some(subjects_hint(self.subject)));
             }
             ([], Some(first)) => {
                 let known = [&SUBJECTS[..], &TESTS[..]].concat();
@@ -102,7 +104,7 @@ impl Loader<'_> {
                 let message = "the condition has no subject";
                 report
                     .error(&codes::BAD_CONDITION, &first.key_spot(), message)
-                    .with_hint(Some(subjects_hint()));
+                    .with_hint(Some(subjects_hint(self.subject)));
             }
         }
         None
@@ -150,8 +152,7 @@ impl Loader<'_> {
         let good = table.check_keys("a condition on a trait", &known, &mut self.report);
         let name = subject.text(&mut self.report)?;
         let canonical = snake_case(name).into_owned();
-        let mention = (canonical.clone(), subject.part(0..name.len()));
-        self.mentions.traits.push(mention);
+        self.mention_trait(canonical.clone(), subject.part(0..name.len()));
         let tests = self.tests(table)?.into_iter().map(|test| Condition::Trait {
             name: canonical.clone(),
             test,
@@ -230,7 +231,12 @@ impl Loader<'_> {
     }
 }
 
-fn subjects_hint() -> String {
-    let known = SUBJECTS.map(|name| format!("`{name}`")).join(", ");
-    format!("start with one of {known}")
+fn subjects_hint(of: Subject) -> String {
+    let fits = |name: &&&str| match of {
+        Subject::Person => **name != "people",
+        Subject::Account => !matches!(**name, "event" | "sequence" | "consent"),
+    };
+    let known = SUBJECTS.iter().filter(fits);
+    let known: Vec<String> = known.map(|name| format!("`{name}`")).collect();
+    format!("start with one of {}", known.join(", "))
 }

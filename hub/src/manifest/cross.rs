@@ -4,16 +4,16 @@
 use crate::manifest::audience::further_names;
 use crate::manifest::journey::stage_names;
 use crate::manifest::tree::{Hinted, Item, Spot, suggest};
-use crate::manifest::{Loader, Sections, Source, StreamTarget};
+use crate::manifest::{Loader, Sections, Source, StreamTarget, Subject};
 use crate::model::{EVENT_NAMES, IDENTIFIER_FIELDS, PERSON_TRAITS};
 use crate::problem::{Severity, codes};
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Loader<'_> {
     pub(super) fn check_mentions(&mut self, sections: &Sections<'_>) {
         self.check_traits();
-        self.check_audiences(&audience_names(sections));
+        self.check_account_traits();
+        self.check_audiences();
         self.check_sources(&names(&sections.sources));
         self.check_circles();
     }
@@ -41,16 +41,41 @@ impl Loader<'_> {
         }
     }
 
-    fn check_audiences(&mut self, known: &BTreeSet<Cow<'_, str>>) {
+    /// What conditions ask of accounts themselves.
+    fn check_account_traits(&mut self) {
+        let filled = self.filled.iter();
+        let known: BTreeSet<&str> = filled
+            .filter_map(|name| name.strip_prefix("account."))
+            .collect();
+        for (name, spot) in &self.mentions.account_traits {
+            if known.contains(name.as_str()) {
+                continue;
+            }
+            let own = name
+                .strip_prefix("account.")
+                .filter(|name| known.contains(name));
+            let hint = match own {
+                Some(own) => format!("write `{own}`: the condition is about the account itself"),
+                None => near(name, &known).unwrap_or("no stream of accounts fills it".to_owned()),
+            };
+            let message = format!("unknown trait `{name}` of accounts");
+            self.report
+                .error(&codes::UNKNOWN_TRAIT, spot, message)
+                .with_hint(Some(hint));
+        }
+    }
+
+    fn check_audiences(&mut self) {
+        let known = &self.kinds;
         for (name, _, spot) in &self.mentions.audiences {
-            if !known.contains(name.as_str()) {
+            if !known.contains_key(name) {
                 self.report
                     .error(
                         &codes::UNKNOWN_AUDIENCE,
                         spot,
                         format!("there is no audience `{name}`"),
                     )
-                    .with_hint(suggest(name, known.iter().map(|name| &**name)));
+                    .with_hint(suggest(name, known.keys().map(String::as_str)));
             }
         }
     }
@@ -187,21 +212,26 @@ pub(super) fn circles<'m>(edges: &BTreeMap<&'m str, Vec<Edge<'m>>>) -> Vec<Vec<E
 }
 
 /// Every name under which an audience can be mentioned.
-fn audience_names<'t>(sections: &Sections<'t>) -> BTreeSet<Cow<'t, str>> {
-    let tables = |items: &[Item<'t>]| -> Vec<&'t toml::de::DeTable<'t>> {
-        items
-            .iter()
-            .filter_map(|item| item.raw().as_table())
-            .collect()
-    };
-    let declared = names(&sections.audiences).into_iter().map(Cow::Borrowed);
-    let held_out = tables(&sections.audiences)
-        .into_iter()
-        .filter_map(further_names);
-    let stages = tables(&sections.journeys).into_iter().flat_map(stage_names);
-    declared
-        .chain(held_out.chain(stages).map(Cow::Owned))
-        .collect()
+pub(super) fn audience_kinds(sections: &Sections<'_>) -> BTreeMap<String, Subject> {
+    let mut kinds = BTreeMap::new();
+    for item in &sections.journeys {
+        let stages = item.raw().as_table().map(stage_names);
+        let stages = stages.into_iter().flatten();
+        kinds.extend(stages.map(|name| (name, Subject::Person)));
+    }
+    for item in &sections.audiences {
+        let Some(table) = item.raw().as_table() else {
+            continue;
+        };
+        let of = table.get("of").and_then(|of| of.get_ref().as_str());
+        let kind = match of {
+            Some("account") => Subject::Account,
+            _ => Subject::Person,
+        };
+        let names = item.name().map(str::to_owned).into_iter();
+        kinds.extend(names.chain(further_names(table)).map(|name| (name, kind)));
+    }
+    kinds
 }
 
 fn near(name: &str, known: &BTreeSet<&str>) -> Option<String> {

@@ -150,7 +150,7 @@ impl Loader<'_> {
         }
     }
 
-    fn measure(&mut self, table: &Table<'_>) -> Option<Measure> {
+    pub(super) fn measure(&mut self, table: &Table<'_>) -> Option<Measure> {
         let report = &mut self.report;
         let (item, table) = match (table.get("count"), table.get("sum")) {
             (None, None) => {

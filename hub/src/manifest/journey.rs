@@ -7,7 +7,7 @@
 use crate::expression::Condition;
 use crate::manifest::audience::{Relations, together};
 use crate::manifest::tree::{Item, Table};
-use crate::manifest::{Audience, Link, Loader, Names, schedule};
+use crate::manifest::{Audience, Link, Loader, Names, Subject, schedule};
 use crate::problem::codes;
 use std::sync::Arc;
 
@@ -45,7 +45,11 @@ impl Loader<'_> {
             .get("exclude")
             .and_then(|item| item.boolean(&mut self.report));
         if excludes.unwrap_or(true) {
-            entry.extend(relations.without_excluded(&entered, &mut self.mentions.links));
+            entry.extend(relations.without_excluded(
+                &entered,
+                &self.kinds,
+                &mut self.mentions.links,
+            ));
         }
         let description = table
             .get("description")
@@ -157,14 +161,24 @@ fn chain(
         parts.extend(stage.when.clone());
         let (name, description) = (current[index].clone(), description.to_owned());
         match reached.get(index + 1) {
-            None => audiences.push(Audience::new(name, description, together(parts))),
+            None => audiences.push(Audience::new(
+                name,
+                description,
+                Subject::Person,
+                together(parts),
+            )),
             Some(next) => {
                 audiences.push(step(reached[index].clone(), together(parts)));
                 let parts = vec![
                     Condition::audience(&*reached[index]),
                     Condition::audience(&**next).negated(),
                 ];
-                audiences.push(Audience::new(name, description, together(parts)));
+                audiences.push(Audience::new(
+                    name,
+                    description,
+                    Subject::Person,
+                    together(parts),
+                ));
             }
         }
         before = reached[index].clone();
@@ -173,10 +187,10 @@ fn chain(
 }
 
 /// An audience that is only there for others to refer to.
-fn step(name: Arc<str>, who: Condition) -> Audience {
+pub(super) fn step(name: Arc<str>, who: Condition) -> Audience {
     Audience {
         is_step: true,
-        ..Audience::new(name, String::new(), who)
+        ..Audience::new(name, String::new(), Subject::Person, who)
     }
 }
 

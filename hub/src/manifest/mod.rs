@@ -2,6 +2,7 @@
 //!
 //! `load` is the one door. A plan exists only when no manifest has an error; warnings travel with it.
 
+mod account_condition;
 mod audience;
 mod computed;
 mod condition;
@@ -26,7 +27,7 @@ pub use model::PREDICTED;
 pub use plan::{
     Aggregate, Audience, ComputedTrait, ConsentMap, Destination, Grants, Guard, Hub, IdentityRules,
     Limits, Model, PersonPush, Plan, Schedule, SecretRef, Source, Stage, Stream, StreamTarget,
-    Suggest, Survivorship, SurvivorshipRule, TraitKind, Trust,
+    Subject, Suggest, Survivorship, SurvivorshipRule, TraitKind, Trust,
 };
 
 use crate::model::Description;
@@ -163,12 +164,20 @@ struct Loader<'c> {
     filled: BTreeSet<String>,
     /// Traits that models fill.
     predicted: BTreeSet<String>,
+    /// Every name under which an audience can be mentioned.
+    kinds: BTreeMap<String, Subject>,
+    /// What the condition that is being read is about.
+    subject: Subject,
+    /// Audiences made of what accounts ask of their people.
+    steps: Vec<Audience>,
 }
 
 /// Names that point at something defined elsewhere; checked when everything has been read.
 #[derive(Default)]
 struct Mentions {
     traits: Vec<(String, Spot)>,
+    /// What an account's condition asks of the account itself.
+    account_traits: Vec<(String, Spot)>,
     /// With the audience in whose condition it stands, if it stands in one.
     audiences: Vec<(String, Option<Arc<str>>, Spot)>,
     sources: Vec<(String, Spot)>,
@@ -226,6 +235,9 @@ impl<'c> Loader<'c> {
             region: None,
             filled: BTreeSet::new(),
             predicted: BTreeSet::new(),
+            kinds: BTreeMap::new(),
+            subject: Subject::Person,
+            steps: Vec::new(),
         }
     }
 
@@ -234,6 +246,7 @@ impl<'c> Loader<'c> {
         if let Some(draft) = files.last().filter(|_| last_is_draft) {
             sections.replace_audiences(&draft.name);
         }
+        self.kinds = cross::audience_kinds(&sections);
         let hub = self.hub(&sections.hub, files);
         let identity = self.identity(&sections.identity);
         let suggest = self.suggest(&sections.suggest);
@@ -291,6 +304,7 @@ impl<'c> Loader<'c> {
         for item in &sections.journeys {
             audiences.extend(self.journey(item, &mut names, &relations));
         }
+        audiences.append(&mut self.steps);
         audiences
     }
 

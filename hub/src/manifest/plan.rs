@@ -276,10 +276,18 @@ pub struct Stage {
     pub who: Option<Condition>,
 }
 
+/// What an audience is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    Person,
+    Account,
+}
+
 #[derive(Debug)]
 pub struct Audience {
     pub name: Arc<str>,
     pub description: String,
+    pub of: Subject,
     pub who: Condition,
     /// It is only there for others to refer to, and not shown in lists.
     pub is_step: bool,

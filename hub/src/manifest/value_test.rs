@@ -71,8 +71,7 @@ impl Loader<'_> {
     fn reference(&mut self, item: &Item<'_>) -> Option<String> {
         let name = item.text(&mut self.report)?;
         let canonical = snake_case(name).into_owned();
-        let mention = (canonical.clone(), item.part(0..name.len()));
-        self.mentions.traits.push(mention);
+        self.mention_trait(canonical.clone(), item.part(0..name.len()));
         Some(canonical)
     }
 

@@ -68,7 +68,7 @@ impl Tx {
     pub async fn account_claims(&mut self, accounts: &[String]) -> Result<Vec<AccountClaimRow>> {
         let text =
             "select account, slot, source, record, time, traits from account_claim where account";
-        let rows = self.rows_in_texts(text, accounts).await?;
+        let rows = rows_in_texts(self, text, accounts, "").await?;
         rows.iter()
             .map(|row| {
                 Ok(AccountClaimRow {
@@ -84,9 +84,7 @@ impl Tx {
     }
 
     pub async fn accounts(&mut self, ids: &[String]) -> Result<Vec<AccountRow>> {
-        let rows = self
-            .rows_in_texts("select id, traits from account where id", ids)
-            .await?;
+        let rows = rows_in_texts(self, "select id, traits from account where id", ids, "").await?;
         rows.iter().map(account_row).collect()
     }
 
@@ -144,7 +142,7 @@ impl Tx {
     /// Who belongs to any of these accounts, by person.
     pub async fn people_of_accounts(&mut self, accounts: &[String]) -> Result<Vec<i64>> {
         let text = "select distinct person_id from account_person where account";
-        let rows = self.rows_in_texts(text, accounts).await?;
+        let rows = rows_in_texts(self, text, accounts, "").await?;
         let mut people: Vec<i64> = rows.iter().map(|row| get(row, 0)).collect::<Result<_>>()?;
         people.sort_unstable();
         Ok(people)
@@ -190,19 +188,22 @@ impl Tx {
             .map(|row| Ok((get(row, 0)?, get(row, 1)?)))
             .collect()
     }
+}
 
-    /// Runs `{head} in (…)` for a set of texts.
-    async fn rows_in_texts(&mut self, head: &str, texts: &[String]) -> Result<Vec<dialect::Row>> {
-        let set = serde_json::Value::from(texts.to_vec()).to_string();
-        sqlx::query(sqlx::AssertSqlSafe(format!(
-            "{head} {}",
-            dialect::IN_INTEGERS
-        )))
+/// Runs `{head} in (…) {tail}` for a set of texts.
+pub(super) async fn rows_in_texts(
+    tx: &mut Tx,
+    head: &str,
+    texts: &[String],
+    tail: &str,
+) -> Result<Vec<dialect::Row>> {
+    let set = serde_json::Value::from(texts.to_vec()).to_string();
+    let text = format!("{head} {} {tail}", dialect::IN_INTEGERS);
+    sqlx::query(sqlx::AssertSqlSafe(text))
         .bind(set)
-        .fetch_all(self.connection())
+        .fetch_all(tx.connection())
         .await
         .map_err(failed)
-    }
 }
 
 fn account_row(row: &dialect::Row) -> Result<AccountRow> {
@@ -212,7 +213,7 @@ fn account_row(row: &dialect::Row) -> Result<AccountRow> {
     })
 }
 
-fn relation_row(row: &dialect::Row) -> Result<RelationRow> {
+pub(super) fn relation_row(row: &dialect::Row) -> Result<RelationRow> {
     Ok(RelationRow {
         person_id: get(row, 0)?,
         place: get(row, 1)?,

@@ -39,14 +39,14 @@ pub struct HappenedRow {
     pub properties: String,
 }
 
-/// How many persons moved on one day for one cause.
+/// How many persons or accounts moved on one day for one cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MovedRow {
     /// Days since 1970 in UTC.
     pub day: i64,
     pub entered: bool,
     pub cause: String,
-    pub persons: i64,
+    pub members: i64,
 }
 
 impl Tx {
@@ -69,10 +69,20 @@ impl Tx {
     }
 
     pub async fn remove_audience(&mut self, name: &str) -> Result<()> {
+        self.forget_people_in(name).await?;
+        self.forget_accounts_in(name).await?;
+        sqlx::query("delete from audience where name = $1")
+            .bind(name)
+            .execute(self.connection())
+            .await
+            .map_err(failed)?;
+        Ok(())
+    }
+
+    pub async fn forget_people_in(&mut self, name: &str) -> Result<()> {
         for text in [
             "delete from membership where audience = $1",
             "delete from timer where audience = $1",
-            "delete from audience where name = $1",
         ] {
             sqlx::query(text)
                 .bind(name)
@@ -208,6 +218,25 @@ impl Tx {
         .await
     }
 
+    /// Replaces the timers of persons in some audiences.
+    pub async fn set_timers_of(
+        &mut self,
+        audiences: &[&str],
+        persons: &[i64],
+        timers: &[TimerRow],
+    ) -> Result<()> {
+        for audience in audiences {
+            let rows: Vec<(&str, i64)> = persons.iter().map(|one| (*audience, *one)).collect();
+            self.each(
+                "delete from timer where audience = $1 and person_id = $2",
+                &rows,
+                |(audience, person)| [Arg::Text(audience), Arg::Int(*person)],
+            )
+            .await?;
+        }
+        self.set_timers(&[], timers).await
+    }
+
     /// Persons with a timer that is due, at most `limit`.
     pub async fn due_persons(&mut self, now: Timestamp, limit: i64) -> Result<Vec<i64>> {
         let rows: Vec<(i64,)> = sqlx::query_as(
@@ -222,10 +251,13 @@ impl Tx {
     }
 
     pub async fn next_due(&mut self) -> Result<Option<i64>> {
-        let row: (Option<i64>,) = sqlx::query_as("select min(due_at) from timer")
-            .fetch_one(self.connection())
-            .await
-            .map_err(failed)?;
+        let row: (Option<i64>,) = sqlx::query_as(
+            "select min(due_at) from (select min(due_at) as due_at from timer \
+             union all select min(due_at) from account_timer) as both",
+        )
+        .fetch_one(self.connection())
+        .await
+        .map_err(failed)?;
         Ok(row.0)
     }
 
@@ -335,7 +367,7 @@ impl Tx {
                     day: get(row, 0)?,
                     entered: get::<i64>(row, 1)? != 0,
                     cause: get(row, 2)?,
-                    persons: get(row, 3)?,
+                    members: get(row, 3)?,
                 })
             })
             .collect()

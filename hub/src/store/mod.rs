@@ -1,9 +1,11 @@
 //! The database: pools, migrations, and one file per family of tables. Knows no stage: it stores and loads plain rows.
 //! A `Tx` is one transaction; a flow opens it, loads, lets the pure stages work, saves and commits.
 
+mod account_audiences;
 mod accounts;
 mod audiences;
 mod bulk;
+mod capped;
 mod computed;
 mod deliveries;
 mod dialect;
@@ -16,9 +18,11 @@ mod statements;
 mod suggestions;
 mod versions;
 
+pub use account_audiences::{AccountLogRow, AccountMemberRow, AccountTimerRow, CountRow};
 pub use accounts::{AccountClaimRow, AccountRow, RelationRow};
 pub use audiences::{HappenedRow, LogRow, MemberRow, MovedRow, TimerRow};
 pub use bulk::Arg;
+pub use capped::CappedRow;
 pub use computed::FaultRow;
 pub use deliveries::{AcknowledgedRow, ChangeRow, TryRow, WantedRow};
 pub use identity::{EvidenceRow, IdentifierRow};

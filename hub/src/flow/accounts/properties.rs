@@ -254,7 +254,7 @@ static RUNTIME: LazyLock<tokio::runtime::Runtime> =
 )]
 fn sequences() -> u32 {
     let asked = std::env::var("ONEFOLD_SEQUENCES").ok();
-    asked.and_then(|text| text.parse().ok()).unwrap_or(150)
+    asked.and_then(|text| text.parse().ok()).unwrap_or(500)
 }
 
 proptest! {

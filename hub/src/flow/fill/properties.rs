@@ -6,7 +6,7 @@ use super::*;
 use crate::audience::tests::{Someone, conditions, people};
 use crate::clock::Clock;
 use crate::flow::{self, Suppression};
-use crate::manifest;
+use crate::manifest::{self, Subject};
 use crate::model::ConsentStatus;
 use crate::store::{EventRow, EvidenceRow, PersonRow, Store};
 use proptest::prelude::*;
@@ -49,6 +49,7 @@ impl World {
             plan.audiences.push(Audience {
                 name: NAMES[index].into(),
                 description: String::new(),
+                of: Subject::Person,
                 is_step: false,
                 digest: format!("{who:?}"),
                 who,

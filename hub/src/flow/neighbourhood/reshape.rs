@@ -26,6 +26,7 @@ impl Neighbourhood {
         let (mut graph, slots) = self.graph(&alive);
         self.share(&mut graph, &slots);
         let components = self.relabel(&graph, &slots, &alive);
+        self.measure(&graph, &slots, &components);
         let resolution = identity::resolve(&graph, &rules);
         let mut people = Vec::with_capacity(resolution.people.len());
         for person in &resolution.people {

@@ -1,13 +1,14 @@
 //! Records as they stood at a past time, made into people and into one profile. Pure: it sees no store.
 
 use super::Standing;
+use crate::compute::models::Fitted;
 use crate::flow::Context;
 use crate::flow::apply::first_seen;
-use crate::flow::settle::profile_of;
-use crate::flow::show::{Found, ProfileView, Wanted, links, why};
+use crate::flow::settle::{Happened, View, computed, profile_of};
+use crate::flow::show::{ProfileView, Wanted, links, why, worked_out};
 use crate::identity::{self, Evidence, Neighbourhood, Node, Resolution, Statement, StatementKind};
-use crate::model::{Fact, Identifier, Timestamp};
-use crate::profile::{ACCOUNT_FIELD, Claim, account_ids, accounts_of};
+use crate::model::{EntityKind, Fact, Fields, Identifier, Timestamp};
+use crate::profile::{ACCOUNT_FIELD, ACCOUNT_PREFIX, Claim, account_ids, accounts_of};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An operator's statement about two identifiers.
@@ -15,6 +16,22 @@ pub struct Stated {
     pub kind: StatementKind,
     pub left: Identifier,
     pub right: Identifier,
+}
+
+/// Where somebody was then.
+pub enum Place {
+    Person(u32),
+    /// The identifier was shared by several people.
+    Shared,
+    Nobody,
+}
+
+/// What stood beside the records then.
+pub struct Beside {
+    /// The values of the person's main account.
+    pub account: Fields,
+    /// Versions of models, with the places of these in the plan.
+    pub models: Vec<(usize, Fitted)>,
 }
 
 pub struct Then {
@@ -35,9 +52,7 @@ impl Then {
             let source = &*record.stream.source;
             sets.entry((source, set)).or_default().push(index);
         }
-        let ends = stated.iter().flat_map(|one| [&one.left, &one.right]);
-        let identifiers: BTreeSet<&Identifier> =
-            sets.keys().flat_map(|(_, set)| set).chain(ends).collect();
+        let identifiers: BTreeSet<&Identifier> = sets.keys().flat_map(|(_, set)| set).collect();
         let nodes: Vec<Node> = identifiers
             .into_iter()
             .map(|identifier| Node {
@@ -47,7 +62,8 @@ impl Then {
             })
             .collect();
         let place = |identifier: &Identifier| {
-            nodes.partition_point(|node| node.identifier < *identifier) as u32
+            let found = nodes.binary_search_by(|node| node.identifier.cmp(identifier));
+            found.ok().map(|place| place as u32)
         };
         let mut evidence_of = vec![0; records.len()];
         let mut evidence = Vec::with_capacity(sets.len());
@@ -66,15 +82,18 @@ impl Then {
                 evidence_of[*index] = evidence.len() as u32;
             }
             evidence.push(Evidence {
-                nodes: set.iter().map(place).collect(),
+                nodes: set.iter().filter_map(place).collect(),
                 first_seen,
                 message,
             });
         }
-        let statements = stated.iter().map(|one| Statement {
-            kind: one.kind,
-            left: place(&one.left),
-            right: place(&one.right),
+        // A statement waits for records at both of its ends.
+        let statements = stated.iter().filter_map(|one| {
+            Some(Statement {
+                kind: one.kind,
+                left: place(&one.left)?,
+                right: place(&one.right)?,
+            })
         });
         let mut graph = Neighbourhood {
             statements: statements.collect(),
@@ -94,22 +113,19 @@ impl Then {
         }
     }
 
-    pub fn show(&self, context: &Context, wanted: &Wanted, at: Timestamp) -> Found {
-        let place = match wanted {
+    pub fn find(&self, context: &Context, wanted: &Wanted) -> Place {
+        let found = match wanted {
             Wanted::Identifier(identifier) => {
                 let nodes = &self.graph.nodes;
                 match nodes.binary_search_by(|node| node.identifier.cmp(identifier)) {
-                    Ok(node) if nodes[node].shared => return Found::Shared,
+                    Ok(node) if nodes[node].shared => return Place::Shared,
                     Ok(node) => self.resolution.person_of_node[node],
                     Err(_) => None,
                 }
             }
             Wanted::Id(id) => self.named(context, *id),
         };
-        match place {
-            Some(person) => Found::Person(Box::new(self.view(context, person, at))),
-            None => Found::Nobody,
-        }
+        found.map_or(Place::Nobody, Place::Person)
     }
 
     /// The person of that id, or whoever had the record that the id is named after.
@@ -123,31 +139,71 @@ impl Then {
         self.resolution.person_of_evidence[self.evidence[record] as usize]
     }
 
-    fn view(&self, context: &Context, index: u32, at: Timestamp) -> ProfileView {
+    fn told_by(&self, index: u32) -> Told {
         let person = &self.resolution.people[index as usize];
         let mine = (self.records.iter().zip(&self.evidence))
             .filter(|(_, evidence)| person.evidence.contains(evidence))
             .map(|(record, _)| record);
-        let mine: Vec<&Standing> = mine.collect();
-        let claims: Vec<Claim> = mine.iter().filter_map(|record| claim(record)).collect();
-        let events: Vec<Timestamp> = mine
-            .iter()
-            .filter_map(|record| match &record.canonical.fact {
-                Some(Fact::Event { time, .. }) => Some(*time),
-                _ => None,
-            })
-            .collect();
-        let named = mine
-            .iter()
-            .filter_map(|record| match &record.canonical.fact {
-                Some(Fact::Event { properties, .. }) => properties.get(ACCOUNT_FIELD),
-                _ => None,
-            });
-        let named: Vec<String> = named.flat_map(account_ids).collect();
+        let mut told = Told::default();
+        for record in mine {
+            told.claims.extend(claim(record));
+            if let Some(Fact::Event {
+                name,
+                time,
+                properties,
+            }) = &record.canonical.fact
+            {
+                let named = properties.get(ACCOUNT_FIELD).map(account_ids);
+                told.accounts.extend(named.unwrap_or_default());
+                told.events.push(Happened {
+                    name: name.clone(),
+                    time: *time,
+                    properties: properties.clone(),
+                });
+            }
+        }
+        told
+    }
+
+    /// The account of which a person's traits and conditions read.
+    pub fn main_account(&self, context: &Context, person: u32) -> Option<String> {
+        let told = self.told_by(person);
+        let (traits, _) = profile_of(told.claims, &context.plan.survivorship);
+        accounts_of(&traits, told.accounts).into_iter().next()
+    }
+
+    pub fn view(
+        &self,
+        context: &Context,
+        index: u32,
+        at: Timestamp,
+        beside: Beside,
+    ) -> ProfileView {
+        let person = &self.resolution.people[index as usize];
+        let told = self.told_by(index);
+        let claims = told.claims;
         let sources: BTreeSet<&str> = claims.iter().map(|claim| &*claim.source).collect();
-        let why = why(&context.plan.survivorship, &claims);
+        let mut why = why(&context.plan.survivorship, &claims);
         let (sources, records) = (sources.len(), claims.len());
         let (traits, consents) = profile_of(claims, &context.plan.survivorship);
+        let accounts = accounts_of(&traits, told.accounts);
+        let mut view = View {
+            id: 0,
+            uuid: person.id.0.into_bytes(),
+            is_new: false,
+            evidence: Vec::new(),
+            traits,
+            consents,
+            account_audiences: BTreeMap::new(),
+        };
+        let account = beside.account.into_iter();
+        let account = account.map(|(name, value)| (format!("{ACCOUNT_PREFIX}{name}"), value));
+        view.traits.extend(account);
+        computed::one(context, &beside.models, &mut view, &told.events, at);
+        view.traits
+            .retain(|name, _| !name.starts_with(ACCOUNT_PREFIX));
+        why.extend(worked_out(context, &view.traits));
+        let times = told.events.iter().map(|event| event.time);
         ProfileView {
             id: person.id.to_string(),
             at: Some(at.to_rfc3339()),
@@ -158,18 +214,49 @@ impl Then {
                 .collect(),
             sources,
             records,
-            last_event_at: events.iter().max().map(|time| time.to_rfc3339()),
-            events: events.len(),
-            accounts: accounts_of(&traits, named),
+            last_event_at: times.max().map(Timestamp::to_rfc3339),
+            events: told.events.len(),
+            accounts,
             audiences: None,
             why,
             links: links(person, &self.graph.nodes, |index| {
                 self.graph.evidence[index as usize].message.clone()
             }),
-            traits,
-            consents,
+            traits: view.traits,
+            consents: view.consents,
         }
     }
+}
+
+/// What the records of one person say.
+#[derive(Default)]
+struct Told {
+    claims: Vec<Claim>,
+    events: Vec<Happened>,
+    /// The accounts that its events name.
+    accounts: Vec<String>,
+}
+
+/// What a record says of an account, whose id comes first; nothing when it is about something else.
+pub fn account_claim(record: Standing) -> Option<(String, Claim)> {
+    let time = record.canonical.told_at();
+    let Some(Fact::Entity {
+        kind: EntityKind::Account,
+        fields,
+    }) = record.canonical.fact
+    else {
+        return None;
+    };
+    let named = fields.get("id").map(account_ids).unwrap_or_default();
+    let id = named.into_iter().next();
+    let claim = Claim {
+        source: record.stream.source.clone(),
+        record: format!("{}/{}", record.stream.name, record.key),
+        time,
+        traits: fields,
+        consents: BTreeMap::new(),
+    };
+    Some((id.unwrap_or(record.key), claim))
 }
 
 /// What a record says of its person; nothing when it is about something else.

@@ -148,10 +148,11 @@ fn worked_out(
         events: &happened,
         judge: &|condition, traits| {
             let facts = Facts {
-                person: [0; 16],
+                id: [0; 16],
                 traits: &|name| traits.get(name),
                 granted: &|_| false,
                 audiences: &|_| None,
+                people: &|_| 0,
                 events,
             };
             (audience::evaluate(condition, &facts, now).holds, None)
@@ -225,10 +226,11 @@ fn one_person(
         };
         let within = |name: &str| audiences.contains(name).then_some(now);
         let facts = Facts {
-            person,
+            id: person,
             traits: &|name| traits.get(name),
             granted: &granted,
             audiences: &within,
+            people: &|_| 0,
             events: &events,
         };
         if audience::evaluate(&one.who, &facts, now).holds {

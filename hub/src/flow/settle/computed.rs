@@ -3,7 +3,8 @@
 use super::View;
 use super::select::Happened;
 use crate::audience::{self, EventFact, Facts};
-use crate::compute::{self, Event, Fault, Given, models};
+use crate::compute::models::{Fitted, predicted};
+use crate::compute::{self, Event, Fault, Given};
 use crate::flow::Context;
 use crate::model::Timestamp;
 use crate::store::{FaultRow, Result, TimerRow, Tx};
@@ -37,7 +38,7 @@ pub async fn work_out(
     for view in views.iter_mut() {
         let events = events.get(&view.id).map(Vec::as_slice).unwrap_or_default();
         let before = view.traits.clone();
-        let (changes_at, found) = one(context, view, events, now);
+        let (changes_at, found) = one(context, &context.models, view, events, now);
         if view.traits != before {
             worked.changed.push(view.id);
         }
@@ -61,8 +62,11 @@ pub async fn work_out(
     Ok(worked)
 }
 
-fn one(
+/// Puts the traits of one person into its view, by these versions of models. Gives when they change by themselves, and
+/// what could not be worked out.
+pub fn one(
     context: &Context,
+    models: &[(usize, Fitted)],
     view: &mut View,
     happened: &[Happened],
     now: Timestamp,
@@ -71,10 +75,9 @@ fn one(
         view.traits.remove(name);
     }
     let events: Vec<Event<'_>> = happened.iter().map(Happened::event).collect();
-    for (model, fitted) in context.models.iter() {
+    for (model, fitted) in models {
         let model = &context.plan.models[*model];
-        view.traits
-            .extend(models::predicted(model, fitted, &events));
+        view.traits.extend(predicted(model, fitted, &events));
     }
     let facts: Vec<EventFact<'_>> = happened.iter().map(Happened::fact).collect();
     let person = view.uuid;
@@ -86,11 +89,12 @@ fn one(
             events: &events,
             judge: &|condition, traits| {
                 let facts = Facts {
-                    person,
+                    id: person,
                     traits: &|name| traits.get(name),
                     granted: &granted,
                     // Traits are worked out before audiences, so none of them asks for one.
                     audiences: &|_| None,
+                    people: &|_| 0,
                     events: &facts,
                 };
                 let verdict = audience::evaluate(condition, &facts, now);

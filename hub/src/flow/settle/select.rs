@@ -4,6 +4,7 @@ use super::View;
 use crate::audience::{EventFact, Facts};
 use crate::compute::Event;
 use crate::flow::Context;
+use crate::flow::ripple::Ripple;
 use crate::model::{Fields, Timestamp};
 use crate::store::{LogRow, MemberRow, Result, TimerRow, Tx, WantedRow};
 use rustc_hash::FxHashMap;
@@ -14,15 +15,18 @@ type Since = BTreeMap<String, Timestamp>;
 
 /// Names of the audiences that each person is in, in the order of `views`; stores what changed.
 ///
-/// `timers` are those of the people that nobody else keeps; the others are added.
-pub(super) async fn memberships(
+/// Only audiences of one stratum are worked out; those before it are taken as stored. `timers` are those of the people that
+/// nobody else keeps; the others are added.
+pub(in crate::flow) async fn memberships(
     tx: &mut Tx,
     context: &Context,
-    views: &[View],
-    events: &FxHashMap<i64, Vec<Happened>>,
+    (views, events): (&[View], &FxHashMap<i64, Vec<Happened>>),
     mut timers: Vec<TimerRow>,
+    rank: usize,
+    ripple: &mut Ripple,
 ) -> Result<Vec<BTreeSet<String>>> {
     let now = context.clock.now();
+    let order = &context.strata[rank].people;
     let known: Vec<i64> = views
         .iter()
         .filter(|view| !view.is_new)
@@ -42,41 +46,46 @@ pub(super) async fn memberships(
     for view in views {
         let events = events.get(&view.id).map(Vec::as_slice).unwrap_or_default();
         let was = before.remove(&view.id).unwrap_or_default();
-        let is = judge(context, view, events, &was, now, &mut moves, &mut timers);
+        let about = (view, events);
+        let is = judge(context, order, about, was, now, (&mut moves, &mut timers));
         after.push(is.into_keys().collect());
     }
+    ripple.moved(tx, context, &moves).await?;
     moves.save(tx, now).await?;
-    if !(timers.is_empty() && known.is_empty()) {
+    if rank > 0 {
+        let names: Vec<&str> = context.names(order).collect();
+        tx.set_timers_of(&names, &known, &timers).await?;
+    } else if !(timers.is_empty() && known.is_empty()) {
         tx.set_timers(&known, &timers).await?;
     }
     Ok(after)
 }
 
-/// One person against every audience, those that others refer to first.
+/// One person against the audiences at these places, those that others refer to first.
 fn judge(
     context: &Context,
-    view: &View,
-    events: &[Happened],
-    was: &Since,
+    order: &[usize],
+    (view, events): (&View, &[Happened]),
+    was: Since,
     now: Timestamp,
-    moves: &mut Moves,
-    timers: &mut Vec<TimerRow>,
+    (moves, timers): (&mut Moves, &mut Vec<TimerRow>),
 ) -> Since {
     let happened: Vec<EventFact<'_>> = events.iter().map(Happened::fact).collect();
     let granted = |purpose: &str| view.granted(purpose);
-    let mut is = Since::new();
-    for index in &context.audience_order {
+    let mut is = was;
+    for index in order {
         let audience = &context.plan.audiences[*index];
-        let within = |name: &str| is.get(name).copied();
+        let within = |name: &str| is.get(name).or(view.account_audiences.get(name)).copied();
         let facts = Facts {
-            person: view.uuid,
+            id: view.uuid,
             traits: &|name| view.traits.get(name),
             granted: &granted,
             audiences: &within,
+            people: &|_| 0,
             events: &happened,
         };
         let verdict = crate::audience::evaluate(&audience.who, &facts, now);
-        let held = was.contains_key(&*audience.name);
+        let held = is.contains_key(&*audience.name);
         let cause =
             (verdict.holds != held).then(|| crate::audience::cause(&audience.who, &facts, now));
         if let Some(due) = verdict.changes_at {
@@ -92,8 +101,9 @@ fn judge(
             (None, _) => {}
         }
         if verdict.holds {
-            let since = was.get(&*audience.name).copied().unwrap_or(now);
-            is.insert(audience.name.to_string(), since);
+            is.entry(audience.name.to_string()).or_insert(now);
+        } else {
+            is.remove(&*audience.name);
         }
     }
     is
@@ -194,6 +204,19 @@ impl Moves {
         });
     }
 
+    /// People who entered or left one of these audiences.
+    pub fn of(&self, audiences: &BTreeSet<String>) -> Vec<i64> {
+        let entered = self
+            .entered
+            .iter()
+            .map(|row| (&row.audience, row.person_id));
+        let left = self.left.iter().map(|(audience, id)| (audience, *id));
+        let of = entered
+            .chain(left)
+            .filter(|(audience, _)| audiences.contains(*audience));
+        of.map(|(_, id)| id).collect()
+    }
+
     pub async fn save(mut self, tx: &mut Tx, now: Timestamp) -> Result<()> {
         if self.log.is_empty() {
             return Ok(());
@@ -211,8 +234,27 @@ impl Moves {
     }
 }
 
+/// What destinations should hold of people whose memberships, and those of their accounts, are stored.
+pub(in crate::flow) async fn want_as_stored(
+    tx: &mut Tx,
+    context: &Context,
+    views: &[View],
+) -> Result<()> {
+    let mut members: FxHashMap<i64, BTreeSet<String>> = FxHashMap::default();
+    for row in tx.memberships_of(views.iter().map(|view| view.id)).await? {
+        let of = members.entry(row.person_id).or_default();
+        of.insert(row.audience);
+    }
+    let all = |view: &View| -> BTreeSet<String> {
+        let own = members.get(&view.id).into_iter().flatten();
+        own.chain(view.account_audiences.keys()).cloned().collect()
+    };
+    let members: Vec<BTreeSet<String>> = views.iter().map(all).collect();
+    want(tx, context, views, &members).await
+}
+
 /// What each destination should hold of each person, against what was wanted before.
-pub(in crate::flow) async fn want(
+pub(super) async fn want(
     tx: &mut Tx,
     context: &Context,
     views: &[View],

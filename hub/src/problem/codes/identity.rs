@@ -16,6 +16,13 @@ pub static RULES_CHANGED: Code = Code {
     page: include_str!("../pages/OF0602.md"),
 };
 
+pub static COMPONENT_CAPPED: Code = Code {
+    id: "OF0604",
+    title: "more identifiers hang together than `component_cap` allows",
+    class: Class::AskUser,
+    page: include_str!("../pages/OF0604.md"),
+};
+
 pub static NOT_A_PERSON: Code = Code {
     id: "OF0603",
     title: "a statement about something that names nobody",

@@ -138,6 +138,7 @@ pub static CODES: &[&Code] = &[
     &RULES_NOT_APPLIED,
     &RULES_CHANGED,
     &NOT_A_PERSON,
+    &COMPONENT_CAPPED,
     &EMPTY_SOURCE,
     &GUARD_REMOVED,
     &ROW_REJECTED,

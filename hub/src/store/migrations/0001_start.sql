@@ -44,6 +44,9 @@ create table alias (uuid bytea primary key, person_id bigint not null); --cluste
 -- Persons that are no more, and who has their earliest evidence, or what is left of it.
 create table heir (person_id bigint primary key, heir_id bigint);
 
+-- Components above the cap of identifiers, by name, and since when. `told`: an operator has been told.
+create table capped (component bigint primary key, identifiers bigint not null, since bigint not null, told bigint not null);
+
 -- What operators, and models with their leave, stated about two identifiers. Never deleted; a revoked one keeps its row.
 create table statement (id bigint primary key, kind text not null, left_slot bigint not null, right_slot bigint not null, reason text not null, author text not null,
   stated_at bigint not null, revoked_at bigint, revoked_by text, revoked_for text);
@@ -85,6 +88,12 @@ create table membership_log (id bigint primary key, audience text not null, pers
 create table timer (audience text not null, person_id bigint not null, due_at bigint not null, primary key (audience, person_id)); --clustered
 create index timer_due on timer (due_at);
 create index timer_person on timer (person_id);
+-- The same of audiences of accounts.
+create table account_membership (audience text not null, account text not null, since bigint not null, primary key (audience, account)); --clustered
+create index account_membership_account on account_membership (account);
+create table account_membership_log (id bigint primary key, audience text not null, account text not null, at bigint not null, entered bigint not null, cause text not null);
+create table account_timer (audience text not null, account text not null, due_at bigint not null, primary key (audience, account)); --clustered
+create index account_timer_due on account_timer (due_at);
 
 -- What each person should be at a destination. An object is `person:TARGET` or `audience:NAME`. `allowed`: consent is given and nothing suppresses it.
 create table wanted (destination text not null, object text not null, person_id bigint not null, remote_key text not null, payload text not null, allowed bigint not null,

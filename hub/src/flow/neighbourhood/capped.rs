@@ -1,0 +1,74 @@
+//! Components with more identifiers than the cap: noticed when they are resolved, and kept until they are small again.
+
+use super::Neighbourhood;
+use crate::identity;
+use crate::model::Timestamp;
+use crate::store::{CappedRow, Result, Tx};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+impl Neighbourhood {
+    /// Counts the identifiers of the components that were just named; `components` has the name of each evidence's.
+    pub(super) fn measure(
+        &mut self,
+        graph: &identity::Neighbourhood,
+        slots: &[i64],
+        components: &FxHashMap<i64, i64>,
+    ) {
+        let cap = self.rules.component_cap.max(1);
+        if graph.nodes.len() <= cap {
+            return;
+        }
+        let mut sizes: FxHashMap<i64, i64> = FxHashMap::default();
+        for (node, slot) in graph.nodes.iter().zip(slots) {
+            if let Some(component) = self.identifiers[slot].component.filter(|_| node.is_live()) {
+                *sizes.entry(component).or_default() += 1;
+            }
+        }
+        sizes.retain(|_, size| *size > cap as i64);
+        if sizes.is_empty() {
+            return;
+        }
+        // Of a component that is not here, only some identifiers are.
+        let here: FxHashSet<i64> = components.values().copied().collect();
+        let sizes = sizes.into_iter().filter(|(name, _)| here.contains(name));
+        self.capped = sizes.collect();
+        self.capped.sort_unstable();
+    }
+
+    /// Keeps which of the resolved components are above the cap. One that was stays told of, whatever it is called now.
+    pub async fn save_capped(&self, tx: &mut Tx, now: Timestamp) -> Result<()> {
+        if self.stale_components.is_empty() {
+            return Ok(());
+        }
+        let known = tx.capped().await?;
+        let stale = |row: &CappedRow| self.stale_components.contains(&row.component);
+        let before: Vec<CappedRow> = known.into_iter().filter(stale).collect();
+        if before.is_empty() && self.capped.is_empty() {
+            return Ok(());
+        }
+        // A component is called after a piece of evidence in it.
+        let name_now = |row: &CappedRow| {
+            let seen = self
+                .evidence
+                .get(&row.component)
+                .filter(|seen| !seen.removed);
+            seen.map(|seen| seen.row.component)
+        };
+        let rows = self.capped.iter().map(|(component, identifiers)| {
+            let same = before
+                .iter()
+                .filter(|row| name_now(row) == Some(*component));
+            let lost = before.iter().filter(|row| name_now(row).is_none());
+            let was = same.chain(lost).next();
+            CappedRow {
+                component: *component,
+                identifiers: *identifiers,
+                since: was.map_or(now.0, |row| row.since),
+                is_told: was.is_some_and(|row| row.is_told),
+            }
+        });
+        let rows: Vec<CappedRow> = rows.collect();
+        let gone: Vec<i64> = before.iter().map(|row| row.component).collect();
+        tx.set_capped(&gone, &rows).await
+    }
+}

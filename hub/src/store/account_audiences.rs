@@ -1,0 +1,331 @@
+//! Audiences of accounts: memberships, their log, timers, and how many of an account's people are in audiences of people.
+
+use super::accounts::{RelationRow, relation_row, rows_in_texts};
+use super::bulk::Arg;
+use super::records::get;
+use super::{MovedRow, Result, Tx, failed};
+use crate::model::Timestamp;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountMemberRow {
+    pub audience: String,
+    pub account: String,
+    pub since: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountLogRow {
+    pub id: i64,
+    pub audience: String,
+    pub account: String,
+    pub at: i64,
+    pub entered: bool,
+    pub cause: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountTimerRow {
+    pub audience: String,
+    pub account: String,
+    pub due_at: i64,
+}
+
+/// How many of an account's people are in an audience; all of them where the audience is empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CountRow {
+    pub account: String,
+    pub audience: String,
+    pub people: i64,
+}
+
+impl Tx {
+    pub async fn account_memberships_of(
+        &mut self,
+        accounts: &[String],
+    ) -> Result<Vec<AccountMemberRow>> {
+        let text = "select audience, account, since from account_membership where account";
+        let rows = rows_in_texts(self, text, accounts, "").await?;
+        rows.iter().map(member_row).collect()
+    }
+
+    /// All members, by id.
+    pub async fn account_members(&mut self, audience: &str) -> Result<Vec<AccountMemberRow>> {
+        let rows = sqlx::query("select audience, account, since from account_membership where audience = $1 order by account")
+            .bind(audience)
+            .fetch_all(self.connection())
+            .await
+            .map_err(failed)?;
+        rows.iter().map(member_row).collect()
+    }
+
+    pub async fn forget_accounts_in(&mut self, name: &str) -> Result<()> {
+        for text in [
+            "delete from account_membership where audience = $1",
+            "delete from account_timer where audience = $1",
+        ] {
+            sqlx::query(text)
+                .bind(name)
+                .execute(self.connection())
+                .await
+                .map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    pub async fn account_member_count(&mut self, audience: &str) -> Result<i64> {
+        let text = "select count(*) from account_membership where audience = $1";
+        let row: (i64,) = sqlx::query_as(text)
+            .bind(audience)
+            .fetch_one(self.connection())
+            .await
+            .map_err(failed)?;
+        Ok(row.0)
+    }
+
+    pub async fn add_account_members(&mut self, members: &[AccountMemberRow]) -> Result<()> {
+        self.upsert(
+            "account_membership (audience, account, since)",
+            "on conflict (audience, account) do nothing",
+            members,
+            |member| {
+                [
+                    Arg::Text(&member.audience),
+                    Arg::Text(&member.account),
+                    Arg::Int(member.since),
+                ]
+            },
+        )
+        .await
+    }
+
+    pub async fn remove_account_members(&mut self, members: &[(String, String)]) -> Result<()> {
+        self.each(
+            "delete from account_membership where audience = $1 and account = $2",
+            members,
+            |(audience, account)| [Arg::Text(audience), Arg::Text(account)],
+        )
+        .await
+    }
+
+    pub async fn add_account_log(&mut self, log: &[AccountLogRow]) -> Result<()> {
+        self.insert(
+            "account_membership_log (id, audience, account, at, entered, cause)",
+            log,
+            |row| {
+                [
+                    Arg::Int(row.id),
+                    Arg::Text(&row.audience),
+                    Arg::Text(&row.account),
+                    Arg::Int(row.at),
+                    Arg::Int(i64::from(row.entered)),
+                    Arg::Text(&row.cause),
+                ]
+            },
+        )
+        .await
+    }
+
+    pub async fn last_account_log_id(&mut self) -> Result<i64> {
+        let row: (Option<i64>,) = sqlx::query_as("select max(id) from account_membership_log")
+            .fetch_one(self.connection())
+            .await
+            .map_err(failed)?;
+        Ok(row.0.unwrap_or(0))
+    }
+
+    /// Entered and left after a row of the log.
+    pub async fn account_log_counts(
+        &mut self,
+        audience: &str,
+        after_id: i64,
+    ) -> Result<(i64, i64)> {
+        sqlx::query_as(
+            "select coalesce(sum(entered), 0), coalesce(sum(1 - entered), 0) from account_membership_log where audience = $1 and id > $2",
+        )
+        .bind(audience)
+        .bind(after_id)
+        .fetch_one(self.connection())
+        .await
+        .map_err(failed)
+    }
+
+    /// How many entered and left an audience, by day and cause, the latest day first.
+    pub async fn accounts_moved(
+        &mut self,
+        audience: &str,
+        from: Timestamp,
+    ) -> Result<Vec<MovedRow>> {
+        let rows = sqlx::query(
+            "select at / 86400000 as day, entered, cause, count(*) as accounts from account_membership_log \
+             where audience = $1 and at >= $2 group by 1, 2, 3 order by 1 desc, 4 desc, 3",
+        )
+        .bind(audience)
+        .bind(from.0)
+        .fetch_all(self.connection())
+        .await
+        .map_err(failed)?;
+        rows.iter()
+            .map(|row| {
+                Ok(MovedRow {
+                    day: get(row, 0)?,
+                    entered: get::<i64>(row, 1)? != 0,
+                    cause: get(row, 2)?,
+                    members: get(row, 3)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Replaces the timers of accounts in some audiences.
+    pub async fn set_account_timers(
+        &mut self,
+        audiences: &[&str],
+        accounts: &[String],
+        timers: &[AccountTimerRow],
+    ) -> Result<()> {
+        for audience in audiences {
+            let rows: Vec<(&str, &String)> = accounts.iter().map(|one| (*audience, one)).collect();
+            self.each(
+                "delete from account_timer where audience = $1 and account = $2",
+                &rows,
+                |(audience, account)| [Arg::Text(audience), Arg::Text(account)],
+            )
+            .await?;
+        }
+        self.upsert(
+            "account_timer (audience, account, due_at)",
+            "on conflict (audience, account) do update set due_at = excluded.due_at",
+            timers,
+            |timer| {
+                [
+                    Arg::Text(&timer.audience),
+                    Arg::Text(&timer.account),
+                    Arg::Int(timer.due_at),
+                ]
+            },
+        )
+        .await
+    }
+
+    /// Takes the timers away that are due, of at most `limit` accounts, and gives these.
+    pub async fn take_due_accounts(&mut self, now: Timestamp, limit: i64) -> Result<Vec<String>> {
+        let text = "select distinct account from account_timer where due_at <= $1 order by account limit $2";
+        let rows: Vec<(String,)> = sqlx::query_as(text)
+            .bind(now.0)
+            .bind(limit)
+            .fetch_all(self.connection())
+            .await
+            .map_err(failed)?;
+        let accounts: Vec<String> = rows.into_iter().map(|row| row.0).collect();
+        self.each(
+            "delete from account_timer where account = $1 and due_at <= $2",
+            &accounts,
+            |account| [Arg::Text(account), Arg::Int(now.0)],
+        )
+        .await?;
+        Ok(accounts)
+    }
+
+    /// Of these accounts, how many people each has, and how many of them are in these audiences. No row where there are none.
+    pub async fn count_people(
+        &mut self,
+        accounts: &[String],
+        audiences: &[&str],
+    ) -> Result<Vec<CountRow>> {
+        let all = "select account, '', count(*) from account_person where account";
+        let mut rows = rows_in_texts(self, all, accounts, "group by account").await?;
+        if !audiences.is_empty() {
+            // Each account's people first, then each one's membership: the tables' keys lead from one to the next.
+            let members = sqlx::query(
+                "select r.account, n.value, count(*) from json_each($1) as i cross join account_person as r \
+                 cross join json_each($2) as n cross join membership as m \
+                 where r.account = i.value and m.audience = n.value and m.person_id = r.person_id group by 1, 2",
+            )
+            .bind(serde_json::Value::from(accounts.to_vec()).to_string())
+            .bind(serde_json::Value::from(audiences.to_vec()).to_string())
+            .fetch_all(self.connection())
+            .await
+            .map_err(failed)?;
+            rows.extend(members);
+        }
+        rows.iter()
+            .map(|row| {
+                Ok(CountRow {
+                    account: get(row, 0)?,
+                    audience: get(row, 1)?,
+                    people: get(row, 2)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Who belongs to these accounts.
+    pub async fn relations_to(&mut self, accounts: &[String]) -> Result<Vec<RelationRow>> {
+        let text = "select person_id, place, account from account_person where account";
+        let rows = rows_in_texts(self, text, accounts, "").await?;
+        rows.iter().map(relation_row).collect()
+    }
+
+    /// Whose main account is one of these, by person.
+    pub async fn people_of_main_accounts(&mut self, accounts: &[String]) -> Result<Vec<i64>> {
+        let text = "select person_id from account_person where place = 0 and account";
+        let rows = rows_in_texts(self, text, accounts, "order by person_id").await?;
+        rows.iter().map(|row| get(row, 0)).collect()
+    }
+}
+
+fn member_row(row: &super::dialect::Row) -> Result<AccountMemberRow> {
+    Ok(AccountMemberRow {
+        audience: get(row, 0)?,
+        account: get(row, 1)?,
+        since: get(row, 2)?,
+    })
+}
+
+#[cfg(test)]
+impl Tx {
+    /// The log after a row of it.
+    pub async fn account_log_after(&mut self, id: i64) -> Result<Vec<AccountLogRow>> {
+        let text = "select id, audience, account, at, entered, cause from account_membership_log where id > $1 order by id";
+        let rows = sqlx::query(text)
+            .bind(id)
+            .fetch_all(self.connection())
+            .await
+            .map_err(failed)?;
+        rows.iter()
+            .map(|row| {
+                Ok(AccountLogRow {
+                    id: get(row, 0)?,
+                    audience: get(row, 1)?,
+                    account: get(row, 2)?,
+                    at: get(row, 3)?,
+                    entered: get::<i64>(row, 4)? != 0,
+                    cause: get(row, 5)?,
+                })
+            })
+            .collect()
+    }
+
+    /// The log of people after a row of it.
+    pub async fn log_after(&mut self, id: i64) -> Result<Vec<super::LogRow>> {
+        let text = "select id, audience, person, at, entered, cause from membership_log where id > $1 order by id";
+        let rows = sqlx::query(text)
+            .bind(id)
+            .fetch_all(self.connection())
+            .await
+            .map_err(failed)?;
+        rows.iter()
+            .map(|row| {
+                let person: Vec<u8> = get(row, 2)?;
+                Ok(super::LogRow {
+                    id: get(row, 0)?,
+                    audience: get(row, 1)?,
+                    person: person.try_into().unwrap_or_default(),
+                    at: get(row, 3)?,
+                    entered: get::<i64>(row, 4)? != 0,
+                    cause: get(row, 5)?,
+                })
+            })
+            .collect()
+    }
+}

@@ -72,6 +72,7 @@ pub async fn apply(
     let mut neighbourhood =
         Neighbourhood::new(tx.reserve("evidence", count).await?, context.rules.clone());
     let placed = place(tx, &mut neighbourhood, &mut changes).await?;
+    let before = tx.take_before();
     let mut written = Written::default();
     for (change, slots) in changes.into_iter().zip(placed) {
         written.record(
@@ -86,6 +87,8 @@ pub async fn apply(
     }
     let losers = std::mem::take(&mut written.losers);
     let accounts = std::mem::take(&mut written.accounts);
+    // What records said before is no claim any more: then only this transaction knows the claims.
+    let before = before.filter(|_| written.judged.is_empty());
     let touched = Touched {
         evidence: std::mem::take(&mut written.touched),
         claimed: std::mem::take(&mut written.claimed),
@@ -109,7 +112,8 @@ pub async fn apply(
     let changed = accounts::settle(tx, context, accounts).await?;
     let mut ripple = Ripple::default();
     let around = (neighbourhood, reshaped);
-    settle::settle(tx, context, around, touched, claims, &mut ripple).await?;
+    let told = (touched, claims, before);
+    settle::settle(tx, context, around, told, &mut ripple).await?;
     accounts::look(tx, context, changed, &mut ripple).await?;
     ripple.carry(tx, context).await?;
     Ok(counts)

@@ -152,7 +152,14 @@ pub async fn apply(
         let nothing = Touched::default();
         let mut ripple = Ripple::default();
         let around = (neighbourhood, reshaped);
-        settle::settle(&mut tx, context, around, nothing, Vec::new(), &mut ripple).await?;
+        settle::settle(
+            &mut tx,
+            context,
+            around,
+            (nothing, Vec::new(), None),
+            &mut ripple,
+        )
+        .await?;
         ripple.carry(&mut tx, context).await?;
         tx.commit().await?;
     }

@@ -17,6 +17,7 @@ pub use select::{Happened, events_of};
 use select::{Moves, key_of, mark, memberships, want};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use tokio::runtime::Handle;
 
 /// Evidence that a batch touched.
 #[derive(Default)]
@@ -92,22 +93,30 @@ pub fn claim_of(row: &ClaimRow) -> Claim {
     }
 }
 
-/// Stores the neighbourhood and the profiles that follow from it.
+/// Stores the neighbourhood and the profiles that follow from it. With a connection that reads what there was before this
+/// transaction, whose claims must be those and the fresh ones.
 pub async fn settle(
     tx: &mut Tx,
     context: &Context,
     (mut neighbourhood, reshaped): (Neighbourhood, Reshaped),
-    touched: Touched,
-    fresh: Vec<FreshClaim>,
+    (touched, fresh, before): (Touched, Vec<FreshClaim>, Option<Tx>),
     ripple: &mut Ripple,
 ) -> Result<()> {
     bury(tx, context, &reshaped.gone, ripple).await?;
     let (rebuild, look) = people(&neighbourhood, reshaped, &touched);
-    let building = Building::load(tx, &neighbourhood, rebuild, fresh).await?;
+    let mut building = Building::new(&neighbourhood, rebuild, fresh, before.is_some());
+    if before.is_none() {
+        building.load(tx).await?;
+    }
     // Profiles are built while identifiers and evidence are written.
     let building = beside({
-        let context = context.clone();
-        move || building.build(&context)
+        let (context, runtime) = (context.clone(), Handle::current());
+        move || {
+            if let Some(mut before) = before {
+                runtime.block_on(building.load(&mut before))?;
+            }
+            Ok(building.build(&context))
+        }
     });
     neighbourhood.save(tx).await?;
     neighbourhood.save_capped(tx, context.clock.now()).await?;
@@ -116,7 +125,7 @@ pub async fn settle(
         new_rows,
         aliases,
         mut views,
-    } = building.await;
+    } = building.await?;
     tx.save_aliases(&aliases).await?;
     let mut worked = FxHashMap::default();
     if context.watches_people() {
@@ -282,41 +291,48 @@ impl Built {
 /// Everything that makes the profiles of some people.
 struct Building {
     people: Vec<Resolved>,
-    /// Of evidence that was there before, by evidence.
+    /// Evidence whose claims are stored.
+    evidence: Vec<i64>,
+    /// Of that evidence.
     known: FxHashMap<i64, Vec<ClaimRow>>,
-    /// Of new evidence, by evidence.
+    /// Those that are not among the stored ones, by evidence.
     fresh: FxHashMap<i64, Vec<FreshClaim>>,
 }
 
 impl Building {
-    async fn load(
-        tx: &mut Tx,
+    /// `is_before`: what is going to be loaded are claims without the fresh ones.
+    fn new(
         neighbourhood: &Neighbourhood,
         people: Vec<Resolved>,
         fresh: Vec<FreshClaim>,
-    ) -> Result<Self> {
-        let evidence: Vec<i64> = people
-            .iter()
-            .flat_map(|person| person.evidence.iter().copied())
-            .filter(|id| !neighbourhood.is_new_evidence(*id))
-            .collect();
+        is_before: bool,
+    ) -> Self {
+        let evidence = people.iter().flat_map(|person| &person.evidence);
+        let known = evidence.filter(|id| !neighbourhood.is_new_evidence(**id));
         let mut building = Self {
+            evidence: known.copied().collect(),
             people,
             known: FxHashMap::default(),
             fresh: FxHashMap::default(),
         };
-        if !evidence.is_empty() {
-            for row in tx.claims_of(evidence).await? {
-                building.known.entry(row.evidence_id).or_default().push(row);
-            }
-        }
         for claim in fresh {
-            if neighbourhood.is_new_evidence(claim.0.evidence_id) {
+            if is_before || neighbourhood.is_new_evidence(claim.0.evidence_id) {
                 let of = building.fresh.entry(claim.0.evidence_id);
                 of.or_default().push(claim);
             }
         }
-        Ok(building)
+        building
+    }
+
+    async fn load(&mut self, tx: &mut Tx) -> Result<()> {
+        if self.evidence.is_empty() {
+            return Ok(());
+        }
+        let evidence = std::mem::take(&mut self.evidence);
+        for row in tx.claims_of(evidence).await? {
+            self.known.entry(row.evidence_id).or_default().push(row);
+        }
+        Ok(())
     }
 
     fn build_one(&mut self, person: &Resolved, context: &Context) -> Built {

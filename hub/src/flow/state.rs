@@ -140,7 +140,14 @@ async fn rework(tx: &mut Tx, context: &Context, slots: &BTreeSet<i64>) -> Result
     let nothing = Touched::default();
     let mut ripple = Ripple::default();
     let around = (neighbourhood, reshaped);
-    settle::settle(tx, context, around, nothing, Vec::new(), &mut ripple).await?;
+    settle::settle(
+        tx,
+        context,
+        around,
+        (nothing, Vec::new(), None),
+        &mut ripple,
+    )
+    .await?;
     ripple.carry(tx, context).await
 }
 

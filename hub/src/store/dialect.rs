@@ -205,10 +205,24 @@ pub fn migration(text: &str) -> String {
 /// A set of integers given as one JSON array in parameter `$1`.
 pub const IN_INTEGERS: &str = "in (select value from json_each($1))";
 
-/// What the writing connection says first. A page that changes in many transactions goes to its place in the file once
-/// in 192 MB of them.
-pub const OPENING_WRITER: &str = "pragma page_size = 8192; pragma journal_mode = wal; pragma synchronous = normal; pragma cache_size = -57344; \
-    pragma temp_store = memory; pragma wal_autocheckpoint = 24000; pragma busy_timeout = 30000; pragma mmap_size = 0;";
+/// Pages that were committed and are not in their place in the file yet.
+pub async fn logged(connection: &mut Connection) -> Result<i64, sqlx::Error> {
+    let text = "pragma wal_checkpoint(noop)";
+    let (_, pages, done): (i64, i64, i64) = sqlx::query_as(text).fetch_one(connection).await?;
+    Ok(pages - done)
+}
+
+/// Puts them there, but for those that somebody still reads past or that are committed meanwhile.
+pub async fn work_off(connection: &mut Connection) -> Result<(), sqlx::Error> {
+    let text = "pragma wal_checkpoint(passive)";
+    sqlx::query(text).execute(connection).await?;
+    Ok(())
+}
+
+/// What the writing connection says first. What was committed is put into its place by `tidying`, and by the writer itself
+/// only when that does not keep up.
+pub const OPENING_WRITER: &str = "pragma page_size = 8192; pragma journal_mode = wal; pragma synchronous = normal; pragma cache_size = -24576; \
+    pragma temp_store = memory; pragma wal_autocheckpoint = 100000; pragma busy_timeout = 30000; pragma mmap_size = 0;";
 
 /// What a reading connection says first.
 pub const OPENING_READER: &str = "pragma cache_size = -4096; pragma temp_store = memory; \

@@ -16,6 +16,7 @@ mod records;
 mod runs;
 mod statements;
 mod suggestions;
+mod tidying;
 mod versions;
 
 pub use account_audiences::{AccountLogRow, AccountMemberRow, AccountTimerRow, CountRow};
@@ -50,12 +51,16 @@ pub struct Store {
     writer: dialect::Pool,
     /// Queueing for it here is fairer than the pool, and never times out.
     turn: Arc<Mutex<()>>,
+    tidying: tidying::Told,
 }
 
 /// A transaction, rolled back unless committed.
 pub struct Tx {
     inner: Transaction<'static, dialect::Database>,
-    _turn: Option<OwnedMutexGuard<()>>,
+    /// Of one that may write.
+    turn: Option<(OwnedMutexGuard<()>, tidying::Told)>,
+    /// Reads what there was before this transaction.
+    before: Option<Box<Tx>>,
 }
 
 pub type Result<T> = std::result::Result<T, Problem>;
@@ -76,10 +81,13 @@ impl Store {
                 format!("the store's tables cannot be brought up to date: {error}"),
             )
         })?;
+        let turn = Arc::new(Mutex::new(()));
+        let tidying = tidying::start(readers.clone(), turn.clone());
         Ok(Self {
             readers,
             writer,
-            turn: Arc::new(Mutex::new(())),
+            turn,
+            tidying,
         })
     }
 
@@ -88,15 +96,29 @@ impl Store {
         let guard = self.turn.clone().lock_owned().await;
         Ok(Tx {
             inner: self.writer.begin().await.map_err(failed)?,
-            _turn: Some(guard),
+            turn: Some((guard, self.tidying.clone())),
+            before: None,
         })
+    }
+
+    /// The same with a second connection, which takes half of every long look-up until `take_before`. Nothing may be written
+    /// before that, because the second connection would not see it.
+    pub async fn begin_wide(&self) -> Result<Tx> {
+        let mut tx = self.begin().await?;
+        // From here on nobody else writes, and whoever begins to read sees what this transaction began with.
+        tx.reserve("evidence", 0).await?;
+        let mut before = self.read().await?;
+        before.hub_value("schema").await?;
+        tx.before = Some(Box::new(before));
+        Ok(tx)
     }
 
     /// A transaction that only reads: one snapshot.
     pub async fn read(&self) -> Result<Tx> {
         Ok(Tx {
             inner: self.readers.begin().await.map_err(failed)?,
-            _turn: None,
+            turn: None,
+            before: None,
         })
     }
 
@@ -108,7 +130,17 @@ impl Store {
 
 impl Tx {
     pub async fn commit(self) -> Result<()> {
-        self.inner.commit().await.map_err(failed)
+        self.inner.commit().await.map_err(failed)?;
+        if let Some((_turn, tidying)) = self.turn {
+            // When it is full, a look is due anyway.
+            let _ = tidying.try_send(());
+        }
+        Ok(())
+    }
+
+    /// The connection that reads what there was before this transaction, if it has one; from now on this one may write.
+    pub fn take_before(&mut self) -> Option<Tx> {
+        self.before.take().map(|before| *before)
     }
 
     /// Hands out `count` ids in a row of the counter `name`; the first is returned.

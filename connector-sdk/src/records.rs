@@ -2,8 +2,8 @@
 //! The scan checks nesting, strings and that the document is whole; the grammar inside a record is the hub's to check.
 
 use crate::types::{Chunk, Error, Result};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 /// A page cut into its records and the rest.
 #[derive(Debug)]
@@ -67,9 +67,14 @@ impl<'a> Page<'a> {
     }
 }
 
-impl Row<'_> {
+impl<'a> Row<'a> {
     /// Reads the few fields that the connector itself needs.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T> {
+        self.read_borrowed()
+    }
+
+    /// The same for a type that borrows from the page, such as one with a `&RawValue`, which keeps a field as written.
+    pub fn read_borrowed<T: Deserialize<'a>>(&self) -> Result<T> {
         serde_json::from_slice(self.bytes).map_err(|error| {
             Error::transient("sdk.record", format!("a record has another shape: {error}"))
         })

@@ -29,6 +29,7 @@ pub mod store;
 pub mod vault;
 // Floor 5
 pub mod flow;
+pub mod kit;
 // Floor 6
 pub mod cli;
 // Floor 7

@@ -7,4 +7,5 @@ pub mod demo;
 pub mod febrl;
 pub mod need;
 pub mod population;
+pub mod registry;
 pub mod vendors;

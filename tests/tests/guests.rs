@@ -115,6 +115,13 @@ fn serve(mut stream: TcpStream, seen: &Mutex<Vec<String>>) {
                 let _ = stream.write_all(&[head.as_bytes(), BOMB].concat());
                 continue;
             }
+            ("/many-headers", _) => {
+                let headers = "x-one: 1\r\n".repeat(32_000);
+                let answer = format!("HTTP/1.1 200 OK\r\n{headers}Content-Length: 2\r\n\r\nok");
+                // Who stops reading in the middle is right to.
+                let _ = stream.write_all(answer.as_bytes());
+                return;
+            }
             ("/half", _) => {
                 let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
                 return;
@@ -434,6 +441,80 @@ fn each_limit_stops_its_attack_names_itself_and_leaves_the_connector_usable() {
         let good = read(&mut **connector, "good", "").unwrap();
         assert_eq!((good.upserts.count, good.done), (2, true), "after {attack}");
     }
+}
+
+#[test]
+fn a_connector_that_spins_is_stopped_in_every_export() {
+    let world = World::new();
+    let mut source = world.source("adversary");
+    source.config = serde_json::json!({"region": "spin"});
+    source.limits.cpu_ms = 200;
+    let mut connector = world.open(&source);
+    let rows = WriteRequest {
+        target: "any".to_owned(),
+        mode: WriteMode::Upsert,
+        rows: Chunk {
+            count: 1,
+            data: b"{}\n".to_vec(),
+        },
+        idempotency_key: "k".to_owned(),
+        verify: false,
+    };
+    let failures = [
+        ("check", connector.check().err()),
+        ("discover", connector.discover().err()),
+        ("split", connector.split("good", None).err()),
+        ("read", read(&mut *connector, "good", "").err()),
+        ("targets", connector.targets().err()),
+        ("write", connector.write(&rows).err()),
+        ("poll", connector.poll_write("job", 1).err()),
+    ];
+    for (call, failure) in failures {
+        let failure = failure.unwrap_or_else(|| panic!("`{call}` came back"));
+        assert_eq!(failure.problem.code.id, "OF0312", "{call}: {failure}");
+    }
+}
+
+#[test]
+fn thousands_of_headers_are_neither_sent_nor_taken() {
+    let vendor = Vendor::start();
+    let world = World::new();
+    let mut connector = world.adversary(&vendor);
+    let (_, text) = failure(&mut *connector, "many-headers", &vendor.url("/ok"));
+    assert!(
+        text.contains("OF0405") && text.contains("headers"),
+        "{text}"
+    );
+    assert_eq!(vendor.seen(), Vec::<String>::new());
+    let (_, text) = failure(&mut *connector, "fetch", &vendor.url("/many-headers"));
+    assert!(text.contains("adversary.refused"), "{text}");
+    assert!(read(&mut *connector, "fetch", &vendor.url("/ok")).is_ok());
+}
+
+#[test]
+fn giant_texts_are_cut_before_they_are_kept() {
+    let vendor = Vendor::start();
+    let world = World::new();
+    let mut connector = world.adversary(&vendor);
+    let (_, text) = failure(&mut *connector, "giant-url", &vendor.url("/"));
+    assert!(
+        text.len() < 1_000 && text.contains("the URL is longer"),
+        "{text}"
+    );
+    let (_, text) = failure(&mut *connector, "giant-error", "");
+    assert!(
+        text.len() < 1_000 && text.contains("giant"),
+        "{}",
+        text.len()
+    );
+    // Whether the line is cut or the call is stopped, no giant is kept.
+    let _ = read(&mut *connector, "giant-log", "");
+    for line in world.log.lock().unwrap().iter() {
+        let fields = line.fields.as_deref().unwrap_or_default();
+        assert!(line.message.len() <= 4_096 && fields.len() <= 4_096);
+    }
+    assert_eq!(vendor.seen(), Vec::<String>::new());
+    assert!(read(&mut *connector, "good", "").is_ok());
 }
 
 #[test]

@@ -10,14 +10,29 @@ use wit_component::ComponentEncoder;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
+/// What a component carries, so that it can be inspected without being run: section and file.
+const DOCUMENTS: [(&str, &str); 2] = [
+    ("onefold:manifest", "manifest.json"),
+    ("onefold:config-schema", "config.schema.json"),
+];
+
 pub fn build(workspace: &Workspace, profile: Profile) -> Result<()> {
     let connectors = guests_under(&workspace.root.join("connectors"))?;
-    let guests = guests_under(&workspace.root.join("tests/guests"))?;
+    let mut guests = guests_under(&workspace.root.join("tests/guests"))?;
+    // The examples are for the tests too: a hub should not list them. Those in other languages hold no package.
+    guests.extend(guests_under(&workspace.root.join("connectors/examples"))?);
     install_target(workspace)?;
     compile(workspace, connectors.iter().chain(&guests))?;
     let products = workspace.products(profile);
-    encode_all(workspace, &connectors, &products.join("connectors"))?;
-    encode_all(workspace, &guests, &products.join("guests"))
+    let sources = workspace.root.join("connectors");
+    encode_all(
+        workspace,
+        &sources,
+        &connectors,
+        &products.join("connectors"),
+    )?;
+    let sources = workspace.root.join("tests/guests");
+    encode_all(workspace, &sources, &guests, &products.join("guests"))
 }
 
 /// Adds the compilation target when the compiler does not have it.
@@ -64,7 +79,12 @@ fn compile<'a>(workspace: &Workspace, guests: impl Iterator<Item = &'a Guest>) -
 }
 
 /// Fills `folder` with one component a guest and nothing else.
-fn encode_all(workspace: &Workspace, guests: &[Guest], folder: &Path) -> Result<()> {
+fn encode_all(
+    workspace: &Workspace,
+    sources: &Path,
+    guests: &[Guest],
+    folder: &Path,
+) -> Result<()> {
     if guests.is_empty() && !folder.exists() {
         return Ok(());
     }
@@ -74,8 +94,13 @@ fn encode_all(workspace: &Workspace, guests: &[Guest], folder: &Path) -> Result<
     let modules = workspace.target.join(TARGET).join("connector");
     for guest in guests {
         let module = modules.join(format!("{}.wasm", guest.library));
-        let component = encode(&module)
+        let mut component = encode(&module)
             .with_context(|| format!("`{}` does not become a component", guest.name))?;
+        for (section, document) in DOCUMENTS {
+            if let Ok(text) = std::fs::read(sources.join(&guest.name).join(document)) {
+                component.extend(custom_section(section, &text));
+            }
+        }
         if write_if_changed(&component, &folder.join(format!("{}.wasm", guest.name)))? {
             println!(
                 "    {:<24} {:>6} KiB",
@@ -85,6 +110,22 @@ fn encode_all(workspace: &Workspace, guests: &[Guest], folder: &Path) -> Result<
         }
     }
     Ok(())
+}
+
+/// Sections may stand anywhere in a component, and so at its end.
+fn custom_section(name: &str, data: &[u8]) -> Vec<u8> {
+    let body = [&leb128(name.len())[..], name.as_bytes(), data].concat();
+    [&[0][..], &leb128(body.len()), &body].concat()
+}
+
+fn leb128(mut number: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while number >= 0x80 {
+        bytes.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+    bytes
 }
 
 /// Components of guests that are no longer there would still be found by the hub.

@@ -12,6 +12,7 @@ use onefold_sdk::{Batch, Error, Hub, ReadRequest, Request, Result, Row, Step, cu
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 const SECOND: i64 = 1_000;
 const DAY: i64 = 86_400 * SECOND;
@@ -39,7 +40,7 @@ pub(crate) fn read(hub: &dyn Hub, config: &Config, request: &ReadRequest) -> Res
             hub,
             request,
             || Ok(Activity::default()),
-            |cursor, _, found| reader.activity(&request.part, cursor, found),
+            |cursor, room, found| reader.activity(&request.part, cursor, room, found),
         ),
         "unsubscribes" => read_pages(
             hub,
@@ -133,6 +134,9 @@ struct Activity {
     since: Option<i64>,
     started: i64,
     offset: u64,
+    /// So many actions of the recipient at `offset` have been read.
+    #[serde(default)]
+    skip: usize,
 }
 
 #[derive(Deserialize)]
@@ -258,13 +262,14 @@ impl Reader<'_> {
         &self,
         campaign: &str,
         cursor: Activity,
+        room: u32,
         found: &mut Found,
     ) -> Result<Step<Activity>> {
         let started = match cursor.offset {
             0 => now(self.hub),
             _ => cursor.started,
         };
-        let count = self.config.page_size;
+        let count = self.config.page_size.min(room);
         let mut request = get(self
             .config
             .url(&format!("/reports/{}/email-activity", encode(campaign)))?)
@@ -275,28 +280,41 @@ impl Reader<'_> {
         }
         let answer = VENDOR.send(self.hub, request)?;
         let page = cut(&answer.body, &["emails"])?;
-        for row in &page.rows {
-            self.actions(&row.read()?, found)?;
+        let (mut left, mut skip) = (room as usize, cursor.skip);
+        for (row, offset) in page.rows.iter().zip(cursor.offset..) {
+            let email: Email = row.read()?;
+            let until = email.activity.len().min(skip + left);
+            self.actions(&email, skip..until, found)?;
+            if until < email.activity.len() {
+                return Ok(Step::More(Activity {
+                    offset,
+                    skip: until,
+                    started,
+                    ..cursor
+                }));
+            }
+            left -= until.saturating_sub(skip);
+            skip = 0;
         }
         let total = page.envelope::<Total>()?.total_items;
         match next_offset(cursor.offset, page.rows.len(), count, Some(total)) {
             Some(offset) => Ok(Step::More(Activity {
                 offset,
+                skip: 0,
                 started,
                 ..cursor
             })),
             None => Ok(Step::Done(Activity {
                 since: Some(started - ACTIVITY_LAG_MS),
-                started: 0,
-                offset: 0,
+                ..Activity::default()
             })),
         }
     }
 
     /// An action has no id of its own: what it says is its id, with a number for those that say the same.
-    fn actions(&self, email: &Email, found: &mut Found) -> Result<()> {
+    fn actions(&self, email: &Email, wanted: Range<usize>, found: &mut Found) -> Result<()> {
         let mut seen: BTreeMap<String, u32> = BTreeMap::new();
-        for action in &email.activity {
+        for (place, action) in email.activity.iter().enumerate().take(wanted.end) {
             let mut id = format!(
                 "{}:{}:{}:{}",
                 email.campaign_id, email.email_id, action.action, action.timestamp
@@ -310,6 +328,9 @@ impl Reader<'_> {
             *repeats += 1;
             if *repeats > 1 {
                 id = format!("{id}#{repeats}");
+            }
+            if place < wanted.start {
+                continue;
             }
             found.upserts.push(&ActionRecord {
                 id,

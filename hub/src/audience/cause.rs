@@ -13,17 +13,16 @@ pub fn cause(condition: &Condition, facts: &Facts<'_>, now: Timestamp) -> String
             words::condition(condition)
         }
         Condition::All(parts) | Condition::Any(parts) => {
-            let decided_by_one = holds == matches!(condition, Condition::Any(_));
-            let decisive = if decided_by_one {
-                parts
-                    .iter()
-                    .find(|part| evaluate(part, facts, now).holds == holds)
-            } else {
-                parts
-                    .iter()
-                    .rev()
-                    .find(|part| is_about_events(part))
-                    .or(parts.last())
+            let by_one = holds == matches!(condition, Condition::Any(_));
+            let decisive = match by_one {
+                true => {
+                    let mut parts = parts.iter();
+                    parts.find(|part| evaluate(part, facts, now).holds == holds)
+                }
+                false => {
+                    let mut late = parts.iter().rev();
+                    late.find(|part| is_about_events(part)).or(parts.last())
+                }
             };
             decisive.map_or_else(String::new, |part| cause(part, facts, now))
         }
@@ -34,15 +33,9 @@ pub fn cause(condition: &Condition, facts: &Facts<'_>, now: Timestamp) -> String
         }
         Condition::Audience { .. }
         | Condition::AccountAudience { .. }
-        | Condition::Split { .. }
-            if holds =>
-        {
-            words::condition(condition)
-        }
-        Condition::Audience { .. }
-        | Condition::AccountAudience { .. }
         | Condition::Split { .. } => {
-            format!("not {}", words::condition(condition))
+            let not = if holds { "" } else { "not " };
+            format!("{not}{}", words::condition(condition))
         }
         Condition::People { who, step, .. } => {
             words::people(&(facts.people)(step.as_deref()).to_string(), who)
@@ -50,10 +43,8 @@ pub fn cause(condition: &Condition, facts: &Facts<'_>, now: Timestamp) -> String
         Condition::Consent { purpose } if holds => format!("consent to `{purpose}`"),
         Condition::Consent { purpose } => format!("no consent to `{purpose}`"),
         Condition::Sequence { steps, window } => {
-            let names: Vec<String> = steps
-                .iter()
-                .map(|step| format!("`{}`", step.name))
-                .collect();
+            let names = steps.iter().map(|step| format!("`{}`", step.name));
+            let names: Vec<String> = names.collect();
             let no = if holds { "" } else { "no " };
             format!("{no}{}{}", names.join(", then "), words::window(*window))
         }

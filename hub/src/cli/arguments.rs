@@ -1,6 +1,8 @@
 //! What can be typed.
 
-use clap::{Parser, Subcommand};
+use crate::cli::connector_arguments::{AddArguments, KeyCommand, PublishArguments};
+use crate::kit::project::{Kind, Language};
+use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
 /// One profile per person, from every system that knows them, and audiences out to every tool that may.
@@ -54,6 +56,9 @@ pub enum Command {
         /// Send nothing to destinations.
         #[arg(long)]
         no_delivery: bool,
+        /// When a read fails, keep what the vendor said too, personal data included, for `onefold connector run-one`.
+        #[arg(long)]
+        capture: bool,
     },
     /// Run every source at its schedule until stopped by a signal.
     Serve,
@@ -327,8 +332,33 @@ pub enum DeadLetterCommand {
 
 #[derive(Debug, Subcommand)]
 pub enum ConnectorCommand {
-    /// The connectors that can be named in a manifest.
+    /// The connectors that can be named in a manifest, and whether they are locked.
     List,
+    /// Take a connector into the hub: from a registry, a web server, a file, or all those of a bundle.
+    Add(AddArguments),
+    /// Take a connector that was added out again.
+    Remove { name: String },
+    /// Write all locked connectors with their signatures into one file, for a hub without a network.
+    Bundle {
+        #[arg(value_name = "FILE.tar")]
+        file: PathBuf,
+    },
+    /// Put a connector, and its signature if there is one beside it, into a registry.
+    Publish(PublishArguments),
+    /// Sign a connector: writes `FILE.wasm.sig` beside it.
+    Sign {
+        #[arg(value_name = "FILE.wasm")]
+        file: PathBuf,
+        /// Where the private key is: `env:NAME` or `file:PATH`.
+        // A key that was given by mistake must not be shown by a complaint about its hyphens.
+        #[arg(long, value_name = "SECRET", allow_hyphen_values = true)]
+        key: String,
+    },
+    /// Keys to sign with.
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
     /// Call the vendor once to prove that configuration and credential work.
     Check {
         /// A source's or destination's name.
@@ -339,4 +369,109 @@ pub enum ConnectorCommand {
         /// A source's name.
         name: String,
     },
+    /// Make a connector's project in a new folder: an example that works, the SDK, the contract, tests.
+    New {
+        /// The connector's name, and the folder's.
+        name: String,
+        #[arg(long = "lang", value_name = "LANGUAGE", value_enum)]
+        language: Language,
+        /// Whether it reads, writes or both.
+        #[arg(long, value_enum, default_value = "both")]
+        kind: Kind,
+    },
+    /// Compile a connector's project into `build/NAME.wasm`; installs the compilers that it needs.
+    Build {
+        /// The project, with its `connector.toml`.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+    },
+    /// What a component says of itself and asks for, without running it.
+    Inspect {
+        /// A file, or the name of a connector.
+        #[arg(value_name = "FILE.wasm|NAME")]
+        what: String,
+    },
+    /// Try whether a connector keeps the rules, against the vendor that its `conformance.toml` names.
+    Test(SubjectArguments),
+    /// Let a connector check, discover and read, and keep what it asked and was answered on a cassette, without secrets.
+    Record(RecordArguments),
+    /// The same from a cassette; nobody is called.
+    Replay(RecordArguments),
+    /// Repeat a read that failed in a run.
+    RunOne {
+        /// A captured call; without it those that there are are listed.
+        #[arg(value_name = "FILE.json")]
+        file: Option<PathBuf>,
+        /// Ask the vendor, although what it said was captured.
+        #[arg(long)]
+        live: bool,
+    },
+    /// Build a connector whenever its files change, and show what it reads and what becomes of it.
+    Dev {
+        #[command(flatten)]
+        subject: SubjectArguments,
+        /// Records of each stream that are shown.
+        #[arg(long, default_value_t = 3)]
+        records: usize,
+        /// Once, without watching.
+        #[arg(long)]
+        once: bool,
+        /// Do not build: try the component that is there.
+        #[arg(long)]
+        no_build: bool,
+    },
+    /// Measure a connector: size, cold start, records a second, memory, calls.
+    Bench {
+        #[command(flatten)]
+        subject: SubjectArguments,
+        /// How many contacts the practice help desk has.
+        #[arg(long, default_value_t = 20_000)]
+        contacts: u32,
+    },
+    /// Serve the practice help desk, a made-up vendor to try connectors on, until stopped by a signal.
+    Vendor(VendorArguments),
+}
+
+#[derive(Debug, Args)]
+pub struct VendorArguments {
+    /// On this port of 127.0.0.1; a free one by default.
+    #[arg(long, default_value_t = 0)]
+    pub port: u16,
+    /// How many contacts there are.
+    #[arg(long, default_value_t = 500)]
+    pub contacts: u32,
+    /// The same number gives the same data.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub struct SubjectArguments {
+    /// The connector's folder, or its component with `conformance.toml` beside it.
+    #[arg(value_name = "FOLDER|FILE.wasm", default_value = ".")]
+    pub path: PathBuf,
+    /// The component, when it is not in the folder.
+    #[arg(long, value_name = "FILE.wasm")]
+    pub component: Option<PathBuf>,
+    /// Another file than the `conformance.toml` beside it.
+    #[arg(long, value_name = "FILE")]
+    pub conformance: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct RecordArguments {
+    #[command(flatten)]
+    pub subject: SubjectArguments,
+    /// The cassette.
+    #[arg(long, value_name = "FILE.json")]
+    pub cassette: PathBuf,
+    /// Only this stream.
+    #[arg(long)]
+    pub stream: Option<String>,
+    /// Batches of each part at most.
+    #[arg(long, default_value_t = 1_000)]
+    pub batches: usize,
+    /// Show the records too.
+    #[arg(long)]
+    pub records: bool,
 }

@@ -32,22 +32,7 @@ pub async fn audience(
     let plan = &hub.context.plan;
     match command {
         AudienceCommand::List => list(&hub, out).await,
-        AudienceCommand::Show { name, limit } => {
-            let of = find(plan, &name)?.of;
-            let mut tx = hub.context.store.read().await?;
-            if of == Subject::Account {
-                let members = tx.account_members(&name).await?;
-                show_accounts(&name, &members, limit as usize, out);
-                return Ok(Ending::Done);
-            }
-            let members = tx.members(&name).await?;
-            let since: Vec<(i64, i64)> = members
-                .iter()
-                .map(|row| (row.person_id, row.since))
-                .collect();
-            drop(tx);
-            show_people(&hub, out, &name, &since, limit as usize).await
-        }
+        AudienceCommand::Show { name, limit } => show(&hub, out, &name, limit as usize).await,
         AudienceCommand::Preview {
             name,
             file,
@@ -94,6 +79,22 @@ pub async fn audience(
             Ok(Ending::Done)
         }
     }
+}
+
+/// Who is in an audience.
+async fn show(hub: &Opened, out: &Out, name: &str, limit: usize) -> Outcome {
+    let of = find(&hub.context.plan, name)?.of;
+    let mut tx = hub.context.store.read().await?;
+    if of == Subject::Account {
+        let members = tx.account_members(name).await?;
+        show_accounts(name, &members, limit, out);
+        return Ok(Ending::Done);
+    }
+    let members = tx.members(name).await?;
+    drop(tx);
+    let since = members.iter().map(|row| (row.person_id, row.since));
+    let since: Vec<(i64, i64)> = since.collect();
+    show_people(hub, out, name, &since, limit).await
 }
 
 /// A person's id and name.

@@ -1,12 +1,17 @@
 //! `onefold connector`: what there is, and whether it works.
 
 use crate::cli::arguments::ConnectorCommand;
-use crate::cli::open::{Loaded, connectors, load};
+use crate::cli::open::{Loaded, connectors, load, signers};
 use crate::cli::output::{Out, Outcome, Stopped, table, trimmed};
 use crate::cli::running::unknown;
-use crate::cli::{Ending, Environment};
+use crate::cli::{
+    Ending, Environment, connector_add, connector_bench, connector_build, connector_dev,
+    connector_inspect, connector_new, connector_publish, connector_record, connector_run_one,
+    connector_test, connector_vendor,
+};
 use crate::flow::Opens;
 use crate::host::{Cancel, Connector};
+use crate::kit::lock::{Entry, Lock};
 use serde_json::json;
 use std::path::Path;
 
@@ -18,54 +23,111 @@ pub async fn connector(
 ) -> Outcome {
     match command {
         ConnectorCommand::List => list(folder, environment, out),
-        ConnectorCommand::Check { name } => {
-            let mut connector = open(&load(folder, environment)?, &name)?;
-            let done = tokio::task::spawn_blocking(move || connector.check()).await;
-            let report = flatten(done)?;
-            if out.json {
-                out.value(&json!({ "account": report.account, "warnings": report.warnings }));
-                return Ok(Ending::Done);
-            }
-            let account = report
-                .account
-                .map(|account| format!(" (account {account})"))
-                .unwrap_or_default();
-            out.line(format!("{name} works{account}"));
-            for warning in report.warnings {
-                out.line(format!("warning: {warning}"));
-            }
-            Ok(Ending::Done)
+        ConnectorCommand::New {
+            name,
+            language,
+            kind,
+        } => connector_new::new(&name, language, kind, out),
+        ConnectorCommand::Build { folder } => {
+            connector_build::build(&folder, environment, out).await
         }
-        ConnectorCommand::Discover { name } => {
-            let mut connector = open(&load(folder, environment)?, &name)?;
-            let done = tokio::task::spawn_blocking(move || connector.discover()).await;
-            let streams = flatten(done)?;
-            if out.json {
-                let streams: Vec<_> = streams
-                    .into_iter()
-                    .map(|one| {
-                        json!({ "name": one.name, "title": one.title, "primary_key": one.primary_key,
-                            "cursor_fields": one.cursor_fields, "supports_deletes": one.supports_deletes, "schema": one.schema })
-                    })
-                    .collect();
-                out.value(&streams);
-                return Ok(Ending::Done);
-            }
-            let mut rows = table(&["stream", "title", "key", "incremental by", "deletions"]);
-            for one in streams {
-                let deletions = if one.supports_deletes { "yes" } else { "no" };
-                rows.add_row([
-                    one.name,
-                    one.title,
-                    one.primary_key.join(", "),
-                    one.cursor_fields.join(", "),
-                    deletions.to_owned(),
-                ]);
-            }
-            out.line(trimmed(&rows));
-            Ok(Ending::Done)
+        ConnectorCommand::Add(arguments) => {
+            connector_add::add(folder, environment, out, &arguments).await
         }
+        ConnectorCommand::Remove { name } => connector_add::remove(folder, out, &name),
+        ConnectorCommand::Bundle { file } => connector_publish::bundle(folder, out, &file),
+        ConnectorCommand::Publish(arguments) => {
+            connector_publish::publish(environment, out, &arguments).await
+        }
+        ConnectorCommand::Sign { file, key } => {
+            connector_publish::sign(environment, out, &file, &key)
+        }
+        ConnectorCommand::Key { command } => connector_publish::key(environment, out, &command),
+        ConnectorCommand::Inspect { what } => {
+            connector_inspect::inspect(folder, environment, out, &what)
+        }
+        ConnectorCommand::Test(options) => {
+            connector_test::test(folder, environment, out, &options).await
+        }
+        ConnectorCommand::Record(options) => {
+            connector_record::record(folder, environment, out, &options).await
+        }
+        ConnectorCommand::Replay(options) => {
+            connector_record::replay(folder, environment, out, options).await
+        }
+        ConnectorCommand::RunOne { file, live } => {
+            connector_run_one::run_one(folder, environment, out, file.as_deref(), live).await
+        }
+        ConnectorCommand::Dev {
+            subject,
+            records,
+            once,
+            no_build,
+        } => {
+            let options = connector_dev::Options {
+                subject,
+                records,
+                once,
+                builds: !no_build,
+            };
+            connector_dev::dev(folder, environment, out, &options).await
+        }
+        ConnectorCommand::Bench { subject, contacts } => {
+            connector_bench::bench(folder, environment, out, &subject, contacts).await
+        }
+        ConnectorCommand::Vendor(options) => connector_vendor::vendor(&options, out).await,
+        ConnectorCommand::Check { name } => check(folder, environment, out, &name).await,
+        ConnectorCommand::Discover { name } => discover(folder, environment, out, &name).await,
     }
+}
+
+async fn check(folder: &Path, environment: &Environment, out: &Out, name: &str) -> Outcome {
+    let mut connector = open(&load(folder, environment)?, name)?;
+    let done = tokio::task::spawn_blocking(move || connector.check()).await;
+    let report = flatten(done)?;
+    if out.json {
+        out.value(&json!({ "account": report.account, "warnings": report.warnings }));
+        return Ok(Ending::Done);
+    }
+    let account = report
+        .account
+        .map(|account| format!(" (account {account})"))
+        .unwrap_or_default();
+    out.line(format!("{name} works{account}"));
+    for warning in report.warnings {
+        out.line(format!("warning: {warning}"));
+    }
+    Ok(Ending::Done)
+}
+
+async fn discover(folder: &Path, environment: &Environment, out: &Out, name: &str) -> Outcome {
+    let mut connector = open(&load(folder, environment)?, name)?;
+    let done = tokio::task::spawn_blocking(move || connector.discover()).await;
+    let streams = flatten(done)?;
+    if out.json {
+        let streams: Vec<_> = streams
+            .into_iter()
+            .map(|one| {
+                json!({ "name": one.name, "title": one.title, "primary_key": one.primary_key,
+                    "cursor_fields": one.cursor_fields, "supports_deletes": one.supports_deletes, "schema": one.schema })
+            })
+            .collect();
+        out.value(&streams);
+        return Ok(Ending::Done);
+    }
+    let mut rows = table(&["stream", "title", "key", "incremental by", "deletions"]);
+    for one in streams {
+        let deletions = if one.supports_deletes { "yes" } else { "no" };
+        rows.add_row([
+            one.name,
+            one.title,
+            one.primary_key.join(", "),
+            one.cursor_fields.join(", "),
+            deletions.to_owned(),
+        ]);
+    }
+    out.line(trimmed(&rows));
+    Ok(Ending::Done)
 }
 
 fn flatten<T>(
@@ -93,12 +155,32 @@ fn open(loaded: &Loaded, name: &str) -> Result<Box<dyn Connector>, Stopped> {
     Err(unknown("source or destination", name, names).into())
 }
 
+/// How a connector is locked: the start of its digest, and who signed it.
+fn shown(entry: &Entry) -> String {
+    let digest = entry.digest.get(..19).unwrap_or(&entry.digest);
+    match &entry.signer {
+        Some(signer) => format!("{digest}, signed by {signer}"),
+        None => digest.to_owned(),
+    }
+}
+
 fn list(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
-    let connectors = connectors(folder, environment, &Cancel::default())?;
-    let mut rows = table(&["connector", "version", "title", "streams", "writes"]);
+    let signers = signers(folder)?;
+    let connectors = connectors(folder, environment, &Cancel::default(), signers)?;
+    let lock = Lock::read(folder)?;
+    let mut names = connectors.names();
+    names.extend(lock.entries.iter().map(|entry| entry.name.clone()));
+    let mut rows = table(&[
+        "connector",
+        "version",
+        "title",
+        "streams",
+        "writes",
+        "locked",
+    ]);
     let mut values = Vec::new();
     let mut problems = Vec::new();
-    for name in connectors.names() {
+    for name in names {
         match connectors.describe(&name) {
             Ok(one) => {
                 let streams: Vec<&str> = one
@@ -111,15 +193,17 @@ fn list(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
                     .iter()
                     .map(|target| target.name.as_str())
                     .collect();
+                let locked = lock.entry(&name);
                 rows.add_row([
                     name.clone(),
                     one.version.clone(),
                     one.title.clone(),
                     streams.join(", "),
                     targets.join(", "),
+                    locked.map_or_else(|| "no".to_owned(), shown),
                 ]);
                 values.push(json!({ "name": name, "version": one.version, "title": one.title, "streams": streams,
-                    "targets": targets, "hosts": one.hosts, "exports": one.exports }));
+                    "targets": targets, "hosts": one.hosts, "exports": one.exports, "locked": locked }));
             }
             Err(problem) => problems.push(problem),
         }

@@ -8,7 +8,7 @@ use crate::cli::running::bar;
 use crate::cli::{Ending, Environment};
 use crate::cli::{identity_graph, identity_suggestions};
 use crate::flow::rules::Difference;
-use crate::flow::{self, Explained, Stating};
+use crate::flow::{self, Explained, Review, Stating};
 use crate::identity::StatementKind;
 use crate::manifest::{self, IdentityRules};
 use crate::model::{Identifier, Timestamp};
@@ -314,81 +314,57 @@ async fn review(hub: &Opened, out: &Out, limit: i64) -> Outcome {
         out.value(&review);
         return Ok(Ending::Done);
     }
-    let section = |title: &str, rows: &[(String, String)]| {
+    for (title, rows) in sections(&review) {
         if rows.is_empty() {
-            return;
+            continue;
         }
         out.line(title);
         let mut shown = table(&[]);
         for (what, why) in rows {
-            shown.add_row([format!("  {what}"), why.clone()]);
+            shown.add_row([format!("  {what}"), why]);
         }
         out.line(trimmed(&shown));
-    };
-    let mut rows: Vec<(String, String)> = review
-        .shared
-        .iter()
-        .map(|(identifier, count)| {
-            let seen = plural(*count, "set of records", "sets of records");
-            (
-                identity_graph::plain(identifier),
-                format!("seen in {seen}; joins nobody"),
-            )
-        })
-        .collect();
-    section("shared values", &rows);
-    rows = review
-        .refused
-        .iter()
-        .map(|step| {
-            let (from, to) = (
-                identity_graph::plain(&step.from),
-                identity_graph::plain(&step.to),
-            );
-            let reason = step.refused.clone().unwrap_or_default();
-            (
-                format!("{from}  ✕  {to}"),
-                format!("{reason} ({})", step.by),
-            )
-        })
-        .collect();
-    section("refused ties", &rows);
-    rows = review
-        .capped
-        .iter()
-        .map(|one| {
-            let since = one.since.get(..10).unwrap_or(&one.since);
-            let many = number(one.identifiers);
-            (
-                format!("id:{}", one.person),
-                format!(
-                    "{many} identifiers hang together since {since}; the weakest ties are not used"
-                ),
-            )
-        })
-        .collect();
-    section("components above `component_cap`", &rows);
-    rows = review
-        .large
-        .iter()
-        .map(|large| {
-            let people = plural(large.people, "person", "people");
-            let sets = plural(large.evidence, "set", "sets");
-            (
-                format!("id:{}", large.person),
-                format!("{sets} of identifiers hang together as {people}"),
-            )
-        })
-        .collect();
-    section("large components", &rows);
-    rows = review
-        .names
-        .iter()
-        .map(|one| (format!("id:{}", one.person), one.names.join(" / ")))
-        .collect();
-    section("people with different names", &rows);
+    }
     if review.is_empty() {
         out.line("nothing suspicious");
     }
     Ok(Ending::Done)
+}
+
+/// What is suspicious and why, kind by kind.
+fn sections(review: &Review) -> [(&'static str, Vec<(String, String)>); 5] {
+    let plain = identity_graph::plain;
+    let shared = review.shared.iter().map(|(identifier, count)| {
+        let seen = plural(*count, "set of records", "sets of records");
+        let why = format!("seen in {seen}; joins nobody");
+        (plain(identifier), why)
+    });
+    let refused = review.refused.iter().map(|step| {
+        let reason = step.refused.clone().unwrap_or_default();
+        let what = format!("{}  ✕  {}", plain(&step.from), plain(&step.to));
+        (what, format!("{reason} ({})", step.by))
+    });
+    let capped = review.capped.iter().map(|one| {
+        let since = one.since.get(..10).unwrap_or(&one.since);
+        let many = number(one.identifiers);
+        let why = format!(
+            "{many} identifiers hang together since {since}; the weakest ties are not used"
+        );
+        (format!("id:{}", one.person), why)
+    });
+    let large = review.large.iter().map(|large| {
+        let people = plural(large.people, "person", "people");
+        let sets = plural(large.evidence, "set", "sets");
+        let why = format!("{sets} of identifiers hang together as {people}");
+        (format!("id:{}", large.person), why)
+    });
+    let names = review.names.iter();
+    let names = names.map(|one| (format!("id:{}", one.person), one.names.join(" / ")));
+    [
+        ("shared values", shared.collect()),
+        ("refused ties", refused.collect()),
+        ("components above `component_cap`", capped.collect()),
+        ("large components", large.collect()),
+        ("people with different names", names.collect()),
+    ]
 }

@@ -3,6 +3,20 @@
 mod accounts;
 mod arguments;
 mod audiences;
+mod connector_add;
+mod connector_arguments;
+mod connector_bench;
+mod connector_build;
+mod connector_capture;
+mod connector_dev;
+mod connector_inspect;
+mod connector_new;
+mod connector_publish;
+mod connector_record;
+mod connector_run_one;
+mod connector_subject;
+mod connector_test;
+mod connector_vendor;
 mod connectors;
 mod identity;
 mod identity_graph;
@@ -64,12 +78,14 @@ pub async fn run(arguments: Arguments, environment: &Environment) -> Ending {
             stream,
             full,
             no_delivery,
+            capture,
         } => {
             let choice = running::Choice {
                 source,
                 stream,
                 full,
                 deliver: !no_delivery,
+                capture,
             };
             running::run(&folder, environment, &out, choice).await
         }

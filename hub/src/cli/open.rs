@@ -3,10 +3,11 @@
 
 use crate::cli::output::{Out, Outcome, Stopped};
 use crate::cli::{Ending, Environment};
-use crate::flow::connect::{ConnectSettings, Connectors};
+use crate::flow::connect::{Admission, ConnectSettings, Connectors};
 use crate::flow::{Context, Suppression, models, rules};
 use crate::host::{Cancel, Host, HostSettings, LogLevel, LogLine};
-use crate::manifest::{self, Plan};
+use crate::kit::lock::Guard;
+use crate::manifest::{self, Plan, Signers};
 use crate::problem::{Problem, codes};
 use crate::store::Store;
 use std::path::Path;
@@ -29,18 +30,50 @@ pub struct Opened {
     pub cancel: Cancel,
 }
 
+pub fn host(environment: &Environment) -> Result<Host, Problem> {
+    Host::new(HostSettings {
+        cache_folder: environment.cache_folder.clone(),
+        runtime: Handle::current(),
+    })
+}
+
+/// Whose connectors the folder's manifests trust; a folder without manifests trusts nobody and requires nothing.
+pub fn signers(folder: &Path) -> Result<Signers, Stopped> {
+    let files = match read_files(folder) {
+        Ok(files) => files,
+        Err(stopped)
+            if stopped
+                .problems
+                .iter()
+                .all(|one| one.code == &codes::NO_MANIFESTS) =>
+        {
+            return Ok(Signers::default());
+        }
+        Err(stopped) => return Err(stopped),
+    };
+    manifest::signers(&files).map_err(|problems| Stopped {
+        problems,
+        files,
+        nothing_was_run: true,
+    })
+}
+
 pub fn connectors(
     folder: &Path,
     environment: &Environment,
     cancel: &Cancel,
+    signers: Signers,
 ) -> Result<Connectors, Stopped> {
-    let host = Host::new(HostSettings {
-        cache_folder: environment.cache_folder.clone(),
-        runtime: Handle::current(),
-    })?;
+    let host = host(environment)?;
+    let guard = Arc::new(Guard::new(folder, signers));
+    let same = guard.clone();
+    let admission = Admission {
+        file: Box::new(move |name, found| guard.admit(name, found)),
+        description: Box::new(move |name, description| same.admit_description(name, description)),
+    };
     let mut folders = vec![folder.join("connectors")];
     folders.extend(environment.connector_folders.iter().cloned());
-    Ok(Connectors::new(ConnectSettings {
+    let connectors = Connectors::new(ConnectSettings {
         host: Arc::new(host),
         connector_folders: folders,
         hub_folder: folder.to_owned(),
@@ -50,7 +83,8 @@ pub fn connectors(
         random: environment.random.clone(),
         cancel: cancel.clone(),
         log: Arc::new(log),
-    }))
+    });
+    Ok(connectors.guarded(admission))
 }
 
 /// A connector's own words, one line each.
@@ -137,7 +171,9 @@ fn load_with(
         files.push((name, text));
     }
     let cancel = Cancel::default();
-    let connectors = connectors(folder, environment, &cancel)?;
+    // Keys that cannot be read are reported with the rest, and then nothing is run.
+    let signers = manifest::signers(&files).unwrap_or_default();
+    let connectors = connectors(folder, environment, &cancel, signers)?;
     let mut known = manifest::Connectors {
         available: connectors.names().into_iter().collect(),
         ..Default::default()

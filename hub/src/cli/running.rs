@@ -1,5 +1,6 @@
 //! `run`, `plan` and `serve`: progress while it lasts, and in the end what happened in a few lines.
 
+use crate::cli::connector_capture::CapturingConnectors;
 use crate::cli::models::said;
 use crate::cli::open::{Opened, open};
 use crate::cli::output::{Out, Outcome, Stopped, moves, number, plural, table, trimmed};
@@ -24,6 +25,8 @@ pub struct Choice {
     pub stream: Option<String>,
     pub full: bool,
     pub deliver: bool,
+    /// Keeps what vendors say when a read fails.
+    pub capture: bool,
 }
 
 /// `onefold run`
@@ -38,8 +41,13 @@ pub async fn run(folder: &Path, environment: &Environment, out: &Out, choice: Ch
         }
     });
     let bar = bar(out);
+    let connectors = CapturingConnectors {
+        connectors: &hub.connectors,
+        folder,
+        keeps_exchanges: choice.capture,
+    };
     let options = options(&hub, choice, out.json, &bar);
-    let done = flow::run(&hub.context, &hub.connectors, &options).await;
+    let done = flow::run(&hub.context, &connectors, &options).await;
     bar.finish_and_clear();
     let report = done?;
     hub.context.store.close().await;
@@ -416,6 +424,7 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
         stream: None,
         full: false,
         deliver: true,
+        capture: false,
     };
     refuse_without_secrets(&hub, &choice)?;
     let (stop, stopping) = watch::channel(false);
@@ -443,14 +452,19 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
         }
     }
     let options = options(&hub, choice, true, &ProgressBar::hidden());
-    flow::serve(&hub.context, &hub.connectors, &options, stopping).await?;
+    let connectors = CapturingConnectors {
+        connectors: &hub.connectors,
+        folder,
+        keeps_exchanges: false,
+    };
+    flow::serve(&hub.context, &connectors, &options, stopping).await?;
     hub.context.store.close().await;
     out.note("stopped");
     Ok(Ending::Done)
 }
 
 /// Interrupt or terminate.
-async fn wait_for_signal() {
+pub async fn wait_for_signal() {
     #[cfg(unix)]
     if let Ok(mut terminate) =
         tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())

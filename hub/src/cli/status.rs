@@ -4,7 +4,7 @@ use crate::cli::Ending;
 use crate::cli::Environment;
 use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome, number, plural, table, trimmed};
-use crate::flow;
+use crate::flow::{self, Context};
 use crate::manifest::Subject;
 use crate::model::Timestamp;
 use crate::store::RunRow;
@@ -27,18 +27,7 @@ pub async fn status(folder: &Path, environment: &Environment, out: &Out) -> Outc
         audiences.push((audience.name.to_string(), size));
     }
     drop(tx);
-    let next: Vec<(String, Option<String>)> = context
-        .plan
-        .sources
-        .iter()
-        .map(|source| {
-            let time = source
-                .schedule
-                .as_ref()
-                .and_then(|schedule| flow::next_time(schedule, context.clock.now()));
-            (source.name.to_string(), time.map(Timestamp::to_rfc3339))
-        })
-        .collect();
+    let next = next_runs(context);
     if out.json {
         let mut value = serde_json::to_value(&counts).unwrap_or_default();
         value["hub"] = json!(context.plan.hub.name);
@@ -69,11 +58,10 @@ pub async fn status(folder: &Path, environment: &Environment, out: &Out) -> Outc
             plural(size, "member", "members")
         ));
     }
-    for (name, time) in next
-        .into_iter()
-        .filter_map(|(name, time)| Some((name, time?)))
-    {
-        out.line(format!("source {name} is due at {time}"));
+    for (name, time) in next {
+        if let Some(time) = time {
+            out.line(format!("source {name} is due at {time}"));
+        }
     }
     if capped > 0 {
         let cap = context.rules.component_cap;
@@ -90,6 +78,17 @@ pub async fn status(folder: &Path, environment: &Environment, out: &Out) -> Outc
         plural(counts.dead_letters, "dead letter", "dead letters")
     ));
     Ok(Ending::Done)
+}
+
+/// When each source is due, if it has a schedule.
+fn next_runs(context: &Context) -> Vec<(String, Option<String>)> {
+    let sources = context.plan.sources.iter();
+    let next = sources.map(|source| {
+        let schedule = source.schedule.as_ref();
+        let time = schedule.and_then(|one| flow::next_time(one, context.clock.now()));
+        (source.name.to_string(), time.map(Timestamp::to_rfc3339))
+    });
+    next.collect()
 }
 
 fn print_runs(runs: &[RunRow], out: &Out) {

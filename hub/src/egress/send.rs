@@ -117,17 +117,7 @@ impl Egress {
             deadline,
             is_cancelled,
         };
-        let mut ready = Ready {
-            url: request::url(&request.url, &self.policy)?,
-            method: request::method(&request.method, &self.policy)?,
-            headers: HeaderMap::new(),
-            body: None,
-            bucket: request.bucket.clone(),
-            idempotent: request.idempotent,
-        };
-        let mut origin = self.policy.admit(&ready.url)?;
-        ready.headers = request::headers(&request, &self.settings.credentials, &self.policy)?;
-        ready.body = request.body.map(Into::into);
+        let (mut ready, mut origin) = self.prepare(request)?;
         for _ in 0..=REDIRECTS {
             let client = self.client(&origin)?;
             let response = self.persist(&client, &ready, patience).await?;
@@ -138,6 +128,38 @@ impl Egress {
             ready.url = next;
         }
         Err(SendError::Other(format!("more than {REDIRECTS} redirects")))
+    }
+
+    /// The same, but a redirect is an answer like any other: the caller decides whether to follow it, and with
+    /// which policy.
+    pub async fn send_here(
+        &self,
+        request: Request,
+        deadline: Instant,
+    ) -> Result<Response, SendError> {
+        let patience = Patience {
+            deadline,
+            is_cancelled: &|| false,
+        };
+        let (ready, origin) = self.prepare(request)?;
+        let client = self.client(&origin)?;
+        self.persist(&client, &ready, patience).await
+    }
+
+    /// Checks a request and where it goes.
+    fn prepare(&self, request: Request) -> Result<(Ready, Origin), Problem> {
+        let url = request::url(&request.url, &self.policy)?;
+        let method = request::method(&request.method, &self.policy)?;
+        let origin = self.policy.admit(&url)?;
+        let ready = Ready {
+            url,
+            method,
+            headers: request::headers(&request, &self.settings.credentials, &self.policy)?,
+            body: request.body.map(Into::into),
+            bucket: request.bucket,
+            idempotent: request.idempotent,
+        };
+        Ok((ready, origin))
     }
 
     fn client(&self, origin: &Origin) -> Result<Client, SendError> {

@@ -60,14 +60,11 @@ pub async fn apply(
     let now = context.clock.now();
     let mut counts = Counts::default();
     let count = changes.len() as i64;
-    let letters: i64 = changes
-        .iter()
-        .map(|change| change.problems().len() as i64)
-        .sum();
+    let letters = changes.iter().map(|change| change.problems().len() as i64);
     let mut ids = Ids {
         version: tx.reserve("version", count).await?,
         fact: tx.reserve("fact", count).await?,
-        letter: tx.reserve("dead_letter", letters).await?,
+        letter: tx.reserve("dead_letter", letters.sum()).await?,
     };
     let mut neighbourhood =
         Neighbourhood::new(tx.reserve("evidence", count).await?, context.rules.clone());

@@ -39,8 +39,19 @@ pub struct ConnectSettings {
     pub log: LogSink,
 }
 
+/// What is asked of each connector before it is loaded, and of what it says about itself afterwards.
+pub struct Admission {
+    /// The connector's name and the file that was found under it, if one was.
+    pub file: AdmitFile,
+    pub description: AdmitDescription,
+}
+
+pub type AdmitFile = Box<dyn Fn(&str, Option<(&Path, &[u8])>) -> Result<(), Problem> + Send + Sync>;
+pub type AdmitDescription = Box<dyn Fn(&str, &Description) -> Result<(), Problem> + Send + Sync>;
+
 pub struct Connectors {
     settings: ConnectSettings,
+    admission: Option<Admission>,
 }
 
 /// A source or destination with its secrets open. Its connectors share one way out, so that the rate budget holds
@@ -57,7 +68,12 @@ impl Opened {
         self.component.connect(self.connection.clone())
     }
 
-    /// For a connector that is not WebAssembly.
+    /// One with another connection, such as one whose way out is listened to.
+    pub fn connect(&self, connection: Connection) -> Box<dyn Connector> {
+        self.component.connect(connection)
+    }
+
+    /// For a connector that is not WebAssembly, or that is tried.
     pub fn connection(&self) -> &Connection {
         &self.connection
     }
@@ -107,7 +123,18 @@ impl<'a> From<&'a Destination> for Side<'a> {
 
 impl Connectors {
     pub fn new(settings: ConnectSettings) -> Self {
-        Self { settings }
+        Self {
+            settings,
+            admission: None,
+        }
+    }
+
+    /// Loads only what is admitted.
+    pub fn guarded(self, admission: Admission) -> Self {
+        Self {
+            admission: Some(admission),
+            ..self
+        }
     }
 
     pub fn open_source(&self, source: &Source) -> Result<Opened, Vec<Problem>> {
@@ -134,7 +161,11 @@ impl Connectors {
     }
 
     pub fn describe(&self, connector: &str) -> Result<Arc<Description>, Problem> {
-        self.component(connector)?.describe()
+        let description = self.component(connector)?.describe()?;
+        if let Some(admission) = &self.admission {
+            (admission.description)(connector, &description)?;
+        }
+        Ok(description)
     }
 
     /// The names of all connectors that can be found.
@@ -150,14 +181,22 @@ impl Connectors {
     }
 
     fn component(&self, connector: &str) -> Result<Component, Problem> {
-        let bytes = self.find(connector)?;
+        let found = self.find(connector)?;
+        if let Some(admission) = &self.admission {
+            let file = found.as_ref().map(|(path, bytes)| (&**path, &**bytes));
+            (admission.file)(connector, file)?;
+        }
+        let Some((_, bytes)) = found else {
+            return Err(not_found(connector, &self.settings.connector_folders));
+        };
         self.settings.host.load(&bytes).map_err(|mut problem| {
             problem.message = format!("connector `{connector}`: {}", problem.message);
             problem
         })
     }
 
-    fn find(&self, connector: &str) -> Result<Vec<u8>, Problem> {
+    /// The first file under the connector's name, with its bytes.
+    fn find(&self, connector: &str) -> Result<Option<(PathBuf, Vec<u8>)>, Problem> {
         let is_name = !connector.is_empty()
             && connector
                 .chars()
@@ -168,20 +207,39 @@ impl Connectors {
             .filter(|_| is_name)
             .map(|folder| folder.join(format!("{connector}.wasm")))
             .find(|path| path.is_file());
-        let Some(path) = found else {
-            return Err(not_found(connector, folders));
-        };
-        std::fs::read(&path).map_err(|error| {
-            Problem::new(
+        let Some(path) = found else { return Ok(None) };
+        match std::fs::read(&path) {
+            Ok(bytes) => Ok(Some((path, bytes))),
+            Err(error) => Err(Problem::new(
                 &codes::CONNECTOR_NOT_FOUND,
                 format!("connector `{connector}` cannot be read: {error}"),
-            )
-        })
+            )),
+        }
+    }
+
+    /// A connector that is in none of the folders, with the settings of a source.
+    pub fn open_component(
+        &self,
+        component: Component,
+        source: &Source,
+    ) -> Result<Opened, Vec<Problem>> {
+        let side = source.into();
+        let secrets = self.secrets(&side)?;
+        Ok(self.open_with(&side, secrets, component))
     }
 
     fn open(&self, side: &Side<'_>) -> Result<Opened, Vec<Problem>> {
         let secrets = self.secrets(side)?;
         let component = self.component(side.connector).map_err(|it| vec![it])?;
+        Ok(self.open_with(side, secrets, component))
+    }
+
+    fn open_with(
+        &self,
+        side: &Side<'_>,
+        secrets: BTreeMap<String, Secret>,
+        component: Component,
+    ) -> Opened {
         let scrubber = scrubber(side, &secrets);
         let scrub: crate::host::Scrub = Arc::new(move |text: &str| scrubber.scrub(text));
         let owner = format!("{} `{}`", side.kind, side.name);
@@ -211,10 +269,10 @@ impl Connectors {
             log: self.settings.log.clone(),
             scrub,
         };
-        Ok(Opened {
+        Opened {
             component,
             connection,
-        })
+        }
     }
 
     fn secrets(&self, side: &Side<'_>) -> Result<BTreeMap<String, Secret>, Vec<Problem>> {

@@ -3,49 +3,25 @@
 //!
 //! A person who is touched meanwhile is evaluated by the new definitions anyway, so each part may be taken at its own time.
 
+mod stale;
+
 use crate::audience::{self, EventFact, Facts, Part};
 use crate::expression::{Condition, Measure};
 use crate::flow::ripple::want_of;
 use crate::flow::settle::select::{Moves, key_of, mark, want_as_stored};
 use crate::flow::settle::{self, View};
 use crate::flow::{Context, UNFINISHED, accounts};
-use crate::manifest::{Audience, Destination, Subject};
+use crate::manifest::{Audience, Subject};
 use crate::model::{Fields, Timestamp};
 use crate::store::{Arg, Result, TimerRow, Tx};
 use rustc_hash::FxHashMap;
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use stale::{Stale, digest, stale};
+use std::collections::BTreeSet;
 
 /// People that one transaction takes.
 const PEOPLE: i64 = 5_000;
 /// Accounts that one transaction takes.
 const ACCOUNTS: i64 = 5_000;
-
-/// What is no longer as it was when the store was last brought up to date.
-struct Stale {
-    /// Places in `plan.audiences` and why people move, those that others refer to first.
-    audiences: Vec<(usize, &'static str)>,
-    gone: Vec<String>,
-    /// Those that are new or edited.
-    destinations: Vec<Arc<str>>,
-    gone_destinations: Vec<String>,
-    /// The store says so of all of them already.
-    is_announced: bool,
-}
-
-impl Stale {
-    fn len(&self) -> usize {
-        let destinations = self.destinations.len() + self.gone_destinations.len();
-        self.audiences.len() + self.gone.len() + destinations
-    }
-
-    /// Those of the audiences at these places.
-    fn of(&self, places: &[usize]) -> Vec<(usize, &'static str)> {
-        let audiences = self.audiences.iter();
-        let of = audiences.filter(|(place, _)| places.contains(place));
-        of.copied().collect()
-    }
-}
 
 /// Brings memberships, timers and wanted rows up to date with the plan. Gives how many definitions changed.
 pub async fn backfill(context: &Context) -> Result<usize> {
@@ -197,85 +173,6 @@ async fn forget_destination(context: &Context, name: &str) -> Result<bool> {
     mark(&mut tx, rows.iter().map(key_of).collect()).await?;
     tx.commit().await?;
     Ok(!rows.is_empty())
-}
-
-async fn stale(context: &Context) -> Result<Stale> {
-    let mut tx = context.store.read().await?;
-    let known: BTreeMap<String, String> = tx.audiences().await?.into_iter().collect();
-    let sent: BTreeMap<String, String> = tx.destinations().await?.into_iter().collect();
-    let plan = &context.plan;
-    let mut changed: BTreeSet<&str> = BTreeSet::new();
-    let mut audiences = Vec::new();
-    for index in &context.audience_order {
-        let audience = &plan.audiences[*index];
-        let needs = audience::depends_on(&audience.who);
-        let cause = match known.get(&*audience.name) {
-            None => "the definition is new",
-            Some(digest) if digest == UNFINISHED => "the definition is new or changed",
-            Some(digest) if *digest != audience.digest => "the definition changed",
-            Some(_) if needs.iter().any(|name| changed.contains(name)) => {
-                "the definition of an audience that it refers to changed"
-            }
-            Some(_) => continue,
-        };
-        changed.insert(&audience.name);
-        audiences.push((*index, cause));
-    }
-    let is_in_plan = |name: &String| plan.audiences.iter().any(|one| *one.name == **name);
-    let destinations = &plan.destinations;
-    let is_other = |one: &&Destination| sent.get(&*one.name) != Some(&digest(context, one));
-    let is_sent = |name: &String| destinations.iter().any(|one| *one.name == **name);
-    let is_open = |known: &BTreeMap<String, String>, name: &str| {
-        known.get(name).is_some_and(|digest| digest == UNFINISHED)
-    };
-    let gone: Vec<String> = known
-        .keys()
-        .filter(|name| !is_in_plan(name))
-        .cloned()
-        .collect();
-    let gone_destinations: Vec<String> =
-        sent.keys().filter(|name| !is_sent(name)).cloned().collect();
-    let destinations: Vec<Arc<str>> = destinations
-        .iter()
-        .filter(is_other)
-        .map(|one| one.name.clone())
-        .collect();
-    let changing = audiences
-        .iter()
-        .map(|(index, _)| &*plan.audiences[*index].name);
-    let is_announced = changing
-        .chain(gone.iter().map(String::as_str))
-        .all(|name| is_open(&known, name))
-        && destinations
-            .iter()
-            .map(|name| &**name)
-            .chain(gone_destinations.iter().map(String::as_str))
-            .all(|name| is_open(&sent, name));
-    Ok(Stale {
-        audiences,
-        gone,
-        destinations,
-        gone_destinations,
-        is_announced,
-    })
-}
-
-fn digest(context: &Context, destination: &Destination) -> String {
-    let audiences = context.plan.audiences.iter();
-    let kinds = audiences.map(|one| (&*one.name, one.of));
-    let kinds: BTreeMap<&str, Subject> = kinds.collect();
-    let only = destination.person.iter().flat_map(|push| &push.only);
-    let named = destination.audiences.iter().chain(only);
-    let kinds: Vec<_> = named.map(|name| kinds.get(name.as_str())).collect();
-    let text = format!(
-        "{:?} {:?} {:?} {:?} {} {kinds:?}",
-        destination.consent,
-        destination.person,
-        destination.audiences,
-        destination.connector,
-        destination.member_key
-    );
-    blake3::hash(text.as_bytes()).to_hex()[..32].to_owned()
 }
 
 /// Audiences of people over some of them; gives the last, unless nobody is left. With `everybody`, what destinations should

@@ -1,6 +1,7 @@
 //! After identity: profiles of the people whose claims changed, audiences and wanted rows of everybody touched.
 //! One transaction with what caused it.
 
+mod building;
 pub(super) mod computed;
 pub(super) mod select;
 
@@ -12,6 +13,7 @@ use crate::manifest::Survivorship;
 use crate::model::{Canonical, ConsentStatus, Fields, Timestamp};
 use crate::profile::{self, ACCOUNT_PREFIX, Claim};
 use crate::store::{ClaimRow, PersonRow, Result, Tx};
+use building::{Building, Profiles};
 use rustc_hash::{FxHashMap, FxHashSet};
 pub use select::{Happened, events_of};
 use select::{Moves, key_of, mark, memberships, want};
@@ -286,119 +288,6 @@ impl Built {
             read: context.watches_people().then_some((traits, consents)),
         }
     }
-}
-
-/// Everything that makes the profiles of some people.
-struct Building {
-    people: Vec<Resolved>,
-    /// Evidence whose claims are stored.
-    evidence: Vec<i64>,
-    /// Of that evidence.
-    known: FxHashMap<i64, Vec<ClaimRow>>,
-    /// Those that are not among the stored ones, by evidence.
-    fresh: FxHashMap<i64, Vec<FreshClaim>>,
-}
-
-impl Building {
-    /// `is_before`: what is going to be loaded are claims without the fresh ones.
-    fn new(
-        neighbourhood: &Neighbourhood,
-        people: Vec<Resolved>,
-        fresh: Vec<FreshClaim>,
-        is_before: bool,
-    ) -> Self {
-        let evidence = people.iter().flat_map(|person| &person.evidence);
-        let known = evidence.filter(|id| !neighbourhood.is_new_evidence(**id));
-        let mut building = Self {
-            evidence: known.copied().collect(),
-            people,
-            known: FxHashMap::default(),
-            fresh: FxHashMap::default(),
-        };
-        for claim in fresh {
-            if is_before || neighbourhood.is_new_evidence(claim.0.evidence_id) {
-                let of = building.fresh.entry(claim.0.evidence_id);
-                of.or_default().push(claim);
-            }
-        }
-        building
-    }
-
-    async fn load(&mut self, tx: &mut Tx) -> Result<()> {
-        if self.evidence.is_empty() {
-            return Ok(());
-        }
-        let evidence = std::mem::take(&mut self.evidence);
-        for row in tx.claims_of(evidence).await? {
-            self.known.entry(row.evidence_id).or_default().push(row);
-        }
-        Ok(())
-    }
-
-    fn build_one(&mut self, person: &Resolved, context: &Context) -> Built {
-        let mut fresh: Vec<FreshClaim> = Vec::new();
-        let mut known: Vec<ClaimRow> = Vec::new();
-        for id in &person.evidence {
-            fresh.extend(self.fresh.remove(id).unwrap_or_default());
-            known.extend(self.known.remove(id).unwrap_or_default());
-        }
-        match fresh.pop() {
-            Some((_, Alone(built))) if fresh.is_empty() && known.is_empty() => built,
-            last => {
-                let fresh = fresh.iter().chain(&last).map(|(row, _)| row);
-                Built::from(known.iter().chain(fresh).map(claim_of).collect(), context)
-            }
-        }
-    }
-
-    fn build(mut self, context: &Context) -> Profiles {
-        let now = context.clock.now().0;
-        let mut profiles = Profiles::default();
-        let (mut new, mut known) = (Vec::new(), Vec::new());
-        for person in std::mem::take(&mut self.people) {
-            let built = self.build_one(&person, context);
-            if !person.is_named {
-                profiles.aliases.push((person.uuid, person.id));
-            }
-            let rows = if person.stands { &mut known } else { &mut new };
-            rows.push(PersonRow {
-                id: person.id,
-                uuid: person.uuid,
-                component: person.component,
-                traits: built.traits,
-                consents: built.consents,
-                updated_at: now,
-            });
-            profiles
-                .views
-                .extend(built.read.map(|(traits, consents)| View {
-                    id: person.id,
-                    uuid: person.uuid,
-                    is_new: !person.stands,
-                    evidence: person.evidence,
-                    traits,
-                    consents,
-                    account_audiences: BTreeMap::new(),
-                }));
-        }
-        new.sort_unstable_by_key(|row| row.id);
-        known.sort_unstable_by_key(|row| row.id);
-        profiles.new_rows = new.len();
-        new.append(&mut known);
-        profiles.rows = new;
-        profiles.aliases.sort_unstable();
-        profiles
-    }
-}
-
-#[derive(Default)]
-struct Profiles {
-    /// Those of people without a row, then the others, each by id.
-    rows: Vec<PersonRow>,
-    new_rows: usize,
-    aliases: Vec<([u8; 16], i64)>,
-    /// Empty where nobody watches people.
-    views: Vec<View>,
 }
 
 /// Winning traits and consents of a person's claims.

@@ -57,23 +57,12 @@ pub async fn suggest(context: &Context, watch: Watch<'_>) -> Result<SuggestRepor
     watch("comparing", report.people);
     // Once most of those who are there twice have been linked, too few are left to learn from.
     let standing = standing(context).await?;
-    let computing = crate::flow::beside(move || {
-        let (version, model, refusal) = match (likeness::estimate(&people, &options), standing) {
-            (Ok(model), _) => (None, model, None),
-            (Err(refusal), Some((id, model))) => (Some(id), model, Some(refusal.to_string())),
-            (Err(refusal), None) => return Err(refusal.to_string()),
-        };
-        let found = likeness::suggest(&people, &model, &options);
-        Ok((version, model, refusal, found))
-    });
-    let (version, model, refusal, found) = match computing.await {
-        Ok(done) => done,
-        Err(refusal) => {
-            report.refused = Some(refusal);
-            return Ok(report);
-        }
-    };
+    let computing = crate::flow::beside(move || compare(&people, &options, standing));
+    let (refusal, compared) = computing.await;
     report.refused = refusal;
+    let Some((version, model, found)) = compared else {
+        return Ok(report);
+    };
     report.skipped_blocks = found.skipped.len();
     let version = match version {
         Some(version) => version,
@@ -106,17 +95,37 @@ pub async fn suggest(context: &Context, watch: Watch<'_>) -> Result<SuggestRepor
         }
     }
     report.linked = link(context, &links, version, watch).await?;
-    let moved: FxHashSet<[u8; 16]> = links
-        .iter()
-        .flat_map(|pair| [pair.left, pair.right])
-        .filter_map(|id| uuids.get(&id).copied())
-        .collect();
+    let moved = links.iter().flat_map(|pair| [pair.left, pair.right]);
+    let moved: FxHashSet<[u8; 16]> = moved.filter_map(|id| uuids.get(&id).copied()).collect();
     let mut tx = context.store.begin().await?;
     let mut waiting = still_two(&mut tx, waiting, &moved).await?;
     report.waiting = waiting.len();
     tx.replace_waiting(&mut waiting).await?;
     tx.commit().await?;
     Ok(report)
+}
+
+/// A model, its version where it is not new, and what it finds.
+type Compared = (Option<i64>, Model, likeness::Suggestions);
+
+/// Why no model could be estimated, if so; and what the new model, or else the one that stands, finds.
+fn compare(
+    people: &People,
+    options: &Options,
+    standing: Option<(i64, Model)>,
+) -> (Option<String>, Option<Compared>) {
+    let (refusal, model) = match likeness::estimate(people, options) {
+        Ok(model) => (None, Some((None, model))),
+        Err(refusal) => {
+            let standing = standing.map(|(version, model)| (Some(version), model));
+            (Some(refusal.to_string()), standing)
+        }
+    };
+    let compared = model.map(|(version, model)| {
+        let found = likeness::suggest(people, &model, options);
+        (version, model, found)
+    });
+    (refusal, compared)
 }
 
 /// Without the pairs that links of others made one person.

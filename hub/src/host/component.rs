@@ -15,6 +15,7 @@ use crate::problem::{Problem, codes};
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 use tokio::runtime::Handle;
@@ -22,6 +23,7 @@ use wasmtime::Engine;
 use wasmtime::component::{ComponentExportIndex, HasSelf, InstancePre, Linker};
 
 const PACKAGE: &str = "onefold:connector/";
+/// The contract that this hub speaks.
 const VERSION: &str = "0.1.0";
 
 /// Interfaces and their functions.
@@ -108,6 +110,8 @@ impl Host {
         let component = Component(Arc::new(Loaded {
             functions: functions(&code),
             exports: exports(&code),
+            contract: version(&code, &self.engine),
+            interfaces: Interfaces::of(&code, &self.engine),
             key: key.clone(),
             pre,
             is_wasi,
@@ -186,11 +190,38 @@ fn is_this_version(name: &str) -> Result<(), Problem> {
     if version.starts_with("0.1.") {
         return Ok(());
     }
+    let hint = match (numbers(version), numbers(VERSION)) {
+        (Some(theirs), Some(ours)) if theirs > ours => {
+            "that version is newer: use a newer hub, or an older version of the connector"
+        }
+        (Some(_), Some(_)) => {
+            "that version is older than any that was released: build the connector again with this version's contract"
+        }
+        _ => {
+            "use a connector built for this version of the contract, or another version of the hub"
+        }
+    };
     Err(Problem::new(
         &codes::WRONG_CONTRACT,
         format!("the connector was built for `{name}`; this hub speaks version {VERSION}"),
     )
-    .hint("use a connector built for this version of the contract, or another version of the hub"))
+    .hint(hint))
+}
+
+/// A version's three numbers, in an order that can be compared.
+fn numbers(version: &str) -> Option<[u64; 3]> {
+    let mut parts = version.split('.').map(|part| part.parse().ok());
+    let found = [parts.next()??, parts.next()??, parts.next()??];
+    parts.next().is_none().then_some(found)
+}
+
+/// The version of the contract in the name of the export that every connector has.
+fn version(code: &wasmtime::component::Component, engine: &Engine) -> String {
+    let kind = code.component_type();
+    let meta = kind
+        .exports(engine)
+        .find_map(|(name, _)| name.strip_prefix(PACKAGE)?.strip_prefix("meta@"));
+    meta.unwrap_or_default().to_owned()
 }
 
 fn interface(
@@ -223,6 +254,29 @@ fn exports(code: &wasmtime::component::Component) -> Vec<String> {
         .collect()
 }
 
+/// The names of a component's interfaces, with their versions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interfaces {
+    pub imports: Vec<String>,
+    pub exports: Vec<String>,
+}
+
+impl Interfaces {
+    fn of(code: &wasmtime::component::Component, engine: &Engine) -> Self {
+        let kind = code.component_type();
+        Self {
+            imports: kind
+                .imports(engine)
+                .map(|(name, _)| name.to_owned())
+                .collect(),
+            exports: kind
+                .exports(engine)
+                .map(|(name, _)| name.to_owned())
+                .collect(),
+        }
+    }
+}
+
 /// A connector that is ready to be connected. Cheap to clone.
 #[derive(Clone)]
 pub struct Component(Arc<Loaded>);
@@ -233,6 +287,8 @@ struct Loaded {
     is_wasi: bool,
     functions: BTreeMap<String, ComponentExportIndex>,
     exports: Vec<String>,
+    contract: String,
+    interfaces: Interfaces,
     cache: Arc<Cache>,
     runtime: Handle,
     description: OnceLock<Arc<Description>>,
@@ -254,7 +310,7 @@ impl Component {
         let (manifest, schema) = match kept {
             Some(texts) => texts,
             None => {
-                let texts = self.ask_what_it_is()?;
+                let texts = self.documents()?;
                 let kept = describe::join_kept(&texts.0, &texts.1);
                 self.0.cache.put(&file, kept.as_bytes());
                 texts
@@ -264,7 +320,8 @@ impl Component {
         Ok(self.0.description.get_or_init(|| description).clone())
     }
 
-    fn ask_what_it_is(&self) -> Result<(String, String), Problem> {
+    /// The manifest and the configuration's schema as the connector tells them now.
+    pub fn documents(&self) -> Result<(String, String), Problem> {
         let mut guest = Guest::new(self.clone(), without_grants());
         let (manifest,) = guest
             .call::<(), (String,)>("meta.manifest", None, ())
@@ -275,9 +332,27 @@ impl Component {
         Ok((manifest, schema))
     }
 
+    /// The version of the contract that it was built for, such as `0.1.0`.
+    pub fn contract(&self) -> &str {
+        &self.0.contract
+    }
+
+    pub fn interfaces(&self) -> &Interfaces {
+        &self.0.interfaces
+    }
+
     /// Gives the connector its configuration and its grants. Nothing runs yet.
     pub fn connect(&self, connection: Connection) -> Box<dyn Connector> {
         Box::new(Guest::new(self.clone(), connection))
+    }
+
+    /// The same, and `most_memory` learns how many bytes of memory an instance had at most.
+    pub fn connect_metered(
+        &self,
+        connection: Connection,
+        most_memory: Arc<AtomicU64>,
+    ) -> Box<dyn Connector> {
+        Box::new(Guest::new(self.clone(), connection).metered(most_memory))
     }
 
     pub(super) fn function(&self, call: &str) -> Option<&ComponentExportIndex> {

@@ -73,6 +73,8 @@ struct StreamWire {
     #[serde(default)]
     supports_deletes: bool,
     #[serde(default)]
+    data_classes: BTreeMap<String, String>,
+    #[serde(default)]
     mapping: Option<MappingWire>,
 }
 
@@ -217,6 +219,7 @@ fn stream(wire: StreamWire) -> StreamSpec {
         primary_key: wire.primary_key,
         cursor_fields: wire.cursor_fields,
         supports_deletes: wire.supports_deletes,
+        data_classes: wire.data_classes,
         mapping: wire.mapping.map(|mapping| StreamMapping {
             to: mapping.to,
             key: mapping.key,

@@ -13,6 +13,7 @@ use crate::host::wire::{audience, destination, meta, privacy, source, webhook};
 use crate::host::{convert, failure, wasi};
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::Instant;
@@ -29,6 +30,8 @@ pub struct Guest {
     component: Component,
     connection: Connection,
     live: Option<Live>,
+    /// Learns how much memory an instance had at most.
+    most_memory: Option<Arc<AtomicU64>>,
 }
 
 impl Guest {
@@ -37,7 +40,13 @@ impl Guest {
             component,
             connection,
             live: None,
+            most_memory: None,
         }
+    }
+
+    pub fn metered(mut self, most_memory: Arc<AtomicU64>) -> Self {
+        self.most_memory = Some(most_memory);
+        self
     }
 
     /// Calls an export that answers with a result.
@@ -92,6 +101,7 @@ impl Guest {
 
     fn instantiate(&self) -> Result<Live, Failure> {
         let mut state = State::new(self.connection.clone(), Instant::now());
+        state.most_memory.clone_from(&self.most_memory);
         if self.component.is_wasi() {
             state.wasi = Some(wasi::Wasi::new(&self.connection, state.deadline()));
         }

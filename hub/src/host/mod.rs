@@ -13,7 +13,8 @@ mod types;
 mod wasi;
 mod wire;
 
-pub use component::{Component, Host, HostSettings};
+pub use component::{Component, Host, HostSettings, Interfaces};
+pub use describe::parse as parse_description;
 
 pub use types::{
     AudiencePage, AudienceRef, Batch, Cancel, CheckReport, Chunk, Connection, Connector, Delivery,

@@ -3,6 +3,8 @@
 
 use crate::host::types::{Cancel, Connection, HttpError, LogLevel, LogLine};
 use crate::problem::Problem;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use wasmtime::{ResourceLimiter, UpdateDeadline};
 
@@ -37,6 +39,8 @@ pub struct State {
     /// The last refusal of this call, so that a failure can name the grant that was missing.
     pub denied: Option<Problem>,
     pub wasi: Option<super::wasi::Wasi>,
+    /// Learns how much memory the instance had at most.
+    pub most_memory: Option<Arc<AtomicU64>>,
     memory_bytes: u64,
     started: Instant,
     deadline: Instant,
@@ -54,6 +58,7 @@ impl State {
             hit: None,
             denied: None,
             wasi: None,
+            most_memory: None,
             memory_bytes: 0,
             started: now,
             host_time: Duration::ZERO,
@@ -177,6 +182,9 @@ impl ResourceLimiter for State {
             return Ok(false);
         }
         self.memory_bytes = grown;
+        if let Some(most) = &self.most_memory {
+            most.fetch_max(grown, Ordering::Relaxed);
+        }
         Ok(true)
     }
 

@@ -217,37 +217,24 @@ impl Loader<'_> {
             if !ahead.is_empty() {
                 parts.push(Condition::Any(ahead).negated());
             }
+            let (name, about, of) = (one.name, one.description, one.of);
             let Some(places) = one.held_out else {
-                audiences.push(Audience::new(
-                    one.name,
-                    one.description,
-                    one.of,
-                    together(parts),
-                ));
+                audiences.push(Audience::new(name, about, of, together(parts)));
                 continue;
             };
             let control = Condition::Split {
-                name: format!("{HOLDOUT}/{}", one.name),
+                name: format!("{HOLDOUT}/{name}"),
                 from: 0,
                 until: places,
             };
             let mut sent = parts.clone();
             sent.push(control.clone().negated());
             parts.push(control);
-            let name = format!("{}/{HOLDOUT}", one.name);
-            let description = format!("held out of {}", one.name);
-            audiences.push(Audience::new(
-                one.name,
-                one.description,
-                one.of,
-                together(sent),
-            ));
-            audiences.push(Audience::new(
-                name.into(),
-                description,
-                one.of,
-                together(parts),
-            ));
+            let control = format!("{name}/{HOLDOUT}").into();
+            let about_control = format!("held out of {name}");
+            audiences.push(Audience::new(name, about, of, together(sent)));
+            let control = Audience::new(control, about_control, of, together(parts));
+            audiences.push(control);
         }
         audiences
     }

@@ -112,12 +112,7 @@ fn credentials(
 
 /// `env:NAME` or `file:PATH`. What else stands there may be a secret and is not repeated.
 fn secret(item: &Item<'_>, report: &mut Report) -> Option<SecretRef> {
-    let text = item.raw().as_str();
-    let reference = match text.and_then(|text| text.split_once(':')) {
-        Some(("env", name)) if is_variable(name) => Some(SecretRef::Env(name.to_owned())),
-        Some(("file", path)) if !path.trim().is_empty() => Some(SecretRef::File(path.to_owned())),
-        _ => None,
-    };
+    let reference = item.raw().as_str().and_then(SecretRef::parse);
     if reference.is_none() {
         let message = format!(
             "the secret of `credential.{}` must not stand in a manifest",
@@ -128,14 +123,6 @@ fn secret(item: &Item<'_>, report: &mut Report) -> Option<SecretRef> {
             .with_hint(Some("name its place: `env:NAME` or `file:PATH`".to_owned()));
     }
     reference
-}
-
-fn is_variable(name: &str) -> bool {
-    !name.is_empty()
-        && !name.starts_with(|c: char| c.is_ascii_digit())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 fn grants(item: &Item<'_>, report: &mut Report) -> Grants {

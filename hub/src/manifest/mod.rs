@@ -17,6 +17,7 @@ mod plan;
 mod rules;
 mod schedule;
 mod schema;
+mod signers;
 mod source;
 mod stream;
 mod survivorship;
@@ -26,8 +27,8 @@ mod value_test;
 pub use model::PREDICTED;
 pub use plan::{
     Aggregate, Audience, ComputedTrait, ConsentMap, Destination, Grants, Guard, Hub, IdentityRules,
-    Limits, Model, PersonPush, Plan, Schedule, SecretRef, Source, Stage, Stream, StreamTarget,
-    Subject, Suggest, Survivorship, SurvivorshipRule, TraitKind, Trust,
+    Limits, Model, PersonPush, Plan, Schedule, SecretRef, Signers, Source, Stage, Stream,
+    StreamTarget, Subject, Suggest, Survivorship, SurvivorshipRule, TraitKind, Trust, TrustedKey,
 };
 
 use crate::model::Description;
@@ -80,6 +81,26 @@ pub fn identity_rules(name: &str, text: &str) -> Result<IdentityRules, Vec<Probl
     let rules = loader.identity(item.as_slice());
     match loader.report.problems {
         problems if problems.is_empty() => Ok(rules),
+        problems => Err(problems),
+    }
+}
+
+/// The `[connectors]` table of the files, whatever else is in them: whose connectors the hub loads.
+pub fn signers(files: &[(String, String)]) -> Result<Signers, Vec<Problem>> {
+    let mut report = Report::default();
+    let files: Vec<File<'_>> = files
+        .iter()
+        .map(|(name, text)| File::parse(name, text, &mut report))
+        .collect();
+    let items: Vec<Item<'_>> = files
+        .iter()
+        .filter_map(|file| file.table().get("connectors"))
+        .collect();
+    let connectors = Connectors::default();
+    let mut loader = Loader::new(&connectors, report);
+    let signers = loader.signers(&items);
+    match loader.report.problems {
+        problems if problems.is_empty() => Ok(signers),
         problems => Err(problems),
     }
 }
@@ -197,6 +218,7 @@ struct Link {
 /// The tables of all files by their name.
 struct Sections<'t> {
     hub: Vec<Item<'t>>,
+    connectors: Vec<Item<'t>>,
     sources: Vec<Item<'t>>,
     traits: Vec<Item<'t>>,
     models: Vec<Item<'t>>,
@@ -248,6 +270,7 @@ impl<'c> Loader<'c> {
         }
         self.kinds = cross::audience_kinds(&sections);
         let hub = self.hub(&sections.hub, files);
+        let signers = self.signers(&sections.connectors);
         let identity = self.identity(&sections.identity);
         let suggest = self.suggest(&sections.suggest);
         let survivorship = self.survivorship(&sections.profile);
@@ -279,6 +302,7 @@ impl<'c> Loader<'c> {
         let hub = hub?;
         Some(Plan {
             hub,
+            signers,
             sources,
             traits,
             models,
@@ -311,6 +335,7 @@ impl<'c> Loader<'c> {
     fn sections<'t>(&mut self, files: &'t [File<'t>]) -> Sections<'t> {
         let mut sections = Sections {
             hub: Vec::new(),
+            connectors: Vec::new(),
             sources: Vec::new(),
             traits: Vec::new(),
             models: Vec::new(),
@@ -325,6 +350,7 @@ impl<'c> Loader<'c> {
         };
         let known = [
             "hub",
+            "connectors",
             "source",
             "trait",
             "model",
@@ -345,6 +371,7 @@ impl<'c> Loader<'c> {
             for item in file.table().items() {
                 match item.key {
                     "hub" => sections.hub.push(item),
+                    "connectors" => sections.connectors.push(item),
                     "source" => sections.sources.extend(item.tables(&mut self.report)),
                     "trait" => sections.traits.extend(item.tables(&mut self.report)),
                     "model" => sections.models.extend(item.tables(&mut self.report)),
@@ -402,6 +429,10 @@ impl<'c> Loader<'c> {
         let item = table.need("connector", what, &mut self.report)?;
         let name = item.text(&mut self.report)?;
         let Some(description) = self.connectors.described.get(name) else {
+            // It is there and could not say what it is: whoever asked it has reported why.
+            if self.connectors.available.iter().any(|known| known == name) {
+                return None;
+            }
             let known = self.connectors.available.iter().map(String::as_str);
             self.report
                 .error(

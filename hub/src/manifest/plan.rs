@@ -10,6 +10,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Plan {
     pub hub: Hub,
+    pub signers: Signers,
     pub sources: Vec<Source>,
     /// Each after those that it reads.
     pub traits: Vec<ComputedTrait>,
@@ -54,6 +55,40 @@ pub struct Source {
 pub enum SecretRef {
     Env(String),
     File(String),
+}
+
+impl SecretRef {
+    /// `env:NAME` or `file:PATH`; none for anything else, which may be a secret and is not to be repeated.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_variable = |name: &str| {
+            !name.is_empty()
+                && !name.starts_with(|c: char| c.is_ascii_digit())
+                && name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        };
+        match text.split_once(':')? {
+            ("env", name) if is_variable(name) => Some(Self::Env(name.to_owned())),
+            ("file", path) if !path.trim().is_empty() => Some(Self::File(path.to_owned())),
+            _ => None,
+        }
+    }
+}
+
+/// Whose connectors the hub loads.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Signers {
+    pub trusted: Vec<TrustedKey>,
+    /// Nothing is loaded that none of them has signed.
+    pub required: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrustedKey {
+    /// What this hub calls whoever signs with it.
+    pub name: String,
+    /// An Ed25519 public key.
+    pub key: [u8; 32],
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

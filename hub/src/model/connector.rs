@@ -58,6 +58,8 @@ pub struct StreamSpec {
     pub primary_key: Vec<String>,
     pub cursor_fields: Vec<String>,
     pub supports_deletes: bool,
+    /// Path in the record to class of data, such as `pii.email`.
+    pub data_classes: BTreeMap<String, String>,
     /// The default mapping onto the canonical schema.
     pub mapping: Option<StreamMapping>,
 }

@@ -1,5 +1,5 @@
-//! `onefold-bench [records|engine] [--records N] [--rounds N] [--small] [--json]`: how fast a loopback HubSpot becomes
-//! stored profiles, beside a program without any logic; then the engine by itself. Each row of a table is a process of
+//! `onefold-bench [records|engine|languages] [--records N] [--rounds N] [--small] [--json]`: how fast a loopback HubSpot becomes
+//! stored profiles, beside a program without any logic; then the engine by itself; then a connector in each language. Each row of a table is a process of
 //! its own, so that peaks of memory do not mix; this file owns the order of the first table's rows. Ends with 0 when every
 //! goal held.
 
@@ -8,6 +8,7 @@
 mod engine;
 mod floor;
 mod hub;
+mod languages;
 mod measure;
 mod native;
 mod pages;
@@ -24,7 +25,7 @@ use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
 /// What the command line asks for.
 #[derive(Default)]
 struct Choice {
-    /// None for both.
+    /// None for all.
     table: Option<Table>,
     /// A tenth of the engine's table.
     small: bool,
@@ -42,6 +43,7 @@ struct Choice {
 enum Table {
     Records,
     Engine,
+    Languages,
 }
 
 const RECORDS: u64 = 200_000;
@@ -69,6 +71,7 @@ fn parse() -> Result<Choice> {
         match name.as_str() {
             "records" => choice.table = Some(Table::Records),
             "engine" => choice.table = Some(Table::Engine),
+            "languages" => choice.table = Some(Table::Languages),
             "--small" => choice.small = true,
             "--records" => choice.records = Some(value()?.replace('_', "").parse()?),
             "--rounds" => choice.rounds = Some(value()?.parse()?),
@@ -79,7 +82,7 @@ fn parse() -> Result<Choice> {
             "--folder" => choice.folder = Some(value()?.into()),
             other => {
                 bail!(
-                    "`{other}` is no option; there are `records` or `engine` for one of the tables, `--records N`, \
+                    "`{other}` is no option; there are `records`, `engine` or `languages` for one of the tables, `--records N`, \
                      `--rounds N`, `--small` and `--json`"
                 )
             }
@@ -99,12 +102,17 @@ fn run(choice: &Choice) -> Result<bool> {
     if let Some(row) = &choice.row {
         return measure(choice, row, records).map(|()| true);
     }
+    let is_asked = |table| choice.table.is_none_or(|asked| asked == table);
+    let rounds = choice.rounds.unwrap_or(ROUNDS).max(1);
     let mut held = true;
-    if choice.table != Some(Table::Engine) {
-        held = all(records, choice.rounds.unwrap_or(ROUNDS).max(1), choice.json)?;
+    if is_asked(Table::Records) {
+        held = all(records, rounds, choice.json)?;
     }
-    if choice.table != Some(Table::Records) {
+    if is_asked(Table::Engine) {
         held &= engine::all(choice.small, choice.json)?;
+    }
+    if is_asked(Table::Languages) {
+        held &= languages::all(choice.small, rounds, choice.json)?;
     }
     Ok(held)
 }

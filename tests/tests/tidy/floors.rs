@@ -20,7 +20,7 @@ const FLOORS: &[&[&str]] = &[
         "privacy",
     ],
     &["store", "host", "egress", "vault"],
-    &["flow"],
+    &["flow", "kit"],
     &["cli", "api", "ui", "collector"],
     &["app", "config", "telemetry", "main"],
 ];
@@ -73,6 +73,11 @@ const HOMES: &[(&str, &[&str])] = &[
     ("reqwest", &["egress"]),
     ("axum", &["api", "ui", "collector"]),
     ("minijinja", &["expression"]),
+    ("hyper", &["kit"]),
+    ("wasmparser", &["kit"]),
+    ("jsonschema", &["kit"]),
+    ("ring", &["egress", "kit"]),
+    ("tar", &["kit"]),
 ];
 
 fn floor(module: &str) -> Option<usize> {

@@ -10,6 +10,7 @@ use crate::manifest::{self, Subject};
 use crate::model::ConsentStatus;
 use crate::store::{EventRow, EvidenceRow, PersonRow, Store};
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, LazyLock};
 

@@ -6,10 +6,12 @@ mod delivery;
 mod egress;
 mod host;
 mod identity;
+mod kit;
 mod manifest;
 mod manifest_audience;
 mod manifest_connector;
 mod record;
+mod registry;
 mod store;
 mod usage;
 
@@ -17,10 +19,12 @@ pub use delivery::*;
 pub use egress::*;
 pub use host::*;
 pub use identity::*;
+pub use kit::*;
 pub use manifest::*;
 pub use manifest_audience::*;
 pub use manifest_connector::*;
 pub use record::*;
+pub use registry::*;
 pub use store::*;
 pub use usage::*;
 
@@ -108,6 +112,31 @@ pub static CODES: &[&Code] = &[
     &CURSOR_TOO_LARGE,
     &NOT_EXPORTED,
     &TABLE_LIMIT,
+    &TOOLCHAIN_MISSING,
+    &BUILD_FAILED,
+    &BAD_PROJECT,
+    &CANNOT_MAKE_PROJECT,
+    &WRONG_CONFORMANCE,
+    &NO_VENDOR,
+    &NO_COMPONENT_FILE,
+    &NOT_ON_CASSETTE,
+    &BAD_CASSETTE,
+    &BAD_CAPTURE,
+    &BAD_REFERENCE,
+    &SOURCE_DOWN,
+    &SOURCE_REFUSED,
+    &NOT_AT_SOURCE,
+    &BAD_SOURCE,
+    &DIGEST_MISMATCH,
+    &LOCK_BROKEN,
+    &LOCK_UNREADABLE,
+    &UNSIGNED,
+    &WRONG_SIGNER,
+    &BAD_SIGNATURE,
+    &BAD_KEY,
+    &BAD_TRUSTED_KEY,
+    &ASKS_FOR_MORE,
+    &BAD_BUNDLE,
     &HOST_DENIED,
     &ADDRESS_DENIED,
     &SCHEME_DENIED,

@@ -44,7 +44,8 @@ impl Meta for Adversary {
         r#"{"type":"object"}"#.to_owned()
     }
 
-    fn check(_config: String) -> Result<CheckReport, Error> {
+    fn check(config: String) -> Result<CheckReport, Error> {
+        spin_if_told(&config);
         Ok(CheckReport {
             account: None,
             warnings: Vec::new(),
@@ -53,7 +54,8 @@ impl Meta for Adversary {
 }
 
 impl Source for Adversary {
-    fn discover(_config: String) -> Result<Vec<StreamInfo>, Error> {
+    fn discover(config: String) -> Result<Vec<StreamInfo>, Error> {
+        spin_if_told(&config);
         Ok(vec![StreamInfo {
             name: "broken".to_owned(),
             title: String::new(),
@@ -65,11 +67,8 @@ impl Source for Adversary {
         }])
     }
 
-    fn split(
-        _config: String,
-        stream: String,
-        _since: Option<String>,
-    ) -> Result<Vec<String>, Error> {
+    fn split(config: String, stream: String, _since: Option<String>) -> Result<Vec<String>, Error> {
+        spin_if_told(&config);
         Ok(match stream.as_str() {
             "twice" => vec!["a".to_owned(), "a".to_owned()],
             _ => vec![String::new()],
@@ -77,6 +76,7 @@ impl Source for Adversary {
     }
 
     fn read(request: ReadRequest) -> Result<Batch, Error> {
+        spin_if_told(&request.config);
         match request.stream.as_str() {
             "good" => Ok(rows(request.max_records)),
             "fetch" => fetch(&request.part, None, &[]),
@@ -95,6 +95,11 @@ impl Source for Adversary {
                 Err(text) => Err(refused(text)),
             },
             "tell-config" => Ok(text(&request.config)),
+            "many-headers" => {
+                let headers = vec![("x-one", "1"); 32_000];
+                fetch(&request.part, None, &headers)
+            }
+            "giant-url" => fetch(&(request.part + &"a".repeat(GIANT)), None, &[]),
             "fail" => Err(refused(request.part)),
             other => misbehave(other, &request.part),
         }
@@ -102,11 +107,13 @@ impl Source for Adversary {
 }
 
 impl Destination for Adversary {
-    fn targets(_config: String) -> Result<Vec<Target>, Error> {
+    fn targets(config: String) -> Result<Vec<Target>, Error> {
+        spin_if_told(&config);
         Ok(Vec::new())
     }
 
     fn write(request: WriteRequest) -> Result<Outcome, Error> {
+        spin_if_told(&request.config);
         let indices: &[u32] = match request.target.as_str() {
             "duplicate" => &[1, 0, 1],
             "out-of-range" => &[2],
@@ -124,10 +131,21 @@ impl Destination for Adversary {
         })
     }
 
-    fn poll(_config: String, _job: String) -> Result<Option<Outcome>, Error> {
+    fn poll(config: String, _job: String) -> Result<Option<Outcome>, Error> {
+        spin_if_told(&config);
         Ok(None)
     }
 }
+
+/// In whichever export it is called.
+fn spin_if_told(config: &str) {
+    if config.contains("\"spin\"") {
+        let _ = endless();
+    }
+}
+
+/// Longer than anything that the hub would pass on.
+const GIANT: usize = 40 << 20;
 
 /// Attacks on the hub itself.
 fn misbehave(attack: &str, argument: &str) -> Result<Batch, Error> {
@@ -175,6 +193,12 @@ fn misbehave(attack: &str, argument: &str) -> Result<Batch, Error> {
             }
             Ok(rows(1))
         }
+        "giant-log" => {
+            let line = "giant ".repeat(GIANT / 6);
+            log::write(log::Level::Info, &line, Some(&line));
+            Ok(rows(1))
+        }
+        "giant-error" => Err(refused("giant ".repeat(GIANT / 6))),
         "log-secret" => {
             log::write(log::Level::Info, argument, Some(argument));
             Ok(rows(1))

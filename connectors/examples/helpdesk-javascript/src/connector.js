@@ -1,0 +1,31 @@
+// The help desk: contacts and tickets in, contacts out, audiences as tags, erasure. Transport, retries and credentials
+// are the hub's.
+
+import { Request } from "@onefold/sdk";
+import configSchema from "../config.schema.json" with { type: "json" };
+import manifest from "../manifest.json" with { type: "json" };
+import { source } from "./read.js";
+import { at, settings, vendor } from "./vendor.js";
+import { audience, destination, privacy } from "./write.js";
+
+/** @import { CheckReport, Connector, Hub } from "@onefold/sdk" */
+/** @import { Config } from "./vendor.js" */
+
+/** @param {Hub} hub @param {Config} config @returns {CheckReport} */
+function check(hub, config) {
+  const me = vendor.fetch(hub, Request.get(at(config, "/v1/me")).auth("token"));
+  const warnings = me.scopes.includes("write") ? [] : ["the token may read but not write"];
+  return { account: me.account, warnings };
+}
+
+/** @type {Connector<Config>} */
+export const connector = {
+  manifest,
+  configSchema,
+  config: settings,
+  check,
+  source,
+  destination,
+  audience,
+  privacy,
+};

@@ -1,0 +1,63 @@
+//! What can be typed after `onefold connector add`, `publish` and `key`.
+
+use clap::{Args, Subcommand};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub struct AddArguments {
+    /// `oci://HOST/REPOSITORY:TAG`, `https://…`, a component's file, or a bundle's.
+    pub source: String,
+    /// Agree to what is new in it, without being asked.
+    #[arg(long)]
+    pub yes: bool,
+    /// The digest that the component must have.
+    #[arg(long, value_name = "sha256:DIGITS")]
+    pub digest: Option<String>,
+    #[command(flatten)]
+    pub access: AccessArguments,
+}
+
+#[derive(Debug, Args)]
+pub struct PublishArguments {
+    #[arg(value_name = "FILE.wasm")]
+    pub file: PathBuf,
+    /// `oci://HOST/REPOSITORY:TAG`
+    pub target: String,
+    #[command(flatten)]
+    pub access: AccessArguments,
+}
+
+/// How to get at a registry or web server.
+#[derive(Debug, Args)]
+pub struct AccessArguments {
+    /// Where its password or token is: `env:NAME` or `file:PATH`.
+    #[arg(long, value_name = "SECRET", allow_hyphen_values = true)]
+    pub credential: Option<String>,
+    /// The name that goes with the password.
+    #[arg(long, value_name = "NAME", requires = "credential")]
+    pub username: Option<String>,
+    /// An address that is not public and may be called all the same, for a server of your own; several times.
+    #[arg(long = "address", value_name = "ADDRESS:PORT")]
+    pub addresses: Vec<SocketAddr>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Make a pair of keys: the private one into a new file, the public one on standard output.
+    New {
+        file: PathBuf,
+        /// What manifests shall call whoever signs with it; the file's name by default.
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Print the public key that belongs to a private one.
+    Show {
+        /// Where the private key is: `env:NAME` or `file:PATH`.
+        #[arg(long, value_name = "SECRET", allow_hyphen_values = true)]
+        key: String,
+        /// What manifests shall call whoever signs with it.
+        #[arg(long, default_value = "signer")]
+        name: String,
+    },
+}

@@ -1,0 +1,87 @@
+//! From a core module to a component, and the two documents in its custom sections, from which a component can be told
+//! without running it.
+
+use crate::problem::{Problem, codes};
+use wasi_preview1_component_adapter_provider::{
+    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
+};
+use wit_component::{ComponentEncoder, DecodedWasm};
+
+pub const MANIFEST_SECTION: &str = "onefold:manifest";
+pub const CONFIG_SCHEMA_SECTION: &str = "onefold:config-schema";
+
+fn unfit(what: &str, error: &impl std::fmt::Display) -> Problem {
+    Problem::new(&codes::BUILD_FAILED, format!("{what}: {error:#}"))
+}
+
+/// A module whose bindings left the description of its world in it. What it wants of WASI, the old way, is adapted.
+pub fn encode(module: &[u8]) -> Result<Vec<u8>, Problem> {
+    let (adapter, code) = (
+        WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME,
+        WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
+    );
+    let mut encoder = ComponentEncoder::default();
+    encoder
+        .validate(true)
+        .module(module)
+        .and_then(|encoder| encoder.adapter(adapter, code))
+        .and_then(ComponentEncoder::encode)
+        .map_err(|error| unfit("the compiled module does not become a component", &error))
+}
+
+/// Adds a custom section at the end of the outermost component.
+pub fn add_section(component: &mut Vec<u8>, name: &str, content: &[u8]) {
+    let mut body = Vec::with_capacity(name.len() + content.len() + 5);
+    put_length(&mut body, name.len());
+    body.extend_from_slice(name.as_bytes());
+    body.extend_from_slice(content);
+    component.push(0);
+    put_length(component, body.len());
+    component.extend_from_slice(&body);
+}
+
+/// LEB128, as WebAssembly writes lengths.
+fn put_length(out: &mut Vec<u8>, mut length: usize) {
+    while length >= 0x80 {
+        out.push((length & 0x7f) as u8 | 0x80);
+        length >>= 7;
+    }
+    out.push(length as u8);
+}
+
+/// The interfaces that a component imports, sorted.
+pub fn imports(component: &[u8]) -> Result<Vec<String>, Problem> {
+    let decoded = wit_component::decode(component)
+        .map_err(|error| unfit("what was built is no component", &error))?;
+    let DecodedWasm::Component(resolve, world) = decoded else {
+        let message = "what was built is a package of types, not a component";
+        return Err(Problem::new(&codes::BUILD_FAILED, message));
+    };
+    let keys = resolve.worlds[world].imports.keys();
+    let mut names: Vec<String> = keys.map(|key| resolve.name_world_key(key)).collect();
+    names.sort();
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_section_follows_the_component_and_leaves_it_valid() {
+        let mut component = vec![0, b'a', b's', b'm', 0x0d, 0, 1, 0];
+        let long = "x".repeat(300);
+        add_section(&mut component, MANIFEST_SECTION, long.as_bytes());
+        // Type custom, length 16 + 1 + 300 in two bytes, then the name with its own length.
+        assert_eq!(component[8..12], [0, 0xbd, 0x02, 16]);
+        assert_eq!(component[12..28], *MANIFEST_SECTION.as_bytes());
+        assert_eq!(component[28..], *long.as_bytes());
+        assert_eq!(imports(&component).expect("still a component"), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_no_module_is_a_failed_build() {
+        let problem = encode(b"not wasm").expect_err("fails");
+        assert_eq!(problem.code.id, "OF0322");
+    }
+}

@@ -1,0 +1,106 @@
+//! Taking connectors into a hub: what would change is worked out first and written afterwards, all of it or nothing
+//! that a hub would load.
+
+use crate::kit::lock::{self, FOLDER, Lock, signature_path};
+use crate::kit::registry::Candidate;
+use crate::kit::signature;
+use crate::problem::{Problem, codes};
+use std::path::{Path, PathBuf};
+
+/// What taking one candidate would change.
+pub struct Change {
+    pub candidate: Candidate,
+    /// The version that is locked now.
+    pub before: Option<lock::Entry>,
+    /// What an operator has to agree to, as sentences; empty when there is nothing new.
+    pub more: Vec<String>,
+}
+
+/// What was written.
+pub struct Taken {
+    pub component: PathBuf,
+    pub lock: PathBuf,
+}
+
+impl Change {
+    pub fn of(hub_folder: &Path, lock: &Lock, candidate: Candidate) -> Self {
+        let entry = &candidate.entry;
+        let before = lock.entry(&entry.name).cloned();
+        let more = match &before {
+            Some(before) => before.surpassed_by(entry),
+            None => stranger(hub_folder, &candidate).into_iter().collect(),
+        };
+        Self {
+            candidate,
+            before,
+            more,
+        }
+    }
+}
+
+/// A file that nobody locked would be replaced.
+fn stranger(hub_folder: &Path, candidate: &Candidate) -> Option<String> {
+    let path = lock::component_path(hub_folder, &candidate.entry.name);
+    let there = std::fs::read(&path).ok()?;
+    (signature::digest(&there) != candidate.entry.digest).then(|| {
+        format!(
+            "to replace `{}`, which is not locked and has other bytes",
+            path.display()
+        )
+    })
+}
+
+/// Writes components and signatures, and the lock last: until it is there, the old one refuses the new files.
+pub fn take(hub_folder: &Path, changes: &[Change]) -> Result<Vec<Taken>, Problem> {
+    let folder = hub_folder.join(FOLDER);
+    std::fs::create_dir_all(&folder).map_err(|error| {
+        let shown = folder.display();
+        Problem::new(
+            &codes::UNREADABLE,
+            format!("`{shown}` cannot be made: {error}"),
+        )
+    })?;
+    // Read again: another command may have added something while this one waited for an answer.
+    let mut lock = Lock::read(hub_folder)?;
+    let mut taken = Vec::new();
+    for Change { candidate, .. } in changes {
+        let path = lock::component_path(hub_folder, &candidate.entry.name);
+        lock::write_whole(&path, &candidate.package.component)?;
+        let beside = signature_path(&path);
+        match &candidate.package.signature {
+            Some(text) => lock::write_whole(&beside, text.as_bytes())?,
+            None => remove(&beside)?,
+        }
+        lock.put(candidate.entry.clone());
+        taken.push(Taken {
+            component: path,
+            lock: hub_folder.join(lock::FILE),
+        });
+    }
+    lock.write(hub_folder)?;
+    Ok(taken)
+}
+
+/// Takes a connector out of the lock, and its files away. None when it was not locked.
+pub fn release(hub_folder: &Path, name: &str) -> Result<Option<lock::Entry>, Problem> {
+    let mut lock = Lock::read(hub_folder)?;
+    let Some(entry) = lock.take(name) else {
+        return Ok(None);
+    };
+    let path = lock::component_path(hub_folder, name);
+    // The files first: a file without an entry would be loaded unseen.
+    remove(&path)?;
+    remove(&signature_path(&path))?;
+    lock.write(hub_folder)?;
+    Ok(Some(entry))
+}
+
+fn remove(path: &Path) -> Result<(), Problem> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Problem::new(
+            &codes::UNREADABLE,
+            format!("`{}` cannot be removed: {error}", path.display()),
+        )),
+        _ => Ok(()),
+    }
+}

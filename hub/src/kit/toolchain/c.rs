@@ -1,0 +1,121 @@
+//! C: Zig's compiler, which brings a C library for WebAssembly, and bindings generated here from the contract.
+
+use crate::kit::component;
+use crate::kit::project::Project;
+use crate::kit::toolchain::{Toolchains, read, write};
+use crate::problem::{Problem, codes};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use wit_bindgen_core::Files;
+use wit_bindgen_core::wit_parser::Resolve;
+
+const ZIG: (&str, &str) = ("ziglang", "0.17.1");
+/// What the bindings are called, whatever the world.
+const BINDINGS: &str = "connector";
+
+pub fn compile(project: &Project, tools: &Toolchains<'_>) -> Result<Vec<u8>, Problem> {
+    let programs = tools.pip(&[ZIG])?;
+    let folder = project.build_folder();
+    bindings(project, &folder)?;
+    let documents = folder.join("documents.c");
+    write(&documents, documents_in_c(project))?;
+    let output = folder.join("core.wasm");
+    let mut zig = Command::new(programs.join("python"));
+    zig.args([
+        "-m",
+        "ziglang",
+        "cc",
+        "--target=wasm32-wasi",
+        "-mexec-model=reactor",
+    ])
+    .args([
+        "-std=c11",
+        "-O2",
+        "-g0",
+        "-Wl,--gc-sections",
+        "-Wl,--strip-debug",
+    ])
+    .args(project.kind.reads().then_some("-DOF_SOURCE"))
+    .args(project.kind.writes().then_some("-DOF_DESTINATION"))
+    .arg(format!("-I{}", project.sdk.display()))
+    .arg(format!("-I{}", folder.display()))
+    .args(c_files(&project.folder.join("src"))?)
+    .args(["onefold.c", "component.c"].map(|file| project.sdk.join(file)))
+    .arg(folder.join(format!("{BINDINGS}.c")))
+    .arg(folder.join(format!("{BINDINGS}_component_type.o")))
+    .arg(documents)
+    .arg("-o")
+    .arg(&output)
+    .env("ZIG_GLOBAL_CACHE_DIR", tools.folder().join("zig-cache"))
+    .env("ZIG_LOCAL_CACHE_DIR", folder.join("zig-cache"))
+    .current_dir(&project.folder);
+    let hint = "install Python 3.11 or newer with venv, such as `apt install python3-venv`";
+    tools.run(&mut zig, hint)?;
+    component::encode(&read(&output)?)
+}
+
+/// `connector.h`, `connector.c` and the object file that describes the world.
+fn bindings(project: &Project, folder: &Path) -> Result<(), Problem> {
+    let files = generate(&project.wit, project.kind.world()).map_err(|error| {
+        let message = format!(
+            "the contract in `{}` cannot be read: {error}",
+            project.wit.display()
+        );
+        Problem::new(&codes::BAD_PROJECT, message)
+    })?;
+    for (name, content) in files.iter() {
+        write(&folder.join(name), content)?;
+    }
+    Ok(())
+}
+
+fn generate(wit: &Path, world: &str) -> Result<Files, String> {
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve
+        .push_path(wit)
+        .map_err(|error| format!("{error:#}"))?;
+    let world = resolve
+        .select_world(&[package], Some(world))
+        .map_err(|error| format!("{error:#}"))?;
+    let options = wit_bindgen_c::Opts {
+        rename_world: Some(BINDINGS.to_owned()),
+        ..Default::default()
+    };
+    let mut files = Files::default();
+    options
+        .build()
+        .generate(&mut resolve, world, &mut files)
+        .map_err(|error| format!("{error:#}"))?;
+    Ok(files)
+}
+
+/// The two documents as texts that end with a zero.
+fn documents_in_c(project: &Project) -> String {
+    let mut text = String::new();
+    let documents = [
+        ("onefold_manifest", &project.manifest),
+        ("onefold_config_schema", &project.config_schema),
+    ];
+    for (name, document) in documents {
+        let _ = write!(text, "const char {name}[] = {{");
+        for byte in document.bytes() {
+            let _ = write!(text, "{},", byte as i8);
+        }
+        text.push_str("0};\n");
+    }
+    text
+}
+
+fn c_files(folder: &Path) -> Result<Vec<PathBuf>, Problem> {
+    let entries = std::fs::read_dir(folder).map_err(|error| {
+        let message = format!("`{}` cannot be listed: {error}", folder.display());
+        Problem::new(&codes::BAD_PROJECT, message)
+    })?;
+    let paths = entries.flatten().map(|entry| entry.path());
+    let mut files: Vec<PathBuf> = paths
+        .filter(|path| path.extension().is_some_and(|extension| extension == "c"))
+        .collect();
+    files.sort();
+    Ok(files)
+}

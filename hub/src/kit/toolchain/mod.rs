@@ -1,0 +1,87 @@
+//! Compiling a project: the compiler of its language is found or installed, pinned, in a folder of ours; what it makes
+//! becomes a component with its documents. One file a language. Nothing outside that folder and the project is changed.
+
+mod c;
+mod install;
+mod javascript;
+mod python;
+mod rust;
+
+pub use install::Toolchains;
+
+use crate::kit::component::{self, CONFIG_SCHEMA_SECTION, MANIFEST_SECTION};
+use crate::kit::project::{Language, Project};
+use crate::problem::{Problem, codes};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// A finished component.
+#[derive(Debug, Clone)]
+pub struct Built {
+    pub file: PathBuf,
+    pub bytes: usize,
+    /// The interfaces that it imports.
+    pub imports: Vec<String>,
+    pub took: Duration,
+}
+
+/// Compiles the project, adds the documents and writes `build/NAME.wasm`.
+pub fn build(project: &Project, tools: &Toolchains<'_>) -> Result<Built, Problem> {
+    let begun = Instant::now();
+    let folder = project.build_folder();
+    std::fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error))?;
+    let mut component = match project.language {
+        Language::Rust => rust::compile(project, tools)?,
+        Language::TypeScript | Language::JavaScript => javascript::compile(project, tools)?,
+        Language::Python => python::compile(project, tools)?,
+        Language::C => c::compile(project, tools)?,
+        Language::Go => {
+            let message = "Go projects cannot be built yet: the bindings' runtime is in no registry that is used here";
+            return Err(Problem::new(&codes::TOOLCHAIN_MISSING, message)
+                .hint("rust, typescript, javascript, python and c can"));
+        }
+    };
+    let imports = component::imports(&component)?;
+    component::add_section(
+        &mut component,
+        MANIFEST_SECTION,
+        project.manifest.as_bytes(),
+    );
+    component::add_section(
+        &mut component,
+        CONFIG_SCHEMA_SECTION,
+        project.config_schema.as_bytes(),
+    );
+    let file = project.component();
+    replace(&file, &component)?;
+    Ok(Built {
+        bytes: component.len(),
+        file,
+        imports,
+        took: begun.elapsed(),
+    })
+}
+
+/// Writes beside the file and renames, so that a hub that is running reads the old or the new one, never half.
+fn replace(file: &Path, content: &[u8]) -> Result<(), Problem> {
+    let temporary = file.with_extension(format!("{}.new", std::process::id()));
+    std::fs::write(&temporary, content)
+        .and_then(|()| std::fs::rename(&temporary, file))
+        .map_err(|error| unwritable(file, &error))
+}
+
+fn write(file: &Path, content: impl AsRef<[u8]>) -> Result<(), Problem> {
+    std::fs::write(file, content).map_err(|error| unwritable(file, &error))
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Problem {
+    let message = format!("`{}` cannot be written: {error}", path.display());
+    Problem::new(&codes::BUILD_FAILED, message)
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Problem> {
+    std::fs::read(file).map_err(|error| {
+        let message = format!("`{}` cannot be read: {error}", file.display());
+        Problem::new(&codes::BUILD_FAILED, message)
+    })
+}

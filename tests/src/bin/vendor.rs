@@ -1,0 +1,222 @@
+//! `onefold-fake-vendor hubspot|mailchimp|stripe`: serves one fake with data that is hard on connectors, prints its address,
+//! and shows what it holds under `/onefold/state`. For the connectors' `conformance.toml`.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use onefold_tests::vendors::hubspot::HubSpot;
+use onefold_tests::vendors::mailchimp::{
+    Action, Activity, Campaign, Mailchimp, Member, Status, Unsubscribed,
+};
+use onefold_tests::vendors::stripe::{Paid, Stripe};
+use onefold_tests::vendors::time::Clock;
+use onefold_tests::vendors::{Reply, Request, Vendor, start};
+use serde_json::{Value, json};
+
+const STATE: &str = "/onefold/state";
+const DAY_MS: i64 = 86_400_000;
+const ROWS: u64 = 230;
+
+/// Hard names, and the usual kind.
+const NAMES: [&str; 5] = ["Zoë", "Łukasz", "李 雷", "O'Neil \"Sunny\"", "👩‍👩‍👧"];
+
+/// A fake that shows what it holds.
+struct Shown<V> {
+    vendor: V,
+    state: fn(&V) -> Value,
+}
+
+impl<V: Vendor> Vendor for Shown<V> {
+    fn answer(&mut self, request: &Request) -> Reply {
+        match request.path.as_str() {
+            STATE => Reply::json(200, &(self.state)(&self.vendor)),
+            _ => self.vendor.answer(request),
+        }
+    }
+
+    fn too_many_requests(&self) -> Reply {
+        self.vendor.too_many_requests()
+    }
+
+    fn server_error(&self) -> Reply {
+        self.vendor.server_error()
+    }
+}
+
+fn main() -> ExitCode {
+    let name = std::env::args().nth(1).unwrap_or_default();
+    // Some vendors forget what is old, so the data is always of the last weeks.
+    let start_ms = Clock::System.now_ms() / DAY_MS * DAY_MS - 20 * DAY_MS;
+    let served = match name.as_str() {
+        "hubspot" => serve(hubspot(start_ms), hubspot_state),
+        "mailchimp" => serve(mailchimp(start_ms), mailchimp_state),
+        "stripe" => serve(stripe(start_ms), |_| Value::Null),
+        _ => return ExitCode::from(2),
+    };
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Serves until the program is stopped.
+fn serve<V: Vendor>(vendor: V, state: fn(&V) -> Value) -> std::io::Result<()> {
+    let anywhere: SocketAddr = ([127, 0, 0, 1], 0).into();
+    let running = start(Shown { vendor, state }, anywhere)?;
+    let mut out = std::io::stdout();
+    writeln!(out, "{}", running.base_url())?;
+    out.flush()?;
+    loop {
+        std::thread::park();
+    }
+}
+
+fn name(index: u64) -> &'static str {
+    NAMES[usize::try_from(index).unwrap_or(0) % NAMES.len()]
+}
+
+/// Groups of equal times, some of them larger than a page.
+fn time(start_ms: i64, index: u64) -> i64 {
+    let group = if index < 120 {
+        index / 7
+    } else {
+        17 + index / 60
+    };
+    start_ms + i64::try_from(group).unwrap_or(0) * 60_000
+}
+
+fn hubspot(start_ms: i64) -> HubSpot {
+    let mut hub = HubSpot::default();
+    for id in 1..=ROWS {
+        let email = format!("person{id}@example.com");
+        let values = [
+            ("email", email.as_str()),
+            ("firstname", name(id)),
+            ("lifecyclestage", "lead"),
+        ];
+        hub.contacts
+            .seed(id, start_ms - 1_000, time(start_ms, id), &values);
+    }
+    for id in 1..=20 {
+        let domain = format!("company{id}.example");
+        let values = [("name", name(id)), ("domain", domain.as_str())];
+        hub.companies
+            .seed(id, start_ms - 1_000, time(start_ms, id), &values);
+    }
+    for id in [5, 77, 130] {
+        hub.contacts.archive(id, time(start_ms, ROWS) + 3_600_000);
+    }
+    hub
+}
+
+/// What clients can see of contacts and lists; not when it last changed.
+fn hubspot_state(hub: &HubSpot) -> Value {
+    let contacts: Vec<Value> = hub
+        .contacts
+        .ids()
+        .filter_map(|id| hub.contacts.get(id))
+        .filter(|record| record.archived_ms.is_none())
+        .map(|record| {
+            let value = |name| hub.contacts.value(record, name);
+            json!([
+                record.id,
+                value("email"),
+                value("firstname"),
+                value("lastname"),
+                value("phone")
+            ])
+        })
+        .collect();
+    let lists: Vec<Value> = hub
+        .lists
+        .iter()
+        .map(|list| json!([list.name, list.members.keys().collect::<Vec<_>>()]))
+        .collect();
+    json!({ "contacts": contacts, "lists": lists })
+}
+
+fn mailchimp(start_ms: i64) -> Mailchimp {
+    let mut mailchimp = Mailchimp::default();
+    for index in 0..ROWS {
+        let status = match index % 23 {
+            7 => Status::Unsubscribed,
+            11 => Status::Archived,
+            _ => Status::Subscribed,
+        };
+        let left = status == Status::Unsubscribed;
+        mailchimp.seed_member(Member {
+            email: format!("person{index}@example.com"),
+            status,
+            merge_fields: [("FNAME".to_owned(), json!(name(index)))].into(),
+            language: "pl".to_owned(),
+            vip: index % 9 == 0,
+            signed_up_ms: start_ms - 1_000,
+            last_changed_ms: time(start_ms, index),
+            unsubscribe_reason: left.then(|| "N/A (Unsubscribed by admin)".to_owned()),
+        });
+    }
+    let sent_ms = start_ms + 86_400_000;
+    let activity = (0..60).map(|index| Activity {
+        email: format!("person{}@example.com", index * 2),
+        actions: vec![
+            (sent_ms + 60_000, Action::Open),
+            (
+                sent_ms + 90_000 + index,
+                Action::Click {
+                    url: "https://shop.example/ä".to_owned(),
+                },
+            ),
+        ],
+    });
+    let unsubscribed = (0..10).map(|index| Unsubscribed {
+        email: format!("person{}@example.com", index * 23 + 7),
+        at_ms: sent_ms + 120_000,
+        reason: "N/A (Unsubscribed by admin)".to_owned(),
+    });
+    for id in ["spring01", "summer02"] {
+        mailchimp.campaigns.push(Campaign {
+            id: id.to_owned(),
+            title: "Frühling".to_owned(),
+            sent_ms,
+            activity: activity.clone().collect(),
+            unsubscribed: unsubscribed.clone().collect(),
+        });
+    }
+    mailchimp
+}
+
+fn mailchimp_state(mailchimp: &Mailchimp) -> Value {
+    let snapshot = mailchimp.snapshot();
+    let members: Vec<Value> = snapshot
+        .members
+        .into_iter()
+        .map(|(email, (status, fields))| json!([email, status.name(), fields]))
+        .collect();
+    json!({ "members": members, "segments": snapshot.segments })
+}
+
+fn stripe(start_ms: i64) -> Stripe {
+    let mut stripe = Stripe::default();
+    for index in 0..ROWS {
+        let created_s = time(start_ms, index) / 1_000;
+        let id = format!("cus_{index:05}");
+        let fields = json!({ "email": format!("person{index}@example.com"), "name": name(index) });
+        stripe.seed_customer(&id, created_s, &fields);
+        let amount = 1_000 + i64::try_from(index).unwrap_or(0);
+        let paid = if index % 5 == 0 {
+            Paid::Declined
+        } else {
+            Paid::Succeeded
+        };
+        stripe.seed_charge(
+            &format!("ch_{index:05}"),
+            &id,
+            amount,
+            "pln",
+            created_s,
+            paid,
+        );
+    }
+    stripe
+}

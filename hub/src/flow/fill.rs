@@ -18,14 +18,16 @@ use rustc_hash::FxHashMap;
 use stale::{Stale, digest, stale};
 use std::collections::BTreeSet;
 
-/// People that one transaction takes.
+/// People that one transaction takes where it only writes.
 const PEOPLE: i64 = 5_000;
+/// People over whom audiences are filled at a time: what one query has read of them is still in the cache for the next.
+const PART: i64 = 500;
 /// Accounts that one transaction takes.
 const ACCOUNTS: i64 = 5_000;
 
 /// Brings memberships, timers and wanted rows up to date with the plan. Gives how many definitions changed.
 pub async fn backfill(context: &Context) -> Result<usize> {
-    let mut filling = Filling::begin(context, PEOPLE).await?;
+    let mut filling = Filling::begin(context, PART).await?;
     while filling.go_on(context).await? {}
     Ok(filling.stale.len())
 }

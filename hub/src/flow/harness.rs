@@ -90,7 +90,7 @@ impl World {
         let landed = flow::land(&self.context, &stream, plan, lines)
             .await
             .unwrap();
-        let mut tx = self.context.store.begin().await.unwrap();
+        let mut tx = self.context.store.begin_wide().await.unwrap();
         flow::apply(&mut tx, &self.context, &stream, landed.changes)
             .await
             .unwrap();

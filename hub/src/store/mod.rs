@@ -41,7 +41,11 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, Executor, SqlSafeStr, Transaction};
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{Mutex, OwnedMutexGuard};
+
+/// So long is waited for a connection that is no more than a help.
+const SOON: Duration = Duration::from_millis(50);
 
 /// One hub's database. Cheap to clone.
 #[derive(Clone)]
@@ -101,15 +105,19 @@ impl Store {
         })
     }
 
-    /// The same with a second connection, which takes half of every long look-up until `take_before`. Nothing may be written
-    /// before that, because the second connection would not see it.
+    /// The same with a second connection if one is free, which takes half of every long look-up until `take_before`. Nothing
+    /// may be written before that, because the second connection would not see it.
     pub async fn begin_wide(&self) -> Result<Tx> {
         let mut tx = self.begin().await?;
         // From here on nobody else writes, and whoever begins to read sees what this transaction began with.
         tx.reserve("evidence", 0).await?;
-        let mut before = self.read().await?;
-        before.hub_value("schema").await?;
-        tx.before = Some(Box::new(before));
+        // Whoever waits for this writer may have all of the others.
+        if let Ok(before) = tokio::time::timeout(SOON, self.read()).await {
+            let mut before = before?;
+            // A transaction sees what there is when it first looks.
+            before.hub_value("schema").await?;
+            tx.before = Some(Box::new(before));
+        }
         Ok(tx)
     }
 

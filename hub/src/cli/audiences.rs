@@ -274,9 +274,10 @@ async fn list(hub: &Opened, out: &Out) -> Outcome {
     let mut values = Vec::new();
     let shown = hub.context.plan.audiences.iter().filter(|one| !one.is_step);
     for audience in shown {
-        let (size, of) = match audience.of {
-            Subject::Person => (tx.member_count(&audience.name).await?, "people"),
-            Subject::Account => (tx.account_member_count(&audience.name).await?, "accounts"),
+        let size = tx.member_count(audience.of, &audience.name).await?;
+        let of = match audience.of {
+            Subject::Person => "people",
+            Subject::Account => "accounts",
         };
         rows.add_row([
             fitted(&audience.name, 40),

@@ -5,7 +5,6 @@ use crate::cli::Environment;
 use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome, number, plural, table, trimmed};
 use crate::flow::{self, Context};
-use crate::manifest::Subject;
 use crate::model::Timestamp;
 use crate::store::RunRow;
 use serde_json::json;
@@ -20,10 +19,7 @@ pub async fn status(folder: &Path, environment: &Environment, out: &Out) -> Outc
     let capped = tx.capped().await?.len();
     let mut audiences = Vec::new();
     for audience in context.plan.audiences.iter().filter(|one| !one.is_step) {
-        let size = match audience.of {
-            Subject::Person => tx.member_count(&audience.name).await?,
-            Subject::Account => tx.account_member_count(&audience.name).await?,
-        };
+        let size = tx.member_count(audience.of, &audience.name).await?;
         audiences.push((audience.name.to_string(), size));
     }
     drop(tx);

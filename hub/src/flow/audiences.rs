@@ -9,7 +9,7 @@ use crate::audience::{self, Explained};
 use crate::flow::fill::Known;
 use crate::flow::settle;
 use crate::flow::{Context, accounts};
-use crate::manifest::{Audience, Subject};
+use crate::manifest::Audience;
 use crate::model::Timestamp;
 use crate::store::Result;
 use serde::Serialize;
@@ -42,13 +42,8 @@ pub async fn history(context: &Context, audience: &Audience, days: i64) -> Resul
     let mut tx = context.store.read().await?;
     let today = context.clock.now().0.div_euclid(DAY_MS);
     let from = Timestamp((today - days + 1).saturating_mul(DAY_MS));
-    let (mut size, moved) = match audience.of {
-        Subject::Person => (tx.member_count(name).await?, tx.moved(name, from).await?),
-        Subject::Account => (
-            tx.account_member_count(name).await?,
-            tx.accounts_moved(name, from).await?,
-        ),
-    };
+    let mut size = tx.member_count(audience.of, name).await?;
+    let moved = tx.moved(audience.of, name, from).await?;
     let mut history = Vec::new();
     for rows in moved.chunk_by(|a, b| a.day == b.day) {
         let sum = |entered: bool| -> i64 {

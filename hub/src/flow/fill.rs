@@ -66,10 +66,11 @@ impl Filling {
             for (place, _) in &stale.audiences {
                 // What was of the other kind before.
                 let audience = &context.plan.audiences[*place];
-                match audience.of {
-                    Subject::Person => tx.forget_accounts_in(&audience.name).await?,
-                    Subject::Account => tx.forget_people_in(&audience.name).await?,
-                }
+                let other = match audience.of {
+                    Subject::Person => Subject::Account,
+                    Subject::Account => Subject::Person,
+                };
+                tx.forget_members(other, &audience.name).await?;
             }
             tx.commit().await?;
         }

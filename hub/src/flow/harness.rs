@@ -90,7 +90,12 @@ impl World {
         let landed = flow::land(&self.context, &stream, plan, lines)
             .await
             .unwrap();
-        let mut tx = self.context.store.begin_wide().await.unwrap();
+        let mut tx = self
+            .context
+            .store
+            .begin_for(landed.changes.len())
+            .await
+            .unwrap();
         flow::apply(&mut tx, &self.context, &stream, landed.changes)
             .await
             .unwrap();

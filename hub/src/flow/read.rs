@@ -462,7 +462,7 @@ async fn write(
             counts.add(work.counts);
             committed.push(work.committed);
         }
-        let mut tx = context.store.begin_wide().await?;
+        let mut tx = context.store.begin_for(changes.len()).await?;
         let applied = apply(&mut tx, &context, &stream, changes).await?;
         for (part, cursor) in cursors {
             tx.set_cursor(stream.id, &parts[part], &cursor, context.clock.now())

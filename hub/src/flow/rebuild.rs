@@ -131,6 +131,7 @@ mod tests {
 
     use super::*;
     use crate::flow::harness::World;
+    use crate::manifest::Subject;
     use serde_json::json;
 
     const STREAMS: [(&str, &str); 3] =
@@ -161,7 +162,10 @@ mod tests {
             text += &format!(" {} {} {people}", account.id, account.traits);
         }
         for name in ["adas", "of_zet"] {
-            text += &format!(" {name} {}", tx.member_count(name).await.unwrap());
+            text += &format!(
+                " {name} {}",
+                tx.member_count(Subject::Person, name).await.unwrap()
+            );
         }
         text
     }

@@ -115,7 +115,10 @@ pub async fn run(
     let mut report = RunReport::default();
     let mut tx = context.store.read().await?;
     report.people_before = tx.status_counts().await?.people;
-    let log = (tx.last_log_id().await?, tx.last_account_log_id().await?);
+    let log = [
+        tx.last_log_id(Subject::Person).await?,
+        tx.last_log_id(Subject::Account).await?,
+    ];
     drop(tx);
     rules::keep_first(context).await?;
     let mut context = context.clone();
@@ -238,7 +241,11 @@ async fn deliver_all(
     Ok(())
 }
 
-async fn finish(context: &Context, log: (i64, i64), report: &mut RunReport) -> Result<()> {
+async fn finish(
+    context: &Context,
+    [of_people, of_accounts]: [i64; 2],
+    report: &mut RunReport,
+) -> Result<()> {
     let mut tx = context.store.read().await?;
     let counts = tx.status_counts().await?;
     report.people = counts.people;
@@ -247,16 +254,12 @@ async fn finish(context: &Context, log: (i64, i64), report: &mut RunReport) -> R
     let shown = context.plan.audiences.iter().filter(|one| !one.is_step);
     for audience in shown {
         let name = &*audience.name;
-        let ((entered, left), size) = match audience.of {
-            Subject::Person => (
-                tx.log_counts(name, log.0).await?,
-                tx.member_count(name).await?,
-            ),
-            Subject::Account => (
-                tx.account_log_counts(name, log.1).await?,
-                tx.account_member_count(name).await?,
-            ),
+        let before = match audience.of {
+            Subject::Person => of_people,
+            Subject::Account => of_accounts,
         };
+        let (entered, left) = tx.log_counts(audience.of, name, before).await?;
+        let size = tx.member_count(audience.of, name).await?;
         report.audiences.push(AudienceReport {
             name: audience.name.to_string(),
             size,

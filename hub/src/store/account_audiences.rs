@@ -3,7 +3,7 @@
 use super::accounts::{RelationRow, relation_row, rows_in_texts};
 use super::bulk::Arg;
 use super::records::get;
-use super::{MovedRow, Result, Tx, failed};
+use super::{Result, Tx, failed};
 use crate::model::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,30 +58,6 @@ impl Tx {
         rows.iter().map(member_row).collect()
     }
 
-    pub async fn forget_accounts_in(&mut self, name: &str) -> Result<()> {
-        for text in [
-            "delete from account_membership where audience = $1",
-            "delete from account_timer where audience = $1",
-        ] {
-            sqlx::query(text)
-                .bind(name)
-                .execute(self.connection())
-                .await
-                .map_err(failed)?;
-        }
-        Ok(())
-    }
-
-    pub async fn account_member_count(&mut self, audience: &str) -> Result<i64> {
-        let text = "select count(*) from account_membership where audience = $1";
-        let row: (i64,) = sqlx::query_as(text)
-            .bind(audience)
-            .fetch_one(self.connection())
-            .await
-            .map_err(failed)?;
-        Ok(row.0)
-    }
-
     pub async fn add_account_members(&mut self, members: &[AccountMemberRow]) -> Result<()> {
         self.upsert(
             "account_membership (audience, account, since)",
@@ -123,57 +99,6 @@ impl Tx {
             },
         )
         .await
-    }
-
-    pub async fn last_account_log_id(&mut self) -> Result<i64> {
-        let row: (Option<i64>,) = sqlx::query_as("select max(id) from account_membership_log")
-            .fetch_one(self.connection())
-            .await
-            .map_err(failed)?;
-        Ok(row.0.unwrap_or(0))
-    }
-
-    /// Entered and left after a row of the log.
-    pub async fn account_log_counts(
-        &mut self,
-        audience: &str,
-        after_id: i64,
-    ) -> Result<(i64, i64)> {
-        sqlx::query_as(
-            "select coalesce(sum(entered), 0), coalesce(sum(1 - entered), 0) from account_membership_log where audience = $1 and id > $2",
-        )
-        .bind(audience)
-        .bind(after_id)
-        .fetch_one(self.connection())
-        .await
-        .map_err(failed)
-    }
-
-    /// How many entered and left an audience, by day and cause, the latest day first.
-    pub async fn accounts_moved(
-        &mut self,
-        audience: &str,
-        from: Timestamp,
-    ) -> Result<Vec<MovedRow>> {
-        let rows = sqlx::query(
-            "select at / 86400000 as day, entered, cause, count(*) as accounts from account_membership_log \
-             where audience = $1 and at >= $2 group by 1, 2, 3 order by 1 desc, 4 desc, 3",
-        )
-        .bind(audience)
-        .bind(from.0)
-        .fetch_all(self.connection())
-        .await
-        .map_err(failed)?;
-        rows.iter()
-            .map(|row| {
-                Ok(MovedRow {
-                    day: get(row, 0)?,
-                    entered: get::<i64>(row, 1)? != 0,
-                    cause: get(row, 2)?,
-                    members: get(row, 3)?,
-                })
-            })
-            .collect()
     }
 
     /// Replaces the timers of accounts in some audiences.

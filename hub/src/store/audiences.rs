@@ -3,6 +3,7 @@
 use super::bulk::{Arg, json_integers};
 use super::records::get;
 use super::{Result, Tx, dialect, failed};
+use crate::manifest::Subject;
 use crate::model::Timestamp;
 use sqlx::AssertSqlSafe;
 
@@ -69,8 +70,8 @@ impl Tx {
     }
 
     pub async fn remove_audience(&mut self, name: &str) -> Result<()> {
-        self.forget_people_in(name).await?;
-        self.forget_accounts_in(name).await?;
+        self.forget_members(Subject::Person, name).await?;
+        self.forget_members(Subject::Account, name).await?;
         sqlx::query("delete from audience where name = $1")
             .bind(name)
             .execute(self.connection())
@@ -79,12 +80,12 @@ impl Tx {
         Ok(())
     }
 
-    pub async fn forget_people_in(&mut self, name: &str) -> Result<()> {
-        for text in [
-            "delete from membership where audience = $1",
-            "delete from timer where audience = $1",
-        ] {
-            sqlx::query(text)
+    /// Takes an audience's members and their timers away, as if it had never had any of that kind.
+    pub async fn forget_members(&mut self, of: Subject, name: &str) -> Result<()> {
+        let prefix = prefix(of);
+        for table in ["membership", "timer"] {
+            let text = format!("delete from {prefix}{table} where audience = $1");
+            sqlx::query(AssertSqlSafe(text))
                 .bind(name)
                 .execute(self.connection())
                 .await
@@ -126,8 +127,10 @@ impl Tx {
             .collect()
     }
 
-    pub async fn member_count(&mut self, audience: &str) -> Result<i64> {
-        let row: (i64,) = sqlx::query_as("select count(*) from membership where audience = $1")
+    pub async fn member_count(&mut self, of: Subject, audience: &str) -> Result<i64> {
+        let prefix = prefix(of);
+        let text = format!("select count(*) from {prefix}membership where audience = $1");
+        let row: (i64,) = sqlx::query_as(AssertSqlSafe(text))
             .bind(audience)
             .fetch_one(self.connection())
             .await
@@ -178,21 +181,29 @@ impl Tx {
         .await
     }
 
-    /// Entered and left since `since`.
-    pub async fn log_counts(&mut self, audience: &str, after_id: i64) -> Result<(i64, i64)> {
-        let row: (i64, i64) = sqlx::query_as(
-            "select coalesce(sum(entered), 0), coalesce(sum(1 - entered), 0) from membership_log where audience = $1 and id > $2",
-        )
-        .bind(audience)
-        .bind(after_id)
-        .fetch_one(self.connection())
-        .await
-        .map_err(failed)?;
+    /// Entered and left after a row of the log.
+    pub async fn log_counts(
+        &mut self,
+        of: Subject,
+        audience: &str,
+        after_id: i64,
+    ) -> Result<(i64, i64)> {
+        let text = format!(
+            "select coalesce(sum(entered), 0), coalesce(sum(1 - entered), 0) from {}membership_log where audience = $1 and id > $2",
+            prefix(of)
+        );
+        let row: (i64, i64) = sqlx::query_as(AssertSqlSafe(text))
+            .bind(audience)
+            .bind(after_id)
+            .fetch_one(self.connection())
+            .await
+            .map_err(failed)?;
         Ok(row)
     }
 
-    pub async fn last_log_id(&mut self) -> Result<i64> {
-        let row: (Option<i64>,) = sqlx::query_as("select max(id) from membership_log")
+    pub async fn last_log_id(&mut self, of: Subject) -> Result<i64> {
+        let text = format!("select max(id) from {}membership_log", prefix(of));
+        let row: (Option<i64>,) = sqlx::query_as(AssertSqlSafe(text))
             .fetch_one(self.connection())
             .await
             .map_err(failed)?;
@@ -351,16 +362,23 @@ impl Tx {
     }
 
     /// How many entered and left an audience, by day and cause, the latest day first.
-    pub async fn moved(&mut self, audience: &str, from: Timestamp) -> Result<Vec<MovedRow>> {
-        let rows = sqlx::query(
-            "select at / 86400000 as day, entered, cause, count(*) as persons from membership_log \
+    pub async fn moved(
+        &mut self,
+        of: Subject,
+        audience: &str,
+        from: Timestamp,
+    ) -> Result<Vec<MovedRow>> {
+        let text = format!(
+            "select at / 86400000 as day, entered, cause, count(*) as members from {}membership_log \
              where audience = $1 and at >= $2 group by 1, 2, 3 order by 1 desc, 4 desc, 3",
-        )
-        .bind(audience)
-        .bind(from.0)
-        .fetch_all(self.connection())
-        .await
-        .map_err(failed)?;
+            prefix(of)
+        );
+        let rows = sqlx::query(AssertSqlSafe(text))
+            .bind(audience)
+            .bind(from.0)
+            .fetch_all(self.connection())
+            .await
+            .map_err(failed)?;
         rows.iter()
             .map(|row| {
                 Ok(MovedRow {
@@ -371,5 +389,13 @@ impl Tx {
                 })
             })
             .collect()
+    }
+}
+
+/// What the names of the tables of memberships, their log and timers begin with.
+fn prefix(of: Subject) -> &'static str {
+    match of {
+        Subject::Person => "",
+        Subject::Account => "account_",
     }
 }

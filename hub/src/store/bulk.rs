@@ -18,8 +18,8 @@ pub enum Arg<'r> {
     Real(f64),
 }
 
-/// So many keys are looked up by two connections at the same time, where there are two.
-const LONG: usize = if cfg!(test) { 2 } else { 2_000 };
+/// So many keys are looked up by two connections at the same time, where there are two. Tests go that way with few.
+pub(super) const LONG: usize = if cfg!(test) { 2 } else { 2_000 };
 
 impl Tx {
     /// The rows of each key, in the order of the keys; `text` selects them by `$1`.

@@ -105,10 +105,13 @@ impl Store {
         })
     }
 
-    /// The same with a second connection if one is free, which takes half of every long look-up until `take_before`. Nothing
-    /// may be written before that, because the second connection would not see it.
-    pub async fn begin_wide(&self) -> Result<Tx> {
+    /// The same for so many records. Where they are many, a second connection, if one is free, takes half of every long
+    /// look-up until `take_before`. Nothing may be written before that, because the second connection would not see it.
+    pub async fn begin_for(&self, records: usize) -> Result<Tx> {
         let mut tx = self.begin().await?;
+        if records < bulk::LONG {
+            return Ok(tx);
+        }
         // From here on nobody else writes, and whoever begins to read sees what this transaction began with.
         tx.reserve("evidence", 0).await?;
         // Whoever waits for this writer may have all of the others.

@@ -221,7 +221,7 @@ async fn check(
             .read()
             .await
             .unwrap()
-            .last_log_id()
+            .last_log_id(Subject::Person)
             .await
             .unwrap();
         backfill(&context).await.unwrap();
@@ -237,7 +237,7 @@ async fn check(
                     .count() as i64
             };
             prop_assert_eq!(
-                tx.log_counts(name, log).await.unwrap(),
+                tx.log_counts(Subject::Person, name, log).await.unwrap(),
                 (
                     new(&expected[index], &was[index]),
                     new(&was[index], &expected[index])

@@ -4,6 +4,7 @@ use super::{Found, Size, stop, world};
 use crate::measure::Watch;
 use anyhow::{Result, ensure};
 use onefold::flow;
+use onefold::manifest::Subject;
 use std::path::Path;
 use world::People;
 
@@ -14,7 +15,12 @@ pub async fn run(size: Size, folder: &Path) -> Result<Found> {
     let changed = flow::backfill(&context).await?;
     let measured = stop(&watch, size.profiles, &path)?;
     let name = world::audience_name(0);
-    let members = context.store.read().await?.member_count(&name).await?;
+    let members = context
+        .store
+        .read()
+        .await?
+        .member_count(Subject::Person, &name)
+        .await?;
     context.store.close().await;
     let people = People::new(size)?;
     let audience = world::audiences(1)[0];

@@ -4,6 +4,7 @@
 use super::{Found, Size, memory, stop, world};
 use crate::measure::Watch;
 use anyhow::{Result, ensure};
+use onefold::manifest::Subject;
 use std::path::Path;
 use std::time::Instant;
 use world::{AUDIENCES, NOW, People};
@@ -16,7 +17,12 @@ pub async fn run(size: Size, folder: &Path) -> Result<Found> {
     let context = world::open(&path, AUDIENCES).await?;
     let people = People::new(size)?;
     let (plan, stream) = world::stream(&context, "shop", "checkouts").await?;
-    let before = context.store.read().await?.last_log_id().await?;
+    let before = context
+        .store
+        .read()
+        .await?
+        .last_log_id(Subject::Person)
+        .await?;
     let watch = Watch::start();
     let mut steps = Vec::new();
     for place in 0..WARM + size.singles {
@@ -35,9 +41,9 @@ pub async fn run(size: Size, folder: &Path) -> Result<Found> {
     let measured = stop(&watch, size.singles, &path)?;
     // One membership an event and no other: what the hub was filled with is what the engine finds.
     let mut tx = context.store.read().await?;
-    let logged = tx.last_log_id().await? - before;
+    let logged = tx.last_log_id(Subject::Person).await? - before;
     let name = world::audience_name(AUDIENCES - 1);
-    let entered = tx.log_counts(&name, before).await?;
+    let entered = tx.log_counts(Subject::Person, &name, before).await?;
     drop(tx);
     context.store.close().await;
     let expected = i64::try_from(WARM + size.singles)?;

@@ -19,7 +19,7 @@ pub use dialect::{Dialect, SQLITE};
 pub use evaluate::{Verdict, evaluate};
 pub use explain::{Explained, explain};
 pub use reads::{EventBound, depends_on, events_read, order};
-pub use sql::{Bind, Part, Query, sql, sql_drafted, sql_open};
+pub use sql::{Bind, Part, Query, sql, sql_drafted};
 pub use strata::{Stratum, strata};
 
 use crate::model::{Fields, Timestamp, Value};

@@ -1,6 +1,6 @@
 //! What conditions read, so that a caller loads no more, and in which order audiences that refer to others are evaluated.
 
-use crate::expression::{Condition, Window};
+use crate::expression::{Condition, Measure, Window};
 use crate::manifest::Audience;
 use crate::model::Timestamp;
 use std::collections::BTreeMap;
@@ -11,6 +11,8 @@ pub struct EventBound {
     ever: bool,
     within_ms: Option<i64>,
     from: Option<Timestamp>,
+    /// Their properties matter, too.
+    pub properties: bool,
 }
 
 impl EventBound {
@@ -47,13 +49,22 @@ pub fn events_read<'a>(
     let mut read: BTreeMap<&str, EventBound> = BTreeMap::new();
     for condition in conditions {
         condition.visit(&mut |leaf| match leaf {
-            Condition::Event { name, window, .. } => {
-                read.entry(name).or_default().widen(*window);
+            Condition::Event {
+                name,
+                filter,
+                window,
+                measure,
+            } => {
+                let bound = read.entry(name).or_default();
+                bound.widen(*window);
+                bound.properties |= !filter.is_empty() || matches!(measure, Measure::Sum { .. });
             }
             Condition::Sequence { steps, window } => {
                 let mut window = *window;
                 for step in steps.iter().rev() {
-                    read.entry(&step.name).or_default().widen(window);
+                    let bound = read.entry(&step.name).or_default();
+                    bound.widen(window);
+                    bound.properties |= !step.filter.is_empty();
                     window = before(window, step.within);
                 }
             }

@@ -1,5 +1,5 @@
-//! A condition as one query over people whose ids are in a range: the oracle of `evaluate` and the backfill for new
-//! definitions. A second query finds the people whose answer time alone may change. It reads `person(id, uuid, component, traits, consents)`, `evidence(id, component, person_id)`,
+//! A condition as one query over people whose ids are in a range, for the size of an audience that is not kept and as the
+//! oracle of `evaluate`. It reads `person(id, uuid, component, traits, consents)`, `evidence(id, component, person_id)`,
 //! `event(evidence_id, name, time, properties)` and `membership(audience, person_id, since)`, the JSON columns as texts; of main
 //! accounts `account(id, traits)`, `account_person(person_id, place, account)` and `account_membership(audience, account, since)`.
 //! Every value and name is bound, never spliced. Each leaf is an `exists` or a comparison of totals, so that it is never
@@ -56,7 +56,7 @@ impl Part {
 /// The ids of the people for whom `condition` holds at `now`.
 pub fn sql(condition: &Condition, now: Timestamp, part: Part, dialect: &Dialect) -> Query {
     let mut writer = Writer::new(now, part, dialect, Vec::new());
-    writer.condition(condition, Asks::Holds);
+    writer.condition(condition);
     writer.finish()
 }
 
@@ -74,55 +74,10 @@ pub fn sql_drafted(
     };
     let binds = vec![Bind::Text(members), Bind::Integer(now.millis())];
     let mut writer = Writer::new(now, part, &dialect, binds);
-    writer.condition(condition, Asks::Holds);
+    writer.condition(condition);
     let mut query = writer.finish();
     query.text.insert_str(0, dialect.drafted_membership);
     query
-}
-
-/// The ids of all people for whom the answer can be different at some time after `now` with no new data, and of a few
-/// others. Nothing when it can be so for nobody.
-pub fn sql_open(
-    condition: &Condition,
-    now: Timestamp,
-    part: Part,
-    dialect: &Dialect,
-) -> Option<Query> {
-    let mut moves = false;
-    condition.visit(&mut |leaf| {
-        moves |= match leaf {
-            Condition::Audience { lasting, .. } | Condition::AccountAudience { lasting, .. } => {
-                *lasting > 0
-            }
-            Condition::Event { .. } | Condition::Sequence { .. } | Condition::Near { .. } => true,
-            _ => false,
-        };
-    });
-    moves.then(|| {
-        let mut writer = Writer::new(now, part, dialect, Vec::new());
-        writer.condition(condition, Asks::MayHold);
-        writer.push(" and ");
-        writer.condition(condition, Asks::MayFail);
-        writer.finish()
-    })
-}
-
-/// What is asked of a condition: that it holds now, or that there can be a time from now on at which it holds or fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asks {
-    Holds,
-    MayHold,
-    MayFail,
-}
-
-impl Asks {
-    fn opposite(self) -> Self {
-        match self {
-            Self::Holds => Self::Holds,
-            Self::MayHold => Self::MayFail,
-            Self::MayFail => Self::MayHold,
-        }
-    }
 }
 
 struct Writer<'a> {
@@ -167,34 +122,24 @@ impl<'a> Writer<'a> {
         format!("${}", self.binds.len())
     }
 
-    fn condition(&mut self, condition: &Condition, asks: Asks) {
+    fn condition(&mut self, condition: &Condition) {
         match condition {
-            Condition::All(parts) if asks == Asks::MayFail => self.join(parts, false, asks),
-            Condition::All(parts) => self.join(parts, true, asks),
-            Condition::Any(parts) if asks == Asks::MayFail => self.join(parts, true, asks),
-            Condition::Any(parts) => self.join(parts, false, asks),
-            Condition::Not(part) if asks == Asks::Holds => {
+            Condition::All(parts) => self.join(parts, true),
+            Condition::Any(parts) => self.join(parts, false),
+            Condition::Not(part) => {
                 self.push("not (");
-                self.condition(part, asks);
+                self.condition(part);
                 self.push(")");
             }
-            Condition::Not(part) => self.condition(part, asks.opposite()),
             leaf => {
-                self.push(match asks {
-                    Asks::MayFail => "(not (",
-                    Asks::Holds | Asks::MayHold => "((",
-                });
+                self.push("(");
                 self.leaf(leaf);
-                self.push(")");
-                if asks != Asks::Holds {
-                    self.open(leaf);
-                }
                 self.push(")");
             }
         }
     }
 
-    fn join(&mut self, parts: &[Condition], all: bool, asks: Asks) {
+    fn join(&mut self, parts: &[Condition], all: bool) {
         if parts.is_empty() {
             return self.push(if all { "1 = 1" } else { "1 = 0" });
         }
@@ -203,28 +148,23 @@ impl<'a> Writer<'a> {
             if index > 0 {
                 self.push(if all { " and " } else { " or " });
             }
-            self.condition(part, asks);
+            self.condition(part);
         }
         self.push(")");
     }
 
-    /// Whether a condition that holds no others holds now.
+    /// A condition that holds no others.
     fn leaf(&mut self, condition: &Condition) {
         match condition {
-            Condition::All(_) | Condition::Any(_) | Condition::Not(_) => {
-                self.condition(condition, Asks::Holds);
-            }
+            Condition::All(_) | Condition::Any(_) | Condition::Not(_) => self.condition(condition),
             Condition::Trait { name, test } => {
                 let (json, name) = place_of(name);
                 self.field(json, name, test);
             }
             Condition::Near { name, from, until } => {
                 let now = self.now.millis();
-                self.near(
-                    name,
-                    now.saturating_sub(*until),
-                    Some(now.saturating_sub(*from)),
-                );
+                let (after, last) = (now.saturating_sub(*until), now.saturating_sub(*from));
+                self.near(name, after, last);
             }
             Condition::Audience { name, lasting: 0 } => self.member(name, None),
             Condition::Audience { name, lasting } => {
@@ -279,54 +219,17 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Adds what else lets time change a leaf.
-    fn open(&mut self, condition: &Condition) {
-        match condition {
-            Condition::Near { name, until, .. } => {
-                self.push(" or ");
-                self.near(name, self.now.millis().saturating_sub(*until), None);
-            }
-            Condition::Audience { name, lasting } if *lasting > 0 => {
-                self.push(" or ");
-                let since = self.now.millis().saturating_sub(*lasting);
-                self.member(name, Some((">", since)));
-            }
-            Condition::AccountAudience { name, lasting } if *lasting > 0 => {
-                self.push(" or ");
-                let since = self.now.millis().saturating_sub(*lasting);
-                self.account_member(name, Some((">", since)));
-            }
-            Condition::Event {
-                name,
-                filter,
-                window,
-                ..
-            } => {
-                self.push(" or exists (select 1");
-                self.later(name, filter, *window);
-            }
-            Condition::Sequence { steps, window } => {
-                if let Some(last) = steps.last() {
-                    self.push(" or exists (select 1");
-                    self.later(&last.name, &last.filter, *window);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// A trait that is a time after `after`, and at the latest `last`.
-    fn near(&mut self, name: &str, after: i64, last: Option<i64>) {
+    /// A trait that is a time with `after < time <= last`.
+    fn near(&mut self, name: &str, after: i64, last: i64) {
         let name = self.bind(Bind::Text(name.to_owned()));
         let fields = (self.dialect.fields)("p.traits", "f");
         let (text, number) = ((self.dialect.text)("f"), (self.dialect.number)("f"));
         let parsed = (self.dialect.time)(&text);
-        let after = self.bind(Bind::Integer(after));
-        let last = last.map(|last| self.bind(Bind::Integer(last)));
-        let inside = |time: &str| match &last {
-            Some(last) => format!("({time} > {after} and {time} <= {last})"),
-            None => format!("{time} > {after}"),
-        };
+        let (after, last) = (
+            self.bind(Bind::Integer(after)),
+            self.bind(Bind::Integer(last)),
+        );
+        let inside = |time: &str| format!("({time} > {after} and {time} <= {last})");
         let (number, parsed) = (inside(&number), inside(&parsed));
         let _ = write!(
             self.text,

@@ -5,9 +5,9 @@ mod preview;
 
 pub use preview::{Overlap, Preview, Sample, holding, preview};
 
-use crate::audience::{self, Explained};
-use crate::flow::fill::Known;
-use crate::flow::settle;
+use crate::audience::{self, EventFact, Explained};
+use crate::flow::settle::select::events_for;
+use crate::flow::settle::{self, Happened};
 use crate::flow::{Context, accounts};
 use crate::manifest::Audience;
 use crate::model::Timestamp;
@@ -86,11 +86,17 @@ pub async fn explain(
     };
     let now = context.clock.now();
     // All events, not only those that still count: an explanation says when the last one was.
-    let known = Known::load_all(&mut tx, &audience.who, &[id]).await?;
+    let mut events = events_for(&mut tx, [&audience.who], &[id], None).await?;
+    let events = events.remove(&id).unwrap_or_default();
+    let events: Vec<EventFact<'_>> = events.iter().map(Happened::fact).collect();
+    let since = tx.memberships_of([id]).await?.into_iter();
+    let since = since
+        .map(|row| (row.audience, Timestamp(row.since)))
+        .collect();
     let mut view = [settle::view_of(&row)];
     accounts::fill(&mut tx, context, &mut view).await?;
     let [view] = view;
-    Ok(Some(known.ask(&view, |facts| {
+    Ok(Some(view.ask(&events, &since, |facts| {
         audience::explain(&audience.who, facts, now)
     })))
 }

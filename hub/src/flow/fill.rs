@@ -1,33 +1,30 @@
-//! New and edited definitions: audiences are filled by one query over a few thousand people after another, and only what
-//! differs from what is stored is written. Other work takes its turn between two transactions.
+//! New and edited definitions: audiences are filled over a few thousand people after another, and only what differs from
+//! what is stored is written. Other work takes its turn between two transactions.
 //!
 //! A person who is touched meanwhile is evaluated by the new definitions anyway, so each part may be taken at its own time.
 
 mod stale;
 
-use crate::audience::{self, EventFact, Facts, Part};
-use crate::expression::{Condition, Measure};
+use crate::audience;
 use crate::flow::ripple::want_of;
-use crate::flow::settle::select::{Moves, key_of, mark, want_as_stored};
+use crate::flow::settle::select::{Moves, Since, events_for, judge, key_of, mark, want_as_stored};
 use crate::flow::settle::{self, View};
 use crate::flow::{Context, UNFINISHED, accounts};
 use crate::manifest::{Audience, Subject};
-use crate::model::{Fields, Timestamp};
-use crate::store::{Arg, Result, TimerRow, Tx};
-use rustc_hash::FxHashMap;
+use crate::model::Timestamp;
+use crate::store::{PersonRow, Result, Tx};
+use rustc_hash::{FxHashMap, FxHashSet};
 use stale::{Stale, digest, stale};
 use std::collections::BTreeSet;
 
-/// People that one transaction takes where it only writes.
+/// People that one transaction takes.
 const PEOPLE: i64 = 5_000;
-/// People over whom audiences are filled at a time: what one query has read of them is still in the cache for the next.
-const PART: i64 = 500;
 /// Accounts that one transaction takes.
 const ACCOUNTS: i64 = 5_000;
 
 /// Brings memberships, timers and wanted rows up to date with the plan. Gives how many definitions changed.
 pub async fn backfill(context: &Context) -> Result<usize> {
-    let mut filling = Filling::begin(context, PART).await?;
+    let mut filling = Filling::begin(context, PEOPLE).await?;
     while filling.go_on(context).await? {}
     Ok(filling.stale.len())
 }
@@ -190,12 +187,12 @@ async fn fill_people(
     if audiences.is_empty() && !everybody {
         return Ok(None);
     }
-    let mut tx = context.store.begin().await?;
-    let Some(last) = tx.last_person(after, most).await? else {
+    let mut tx = context.store.begin_for(most as usize).await?;
+    let rows = tx.persons_after(after, most).await?;
+    let Some(last) = rows.last().map(|row| row.id) else {
         return Ok(None);
     };
-    let part = Part { after, last };
-    fill(&mut tx, context, audiences, everybody, part).await?;
+    fill(&mut tx, context, audiences, everybody, (after, rows)).await?;
     tx.commit().await?;
     Ok(Some(last))
 }
@@ -231,215 +228,75 @@ async fn fill_accounts(
     Ok(Some(last.clone()))
 }
 
+/// Audiences over some people, those that others refer to first.
 async fn fill(
     tx: &mut Tx,
     context: &Context,
     audiences: &[(usize, &'static str)],
     everybody: bool,
-    part: Part,
+    (after, rows): (i64, Vec<PersonRow>),
 ) -> Result<()> {
     let now = context.clock.now();
-    let mut moved: BTreeSet<i64> = BTreeSet::new();
-    for (index, cause) in audiences {
-        let audience = &context.plan.audiences[*index];
-        moved.extend(fill_one(tx, context, audience, cause, now, part).await?);
+    let mut views: Vec<View> = rows.iter().map(settle::view_of).collect();
+    drop(rows);
+    accounts::fill(tx, context, &mut views).await?;
+    let ids: Vec<i64> = views.iter().map(|view| view.id).collect();
+    let last = ids.last().copied().unwrap_or(after);
+    let definitions = audiences.iter();
+    let definitions: Vec<&Audience> = definitions
+        .map(|(index, _)| &context.plan.audiences[*index])
+        .collect();
+    let events = events_for(tx, definitions.iter().map(|one| &one.who), &ids, Some(now)).await?;
+    let mut since = since(tx, &definitions, (after, last)).await?;
+    let asked: Vec<(usize, Option<&str>)> = audiences
+        .iter()
+        .map(|(index, cause)| (*index, Some(*cause)))
+        .collect();
+    let (mut moves, mut timers) = (Moves::default(), Vec::new());
+    for view in &views {
+        let events = events.get(&view.id).map(Vec::as_slice).unwrap_or_default();
+        let was = since.remove(&view.id).unwrap_or_default();
+        let changes = (&mut moves, &mut timers);
+        judge(context, &asked, (view, events), was, now, changes);
     }
-    if everybody {
-        let text = "select id from person where id > $1 and id <= $2";
-        let range = [Arg::Int(part.after), Arg::Int(part.last)];
-        moved.extend(tx.select_persons(text, &range).await?);
+    drop(tx.take_before());
+    if !everybody {
+        let moved: FxHashSet<i64> = moves.people().collect();
+        views.retain(|view| moved.contains(&view.id));
     }
-    if moved.is_empty() || context.plan.destinations.is_empty() {
+    moves.save(tx, now).await?;
+    timers.sort_unstable_by(|a, b| (&a.audience, a.person_id).cmp(&(&b.audience, b.person_id)));
+    let names: Vec<&str> = definitions.iter().map(|one| &*one.name).collect();
+    tx.set_timers_between(&names, (after, last), &timers)
+        .await?;
+    if views.is_empty() || context.plan.destinations.is_empty() {
         return Ok(());
     }
-    let views = views(tx, context, moved).await?;
     want_as_stored(tx, context, &views).await
 }
 
-async fn views(
+/// Since when people with `after < id <= last` are in these audiences and in those that they refer to.
+async fn since(
     tx: &mut Tx,
-    context: &Context,
-    ids: impl IntoIterator<Item = i64>,
-) -> Result<Vec<View>> {
-    let mut rows = tx.persons(ids).await?;
-    rows.sort_unstable_by_key(|row| row.id);
-    let mut views: Vec<View> = rows.iter().map(settle::view_of).collect();
-    accounts::fill(tx, context, &mut views).await?;
-    Ok(views)
-}
-
-/// One audience over some people. Gives those who entered or left.
-async fn fill_one(
-    tx: &mut Tx,
-    context: &Context,
-    audience: &Audience,
-    cause: &str,
-    now: Timestamp,
-    part: Part,
-) -> Result<Vec<i64>> {
-    let holding = audience::sql(&audience.who, now, part, &audience::SQLITE);
-    let holding = tx.select_persons(&holding.text, &args(&holding)).await?;
-    let range = (part.after, part.last);
-    let members = tx.members_between(&audience.name, range).await?;
-    let entered = difference(&holding, &members);
-    let left = difference(&members, &holding);
-    let moved: Vec<i64> = entered.iter().chain(&left).copied().collect();
-    let mut moves = Moves::default();
-    if !moved.is_empty() {
-        let uuids: FxHashMap<i64, [u8; 16]> = tx.uuids(&moved).await?.into_iter().collect();
-        let uuid = |id: &i64| uuids.get(id).copied().unwrap_or_default();
-        for id in &entered {
-            moves.enter(&audience.name, *id, uuid(id), now, cause);
-        }
-        for id in &left {
-            moves.leave(&audience.name, *id, uuid(id), cause);
-        }
-    }
-    moves.save(tx, now).await?;
-    let timers = timers(tx, context, audience, now, part).await?;
-    tx.set_timers_between(&audience.name, range, &timers)
-        .await?;
-    Ok(moved)
-}
-
-/// Of two ascending lists, what only the first has.
-fn difference(a: &[i64], b: &[i64]) -> Vec<i64> {
-    let missing = |id: &&i64| b.binary_search(id).is_err();
-    a.iter().filter(missing).copied().collect()
-}
-
-/// When the answer changes for those for whom time alone changes it: a query finds them, with a few others, and the
-/// evaluation in memory says when.
-async fn timers(
-    tx: &mut Tx,
-    context: &Context,
-    audience: &Audience,
-    now: Timestamp,
-    part: Part,
-) -> Result<Vec<TimerRow>> {
-    let who = &audience.who;
-    let Some(open) = audience::sql_open(who, now, part, &audience::SQLITE) else {
-        return Ok(Vec::new());
-    };
-    let open = tx.select_persons(&open.text, &args(&open)).await?;
-    if open.is_empty() {
-        return Ok(Vec::new());
-    }
-    let known = Known::load(tx, who, &open, now).await?;
-    let views = views(tx, context, open).await?;
-    let mut timers = Vec::new();
-    for view in &views {
-        let verdict = known.ask(view, |facts| audience::evaluate(who, facts, now));
-        timers.extend(verdict.changes_at.map(|due| TimerRow {
-            audience: audience.name.to_string(),
-            person_id: view.id,
-            due_at: due.0,
-        }));
-    }
-    Ok(timers)
-}
-
-/// What a query's values are to the store.
-pub fn args(query: &audience::Query) -> Vec<Arg<'_>> {
-    query
-        .binds
+    definitions: &[&Audience],
+    range: (i64, i64),
+) -> Result<FxHashMap<i64, Since>> {
+    let needs = definitions
         .iter()
-        .map(|bind| match bind {
-            audience::Bind::Text(text) => Arg::Text(text),
-            audience::Bind::Integer(number) => Arg::Int(*number),
-            audience::Bind::Real(number) => Arg::Real(*number),
-        })
-        .collect()
-}
-
-/// What one condition asks about some people beside their profiles.
-#[derive(Default)]
-pub struct Known {
-    events: FxHashMap<i64, Vec<(String, Timestamp, Fields)>>,
-    since: FxHashMap<(i64, String), Timestamp>,
-}
-
-impl Known {
-    /// What matters at `now` and later.
-    pub async fn load(
-        tx: &mut Tx,
-        condition: &Condition,
-        persons: &[i64],
-        now: Timestamp,
-    ) -> Result<Self> {
-        Self::load_since(tx, condition, persons, Some(now)).await
-    }
-
-    /// Events of any time.
-    pub async fn load_all(tx: &mut Tx, condition: &Condition, persons: &[i64]) -> Result<Self> {
-        Self::load_since(tx, condition, persons, None).await
-    }
-
-    async fn load_since(
-        tx: &mut Tx,
-        condition: &Condition,
-        persons: &[i64],
-        now: Option<Timestamp>,
-    ) -> Result<Self> {
-        let mut known = Self::default();
-        let properties = reads_properties(condition);
-        for (name, bound) in audience::events_read([condition]) {
-            let after = now.and_then(|now| bound.after(now));
-            let after = after.map_or(i64::MIN, Timestamp::millis);
-            let rows = tx.events_of_persons(persons, name, after, properties);
-            for row in rows.await? {
-                let properties = serde_json::from_str(&row.properties).unwrap_or_default();
-                let event = (name.to_owned(), Timestamp(row.time), properties);
-                known.events.entry(row.person_id).or_default().push(event);
-            }
+        .flat_map(|one| audience::depends_on(&one.who));
+    let names: BTreeSet<&str> = definitions
+        .iter()
+        .map(|one| &*one.name)
+        .chain(needs)
+        .collect();
+    let mut since: FxHashMap<i64, Since> = FxHashMap::default();
+    for name in names {
+        for (person, at) in tx.members_between(name, range).await? {
+            let of = since.entry(person).or_default();
+            of.insert(name.to_owned(), Timestamp(at));
         }
-        if !audience::depends_on(condition).is_empty() {
-            for row in tx.memberships_of(persons.iter().copied()).await? {
-                let key = (row.person_id, row.audience);
-                known.since.insert(key, Timestamp(row.since));
-            }
-        }
-        Ok(known)
     }
-
-    pub fn ask<T>(&self, view: &View, ask: impl FnOnce(&Facts<'_>) -> T) -> T {
-        let events: Vec<EventFact<'_>> = self
-            .events
-            .get(&view.id)
-            .into_iter()
-            .flatten()
-            .map(|(name, time, properties)| EventFact {
-                name,
-                time: *time,
-                properties,
-            })
-            .collect();
-        ask(&Facts {
-            id: view.uuid,
-            traits: &|name| view.traits.get(name),
-            granted: &|purpose| view.granted(purpose),
-            audiences: &|name| {
-                let own = self.since.get(&(view.id, name.to_owned()));
-                own.or(view.account_audiences.get(name)).copied()
-            },
-            people: &|_| 0,
-            events: &events,
-        })
-    }
-}
-
-fn reads_properties(condition: &Condition) -> bool {
-    let mut reads = false;
-    condition.visit(&mut |leaf| {
-        reads |= match leaf {
-            Condition::Event {
-                filter, measure, ..
-            } => !filter.is_empty() || matches!(measure, Measure::Sum { .. }),
-            Condition::Sequence { steps, .. } => steps.iter().any(|step| !step.filter.is_empty()),
-            _ => false,
-        };
-    });
-    reads
+    Ok(since)
 }
 
 #[cfg(test)]

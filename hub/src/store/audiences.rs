@@ -1,6 +1,6 @@
 //! Memberships, their log, and the timers at which an answer changes with no new data.
 
-use super::bulk::{Arg, json_integers};
+use super::bulk::Arg;
 use super::records::get;
 use super::{Result, Tx, dialect, failed};
 use crate::manifest::Subject;
@@ -292,39 +292,35 @@ impl Tx {
         Ok(row.0)
     }
 
-    pub async fn uuids(&mut self, persons: &[i64]) -> Result<Vec<(i64, [u8; 16])>> {
-        let text = "select id, uuid from person where id = $1";
-        self.by_key(text, persons, |row| Ok((row.get(0)?, row.get(1)?)))
-            .await
-    }
-
-    /// Ids of the members with `after < id <= last`, ascending.
+    /// The members with `after < id <= last`, and since when they are.
     pub async fn members_between(
         &mut self,
         audience: &str,
         (after, last): (i64, i64),
-    ) -> Result<Vec<i64>> {
-        self.select_persons(
-            "select person_id from membership where audience = $1 and person_id > $2 and person_id <= $3 order by person_id",
-            &[Arg::Text(audience), Arg::Int(after), Arg::Int(last)],
+    ) -> Result<Vec<(i64, i64)>> {
+        sqlx::query_as(
+            "select person_id, since from membership where audience = $1 and person_id > $2 and person_id <= $3",
         )
+        .bind(audience)
+        .bind(after)
+        .bind(last)
+        .fetch_all(self.connection())
         .await
+        .map_err(failed)
     }
 
-    /// Replaces an audience's timers of persons with `after < id <= last`.
+    /// Replaces the timers of persons with `after < id <= last` in some audiences.
     pub async fn set_timers_between(
         &mut self,
-        audience: &str,
+        audiences: &[&str],
         (after, last): (i64, i64),
         timers: &[TimerRow],
     ) -> Result<()> {
-        sqlx::query("delete from timer where audience = $1 and person_id > $2 and person_id <= $3")
-            .bind(audience)
-            .bind(after)
-            .bind(last)
-            .execute(self.connection())
-            .await
-            .map_err(failed)?;
+        let text = "delete from timer where audience = $1 and person_id > $2 and person_id <= $3";
+        self.each(text, audiences, |audience| {
+            [Arg::Text(audience), Arg::Int(after), Arg::Int(last)]
+        })
+        .await?;
         self.set_timers(&[], timers).await
     }
 
@@ -339,26 +335,18 @@ impl Tx {
         let properties = if properties { "e.properties" } else { "''" };
         let text = format!(
             "select p.id, e.time, {properties} from person as p cross join evidence as v cross join event as e \
-             where p.id {} and v.component = p.component and v.person_id = p.id \
-             and e.evidence_id = v.id and e.name = $2 and e.time > $3",
-            dialect::IN_INTEGERS
+             where p.id = $1 and v.component = p.component and v.person_id = p.id \
+             and e.evidence_id = v.id and e.name = $2 and e.time > $3"
         );
-        let rows = sqlx::query(AssertSqlSafe(text))
-            .bind(json_integers(persons.iter().copied()))
-            .bind(name)
-            .bind(after)
-            .fetch_all(self.connection())
-            .await
-            .map_err(failed)?;
-        rows.iter()
-            .map(|row| {
-                Ok(HappenedRow {
-                    person_id: get(row, 0)?,
-                    time: get(row, 1)?,
-                    properties: get(row, 2)?,
-                })
+        let more = [Arg::Text(name), Arg::Int(after)];
+        self.by_key_and(&text, persons, &more, |row| {
+            Ok(HappenedRow {
+                person_id: row.get(0)?,
+                time: row.get(1)?,
+                properties: row.get(2)?,
             })
-            .collect()
+        })
+        .await
     }
 
     /// How many entered and left an audience, by day and cause, the latest day first.

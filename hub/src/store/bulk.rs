@@ -29,22 +29,33 @@ impl Tx {
         keys: &[i64],
         read: fn(&dialect::Found<'_>) -> dialect::FoundResult<T>,
     ) -> Result<Vec<T>> {
+        self.by_key_and(text, keys, &[], read).await
+    }
+
+    /// The same with values for `$2` and on, which do not change.
+    pub(super) async fn by_key_and<T: Send + 'static>(
+        &mut self,
+        text: &str,
+        keys: &[i64],
+        more: &[Arg<'_>],
+        read: fn(&dialect::Found<'_>) -> dialect::FoundResult<T>,
+    ) -> Result<Vec<T>> {
         let (mine, its) = match self.before {
             Some(_) if keys.len() >= LONG => keys.split_at(keys.len() / 2),
             _ => (keys, &[][..]),
         };
         let Some(mut before) = self.before.take_if(|_| !its.is_empty()) else {
-            let found = dialect::by_key(self.connection(), text, keys, read).await;
+            let found = dialect::by_key(self.connection(), text, keys, more, read).await;
             return found.map_err(failed);
         };
-        let (words, its) = (text.to_owned(), its.to_vec());
+        let (words, its, same) = (text.to_owned(), its.to_vec(), dialect::owned(more));
         let runtime = Handle::current();
         let beside = tokio::task::spawn_blocking(move || {
-            let look = dialect::by_key(before.connection(), &words, &its, read);
+            let look = dialect::by_key(before.connection(), &words, &its, &same, read);
             let found = runtime.block_on(look);
             (before, found)
         });
-        let found = dialect::by_key(self.connection(), text, mine, read).await;
+        let found = dialect::by_key(self.connection(), text, mine, more, read).await;
         let (before, rest) = match beside.await {
             Ok(done) => done,
             Err(error) => std::panic::resume_unwind(error.into_panic()),

@@ -99,18 +99,23 @@ fn run_each<R, const N: usize>(
     Ok(changed)
 }
 
-/// The rows of each key; `text` selects by `$1`.
+/// The rows of each key; `text` selects by `$1`, and by `more` from `$2` on.
 pub async fn by_key<T>(
     connection: &mut Connection,
     text: &str,
     keys: &[i64],
+    more: &[impl ToSql],
     read: impl Fn(&Found<'_>) -> rusqlite::Result<T>,
 ) -> Result<Vec<T>, Failed> {
     past_sqlx(connection, |connection| {
         let mut statement = connection.prepare(text)?;
         let mut found = Vec::new();
+        for (index, value) in more.iter().enumerate() {
+            statement.raw_bind_parameter(index + 2, value)?;
+        }
         for key in keys {
-            let mut rows = statement.query([key])?;
+            statement.raw_bind_parameter(1, key)?;
+            let mut rows = statement.raw_query();
             while let Some(row) = rows.next()? {
                 found.push(read(row)?);
             }
@@ -118,6 +123,19 @@ pub async fn by_key<T>(
         Ok(found)
     })
     .await
+}
+
+/// Values that another thread can take.
+pub fn owned(values: &[Arg<'_>]) -> Vec<Value> {
+    let owned = values.iter().map(|value| match *value {
+        Arg::Int(value) | Arg::OptInt(Some(value)) => Value::Integer(value),
+        Arg::Text(value) | Arg::OptText(Some(value)) => Value::Text(value.to_owned()),
+        Arg::Bytes(value) => Value::Blob(value.to_vec()),
+        Arg::Integers(values) => Value::Blob(pack(values)),
+        Arg::Real(value) => Value::Real(value),
+        Arg::OptInt(None) | Arg::OptText(None) => Value::Null,
+    });
+    owned.collect()
 }
 
 /// The first column of each row that a query selects.

@@ -1,4 +1,4 @@
-//! Events of a person as SQL: counted, summed, one after another, and those that time will bring or take away.
+//! Events of a person as SQL: counted, summed, one after another.
 
 use super::{Bind, Writer};
 use crate::expression::{SCALE, Step, Test, Window, scale};
@@ -120,22 +120,6 @@ impl Writer<'_> {
                 let _ = write!(self.text, " and e.time > {after}");
             }
             Window::Between(from, to) => self.between(from, to),
-        }
-        self.filter("e", filter);
-        self.push(")");
-    }
-
-    /// ` from …)`: the events of person `p` that will begin or cease to count.
-    pub(super) fn later(&mut self, name: &str, filter: &[(String, Test)], window: Window) {
-        self.events("e", name);
-        let after = match window {
-            Window::Within(duration) => self.now.millis().saturating_sub(duration),
-            Window::Ever | Window::Between(..) => self.now.millis(),
-        };
-        let after = self.bind(Bind::Integer(after));
-        let _ = write!(self.text, " and e.time > {after}");
-        if let Window::Between(from, to) = window {
-            self.between(from, to);
         }
         self.filter("e", filter);
         self.push(")");

@@ -1,9 +1,9 @@
-//! The query against `evaluate`, in a database: the same people hold, and nobody is missing of those whom time changes.
+//! The query against `evaluate`, in a database: the same people hold.
 
 use super::*;
 use crate::audience::SQLITE;
 use crate::audience::tests::{Someone, conditions, people};
-use crate::expression::{Pattern, Test, Window, place};
+use crate::expression::{Pattern, place};
 use proptest::prelude::*;
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
@@ -123,50 +123,5 @@ proptest! {
         for part in [Part::EVERYBODY, Part { after, last: 2 }] {
             prop_assert_eq!(ids(&connection, &sql(&condition, now, part, &SQLITE)), holding(part));
         }
-        let open = sql_open(&condition, now, Part::EVERYBODY, &SQLITE);
-        let open = open.map(|query| ids(&connection, &query)).unwrap_or_default();
-        for (id, someone) in people.iter().enumerate() {
-            let verdict = someone.evaluate(&condition, now);
-            prop_assert!(verdict.changes_at.is_none() || open.contains(&(id as i64)), "{} {:?}", id, verdict);
-        }
     }
-}
-
-#[test]
-fn those_whom_time_cannot_change_are_not_looked_at() {
-    let day = 86_400_000;
-    let ordered = |time: i64| Someone {
-        events: vec![(
-            "Order Completed".to_owned(),
-            Timestamp(time),
-            Default::default(),
-        )],
-        ..Someone::default()
-    };
-    let recently = Condition::Event {
-        name: "Order Completed".to_owned(),
-        filter: Vec::new(),
-        window: Window::Within(30 * day),
-        measure: Measure::Count {
-            at_least: Some(1),
-            at_most: None,
-        },
-    };
-    let pole = Condition::Trait {
-        name: "country".to_owned(),
-        test: Test::Is("PL".into()),
-    };
-    let mut people = [ordered(5 * day), ordered(50 * day), ordered(50 * day)];
-    people[1].traits.insert("country".to_owned(), "PL".into());
-    let query = sql_open(
-        &Condition::All(vec![pole.clone(), recently.negated()]),
-        Timestamp(60 * day),
-        Part::EVERYBODY,
-        &SQLITE,
-    );
-    assert_eq!(ids(&database(&people), &query.unwrap()), [1]);
-    assert_eq!(
-        sql_open(&pole, Timestamp(0), Part::EVERYBODY, &SQLITE),
-        None
-    );
 }

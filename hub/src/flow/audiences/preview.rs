@@ -8,10 +8,9 @@ use crate::expression::Condition;
 use crate::flow::Context;
 use crate::flow::accounts::AccountHead;
 use crate::flow::accounts::audiences::About;
-use crate::flow::fill::args;
 use crate::manifest::{Audience, Plan, Subject};
 use crate::model::Timestamp;
-use crate::store::{PersonRow, Result, Tx};
+use crate::store::{Arg, PersonRow, Result, Tx};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -235,8 +234,8 @@ impl<'p> Drafts<'p> {
         if self.stale.contains(&*audience.name) {
             return self.holding(tx, &audience.who).await;
         }
-        tx.members_between(&audience.name, (i64::MIN, i64::MAX))
-            .await
+        let members = tx.members(&audience.name).await?;
+        Ok(members.iter().map(|row| row.person_id).collect())
     }
 
     async fn holding(&self, tx: &mut Tx, who: &Condition) -> Result<Vec<i64>> {
@@ -313,4 +312,17 @@ async fn holding_in(
         after = last;
     }
     Ok(ids)
+}
+
+/// What a query's values are to the store.
+fn args(query: &audience::Query) -> Vec<Arg<'_>> {
+    query
+        .binds
+        .iter()
+        .map(|bind| match bind {
+            audience::Bind::Text(text) => Arg::Text(text),
+            audience::Bind::Integer(number) => Arg::Int(*number),
+            audience::Bind::Real(number) => Arg::Real(*number),
+        })
+        .collect()
 }

@@ -1,14 +1,15 @@
-//! I7 for definitions: what the query fills, and the timers that it leaves, are what evaluating everybody in memory gives,
-//! for new and edited definitions, and later when timers come due.
+//! I7 for definitions: what is filled, and the timers that it leaves, are what evaluating everybody anew gives, for new and
+//! edited definitions, and later when timers come due; and the same definitions as queries find the same members.
 #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
 
 use super::*;
 use crate::audience::tests::{Someone, conditions, people};
 use crate::clock::Clock;
+use crate::expression::Condition;
 use crate::flow::{self, Suppression};
 use crate::manifest::{self, Subject};
 use crate::model::ConsentStatus;
-use crate::store::{EventRow, EvidenceRow, PersonRow, Store};
+use crate::store::{Arg, EventRow, EvidenceRow, PersonRow, Store};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -227,6 +228,13 @@ async fn check(
         backfill(&context).await.unwrap();
         let expected = expected(&context, &people, &was, Timestamp(now));
         prop_assert_eq!(&world.stored(definitions.len()).await, &expected);
+        let mut tx = world.store.read().await.unwrap();
+        for (audience, expected) in context.plan.audiences.iter().zip(&expected) {
+            let found = flow::audiences::holding(&mut tx, &audience.who, Timestamp(now)).await;
+            let members: Vec<i64> = expected.members.keys().copied().collect();
+            prop_assert_eq!(found.unwrap(), members);
+        }
+        drop(tx);
         // Only the difference was written.
         let mut tx = world.store.read().await.unwrap();
         for (index, name) in NAMES[..definitions.len()].iter().enumerate() {
@@ -261,7 +269,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, max_shrink_iters: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn filling_by_query_equals_evaluating_everybody(
+    fn filling_equals_evaluating_everybody_and_the_queries(
         people in prop::collection::vec(people(), 1..5),
         first in prop::collection::vec(conditions(), 3),
         second in prop::collection::vec(conditions(), 3),

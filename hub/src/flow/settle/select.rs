@@ -1,8 +1,9 @@
 //! Selecting and wanting: who enters and leaves which audience, and what destinations should hold of each person.
 
 use super::View;
-use crate::audience::{EventFact, Facts};
+use crate::audience::{self, EventFact, Facts};
 use crate::compute::Event;
+use crate::expression::Condition;
 use crate::flow::Context;
 use crate::flow::ripple::Ripple;
 use crate::model::{Fields, Timestamp};
@@ -11,7 +12,7 @@ use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The audiences that a person is in, with the time since when.
-type Since = BTreeMap<String, Timestamp>;
+pub(in crate::flow) type Since = BTreeMap<String, Timestamp>;
 
 /// Names of the audiences that each person is in, in the order of `views`; stores what changed.
 ///
@@ -27,6 +28,7 @@ pub(in crate::flow) async fn memberships(
 ) -> Result<Vec<BTreeSet<String>>> {
     let now = context.clock.now();
     let order = &context.strata[rank].people;
+    let asked: Vec<(usize, Option<&str>)> = order.iter().map(|index| (*index, None)).collect();
     let known: Vec<i64> = views
         .iter()
         .filter(|view| !view.is_new)
@@ -47,7 +49,7 @@ pub(in crate::flow) async fn memberships(
         let events = events.get(&view.id).map(Vec::as_slice).unwrap_or_default();
         let was = before.remove(&view.id).unwrap_or_default();
         let about = (view, events);
-        let is = judge(context, order, about, was, now, (&mut moves, &mut timers));
+        let is = judge(context, &asked, about, was, now, (&mut moves, &mut timers));
         after.push(is.into_keys().collect());
     }
     ripple.moved(tx, context, &moves).await?;
@@ -61,33 +63,30 @@ pub(in crate::flow) async fn memberships(
     Ok(after)
 }
 
-/// One person against the audiences at these places, those that others refer to first.
-fn judge(
+/// One person against the audiences at these places, those that others refer to first. Whoever moves does so for the
+/// cause given, or else for what the condition says.
+pub(in crate::flow) fn judge(
     context: &Context,
-    order: &[usize],
+    asked: &[(usize, Option<&str>)],
     (view, events): (&View, &[Happened]),
     was: Since,
     now: Timestamp,
     (moves, timers): (&mut Moves, &mut Vec<TimerRow>),
 ) -> Since {
-    let happened: Vec<EventFact<'_>> = events.iter().map(Happened::fact).collect();
-    let granted = |purpose: &str| view.granted(purpose);
+    let events: Vec<EventFact<'_>> = events.iter().map(Happened::fact).collect();
     let mut is = was;
-    for index in order {
+    for (index, given) in asked {
         let audience = &context.plan.audiences[*index];
-        let within = |name: &str| is.get(name).or(view.account_audiences.get(name)).copied();
-        let facts = Facts {
-            id: view.uuid,
-            traits: &|name| view.traits.get(name),
-            granted: &granted,
-            audiences: &within,
-            people: &|_| 0,
-            events: &happened,
-        };
-        let verdict = crate::audience::evaluate(&audience.who, &facts, now);
+        let who = &audience.who;
         let held = is.contains_key(&*audience.name);
-        let cause =
-            (verdict.holds != held).then(|| crate::audience::cause(&audience.who, &facts, now));
+        let (verdict, cause) = view.ask(&events, &is, |facts| {
+            let verdict = audience::evaluate(who, facts, now);
+            let cause = (verdict.holds != held).then(|| match given {
+                Some(cause) => (*cause).to_owned(),
+                None => audience::cause(who, facts, now),
+            });
+            (verdict, cause)
+        });
         if let Some(due) = verdict.changes_at {
             timers.push(TimerRow {
                 audience: audience.name.to_string(),
@@ -107,6 +106,30 @@ fn judge(
         }
     }
     is
+}
+
+impl View {
+    /// The person, what happened, and since when it is in audiences.
+    pub fn ask<T>(
+        &self,
+        events: &[EventFact<'_>],
+        since: &Since,
+        ask: impl FnOnce(&Facts<'_>) -> T,
+    ) -> T {
+        ask(&Facts {
+            id: self.uuid,
+            traits: &|name| self.traits.get(name),
+            granted: &|purpose| self.granted(purpose),
+            audiences: &|name| {
+                since
+                    .get(name)
+                    .or(self.account_audiences.get(name))
+                    .copied()
+            },
+            people: &|_| 0,
+            events,
+        })
+    }
 }
 
 /// An event with its properties read.
@@ -163,6 +186,29 @@ pub async fn events_of(
     Ok(events)
 }
 
+/// The events of some people that conditions read, by person: those that matter at `now` and later, or else all.
+pub(in crate::flow) async fn events_for<'c>(
+    tx: &mut Tx,
+    conditions: impl IntoIterator<Item = &'c Condition>,
+    persons: &[i64],
+    now: Option<Timestamp>,
+) -> Result<FxHashMap<i64, Vec<Happened>>> {
+    let mut events: FxHashMap<i64, Vec<Happened>> = FxHashMap::default();
+    for (name, bound) in audience::events_read(conditions) {
+        let after = now.and_then(|now| bound.after(now));
+        let after = after.map_or(i64::MIN, Timestamp::millis);
+        let rows = tx.events_of_persons(persons, name, after, bound.properties);
+        for row in rows.await? {
+            events.entry(row.person_id).or_default().push(Happened {
+                name: name.to_owned(),
+                time: Timestamp(row.time),
+                properties: serde_json::from_str(&row.properties).unwrap_or_default(),
+            });
+        }
+    }
+    Ok(events)
+}
+
 /// People who entered and left audiences.
 #[derive(Default)]
 pub(in crate::flow) struct Moves {
@@ -202,6 +248,12 @@ impl Moves {
             entered,
             cause: cause.to_owned(),
         });
+    }
+
+    /// All who moved, as often as they did.
+    pub fn people(&self) -> impl Iterator<Item = i64> {
+        let entered = self.entered.iter().map(|row| row.person_id);
+        entered.chain(self.left.iter().map(|(_, id)| *id))
     }
 
     /// People who entered or left one of these audiences.

@@ -80,14 +80,16 @@ pub struct Neighbourhood {
 /// A person after resolving, with the evidence that makes it.
 #[derive(Debug, Clone)]
 pub struct Resolved {
-    /// The id of its earliest evidence.
+    /// The number of one piece of its evidence, the earliest when it was first seen.
     pub id: i64,
     pub uuid: [u8; 16],
+    /// The evidence that the uuid follows from.
+    pub earliest: i64,
     pub component: i64,
     pub evidence: Vec<i64>,
     /// It has a row, and may have memberships and the like.
     pub stands: bool,
-    /// Its id was given out before, and to it.
+    /// Its uuid is known to lead to `earliest`.
     pub is_named: bool,
 }
 
@@ -107,8 +109,10 @@ pub struct Around {
 #[derive(Debug, Default)]
 pub struct Reshaped {
     pub people: Vec<Resolved>,
-    /// Persons that are no more, and who has their earliest evidence now.
-    pub gone: Vec<(i64, Option<i64>)>,
+    /// Persons that are no more.
+    pub gone: Vec<i64>,
+    /// Evidence that is no more, and whose it would be.
+    pub heirs: Vec<(i64, Option<i64>)>,
 }
 
 impl Neighbourhood {
@@ -210,18 +214,19 @@ impl Neighbourhood {
         found
     }
 
-    /// Persons whose shape stands: id, component, uuid, from their earliest evidence.
-    pub fn heads(&self, persons: &FxHashSet<i64>) -> Vec<(i64, i64, [u8; 16])> {
-        let mut heads: Vec<_> = persons
-            .iter()
-            .filter_map(|id| {
-                let row = &self.evidence.get(id)?.row;
-                let uuid = self.rules.person_id(&row.message).0.into_bytes();
-                Some((*id, row.component, uuid))
-            })
-            .collect();
-        heads.sort_unstable();
-        heads
+    /// A person whose shape stands, by its evidence.
+    pub fn standing(&self, id: i64, evidence: Vec<i64>) -> Option<Resolved> {
+        let earliest = self.earliest(&evidence)?;
+        let row = &self.evidence[&earliest].row;
+        Some(Resolved {
+            id,
+            uuid: self.rules.person_id(&row.message).0.into_bytes(),
+            earliest,
+            component: row.component,
+            evidence,
+            stands: true,
+            is_named: true,
+        })
     }
 
     /// A set of identifiers of one source, whatever their order.

@@ -77,7 +77,10 @@ struct ClaimBodyRef<'a> {
 
 /// JSON of a value that has text keys and finite numbers only.
 pub fn to_json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("maps with text keys always serialise")
+    let mut text = serde_json::to_string(value).expect("maps with text keys always serialise");
+    // Thousands of them wait for the database at a time.
+    text.shrink_to_fit();
+    text
 }
 
 /// A stored claim as the stage wants it.
@@ -104,13 +107,20 @@ pub async fn settle(
     (touched, fresh, before): (Touched, Vec<FreshClaim>, Option<Tx>),
     ripple: &mut Ripple,
 ) -> Result<()> {
+    tx.save_heirs(&reshaped.heirs).await?;
     bury(tx, context, &reshaped.gone, ripple).await?;
     let (rebuild, look) = people(&neighbourhood, reshaped, &touched);
+    let mut aliases: Vec<([u8; 16], i64)> = rebuild
+        .iter()
+        .filter(|person| !person.is_named)
+        .map(|person| (person.uuid, person.earliest))
+        .collect();
+    aliases.sort_unstable();
     let mut building = Building::new(&neighbourhood, rebuild, fresh, before.is_some());
     if before.is_none() {
         building.load(tx).await?;
     }
-    // Profiles are built while identifiers and evidence are written.
+    // Profiles are built while identifiers, evidence and aliases are written.
     let building = beside({
         let (context, runtime) = (context.clone(), Handle::current());
         move || {
@@ -122,13 +132,12 @@ pub async fn settle(
     });
     neighbourhood.save(tx).await?;
     neighbourhood.save_capped(tx, context.clock.now()).await?;
+    tx.save_aliases(&aliases).await?;
     let Profiles {
         mut rows,
         new_rows,
-        aliases,
         mut views,
     } = building.await?;
-    tx.save_aliases(&aliases).await?;
     let mut worked = FxHashMap::default();
     if context.watches_people() {
         views.extend(stored_views(tx, look).await?);
@@ -170,38 +179,24 @@ fn people(
     };
     let claimed: FxHashSet<i64> = of(&touched.claimed);
     let mut look = neighbourhood.evidence_of_persons(&of(&touched.evidence));
-    for (id, component, uuid) in neighbourhood.heads(&claimed) {
+    for id in claimed {
         let evidence = look.remove(&id).unwrap_or_default();
-        rebuild.push(Resolved {
-            id,
-            uuid,
-            component,
-            evidence,
-            stands: true,
-            is_named: true,
-        });
+        rebuild.extend(neighbourhood.standing(id, evidence));
     }
     (rebuild, look)
 }
 
-/// People who are no more: their rows go, their ids lead on.
-async fn bury(
-    tx: &mut Tx,
-    context: &Context,
-    gone: &[(i64, Option<i64>)],
-    ripple: &mut Ripple,
-) -> Result<()> {
-    if gone.is_empty() {
+/// People who are no more: their rows go.
+async fn bury(tx: &mut Tx, context: &Context, ids: &[i64], ripple: &mut Ripple) -> Result<()> {
+    if ids.is_empty() {
         return Ok(());
     }
-    let ids: Vec<i64> = gone.iter().map(|pair| pair.0).collect();
     if context.watches_people() {
-        leave_all(tx, context, &ids).await?;
+        leave_all(tx, context, ids).await?;
     }
-    ripple.accounts_of(tx, context, &ids).await?;
-    tx.remove_relations(&ids).await?;
-    tx.save_heirs(gone).await?;
-    tx.remove_persons(&ids).await
+    ripple.accounts_of(tx, context, ids).await?;
+    tx.remove_relations(ids).await?;
+    tx.remove_persons(ids).await
 }
 
 async fn leave_all(tx: &mut Tx, context: &Context, ids: &[i64]) -> Result<()> {

@@ -276,47 +276,47 @@ impl Tx {
     /// Whom ids were given to; rows sorted by uuid.
     pub async fn save_aliases(&mut self, aliases: &[([u8; 16], i64)]) -> Result<()> {
         self.upsert(
-            "alias (uuid, person_id)",
-            "on conflict (uuid) do update set person_id = excluded.person_id",
+            "alias (uuid, evidence_id)",
+            "on conflict (uuid) do update set evidence_id = excluded.evidence_id",
             aliases,
-            |(uuid, person)| [Arg::Bytes(uuid), Arg::Int(*person)],
+            |(uuid, evidence)| [Arg::Bytes(uuid), Arg::Int(*evidence)],
         )
         .await
     }
 
-    /// Persons that are no more, and who came after them.
+    /// Evidence that is no more, and whose it would be.
     pub async fn save_heirs(&mut self, pairs: &[(i64, Option<i64>)]) -> Result<()> {
         self.upsert(
-            "heir (person_id, heir_id)",
-            "on conflict (person_id) do update set heir_id = excluded.heir_id",
+            "heir (evidence_id, person_id)",
+            "on conflict (evidence_id) do update set person_id = excluded.person_id",
             pairs,
-            |(person, heir)| [Arg::Int(*person), Arg::OptInt(*heir)],
+            |(evidence, person)| [Arg::Int(*evidence), Arg::OptInt(*person)],
         )
         .await
     }
 
     /// The living person that an id leads to.
     pub async fn alias(&mut self, uuid: &[u8]) -> Result<Option<i64>> {
-        let row: Option<(i64,)> = sqlx::query_as("select person_id from alias where uuid = $1")
+        let row: Option<(i64,)> = sqlx::query_as("select evidence_id from alias where uuid = $1")
             .bind(uuid)
             .fetch_optional(self.connection())
             .await
             .map_err(failed)?;
         let mut next = row.map(|row| row.0);
         let mut passed = BTreeSet::new();
-        while let Some(person) = next {
-            // A person's number is that of its earliest evidence, which knows whose it is now.
-            let evidence = self.evidence_by_id([person]).await?.pop();
+        while let Some(number) = next {
+            // A person's number is that of evidence, which knows whose it is now.
+            let evidence = self.evidence_by_id([number]).await?.pop();
             if let Some(owner) = evidence.and_then(|row| row.person_id) {
                 return Ok(Some(owner));
             }
             // Two who were each other's heir at different times are both no more.
-            if !passed.insert(person) {
+            if !passed.insert(number) {
                 return Ok(None);
             }
             let row: Option<(Option<i64>,)> =
-                sqlx::query_as("select heir_id from heir where person_id = $1")
-                    .bind(person)
+                sqlx::query_as("select person_id from heir where evidence_id = $1")
+                    .bind(number)
                     .fetch_optional(self.connection())
                     .await
                     .map_err(failed)?;

@@ -5,7 +5,7 @@ use super::{Result, Tx, dialect, failed};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PersonRow {
-    /// The id of the earliest evidence.
+    /// The id of one piece of its evidence.
     pub id: i64,
     pub uuid: [u8; 16],
     pub component: i64,

@@ -4,7 +4,13 @@ use super::{Around, Neighbourhood, Reshaped, Resolved};
 use crate::identity::{self, Evidence, Node, Statement, StatementKind};
 use crate::model::Timestamp;
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::collections::BTreeSet;
+
+/// A person as it was before.
+struct Former {
+    /// The evidence that its uuid follows from, unless its evidence was renamed.
+    earliest: i64,
+    is_renamed: bool,
+}
 
 impl Neighbourhood {
     /// Resolves the components whose evidence changed.
@@ -14,10 +20,8 @@ impl Neighbourhood {
             return Reshaped::default();
         }
         let members = self.stale_members();
-        let old_persons: BTreeSet<i64> = members
-            .iter()
-            .filter_map(|id| self.evidence[id].row.person_id)
-            .collect();
+        let former = self.former(&members);
+        let lost = self.lost(&members);
         let alive: Vec<i64> = members
             .iter()
             .copied()
@@ -35,36 +39,89 @@ impl Neighbourhood {
                 .iter()
                 .map(|index| alive[*index as usize])
                 .collect();
-            let Some(earliest) = evidence
-                .iter()
-                .min_by_key(|id| {
-                    (
-                        self.evidence[id].row.first_seen,
-                        &self.evidence[id].row.message,
-                    )
-                })
-                .copied()
-            else {
+            let Some(earliest) = self.earliest(&evidence) else {
                 continue;
             };
-            let seen = &self.evidence[&earliest];
-            let stands = seen.row.person_id == Some(earliest);
+            let id = self.number(&evidence, earliest);
             people.push(Resolved {
-                id: earliest,
+                id,
                 uuid: person.id.0.into_bytes(),
+                earliest,
                 component: components[&earliest],
+                stands: self.is_number(id),
+                is_named: self.evidence[&earliest].row.person_id.is_some_and(|owner| {
+                    let owner = &former[&owner];
+                    owner.earliest == earliest && !owner.is_renamed
+                }),
                 evidence,
-                stands,
-                is_named: stands && !seen.renamed,
             });
         }
-        let former: Vec<(i64, i64)> = alive
-            .iter()
-            .filter_map(|id| Some((self.evidence[id].row.person_id?, *id)))
-            .collect();
         self.assign(&people, &alive);
-        let gone = self.gone(&old_persons, &former, &people);
-        Reshaped { people, gone }
+        let kept: FxHashSet<i64> = people.iter().map(|person| person.id).collect();
+        let heir = |(id, person, other): (i64, i64, Option<i64>)| match kept.contains(&person) {
+            true => (id, Some(person)),
+            false => (id, other.and_then(|other| self.person_of(other))),
+        };
+        let heirs = lost.into_iter().map(heir).collect();
+        let gone = former.into_keys().filter(|id| !kept.contains(id));
+        Reshaped {
+            gone: gone.collect(),
+            people,
+            heirs,
+        }
+    }
+
+    /// Of some evidence, the one whose record came first; a person's uuid follows from it.
+    pub(super) fn earliest(&self, evidence: &[i64]) -> Option<i64> {
+        let ids = evidence.iter().copied();
+        ids.reduce(|first, id| if self.is_before(id, first) { id } else { first })
+    }
+
+    /// A person keeps its number for as long as it has the evidence of that number. Of several who are one now, the one
+    /// stays who has the earliest evidence.
+    fn number(&self, evidence: &[i64], earliest: i64) -> i64 {
+        let numbers: Vec<i64> = evidence
+            .iter()
+            .copied()
+            .filter(|id| self.is_number(*id))
+            .collect();
+        match self.evidence[&earliest].row.person_id {
+            Some(owner) if numbers.contains(&owner) => owner,
+            _ => self.earliest(&numbers).unwrap_or(earliest),
+        }
+    }
+
+    /// Whether there is a person of this number, who still has its evidence.
+    fn is_number(&self, evidence: i64) -> bool {
+        self.evidence[&evidence].row.person_id == Some(evidence)
+    }
+
+    /// The people that some evidence made until now.
+    fn former(&self, members: &[i64]) -> FxHashMap<i64, Former> {
+        let mut former: FxHashMap<i64, Former> = FxHashMap::default();
+        for id in members {
+            let seen = &self.evidence[id];
+            let Some(person) = seen.row.person_id else {
+                continue;
+            };
+            let one = former.entry(person).or_insert(Former {
+                earliest: *id,
+                is_renamed: false,
+            });
+            one.is_renamed |= seen.renamed;
+            if self.is_before(*id, one.earliest) {
+                one.earliest = *id;
+            }
+        }
+        former
+    }
+
+    fn is_before(&self, one: i64, other: i64) -> bool {
+        let came = |id: i64| {
+            let row = &self.evidence[&id].row;
+            (row.first_seen, &row.message)
+        };
+        came(one) < came(other)
     }
 
     /// Everything that is loaded, divided into people as it stands; nothing is changed.
@@ -310,32 +367,26 @@ impl Neighbourhood {
         }
     }
 
-    // I6: an id that is given up leads to whoever has its earliest evidence now, or what is left of it.
-    // `former` holds the persons that evidence had before, ascending by evidence.
-    fn gone(
-        &self,
-        old: &BTreeSet<i64>,
-        former: &[(i64, i64)],
-        people: &[Resolved],
-    ) -> Vec<(i64, Option<i64>)> {
-        let kept: FxHashSet<i64> = people.iter().map(|person| person.id).collect();
-        let lost: FxHashSet<i64> = old
-            .iter()
-            .copied()
-            .filter(|id| !kept.contains(id))
+    // I6: an id leads to whoever has the evidence that it follows from; once that is gone, to who is left of its person.
+    // Gives each removed evidence with its person and with other evidence of that.
+    fn lost(&self, members: &[i64]) -> Vec<(i64, i64, Option<i64>)> {
+        let removed = members.iter().filter(|id| self.evidence[id].removed);
+        let mut lost: Vec<(i64, i64, Option<i64>)> = removed
+            .filter_map(|id| Some((*id, self.evidence[id].row.person_id?, None)))
             .collect();
         if lost.is_empty() {
-            return Vec::new();
+            return lost;
         }
-        let mut heir: FxHashMap<i64, i64> = FxHashMap::default();
-        for (person, evidence) in former.iter().filter(|(person, _)| lost.contains(person)) {
-            if let Some(now) = self.person_of(*evidence) {
-                heir.entry(*person).or_insert(now);
+        let mut rest: FxHashMap<i64, i64> = FxHashMap::default();
+        for id in members {
+            let seen = &self.evidence[id];
+            if let Some(person) = seen.row.person_id.filter(|_| !seen.removed) {
+                rest.entry(person).or_insert(*id);
             }
         }
-        old.iter()
-            .filter(|id| lost.contains(id))
-            .map(|id| (*id, self.person_of(*id).or_else(|| heir.get(id).copied())))
-            .collect()
+        for (_, person, other) in &mut lost {
+            *other = rest.get(person).copied();
+        }
+        lost
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Block;
 use crate::store::{Result, Tx};
+use rustc_hash::FxHashMap;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
@@ -84,10 +85,9 @@ impl Difference {
         }
         if self.examples.len() < EXAMPLES {
             let rows = tx.persons(touched.iter().copied()).await?;
-            let mut names: BTreeMap<i64, [u8; 16]> =
+            let names: FxHashMap<i64, [u8; 16]> =
                 rows.into_iter().map(|row| (row.id, row.uuid)).collect();
-            names.extend(&block.uuids);
-            self.show(&touched, &heirs, &origins, &names);
+            self.show(&touched, &heirs, &origins, [&names, &block.uuids]);
         }
         Ok(())
     }
@@ -98,7 +98,7 @@ impl Difference {
         touched: &BTreeSet<i64>,
         heirs: &BTreeMap<i64, BTreeSet<i64>>,
         origins: &BTreeMap<i64, BTreeSet<i64>>,
-        names: &BTreeMap<i64, [u8; 16]>,
+        [names, new_names]: [&FxHashMap<i64, [u8; 16]>; 2],
     ) {
         let mut done: BTreeSet<i64> = BTreeSet::new();
         for start in touched {
@@ -118,15 +118,15 @@ impl Difference {
                 }
             }
             done.extend(&before);
-            let named = |ids: &BTreeSet<i64>| {
+            let named = |ids: &BTreeSet<i64>, names: &FxHashMap<i64, [u8; 16]>| {
                 let uuids = ids.iter().filter_map(|id| names.get(id));
                 uuids
                     .map(|uuid| Uuid::from_bytes(*uuid).to_string())
                     .collect()
             };
             self.examples.push(Example {
-                before: named(&before),
-                after: named(&after),
+                before: named(&before, names),
+                after: named(&after, new_names),
             });
         }
     }

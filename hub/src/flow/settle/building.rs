@@ -76,9 +76,6 @@ impl Building {
         let (mut new, mut known) = (Vec::new(), Vec::new());
         for person in std::mem::take(&mut self.people) {
             let built = self.build_one(&person, context);
-            if !person.is_named {
-                profiles.aliases.push((person.uuid, person.id));
-            }
             let rows = if person.stands { &mut known } else { &mut new };
             rows.push(PersonRow {
                 id: person.id,
@@ -105,7 +102,6 @@ impl Building {
         profiles.new_rows = new.len();
         new.append(&mut known);
         profiles.rows = new;
-        profiles.aliases.sort_unstable();
         profiles
     }
 }
@@ -115,7 +111,6 @@ pub(super) struct Profiles {
     /// Those of people without a row, then the others, each by id.
     pub rows: Vec<PersonRow>,
     pub new_rows: usize,
-    pub aliases: Vec<([u8; 16], i64)>,
     /// Empty where nobody watches people.
     pub views: Vec<View>,
 }

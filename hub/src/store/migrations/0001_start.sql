@@ -36,13 +36,13 @@ create index evidence_component on evidence (component);
 -- Only for shared identifiers: every evidence that holds one.
 create table shared_evidence (slot bigint not null, evidence_id bigint not null, primary key (slot, evidence_id)); --clustered
 
--- The id is that of the person's earliest evidence.
+-- The id is that of one piece of the person's evidence; the uuid follows from the earliest.
 create table person (id bigint primary key, uuid bytea not null, component bigint not null, traits text not null, consents text not null, updated_at bigint not null);
 
--- Every id ever given out, and whom it was given to; it leads on from there through `heir`.
-create table alias (uuid bytea primary key, person_id bigint not null); --clustered
--- Persons that are no more, and who has their earliest evidence, or what is left of it.
-create table heir (person_id bigint primary key, heir_id bigint);
+-- Every uuid ever given out, and the evidence that it follows from, whose person it leads to.
+create table alias (uuid bytea primary key, evidence_id bigint not null); --clustered
+-- Evidence that is no more, and whose it would be.
+create table heir (evidence_id bigint primary key, person_id bigint);
 
 -- Components above the cap of identifiers, by name, and since when. `told`: an operator has been told.
 create table capped (component bigint primary key, identifiers bigint not null, since bigint not null, told bigint not null);

@@ -171,7 +171,7 @@ static void string_end(scan *scan) {
             scan->at = at + 1;
             return;
         }
-        if (end - at < 2 || *at != '\\') {
+        if (end - at < 2 || *at != '\\' || (unsigned char)at[1] < 0x20) {
             scan->broken = true;
             scan->at = at;
             return;
@@ -457,12 +457,46 @@ of_text of_response_header(const of_response *response, const char *name) {
     return OF_NONE;
 }
 
-of_text of_own(of_call *call, const of_vendor *vendor, of_text code) {
-    return of_format(call, "%s.%.*s", vendor->name, code.len > 500 ? 500 : (int)code.len, code.at);
+/** How many bytes the character at `at` has; 0 when it is none. */
+static size_t character(of_text text, size_t at) {
+    unsigned char first = (unsigned char)text.at[at];
+    size_t bytes = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
+    if (bytes > text.len - at) return 0;
+    for (size_t next = 1; next < bytes; next++) {
+        if (((unsigned char)text.at[at + next] & 0xC0) != 0x80) return 0;
+    }
+    if (bytes < 3) return bytes;
+    unsigned char second = (unsigned char)text.at[at + 1];
+    bool is_wrong = (first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) ||
+                    (first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F);
+    return is_wrong ? 0 : bytes;
 }
 
-/** The first pointer that leads to something, as text. */
+/** At most 500 characters; what is no character becomes one that says so. */
+static of_text capped(of_call *call, of_text text) {
+    of_buffer buffer = {.call = call};
+    size_t at = 0;
+    for (int count = 0; at < text.len && count < 500; count++) {
+        size_t bytes = character(text, at);
+        of_put(&buffer, bytes > 0 ? (of_text){text.at + at, bytes} : OF("\xEF\xBF\xBD"));
+        at += bytes > 0 ? bytes : 1;
+    }
+    if (at < text.len) of_put(&buffer, OF("\xE2\x80\xA6"));
+    return of_text_of(&buffer);
+}
+
+of_text of_own(of_call *call, const of_vendor *vendor, of_text code) {
+    of_text text = capped(call, code);
+    return of_format(call, "%s.%.*s", vendor->name, OF_ARG(text));
+}
+
+/** The first pointer that leads to something, as text; a body that is no text says nothing. */
 static of_text said(of_call *call, of_text body, const char *const pointers[4]) {
+    for (size_t at = 0; at < body.len;) {
+        size_t bytes = character(body, at);
+        if (bytes == 0) return OF_NONE;
+        at += bytes;
+    }
     for (int at = 0; at < 4 && pointers[at] != NULL; at++) {
         of_text found = of_json_at(body, pointers[at]);
         if (found.at == NULL) continue;
@@ -485,18 +519,20 @@ static of_class class_of(int status) {
 /** `Retry-After` in seconds; the form with a date is the hub's to read, which has seen it too. */
 static int64_t retry_after_ms(of_call *call, const of_response *response) {
     of_text header = of_response_header(response, "retry-after");
-    if (header.len == 0 || header.len > 15) return -1;
+    while (header.len > 0 && isspace((unsigned char)header.at[0])) header.at++, header.len--;
+    while (header.len > 0 && isspace((unsigned char)header.at[header.len - 1])) header.len--;
     of_text text = of_format(call, "%.*s", OF_ARG(header));
+    if (text.len == 0 || text.at[0] == '.' || strspn(text.at, "0123456789.") != text.len) return -1;
     char *end;
     double seconds = strtod(text.at, &end);
-    return *end == 0 && seconds >= 0 && seconds < 1e12 ? (int64_t)(seconds * 1000) : -1;
+    return *end == 0 && seconds <= 1e9 ? (int64_t)(seconds * 1000) : -1;
 }
 
 static of_error *refused(of_call *call, const of_vendor *vendor, const of_request *request, const of_response *response) {
     of_text code = said(call, response->body, vendor->code), message = said(call, response->body, vendor->message);
     if (code.at == NULL) code = of_format(call, "%d", response->status);
     if (message.at == NULL) message = OF("no reason was given");
-    if (message.len > 500) message.len = 500;
+    message = capped(call, message);
     of_class class = class_of(response->status);
     of_error *error = of_fail(call, class, "", "%s answered %d: %.*s", vendor->name, response->status, OF_ARG(message));
     error->code = of_own(call, vendor, code);

@@ -156,10 +156,18 @@ impl Vendor {
     }
 }
 
+/// In seconds; whoever asks for more means something else.
+const LONGEST_WAIT: f64 = 1e9;
+
 /// `Retry-After` in seconds; the form with a date is the hub's to read, which has seen it too.
 fn retry_after_ms(response: &Response) -> Option<u64> {
-    let seconds: f64 = response.header("retry-after")?.trim().parse().ok()?;
-    (seconds.is_finite() && seconds >= 0.0).then_some((seconds * 1_000.0) as u64)
+    let text = response.header("retry-after")?.trim();
+    let is_plain = text.starts_with(|c: char| c.is_ascii_digit())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let seconds: f64 = text.parse().ok().filter(|_| is_plain)?;
+    (seconds <= LONGEST_WAIT).then_some((seconds * 1_000.0) as u64)
 }
 
 fn capped(text: &str) -> String {
@@ -252,6 +260,8 @@ mod tests {
         assert_eq!(wait("0.25"), Some(250));
         assert_eq!(wait("Wed, 21 Oct 2026 07:28:00 GMT"), None);
         assert_eq!(wait("-1"), None);
+        assert_eq!(wait("1e308"), None);
+        assert_eq!(wait("99999999999999999999"), None);
     }
 
     #[test]

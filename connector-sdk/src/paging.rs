@@ -125,7 +125,14 @@ pub fn next_after(has_more: bool, last_id: Option<&str>) -> Option<String> {
 
 /// The `next` address of a `Link` header (RFC 8288).
 pub fn next_link(response: &Response) -> Option<String> {
-    let mut rest = response.header("link")?;
+    let links: Vec<&str> = response
+        .headers
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case("link"))
+        .filter_map(|(_, value)| std::str::from_utf8(value).ok())
+        .collect();
+    let links = links.join(",");
+    let mut rest = links.as_str();
     loop {
         let (_, after) = rest.split_once('<')?;
         let (url, after) = after.split_once('>')?;
@@ -243,6 +250,11 @@ mod tests {
             next_link(&response(both)).as_deref(),
             Some("https://a/?page=3")
         );
+        let mut twice = response("<https://a/?page=1>; rel=\"prev\"");
+        twice
+            .headers
+            .extend(response("<https://a/?page=3>; rel=\"next\"").headers);
+        assert_eq!(next_link(&twice).as_deref(), Some("https://a/?page=3"));
         assert_eq!(next_link(&response("<https://a/>; rel=last")), None);
         assert_eq!(next_link(&response("garbage")), None);
     }

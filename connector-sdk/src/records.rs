@@ -374,8 +374,8 @@ fn string_end(body: &[u8], mut at: usize) -> Option<usize> {
         }
         match body.get(at)? {
             b'"' => return Some(at + 1),
-            b'\\' => at += 2,
-            0..0x20 => return None,
+            b'\\' if *body.get(at + 1)? >= 0x20 => at += 2,
+            0..0x20 | b'\\' => return None,
             _ => at += 1,
         }
     }
@@ -445,6 +445,7 @@ mod tests {
             "{\"a\" 1}",
             "{\"results\":null}",
             "{\"result\":[]}",
+            "{\"results\":[{\"a\":\"x\\\ny\"}]}",
             "{\"results\":[1 2]}",
             "{\"results\":[],\"results\":[{}]}",
         ] {

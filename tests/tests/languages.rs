@@ -24,12 +24,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
-const LANGUAGES: [Language; 5] = [
+const LANGUAGES: [Language; 6] = [
     Language::Rust,
     Language::TypeScript,
     Language::JavaScript,
     Language::Python,
     Language::C,
+    Language::Go,
 ];
 
 fn examples() -> PathBuf {

@@ -4,13 +4,14 @@ Retrying is the hub's."""
 from __future__ import annotations
 
 import json
-import math
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from . import hub as _hub
 from .hub import HttpError, Hub, Response
+from .records import to_json
 from .types import (
     AuthError,
     Cancelled,
@@ -24,6 +25,8 @@ from .types import (
 )
 
 _LONGEST_MESSAGE = 500
+_LONGEST_WAIT = 1e9
+"""In seconds; whoever asks for more means something else."""
 """A vendor's text may be a whole page."""
 
 
@@ -73,7 +76,7 @@ class Request(_hub.Request):
         return self
 
     def json(self, body: object) -> Request:
-        return self.json_bytes(json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode())
+        return self.json_bytes(to_json(body))
 
     def json_bytes(self, body: bytes) -> Request:
         """A body that is JSON already, for rows that must stay as they are."""
@@ -105,7 +108,7 @@ class Vendor:
         response = self.send(hub, request)
         try:
             return json.loads(response.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             message = f"the answer is not the JSON that was expected: {error}"
             raise TransientError(self.own("malformed_answer"), message) from error
 
@@ -114,7 +117,7 @@ class Vendor:
         status = response.status
         try:
             body = json.loads(response.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             body = None
         code = self.own(_text(body, self.code) or str(status))
         message = _capped(_text(body, self.message) or "no reason was given")
@@ -171,14 +174,16 @@ def _text(body: Any, pointers: list[str]) -> str | None:
 
 def _retry_after_ms(response: Response) -> int | None:
     """`Retry-After` in seconds; the form with a date is the hub's to read, which has seen it too."""
-    try:
-        seconds = float(response.header("retry-after") or "")
-    except ValueError:
+    text = (response.header("retry-after") or "").strip()
+    if not re.fullmatch(r"[0-9]+(\.[0-9]*)?", text):
         return None
-    return int(seconds * 1_000) if math.isfinite(seconds) and seconds >= 0 else None
+    seconds = float(text)
+    return int(seconds * 1_000) if seconds <= _LONGEST_WAIT else None
 
 
 def _capped(text: str) -> str:
+    # Half a character, which JSON can spell, is no text.
+    text = text.encode(errors="replace").decode()
     return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"
 
 

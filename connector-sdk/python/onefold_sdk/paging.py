@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable
 
 from .hub import Hub, Response
-from .records import Rows
+from .records import Rows, to_json
 from .types import Batch, Cancelled, CursorExpired, Error, ReadRequest
 
 _SPARE_MS = 5_000
@@ -86,7 +86,7 @@ def read_pages(
 
 
 def _encode(cursor: Any) -> bytes:
-    return json.dumps(cursor, ensure_ascii=False, separators=(",", ":")).encode()
+    return to_json(cursor)
 
 
 def _read_cursor(cursor: bytes) -> Any:
@@ -120,8 +120,9 @@ def next_after(has_more: bool, last_id: str | None) -> str | None:
 
 
 def next_link(response: Response) -> str | None:
-    """The `next` address of a `Link` header (RFC 8288)."""
-    for url, parameters in re.findall(r"<([^>]*)>([^<]*)", response.header("link") or ""):
+    """The `next` address of the `Link` headers (RFC 8288)."""
+    links = ",".join(value.decode(errors="replace") for name, value in response.headers if name.lower() == "link")
+    for url, parameters in re.findall(r"<([^>]*)>([^<]*)", links):
         for parameter in parameters.split(";"):
             name, _, value = parameter.partition("=")
             relations = value.strip().rstrip(",").strip().strip('"').lower().split(" ")

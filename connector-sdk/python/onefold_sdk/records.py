@@ -66,6 +66,15 @@ class Page:
             rows.push_raw(row)
 
 
+def to_json(value: object) -> bytes:
+    """JSON as it is sent. Half a character, which JSON can spell and bytes cannot, stays spelled."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
 class Rows:
     """Records as JSON lines."""
 
@@ -88,7 +97,7 @@ class Rows:
 
     def push(self, record: object) -> None:
         """A record of the connector's own making."""
-        self.push_bytes(json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode())
+        self.push_bytes(to_json(record))
 
     def into_chunk(self) -> Chunk:
         self._lines.append(b"")

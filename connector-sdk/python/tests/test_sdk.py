@@ -165,9 +165,12 @@ class Answers(unittest.TestCase):
             self.assertIs(type(self.fails(status, "<p>")), kind)
         said = self.fails(400, {"error": {"code": "bad", "message": "no such field"}})
         self.assertEqual((str(said), said.status), ("acme.bad: acme answered 400: no such field", 400))
+        half = self.fails(400, '{"error":{"code":"bad","message":"cut \\ud83d"}}')
+        self.assertEqual(str(half), "acme.bad: acme answered 400: cut ?")
+        self.assertIs(type(self.fails(500, "[" * 100_000)), TransientError)
 
     def test_a_wait_is_told_in_milliseconds(self) -> None:
-        waits = {"3": 3000, "0.25": 250, "Wed, 21 Oct 2026 07:28:00 GMT": None, "-1": None, "": None}
+        waits = {"3": 3000, "0.25": 250, "Wed, 21 Oct 2026 07:28:00 GMT": None, "-1": None, "": None, " 3 ": 3000, "1e308": None, "1_000": None, "9" * 20: None}
         for value, expected in waits.items():
             error = self.fails(429, "{}", {"Retry-After": value})
             assert isinstance(error, RateLimited)

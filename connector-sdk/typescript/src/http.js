@@ -192,10 +192,14 @@ function text(body, pointers) {
   return undefined;
 }
 
+/** In seconds; whoever asks for more means something else. */
+const LONGEST_WAIT = 1e9;
+
 /** `Retry-After` in seconds; the form with a date is the hub's to read, which has seen it too. @param {Response} response */
 function retryAfterMs(response) {
-  const seconds = Number(header(response, "retry-after")?.trim() || "none");
-  return Number.isFinite(seconds) && seconds >= 0 ? Math.floor(seconds * 1000) : null;
+  const text = header(response, "retry-after")?.trim() ?? "";
+  const seconds = /^[0-9]+(\.[0-9]*)?$/.test(text) ? Number(text) : Infinity;
+  return seconds <= LONGEST_WAIT ? Math.floor(seconds * 1000) : null;
 }
 
 /** A header by its name in any case, when it is text. @param {{ headers: Header[] }} response @param {string} name @returns {string | undefined} */

@@ -122,9 +122,11 @@ export function nextAfter(hasMore, lastId) {
   return hasMore ? lastId : null;
 }
 
-/** The `next` address of a `Link` header (RFC 8288). @param {Response} response */
+/** The `next` address of the `Link` headers (RFC 8288). @param {Response} response */
 export function nextLink(response) {
-  for (const [, url, parameters] of (header(response, "link") ?? "").matchAll(/<([^>]*)>([^<]*)/g)) {
+  const all = response.headers.filter((one) => one.name.toLowerCase() === "link");
+  const links = all.map((one) => header({ headers: [one] }, "link") ?? "").join(",");
+  for (const [, url, parameters] of links.matchAll(/<([^>]*)>([^<]*)/g)) {
     const isNext = parameters.split(";").some((parameter) => {
       const [name, value = ""] = parameter.split(/=(.*)/s);
       const relations = value.replace(/[\s,]+$/, "").trim().replace(/^"|"$/g, "").toLowerCase().split(" ");

@@ -109,7 +109,7 @@ test("the status decides the class, and the vendor's words are kept", () => {
   const said = fails(400, { error: { code: "bad", message: "no such field" } });
   assert.equal(said.message, "acme.bad: acme answered 400: no such field");
   const wait = (value) => fails(429, "{}", { "Retry-After": value }).retryAfterMs;
-  assert.deepEqual(["3", "0.25", "Wed, 21 Oct 2026 07:28:00 GMT", "-1", ""].map(wait), [3000, 250, null, null, null]);
+  assert.deepEqual(["3", "0.25", "Wed, 21 Oct 2026 07:28:00 GMT", "-1", "", " 3 ", "1e308", "0x10"].map(wait), [3000, 250, null, null, null, 3000, null, null]);
   assert.equal(fails(429).bucket, "slow");
   const unanswered = (tag) => () => acme.send(new TestHub(() => { throw new HttpFailure(tag, "why"); }), Request.get("x"));
   assert.throws(unanswered("timeout"), refused("transient"));

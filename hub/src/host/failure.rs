@@ -74,9 +74,11 @@ fn describe(detail: &Detail, state: &State) -> String {
     let status = detail
         .http_status
         .map_or_else(String::new, |status| format!("HTTP {status}, "));
-    let text = format!("{status}`{}`: {}", cut(&detail.code, 100), detail.message);
+    let code = (state.connection.scrub)(&detail.code);
+    let text = format!("{status}`{}`: {}", cut(&code, 100), detail.message);
     let one_line = text.replace(|c: char| c.is_control(), " ");
-    (state.connection.scrub)(cut(&one_line, DETAIL_BYTES))
+    // Scrubbed whole: half a secret would be recognised no more.
+    cut(&(state.connection.scrub)(&one_line), DETAIL_BYTES).to_owned()
 }
 
 /// The call did not come back.
@@ -135,7 +137,8 @@ fn trapped(error: &wasmtime::Error, call: &str, state: &State) -> Failure {
         Some(trap) => Failure::guest(&codes::TRAPPED, format!("`{call}` trapped: {trap}")),
         None => {
             let cause = error.root_cause().to_string();
-            let text = (state.connection.scrub)(cut(&cause, DETAIL_BYTES));
+            let text = (state.connection.scrub)(&cause);
+            let text = cut(&text, DETAIL_BYTES);
             Failure::guest(
                 &codes::MALFORMED_ANSWER,
                 format!("`{call}` broke the contract: {text}"),

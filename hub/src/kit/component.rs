@@ -1,17 +1,54 @@
 //! From a core module to a component, and the two documents in its custom sections, from which a component can be told
 //! without running it.
 
+use crate::kit::project::Project;
 use crate::problem::{Problem, codes};
 use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
 };
-use wit_component::{ComponentEncoder, DecodedWasm};
+use wit_bindgen_core::wit_parser::{Resolve, WorldId};
+use wit_bindgen_core::{Files, WorldGenerator};
+use wit_component::{ComponentEncoder, DecodedWasm, StringEncoding};
 
 pub const MANIFEST_SECTION: &str = "onefold:manifest";
 pub const CONFIG_SCHEMA_SECTION: &str = "onefold:config-schema";
 
 fn unfit(what: &str, error: &impl std::fmt::Display) -> Problem {
     Problem::new(&codes::BUILD_FAILED, format!("{what}: {error:#}"))
+}
+
+/// The contract that a project keeps, and the world of it that the project has.
+fn contract(project: &Project) -> Result<(Resolve, WorldId), Problem> {
+    let refuse = |error: &dyn std::fmt::Display| {
+        let folder = project.wit.display();
+        let message = format!("the contract in `{folder}` cannot be read: {error:#}");
+        Problem::new(&codes::BAD_PROJECT, message)
+    };
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve
+        .push_path(&project.wit)
+        .map_err(|error| refuse(&error))?;
+    let world = resolve
+        .select_world(&[package], Some(project.kind.world()))
+        .map_err(|error| refuse(&error))?;
+    Ok((resolve, world))
+}
+
+/// Code between a language and the contract.
+pub fn bindings(project: &Project, mut maker: Box<dyn WorldGenerator>) -> Result<Files, Problem> {
+    let (mut resolve, world) = contract(project)?;
+    let mut files = Files::default();
+    maker
+        .generate(&mut resolve, world, &mut files)
+        .map_err(|error| unfit("no bindings can be made from the contract", &error))?;
+    Ok(files)
+}
+
+/// Puts the description of the project's world into a module whose bindings did not.
+pub fn describe(module: &mut Vec<u8>, project: &Project) -> Result<(), Problem> {
+    let (resolve, world) = contract(project)?;
+    wit_component::embed_component_metadata(module, &resolve, world, StringEncoding::UTF8)
+        .map_err(|error| unfit("the compiled module cannot be described", &error))
 }
 
 /// A module whose bindings left the description of its world in it. What it wants of WASI, the old way, is adapted.

@@ -2,7 +2,7 @@
 
 use crate::vault::Secret;
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD};
 use std::collections::BTreeMap;
 
 /// Replaces secrets by `[secret NAME]`. Shorter values than this would blank out ordinary words.
@@ -20,7 +20,18 @@ impl Scrubber {
         for (name, secret) in secrets {
             let value = secret.expose();
             let instead = format!("[secret {name}]");
-            let spellings = [value.to_owned(), percent(value), BASE64.encode(value)];
+            let json = serde_json::to_string(value).unwrap_or_default();
+            let json = json.trim_matches('"').to_owned();
+            let percent = percent(value);
+            let spellings = [
+                value.to_owned(),
+                percent.to_lowercase(),
+                percent,
+                BASE64.encode(value),
+                URL_SAFE_NO_PAD.encode(value),
+                json.replace('/', "\\/"),
+                json,
+            ];
             for spelling in spellings {
                 if spelling.len() >= SHORTEST {
                     pairs.push((spelling, instead.clone()));

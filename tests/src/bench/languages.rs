@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-const LANGUAGES: [&str; 5] = ["rust", "typescript", "javascript", "python", "c"];
+const LANGUAGES: [&str; 6] = ["rust", "typescript", "javascript", "python", "c", "go"];
 /// Contacts of the help desk, which has half as many tickets.
 const CONTACTS: u32 = 20_000;
 const SMALL: u32 = 2_000;

@@ -265,8 +265,7 @@ pub fn unknown_outcome(trial: &Trial) -> Tried {
                 let mut request = request(trial, target, mode, &rows);
                 let tap = Tap::with_fault(trial.way_out(), number, fault);
                 match write(trial, &request, Some(&tap)) {
-                    Ok(outcome) if outcome.failures.is_empty() => {}
-                    Ok(_) => {}
+                    Ok(outcome) => tolerable(trial, target, fault, Ok(outcome))?,
                     Err(failure) => {
                         trial.heard(&failure);
                         if !matches!(failure.kind, FailureKind::Transient | FailureKind::Other) {

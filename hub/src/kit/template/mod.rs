@@ -3,6 +3,7 @@
 
 mod c;
 mod files;
+mod go;
 mod javascript;
 mod python;
 mod rust;
@@ -78,14 +79,14 @@ const fn patch(path: &'static str, from: &'static str, to: &'static str) -> Patc
     Patch { path, from, to }
 }
 
-fn template(language: Language) -> Option<&'static Template> {
+fn template(language: Language) -> &'static Template {
     match language {
-        Language::Rust => Some(&rust::TEMPLATE),
-        Language::TypeScript => Some(&javascript::TYPESCRIPT),
-        Language::JavaScript => Some(&javascript::JAVASCRIPT),
-        Language::Python => Some(&python::TEMPLATE),
-        Language::C => Some(&c::TEMPLATE),
-        Language::Go => None,
+        Language::Rust => &rust::TEMPLATE,
+        Language::TypeScript => &javascript::TYPESCRIPT,
+        Language::JavaScript => &javascript::JAVASCRIPT,
+        Language::Python => &python::TEMPLATE,
+        Language::C => &c::TEMPLATE,
+        Language::Go => &go::TEMPLATE,
     }
 }
 
@@ -100,10 +101,7 @@ pub fn make(
     if !is_name(name) {
         return Err(refuse(format!("`{name}` is no name for a connector")).hint(NAME));
     }
-    let Some(template) = template(language) else {
-        let hint = "choose rust, typescript, javascript, python or c";
-        return Err(refuse(format!("there is no template for {language} yet")).hint(hint));
-    };
+    let template = template(language);
     let folder = parent.join(name);
     let is_empty = std::fs::read_dir(&folder).map_or(true, |mut entries| entries.next().is_none());
     if !is_empty || folder.is_file() {
@@ -194,18 +192,33 @@ fn renamed(text: &str, name: &str) -> String {
     let words: Vec<&str> = name.split('-').filter(|word| !word.is_empty()).collect();
     let capital = |word: &&str| format!("{}{}", word[..1].to_uppercase(), &word[1..]);
     let title: Vec<String> = words.iter().map(capital).collect();
-    text.replace(
-        "helpdesk_connector",
-        &format!("{}_connector", name.replace('-', "_")),
-    )
-    .replace(
-        "HELPDESK_TOKEN",
-        &format!("{}_TOKEN", name.replace('-', "_").to_uppercase()),
-    )
-    .replace("\"Help desk\"", &format!("\"{}\"", title.join(" ")))
-    // A word behind it, because a name may be a word of the language or of the SDK.
-    .replace("Helpdesk", &format!("{}Connector", title.concat()))
-    .replace("helpdesk", name)
+    let spellings = [
+        (
+            "helpdesk_connector",
+            format!("{}_connector", name.replace('-', "_")),
+        ),
+        (
+            "HELPDESK_TOKEN",
+            format!("{}_TOKEN", name.replace('-', "_").to_uppercase()),
+        ),
+        ("\"Help desk\"", format!("\"{}\"", title.join(" "))),
+        // A word behind it, because a name may be a word of the language or of the SDK.
+        ("Helpdesk", format!("{}Connector", title.concat())),
+        ("helpdesk", name.to_owned()),
+    ];
+    // In one pass: the project's name may have the example's in it.
+    let mut renamed = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((at, from, to)) = spellings
+        .iter()
+        .filter_map(|(from, to)| Some((rest.find(from)?, *from, to)))
+        .min_by_key(|(at, ..)| *at)
+    {
+        renamed.push_str(&rest[..at]);
+        renamed.push_str(to);
+        rest = &rest[at + from.len()..];
+    }
+    renamed + rest
 }
 
 #[cfg(test)]
@@ -215,15 +228,12 @@ mod tests {
     const KINDS: [Kind; 3] = [Kind::Source, Kind::Destination, Kind::Both];
 
     fn made(language: Language, kind: Kind) -> Vec<(String, String)> {
-        files(template(language).expect("a template"), "acme-2", kind).expect("every patch fits")
+        files(template(language), "acme-2", kind).expect("every patch fits")
     }
 
     #[test]
     fn every_project_is_whole_and_names_nothing_of_the_example_or_of_this_repository() {
         for language in Language::ALL {
-            if template(language).is_none() {
-                continue;
-            }
             for kind in KINDS {
                 let files = made(language, kind);
                 for wanted in [
@@ -250,6 +260,13 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_name_that_has_the_examples_in_it_is_spelled_as_any_other() {
+        let text = "helpdesk helpdesk_connector HELPDESK_TOKEN Helpdesk \"Help desk\"";
+        let wanted = "my-helpdesk my_helpdesk_connector MY_HELPDESK_TOKEN MyHelpdeskConnector \"My Helpdesk\"";
+        assert_eq!(renamed(text, "my-helpdesk"), wanted);
     }
 
     #[test]

@@ -7,8 +7,6 @@ use crate::problem::{Problem, codes};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use wit_bindgen_core::Files;
-use wit_bindgen_core::wit_parser::Resolve;
 
 const ZIG: (&str, &str) = ("ziglang", "0.17.1");
 /// What the bindings are called, whatever the world.
@@ -57,37 +55,14 @@ pub fn compile(project: &Project, tools: &Toolchains<'_>) -> Result<Vec<u8>, Pro
 
 /// `connector.h`, `connector.c` and the object file that describes the world.
 fn bindings(project: &Project, folder: &Path) -> Result<(), Problem> {
-    let files = generate(&project.wit, project.kind.world()).map_err(|error| {
-        let message = format!(
-            "the contract in `{}` cannot be read: {error}",
-            project.wit.display()
-        );
-        Problem::new(&codes::BAD_PROJECT, message)
-    })?;
-    for (name, content) in files.iter() {
-        write(&folder.join(name), content)?;
-    }
-    Ok(())
-}
-
-fn generate(wit: &Path, world: &str) -> Result<Files, String> {
-    let mut resolve = Resolve::default();
-    let (package, _) = resolve
-        .push_path(wit)
-        .map_err(|error| format!("{error:#}"))?;
-    let world = resolve
-        .select_world(&[package], Some(world))
-        .map_err(|error| format!("{error:#}"))?;
     let options = wit_bindgen_c::Opts {
         rename_world: Some(BINDINGS.to_owned()),
         ..Default::default()
     };
-    let mut files = Files::default();
-    options
-        .build()
-        .generate(&mut resolve, world, &mut files)
-        .map_err(|error| format!("{error:#}"))?;
-    Ok(files)
+    for (name, content) in component::bindings(project, options.build())?.iter() {
+        write(&folder.join(name), content)?;
+    }
+    Ok(())
 }
 
 /// The two documents as texts that end with a zero.

@@ -2,6 +2,7 @@
 //! becomes a component with its documents. One file a language. Nothing outside that folder and the project is changed.
 
 mod c;
+mod go;
 mod install;
 mod javascript;
 mod python;
@@ -35,11 +36,7 @@ pub fn build(project: &Project, tools: &Toolchains<'_>) -> Result<Built, Problem
         Language::TypeScript | Language::JavaScript => javascript::compile(project, tools)?,
         Language::Python => python::compile(project, tools)?,
         Language::C => c::compile(project, tools)?,
-        Language::Go => {
-            let message = "Go projects cannot be built yet: the bindings' runtime is in no registry that is used here";
-            return Err(Problem::new(&codes::TOOLCHAIN_MISSING, message)
-                .hint("rust, typescript, javascript, python and c can"));
-        }
+        Language::Go => go::compile(project, tools)?,
     };
     let imports = component::imports(&component)?;
     component::add_section(

@@ -1,0 +1,3 @@
+module onefold
+
+go 1.24

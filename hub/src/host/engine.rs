@@ -2,6 +2,7 @@
 
 use crate::problem::{Problem, codes};
 use std::hash::{Hash, Hasher};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -91,9 +92,7 @@ impl Cache {
     /// Compiles, or takes what was compiled before. A damaged or foreign file is compiled anew.
     pub fn compile(&self, engine: &Engine, key: &str, bytes: &[u8]) -> wasmtime::Result<Component> {
         let name = format!("{key}.cwasm");
-        if let Some(code) = self.get(&name)
-            && let Some(component) = revive(engine, &code)
-        {
+        if let Some(component) = self.revive(engine, &name) {
             return Ok(component);
         }
         let component = Component::new(engine, bytes)?;
@@ -103,6 +102,21 @@ impl Cache {
             self.put(&name, &code);
         }
         Ok(component)
+    }
+
+    /// What was compiled before, mapped from its file: of a connector that rests, no code is in memory.
+    fn revive(&self, engine: &Engine, name: &str) -> Option<Component> {
+        let file = self.folder.as_ref()?.join(name);
+        if !is_whole(&file).ok()? {
+            return None;
+        }
+        #[allow(
+            unsafe_code,
+            reason = "wasmtime cannot prove that serialized code is its own"
+        )]
+        // SAFETY: the file was written by `put` from `Component::serialize` of an engine with the same compatibility hash
+        // (it is part of the name), its seal was checked, it is only ever replaced, and the folder is the user's own.
+        unsafe { Component::deserialize_file(engine, file) }.ok()
     }
 
     /// What was put under the name, if it is whole.
@@ -122,14 +136,17 @@ impl Cache {
     }
 }
 
-#[allow(
-    unsafe_code,
-    reason = "wasmtime cannot prove that serialized code is its own"
-)]
-fn revive(engine: &Engine, code: &[u8]) -> Option<Component> {
-    // SAFETY: the bytes were written by `Cache::put` from `Component::serialize` of an engine with the same
-    // compatibility hash (it is part of the name), their seal was checked, and the folder is the user's own.
-    unsafe { Component::deserialize(engine, code) }.ok()
+/// Whether a file ends with the seal of what is before it. It may be large: it is never in memory as a whole.
+fn is_whole(file: &Path) -> std::io::Result<bool> {
+    let mut file = std::fs::File::open(file)?;
+    let Some(body) = file.metadata()?.len().checked_sub(blake3::OUT_LEN as u64) else {
+        return Ok(false);
+    };
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(file.by_ref().take(body))?;
+    let mut seal = [0; blake3::OUT_LEN];
+    file.read_exact(&mut seal)?;
+    Ok(hasher.finalize().as_bytes() == &seal)
 }
 
 fn write_whole(folder: &Path, name: &str, content: &[u8]) -> std::io::Result<()> {

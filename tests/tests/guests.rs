@@ -103,6 +103,7 @@ fn serve(mut stream: TcpStream, seen: &Mutex<Vec<String>>) {
             ("/redirect-round", _) => ("302 Found", "Location: /redirect-round\r\n", ""),
             ("/flaky", 1 | 2) => ("503 Service Unavailable", "", ""),
             ("/limited", 1) => ("429 Too Many Requests", "Retry-After: 1\r\n", ""),
+            ("/for-ever", _) => ("429 Too Many Requests", "Retry-After: 1e19\r\n", ""),
             ("/never", _) => {
                 let _ = reader.read_line(&mut String::new());
                 return;
@@ -654,6 +655,19 @@ fn what_may_be_repeated_is_tried_again_and_retry_after_is_honoured() {
         vendor.paths(),
         ["/flaky", "/flaky", "/flaky", "/limited", "/limited"]
     );
+}
+
+#[test]
+fn a_vendor_that_asks_for_ages_is_not_waited_for_and_stops_nobody() {
+    let vendor = Vendor::start();
+    let world = World::new();
+    let mut source = world.source("adversary");
+    source.grants.addresses = vec![format!("127.0.0.1:{}", vendor.port)];
+    let mut connector = world.open(&source);
+    let batch = read(&mut *connector, "fetch", &vendor.url("/for-ever")).unwrap();
+    assert!(batch.upserts.data.starts_with(b"{\"status\":429"));
+    let batch = read(&mut *world.open(&source), "fetch", &vendor.url("/ok")).unwrap();
+    assert!(batch.upserts.data.starts_with(b"{\"status\":200"));
 }
 
 #[test]

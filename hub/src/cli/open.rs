@@ -172,14 +172,16 @@ fn load_with(
     }
     let cancel = Cancel::default();
     // Keys that cannot be read are reported with the rest, and then nothing is run.
-    let signers = manifest::signers(&files).unwrap_or_default();
-    let connectors = connectors(folder, environment, &cancel, signers)?;
+    let signers = manifest::signers(&files).ok();
+    let may_run = signers.is_some();
+    let connectors = connectors(folder, environment, &cancel, signers.unwrap_or_default())?;
     let mut known = manifest::Connectors {
         available: connectors.names().into_iter().collect(),
         ..Default::default()
     };
     let mut problems = Vec::new();
-    for name in manifest::connector_names(&files) {
+    let names = manifest::connector_names(&files).into_iter();
+    for name in names.filter(|_| may_run) {
         match connectors.describe(&name) {
             Ok(description) => {
                 known.described.insert(name, description);

@@ -7,7 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The longest pause that a vendor can impose.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+/// Longer than this nobody is waited for, whatever a vendor says.
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 const DEFAULT: &str = "default";
 
 pub struct Rates {

@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::egress::Random;
 use crate::egress::dial::{self, Refused, Unresolved};
 use crate::egress::policy::{Origin, Policy};
-use crate::egress::rate::Rates;
+use crate::egress::rate::{LONGEST_PAUSE, Rates};
 use crate::egress::request::{self, Credential, Request};
 use crate::model::RateSpec;
 use crate::problem::{Problem, codes};
@@ -344,11 +344,13 @@ impl Egress {
         }
         let text = header(response, RETRY_AFTER.as_str())?.trim();
         if let Ok(seconds) = text.parse::<f64>() {
-            return Duration::try_from_secs_f64(seconds).ok();
+            let wait = Duration::try_from_secs_f64(seconds).ok()?;
+            return Some(wait.min(LONGEST_PAUSE));
         }
         let until = chrono::DateTime::parse_from_rfc2822(text).ok()?;
         let wait = until.timestamp_millis() - self.settings.clock.now().millis();
-        Some(Duration::from_millis(u64::try_from(wait).unwrap_or(0)))
+        let wait = Duration::from_millis(u64::try_from(wait).unwrap_or(0));
+        Some(wait.min(LONGEST_PAUSE))
     }
 
     /// What the client's error means. Its text can hold the URL, and a URL can hold what nobody should read.

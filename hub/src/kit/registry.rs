@@ -138,6 +138,8 @@ pub fn examine(host: &Host, package: Package, signers: &Signers) -> Result<Candi
         &signers.trusted,
     )
     .map_err(about)?;
+    // Before any of its code runs.
+    guard::admit_signer(&package.source, &verdict, signers)?;
     let component = host.load(&package.component).map_err(about)?;
     let description = component.describe().map_err(about)?;
     if !is_file_name(&description.name) {
@@ -149,7 +151,6 @@ pub fn examine(host: &Host, package: Package, signers: &Signers) -> Result<Candi
             ),
         )));
     }
-    guard::admit_signer(&description.name, &verdict, signers)?;
     let entry = Entry {
         name: description.name.clone(),
         version: description.version.clone(),

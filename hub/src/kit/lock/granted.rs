@@ -87,7 +87,8 @@ fn covers(granted: &str, host: &str) -> bool {
     if granted == host {
         return true;
     }
-    let Some(below) = granted.strip_prefix('*') else {
+    let below = granted.strip_prefix('*');
+    let Some(below) = below.filter(|below| below.starts_with('.')) else {
         return false;
     };
     // `below` begins with a dot and may end with a port, which then has to be the same.

@@ -168,7 +168,9 @@ impl<'a> Client<'a> {
             )));
         }
         let url = self.reference.url(&format!("blobs/{}", wanted.digest));
-        let response = self.call(Ask::get(url.clone(), wanted.size)).await?;
+        // Redirects and refusals have texts of their own.
+        let most = wanted.size.max(MANIFEST_BYTES);
+        let response = self.call(Ask::get(url.clone(), most)).await?;
         if response.status != 200 {
             return Err(self.error(&url, &response));
         }

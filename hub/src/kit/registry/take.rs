@@ -50,7 +50,8 @@ fn stranger(hub_folder: &Path, candidate: &Candidate) -> Option<String> {
     })
 }
 
-/// Writes components and signatures, and the lock last: until it is there, the old one refuses the new files.
+/// Writes the lock, then components and signatures: until they are there, the new lock refuses the old files, and nothing is
+/// ever loaded that is not locked.
 pub fn take(hub_folder: &Path, changes: &[Change]) -> Result<Vec<Taken>, Problem> {
     let folder = hub_folder.join(FOLDER);
     std::fs::create_dir_all(&folder).map_err(|error| {
@@ -62,6 +63,10 @@ pub fn take(hub_folder: &Path, changes: &[Change]) -> Result<Vec<Taken>, Problem
     })?;
     // Read again: another command may have added something while this one waited for an answer.
     let mut lock = Lock::read(hub_folder)?;
+    for Change { candidate, .. } in changes {
+        lock.put(candidate.entry.clone());
+    }
+    lock.write(hub_folder)?;
     let mut taken = Vec::new();
     for Change { candidate, .. } in changes {
         let path = lock::component_path(hub_folder, &candidate.entry.name);
@@ -71,13 +76,11 @@ pub fn take(hub_folder: &Path, changes: &[Change]) -> Result<Vec<Taken>, Problem
             Some(text) => lock::write_whole(&beside, text.as_bytes())?,
             None => remove(&beside)?,
         }
-        lock.put(candidate.entry.clone());
         taken.push(Taken {
             component: path,
             lock: hub_folder.join(lock::FILE),
         });
     }
-    lock.write(hub_folder)?;
     Ok(taken)
 }
 

@@ -99,6 +99,14 @@ impl Wire {
         let mut login = login;
         for _ in 0..=REDIRECTS {
             let response = self.once(ask, &url, login, deadline).await?;
+            if response.status == 401 && url.origin() != ask.url.origin() {
+                // What it asks for would be answered with the login of the place that led here.
+                return Err(bad_source(format!(
+                    "`{}` leads to `{}`, which wants to know who asks",
+                    place(&ask.url),
+                    place(&url)
+                )));
+            }
             let Some(next) = next(ask, &url, &response) else {
                 return Ok(response);
             };

@@ -174,6 +174,10 @@ impl<'a> Client<'a> {
         if response.status != 200 {
             return Err(self.error(&url, &response));
         }
+        if response.body.len() as u64 > wanted.size {
+            let why = format!("sends more than the {} bytes of a layer", wanted.size);
+            return Err(self.no_connector(&why));
+        }
         let actual = signature::digest(&response.body);
         if actual != wanted.digest {
             return Err(self.other_bytes(&wanted.digest, &actual));

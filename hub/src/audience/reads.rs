@@ -16,6 +16,14 @@ pub struct EventBound {
 }
 
 impl EventBound {
+    /// Every event, whole.
+    pub const ALL: Self = Self {
+        ever: true,
+        within_ms: None,
+        from: None,
+        properties: true,
+    };
+
     /// Events at or before this time change nothing at `now` or later; nothing when every event matters.
     pub fn after(&self, now: Timestamp) -> Option<Timestamp> {
         if self.ever {

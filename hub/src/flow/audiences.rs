@@ -6,9 +6,9 @@ mod preview;
 pub use preview::{Overlap, Preview, Sample, holding, preview};
 
 use crate::audience::{self, EventFact, Explained};
-use crate::flow::settle::select::events_for;
-use crate::flow::settle::{self, Happened};
-use crate::flow::{Context, accounts};
+use crate::flow::settle::Happened;
+use crate::flow::settle::select::events_named;
+use crate::flow::{Context, backfill};
 use crate::manifest::Audience;
 use crate::model::Timestamp;
 use crate::store::Result;
@@ -86,16 +86,18 @@ pub async fn explain(
     };
     let now = context.clock.now();
     // All events, not only those that still count: an explanation says when the last one was.
-    let mut events = events_for(&mut tx, [&audience.who], &[id], None).await?;
+    let Some(view) = backfill::views(&mut tx, context, vec![row]).await?.pop() else {
+        return Ok(None);
+    };
+    let names: Vec<_> = audience::events_read([&audience.who]).into_iter().collect();
+    let views = std::slice::from_ref(&view);
+    let mut events = events_named(&mut tx, &names, views, None).await?;
     let events = events.remove(&id).unwrap_or_default();
     let events: Vec<EventFact<'_>> = events.iter().map(Happened::fact).collect();
     let since = tx.memberships_of([id]).await?.into_iter();
     let since = since
         .map(|row| (row.audience, Timestamp(row.since)))
         .collect();
-    let mut view = [settle::view_of(&row)];
-    accounts::fill(&mut tx, context, &mut view).await?;
-    let [view] = view;
     Ok(Some(view.ask(&events, &since, |facts| {
         audience::explain(&audience.who, facts, now)
     })))

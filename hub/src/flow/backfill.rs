@@ -11,7 +11,6 @@ use crate::problem::Problem;
 use crate::problem::codes::RECORD_NOT_JSON;
 use crate::store::{PersonRow, Result, Tx};
 use rustc_hash::FxHashMap;
-use std::collections::BTreeSet;
 
 /// People that one transaction takes.
 const PEOPLE: i64 = 5_000;
@@ -59,12 +58,10 @@ pub(super) async fn views(
     context: &Context,
     rows: Vec<PersonRow>,
 ) -> Result<Vec<View>> {
-    let components: BTreeSet<i64> = rows.iter().map(|row| row.component).collect();
+    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
     let mut evidence: FxHashMap<i64, Vec<i64>> = FxHashMap::default();
-    for row in tx.evidence_of_components(components).await? {
-        if let Some(person) = row.person_id {
-            evidence.entry(person).or_default().push(row.id);
-        }
+    for (person, id) in tx.evidence_of_persons(&ids).await? {
+        evidence.entry(person).or_default().push(id);
     }
     let mut views: Vec<View> = rows
         .into_iter()

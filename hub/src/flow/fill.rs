@@ -6,9 +6,12 @@
 mod stale;
 
 use crate::audience;
+use crate::flow::backfill::views;
 use crate::flow::ripple::want_of;
-use crate::flow::settle::select::{Moves, Since, events_for, judge, key_of, mark, want_as_stored};
-use crate::flow::settle::{self, View};
+use crate::flow::settle::TOGETHER;
+use crate::flow::settle::select::{
+    Moves, Since, events_named, judge, key_of, mark, want_as_stored,
+};
 use crate::flow::{Context, UNFINISHED, accounts};
 use crate::manifest::{Audience, Subject};
 use crate::model::Timestamp;
@@ -237,27 +240,28 @@ async fn fill(
     (after, rows): (i64, Vec<PersonRow>),
 ) -> Result<()> {
     let now = context.clock.now();
-    let mut views: Vec<View> = rows.iter().map(settle::view_of).collect();
-    drop(rows);
-    accounts::fill(tx, context, &mut views).await?;
-    let ids: Vec<i64> = views.iter().map(|view| view.id).collect();
-    let last = ids.last().copied().unwrap_or(after);
+    let mut views = views(tx, context, rows).await?;
+    let last = views.last().map_or(after, |view| view.id);
     let definitions = audiences.iter();
     let definitions: Vec<&Audience> = definitions
         .map(|(index, _)| &context.plan.audiences[*index])
         .collect();
-    let events = events_for(tx, definitions.iter().map(|one| &one.who), &ids, Some(now)).await?;
+    let read = audience::events_read(definitions.iter().map(|one| &one.who));
+    let read: Vec<_> = read.into_iter().collect();
     let mut since = since(tx, &definitions, (after, last)).await?;
     let asked: Vec<(usize, Option<&str>)> = audiences
         .iter()
         .map(|(index, cause)| (*index, Some(*cause)))
         .collect();
     let (mut moves, mut timers) = (Moves::default(), Vec::new());
-    for view in &views {
-        let events = events.get(&view.id).map(Vec::as_slice).unwrap_or_default();
-        let was = since.remove(&view.id).unwrap_or_default();
-        let changes = (&mut moves, &mut timers);
-        judge(context, &asked, (view, events), was, now, changes);
+    for views in views.chunks(TOGETHER) {
+        let events = events_named(tx, &read, views, Some(now)).await?;
+        for view in views {
+            let events = events.get(&view.id).map(Vec::as_slice).unwrap_or_default();
+            let was = since.remove(&view.id).unwrap_or_default();
+            let changes = (&mut moves, &mut timers);
+            judge(context, &asked, (view, events), was, now, changes);
+        }
     }
     drop(tx.take_before());
     if !everybody {

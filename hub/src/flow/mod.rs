@@ -47,14 +47,14 @@ pub use state::{Stating, named, revoke, state};
 pub use suggest::{SuggestReport, decide, drop_version, likeness_of, reasons_of, suggest};
 pub use suppress::{Suppression, suppress};
 
-use crate::audience::Stratum;
+use crate::audience::{self, EventBound, Stratum};
 use crate::clock::Clock;
 use crate::compute::models::Fitted;
 use crate::identity;
 use crate::manifest::{IdentityRules, Plan};
 use crate::store::{Result, Store, WantedRow};
 use crate::{compute, delivery};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Starts `work` at once on a thread for work that blocks or computes; the future waits for it.
@@ -98,8 +98,8 @@ pub struct Context {
     pub strata: Vec<Stratum>,
     /// Audiences of people whose members some account counts.
     pub counted: BTreeSet<String>,
-    /// Names of the events that any audience reads.
-    pub events_read: BTreeSet<String>,
+    /// The events that audiences, traits and models read, by name.
+    pub events_read: BTreeMap<String, EventBound>,
     pub suppression: Arc<Suppression>,
     /// Names of all computed traits, those of models too, and of some that are no more.
     pub computed_names: Vec<String>,
@@ -112,14 +112,16 @@ pub struct Context {
 impl Context {
     pub fn new(plan: Arc<Plan>, store: Store, clock: Clock, suppression: Suppression) -> Self {
         let rules = Arc::new(identity::Rules::new(&plan.identity, &plan.hub.name));
-        let audience_order = crate::audience::order(&plan.audiences);
-        let strata = crate::audience::strata(&plan.audiences);
+        let audience_order = audience::order(&plan.audiences);
+        let strata = audience::strata(&plan.audiences);
         let worked_out = compute::reads(&plan.traits);
         let conditions = plan.audiences.iter().map(|audience| &audience.who);
-        let events_read = crate::audience::events_read(conditions.chain(&worked_out))
-            .into_keys()
-            .chain(plan.models.iter().map(|model| model.event.as_str()))
-            .map(str::to_owned)
+        let whole = audience::events_read(&worked_out).into_keys();
+        let whole = whole.chain(plan.models.iter().map(|model| model.event.as_str()));
+        let events_read = audience::events_read(conditions)
+            .into_iter()
+            .chain(whole.map(|name| (name, EventBound::ALL)))
+            .map(|(name, bound)| (name.to_owned(), bound))
             .collect();
         Self {
             computed_names: models::computed_names(&plan),

@@ -216,7 +216,7 @@ impl Neighbourhood {
 
     /// A person whose shape stands, by its evidence.
     pub fn standing(&self, id: i64, evidence: Vec<i64>) -> Option<Resolved> {
-        let earliest = self.earliest(&evidence)?;
+        let earliest = self.earliest(evidence.iter().copied())?;
         let row = &self.evidence[&earliest].row;
         Some(Resolved {
             id,

@@ -21,6 +21,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tokio::runtime::Handle;
 
+/// People whose events are in memory at the same time.
+pub(super) const TOGETHER: usize = 2_000;
+
 /// Evidence that a batch touched.
 #[derive(Default)]
 pub struct Touched {
@@ -375,7 +378,7 @@ async fn select(
     ripple: &mut Ripple,
 ) -> Result<FxHashMap<i64, String>> {
     let mut traits = FxHashMap::default();
-    for chunk in views.chunks_mut(2_000) {
+    for chunk in views.chunks_mut(TOGETHER) {
         let events = events_of(tx, context, chunk).await?;
         let worked = computed::work_out(tx, context, chunk, &events).await?;
         let changed: FxHashSet<i64> = worked.changed.into_iter().collect();

@@ -74,11 +74,10 @@ fn describe(detail: &Detail, state: &State) -> String {
     let status = detail
         .http_status
         .map_or_else(String::new, |status| format!("HTTP {status}, "));
-    let code = (state.connection.scrub)(&detail.code);
-    let text = format!("{status}`{}`: {}", cut(&code, 100), detail.message);
+    let code = state.clean(&detail.code, 100);
+    let text = format!("{status}`{code}`: {}", detail.message);
     let one_line = text.replace(|c: char| c.is_control(), " ");
-    // Scrubbed whole: half a secret would be recognised no more.
-    cut(&(state.connection.scrub)(&one_line), DETAIL_BYTES).to_owned()
+    state.clean(&one_line, DETAIL_BYTES)
 }
 
 /// The call did not come back.
@@ -136,9 +135,7 @@ fn trapped(error: &wasmtime::Error, call: &str, state: &State) -> Failure {
         // Also what a Rust guest does when its own stack, which lies in its memory, runs out.
         Some(trap) => Failure::guest(&codes::TRAPPED, format!("`{call}` trapped: {trap}")),
         None => {
-            let cause = error.root_cause().to_string();
-            let text = (state.connection.scrub)(&cause);
-            let text = cut(&text, DETAIL_BYTES);
+            let text = state.clean(&error.root_cause().to_string(), DETAIL_BYTES);
             Failure::guest(
                 &codes::MALFORMED_ANSWER,
                 format!("`{call}` broke the contract: {text}"),

@@ -10,6 +10,8 @@ use wasmtime::{ResourceLimiter, UpdateDeadline};
 
 /// Longest message and longest `fields` of a log line, in bytes.
 const LOG_LINE_BYTES: usize = 4 << 10;
+/// A text can be as large as a guest's memory; no secret is longer than this.
+const LONGEST_SECRET: usize = 64 << 10;
 const TABLE_ELEMENTS: usize = 100_000;
 const INSTANCES: usize = 64;
 
@@ -138,11 +140,16 @@ impl State {
             }
             return;
         }
-        // Scrubbed whole: half a secret would be recognised no more.
-        let clean = |text: &str| cut(&(self.connection.scrub)(text), LOG_LINE_BYTES).to_owned();
-        let message = clean(message);
-        let fields = fields.map(clean);
+        let message = self.clean(message, LOG_LINE_BYTES);
+        let fields = fields.map(|fields| self.clean(fields, LOG_LINE_BYTES));
         self.emit(level, message, fields);
+    }
+
+    /// At most so many bytes of a guest's text, without secrets. They are taken out first: half of one would be recognised
+    /// no more.
+    pub fn clean(&self, text: &str, most: usize) -> String {
+        let near = cut(text, most + LONGEST_SECRET);
+        cut(&(self.connection.scrub)(near), most).to_owned()
     }
 
     fn emit(&self, level: LogLevel, message: String, fields: Option<String>) {

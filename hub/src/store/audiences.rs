@@ -34,7 +34,7 @@ pub struct TimerRow {
 /// An event of a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HappenedRow {
-    pub person_id: i64,
+    pub evidence_id: i64,
     pub time: i64,
     /// JSON object, or nothing.
     pub properties: String,
@@ -324,24 +324,22 @@ impl Tx {
         self.set_timers(&[], timers).await
     }
 
-    /// Events of one name later than `after`; the properties are empty unless asked for.
-    pub async fn events_of_persons(
+    /// Events of one name later than `after`, by evidence; the properties are empty unless asked for.
+    pub async fn events_named(
         &mut self,
-        persons: &[i64],
+        evidence: &[i64],
         name: &str,
         after: i64,
         properties: bool,
     ) -> Result<Vec<HappenedRow>> {
-        let properties = if properties { "e.properties" } else { "''" };
+        let properties = if properties { "properties" } else { "''" };
         let text = format!(
-            "select p.id, e.time, {properties} from person as p cross join evidence as v cross join event as e \
-             where p.id = $1 and v.component = p.component and v.person_id = p.id \
-             and e.evidence_id = v.id and e.name = $2 and e.time > $3"
+            "select evidence_id, time, {properties} from event where evidence_id = $1 and name = $2 and time > $3"
         );
         let more = [Arg::Text(name), Arg::Int(after)];
-        self.by_key_and(&text, persons, &more, |row| {
+        self.by_key_and(&text, evidence, &more, |row| {
             Ok(HappenedRow {
-                person_id: row.get(0)?,
+                evidence_id: row.get(0)?,
                 time: row.get(1)?,
                 properties: row.get(2)?,
             })

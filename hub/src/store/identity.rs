@@ -145,6 +145,14 @@ impl Tx {
         self.evidence_where("component", components).await
     }
 
+    /// Persons with the ids of their evidence, in the order of the persons, which have rows.
+    pub async fn evidence_of_persons(&mut self, persons: &[i64]) -> Result<Vec<(i64, i64)>> {
+        let text = "select p.id, v.id from person as p cross join evidence as v \
+             where p.id = $1 and v.component = p.component and v.person_id = p.id";
+        self.by_key(text, persons, |row| Ok((row.get(0)?, row.get(1)?)))
+            .await
+    }
+
     pub async fn evidence_by_id(
         &mut self,
         ids: impl IntoIterator<Item = i64>,

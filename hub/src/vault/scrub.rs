@@ -22,11 +22,10 @@ impl Scrubber {
             let instead = format!("[secret {name}]");
             let json = serde_json::to_string(value).unwrap_or_default();
             let json = json.trim_matches('"').to_owned();
-            let percent = percent(value);
             let spellings = [
                 value.to_owned(),
-                percent.to_lowercase(),
-                percent,
+                percent(value, |byte| format!("%{byte:02X}")),
+                percent(value, |byte| format!("%{byte:02x}")),
                 BASE64.encode(value),
                 URL_SAFE_NO_PAD.encode(value),
                 json.replace('/', "\\/"),
@@ -38,7 +37,7 @@ impl Scrubber {
                 }
             }
         }
-        pairs.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
+        pairs.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         pairs.dedup();
         Self { pairs }
     }
@@ -62,14 +61,14 @@ impl Scrubber {
     }
 }
 
-fn percent(text: &str) -> String {
+fn percent(text: &str, spell: fn(u8) -> String) -> String {
     let mut spelled = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
                 spelled.push(char::from(byte));
             }
-            _ => spelled.push_str(&format!("%{byte:02X}")),
+            _ => spelled.push_str(&spell(byte)),
         }
     }
     spelled
@@ -97,5 +96,17 @@ mod tests {
             scrubber.scrub(&text),
             "plain [secret token], longer [secret long], url [secret token], basic [secret token]"
         );
+        let secrets = BTreeMap::from([("key".to_owned(), Secret::new("AbC/d\"é+1").unwrap())]);
+        let scrubber = Scrubber::new(&secrets);
+        for text in [
+            r#"{"key":"AbC/d\"é+1"}"#,
+            r#"{"key":"AbC\/d\"é+1"}"#,
+            "AbC%2fd%22%c3%a9%2b1",
+            "AbC%2Fd%22%C3%A9%2B1",
+            &URL_SAFE_NO_PAD.encode("AbC/d\"é+1"),
+        ] {
+            assert!(scrubber.scrub(text).contains("[secret key]"), "{text}");
+            assert!(!scrubber.scrub(text).contains("AbC"), "{text}");
+        }
     }
 }

@@ -39,7 +39,7 @@ impl Neighbourhood {
                 .iter()
                 .map(|index| alive[*index as usize])
                 .collect();
-            let Some(earliest) = self.earliest(&evidence) else {
+            let Some(earliest) = self.earliest(evidence.iter().copied()) else {
                 continue;
             };
             let id = self.number(&evidence, earliest);
@@ -72,22 +72,19 @@ impl Neighbourhood {
     }
 
     /// Of some evidence, the one whose record came first; a person's uuid follows from it.
-    pub(super) fn earliest(&self, evidence: &[i64]) -> Option<i64> {
-        let ids = evidence.iter().copied();
-        ids.reduce(|first, id| if self.is_before(id, first) { id } else { first })
+    pub(super) fn earliest(&self, evidence: impl Iterator<Item = i64>) -> Option<i64> {
+        evidence.reduce(|first, id| if self.is_before(id, first) { id } else { first })
     }
 
     /// A person keeps its number for as long as it has the evidence of that number. Of several who are one now, the one
     /// stays who has the earliest evidence.
     fn number(&self, evidence: &[i64], earliest: i64) -> i64 {
-        let numbers: Vec<i64> = evidence
-            .iter()
-            .copied()
-            .filter(|id| self.is_number(*id))
-            .collect();
         match self.evidence[&earliest].row.person_id {
-            Some(owner) if numbers.contains(&owner) => owner,
-            _ => self.earliest(&numbers).unwrap_or(earliest),
+            Some(owner) if evidence.contains(&owner) => owner,
+            _ => {
+                let numbers = evidence.iter().copied().filter(|id| self.is_number(*id));
+                self.earliest(numbers).unwrap_or(earliest)
+            }
         }
     }
 

@@ -1,9 +1,8 @@
 //! Selecting and wanting: who enters and leaves which audience, and what destinations should hold of each person.
 
 use super::View;
-use crate::audience::{self, EventFact, Facts};
+use crate::audience::{self, EventBound, EventFact, Facts};
 use crate::compute::Event;
-use crate::expression::Condition;
 use crate::flow::Context;
 use crate::flow::ripple::Ripple;
 use crate::model::{Fields, Timestamp};
@@ -163,44 +162,36 @@ pub async fn events_of(
     context: &Context,
     views: &[View],
 ) -> Result<FxHashMap<i64, Vec<Happened>>> {
-    if context.events_read.is_empty() {
-        return Ok(FxHashMap::default());
+    let read = context.events_read.iter();
+    let read: Vec<_> = read.map(|(name, bound)| (name.as_str(), *bound)).collect();
+    events_named(tx, &read, views, Some(context.clock.now())).await
+}
+
+/// The events of these names, by person: those that matter at `now` and later, or else all.
+pub(in crate::flow) async fn events_named(
+    tx: &mut Tx,
+    names: &[(&str, EventBound)],
+    views: &[View],
+    now: Option<Timestamp>,
+) -> Result<FxHashMap<i64, Vec<Happened>>> {
+    let mut events: FxHashMap<i64, Vec<Happened>> = FxHashMap::default();
+    if names.is_empty() {
+        return Ok(events);
     }
     let mut owner: FxHashMap<i64, i64> = FxHashMap::default();
     for view in views {
         owner.extend(view.evidence.iter().map(|id| (*id, view.id)));
     }
-    let mut events: FxHashMap<i64, Vec<Happened>> = FxHashMap::default();
-    for row in tx.events_of(owner.keys().copied()).await? {
-        if context.events_read.contains(&row.name) {
-            events
-                .entry(owner[&row.evidence_id])
-                .or_default()
-                .push(Happened {
-                    properties: serde_json::from_str(&row.properties).unwrap_or_default(),
-                    name: row.name,
-                    time: Timestamp(row.time),
-                });
-        }
-    }
-    Ok(events)
-}
-
-/// The events of some people that conditions read, by person: those that matter at `now` and later, or else all.
-pub(in crate::flow) async fn events_for<'c>(
-    tx: &mut Tx,
-    conditions: impl IntoIterator<Item = &'c Condition>,
-    persons: &[i64],
-    now: Option<Timestamp>,
-) -> Result<FxHashMap<i64, Vec<Happened>>> {
-    let mut events: FxHashMap<i64, Vec<Happened>> = FxHashMap::default();
-    for (name, bound) in audience::events_read(conditions) {
+    let mut evidence: Vec<i64> = owner.keys().copied().collect();
+    evidence.sort_unstable();
+    for (name, bound) in names {
         let after = now.and_then(|now| bound.after(now));
         let after = after.map_or(i64::MIN, Timestamp::millis);
-        let rows = tx.events_of_persons(persons, name, after, bound.properties);
+        let rows = tx.events_named(&evidence, name, after, bound.properties);
         for row in rows.await? {
-            events.entry(row.person_id).or_default().push(Happened {
-                name: name.to_owned(),
+            let of = events.entry(owner[&row.evidence_id]).or_default();
+            of.push(Happened {
+                name: (*name).to_owned(),
                 time: Timestamp(row.time),
                 properties: serde_json::from_str(&row.properties).unwrap_or_default(),
             });

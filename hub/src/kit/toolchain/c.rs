@@ -2,6 +2,7 @@
 
 use crate::kit::component;
 use crate::kit::project::Project;
+use crate::kit::toolchain::install::NEEDS_PYTHON;
 use crate::kit::toolchain::{Toolchains, read, write};
 use crate::problem::{Problem, codes};
 use std::fmt::Write;
@@ -48,8 +49,7 @@ pub fn compile(project: &Project, tools: &Toolchains<'_>) -> Result<Vec<u8>, Pro
     .env("ZIG_GLOBAL_CACHE_DIR", tools.folder().join("zig-cache"))
     .env("ZIG_LOCAL_CACHE_DIR", folder.join("zig-cache"))
     .current_dir(&project.folder);
-    let hint = "install Python 3.11 or newer with venv, such as `apt install python3-venv`";
-    tools.run(&mut zig, hint)?;
+    tools.run(&mut zig, NEEDS_PYTHON)?;
     component::encode(&read(&output)?)
 }
 

@@ -3,6 +3,7 @@
 
 use crate::kit::component;
 use crate::kit::project::Project;
+use crate::kit::toolchain::install::NEEDS_PYTHON;
 use crate::kit::toolchain::{Toolchains, read, unwritable, write};
 use crate::problem::{Problem, codes};
 use std::process::Command;
@@ -34,8 +35,7 @@ pub fn compile(project: &Project, tools: &Toolchains<'_>) -> Result<Vec<u8>, Pro
     ])
     .env("GOCACHE", tools.folder().join("go-cache"))
     .current_dir(&project.folder);
-    let hint = "install Python 3.11 or newer with venv, such as `apt install python3-venv`";
-    tools.run(&mut go, hint)?;
+    tools.run(&mut go, NEEDS_PYTHON)?;
     let mut module = read(&output)?;
     component::describe(&mut module, project)?;
     component::encode(&module)

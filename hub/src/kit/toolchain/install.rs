@@ -14,6 +14,10 @@ pub struct Toolchains<'a> {
     say: &'a (dyn Fn(&str) + Sync),
 }
 
+/// Where programs come from PyPI.
+pub(super) const NEEDS_PYTHON: &str =
+    "install Python 3.11 or newer with venv, such as `apt install python3-venv`";
+
 /// How many lines of a compiler's complaint are shown.
 const LINES: usize = 60;
 
@@ -61,10 +65,9 @@ impl<'a> Toolchains<'a> {
             .collect();
         let programs = if cfg!(windows) { "Scripts" } else { "bin" };
         let folder = self.once("pip", &names, |folder| {
-            let hint = "install Python 3.11 or newer with venv, such as `apt install python3-venv`";
             let mut venv = Command::new(if cfg!(windows) { "python" } else { "python3" });
             venv.args(["-m", "venv", "--clear"]).arg(folder);
-            self.run(&mut venv, hint)?;
+            self.run(&mut venv, NEEDS_PYTHON)?;
             let mut pip = Command::new(folder.join(programs).join("python"));
             pip.args([
                 "-m",
@@ -74,7 +77,7 @@ impl<'a> Toolchains<'a> {
                 "--disable-pip-version-check",
             ])
             .args(&names);
-            self.run(&mut pip, hint)
+            self.run(&mut pip, NEEDS_PYTHON)
         })?;
         Ok(folder.join(programs))
     }

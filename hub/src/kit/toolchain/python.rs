@@ -1,6 +1,7 @@
 //! Python: componentize-py runs the project's imports once and keeps the interpreter as it is then.
 
 use crate::kit::project::Project;
+use crate::kit::toolchain::install::NEEDS_PYTHON;
 use crate::kit::toolchain::{Toolchains, read, unwritable, write};
 use crate::problem::Problem;
 use std::process::Command;
@@ -31,7 +32,6 @@ pub fn compile(project: &Project, tools: &Toolchains<'_>) -> Result<Vec<u8>, Pro
         .arg(&output)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .current_dir(&project.folder);
-    let hint = "install Python 3.11 or newer with venv, such as `apt install python3-venv`";
-    tools.run(&mut componentize, hint)?;
+    tools.run(&mut componentize, NEEDS_PYTHON)?;
     read(&output)
 }

@@ -6,9 +6,9 @@ use crate::cli::open;
 use crate::cli::output::{Out, Outcome, plural};
 use crate::cli::running::unknown;
 use crate::cli::{Ending, Environment};
-use crate::kit::lock::{Entry, Lock};
-use crate::kit::registry::{self, Access, Change, Source, Wire, examine, take};
-use crate::kit::signature::{Verdict, is_digest};
+use crate::kit::lock::Lock;
+use crate::kit::registry::{self, Access, Change, Package, Source, Wire, examine, take};
+use crate::kit::signature::{self, Verdict, is_digest};
 use crate::manifest::SecretRef;
 use crate::problem::{Problem, codes};
 use crate::vault::{Secret, Vault};
@@ -27,6 +27,10 @@ pub async fn add(
     let lock = Lock::read(folder)?;
     let source = Source::parse(&arguments.source)?;
     let packages = source.fetch(&wire(environment, &arguments.access)?).await?;
+    // Before any of its code runs.
+    if let Some(wanted) = &arguments.digest {
+        refuse_others(&packages, wanted)?;
+    }
     let host = open::host(environment)?;
     let mut changes = Vec::new();
     let mut problems = Vec::new();
@@ -35,9 +39,6 @@ pub async fn add(
             Ok(candidate) => changes.push(Change::of(folder, &lock, candidate)),
             Err(problem) => problems.push(problem),
         }
-    }
-    if let Some(wanted) = &arguments.digest {
-        problems.extend(other_digest(&changes, wanted));
     }
     if !problems.is_empty() {
         return Err(problems.into());
@@ -117,21 +118,21 @@ pub fn secret(environment: &Environment, name: &str, text: &str) -> Result<Secre
     found.remove(name).ok_or_else(Vec::new)
 }
 
-fn other_digest(changes: &[Change], wanted: &str) -> Vec<Problem> {
+fn refuse_others(packages: &[Package], wanted: &str) -> Result<(), Vec<Problem>> {
     if !is_digest(wanted) {
         let message = "`--digest` is no digest: write `sha256:` and 64 digits";
-        return vec![Problem::new(&codes::USAGE, message)];
+        return Err(vec![Problem::new(&codes::USAGE, message)]);
     }
-    let others = changes
-        .iter()
-        .map(|change| &change.candidate.entry)
-        .filter(|entry| entry.digest != wanted);
-    let problem = |entry: &Entry| {
-        let (source, digest) = (&entry.source, &entry.digest);
+    let problems = packages.iter().filter_map(|package| {
+        let (source, digest) = (&package.source, signature::digest(&package.component));
         let message = format!("`{source}` has other bytes: wanted `{wanted}`, got `{digest}`");
-        Problem::new(&codes::DIGEST_MISMATCH, message).hint("do not use it; nothing was kept")
-    };
-    others.map(problem).collect()
+        let problem = Problem::new(&codes::DIGEST_MISMATCH, message);
+        (digest != wanted).then(|| problem.hint("do not use it; nothing was kept"))
+    });
+    match problems.collect::<Vec<_>>() {
+        problems if problems.is_empty() => Ok(()),
+        problems => Err(problems),
+    }
 }
 
 /// What the connector is and what it asks for.

@@ -42,4 +42,8 @@ impl Opens for CapturingConnectors<'_> {
     fn destination(&self, destination: &Destination) -> Result<Box<dyn Connector>, Vec<Problem>> {
         self.connectors.destination(destination)
     }
+
+    fn rest(&self) {
+        self.connectors.rest();
+    }
 }

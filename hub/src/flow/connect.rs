@@ -309,6 +309,10 @@ impl Opens for Connectors {
     fn destination(&self, destination: &Destination) -> Result<Box<dyn Connector>, Vec<Problem>> {
         Ok(self.open_destination(destination)?.connector())
     }
+
+    fn rest(&self) {
+        self.settings.host.rest();
+    }
 }
 
 fn not_found(connector: &str, folders: &[PathBuf]) -> Problem {

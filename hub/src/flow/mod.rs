@@ -18,6 +18,7 @@ pub mod past;
 mod properties;
 mod read;
 mod rebuild;
+mod rest;
 mod review;
 mod ripple;
 pub mod rules;

@@ -16,6 +16,8 @@ pub trait Opens: Send + Sync {
         &self,
         destination: &Destination,
     ) -> std::result::Result<Box<dyn Connector>, Vec<Problem>>;
+    /// Nothing will be opened for a while.
+    fn rest(&self) {}
 }
 
 #[derive(Clone)]

@@ -1,5 +1,6 @@
 //! Serving: each source at its schedule in its time zone, never two runs of one source at once, until told to stop.
 
+use crate::flow::rest::rest;
 use crate::flow::run::{Opens, RunOptions, run};
 use crate::flow::{Context, rules};
 use crate::manifest::{Schedule, Source};
@@ -15,6 +16,8 @@ use tokio::sync::watch;
 
 /// Timers of audiences are looked at this often at the latest.
 const TICK_MS: i64 = 1_000;
+/// When nothing was done for so long, the hub rests: threads that only blocked or computed have ended by then.
+const STILL_MS: i64 = 12_000;
 
 /// The next instant after `after` at which the schedule fires; none when it never does.
 pub fn next(schedule: &Schedule, after: Timestamp) -> Option<Timestamp> {
@@ -64,6 +67,8 @@ pub async fn serve(
     mut stop: watch::Receiver<bool>,
 ) -> Result<()> {
     let mut times = first_times(context).await?;
+    // When something was done, until the hub rested from it; to start it was something too.
+    let mut worked = Some(context.clock.now());
     loop {
         let now = context.clock.now();
         let due: Vec<String> = times
@@ -76,6 +81,7 @@ pub async fn serve(
                 return Ok(());
             }
             once(context, connectors, options, &name).await?;
+            worked = Some(context.clock.now());
             let schedule = scheduled(context)
                 .find(|(source, _)| *source.name == *name)
                 .map(|(_, schedule)| schedule);
@@ -87,6 +93,11 @@ pub async fn serve(
         }
         if timers_due(context).await? {
             once(context, connectors, options, "").await?;
+            worked = Some(context.clock.now());
+        }
+        if worked.is_some_and(|worked| context.clock.now().0 - worked.0 >= STILL_MS) {
+            rest(context, connectors).await?;
+            worked = None;
         }
         // I7: an answer that changes by itself is looked at when it does.
         let timer = context.store.read().await?.next_due().await?;

@@ -122,6 +122,12 @@ impl Host {
         loaded.insert(key, component.clone());
         Ok(component)
     }
+
+    /// Lets go of connectors that nobody holds; whoever wants one loads it again, from the cache of compiled code.
+    pub fn rest(&self) {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        loaded.retain(|_, component| Arc::strong_count(&component.0) > 1);
+    }
 }
 
 fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {

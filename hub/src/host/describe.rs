@@ -4,7 +4,7 @@
 use crate::model::{
     CredentialSpec, Description, Inject, RateSpec, StreamMapping, StreamSpec, TargetSpec, Value,
 };
-use crate::problem::{Problem, codes};
+use crate::problem::{Problem, codes, is_plain_line};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -173,6 +173,12 @@ fn check(wire: &ManifestWire) -> Result<(), Problem> {
             )));
         }
     }
+    if let Some(text) = shown(wire).find(|text| !is_plain_line(text)) {
+        let text: String = text.escape_debug().take(80).collect();
+        return Err(wrong(format!(
+            "the connector's manifest has control characters in `{text}`"
+        )));
+    }
     for (bucket, rate) in &wire.rates {
         if rate.requests == 0 || rate.per_ms == 0 {
             return Err(wrong(format!(
@@ -190,6 +196,28 @@ fn check(wire: &ManifestWire) -> Result<(), Problem> {
         }
     }
     Ok(())
+}
+
+/// What an operator reads before saying yes.
+fn shown(wire: &ManifestWire) -> impl Iterator<Item = &String> {
+    let credentials = wire.credentials.values().flat_map(|credential| {
+        let place = match &credential.inject {
+            InjectWire::Basic { username: text } | InjectWire::Header { name: text } => Some(text),
+            InjectWire::Bearer | InjectWire::Signing => None,
+        };
+        place.into_iter().chain([&credential.title])
+    });
+    let streams = wire.streams.iter().flat_map(|stream| {
+        let classes = stream.data_classes.iter();
+        classes
+            .flat_map(|(field, class)| [field, class])
+            .chain([&stream.title])
+    });
+    [&wire.title, &wire.version]
+        .into_iter()
+        .chain(&wire.hosts)
+        .chain(credentials)
+        .chain(streams)
 }
 
 fn wrong(message: String) -> Problem {
@@ -260,4 +288,39 @@ pub fn join_kept(manifest: &str, config_schema: &str) -> String {
 pub fn split_kept(text: &str) -> Option<(String, String)> {
     let kept: Kept = serde_json::from_str(text).ok()?;
     Some((kept.manifest, kept.config_schema))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_operator_reads_can_hide_nothing() {
+        let said = |place: &str, text: &str| {
+            let mut manifest = serde_json::json!({
+                "name": "crm", "title": "CRM", "version": "1.0.0", "hosts": ["api.example.com"],
+                "credentials": { "token": { "title": "Token", "inject": { "header": { "name": "x-key" } } } },
+                "streams": [{ "name": "people", "title": "People", "data_classes": { "email": "pii.email" } }],
+            });
+            *manifest.pointer_mut(place).unwrap() = text.into();
+            parse(&manifest.to_string(), "{}", Vec::new())
+        };
+        let places = [
+            "/title",
+            "/version",
+            "/hosts/0",
+            "/credentials/token/title",
+            "/credentials/token/inject/header/name",
+            "/streams/0/title",
+            "/streams/0/data_classes/email",
+        ];
+        for place in places {
+            said(place, "Zażółć — 顧客 🙂").expect("plain text");
+            for hidden in ["a\nb", "a\rb", "\u{1b}[2K", "a\u{202e}b", "\u{9b}1A"] {
+                let problem = said(place, hidden).expect_err("control characters");
+                assert_eq!(problem.code.id, codes::WRONG_DESCRIPTION.id);
+                assert!(is_plain_line(&problem.message), "{place} {hidden:?}");
+            }
+        }
+    }
 }

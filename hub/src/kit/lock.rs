@@ -7,7 +7,7 @@ pub mod guard;
 pub use granted::Granted;
 pub use guard::{Guard, signature_path};
 
-use crate::problem::{Problem, codes};
+use crate::problem::{Problem, codes, is_plain_line};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -89,6 +89,13 @@ impl Lock {
         if let Some(bad) = names.iter().find(|name| !is_file_name(name)) {
             return Err(unreadable(&format!("names `{}`", bad.escape_debug())));
         }
+        // A lock in a bundle is a stranger's.
+        for text in lock.entries.iter().flat_map(Entry::texts) {
+            if !is_plain_line(text) {
+                let shown: String = text.escape_debug().take(80).collect();
+                return Err(unreadable(&format!("has control characters in `{shown}`")));
+            }
+        }
         Ok(lock)
     }
 
@@ -122,6 +129,15 @@ impl Lock {
 }
 
 impl Entry {
+    /// What is shown of it.
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        let own = [&self.version, &self.source, &self.digest, &self.contract];
+        own.into_iter()
+            .chain(&self.signer)
+            .map(String::as_str)
+            .chain(self.granted.texts())
+    }
+
     /// What a version that would stand in this one's place asks for beyond it, as sentences; empty when nothing.
     pub fn surpassed_by(&self, next: &Self) -> Vec<String> {
         let mut more = self.granted.surpassed_by(&next.granted);
@@ -129,6 +145,14 @@ impl Entry {
             more.push(format!(
                 "the same version {} with other bytes",
                 self.version
+            ));
+        }
+        if let (Some(before), Some(after)) = (numbers(&self.version), numbers(&next.version))
+            && after < before
+        {
+            more.push(format!(
+                "the older version {} in the place of {}",
+                next.version, self.version
             ));
         }
         if let Some(before) = &self.signer
@@ -142,6 +166,23 @@ impl Entry {
         }
         more
     }
+}
+
+/// The numbers of a version such as `1.10.2`; none when it has another form.
+fn numbers(version: &str) -> Option<Vec<u64>> {
+    let parts = version.split('.').map(|part| part.parse().ok());
+    parts.collect()
+}
+
+/// Nobody else changes the lock of this hub while this value lives.
+pub fn hold(hub_folder: &Path) -> Result<std::fs::File, Problem> {
+    let folder = hub_folder.join(FOLDER);
+    let held = std::fs::create_dir_all(&folder).and_then(|()| {
+        let file = std::fs::File::create(folder.join(".lock"))?;
+        file.lock()?;
+        Ok(file)
+    });
+    held.map_err(|error| unreadable(&format!("cannot be kept from others: {error}")))
 }
 
 /// Whether a connector may have this name: it becomes a file's.

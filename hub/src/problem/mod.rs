@@ -12,6 +12,14 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// Whether a text from outside is what it looks like when it is shown to a person: a terminal neither obeys it, nor breaks
+/// its line, nor turns its direction around.
+pub fn is_plain_line(text: &str) -> bool {
+    !text.chars().any(|c| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    })
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     pub code: &'static Code,

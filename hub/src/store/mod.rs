@@ -133,6 +133,20 @@ impl Store {
         })
     }
 
+    /// Gives back the memory of connections that nobody uses: what they keep of the file can be read again.
+    pub async fn rest(&self) -> Result<()> {
+        let mut idle = Vec::new();
+        for pool in [&self.writer, &self.readers] {
+            while let Some(connection) = pool.try_acquire() {
+                idle.push(connection);
+            }
+        }
+        for mut connection in idle {
+            dialect::shrink(&mut connection).await.map_err(failed)?;
+        }
+        Ok(())
+    }
+
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;

@@ -1,6 +1,7 @@
 //! The third table: the help-desk connector in each language, built as its author would, measured by the program's own
 //! `connector bench`, and through the whole of a run. What it talks to is the practice help desk on loopback.
 
+use super::idle::{self, Idle};
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use serde_json::Value;
@@ -36,6 +37,7 @@ pub fn all(small: bool, rounds: usize, json: bool) -> Result<bool> {
     let contacts = if small { SMALL } else { CONTACTS };
     let desk = Desk::open(&onefold, contacts)?;
     let mut lines = Vec::new();
+    let mut components = Vec::new();
     for language in LANGUAGES {
         eprintln!("the help desk in {language}");
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -48,6 +50,7 @@ pub fn all(small: bool, rounds: usize, json: bool) -> Result<bool> {
                 .arg(&folder),
         )?;
         let file = built["file"].as_str().context("the build names no file")?;
+        components.push(PathBuf::from(file));
         let mut best: Option<Line> = None;
         for _ in 0..rounds.max(1) {
             let line = measure(
@@ -63,7 +66,10 @@ pub fn all(small: bool, rounds: usize, json: bool) -> Result<bool> {
         }
         lines.extend(best);
     }
-    let goals = goals(&lines);
+    drop(desk);
+    eprintln!("{} connectors that wait", idle::CONNECTORS);
+    let idle = idle::measure(&onefold, here, &components, &scratch)?;
+    let goals = goals(&lines, &idle);
     if json {
         let goals: Vec<Value> = goals
             .iter()
@@ -71,10 +77,10 @@ pub fn all(small: bool, rounds: usize, json: bool) -> Result<bool> {
             .collect();
         println!(
             "{}",
-            serde_json::to_string_pretty(&serde_json::json!({ "rows": lines, "goals": goals }))?
+            serde_json::to_string_pretty(&serde_json::json!({ "rows": lines, "idle": idle, "goals": goals }))?
         );
     } else {
-        print(&lines, &goals, contacts);
+        print(&lines, &idle, &goals, contacts);
     }
     Ok(goals.iter().all(|(held, _)| *held))
 }
@@ -148,7 +154,7 @@ fn run(onefold: &Path, here: &Path, file: &str, desk: &Desk, hub: &Path) -> Resu
     Ok(records / took)
 }
 
-fn onefold_at(onefold: &Path, here: &Path) -> Command {
+pub fn onefold_at(onefold: &Path, here: &Path) -> Command {
     let target = here.parent().unwrap_or(here);
     let mut command = Command::new(onefold);
     command
@@ -160,7 +166,7 @@ fn onefold_at(onefold: &Path, here: &Path) -> Command {
 }
 
 /// What a command says as JSON.
-fn told(command: &mut Command) -> Result<Value> {
+pub fn told(command: &mut Command) -> Result<Value> {
     let output = command.stdin(Stdio::null()).output()?;
     if !output.status.success() {
         let text = [output.stdout, output.stderr].concat();
@@ -170,13 +176,13 @@ fn told(command: &mut Command) -> Result<Value> {
 }
 
 /// The practice help desk as a process; it ends with this value.
-struct Desk {
+pub struct Desk {
     process: Child,
-    address: String,
+    pub address: String,
 }
 
 impl Desk {
-    fn open(onefold: &PathBuf, contacts: u32) -> Result<Self> {
+    pub fn open(onefold: &Path, contacts: u32) -> Result<Self> {
         let mut process = Command::new(onefold)
             .args(["connector", "vendor", "--contacts", &contacts.to_string()])
             .stdout(Stdio::piped())
@@ -204,7 +210,7 @@ impl Drop for Desk {
     }
 }
 
-fn goals(lines: &[Line]) -> Vec<(bool, String)> {
+fn goals(lines: &[Line], idle: &Idle) -> Vec<(bool, String)> {
     let of = |language: &str| lines.iter().find(|line| line.language == language);
     let mut goals = Vec::new();
     for (language, most) in [("typescript", 2.0), ("javascript", 2.0), ("python", 3.0)] {
@@ -227,10 +233,18 @@ fn goals(lines: &[Line]) -> Vec<(bool, String)> {
             ),
         ));
     }
+    let most = idle.at_rest_mb.max(idle.after_running_mb);
+    goals.push((
+        most < 100.0,
+        format!(
+            "{} idle connectors within 100 MB: {most:.0} MB",
+            idle::CONNECTORS
+        ),
+    ));
     goals
 }
 
-fn print(lines: &[Line], goals: &[(bool, String)], contacts: u32) {
+fn print(lines: &[Line], idle: &Idle, goals: &[(bool, String)], contacts: u32) {
     println!("\nthe help-desk connector, {contacts} contacts and half as many tickets\n");
     println!(
         "{:<12}{:>12}{:>12}{:>11}{:>12}{:>12}{:>12}{:>11}",
@@ -251,6 +265,12 @@ fn print(lines: &[Line], goals: &[(bool, String)], contacts: u32) {
     }
     println!(
         "\nread: pages over HTTP through the boundary, no store; run: `onefold run` on a new hub, the program's start and all"
+    );
+    println!(
+        "{} connectors under `onefold serve`, resident: {:.0} MB at rest, {:.0} MB when all have run",
+        idle::CONNECTORS,
+        idle.at_rest_mb,
+        idle.after_running_mb
     );
     println!();
     for (held, text) in goals {

@@ -8,6 +8,7 @@
 mod engine;
 mod floor;
 mod hub;
+mod idle;
 mod languages;
 mod measure;
 mod native;

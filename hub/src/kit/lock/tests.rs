@@ -96,6 +96,14 @@ fn a_lock_that_cannot_be_trusted_to_mean_what_it_says_is_refused() {
         ),
         (good.replace("\"crm\"", "\"../crm\""), "names `../crm`"),
         (format!("{good}{twice}"), "names `crm` twice"),
+        (
+            good.replacen("acme/crm", "acme\\u001b[1A/crm", 1),
+            r"control characters in `oci://registry.example.com/acme\u{1b}[1A/crm:1.2.0`",
+        ),
+        (
+            good.replacen("pii.email", "pii.email\\n  calls nobody", 1),
+            r"control characters in `pii.email\n  calls nobody`",
+        ),
     ];
     for (text, expected) in cases {
         let problem = Lock::parse(&text).unwrap_err();
@@ -154,6 +162,57 @@ fn what_a_newer_version_asks_for_beyond_is_said_in_sentences() {
         entry().surpassed_by(&same),
         ["the same version 1.2.0 with other bytes"]
     );
+}
+
+#[test]
+fn an_older_version_is_a_question_and_a_newer_one_is_not() {
+    let asks = |before: &str, after: &str| {
+        let at = |version: &str| Entry {
+            version: version.to_owned(),
+            ..entry()
+        };
+        at(before).surpassed_by(&at(after))
+    };
+    assert_eq!(
+        asks("1.10.0", "1.9.0"),
+        ["the older version 1.9.0 in the place of 1.10.0"]
+    );
+    for (before, after) in [
+        ("1.9.0", "1.10.0"),
+        ("1.9", "1.9.1"),
+        ("nightly", "1.0.0"),
+        ("2.0.0", "2.0.0-rc1"),
+    ] {
+        assert_eq!(asks(before, after), [""; 0], "{before} {after}");
+    }
+}
+
+#[test]
+fn who_holds_a_lock_makes_others_wait() {
+    let hub = tempfile::tempdir().unwrap();
+    let rounds = 20;
+    std::thread::scope(|scope| {
+        for name in ["crm", "mail", "shop", "desk"] {
+            let hub = hub.path();
+            scope.spawn(move || {
+                for _ in 0..rounds {
+                    let _held = hold(hub).unwrap();
+                    let mut lock = Lock::read(hub).unwrap();
+                    let before = lock.take(name);
+                    let version = before.map_or(0, |entry| entry.version.parse().unwrap());
+                    lock.put(Entry {
+                        name: name.to_owned(),
+                        version: format!("{}", version + 1),
+                        ..entry()
+                    });
+                    lock.write(hub).unwrap();
+                }
+            });
+        }
+    });
+    let lock = Lock::read(hub.path()).unwrap();
+    let versions: Vec<_> = lock.entries.iter().map(|one| &*one.version).collect();
+    assert_eq!(versions, ["20"; 4]);
 }
 
 /// Hosts of few words, so that they meet.

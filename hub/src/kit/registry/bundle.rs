@@ -46,6 +46,13 @@ pub fn pack(hub_folder: &Path) -> Result<(Lock, Vec<u8>), Problem> {
         }
     }
     let bytes = bundle.into_inner().map_err(|error| broken(&error))?;
+    // Whoever adds it reads no more than this.
+    if bytes.len() as u64 > COMPONENT_BYTES {
+        let length = bytes.len();
+        return Err(bad(&format!(
+            "would have {length} bytes; {COMPONENT_BYTES} are allowed"
+        )));
+    }
     Ok((lock, bytes))
 }
 

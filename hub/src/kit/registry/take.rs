@@ -1,7 +1,7 @@
 //! Taking connectors into a hub: what would change is worked out first and written afterwards, all of it or nothing
 //! that a hub would load.
 
-use crate::kit::lock::{self, FOLDER, Lock, signature_path};
+use crate::kit::lock::{self, Lock, signature_path};
 use crate::kit::registry::Candidate;
 use crate::kit::signature;
 use crate::problem::{Problem, codes};
@@ -53,14 +53,7 @@ fn stranger(hub_folder: &Path, candidate: &Candidate) -> Option<String> {
 /// Writes the lock, then components and signatures: until they are there, the new lock refuses the old files, and nothing is
 /// ever loaded that is not locked.
 pub fn take(hub_folder: &Path, changes: &[Change]) -> Result<Vec<Taken>, Problem> {
-    let folder = hub_folder.join(FOLDER);
-    std::fs::create_dir_all(&folder).map_err(|error| {
-        let shown = folder.display();
-        Problem::new(
-            &codes::UNREADABLE,
-            format!("`{shown}` cannot be made: {error}"),
-        )
-    })?;
+    let _held = lock::hold(hub_folder)?;
     // Read again: another command may have added something while this one waited for an answer.
     let mut lock = Lock::read(hub_folder)?;
     for Change { candidate, .. } in changes {
@@ -86,6 +79,7 @@ pub fn take(hub_folder: &Path, changes: &[Change]) -> Result<Vec<Taken>, Problem
 
 /// Takes a connector out of the lock, and its files away. None when it was not locked.
 pub fn release(hub_folder: &Path, name: &str) -> Result<Option<lock::Entry>, Problem> {
+    let _held = lock::hold(hub_folder)?;
     let mut lock = Lock::read(hub_folder)?;
     let Some(entry) = lock.take(name) else {
         return Ok(None);

@@ -8,6 +8,7 @@ import (
 	"wit_component/onefold_connector_types"
 	"wit_component/wire"
 
+	"go.bytecodealliance.org/pkg/wit/runtime"
 	"go.bytecodealliance.org/pkg/wit/types"
 )
 
@@ -15,6 +16,7 @@ type page = types.Tuple2[[]onefold_connector_audience.AudienceRef, types.Option[
 
 // ListAudiences gives one page of audiences and the token of the next.
 func ListAudiences(config string, token types.Option[string]) types.Result[page, onefold_connector_types.Error] {
+	runtime.Collect()
 	audiences, next, err := project.Connector.CallListAudiences(wire.Hub{}, config, wire.Pointer(token))
 	return wire.Answer(audiences, err, func(audiences []onefold.AudienceRef) page {
 		told := page{F1: wire.Optional(next)}
@@ -27,24 +29,28 @@ func ListAudiences(config string, token types.Option[string]) types.Result[page,
 
 // Create gives the audience of that name, making it when there is none.
 func Create(config string, name string, options types.Option[string]) types.Result[onefold_connector_audience.AudienceRef, onefold_connector_types.Error] {
+	runtime.Collect()
 	given, err := project.Connector.CallCreate(wire.Hub{}, config, name, wire.Pointer(options))
 	return wire.Answer(given, err, reference)
 }
 
 // Add adds members.
 func Add(change onefold_connector_audience.Change) types.Result[onefold_connector_audience.Outcome, onefold_connector_types.Error] {
+	runtime.Collect()
 	given, err := project.Connector.CallAdd(wire.Hub{}, change.Config, changed(change))
 	return wire.Answer(given, err, outcome)
 }
 
 // Remove removes members.
 func Remove(change onefold_connector_audience.Change) types.Result[onefold_connector_audience.Outcome, onefold_connector_types.Error] {
+	runtime.Collect()
 	given, err := project.Connector.CallRemove(wire.Hub{}, change.Config, changed(change))
 	return wire.Answer(given, err, outcome)
 }
 
 // Poll gives the outcome of a job, or none while it goes on.
 func Poll(config string, job string) types.Result[types.Option[onefold_connector_audience.Outcome], onefold_connector_types.Error] {
+	runtime.Collect()
 	given, err := project.Connector.CallPollAudience(wire.Hub{}, config, job)
 	return wire.Answer(given, err, func(given *onefold.Outcome) types.Option[onefold_connector_audience.Outcome] {
 		if given == nil {

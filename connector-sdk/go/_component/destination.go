@@ -8,6 +8,7 @@ import (
 	"wit_component/onefold_connector_types"
 	"wit_component/wire"
 
+	"go.bytecodealliance.org/pkg/wit/runtime"
 	"go.bytecodealliance.org/pkg/wit/types"
 )
 
@@ -15,6 +16,7 @@ var modes = []onefold.Mode{onefold.ModeUpsert, onefold.ModeUpdateOnly, onefold.M
 
 // Targets gives what can be written.
 func Targets(config string) types.Result[[]onefold_connector_destination.Target, onefold_connector_types.Error] {
+	runtime.Collect()
 	targets, err := project.Connector.CallTargets(wire.Hub{}, config)
 	return wire.Answer(targets, err, func(targets []onefold.TargetInfo) []onefold_connector_destination.Target {
 		told := make([]onefold_connector_destination.Target, 0, len(targets))
@@ -33,6 +35,7 @@ func Targets(config string) types.Result[[]onefold_connector_destination.Target,
 
 // Write writes rows.
 func Write(req onefold_connector_destination.WriteRequest) types.Result[onefold_connector_destination.Outcome, onefold_connector_types.Error] {
+	runtime.Collect()
 	rows, err := wire.Chunk(req.Rows)
 	if err != nil {
 		return wire.Refused[onefold_connector_destination.Outcome](err)
@@ -49,6 +52,7 @@ func Write(req onefold_connector_destination.WriteRequest) types.Result[onefold_
 
 // Poll gives the outcome of a job, or none while it goes on.
 func Poll(config string, job string) types.Result[types.Option[onefold_connector_destination.Outcome], onefold_connector_types.Error] {
+	runtime.Collect()
 	given, err := project.Connector.CallPoll(wire.Hub{}, config, job)
 	return wire.Answer(given, err, func(given *onefold.Outcome) types.Option[onefold_connector_destination.Outcome] {
 		if given == nil {

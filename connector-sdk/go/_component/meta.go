@@ -8,6 +8,7 @@ import (
 	"wit_component/onefold_connector_types"
 	"wit_component/wire"
 
+	"go.bytecodealliance.org/pkg/wit/runtime"
 	"go.bytecodealliance.org/pkg/wit/types"
 )
 
@@ -23,6 +24,7 @@ func ConfigSchema() string {
 
 // Check calls the vendor once.
 func Check(config string) types.Result[onefold_connector_meta.CheckReport, onefold_connector_types.Error] {
+	runtime.Collect()
 	report, err := project.Connector.CallCheck(wire.Hub{}, config)
 	return wire.Answer(report, err, func(report onefold.CheckReport) onefold_connector_meta.CheckReport {
 		return onefold_connector_meta.CheckReport{Account: wire.Optional(report.Account), Warnings: report.Warnings}

@@ -8,6 +8,7 @@ import (
 	"wit_component/onefold_connector_types"
 	"wit_component/wire"
 
+	"go.bytecodealliance.org/pkg/wit/runtime"
 	"go.bytecodealliance.org/pkg/wit/types"
 )
 
@@ -15,12 +16,14 @@ type told = types.Tuple2[onefold_connector_privacy.Status, types.Option[string]]
 
 // EraseSubject erases one person at the vendor.
 func EraseSubject(config string, ids []onefold_connector_types.Identifier, requestID string) types.Result[told, onefold_connector_types.Error] {
+	runtime.Collect()
 	given, err := project.Connector.CallEraseSubject(wire.Hub{}, config, wire.Identifiers(ids), requestID)
 	return wire.Answer(given, err, erasure)
 }
 
 // PollErasure tells how a job stands.
 func PollErasure(config string, job string) types.Result[told, onefold_connector_types.Error] {
+	runtime.Collect()
 	given, err := project.Connector.CallPollErasure(wire.Hub{}, config, job)
 	return wire.Answer(given, err, erasure)
 }

@@ -8,11 +8,13 @@ import (
 	"wit_component/onefold_connector_types"
 	"wit_component/wire"
 
+	"go.bytecodealliance.org/pkg/wit/runtime"
 	"go.bytecodealliance.org/pkg/wit/types"
 )
 
 // Discover gives the streams.
 func Discover(config string) types.Result[[]onefold_connector_source.StreamInfo, onefold_connector_types.Error] {
+	runtime.Collect()
 	streams, err := project.Connector.CallDiscover(wire.Hub{}, config)
 	return wire.Answer(streams, err, func(streams []onefold.StreamInfo) []onefold_connector_source.StreamInfo {
 		told := make([]onefold_connector_source.StreamInfo, 0, len(streams))
@@ -25,12 +27,14 @@ func Discover(config string) types.Result[[]onefold_connector_source.StreamInfo,
 
 // Split gives parts that can be read side by side.
 func Split(config string, stream string, since types.Option[string]) types.Result[[]string, onefold_connector_types.Error] {
+	runtime.Collect()
 	parts, err := project.Connector.CallSplit(wire.Hub{}, config, stream, wire.Pointer(since))
 	return wire.Answer(parts, err, func(parts []string) []string { return parts })
 }
 
 // Read gives the next batch.
 func Read(req onefold_connector_source.ReadRequest) types.Result[onefold_connector_source.Batch, onefold_connector_types.Error] {
+	runtime.Collect()
 	request := onefold.ReadRequest{
 		Stream:     req.Stream,
 		Part:       req.Part,

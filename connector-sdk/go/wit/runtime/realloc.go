@@ -15,7 +15,7 @@ func init() {
 	ready = true
 }
 
-// Go's collector asks for the time, and nobody may be asked for anything while memory is handed out.
+// Nobody may be asked for anything while memory is handed out, and Go asks for the time wherever it likes.
 //
 //go:wasmimport wasi_snapshot_preview1 adapter_monotonic_clock_set_paused
 func pauseClock(paused bool)

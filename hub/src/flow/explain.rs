@@ -149,7 +149,10 @@ pub async fn graph(context: &Context, identifier: &Identifier) -> Result<Graph> 
             .map(|piece| {
                 let nodes = &around.graph.evidence[piece].nodes;
                 let identifiers = nodes.iter().map(|node| around.identifier(*node));
-                (around.rows[piece].message.clone(), identifiers.collect())
+                (
+                    around.rows[piece].message.to_string(),
+                    identifiers.collect(),
+                )
             })
             .collect(),
     })
@@ -193,7 +196,7 @@ async fn around(
 
 impl Around {
     fn identifier(&self, node: u32) -> Identifier {
-        self.graph.nodes[node as usize].identifier.clone()
+        (*self.graph.nodes[node as usize].identifier).clone()
     }
 
     fn dead(&self, node: u32) -> (Identifier, &'static str) {
@@ -211,7 +214,7 @@ impl Around {
         statements: &BTreeMap<i64, StatementRow>,
     ) -> Step {
         let by = match edge.evidence {
-            Some(piece) => self.rows[piece as usize].message.clone(),
+            Some(piece) => self.rows[piece as usize].message.to_string(),
             None => self.link(edge, statements),
         };
         Step {

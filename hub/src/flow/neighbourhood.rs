@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// An identifier's row, and whether it must be written.
 #[derive(Debug)]
 struct Known {
-    identifier: Identifier,
+    identifier: Arc<Identifier>,
     component: Option<i64>,
     shared: bool,
     /// By the hub's own list.
@@ -155,9 +155,9 @@ impl Neighbourhood {
                 .expect("`by_set` holds only ids of `evidence`");
             if first_seen <= seen.row.first_seen {
                 let message = message();
-                if (first_seen, &message) < (seen.row.first_seen, &seen.row.message) {
+                if (first_seen, &*message) < (seen.row.first_seen, &*seen.row.message) {
                     seen.row.first_seen = first_seen;
-                    seen.row.message = message;
+                    seen.row.message = message.into();
                     seen.renamed = true;
                     seen.dirty = true;
                     self.stale_evidence.insert(*id);
@@ -173,7 +173,7 @@ impl Neighbourhood {
             person_id: None,
             nodes: slots,
             first_seen,
-            message: message(),
+            message: message().into(),
         };
         self.by_set.insert(key, id);
         self.evidence.insert(

@@ -32,10 +32,7 @@ pub async fn rest(context: &Context, connectors: &dyn Opens) -> Result<()> {
 }
 
 fn give_back() {
-    #[allow(
-        unsafe_code,
-        reason = "the allocator's own call has no safe wrapper"
-    )]
+    #[allow(unsafe_code, reason = "the allocator's own call has no safe wrapper")]
     // SAFETY: it takes no pointer, may be called from any thread at any time, and only gives free memory back.
     unsafe {
         libmimalloc_sys::mi_collect(true);

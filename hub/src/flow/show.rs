@@ -196,7 +196,7 @@ async fn view(context: &Context, tx: &mut Tx, located: &Located) -> Result<Found
         identifiers: person
             .nodes
             .iter()
-            .map(|node| around.graph.nodes[*node as usize].identifier.clone())
+            .map(|node| (*around.graph.nodes[*node as usize].identifier).clone())
             .collect(),
         sources: sources.len(),
         records: claims.len(),
@@ -210,7 +210,7 @@ async fn view(context: &Context, tx: &mut Tx, located: &Located) -> Result<Found
         audiences: Some(audiences),
         why: reasons,
         links: links(person, &around.graph.nodes, |index| {
-            around.rows[index as usize].message.clone()
+            around.rows[index as usize].message.to_string()
         }),
         traits,
         consents: serde_json::from_str(&row.consents).unwrap_or_default(),
@@ -255,8 +255,8 @@ pub(super) fn links(
         .joined
         .iter()
         .map(|edge| Link {
-            from: nodes[edge.high as usize].identifier.clone(),
-            to: nodes[edge.low as usize].identifier.clone(),
+            from: (*nodes[edge.high as usize].identifier).clone(),
+            to: (*nodes[edge.low as usize].identifier).clone(),
             record: edge.evidence.map(&message).unwrap_or_default(),
         })
         .collect()

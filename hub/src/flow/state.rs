@@ -222,5 +222,5 @@ pub async fn named(context: &Context, id: Uuid) -> Result<Identifier> {
     let mut people = around.resolution.people.iter();
     let person = people.find(|person| person.id == id).ok_or_else(unknown)?;
     let node = &around.graph.nodes[person.nodes[0] as usize];
-    Ok(node.identifier.clone())
+    Ok((*node.identifier).clone())
 }

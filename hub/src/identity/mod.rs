@@ -17,6 +17,7 @@ pub use rules::Rules;
 pub use shared::{shared, shared_of};
 
 use crate::model::{Identifier, IdentifierKind, PersonId, Timestamp};
+use std::sync::Arc;
 
 /// What is known about some identifiers: at least one whole connected component, or any number of them.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -29,7 +30,8 @@ pub struct Neighbourhood {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
-    pub identifier: Identifier,
+    /// Shared with whoever loaded it: most of what is looked at is looked at by many.
+    pub identifier: Arc<Identifier>,
     /// Seen with too many strong ids (see `shared`): joins nobody.
     pub shared: bool,
     /// No identifier by the hub's own list (see `Rules::blocks`): joins nobody.
@@ -51,7 +53,7 @@ pub struct Evidence {
     pub first_seen: Timestamp,
     /// `source/stream/key` of that record. A record supports one set at a time, so no two pieces of evidence share a message.
     /// All records that support a piece are of one source.
-    pub message: String,
+    pub message: Arc<str>,
 }
 
 /// What an operator stated about two nodes. A must-not-link beats a must-link.

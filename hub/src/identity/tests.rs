@@ -32,7 +32,7 @@ fn world(evidence: &[(&[&str], i64, &str)]) -> Neighbourhood {
         let nodes = names.iter().map(|name| {
             *index.entry(*name).or_insert_with(|| {
                 world.nodes.push(Node {
-                    identifier: identifier(name),
+                    identifier: identifier(name).into(),
                     shared: false,
                     blocked: false,
                 });
@@ -43,7 +43,7 @@ fn world(evidence: &[(&[&str], i64, &str)]) -> Neighbourhood {
         world.evidence.push(Evidence {
             nodes,
             first_seen: Timestamp(*first_seen),
-            message: (*message).to_owned(),
+            message: (*message).into(),
         });
     }
     world
@@ -53,7 +53,7 @@ fn node(world: &Neighbourhood, name: &str) -> u32 {
     world
         .nodes
         .iter()
-        .position(|node| node.identifier == identifier(name))
+        .position(|node| *node.identifier == identifier(name))
         .unwrap() as u32
 }
 
@@ -272,7 +272,7 @@ fn a_large_component_is_not_quadratic() {
             format!("e:{index}")
         };
         big.nodes.push(Node {
-            identifier: identifier(&name),
+            identifier: identifier(&name).into(),
             shared: false,
             blocked: false,
         });
@@ -281,7 +281,7 @@ fn a_large_component_is_not_quadratic() {
         big.evidence.push(Evidence {
             nodes: vec![index, index + 1],
             first_seen: Timestamp(1),
-            message: format!("a/a/{index}"),
+            message: format!("a/a/{index}").into(),
         });
         if index % 3 == 0 {
             big.statements.push(Statement {
@@ -317,7 +317,7 @@ fn content(world: &Neighbourhood, resolution: &Resolution) -> Content {
         let evidence = person
             .evidence
             .iter()
-            .map(|&piece| world.evidence[piece as usize].message.clone())
+            .map(|&piece| world.evidence[piece as usize].message.to_string())
             .collect();
         (person.id.to_string(), (nodes, evidence))
     });
@@ -405,7 +405,7 @@ fn oracle_cap(edges: Vec<OracleEdge>, cap: usize) -> Vec<OracleEdge> {
 /// The definition, word by word, on content alone, with sets of sets and no index.
 fn oracle(world: &Neighbourhood, given: &IdentityRules) -> BTreeMap<String, BTreeSet<String>> {
     let live = |node: &u32| world.nodes[*node as usize].is_live();
-    let of = |node: u32| world.nodes[node as usize].identifier.clone();
+    let of = |node: u32| (*world.nodes[node as usize].identifier).clone();
     let usual = ["user_id", "external", "email", "phone"].map(str::to_owned);
     let mut order = given.priority.clone();
     order.extend(
@@ -428,7 +428,7 @@ fn oracle(world: &Neighbourhood, given: &IdentityRules) -> BTreeMap<String, BTre
         let Some(anchor) = nodes.first().cloned() else {
             continue;
         };
-        anchors.push((piece.first_seen, piece.message.clone(), anchor.clone()));
+        anchors.push((piece.first_seen, piece.message.to_string(), anchor.clone()));
         let source = piece.message.split('/').next().unwrap();
         let trust = given
             .trust
@@ -445,7 +445,7 @@ fn oracle(world: &Neighbourhood, given: &IdentityRules) -> BTreeMap<String, BTre
                 piece.first_seen,
                 a,
                 b,
-                piece.message.clone(),
+                piece.message.to_string(),
             ));
         }
     }
@@ -474,7 +474,7 @@ fn oracle(world: &Neighbourhood, given: &IdentityRules) -> BTreeMap<String, BTre
         .nodes
         .iter()
         .filter(|node| node.is_live())
-        .map(|node| BTreeSet::from([node.identifier.clone()]))
+        .map(|node| BTreeSet::from([(*node.identifier).clone()]))
         .collect();
     for (_, _, a, b, _) in edges {
         let left = sets.iter().position(|set| set.contains(&a)).unwrap();
@@ -569,7 +569,7 @@ fn worlds() -> impl Strategy<Value = Neighbourhood> {
                 .iter()
                 .zip(marks)
                 .map(|(name, mark)| Node {
-                    identifier: identifier(name),
+                    identifier: identifier(name).into(),
                     shared: mark == 0,
                     blocked: mark == 1,
                 })
@@ -588,7 +588,7 @@ fn worlds() -> impl Strategy<Value = Neighbourhood> {
                     Evidence {
                         nodes,
                         first_seen,
-                        message: format!("{source}/a/{}", index * 7 % 16),
+                        message: format!("{source}/a/{}", index * 7 % 16).into(),
                     }
                 })
                 .collect(),

@@ -240,13 +240,15 @@ pub async fn work_off(connection: &mut Connection) -> Result<(), sqlx::Error> {
 /// Frees the pages that a connection keeps in memory.
 pub async fn shrink(connection: &mut Connection) -> Result<(), sqlx::Error> {
     sqlx::Connection::clear_cached_statements(connection).await?;
-    sqlx::query("pragma shrink_memory").execute(connection).await?;
+    sqlx::query("pragma shrink_memory")
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
 /// What the writing connection says first. What was committed is put into its place by `tidying`, and by the writer itself
 /// only when that does not keep up.
-pub const OPENING_WRITER: &str = "pragma page_size = 8192; pragma journal_mode = wal; pragma synchronous = normal; pragma cache_size = -24576; \
+pub const OPENING_WRITER: &str = "pragma page_size = 8192; pragma journal_mode = wal; pragma synchronous = normal; pragma cache_size = -16384; \
     pragma temp_store = memory; pragma wal_autocheckpoint = 100000; pragma busy_timeout = 30000; pragma mmap_size = 0;";
 
 /// What a reading connection says first.

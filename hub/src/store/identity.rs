@@ -5,6 +5,7 @@ use super::records::get;
 use super::{Result, Tx, dialect, failed};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Rows that are read at a time where everything is gone through.
 const PAGE: usize = 20_000;
@@ -27,7 +28,7 @@ pub struct EvidenceRow {
     /// Slots of its identifiers, in the order of the mapping.
     pub nodes: Vec<i64>,
     pub first_seen: i64,
-    pub message: String,
+    pub message: Arc<str>,
 }
 
 impl Tx {
@@ -351,7 +352,7 @@ fn evidence(row: &dialect::Found<'_>) -> dialect::FoundResult<EvidenceRow> {
         person_id: row.get(2)?,
         nodes: unpack(&row.get::<_, Vec<u8>>(3)?),
         first_seen: row.get(4)?,
-        message: row.get(5)?,
+        message: row.get_ref(5)?.as_str()?.into(),
     })
 }
 

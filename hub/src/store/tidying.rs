@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, mpsc};
 
 /// From so many pages on, the log is worked off.
-const MANY: i64 = 24_000;
+const MANY: i64 = 48_000;
 /// With so few left, the writer waits for the rest.
 const FEW: i64 = 1_500;
 /// Passes over what was written meanwhile, before the writer waits in any case.

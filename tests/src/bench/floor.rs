@@ -135,7 +135,7 @@ impl Batch {
             person_id: Some(id),
             nodes,
             first_seen: NOW.0,
-            message: format!("crm/contacts/{id}"),
+            message: format!("crm/contacts/{id}").into(),
         });
         let traits = format!(
             r#"{{"company":"Company 123","country":"PL","email":"person{id}@bulk.example","first_name":"Zofia","last_name":"Lovelace","lifecycle_stage":"customer","phone":"+486{id:08}"}}"#

@@ -77,7 +77,9 @@ pub fn all(small: bool, rounds: usize, json: bool) -> Result<bool> {
             .collect();
         println!(
             "{}",
-            serde_json::to_string_pretty(&serde_json::json!({ "rows": lines, "idle": idle, "goals": goals }))?
+            serde_json::to_string_pretty(
+                &serde_json::json!({ "rows": lines, "idle": idle, "goals": goals })
+            )?
         );
     } else {
         print(&lines, &idle, &goals, contacts);

@@ -47,7 +47,7 @@ pub fn resolve(people: &[Person]) -> Result<Vec<u64>> {
             };
             let node = *known.entry(identifier).or_insert_with_key(|identifier| {
                 world.nodes.push(Node {
-                    identifier: identifier.clone(),
+                    identifier: identifier.clone().into(),
                     shared: false,
                     blocked: false,
                 });
@@ -58,7 +58,7 @@ pub fn resolve(people: &[Person]) -> Result<Vec<u64>> {
         world.evidence.push(Evidence {
             nodes,
             first_seen: Timestamp(number as i64),
-            message: number.to_string(),
+            message: number.to_string().into(),
         });
     }
     let rules = Rules::new(&IdentityRules::default(), "febrl");

@@ -107,7 +107,7 @@ impl World {
                     person_id: Some(id),
                     nodes: vec![evidence],
                     first_seen: 0,
-                    message: String::new(),
+                    message: "".into(),
                 };
                 tx.add_evidence(&[&row]).await.unwrap();
             }

@@ -36,7 +36,7 @@ impl Neighbourhood {
     ) -> Result<i64> {
         loop {
             match self.identifiers.get(&slot) {
-                Some(known) if known.identifier == identifier => return Ok(slot),
+                Some(known) if *known.identifier == identifier => return Ok(slot),
                 Some(_) => {
                     slot = next_slot(slot);
                     self.load_identifiers(tx, [slot]).await?;
@@ -47,7 +47,7 @@ impl Neighbourhood {
                         slot,
                         Known {
                             blocked: self.rules.blocks(&identifier),
-                            identifier,
+                            identifier: identifier.into(),
                             component: None,
                             shared: false,
                             is_new: true,
@@ -97,7 +97,7 @@ impl Neighbourhood {
                 row.slot,
                 Known {
                     blocked: self.rules.blocks(&identifier),
-                    identifier,
+                    identifier: identifier.into(),
                     component: row.component,
                     shared: row.shared,
                     is_new: false,
@@ -274,10 +274,10 @@ impl Neighbourhood {
             let seen = self.evidence.get_mut(&id).expect("filtered above");
             match earliest.remove(&id) {
                 Some((first_seen, message))
-                    if (first_seen, &message) == (seen.row.first_seen, &seen.row.message) => {}
+                    if (first_seen, &*message) == (seen.row.first_seen, &*seen.row.message) => {}
                 Some((first_seen, message)) => {
                     seen.row.first_seen = first_seen;
-                    seen.row.message = message;
+                    seen.row.message = message.into();
                     seen.renamed = true;
                     seen.dirty = true;
                     self.stale_evidence.insert(id);

@@ -16,6 +16,9 @@ impl Neighbourhood {
     /// Resolves the components whose evidence changed.
     pub fn resolve(&mut self) -> Reshaped {
         let rules = self.rules.clone();
+        // Records are placed by now.
+        self.by_set = FxHashMap::default();
+        self.free = FxHashSet::default();
         if self.stale_evidence.is_empty() {
             return Reshaped::default();
         }

@@ -58,11 +58,11 @@ impl Then {
             .map(|identifier| Node {
                 shared: false,
                 blocked: rules.blocks(identifier),
-                identifier: identifier.clone(),
+                identifier: identifier.clone().into(),
             })
             .collect();
         let place = |identifier: &Identifier| {
-            let found = nodes.binary_search_by(|node| node.identifier.cmp(identifier));
+            let found = nodes.binary_search_by(|node| (*node.identifier).cmp(identifier));
             found.ok().map(|place| place as u32)
         };
         let mut evidence_of = vec![0; records.len()];
@@ -84,7 +84,7 @@ impl Then {
             evidence.push(Evidence {
                 nodes: set.iter().filter_map(place).collect(),
                 first_seen,
-                message,
+                message: message.into(),
             });
         }
         // A statement waits for records at both of its ends.
@@ -117,7 +117,7 @@ impl Then {
         let found = match wanted {
             Wanted::Identifier(identifier) => {
                 let nodes = &self.graph.nodes;
-                match nodes.binary_search_by(|node| node.identifier.cmp(identifier)) {
+                match nodes.binary_search_by(|node| (*node.identifier).cmp(identifier)) {
                     Ok(node) if nodes[node].shared => return Place::Shared,
                     Ok(node) => self.resolution.person_of_node[node],
                     Err(_) => None,
@@ -210,7 +210,7 @@ impl Then {
             identifiers: person
                 .nodes
                 .iter()
-                .map(|node| self.graph.nodes[*node as usize].identifier.clone())
+                .map(|node| (*self.graph.nodes[*node as usize].identifier).clone())
                 .collect(),
             sources,
             records,
@@ -220,7 +220,7 @@ impl Then {
             audiences: None,
             why,
             links: links(person, &self.graph.nodes, |index| {
-                self.graph.evidence[index as usize].message.clone()
+                self.graph.evidence[index as usize].message.to_string()
             }),
             traits: view.traits,
             consents: view.consents,

@@ -98,13 +98,13 @@ fn resolve(
         .map(|((_, set), (first_seen, message))| Evidence {
             nodes: set.iter().map(place).collect(),
             first_seen: *first_seen,
-            message: message.clone(),
+            message: message.as_str().into(),
         })
         .collect();
     let mut graph_nodes: Vec<Node> = nodes
         .iter()
         .map(|identifier| Node {
-            identifier: identifier.clone(),
+            identifier: identifier.clone().into(),
             shared: false,
             blocked: rules.blocks(identifier),
         })

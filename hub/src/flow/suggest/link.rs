@@ -69,7 +69,7 @@ async fn names(context: &Context, pairs: &[Sure]) -> Result<FxHashMap<i64, Ident
         for person in &around.resolution.people {
             if let Some(number) = numbers.get(person.id.0.as_bytes()) {
                 let strongest = &around.graph.nodes[person.nodes[0] as usize];
-                names.insert(*number, strongest.identifier.clone());
+                names.insert(*number, (*strongest.identifier).clone());
             }
         }
     }

@@ -444,6 +444,25 @@ fn each_limit_stops_its_attack_names_itself_and_leaves_the_connector_usable() {
     }
 }
 
+/// Interpreters and the glue of some languages lose a little with each call. Over a million records that is more than any
+/// limit, and no fault of the connector's author.
+#[test]
+fn a_connector_that_loses_memory_with_each_call_is_renewed_before_the_limit_stops_it() {
+    let world = World::new();
+    let mut source = world.source("adversary");
+    assert_eq!(source.limits.memory_bytes, 256 << 20);
+    let mut connector = world.open(&source);
+    for call in 0..40 {
+        let batch = read(&mut *connector, "leak", "").unwrap_or_else(|it| panic!("{call}: {it:?}"));
+        assert_eq!(batch.upserts.count, 1);
+    }
+    // What one call alone needs is still held to the limit.
+    source.limits.memory_bytes = 16 << 20;
+    let mut connector = world.open(&source);
+    let (_, text) = failure(&mut *connector, "leak", "");
+    assert!(text.contains("OF0311"), "{text}");
+}
+
 #[test]
 fn a_connector_that_spins_is_stopped_in_every_export() {
     let world = World::new();

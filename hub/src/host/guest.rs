@@ -1,5 +1,5 @@
-//! A connector that runs as WebAssembly: one instance, kept between calls and thrown away after a trap or a
-//! limit. Turns each call of the trait into one call of the guest.
+//! A connector that runs as WebAssembly: one instance, kept between calls and thrown away after a trap, a
+//! limit, or when it lost much memory. Turns each call of the trait into one call of the guest.
 
 use crate::host::component::Component;
 use crate::host::state::State;
@@ -24,6 +24,18 @@ use wasmtime::component::{ComponentNamedList, Instance, Lift, Lower};
 struct Live {
     store: Store<State>,
     instance: Instance,
+    /// Its memory after the first call; none before.
+    settled_bytes: Option<u64>,
+}
+
+impl Live {
+    /// Whether it has not lost so much memory over its calls that the next one could meet the limit for it.
+    fn has_room(&self) -> bool {
+        let state = self.store.data();
+        let bytes = state.memory_bytes();
+        bytes <= state.connection.limits.memory_bytes / 2
+            || bytes <= self.settled_bytes.unwrap_or(bytes).saturating_mul(2)
+    }
 }
 
 pub struct Guest {
@@ -71,7 +83,7 @@ impl Guest {
         let Some(export) = self.component.function(call) else {
             return Err(failure::not_exported(call));
         };
-        let mut live = match self.live.take() {
+        let mut live = match self.live.take().filter(Live::has_room) {
             Some(live) => live,
             None => self.instantiate()?,
         };
@@ -92,6 +104,8 @@ impl Guest {
         wasi::settle(live.store.data_mut());
         match answer {
             Ok(answer) => {
+                let bytes = live.store.data().memory_bytes();
+                live.settled_bytes.get_or_insert(bytes);
                 self.live = Some(live);
                 Ok(answer)
             }
@@ -123,7 +137,11 @@ impl Guest {
             pre.instantiate(&mut store)
         };
         match instance {
-            Ok(instance) => Ok(Live { store, instance }),
+            Ok(instance) => Ok(Live {
+                store,
+                instance,
+                settled_bytes: None,
+            }),
             Err(error) => Err(failure::stopped(&error, "start", store.data())),
         }
     }

@@ -52,6 +52,11 @@ pub struct State {
 }
 
 impl State {
+    /// Of all memories of the instance together.
+    pub fn memory_bytes(&self) -> u64 {
+        self.memory_bytes
+    }
+
     pub fn new(connection: Connection, now: Instant) -> Self {
         Self {
             deadline: now + Duration::from_millis(connection.limits.wall_ms),

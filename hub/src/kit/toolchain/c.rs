@@ -34,6 +34,8 @@ pub fn compile(project: &Project, tools: &Toolchains<'_>) -> Result<Vec<u8>, Pro
         "-g0",
         "-Wl,--gc-sections",
         "-Wl,--strip-debug",
+        // As much as Rust has; what the compiler sets aside by itself is sixteen times that.
+        "-Wl,-z,stack-size=1048576",
     ])
     .args(project.kind.reads().then_some("-DOF_SOURCE"))
     .args(project.kind.writes().then_some("-DOF_DESTINATION"))

@@ -94,6 +94,10 @@ impl Source for Adversary {
                 Ok(mac) => Ok(text(&format!("{{\"mac\":{}}}", mac.len()))),
                 Err(text) => Err(refused(text)),
             },
+            "leak" => {
+                std::mem::forget(vec![1_u8; LEAK]);
+                Ok(rows(1))
+            }
             "tell-config" => Ok(text(&request.config)),
             "many-headers" => {
                 let headers = vec![("x-one", "1"); 32_000];
@@ -143,6 +147,9 @@ fn spin_if_told(config: &str) {
         let _ = endless();
     }
 }
+
+/// What each call of a connector that leaks leaves behind.
+const LEAK: usize = 20 << 20;
 
 /// Longer than anything that the hub would pass on.
 const GIANT: usize = 40 << 20;

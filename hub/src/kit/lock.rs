@@ -178,7 +178,11 @@ fn numbers(version: &str) -> Option<Vec<u64>> {
 pub fn hold(hub_folder: &Path) -> Result<std::fs::File, Problem> {
     let folder = hub_folder.join(FOLDER);
     let held = std::fs::create_dir_all(&folder).and_then(|()| {
-        let file = std::fs::File::create(folder.join(".lock"))?;
+        // The folder itself, where that can be done: it needs no file of its own.
+        let file = match cfg!(unix) {
+            true => std::fs::File::open(&folder)?,
+            false => std::fs::File::create(folder.join(".lock"))?,
+        };
         file.lock()?;
         Ok(file)
     });

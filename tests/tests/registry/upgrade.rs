@@ -74,8 +74,15 @@ fn an_upgrade_that_asks_for_a_new_host_waits_for_approval() {
     hub.run(&["connector", "add", &new, "--yes"]).ends_with(0);
     assert_eq!(version(&hub), "1.1.0");
     hub.run(&["run"]).ends_with(0);
-    // Back to less needs no yes, and forward again needs one again.
-    hub.run(&["connector", "add", &old]).ends_with(0);
+    // Back asks for less, but may bring back what the newer one mended: it needs a yes, and forward again needs one again.
+    let back = hub.run(&["connector", "add", &old]).ends_with(3);
+    assert!(
+        back.stderr
+            .contains("the older version 1.0.0 in the place of 1.1.0"),
+        "{}",
+        back.stderr
+    );
+    hub.run(&["connector", "add", &old, "--yes"]).ends_with(0);
     assert_eq!(lock(&hub), before);
     hub.run(&["connector", "add", &new]).ends_with(3);
 }

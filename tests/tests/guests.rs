@@ -451,15 +451,21 @@ fn a_connector_that_loses_memory_with_each_call_is_renewed_before_the_limit_stop
     let world = World::new();
     let mut source = world.source("adversary");
     assert_eq!(source.limits.memory_bytes, 256 << 20);
-    let mut connector = world.open(&source);
-    for call in 0..40 {
-        let batch = read(&mut *connector, "leak", "").unwrap_or_else(|it| panic!("{call}: {it:?}"));
-        assert_eq!(batch.upserts.count, 1);
+    // Little at first, and much at first.
+    for (limit, megabytes) in [(256, ["20", "20"]), (32, ["18", "2"])] {
+        source.limits.memory_bytes = limit << 20;
+        let mut connector = world.open(&source);
+        for call in 0..40 {
+            let part = megabytes[usize::from(call > 0)];
+            let batch = read(&mut *connector, "leak", part);
+            let batch = batch.unwrap_or_else(|it| panic!("{limit} {call}: {it:?}"));
+            assert_eq!(batch.upserts.count, 1);
+        }
     }
     // What one call alone needs is still held to the limit.
     source.limits.memory_bytes = 16 << 20;
     let mut connector = world.open(&source);
-    let (_, text) = failure(&mut *connector, "leak", "");
+    let (_, text) = failure(&mut *connector, "leak", "20");
     assert!(text.contains("OF0311"), "{text}");
 }
 

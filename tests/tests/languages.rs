@@ -77,6 +77,16 @@ impl World {
         std::fs::copy(&built.file, file).unwrap();
     }
 
+    /// The help desk in each language that can be compiled here, with its name where the hub looks, and its size.
+    fn examples(&self) -> impl Iterator<Item = (Language, String, usize)> {
+        LANGUAGES.into_iter().filter_map(|language| {
+            let name = format!("helpdesk-{language}");
+            let built = compiled::example(&examples().join(&name))?;
+            self.add(&name, &built);
+            Some((language, name, built.bytes))
+        })
+    }
+
     fn open(&self, name: &str, practice: &Practice) -> Box<dyn Connector> {
         let source = Source {
             name: "desk".into(),
@@ -218,13 +228,7 @@ fn told(connector: &mut dyn Connector) -> String {
 fn the_same_connector_in_every_language_says_the_same() {
     let world = World::new();
     let mut all = Vec::new();
-    for language in LANGUAGES {
-        let folder = examples().join(format!("helpdesk-{language}"));
-        let Some(built) = compiled::example(&folder) else {
-            continue;
-        };
-        let name = format!("helpdesk-{language}");
-        world.add(&name, &built);
+    for (language, name, bytes) in world.examples() {
         let practice = world.practice(400);
         let begun = Instant::now();
         let mut connector = world.open(&name, &practice);
@@ -232,8 +236,7 @@ fn the_same_connector_in_every_language_says_the_same() {
         let begun = Instant::now();
         connector.check().unwrap();
         eprintln!(
-            "{language}: {} bytes, compiled in {compiled:?}, first call in {:?}",
-            built.bytes,
+            "{language}: {bytes} bytes, compiled in {compiled:?}, first call in {:?}",
             begun.elapsed()
         );
         all.push((language, told(&mut *connector)));
@@ -249,18 +252,12 @@ fn the_same_connector_in_every_language_says_the_same() {
     }
 }
 
-/// Hundreds of pages through one instance: what a language does with memory that it no longer needs is seen only here.
+/// Many pages through one instance: what a language does with memory that it no longer needs is seen only here.
 #[test]
 fn a_long_read_says_the_same_in_every_language() {
     let world = World::new();
     let mut first: Option<String> = None;
-    for language in LANGUAGES {
-        let folder = examples().join(format!("helpdesk-{language}"));
-        let Some(built) = compiled::example(&folder) else {
-            continue;
-        };
-        let name = format!("helpdesk-{language}");
-        world.add(&name, &built);
+    for (language, name, _) in world.examples() {
         let practice = world.practice(12_000);
         let mut connector = world.open(&name, &practice);
         let mut told = String::new();

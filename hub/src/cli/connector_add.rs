@@ -7,8 +7,8 @@ use crate::cli::output::{Out, Outcome, plural};
 use crate::cli::running::unknown;
 use crate::cli::{Ending, Environment};
 use crate::kit::lock::Lock;
-use crate::kit::registry::{self, Access, Change, Package, Source, Wire, examine, take};
-use crate::kit::signature::{self, Verdict, is_digest};
+use crate::kit::registry::{self, Access, Change, Source, Wire, examine, take};
+use crate::kit::signature::{Verdict, is_digest};
 use crate::manifest::SecretRef;
 use crate::problem::{Problem, codes};
 use crate::vault::{Secret, Vault};
@@ -23,19 +23,20 @@ pub async fn add(
     out: &Out,
     arguments: &AddArguments,
 ) -> Outcome {
+    let wanted = arguments.digest.as_deref();
+    if wanted.is_some_and(|wanted| !is_digest(wanted)) {
+        let message = "`--digest` is no digest: write `sha256:` and 64 digits";
+        return Err(Problem::new(&codes::USAGE, message).into());
+    }
     let signers = open::signers(folder)?;
     let lock = Lock::read(folder)?;
     let source = Source::parse(&arguments.source)?;
     let packages = source.fetch(&wire(environment, &arguments.access)?).await?;
-    // Before any of its code runs.
-    if let Some(wanted) = &arguments.digest {
-        refuse_others(&packages, wanted)?;
-    }
     let host = open::host(environment)?;
     let mut changes = Vec::new();
     let mut problems = Vec::new();
     for package in packages {
-        match examine(&host, package, &signers) {
+        match examine(&host, package, &signers, wanted) {
             Ok(candidate) => changes.push(Change::of(folder, &lock, candidate)),
             Err(problem) => problems.push(problem),
         }
@@ -116,23 +117,6 @@ pub fn secret(environment: &Environment, name: &str, text: &str) -> Result<Secre
     let wanted = BTreeMap::from([(name.to_owned(), reference)]);
     let mut found = vault.open("onefold connector", &wanted)?;
     found.remove(name).ok_or_else(Vec::new)
-}
-
-fn refuse_others(packages: &[Package], wanted: &str) -> Result<(), Vec<Problem>> {
-    if !is_digest(wanted) {
-        let message = "`--digest` is no digest: write `sha256:` and 64 digits";
-        return Err(vec![Problem::new(&codes::USAGE, message)]);
-    }
-    let problems = packages.iter().filter_map(|package| {
-        let (source, digest) = (&package.source, signature::digest(&package.component));
-        let message = format!("`{source}` has other bytes: wanted `{wanted}`, got `{digest}`");
-        let problem = Problem::new(&codes::DIGEST_MISMATCH, message);
-        (digest != wanted).then(|| problem.hint("do not use it; nothing was kept"))
-    });
-    match problems.collect::<Vec<_>>() {
-        problems if problems.is_empty() => Ok(()),
-        problems => Err(problems),
-    }
 }
 
 /// What the connector is and what it asks for.

@@ -12,6 +12,7 @@ use crate::cli::{
 use crate::flow::Opens;
 use crate::host::{Cancel, Connector};
 use crate::kit::lock::{Entry, Lock};
+use crate::problem::plain_line;
 use serde_json::json;
 use std::path::Path;
 
@@ -91,11 +92,11 @@ async fn check(folder: &Path, environment: &Environment, out: &Out, name: &str) 
     }
     let account = report
         .account
-        .map(|account| format!(" (account {account})"))
+        .map(|account| format!(" (account {})", plain_line(&account)))
         .unwrap_or_default();
     out.line(format!("{name} works{account}"));
     for warning in report.warnings {
-        out.line(format!("warning: {warning}"));
+        out.line(format!("warning: {}", plain_line(&warning)));
     }
     Ok(Ending::Done)
 }
@@ -118,13 +119,14 @@ async fn discover(folder: &Path, environment: &Environment, out: &Out, name: &st
     let mut rows = table(&["stream", "title", "key", "incremental by", "deletions"]);
     for one in streams {
         let deletions = if one.supports_deletes { "yes" } else { "no" };
-        rows.add_row([
+        let texts = [
             one.name,
             one.title,
             one.primary_key.join(", "),
             one.cursor_fields.join(", "),
-            deletions.to_owned(),
-        ]);
+        ];
+        let texts = texts.iter().map(|text| plain_line(text));
+        rows.add_row(texts.chain([deletions.to_owned()]));
     }
     out.line(trimmed(&rows));
     Ok(Ending::Done)

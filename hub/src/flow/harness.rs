@@ -3,16 +3,48 @@
 #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
 
 use crate::clock::Clock;
-use crate::flow::{self, Arrived, Context, StreamRef, Suppression};
-use crate::manifest::{self, Plan, Stream};
+use crate::flow::{self, Arrived, Context, Opens, StreamRef, Suppression};
+use crate::host::Connector;
+use crate::manifest::{self, Destination, Plan, Source, Stream};
 use crate::model::{Description, StreamSpec, TargetSpec};
+use crate::problem::Problem;
 use crate::store::Store;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use tokio::sync::Notify;
 use uuid::Uuid;
+
+/// Opens nothing, and knows how often it was told to rest.
+#[derive(Default)]
+pub struct Nobody {
+    rests: AtomicUsize,
+    /// Told each time.
+    pub rested: Notify,
+}
+
+impl Nobody {
+    pub fn rests(&self) -> usize {
+        self.rests.load(Ordering::Relaxed)
+    }
+}
+
+impl Opens for Nobody {
+    fn source(&self, _: &Source) -> Result<Box<dyn Connector>, Vec<Problem>> {
+        Err(Vec::new())
+    }
+
+    fn destination(&self, _: &Destination) -> Result<Box<dyn Connector>, Vec<Problem>> {
+        Err(Vec::new())
+    }
+
+    fn rest(&self) {
+        self.rests.fetch_add(1, Ordering::Relaxed);
+        self.rested.notify_one();
+    }
+}
 
 pub struct World {
     pub context: Context,

@@ -42,39 +42,14 @@ fn give_back() {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::harness::World;
-    use crate::host::Connector;
-    use crate::manifest::{Destination, Source};
-    use crate::problem::Problem;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    /// Counts its rests.
-    #[derive(Default)]
-    struct Nothing(AtomicUsize);
-
-    impl Opens for Nothing {
-        fn source(&self, _: &Source) -> std::result::Result<Box<dyn Connector>, Vec<Problem>> {
-            Err(Vec::new())
-        }
-
-        fn destination(
-            &self,
-            _: &Destination,
-        ) -> std::result::Result<Box<dyn Connector>, Vec<Problem>> {
-            Err(Vec::new())
-        }
-
-        fn rest(&self) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
+    use crate::flow::harness::{Nobody, World};
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
     async fn a_hub_that_rested_reads_and_writes_as_before() {
         let manifest = "[hub]\nname = \"rest\"\nstore = \"sqlite:rest.db\"\n";
         let world = World::new(manifest, &[], 0).await;
         let store = &world.context.store;
-        let connectors = Nothing::default();
+        let connectors = Nobody::default();
         // One connection is in use and is let alone.
         let mut reading = store.read().await.unwrap();
         assert_eq!(reading.hub_value("x").await.unwrap(), None);
@@ -87,6 +62,6 @@ mod tests {
             assert_eq!(tx.hub_value("x").await.unwrap().as_deref(), Some(round));
         }
         assert_eq!(reading.hub_value("x").await.unwrap(), None);
-        assert_eq!(connectors.0.into_inner(), 2);
+        assert_eq!(connectors.rests(), 2);
     }
 }

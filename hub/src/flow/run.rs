@@ -17,7 +17,7 @@ pub trait Opens: Send + Sync {
         destination: &Destination,
     ) -> std::result::Result<Box<dyn Connector>, Vec<Problem>>;
     /// Nothing will be opened for a while.
-    fn rest(&self) {}
+    fn rest(&self);
 }
 
 #[derive(Clone)]

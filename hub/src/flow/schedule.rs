@@ -71,6 +71,14 @@ pub async fn serve(
     let mut worked = Some(context.clock.now());
     loop {
         let now = context.clock.now();
+        // First, while no connection is in use, nor on its way back from one who used it.
+        if worked.is_some_and(|worked| now.0 - worked.0 >= STILL_MS) {
+            if let Err(problem) = rest(context, connectors).await {
+                // A hub that cannot rest can work all the same.
+                tracing::warn!(code = problem.code.id, "{}", problem.message);
+            }
+            worked = None;
+        }
         let due: Vec<String> = times
             .iter()
             .filter(|(_, time)| **time <= now)
@@ -94,10 +102,6 @@ pub async fn serve(
         if timers_due(context).await? {
             once(context, connectors, options, "").await?;
             worked = Some(context.clock.now());
-        }
-        if worked.is_some_and(|worked| context.clock.now().0 - worked.0 >= STILL_MS) {
-            rest(context, connectors).await?;
-            worked = None;
         }
         // I7: an answer that changes by itself is looked at when it does.
         let timer = context.store.read().await?.next_due().await?;
@@ -170,6 +174,11 @@ async fn once(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::ReadOptions;
+    use crate::flow::harness::{Nobody, World};
+    use crate::host::Cancel;
+    use std::sync::Arc;
+    use std::sync::atomic::Ordering;
 
     fn at(text: &str) -> Timestamp {
         Timestamp(
@@ -207,5 +216,37 @@ mod tests {
             next(&utc, at("2026-03-28T06:30:00Z")),
             Some(at("2026-03-29T06:30:00Z"))
         );
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_hub_rests_once_when_nothing_was_done_for_a_while() {
+        let manifest = "[hub]\nname = \"rest\"\nstore = \"sqlite:rest.db\"\n";
+        let world = World::new(manifest, &[], 0).await;
+        let connectors = Nobody::default();
+        let (stop, stopping) = watch::channel(false);
+        let options = RunOptions {
+            source: None,
+            stream: None,
+            deliver: false,
+            read: ReadOptions {
+                full: false,
+                cancel: Cancel::default(),
+                progress: Arc::new(|_| {}),
+            },
+            events: Arc::new(|_| {}),
+        };
+        let serving = serve(&world.context, &connectors, &options, stopping);
+        let moving = async {
+            assert_eq!(connectors.rests(), 0);
+            world.hand.store(STILL_MS, Ordering::Relaxed);
+            connectors.rested.notified().await;
+            // Its next looks find nothing that was done since.
+            world.hand.store(10 * STILL_MS, Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_millis(1_500)).await;
+            assert_eq!(connectors.rests(), 1);
+            stop.send(true).unwrap();
+        };
+        let (served, ()) = tokio::join!(serving, moving);
+        served.unwrap();
     }
 }

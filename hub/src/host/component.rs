@@ -123,10 +123,12 @@ impl Host {
         Ok(component)
     }
 
-    /// Lets go of connectors that nobody holds; whoever wants one loads it again, from the cache of compiled code.
+    /// Lets go of connectors that nobody holds and that the cache of compiled code has: loading them again costs little.
     pub fn rest(&self) {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        loaded.retain(|_, component| Arc::strong_count(&component.0) > 1);
+        loaded.retain(|key, component| {
+            Arc::strong_count(&component.0) > 1 || !self.cache.has_code(key)
+        });
     }
 }
 
@@ -412,5 +414,45 @@ impl Http for NoHttp {
             &codes::HOST_DENIED,
             "a connector may call nobody while it describes itself",
         )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOLDEN: &[u8] = include_bytes!("../../../tests/fixtures/golden/v0_1.wasm");
+
+    fn host(cache_folder: Option<PathBuf>) -> Host {
+        let runtime = Handle::current();
+        Host::new(HostSettings {
+            cache_folder,
+            runtime,
+        })
+        .unwrap()
+    }
+
+    /// How many connectors it keeps.
+    fn kept(host: &Host) -> usize {
+        host.loaded.lock().unwrap().len()
+    }
+
+    #[tokio::test]
+    async fn a_host_that_rests_keeps_what_is_held_and_what_it_would_have_to_compile_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let cached = host(Some(folder.path().to_owned()));
+        let held = cached.load(GOLDEN).unwrap();
+        cached.rest();
+        assert_eq!(kept(&cached), 1, "somebody holds it");
+        drop(held);
+        cached.rest();
+        assert_eq!(kept(&cached), 0);
+        cached.load(GOLDEN).unwrap();
+        assert_eq!(kept(&cached), 1, "it is loaded again");
+
+        let uncached = host(None);
+        uncached.load(GOLDEN).unwrap();
+        uncached.rest();
+        assert_eq!(kept(&uncached), 1, "there is nothing to load it from");
     }
 }

@@ -211,13 +211,17 @@ fn shown(wire: &ManifestWire) -> impl Iterator<Item = &String> {
         let classes = stream.data_classes.iter();
         classes
             .flat_map(|(field, class)| [field, class])
+            .chain(&stream.primary_key)
             .chain([&stream.title])
     });
+    let targets = wire.targets.iter();
     [&wire.title, &wire.version]
         .into_iter()
         .chain(&wire.hosts)
+        .chain(&wire.audience_keys)
         .chain(credentials)
         .chain(streams)
+        .chain(targets.flat_map(|target| &target.modes))
 }
 
 fn wrong(message: String) -> Problem {
@@ -300,7 +304,9 @@ mod tests {
             let mut manifest = serde_json::json!({
                 "name": "crm", "title": "CRM", "version": "1.0.0", "hosts": ["api.example.com"],
                 "credentials": { "token": { "title": "Token", "inject": { "header": { "name": "x-key" } } } },
-                "streams": [{ "name": "people", "title": "People", "data_classes": { "email": "pii.email" } }],
+                "streams": [{ "name": "people", "title": "People", "primary_key": ["id"],
+                    "data_classes": { "email": "pii.email" } }],
+                "targets": [{ "name": "people", "modes": ["upsert"] }], "audience_keys": ["email"],
             });
             *manifest.pointer_mut(place).unwrap() = text.into();
             parse(&manifest.to_string(), "{}", Vec::new())
@@ -312,11 +318,22 @@ mod tests {
             "/credentials/token/title",
             "/credentials/token/inject/header/name",
             "/streams/0/title",
+            "/streams/0/primary_key/0",
             "/streams/0/data_classes/email",
+            "/targets/0/modes/0",
+            "/audience_keys/0",
         ];
         for place in places {
             said(place, "Zażółć — 顧客 🙂").expect("plain text");
-            for hidden in ["a\nb", "a\rb", "\u{1b}[2K", "a\u{202e}b", "\u{9b}1A"] {
+            for hidden in [
+                "a\nb",
+                "a\rb",
+                "\u{1b}[2K",
+                "a\u{202e}b",
+                "\u{9b}1A",
+                "a\u{61c}b",
+                "a\u{200b}b",
+            ] {
                 let problem = said(place, hidden).expect_err("control characters");
                 assert_eq!(problem.code.id, codes::WRONG_DESCRIPTION.id);
                 assert!(is_plain_line(&problem.message), "{place} {hidden:?}");

@@ -91,7 +91,7 @@ impl Cache {
 
     /// Compiles, or takes what was compiled before. A damaged or foreign file is compiled anew.
     pub fn compile(&self, engine: &Engine, key: &str, bytes: &[u8]) -> wasmtime::Result<Component> {
-        let name = format!("{key}.cwasm");
+        let name = code_name(key);
         if let Some(component) = self.revive(engine, &name) {
             return Ok(component);
         }
@@ -102,6 +102,12 @@ impl Cache {
             self.put(&name, &code);
         }
         Ok(component)
+    }
+
+    /// Whether `compile` would find something under this key.
+    pub fn has_code(&self, key: &str) -> bool {
+        let folder = self.folder.as_ref();
+        folder.is_some_and(|folder| folder.join(code_name(key)).is_file())
     }
 
     /// What was compiled before, mapped from its file: of a connector that rests, no code is in memory.
@@ -134,6 +140,10 @@ impl Cache {
             tracing::debug!(%error, "the compile cache cannot be written");
         }
     }
+}
+
+fn code_name(key: &str) -> String {
+    format!("{key}.cwasm")
 }
 
 /// Whether a file ends with the seal of what is before it. It may be large: it is never in memory as a whole.

@@ -29,12 +29,13 @@ struct Live {
 }
 
 impl Live {
-    /// Whether it has not lost so much memory over its calls that the next one could meet the limit for it.
+    /// Whether its calls have not lost half of what the first one left of the limit.
     fn has_room(&self) -> bool {
         let state = self.store.data();
         let bytes = state.memory_bytes();
-        bytes <= state.connection.limits.memory_bytes / 2
-            || bytes <= self.settled_bytes.unwrap_or(bytes).saturating_mul(2)
+        let settled = self.settled_bytes.unwrap_or(bytes);
+        let left = state.connection.limits.memory_bytes.saturating_sub(settled);
+        bytes.saturating_sub(settled) <= left / 2
     }
 }
 

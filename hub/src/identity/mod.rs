@@ -30,7 +30,7 @@ pub struct Neighbourhood {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
-    /// Shared with whoever loaded it: most of what is looked at is looked at by many.
+    /// Its loader keeps it too, so that looking at it copies no text.
     pub identifier: Arc<Identifier>,
     /// Seen with too many strong ids (see `shared`): joins nobody.
     pub shared: bool,

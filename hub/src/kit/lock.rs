@@ -7,7 +7,8 @@ pub mod guard;
 pub use granted::Granted;
 pub use guard::{Guard, signature_path};
 
-use crate::problem::{Problem, codes, is_plain_line};
+use crate::problem::{Problem, codes};
+use semver::Version;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -89,13 +90,6 @@ impl Lock {
         if let Some(bad) = names.iter().find(|name| !is_file_name(name)) {
             return Err(unreadable(&format!("names `{}`", bad.escape_debug())));
         }
-        // A lock in a bundle is a stranger's.
-        for text in lock.entries.iter().flat_map(Entry::texts) {
-            if !is_plain_line(text) {
-                let shown: String = text.escape_debug().take(80).collect();
-                return Err(unreadable(&format!("has control characters in `{shown}`")));
-            }
-        }
         Ok(lock)
     }
 
@@ -129,15 +123,6 @@ impl Lock {
 }
 
 impl Entry {
-    /// What is shown of it.
-    fn texts(&self) -> impl Iterator<Item = &str> {
-        let own = [&self.version, &self.source, &self.digest, &self.contract];
-        own.into_iter()
-            .chain(&self.signer)
-            .map(String::as_str)
-            .chain(self.granted.texts())
-    }
-
     /// What a version that would stand in this one's place asks for beyond it, as sentences; empty when nothing.
     pub fn surpassed_by(&self, next: &Self) -> Vec<String> {
         let mut more = self.granted.surpassed_by(&next.granted);
@@ -147,13 +132,8 @@ impl Entry {
                 self.version
             ));
         }
-        if let (Some(before), Some(after)) = (numbers(&self.version), numbers(&next.version))
-            && after < before
-        {
-            more.push(format!(
-                "the older version {} in the place of {}",
-                next.version, self.version
-            ));
+        if next.version != self.version {
+            more.extend(self.older(&next.version));
         }
         if let Some(before) = &self.signer
             && next.signer.as_ref() != Some(before)
@@ -166,27 +146,33 @@ impl Entry {
         }
         more
     }
-}
 
-/// The numbers of a version such as `1.10.2`; none when it has another form.
-fn numbers(version: &str) -> Option<Vec<u64>> {
-    let parts = version.split('.').map(|part| part.parse().ok());
-    parts.collect()
+    /// What to ask when another version may be an older one, which may have what the newer one mended.
+    fn older(&self, next: &str) -> Option<String> {
+        let locked = &self.version;
+        match (Version::parse(locked), Version::parse(next)) {
+            (Ok(before), Ok(after)) => (after < before)
+                .then(|| format!("the older version {next} in the place of {locked}")),
+            _ => Some(format!(
+                "version {next} in the place of {locked}, and which is newer cannot be told"
+            )),
+        }
+    }
 }
 
 /// Nobody else changes the lock of this hub while this value lives.
 pub fn hold(hub_folder: &Path) -> Result<std::fs::File, Problem> {
-    let folder = hub_folder.join(FOLDER);
-    let held = std::fs::create_dir_all(&folder).and_then(|()| {
-        // The folder itself, where that can be done: it needs no file of its own.
-        let file = match cfg!(unix) {
-            true => std::fs::File::open(&folder)?,
-            false => std::fs::File::create(folder.join(".lock"))?,
-        };
-        file.lock()?;
-        Ok(file)
-    });
-    held.map_err(|error| unreadable(&format!("cannot be kept from others: {error}")))
+    // The folder itself, where that can be done: it needs no file of its own.
+    let opened = match cfg!(unix) {
+        true => std::fs::File::open(hub_folder),
+        false => std::fs::File::create(hub_folder.join(".lock")),
+    };
+    let held = opened.and_then(|file| file.lock().map(|()| file));
+    held.map_err(|error| {
+        let shown = hub_folder.display();
+        let message = format!("the hub's folder `{shown}` cannot be kept from others: {error}");
+        Problem::new(&codes::UNREADABLE, message)
+    })
 }
 
 /// Whether a connector may have this name: it becomes a file's.

@@ -14,7 +14,7 @@ use crate::kit::lock::{Entry, Granted, guard, is_file_name};
 use crate::kit::oci::{self, Reference};
 use crate::kit::signature::{self, Verdict};
 use crate::manifest::Signers;
-use crate::problem::{Problem, codes};
+use crate::problem::{Problem, codes, is_plain_line};
 use std::path::{Path, PathBuf};
 use url::Url;
 
@@ -114,24 +114,18 @@ impl Source {
 }
 
 /// Looks at a component as a hub would: is it a connector, whose, and what does it ask for? It runs once, without
-/// grants, to say what it is.
-pub fn examine(host: &Host, package: Package, signers: &Signers) -> Result<Candidate, Problem> {
+/// grants, to say what it is, and not before its bytes and its signer are those that were wanted.
+pub fn examine(
+    host: &Host,
+    package: Package,
+    signers: &Signers,
+    wanted: Option<&str>,
+) -> Result<Candidate, Problem> {
     let about = |mut problem: Problem| {
         problem.message = format!("`{}`: {}", package.source, problem.message);
         problem
     };
-    let digest = signature::digest(&package.component);
-    if let Some(locked) = &package.locked
-        && locked.digest != digest
-    {
-        return Err(about(Problem::new(
-            &codes::DIGEST_MISMATCH,
-            format!(
-                "`{}` has other bytes than the bundle's lock says: wanted `{}`, got `{digest}`",
-                locked.name, locked.digest
-            ),
-        )));
-    }
+    let digest = wanted_bytes(&package, wanted)?;
     let verdict = signature::judge(
         &package.component,
         package.signature.as_deref(),
@@ -180,6 +174,33 @@ pub fn examine(host: &Host, package: Package, signers: &Signers) -> Result<Candi
         verdict,
         package,
     })
+}
+
+/// The digest of a package's bytes, if they are those that the operator and a bundle's lock want.
+fn wanted_bytes(package: &Package, wanted: Option<&str>) -> Result<String, Problem> {
+    let source = &package.source;
+    // It is shown before anybody says yes, and stands in the lock.
+    if !is_plain_line(source) {
+        let shown: String = source.escape_debug().take(120).collect();
+        return Err(bad_reference(&format!(
+            "there are control characters in `{shown}`"
+        )));
+    }
+    let digest = signature::digest(&package.component);
+    let other = |text: String| {
+        let problem = Problem::new(&codes::DIGEST_MISMATCH, text);
+        Err(problem.hint("do not use it; nothing was kept"))
+    };
+    match (&package.locked, wanted) {
+        (_, Some(wanted)) if wanted != digest => other(format!(
+            "`{source}` has other bytes: wanted `{wanted}`, got `{digest}`"
+        )),
+        (Some(locked), _) if locked.digest != digest => other(format!(
+            "`{source}`: `{}` has other bytes than the bundle's lock says: wanted `{}`, got `{digest}`",
+            locked.name, locked.digest
+        )),
+        _ => Ok(digest),
+    }
 }
 
 /// A file's bytes, if they are not more than any connector has.
@@ -249,6 +270,27 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(kind(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_the_bytes_that_were_wanted_are_looked_at() {
+        let package = |source: &str| Package {
+            source: source.to_owned(),
+            component: b"one".to_vec(),
+            signature: None,
+            locked: None,
+        };
+        let digest = signature::digest(b"one");
+        let told = |source: &str, wanted: Option<&str>| {
+            wanted_bytes(&package(source), wanted).map_err(|problem| problem.code.id)
+        };
+        assert_eq!(told("crm.wasm", None), Ok(digest.clone()));
+        assert_eq!(told("crm.wasm", Some(&digest)), Ok(digest.clone()));
+        let other = signature::digest(b"two");
+        assert_eq!(told("crm.wasm", Some(&other)), Err("OF0346"));
+        for hidden in ["a\nsigned by acme", "a\u{1b}[1A", "a\u{202e}b"] {
+            assert_eq!(told(hidden, None), Err("OF0341"), "{hidden:?}");
         }
     }
 }

@@ -13,11 +13,28 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// Whether a text from outside is what it looks like when it is shown to a person: a terminal neither obeys it, nor breaks
-/// its line, nor turns its direction around.
+/// its line, nor turns its direction around, and no character of it is invisible. Two of those that some languages need to
+/// join and to part letters are let through.
 pub fn is_plain_line(text: &str) -> bool {
-    !text.chars().any(|c| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    })
+    !text.chars().any(is_deceiving)
+}
+
+/// A text from outside as one plain line: what deceives is spelled out.
+pub fn plain_line(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        match is_deceiving(c) {
+            true => plain.extend(c.escape_default()),
+            false => plain.push(c),
+        }
+    }
+    plain
+}
+
+fn is_deceiving(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

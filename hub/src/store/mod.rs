@@ -133,13 +133,18 @@ impl Store {
         })
     }
 
-    /// Gives back the memory of connections that nobody uses: what they keep of the file can be read again.
+    /// Puts what was committed into its place in the file, and gives back the memory of connections that nobody uses: what
+    /// they keep of the file can be read again.
     pub async fn rest(&self) -> Result<()> {
+        let _turn = self.turn.lock().await;
         let mut idle = Vec::new();
         for pool in [&self.writer, &self.readers] {
             while let Some(connection) = pool.try_acquire() {
                 idle.push(connection);
             }
+        }
+        if let Some(writer) = idle.first_mut() {
+            dialect::work_off(writer).await.map_err(failed)?;
         }
         for mut connection in idle {
             dialect::shrink(&mut connection).await.map_err(failed)?;

@@ -29,6 +29,10 @@ impl Opens for Native {
     fn destination(&self, destination: &Destination) -> Result<Box<dyn Connector>, Vec<Problem>> {
         self.0.destination(destination)
     }
+
+    fn rest(&self) {
+        self.0.rest();
+    }
 }
 
 struct Instance(Connection);

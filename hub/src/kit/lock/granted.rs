@@ -44,14 +44,6 @@ impl Granted {
         }
     }
 
-    pub fn texts(&self) -> impl Iterator<Item = &str> {
-        let credentials = self.credentials.iter().flat_map(|(name, at)| [name, at]);
-        let classes = self.personal.iter();
-        let personal = classes.flat_map(|(stream, classes)| [stream].into_iter().chain(classes));
-        let sets = self.exports.iter().chain(&self.hosts);
-        sets.chain(credentials).chain(personal).map(String::as_str)
-    }
-
     /// What `next` asks for beyond this, as sentences.
     pub fn surpassed_by(&self, next: &Self) -> Vec<String> {
         let mut more = Vec::new();

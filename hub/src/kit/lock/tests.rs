@@ -96,14 +96,6 @@ fn a_lock_that_cannot_be_trusted_to_mean_what_it_says_is_refused() {
         ),
         (good.replace("\"crm\"", "\"../crm\""), "names `../crm`"),
         (format!("{good}{twice}"), "names `crm` twice"),
-        (
-            good.replacen("acme/crm", "acme\\u001b[1A/crm", 1),
-            r"control characters in `oci://registry.example.com/acme\u{1b}[1A/crm:1.2.0`",
-        ),
-        (
-            good.replacen("pii.email", "pii.email\\n  calls nobody", 1),
-            r"control characters in `pii.email\n  calls nobody`",
-        ),
     ];
     for (text, expected) in cases {
         let problem = Lock::parse(&text).unwrap_err();
@@ -177,11 +169,19 @@ fn an_older_version_is_a_question_and_a_newer_one_is_not() {
         asks("1.10.0", "1.9.0"),
         ["the older version 1.9.0 in the place of 1.10.0"]
     );
+    assert_eq!(
+        asks("2.0.0", "2.0.0-rc1"),
+        ["the older version 2.0.0-rc1 in the place of 2.0.0"]
+    );
+    assert_eq!(
+        asks("nightly", "1.0.0"),
+        ["version 1.0.0 in the place of nightly, and which is newer cannot be told"]
+    );
     for (before, after) in [
         ("1.9.0", "1.10.0"),
-        ("1.9", "1.9.1"),
-        ("nightly", "1.0.0"),
-        ("2.0.0", "2.0.0-rc1"),
+        ("2.0.0-rc1", "2.0.0"),
+        ("1.0.0", "1.0.0"),
+        ("nightly", "nightly"),
     ] {
         assert_eq!(asks(before, after), [""; 0], "{before} {after}");
     }

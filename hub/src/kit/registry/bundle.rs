@@ -3,7 +3,7 @@
 
 use crate::kit::lock::{self, FILE, FOLDER, Lock, signature_path};
 use crate::kit::registry::{COMPONENT_BYTES, Package, read};
-use crate::kit::signature;
+use crate::kit::signature::{self, is_digest};
 use crate::problem::{Problem, codes};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -46,13 +46,14 @@ pub fn pack(hub_folder: &Path) -> Result<(Lock, Vec<u8>), Problem> {
         }
     }
     let bytes = bundle.into_inner().map_err(|error| broken(&error))?;
-    // Whoever adds it reads no more than this.
+    // Whoever adds it reads no more than this, and refuses what this hub should not make.
     if bytes.len() as u64 > COMPONENT_BYTES {
         let length = bytes.len();
         return Err(bad(&format!(
             "would have {length} bytes; {COMPONENT_BYTES} are allowed"
         )));
     }
+    unpack(&bytes)?;
     Ok((lock, bytes))
 }
 
@@ -79,6 +80,10 @@ pub fn unpack(bytes: &[u8]) -> Result<Vec<Package>, Problem> {
     })?;
     let mut packages = Vec::new();
     for entry in lock.entries {
+        if !is_digest(&entry.digest) {
+            let message = format!("has a lock in which the digest of `{}` is none", entry.name);
+            return Err(bad(&message));
+        }
         let name = format!("{FOLDER}/{}.wasm", entry.name);
         let component = files
             .remove(&name)

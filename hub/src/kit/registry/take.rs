@@ -1,7 +1,7 @@
 //! Taking connectors into a hub: what would change is worked out first and written afterwards, all of it or nothing
 //! that a hub would load.
 
-use crate::kit::lock::{self, Lock, signature_path};
+use crate::kit::lock::{self, FOLDER, Lock, signature_path};
 use crate::kit::registry::Candidate;
 use crate::kit::signature;
 use crate::problem::{Problem, codes};
@@ -54,11 +54,30 @@ fn stranger(hub_folder: &Path, candidate: &Candidate) -> Option<String> {
 /// ever loaded that is not locked.
 pub fn take(hub_folder: &Path, changes: &[Change]) -> Result<Vec<Taken>, Problem> {
     let _held = lock::hold(hub_folder)?;
-    // Read again: another command may have added something while this one waited for an answer.
+    // Read again: another command may have changed something while this one waited for an answer.
     let mut lock = Lock::read(hub_folder)?;
-    for Change { candidate, .. } in changes {
+    for Change {
+        candidate, before, ..
+    } in changes
+    {
+        let name = &candidate.entry.name;
+        if lock.entry(name) != before.as_ref() {
+            let message = format!("`{name}` was changed by another command meanwhile");
+            let problem = Problem::new(&codes::LOCK_CHANGED, message);
+            return Err(
+                problem.hint("nothing was changed; see what is locked now, and say it again")
+            );
+        }
         lock.put(candidate.entry.clone());
     }
+    let folder = hub_folder.join(FOLDER);
+    std::fs::create_dir_all(&folder).map_err(|error| {
+        let shown = folder.display();
+        Problem::new(
+            &codes::UNREADABLE,
+            format!("`{shown}` cannot be made: {error}"),
+        )
+    })?;
     lock.write(hub_folder)?;
     let mut taken = Vec::new();
     for Change { candidate, .. } in changes {
@@ -99,5 +118,71 @@ fn remove(path: &Path) -> Result<(), Problem> {
             format!("`{}` cannot be removed: {error}", path.display()),
         )),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kit::lock::{Entry, Granted};
+    use crate::kit::registry::Package;
+    use crate::kit::signature::Verdict;
+
+    fn candidate(version: &str) -> Candidate {
+        let component = version.as_bytes().to_vec();
+        Candidate {
+            entry: Entry {
+                name: "crm".to_owned(),
+                version: version.to_owned(),
+                source: "crm.wasm".to_owned(),
+                digest: signature::digest(&component),
+                signer: None,
+                contract: "0.1.0".to_owned(),
+                granted: Granted::default(),
+            },
+            title: "CRM".to_owned(),
+            verdict: Verdict::Unsigned,
+            package: Package {
+                source: "crm.wasm".to_owned(),
+                component,
+                signature: None,
+                locked: None,
+            },
+        }
+    }
+
+    #[test]
+    fn what_was_compared_with_another_lock_is_not_taken() {
+        let hub = tempfile::tempdir().unwrap();
+        let change = |version: &str| {
+            Change::of(
+                hub.path(),
+                &Lock::read(hub.path()).unwrap(),
+                candidate(version),
+            )
+        };
+        let (slow, fast) = (change("1.1.0"), change("1.2.0"));
+        take(hub.path(), &[fast]).unwrap();
+        let problem = take(hub.path(), &[slow]).err().unwrap();
+        assert_eq!(problem.code.id, codes::LOCK_CHANGED.id);
+        let locked = Lock::read(hub.path()).unwrap();
+        assert_eq!(locked.entry("crm").unwrap().version, "1.2.0");
+        let file = std::fs::read(lock::component_path(hub.path(), "crm")).unwrap();
+        assert_eq!(file, b"1.2.0");
+        let older = change("1.1.0");
+        assert_eq!(
+            older.more,
+            ["the older version 1.1.0 in the place of 1.2.0"]
+        );
+        take(hub.path(), &[older]).unwrap();
+        assert!(release(hub.path(), "crm").unwrap().is_some());
+        assert!(release(hub.path(), "crm").unwrap().is_none());
+    }
+
+    #[test]
+    fn removing_what_is_not_there_makes_nothing() {
+        let hub = tempfile::tempdir().unwrap();
+        assert!(release(hub.path(), "crm").unwrap().is_none());
+        assert_eq!(std::fs::read_dir(hub.path()).unwrap().count(), 0);
     }
 }

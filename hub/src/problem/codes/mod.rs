@@ -137,6 +137,7 @@ pub static CODES: &[&Code] = &[
     &BAD_TRUSTED_KEY,
     &ASKS_FOR_MORE,
     &BAD_BUNDLE,
+    &LOCK_CHANGED,
     &HOST_DENIED,
     &ADDRESS_DENIED,
     &SCHEME_DENIED,

@@ -107,3 +107,10 @@ pub static BAD_BUNDLE: Code = Code {
     class: Class::AskUser,
     page: include_str!("../pages/OF0355.md"),
 };
+
+pub static LOCK_CHANGED: Code = Code {
+    id: "OF0356",
+    title: "the lock changed while a connector was added",
+    class: Class::AskUser,
+    page: include_str!("../pages/OF0356.md"),
+};

@@ -95,7 +95,8 @@ impl Source for Adversary {
                 Err(text) => Err(refused(text)),
             },
             "leak" => {
-                std::mem::forget(vec![1_u8; LEAK]);
+                let megabytes: usize = request.part.parse().unwrap_or_default();
+                std::mem::forget(vec![1_u8; megabytes << 20]);
                 Ok(rows(1))
             }
             "tell-config" => Ok(text(&request.config)),
@@ -147,9 +148,6 @@ fn spin_if_told(config: &str) {
         let _ = endless();
     }
 }
-
-/// What each call of a connector that leaks leaves behind.
-const LEAK: usize = 20 << 20;
 
 /// Longer than anything that the hub would pass on.
 const GIANT: usize = 40 << 20;

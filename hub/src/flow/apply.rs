@@ -69,7 +69,7 @@ pub async fn apply(
     let mut neighbourhood =
         Neighbourhood::new(tx.reserve("evidence", count).await?, context.rules.clone());
     let placed = place(tx, &mut neighbourhood, &mut changes).await?;
-    let before = tx.take_before();
+    tx.leave_before();
     let mut written = Written::default();
     for (change, slots) in changes.into_iter().zip(placed) {
         written.record(
@@ -84,32 +84,29 @@ pub async fn apply(
     }
     let losers = std::mem::take(&mut written.losers);
     let accounts = std::mem::take(&mut written.accounts);
-    // What records said before is no claim any more: then only this transaction knows the claims.
-    let before = before.filter(|_| written.judged.is_empty());
     let touched = Touched {
         evidence: std::mem::take(&mut written.touched),
         claimed: std::mem::take(&mut written.claimed),
     };
-    let (claims, neighbourhood, reshaped) = if losers.is_empty() {
-        // Nothing that is being written matters to who is who.
+    let (told, around) = if losers.is_empty() {
+        // Nothing that is being written matters to who is who, and whose claims will be asked for is known.
+        let stored = neighbourhood.stored_around(&touched.claimed);
         let resolving = beside(move || {
             let reshaped = neighbourhood.resolve();
             (neighbourhood, reshaped)
         });
-        let claims = written.save(tx).await?;
-        let (neighbourhood, reshaped) = resolving.await;
-        (claims, neighbourhood, reshaped)
+        let fresh = written.save(tx).await?;
+        let stored = tx.claims_of(stored).await?;
+        ((touched, fresh, Some(stored)), resolving.await)
     } else {
-        let claims = written.save(tx).await?;
+        let fresh = written.save(tx).await?;
         neighbourhood.settle_losses(tx, &losers).await?;
         let reshaped = neighbourhood.resolve();
-        (claims, neighbourhood, reshaped)
+        ((touched, fresh, None), (neighbourhood, reshaped))
     };
     // Accounts before people, who read them.
     let changed = accounts::settle(tx, context, accounts).await?;
     let mut ripple = Ripple::default();
-    let around = (neighbourhood, reshaped);
-    let told = (touched, claims, before);
     settle::settle(tx, context, around, told, &mut ripple).await?;
     accounts::look(tx, context, changed, &mut ripple).await?;
     ripple.carry(tx, context).await?;
@@ -301,8 +298,8 @@ impl Written {
         let row = ClaimRow {
             evidence_id,
             slot: row.slot,
-            source: stream.source.to_string(),
-            record: format!("{}/{}", stream.name, row.key),
+            source: stream.source.clone(),
+            record: [&stream.name, "/", &row.key].concat(),
             time: time.0,
             body: told.body,
         };

@@ -48,7 +48,7 @@ pub struct Put {
 /// A record in canonical words, its traits in the forms in which they are stored.
 #[derive(Debug)]
 pub struct Meaning {
-    /// Without its traits.
+    /// Without its traits and consents.
     pub canonical: Canonical,
     /// Where each of its identifiers would like to be.
     pub slots: Vec<i64>,

@@ -263,7 +263,7 @@ async fn fill(
             judge(context, &asked, (view, events), was, now, changes);
         }
     }
-    drop(tx.take_before());
+    tx.leave_before();
     if !everybody {
         let moved: FxHashSet<i64> = moves.people().collect();
         views.retain(|view| moved.contains(&view.id));

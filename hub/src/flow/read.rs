@@ -19,14 +19,15 @@ use sweep::{Swept, Unchanged, note_unchanged, sweep};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
-/// How many records are landed and applied together, and how many bytes.
+/// How many records are landed and applied together, and after how many bytes there are no more: with `BATCHES_AHEAD`, this
+/// is what bounds memory, of small records and of large ones.
 pub(super) const BATCH_RECORDS: usize = 5_000;
-const BATCH_BYTES: usize = 6 << 20;
+const BATCH_BYTES: usize = 5 << 18;
 /// The first batch is small, so that the writer has something to do soon; each that follows is twice as large.
 const FIRST_RECORDS: usize = 500;
 /// How many batches may wait for the writer. It takes all that wait in one step and one transaction: the more records
 /// are sorted together, the fewer times is a page read and written.
-const BATCHES_AHEAD: usize = 3;
+const BATCHES_AHEAD: usize = 6;
 /// Pages that may wait for landing.
 const PAGES_AHEAD: usize = 4;
 /// Tries of one call that fails in a way that may pass.

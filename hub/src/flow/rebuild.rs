@@ -91,7 +91,7 @@ async fn rebuild_people(tx: &mut Tx, context: &Context, rows: Vec<PersonRow>) ->
     let mut claims: FxHashMap<i64, Vec<Claim>> = FxHashMap::default();
     for row in tx.claims_of(owner.keys().copied()).await? {
         let of = claims.entry(owner[&row.evidence_id]).or_default();
-        of.push(claim_of(&row));
+        of.push(claim_of(row));
     }
     let (mut save, mut changed) = (Vec::new(), Vec::new());
     for view in views {

@@ -151,7 +151,7 @@ async fn names(tx: &mut Tx, limit: usize) -> Result<Vec<Named>> {
         let mut names: BTreeMap<i64, BTreeSet<String>> = BTreeMap::new();
         for claim in tx.claims_of(owner.keys().copied()).await? {
             let of = names.entry(owner[&claim.evidence_id]).or_default();
-            of.extend(full_name(&claim_of(&claim).traits));
+            of.extend(full_name(&claim_of(claim).traits));
         }
         for row in &people {
             let names = names.remove(&row.id).unwrap_or_default();

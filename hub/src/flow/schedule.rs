@@ -238,10 +238,16 @@ mod tests {
         let serving = serve(&world.context, &connectors, &options, stopping);
         let moving = async {
             assert_eq!(connectors.rests(), 0);
-            world.hand.store(STILL_MS, Ordering::Relaxed);
-            connectors.rested.notified().await;
+            // Whenever it began to wait, it has waited long enough at some time.
+            let soon = Duration::from_millis(100);
+            while tokio::time::timeout(soon, connectors.rested.notified())
+                .await
+                .is_err()
+            {
+                world.hand.fetch_add(STILL_MS, Ordering::Relaxed);
+            }
             // Its next looks find nothing that was done since.
-            world.hand.store(10 * STILL_MS, Ordering::Relaxed);
+            world.hand.fetch_add(10 * STILL_MS, Ordering::Relaxed);
             tokio::time::sleep(Duration::from_millis(1_500)).await;
             assert_eq!(connectors.rests(), 1);
             stop.send(true).unwrap();

@@ -18,8 +18,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 pub use select::{Happened, events_of};
 use select::{Moves, key_of, mark, memberships, want};
 use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
-use tokio::runtime::Handle;
 
 /// People whose events are in memory at the same time.
 pub(super) const TOGETHER: usize = 2_000;
@@ -78,36 +78,46 @@ struct ClaimBodyRef<'a> {
     consents: &'a BTreeMap<String, ConsentStatus>,
 }
 
-/// JSON of a value that has text keys and finite numbers only.
+/// What is kept of the place where texts are made: most are shorter.
+const DRAFT_BYTES: usize = 64 << 10;
+
+/// JSON of a value that has text keys and finite numbers only. Thousands of such texts wait for the database at a time: each
+/// is as long as it needs to be, and what it is written into first is used again.
 pub fn to_json(value: &impl Serialize) -> String {
-    let mut text = serde_json::to_string(value).expect("maps with text keys always serialise");
-    // Thousands of them wait for the database at a time.
-    text.shrink_to_fit();
-    text
+    thread_local! {
+        static DRAFT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+    DRAFT.with_borrow_mut(|draft| {
+        draft.clear();
+        serde_json::to_writer(&mut *draft, value).expect("maps with text keys always serialise");
+        let text = str::from_utf8(draft).expect("JSON is text").to_owned();
+        draft.shrink_to(DRAFT_BYTES);
+        text
+    })
 }
 
 /// A stored claim as the stage wants it.
-pub fn claim_of(row: &ClaimRow) -> Claim {
+pub fn claim_of(row: ClaimRow) -> Claim {
     let body: ClaimBody = serde_json::from_str(&row.body).unwrap_or(ClaimBody {
         traits: Fields::new(),
         consents: BTreeMap::new(),
     });
     Claim {
-        source: row.source.as_str().into(),
-        record: row.record.clone(),
+        source: row.source,
+        record: row.record,
         time: Timestamp(row.time),
         traits: body.traits,
         consents: body.consents,
     }
 }
 
-/// Stores the neighbourhood and the profiles that follow from it. With a connection that reads what there was before this
-/// transaction, whose claims must be those and the fresh ones.
+/// Stores the neighbourhood and the profiles that follow from it. The claims of those who are built anew may have been read,
+/// those of others among them.
 pub async fn settle(
     tx: &mut Tx,
     context: &Context,
     (mut neighbourhood, reshaped): (Neighbourhood, Reshaped),
-    (touched, fresh, before): (Touched, Vec<FreshClaim>, Option<Tx>),
+    (touched, fresh, stored): (Touched, Vec<FreshClaim>, Option<Vec<ClaimRow>>),
     ripple: &mut Ripple,
 ) -> Result<()> {
     tx.save_heirs(&reshaped.heirs).await?;
@@ -119,19 +129,19 @@ pub async fn settle(
         .map(|person| (person.uuid, person.earliest))
         .collect();
     aliases.sort_unstable();
-    let mut building = Building::new(&neighbourhood, rebuild, fresh, before.is_some());
-    if before.is_none() {
-        building.load(tx).await?;
-    }
+    let stored = match stored {
+        Some(stored) => stored,
+        None => {
+            let evidence = rebuild.iter().flat_map(|person| &person.evidence);
+            let stored = evidence.filter(|id| !neighbourhood.is_new_evidence(**id));
+            tx.claims_of(stored.copied()).await?
+        }
+    };
+    let building = Building::new(&neighbourhood, rebuild, fresh, stored);
     // Profiles are built while identifiers, evidence and aliases are written.
     let building = beside({
-        let (context, runtime) = (context.clone(), Handle::current());
-        move || {
-            if let Some(mut before) = before {
-                runtime.block_on(building.load(&mut before))?;
-            }
-            Ok(building.build(&context))
-        }
+        let context = context.clone();
+        move || building.build(&context)
     });
     neighbourhood.save(tx).await?;
     neighbourhood.save_capped(tx, context.clock.now()).await?;
@@ -140,7 +150,7 @@ pub async fn settle(
         mut rows,
         new_rows,
         mut views,
-    } = building.await?;
+    } = building.await;
     let mut worked = FxHashMap::default();
     if context.watches_people() {
         views.extend(stored_views(tx, look).await?);
@@ -240,7 +250,7 @@ pub struct Told {
 }
 
 impl Told {
-    /// What a record says of its person; takes the traits out of it. Every record without a fact says something, so that
+    /// What a record says of its person; takes the traits and consents out of it. Every record without a fact says something, so that
     /// its evidence is known to be supported.
     pub fn by(canonical: &mut Canonical, stream: &StreamRef, context: &Context) -> Option<Self> {
         if canonical.fact.is_some() && canonical.consents.is_empty() {
@@ -256,7 +266,7 @@ impl Told {
             record: String::new(),
             time: canonical.told_at(),
             traits,
-            consents: canonical.consents.clone(),
+            consents: std::mem::take(&mut canonical.consents),
         };
         Some(Self {
             body,
@@ -266,11 +276,11 @@ impl Told {
 }
 
 /// The profile of a person about whom one claim is all that is known.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Alone(Built);
 
 /// A profile as it is stored, and as audiences and destinations read it where there are any.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Built {
     traits: String,
     consents: String,

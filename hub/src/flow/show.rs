@@ -172,7 +172,7 @@ async fn view(context: &Context, tx: &mut Tx, located: &Located) -> Result<Found
     let claims: Vec<profile::Claim> = tx
         .claims_of(evidence.iter().copied())
         .await?
-        .iter()
+        .into_iter()
         .map(claim_of)
         .collect();
     let events = tx.events_of(evidence.iter().copied()).await?;

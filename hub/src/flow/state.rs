@@ -140,14 +140,8 @@ async fn rework(tx: &mut Tx, context: &Context, slots: &BTreeSet<i64>) -> Result
     let nothing = Touched::default();
     let mut ripple = Ripple::default();
     let around = (neighbourhood, reshaped);
-    settle::settle(
-        tx,
-        context,
-        around,
-        (nothing, Vec::new(), None),
-        &mut ripple,
-    )
-    .await?;
+    let told = (nothing, Vec::new(), None);
+    settle::settle(tx, context, around, told, &mut ripple).await?;
     ripple.carry(tx, context).await
 }
 

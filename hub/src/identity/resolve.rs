@@ -127,7 +127,7 @@ impl<'a> Resolver<'a> {
             rules,
             anchor: anchor.collect(),
             place: vec![0; nodes.len()],
-            people: Vec::with_capacity(neighbourhood.evidence.len()),
+            people: Vec::new(),
             rejected: Vec::new(),
         }
     }

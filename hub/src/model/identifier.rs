@@ -23,6 +23,14 @@ pub enum IdentifierKind {
 impl IdentifierKind {
     /// Reads `email`, `external:crm`, …
     pub fn parse(text: &str) -> Option<Self> {
+        Self::builtin(text).or_else(|| {
+            let source = text.strip_prefix("external:")?;
+            (!source.is_empty()).then(|| Self::External(source.into()))
+        })
+    }
+
+    /// Reads `email` and the like, but no source's own.
+    pub fn builtin(text: &str) -> Option<Self> {
         Some(match text {
             "user_id" => Self::UserId,
             "email" => Self::Email,
@@ -30,10 +38,7 @@ impl IdentifierKind {
             "anonymous_id" => Self::AnonymousId,
             "device_id" => Self::DeviceId,
             "ad_id" => Self::AdId,
-            _ => match text.strip_prefix("external:") {
-                Some(source) if !source.is_empty() => Self::External(source.into()),
-                _ => return None,
-            },
+            _ => return None,
         })
     }
 
@@ -41,7 +46,7 @@ impl IdentifierKind {
     pub fn text(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::UserId => "user_id",
-            Self::External(source) => return Cow::Owned(format!("external:{source}")),
+            Self::External(source) => return Cow::Owned(["external:", source].concat()),
             Self::Email => "email",
             Self::Phone => "phone",
             Self::AnonymousId => "anonymous_id",

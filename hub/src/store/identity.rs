@@ -3,6 +3,7 @@
 use super::bulk::Arg;
 use super::records::get;
 use super::{Result, Tx, dialect, failed};
+use crate::model::IdentifierKind;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -338,11 +339,19 @@ impl Tx {
 fn identifier(row: &dialect::Found<'_>) -> dialect::FoundResult<IdentifierRow<'static>> {
     Ok(IdentifierRow {
         slot: row.get(0)?,
-        kind: row.get::<_, String>(1)?.into(),
+        kind: kind(row.get_ref(1)?.as_str()?),
         value: row.get::<_, String>(2)?.into(),
         component: row.get(3)?,
         shared: row.get::<_, i64>(4)? != 0,
     })
+}
+
+/// Most are of a kind that every hub has, whose name need not be copied.
+fn kind(text: &str) -> Cow<'static, str> {
+    match IdentifierKind::builtin(text) {
+        Some(kind) => kind.text(),
+        None => Cow::Owned(text.to_owned()),
+    }
 }
 
 fn evidence(row: &dialect::Found<'_>) -> dialect::FoundResult<EvidenceRow> {
@@ -350,7 +359,7 @@ fn evidence(row: &dialect::Found<'_>) -> dialect::FoundResult<EvidenceRow> {
         id: row.get(0)?,
         component: row.get(1)?,
         person_id: row.get(2)?,
-        nodes: unpack(&row.get::<_, Vec<u8>>(3)?),
+        nodes: unpack(row.get_ref(3)?.as_blob()?),
         first_seen: row.get(4)?,
         message: row.get_ref(5)?.as_str()?.into(),
     })

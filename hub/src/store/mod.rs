@@ -106,7 +106,7 @@ impl Store {
     }
 
     /// The same for so many records. Where they are many, a second connection, if one is free, takes half of every long
-    /// look-up until `take_before`. Nothing may be written before that, because the second connection would not see it.
+    /// look-up until `leave_before`. Nothing may be written before that, because the second connection would not see it.
     pub async fn begin_for(&self, records: usize) -> Result<Tx> {
         let mut tx = self.begin().await?;
         if records < bulk::LONG {
@@ -168,9 +168,9 @@ impl Tx {
         Ok(())
     }
 
-    /// The connection that reads what there was before this transaction, if it has one; from now on this one may write.
-    pub fn take_before(&mut self) -> Option<Tx> {
-        self.before.take().map(|before| *before)
+    /// Gives the second connection back; from now on this transaction may write.
+    pub fn leave_before(&mut self) {
+        self.before = None;
     }
 
     /// Hands out `count` ids in a row of the counter `name`; the first is returned.

@@ -2,6 +2,7 @@
 
 use super::bulk::{Arg, json_integers};
 use super::{Result, Tx, dialect, failed};
+use std::sync::Arc;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PersonRow {
@@ -16,11 +17,11 @@ pub struct PersonRow {
     pub updated_at: i64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ClaimRow {
     pub evidence_id: i64,
     pub slot: i64,
-    pub source: String,
+    pub source: Arc<str>,
     /// `stream/key`
     pub record: String,
     pub time: i64,
@@ -136,7 +137,7 @@ impl Tx {
             Ok(ClaimRow {
                 evidence_id: row.get(0)?,
                 slot: row.get(1)?,
-                source: row.get(2)?,
+                source: row.get_ref(2)?.as_str()?.into(),
                 record: row.get(3)?,
                 time: row.get(4)?,
                 body: row.get(5)?,

@@ -143,7 +143,7 @@ impl Batch {
         self.claims.push(ClaimRow {
             evidence_id: id,
             slot,
-            source: "crm".to_owned(),
+            source: "crm".into(),
             record: format!("contacts/{id}"),
             time: NOW.0,
             body: format!(r#"{{"traits":{traits}}}"#),

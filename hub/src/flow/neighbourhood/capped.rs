@@ -12,7 +12,7 @@ impl Neighbourhood {
         &mut self,
         graph: &identity::Neighbourhood,
         slots: &[i64],
-        components: &FxHashMap<i64, i64>,
+        components: &[i64],
     ) {
         let cap = self.rules.component_cap.max(1);
         if graph.nodes.len() <= cap {
@@ -29,7 +29,7 @@ impl Neighbourhood {
             return;
         }
         // Of a component that is not here, only some identifiers are.
-        let here: FxHashSet<i64> = components.values().copied().collect();
+        let here: FxHashSet<i64> = components.iter().copied().collect();
         let sizes = sizes.into_iter().filter(|(name, _)| here.contains(name));
         self.capped = sizes.collect();
         self.capped.sort_unstable();

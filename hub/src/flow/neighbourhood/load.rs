@@ -121,7 +121,7 @@ impl Neighbourhood {
             .copied()
             .filter(|id| !self.evidence.contains_key(id))
             .collect();
-        let mut components: BTreeSet<i64> = BTreeSet::new();
+        let mut components: Vec<i64> = Vec::with_capacity(placed.len());
         if !missing.is_empty() {
             components.extend(
                 tx.evidence_by_id(missing)
@@ -174,7 +174,8 @@ impl Neighbourhood {
                 return Ok(());
             }
             let rows = tx.evidence_of_components(next).await?;
-            let slots: Vec<i64> = rows.iter().flat_map(|row| row.nodes.clone()).collect();
+            let slots = rows.iter().flat_map(|row| row.nodes.iter().copied());
+            let slots: Vec<i64> = slots.collect();
             self.load_identifiers(tx, slots.iter().copied()).await?;
             self.keep(rows);
             next = self.load_statements(tx, &slots).await?;

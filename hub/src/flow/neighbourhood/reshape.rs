@@ -35,32 +35,40 @@ impl Neighbourhood {
         let components = self.relabel(&graph, &slots, &alive);
         self.measure(&graph, &slots, &components);
         let resolution = identity::resolve(&graph, &rules);
+        // Owners and numbers as they were, beside `alive`: everybody below is looked at by place.
+        let owners: Vec<Option<i64>> = alive
+            .iter()
+            .map(|id| self.evidence[id].row.person_id)
+            .collect();
         let mut people = Vec::with_capacity(resolution.people.len());
         for person in &resolution.people {
-            let evidence: Vec<i64> = person
-                .evidence
-                .iter()
-                .map(|index| alive[*index as usize])
-                .collect();
-            let Some(earliest) = self.earliest(evidence.iter().copied()) else {
-                continue;
-            };
-            let id = self.number(&evidence, earliest);
+            let places = person.evidence.iter().map(|place| *place as usize);
+            let evidence: Vec<i64> = places.clone().map(|place| alive[place]).collect();
+            // They come from the earliest on, and there is one.
+            let (first, earliest) = (person.evidence[0] as usize, evidence[0]);
+            let numbers = places.filter(|place| owners[*place] == Some(alive[*place]));
+            let id = number(&evidence, owners[first], numbers.map(|place| alive[place]));
             people.push(Resolved {
                 id,
                 uuid: person.id.0.into_bytes(),
                 earliest,
-                component: components[&earliest],
+                component: components[first],
                 stands: self.is_number(id),
-                is_named: self.evidence[&earliest].row.person_id.is_some_and(|owner| {
+                is_named: owners[first].is_some_and(|owner| {
                     let owner = &former[&owner];
                     owner.earliest == earliest && !owner.is_renamed
                 }),
                 evidence,
             });
         }
-        self.assign(&people, &alive);
         let kept: FxHashSet<i64> = people.iter().map(|person| person.id).collect();
+        let given = resolution.person_of_evidence;
+        self.assign(
+            &alive,
+            given
+                .iter()
+                .map(|person| Some(people[(*person)? as usize].id)),
+        );
         let heir = |(id, person, other): (i64, i64, Option<i64>)| match kept.contains(&person) {
             true => (id, Some(person)),
             false => (id, other.and_then(|other| self.person_of(other))),
@@ -77,18 +85,6 @@ impl Neighbourhood {
     /// Of some evidence, the one whose record came first; a person's uuid follows from it.
     pub(super) fn earliest(&self, evidence: impl Iterator<Item = i64>) -> Option<i64> {
         evidence.reduce(|first, id| if self.is_before(id, first) { id } else { first })
-    }
-
-    /// A person keeps its number for as long as it has the evidence of that number. Of several who are one now, the one
-    /// stays who has the earliest evidence.
-    fn number(&self, evidence: &[i64], earliest: i64) -> i64 {
-        match self.evidence[&earliest].row.person_id {
-            Some(owner) if evidence.contains(&owner) => owner,
-            _ => {
-                let numbers = evidence.iter().copied().filter(|id| self.is_number(*id));
-                self.earliest(numbers).unwrap_or(earliest)
-            }
-        }
     }
 
     /// Whether there is a person of this number, who still has its evidence.
@@ -151,8 +147,35 @@ impl Neighbourhood {
         }
     }
 
+    /// Evidence with a row of old in the components that changed, and in those of the evidence given: whoever `resolve` is
+    /// going to build anew, or those claims are about, has claims on none but that and new evidence.
+    pub fn stored_around(&mut self, evidence: &FxHashSet<i64>) -> Vec<i64> {
+        self.find_stale();
+        let given = evidence.iter().filter_map(|id| self.evidence.get(id));
+        let given: FxHashSet<i64> = given.map(|seen| seen.row.component).collect();
+        let stale = &self.stale_components;
+        let is_near = |component: &i64| stale.contains(component) || given.contains(component);
+        let stored = self.evidence.values().filter(|seen| !seen.is_new);
+        stored
+            .filter(|seen| is_near(&seen.row.component))
+            .map(|seen| seen.row.id)
+            .collect()
+    }
+
     /// Every loaded evidence in a component that changed, in order of id.
     fn stale_members(&mut self) -> Vec<i64> {
+        self.find_stale();
+        let mut members: Vec<i64> = self
+            .evidence
+            .values()
+            .filter(|seen| self.stale_components.contains(&seen.row.component))
+            .map(|seen| seen.row.id)
+            .collect();
+        members.sort_unstable();
+        members
+    }
+
+    fn find_stale(&mut self) {
         for id in &self.stale_evidence {
             let seen = &self.evidence[id];
             self.stale_components.insert(seen.row.component);
@@ -162,14 +185,6 @@ impl Neighbourhood {
             }
         }
         self.follow_statements();
-        let mut members: Vec<i64> = self
-            .evidence
-            .values()
-            .filter(|seen| self.stale_components.contains(&seen.row.component))
-            .map(|seen| seen.row.id)
-            .collect();
-        members.sort_unstable();
-        members
     }
 
     /// What is stated to be one with something stale is stale, too.
@@ -272,23 +287,23 @@ impl Neighbourhood {
         }
     }
 
-    /// Names each component by its smallest evidence id, and puts the name on its rows.
+    /// Names each component by its smallest evidence id, and puts the name on its rows. Gives the name of each evidence's.
     fn relabel(
         &mut self,
         graph: &identity::Neighbourhood,
         slots: &[i64],
         alive: &[i64],
-    ) -> FxHashMap<i64, i64> {
+    ) -> Vec<i64> {
         let labels = identity::components(graph, &self.rules);
-        let mut names: FxHashMap<u32, i64> = FxHashMap::default();
-        let mut component_of: FxHashMap<i64, i64> = FxHashMap::default();
+        let mut names: Vec<Option<i64>> = vec![None; labels.len()];
+        let mut component_of = Vec::with_capacity(alive.len());
         for (evidence, id) in graph.evidence.iter().zip(alive) {
             let name = match identity::anchor(&graph.nodes, evidence, &self.rules) {
                 // `alive` ascends, so the first to come names the component.
-                Some(node) => *names.entry(labels[node as usize]).or_insert(*id),
+                Some(node) => *names[labels[node as usize] as usize].get_or_insert(*id),
                 None => *id,
             };
-            component_of.insert(*id, name);
+            component_of.push(name);
             let seen = self.evidence.get_mut(id).expect("in `alive`");
             if seen.row.component != name {
                 seen.row.component = name;
@@ -302,10 +317,7 @@ impl Neighbourhood {
         }
         for (index, slot) in slots.iter().enumerate() {
             let component = match graph.nodes[index].is_live() {
-                true => names
-                    .get(&labels[index])
-                    .copied()
-                    .or_else(|| self.elsewhere(*slot)),
+                true => names[labels[index] as usize].or_else(|| self.elsewhere(*slot)),
                 false => None,
             };
             self.put_component(*slot, component);
@@ -350,16 +362,9 @@ impl Neighbourhood {
         }
     }
 
-    fn assign(&mut self, people: &[Resolved], alive: &[i64]) {
-        let mut person_of: FxHashMap<i64, i64> = FxHashMap::default();
-        for person in people {
-            for id in &person.evidence {
-                person_of.insert(*id, person.id);
-            }
-        }
-        for id in alive {
+    fn assign(&mut self, alive: &[i64], given: impl Iterator<Item = Option<i64>>) {
+        for (id, person) in alive.iter().zip(given) {
             let seen = self.evidence.get_mut(id).expect("in `alive`");
-            let person = person_of.get(id).copied();
             if seen.row.person_id != person {
                 seen.row.person_id = person;
                 seen.given = true;
@@ -389,4 +394,11 @@ impl Neighbourhood {
         }
         lost
     }
+}
+
+/// A person keeps its number for as long as it has the evidence of that number. Of several who are one now, the one stays
+/// who has the earliest evidence; `numbers` come in the order of the evidence, from the earliest.
+fn number(evidence: &[i64], owner: Option<i64>, mut numbers: impl Iterator<Item = i64>) -> i64 {
+    let owner = owner.filter(|owner| evidence.contains(owner));
+    owner.or_else(|| numbers.next()).unwrap_or(evidence[0])
 }

@@ -3,79 +3,78 @@
 use super::{Alone, Built, FreshClaim, View, claim_of};
 use crate::flow::Context;
 use crate::flow::neighbourhood::{Neighbourhood, Resolved};
-use crate::store::{ClaimRow, PersonRow, Result, Tx};
+use crate::store::{ClaimRow, PersonRow};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
 /// Everything that makes the profiles of some people.
 pub(super) struct Building {
     people: Vec<Resolved>,
-    /// Evidence whose claims are stored.
-    evidence: Vec<i64>,
-    /// Of that evidence.
-    known: FxHashMap<i64, Vec<ClaimRow>>,
-    /// Those that are not among the stored ones, by evidence.
-    fresh: FxHashMap<i64, Vec<FreshClaim>>,
+    /// By evidence, maybe with those of others.
+    stored: Vec<ClaimRow>,
+    /// Those of new evidence, by evidence.
+    fresh: Vec<FreshClaim>,
+}
+
+/// Claims that are sorted by evidence, to be taken piece by piece.
+struct ByEvidence<T> {
+    claims: Vec<T>,
+    evidence_of: fn(&T) -> i64,
+    /// Where the claims of each piece of evidence begin.
+    starts: FxHashMap<i64, usize>,
+}
+
+impl<T: Default> ByEvidence<T> {
+    fn new(claims: Vec<T>, evidence_of: fn(&T) -> i64) -> Self {
+        let mut starts = FxHashMap::default();
+        for (place, claim) in claims.iter().enumerate() {
+            starts.entry(evidence_of(claim)).or_insert(place);
+        }
+        Self {
+            claims,
+            evidence_of,
+            starts,
+        }
+    }
+
+    /// Those of some evidence.
+    fn take(&mut self, evidence: &[i64]) -> Vec<T> {
+        let mut taken = Vec::new();
+        for id in evidence {
+            let start = self.starts.remove(id).unwrap_or(self.claims.len());
+            let claims = self.claims[start..].iter_mut();
+            let of = claims.take_while(|claim| (self.evidence_of)(claim) == *id);
+            taken.extend(of.map(std::mem::take));
+        }
+        taken
+    }
 }
 
 impl Building {
-    /// `is_before`: what is going to be loaded are claims without the fresh ones.
+    /// Both kinds of claims are sorted by evidence; the fresh ones of evidence that was there are among the stored ones.
     pub fn new(
         neighbourhood: &Neighbourhood,
         people: Vec<Resolved>,
-        fresh: Vec<FreshClaim>,
-        is_before: bool,
+        mut fresh: Vec<FreshClaim>,
+        stored: Vec<ClaimRow>,
     ) -> Self {
-        let evidence = people.iter().flat_map(|person| &person.evidence);
-        let known = evidence.filter(|id| !neighbourhood.is_new_evidence(**id));
-        let mut building = Self {
-            evidence: known.copied().collect(),
+        fresh.retain(|(row, _)| neighbourhood.is_new_evidence(row.evidence_id));
+        Self {
             people,
-            known: FxHashMap::default(),
-            fresh: FxHashMap::default(),
-        };
-        for claim in fresh {
-            if is_before || neighbourhood.is_new_evidence(claim.0.evidence_id) {
-                let of = building.fresh.entry(claim.0.evidence_id);
-                of.or_default().push(claim);
-            }
-        }
-        building
-    }
-
-    pub async fn load(&mut self, tx: &mut Tx) -> Result<()> {
-        if self.evidence.is_empty() {
-            return Ok(());
-        }
-        let evidence = std::mem::take(&mut self.evidence);
-        for row in tx.claims_of(evidence).await? {
-            self.known.entry(row.evidence_id).or_default().push(row);
-        }
-        Ok(())
-    }
-
-    fn build_one(&mut self, person: &Resolved, context: &Context) -> Built {
-        let mut fresh: Vec<FreshClaim> = Vec::new();
-        let mut known: Vec<ClaimRow> = Vec::new();
-        for id in &person.evidence {
-            fresh.extend(self.fresh.remove(id).unwrap_or_default());
-            known.extend(self.known.remove(id).unwrap_or_default());
-        }
-        match fresh.pop() {
-            Some((_, Alone(built))) if fresh.is_empty() && known.is_empty() => built,
-            last => {
-                let fresh = fresh.iter().chain(&last).map(|(row, _)| row);
-                Built::from(known.iter().chain(fresh).map(claim_of).collect(), context)
-            }
+            stored,
+            fresh,
         }
     }
 
-    pub fn build(mut self, context: &Context) -> Profiles {
+    pub fn build(self, context: &Context) -> Profiles {
         let now = context.clock.now().0;
         let mut profiles = Profiles::default();
         let (mut new, mut known) = (Vec::new(), Vec::new());
-        for person in std::mem::take(&mut self.people) {
-            let built = self.build_one(&person, context);
+        let mut fresh = ByEvidence::new(self.fresh, |(row, _)| row.evidence_id);
+        let mut stored = ByEvidence::new(self.stored, |row| row.evidence_id);
+        for person in self.people {
+            let (fresh, stored) = (fresh.take(&person.evidence), stored.take(&person.evidence));
+            let built = built(fresh, stored, context);
             let rows = if person.stands { &mut known } else { &mut new };
             rows.push(PersonRow {
                 id: person.id,
@@ -103,6 +102,17 @@ impl Building {
         new.append(&mut known);
         profiles.rows = new;
         profiles
+    }
+}
+
+fn built(mut fresh: Vec<FreshClaim>, known: Vec<ClaimRow>, context: &Context) -> Built {
+    match fresh.pop() {
+        Some((_, Alone(built))) if fresh.is_empty() && known.is_empty() => built,
+        last => {
+            let fresh = fresh.into_iter().chain(last).map(|(row, _)| row);
+            let claims = known.into_iter().chain(fresh).map(claim_of);
+            Built::from(claims.collect(), context)
+        }
     }
 }
 

@@ -90,9 +90,10 @@ pub async fn apply(
     };
     let (told, around) = if losers.is_empty() {
         // Nothing that is being written matters to who is who, and whose claims will be asked for is known.
-        let stored = neighbourhood.stored_around(&touched.claimed);
+        let members = neighbourhood.stale_members();
+        let stored = neighbourhood.stored_among(&members, &touched.claimed);
         let resolving = beside(move || {
-            let reshaped = neighbourhood.resolve();
+            let reshaped = neighbourhood.resolve_members(&members);
             (neighbourhood, reshaped)
         });
         let fresh = written.save(tx).await?;

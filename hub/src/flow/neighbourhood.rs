@@ -12,7 +12,6 @@ use crate::identity::{self, Rules, StatementKind};
 use crate::model::Identifier;
 use crate::store::{EvidenceRow, IdentifierRow, Result, Tx};
 use rustc_hash::{FxHashMap, FxHashSet};
-use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -42,9 +41,6 @@ struct Seen {
     removed: bool,
 }
 
-/// The slots of a set in their order, then the number of its source. Most sets have few.
-type SetKey = SmallVec<[i64; 5]>;
-
 /// A standing statement about two slots.
 #[derive(Debug)]
 struct Stated {
@@ -60,7 +56,7 @@ pub struct Neighbourhood {
     /// Slots that were looked for and are free.
     free: FxHashSet<i64>,
     evidence: FxHashMap<i64, Seen>,
-    by_set: FxHashMap<SetKey, i64>,
+    by_set: FxHashMap<Vec<i64>, i64>,
     /// The sources that evidence comes from, by number.
     sources: FxHashMap<String, i64>,
     components: FxHashSet<i64>,
@@ -234,13 +230,14 @@ impl Neighbourhood {
     }
 
     /// A set of identifiers of one source, whatever their order.
-    fn set_key(&mut self, slots: &[i64], source: &str) -> SetKey {
+    fn set_key(&mut self, slots: &[i64], source: &str) -> Vec<i64> {
         let next = self.sources.len() as i64;
         let source = match self.sources.get(source) {
             Some(number) => *number,
             None => *self.sources.entry(source.to_owned()).or_insert(next),
         };
-        let mut key = SetKey::from_slice(slots);
+        let mut key = Vec::with_capacity(slots.len() + 1);
+        key.extend_from_slice(slots);
         key.sort_unstable();
         key.dedup();
         key.push(source);

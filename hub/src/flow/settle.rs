@@ -13,12 +13,11 @@ use crate::manifest::Survivorship;
 use crate::model::{Canonical, ConsentStatus, Fields, Timestamp};
 use crate::profile::{self, ACCOUNT_PREFIX, Claim};
 use crate::store::{ClaimRow, PersonRow, Result, Tx};
-use building::{Building, Profiles};
+use building::Profiles;
 use rustc_hash::{FxHashMap, FxHashSet};
 pub use select::{Happened, events_of};
 use select::{Moves, key_of, mark, memberships, want};
 use serde::{Deserialize, Serialize};
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 /// People whose events are in memory at the same time.
@@ -78,22 +77,12 @@ struct ClaimBodyRef<'a> {
     consents: &'a BTreeMap<String, ConsentStatus>,
 }
 
-/// What is kept of the place where texts are made: most are shorter.
-const DRAFT_BYTES: usize = 64 << 10;
-
-/// JSON of a value that has text keys and finite numbers only. Thousands of such texts wait for the database at a time: each
-/// is as long as it needs to be, and what it is written into first is used again.
+/// JSON of a value that has text keys and finite numbers only.
 pub fn to_json(value: &impl Serialize) -> String {
-    thread_local! {
-        static DRAFT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-    }
-    DRAFT.with_borrow_mut(|draft| {
-        draft.clear();
-        serde_json::to_writer(&mut *draft, value).expect("maps with text keys always serialise");
-        let text = str::from_utf8(draft).expect("JSON is text").to_owned();
-        draft.shrink_to(DRAFT_BYTES);
-        text
-    })
+    let mut text = serde_json::to_string(value).expect("maps with text keys always serialise");
+    // Thousands of them wait for the database at a time.
+    text.shrink_to_fit();
+    text
 }
 
 /// A stored claim as the stage wants it.
@@ -117,7 +106,7 @@ pub async fn settle(
     tx: &mut Tx,
     context: &Context,
     (mut neighbourhood, reshaped): (Neighbourhood, Reshaped),
-    (touched, fresh, stored): (Touched, Vec<FreshClaim>, Option<Vec<ClaimRow>>),
+    (touched, mut fresh, stored): (Touched, Vec<FreshClaim>, Option<Vec<ClaimRow>>),
     ripple: &mut Ripple,
 ) -> Result<()> {
     tx.save_heirs(&reshaped.heirs).await?;
@@ -137,11 +126,12 @@ pub async fn settle(
             tx.claims_of(stored.copied()).await?
         }
     };
-    let building = Building::new(&neighbourhood, rebuild, fresh, stored);
+    // Those of evidence that was there are among the stored ones.
+    fresh.retain(|(row, _)| neighbourhood.is_new_evidence(row.evidence_id));
     // Profiles are built while identifiers, evidence and aliases are written.
     let building = beside({
         let context = context.clone();
-        move || building.build(&context)
+        move || building::build(rebuild, stored, fresh, &context)
     });
     neighbourhood.save(tx).await?;
     neighbourhood.save_capped(tx, context.clock.now()).await?;

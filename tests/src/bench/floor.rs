@@ -14,7 +14,7 @@ use std::path::Path;
 use tokio::sync::mpsc;
 
 /// As many records as the hub writes together, and as many as it puts into one transaction while there are more.
-const BATCH_RECORDS: usize = 5_000;
+const BATCH_RECORDS: usize = 20_000;
 const TRANSACTION_RECORDS: usize = 100_000;
 
 pub async fn run(records: u64, address: SocketAddr, folder: &Path) -> Result<Measured> {

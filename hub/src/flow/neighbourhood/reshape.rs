@@ -15,16 +15,21 @@ struct Former {
 impl Neighbourhood {
     /// Resolves the components whose evidence changed.
     pub fn resolve(&mut self) -> Reshaped {
+        let members = self.stale_members();
+        self.resolve_members(&members)
+    }
+
+    /// The same; `members` are what `stale_members` gives.
+    pub fn resolve_members(&mut self, members: &[i64]) -> Reshaped {
         let rules = self.rules.clone();
         // Records are placed by now.
         self.by_set = FxHashMap::default();
         self.free = FxHashSet::default();
-        if self.stale_evidence.is_empty() {
+        if members.is_empty() {
             return Reshaped::default();
         }
-        let members = self.stale_members();
-        let former = self.former(&members);
-        let lost = self.lost(&members);
+        let former = self.former(members);
+        let lost = self.lost(members);
         let alive: Vec<i64> = members
             .iter()
             .copied()
@@ -147,35 +152,26 @@ impl Neighbourhood {
         }
     }
 
-    /// Evidence with a row of old in the components that changed, and in those of the evidence given: whoever `resolve` is
-    /// going to build anew, or those claims are about, has claims on none but that and new evidence.
-    pub fn stored_around(&mut self, evidence: &FxHashSet<i64>) -> Vec<i64> {
-        self.find_stale();
-        let given = evidence.iter().filter_map(|id| self.evidence.get(id));
-        let given: FxHashSet<i64> = given.map(|seen| seen.row.component).collect();
-        let stale = &self.stale_components;
-        let is_near = |component: &i64| stale.contains(component) || given.contains(component);
-        let stored = self.evidence.values().filter(|seen| !seen.is_new);
+    /// Evidence that was there before, of the stale members and of whole components with a claim that is new: nobody who is
+    /// going to be built anew has stored claims on other evidence.
+    pub fn stored_among(&self, members: &[i64], claimed: &FxHashSet<i64>) -> Vec<i64> {
+        let members = members.iter().copied();
+        let mut stored: Vec<i64> = members.filter(|id| !self.is_new_evidence(*id)).collect();
+        let claimed = claimed.iter().filter_map(|id| self.evidence.get(id));
+        let components = claimed.map(|seen| seen.row.component);
+        let others: FxHashSet<i64> = components
+            .filter(|component| !self.stale_components.contains(component))
+            .collect();
+        if !others.is_empty() {
+            let seen = self.evidence.values();
+            let seen = seen.filter(|seen| others.contains(&seen.row.component));
+            stored.extend(seen.map(|seen| seen.row.id));
+        }
         stored
-            .filter(|seen| is_near(&seen.row.component))
-            .map(|seen| seen.row.id)
-            .collect()
     }
 
     /// Every loaded evidence in a component that changed, in order of id.
-    fn stale_members(&mut self) -> Vec<i64> {
-        self.find_stale();
-        let mut members: Vec<i64> = self
-            .evidence
-            .values()
-            .filter(|seen| self.stale_components.contains(&seen.row.component))
-            .map(|seen| seen.row.id)
-            .collect();
-        members.sort_unstable();
-        members
-    }
-
-    fn find_stale(&mut self) {
+    pub fn stale_members(&mut self) -> Vec<i64> {
         for id in &self.stale_evidence {
             let seen = &self.evidence[id];
             self.stale_components.insert(seen.row.component);
@@ -185,6 +181,14 @@ impl Neighbourhood {
             }
         }
         self.follow_statements();
+        let mut members: Vec<i64> = self
+            .evidence
+            .values()
+            .filter(|seen| self.stale_components.contains(&seen.row.component))
+            .map(|seen| seen.row.id)
+            .collect();
+        members.sort_unstable();
+        members
     }
 
     /// What is stated to be one with something stale is stale, too.

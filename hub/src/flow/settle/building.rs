@@ -2,19 +2,10 @@
 
 use super::{Alone, Built, FreshClaim, View, claim_of};
 use crate::flow::Context;
-use crate::flow::neighbourhood::{Neighbourhood, Resolved};
+use crate::flow::neighbourhood::Resolved;
 use crate::store::{ClaimRow, PersonRow};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
-
-/// Everything that makes the profiles of some people.
-pub(super) struct Building {
-    people: Vec<Resolved>,
-    /// By evidence, maybe with those of others.
-    stored: Vec<ClaimRow>,
-    /// Those of new evidence, by evidence.
-    fresh: Vec<FreshClaim>,
-}
 
 /// Claims that are sorted by evidence, to be taken piece by piece.
 struct ByEvidence<T> {
@@ -41,7 +32,7 @@ impl<T: Default> ByEvidence<T> {
     fn take(&mut self, evidence: &[i64]) -> Vec<T> {
         let mut taken = Vec::new();
         for id in evidence {
-            let start = self.starts.remove(id).unwrap_or(self.claims.len());
+            let start = self.starts.get(id).copied().unwrap_or(self.claims.len());
             let claims = self.claims[start..].iter_mut();
             let of = claims.take_while(|claim| (self.evidence_of)(claim) == *id);
             taken.extend(of.map(std::mem::take));
@@ -50,59 +41,48 @@ impl<T: Default> ByEvidence<T> {
     }
 }
 
-impl Building {
-    /// Both kinds of claims are sorted by evidence; the fresh ones of evidence that was there are among the stored ones.
-    pub fn new(
-        neighbourhood: &Neighbourhood,
-        people: Vec<Resolved>,
-        mut fresh: Vec<FreshClaim>,
-        stored: Vec<ClaimRow>,
-    ) -> Self {
-        fresh.retain(|(row, _)| neighbourhood.is_new_evidence(row.evidence_id));
-        Self {
-            people,
-            stored,
-            fresh,
-        }
-    }
-
-    pub fn build(self, context: &Context) -> Profiles {
-        let now = context.clock.now().0;
-        let mut profiles = Profiles::default();
-        let (mut new, mut known) = (Vec::new(), Vec::new());
-        let mut fresh = ByEvidence::new(self.fresh, |(row, _)| row.evidence_id);
-        let mut stored = ByEvidence::new(self.stored, |row| row.evidence_id);
-        for person in self.people {
-            let (fresh, stored) = (fresh.take(&person.evidence), stored.take(&person.evidence));
-            let built = built(fresh, stored, context);
-            let rows = if person.stands { &mut known } else { &mut new };
-            rows.push(PersonRow {
+/// Builds the profiles of people from claims on their evidence, both kinds sorted by evidence, maybe with those of others.
+pub(super) fn build(
+    people: Vec<Resolved>,
+    stored: Vec<ClaimRow>,
+    fresh: Vec<FreshClaim>,
+    context: &Context,
+) -> Profiles {
+    let now = context.clock.now().0;
+    let mut profiles = Profiles::default();
+    let (mut new, mut known) = (Vec::new(), Vec::new());
+    let mut fresh = ByEvidence::new(fresh, |(row, _)| row.evidence_id);
+    let mut stored = ByEvidence::new(stored, |row| row.evidence_id);
+    for person in people {
+        let (fresh, stored) = (fresh.take(&person.evidence), stored.take(&person.evidence));
+        let built = built(fresh, stored, context);
+        let rows = if person.stands { &mut known } else { &mut new };
+        rows.push(PersonRow {
+            id: person.id,
+            uuid: person.uuid,
+            component: person.component,
+            traits: built.traits,
+            consents: built.consents,
+            updated_at: now,
+        });
+        profiles
+            .views
+            .extend(built.read.map(|(traits, consents)| View {
                 id: person.id,
                 uuid: person.uuid,
-                component: person.component,
-                traits: built.traits,
-                consents: built.consents,
-                updated_at: now,
-            });
-            profiles
-                .views
-                .extend(built.read.map(|(traits, consents)| View {
-                    id: person.id,
-                    uuid: person.uuid,
-                    is_new: !person.stands,
-                    evidence: person.evidence,
-                    traits,
-                    consents,
-                    account_audiences: BTreeMap::new(),
-                }));
-        }
-        new.sort_unstable_by_key(|row| row.id);
-        known.sort_unstable_by_key(|row| row.id);
-        profiles.new_rows = new.len();
-        new.append(&mut known);
-        profiles.rows = new;
-        profiles
+                is_new: !person.stands,
+                evidence: person.evidence,
+                traits,
+                consents,
+                account_audiences: BTreeMap::new(),
+            }));
     }
+    new.sort_unstable_by_key(|row| row.id);
+    known.sort_unstable_by_key(|row| row.id);
+    profiles.new_rows = new.len();
+    new.append(&mut known);
+    profiles.rows = new;
+    profiles
 }
 
 fn built(mut fresh: Vec<FreshClaim>, known: Vec<ClaimRow>, context: &Context) -> Built {

@@ -1,5 +1,7 @@
 //! Reads settings and wires the parts: the real clock, randomness and environment, the runtime, the log.
 
+mod process;
+
 use crate::cli::{self, Arguments, Environment};
 use crate::clock::Clock;
 use crate::model::Timestamp;
@@ -82,6 +84,7 @@ fn environment(clock: Clock) -> Environment {
         random: Arc::new(random),
         connector_folders,
         cache_folder,
+        process: process::this(),
     }
 }
 

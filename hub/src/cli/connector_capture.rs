@@ -7,21 +7,21 @@ use crate::kit::capture::{Capture, Capturing};
 use crate::kit::cassette::Recorder;
 use crate::manifest::{Destination, Source};
 use crate::problem::Problem;
-use std::path::Path;
+use std::path::PathBuf;
 
-pub struct CapturingConnectors<'a> {
-    pub connectors: &'a Connectors,
+pub struct CapturingConnectors {
+    pub connectors: Connectors,
     /// The hub's folder.
-    pub folder: &'a Path,
+    pub folder: PathBuf,
     /// Keeps what vendors say, personal data included: only when the operator asks for it.
     pub keeps_exchanges: bool,
 }
 
-impl Opens for CapturingConnectors<'_> {
+impl Opens for CapturingConnectors {
     fn source(&self, source: &Source) -> Result<Box<dyn Connector>, Vec<Problem>> {
         let opened = self.connectors.open_source(source)?;
         let mut capture = Capture {
-            folder: self.folder.to_owned(),
+            folder: self.folder.clone(),
             source: source.name.to_string(),
             connector: source.connector.clone(),
             recorder: None,

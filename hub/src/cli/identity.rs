@@ -1,7 +1,7 @@
 //! `onefold identity`: explain who is who, state it, change its rules.
 
 use crate::cli::arguments::IdentityCommand;
-use crate::cli::open::{Opened, open};
+use crate::cli::open::{Opened, open, open_to_write};
 use crate::cli::output::{Out, Outcome, Stopped, number, plural, table, trimmed};
 use crate::cli::profiles::parse_identifier;
 use crate::cli::running::bar;
@@ -23,7 +23,14 @@ pub async fn identity(
     out: &Out,
     command: IdentityCommand,
 ) -> Outcome {
-    let mut hub = open(folder, environment, out).await?;
+    let mut hub = match command {
+        IdentityCommand::Statements
+        | IdentityCommand::Explain { .. }
+        | IdentityCommand::Graph { .. }
+        | IdentityCommand::Simulate { .. }
+        | IdentityCommand::Suggestions { .. } => open(folder, environment, out).await?,
+        _ => open_to_write(folder, environment, out).await?,
+    };
     let who = |by: Option<String>| {
         by.or_else(|| (environment.read_env)("USER"))
             .unwrap_or_else(|| "operator".to_owned())

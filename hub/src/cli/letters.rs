@@ -1,7 +1,7 @@
 //! `onefold dead-letters` and `onefold suppress`.
 
 use crate::cli::arguments::DeadLetterCommand;
-use crate::cli::open::open;
+use crate::cli::open::{open, open_to_write};
 use crate::cli::output::{Out, Outcome, plural, table, trimmed};
 use crate::cli::profiles::parse_identifier;
 use crate::cli::{Ending, Environment};
@@ -16,9 +16,9 @@ pub async fn dead_letters(
     out: &Out,
     command: DeadLetterCommand,
 ) -> Outcome {
-    let hub = open(folder, environment, out).await?;
     match command {
         DeadLetterCommand::List { limit } => {
+            let hub = open(folder, environment, out).await?;
             let letters = hub
                 .context
                 .store
@@ -47,6 +47,7 @@ pub async fn dead_letters(
             }
         }
         DeadLetterCommand::Retry => {
+            let hub = open_to_write(folder, environment, out).await?;
             let records = flow::retry_set_aside(&hub.context).await?;
             let mut tx = hub.context.store.begin().await?;
             let rows = tx.retry_rejected().await?;
@@ -71,7 +72,7 @@ pub async fn suppress(
     identifier: &str,
     reason: &str,
 ) -> Outcome {
-    let hub = open(folder, environment, out).await?;
+    let hub = open_to_write(folder, environment, out).await?;
     let identifier = parse_identifier(identifier, hub.context.plan.hub.default_region.as_deref())?;
     let mut tx = hub.context.store.begin().await?;
     flow::suppress(&mut tx, &hub.context, &identifier, reason).await?;

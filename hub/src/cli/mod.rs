@@ -36,6 +36,7 @@ pub use arguments::Arguments;
 use crate::clock::Clock;
 use crate::egress::Random;
 use crate::flow::connect::ReadEnv;
+use crate::flow::lease::Process;
 use arguments::{Command, TraitCommand};
 use output::Out;
 use std::path::PathBuf;
@@ -50,6 +51,7 @@ pub struct Environment {
     pub connector_folders: Vec<PathBuf>,
     /// Where compiled connectors are kept.
     pub cache_folder: Option<PathBuf>,
+    pub process: Process,
 }
 
 /// How a command ended; the number is the exit code.

@@ -1,7 +1,7 @@
 //! `onefold model` and `onefold trait`: versions of fitted models, and computed traits with what they could not be made of.
 
 use crate::cli::arguments::ModelCommand;
-use crate::cli::open::{Opened, open};
+use crate::cli::open::{Opened, open, open_to_write};
 use crate::cli::output::{Out, Outcome, number, plural, table, trimmed};
 use crate::cli::running::{bar_of, told, unknown};
 use crate::cli::{Ending, Environment};
@@ -19,7 +19,10 @@ pub async fn model(
     out: &Out,
     command: ModelCommand,
 ) -> Outcome {
-    let mut hub = open(folder, environment, out).await?;
+    let mut hub = match command {
+        ModelCommand::List => open(folder, environment, out).await?,
+        _ => open_to_write(folder, environment, out).await?,
+    };
     match command {
         ModelCommand::List => list(&hub, out).await,
         ModelCommand::Fit { name } => fit(&mut hub, out, name).await,

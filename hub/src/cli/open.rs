@@ -246,6 +246,8 @@ pub async fn open(folder: &Path, environment: &Environment, out: &Out) -> Result
         environment.clock.clone(),
         suppression,
     );
+    context.cancel = loaded.cancel.clone();
+    context.process = environment.process.clone();
     models::adopt(&mut context).await?;
     if let Some(warning) = rules::adopt(&mut context).await?
         && !out.json
@@ -257,6 +259,17 @@ pub async fn open(folder: &Path, environment: &Environment, out: &Out) -> Result
         connectors: loaded.connectors,
         cancel: loaded.cancel,
     })
+}
+
+/// The same for a command that writes: it works by the rules of now, and a change of them is waited for.
+pub async fn open_to_write(
+    folder: &Path,
+    environment: &Environment,
+    out: &Out,
+) -> Result<Opened, Stopped> {
+    let mut hub = open(folder, environment, out).await?;
+    rules::ready(&mut hub.context).await?;
+    Ok(hub)
 }
 
 /// `onefold check`

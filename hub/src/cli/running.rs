@@ -6,7 +6,7 @@ use crate::cli::open::{Opened, open};
 use crate::cli::output::{Out, Outcome, Stopped, moves, number, plural, table, trimmed};
 use crate::cli::{Ending, Environment};
 use crate::flow::{
-    self, Context, DeliveryReport, Progress, ReadOptions, RunEvent, RunOptions, RunReport,
+    self, Context, DeliveryReport, Opens, Progress, ReadOptions, RunEvent, RunOptions, RunReport,
     StreamReport,
 };
 use crate::model::Timestamp;
@@ -17,7 +17,6 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
 
 /// What a run was asked to do.
 pub struct Choice {
@@ -41,12 +40,13 @@ pub async fn run(folder: &Path, environment: &Environment, out: &Out, choice: Ch
         }
     });
     let bar = bar(out);
-    let connectors = CapturingConnectors {
-        connectors: &hub.connectors,
-        folder,
-        keeps_exchanges: choice.capture,
-    };
+    let keeps_exchanges = choice.capture;
     let options = options(&hub, choice, out.json, &bar);
+    let connectors = CapturingConnectors {
+        connectors: hub.connectors,
+        folder: folder.to_owned(),
+        keeps_exchanges,
+    };
     let done = flow::run(&hub.context, &connectors, &options).await;
     bar.finish_and_clear();
     let report = done?;
@@ -169,6 +169,9 @@ fn options(hub: &Opened, choice: Choice, json: bool, bar: &ProgressBar) -> RunOp
             RunEvent::Working { what, people } => {
                 showing.set_position(people as u64);
                 showing.set_message(what.to_owned());
+            }
+            RunEvent::Waiting { what } => {
+                tracing::warn!("another process is at `{what}`; waiting for it");
             }
             RunEvent::Read(_) | RunEvent::Delivered(_) => {}
         }),
@@ -427,13 +430,11 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
         capture: false,
     };
     refuse_without_secrets(&hub, &choice)?;
-    let (stop, stopping) = watch::channel(false);
     let cancel = hub.cancel.clone();
     tokio::spawn(async move {
         wait_for_signal().await;
         tracing::info!("stopping after the batch under way");
         cancel.cancel();
-        let _ = stop.send(true);
     });
     for source in &hub.context.plan.sources {
         let Some(schedule) = &source.schedule else {
@@ -452,12 +453,12 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
         }
     }
     let options = options(&hub, choice, true, &ProgressBar::hidden());
-    let connectors = CapturingConnectors {
-        connectors: &hub.connectors,
-        folder,
+    let connectors: Arc<dyn Opens> = Arc::new(CapturingConnectors {
+        connectors: hub.connectors,
+        folder: folder.to_owned(),
         keeps_exchanges: false,
-    };
-    flow::serve(&hub.context, &connectors, &options, stopping).await?;
+    });
+    flow::serve(&hub.context, &connectors, &options).await?;
     hub.context.store.close().await;
     out.note("stopped");
     Ok(Ending::Done)

@@ -5,7 +5,7 @@ use crate::flow::change::{Change, Counts, Meaning, Put, StreamRef, To};
 use crate::flow::neighbourhood::{Neighbourhood, message_id};
 use crate::flow::ripple::Ripple;
 use crate::flow::settle::{self, FreshClaim, Told, Touched};
-use crate::flow::{Context, accounts, beside, rules};
+use crate::flow::{Context, accounts, beside};
 use crate::model::{Canonical, Fact, Timestamp};
 use crate::problem::{Place, Problem, Severity};
 use crate::store::{
@@ -20,9 +20,9 @@ use std::collections::BTreeSet;
 #[derive(Default)]
 struct Written {
     versions: Vec<VersionRow>,
-    /// Of records that are new, and of others.
+    /// Of records that are new, and of others, with what they were.
     records: Vec<RecordRow>,
-    known_records: Vec<RecordRow>,
+    known_records: Vec<(RecordRow, RecordRow)>,
     claims: Vec<FreshClaim>,
     events: Vec<EventRow>,
     entities: Vec<EntityRow>,
@@ -56,7 +56,6 @@ pub async fn apply(
     if changes.is_empty() {
         return Ok(Counts::default());
     }
-    rules::check_current(tx, context).await?;
     let now = context.clock.now();
     let mut counts = Counts::default();
     let count = changes.len() as i64;
@@ -179,7 +178,6 @@ impl Written {
         let (put, deleted) = match to {
             To::Stale { body } => {
                 self.version(ids, slot, now, Effect::Stale, body);
-                counts.changed += 1;
                 return;
             }
             To::Put(put) => (Some(*put), false),
@@ -215,7 +213,7 @@ impl Written {
             None => self.records.push(row),
             Some(prior) => {
                 self.lose(&prior, &row);
-                self.known_records.push(row);
+                self.known_records.push((row, prior));
             }
         }
     }
@@ -399,7 +397,7 @@ impl Written {
         tx.add_versions(&self.versions).await?;
         self.records.sort_unstable_by_key(|row| row.slot);
         tx.add_records(&self.records).await?;
-        self.known_records.sort_unstable_by_key(|row| row.slot);
+        self.known_records.sort_unstable_by_key(|(row, _)| row.slot);
         tx.update_records(&self.known_records).await?;
         self.claims
             .sort_unstable_by_key(|(row, _)| (row.evidence_id, row.slot));

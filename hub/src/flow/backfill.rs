@@ -21,7 +21,7 @@ const RECORDS: i64 = 5_000;
 pub async fn evaluate_everybody(context: &Context, watch: Watch<'_>) -> Result<()> {
     let (mut after, mut people) = (0, 0);
     loop {
-        let mut tx = context.store.begin().await?;
+        let mut tx = context.begin().await?;
         let rows = tx.persons_after(after, PEOPLE).await?;
         let Some(last) = rows.last() else {
             return Ok(());
@@ -78,7 +78,7 @@ pub(super) async fn views(
 pub async fn due(context: &Context) -> Result<usize> {
     let mut total = 0;
     loop {
-        let mut tx = context.store.begin().await?;
+        let mut tx = context.begin().await?;
         let now = context.clock.now();
         let ids = tx.due_persons(now, PEOPLE).await?;
         let accounts = tx.take_due_accounts(now, PEOPLE).await?;
@@ -121,11 +121,11 @@ pub async fn remap(context: &Context, source: &Source) -> Result<i64> {
             name: plan.name.clone(),
         };
         // I9: stopped half-way, neither the old mapping nor this one is what all records follow.
-        let mut tx = context.store.begin().await?;
+        let mut tx = context.begin().await?;
         tx.set_stream_digest(stream.id, UNFINISHED).await?;
         tx.commit().await?;
         total += map_stored(context, &stream, plan, Which::All).await?;
-        let mut tx = context.store.begin().await?;
+        let mut tx = context.begin().await?;
         tx.set_stream_digest(stream.id, &plan.digest).await?;
         tx.commit().await?;
     }
@@ -163,7 +163,7 @@ async fn map_stored(
     let mut after = -1;
     let mut total = 0;
     loop {
-        let mut tx = context.store.begin().await?;
+        let mut tx = context.begin().await?;
         let rows = match which {
             Which::All => tx.records_of_stream(stream.id, after, RECORDS).await?,
             Which::WithLetters => tx.records_with_letters(stream.id, after, RECORDS).await?,

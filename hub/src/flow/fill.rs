@@ -59,7 +59,7 @@ impl Filling {
         let stale = stale(context).await?;
         announce_stale(context, &stale).await?;
         if !(stale.gone.is_empty() && stale.audiences.is_empty()) {
-            let mut tx = context.store.begin().await?;
+            let mut tx = context.begin().await?;
             for name in &stale.gone {
                 tx.remove_audience(name).await?;
             }
@@ -130,7 +130,7 @@ impl Filling {
 
 /// The definitions are those that everything follows.
 async fn finish(context: &Context, stale: &Stale) -> Result<()> {
-    let mut tx = context.store.begin().await?;
+    let mut tx = context.begin().await?;
     for audience in &context.plan.audiences {
         tx.set_audience(&audience.name, &audience.digest).await?;
     }
@@ -154,7 +154,7 @@ async fn announce_stale(context: &Context, stale: &Stale) -> Result<()> {
     if stale.is_announced {
         return Ok(());
     }
-    let mut tx = context.store.begin().await?;
+    let mut tx = context.begin().await?;
     let audiences = stale.audiences.iter();
     let audiences = audiences.map(|(index, _)| &*context.plan.audiences[*index].name);
     for name in audiences.chain(stale.gone.iter().map(String::as_str)) {
@@ -170,7 +170,7 @@ async fn announce_stale(context: &Context, stale: &Stale) -> Result<()> {
 /// Wants nothing at a destination any more, for some people; false when nobody is left. What it holds stays known, so that it
 /// is looked at should the destination come back.
 async fn forget_destination(context: &Context, name: &str) -> Result<bool> {
-    let mut tx = context.store.begin().await?;
+    let mut tx = context.begin().await?;
     let rows = tx.wanted_at(name, PEOPLE).await?;
     tx.remove_wanted(&rows).await?;
     mark(&mut tx, rows.iter().map(key_of).collect()).await?;
@@ -190,7 +190,7 @@ async fn fill_people(
     if audiences.is_empty() && !everybody {
         return Ok(None);
     }
-    let mut tx = context.store.begin_for(most as usize).await?;
+    let mut tx = context.begin_for(most as usize).await?;
     let rows = tx.persons_after(after, most).await?;
     let Some(last) = rows.last().map(|row| row.id) else {
         return Ok(None);
@@ -210,7 +210,7 @@ async fn fill_accounts(
     if audiences.is_empty() {
         return Ok(None);
     }
-    let mut tx = context.store.begin().await?;
+    let mut tx = context.begin().await?;
     let rows = tx.accounts_after(after, ACCOUNTS).await?;
     let ids: Vec<String> = rows.into_iter().map(|(row, _)| row.id).collect();
     let Some(last) = ids.last() else {

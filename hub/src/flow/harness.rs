@@ -108,23 +108,15 @@ impl World {
             source: source.into(),
             name: name.into(),
         };
-        let lines = |rows: &[R]| {
-            let lines = rows
-                .iter()
-                .map(|row| format!("{row}\n").into_bytes().into());
-            lines.collect()
-        };
-        let arrived = Arrived {
-            upserts: lines(upserts),
-            deletes: lines(deletes),
-        };
-        let lines = flow::key_lines(&stream, plan, &arrived).unwrap();
-        let landed = flow::land(&self.context, &stream, plan, lines)
+        let lines = |rows: &[R]| -> String { rows.iter().map(|row| format!("{row}\n")).collect() };
+        let mut arrived = Arrived::default();
+        arrived.add(lines(upserts).into(), Some(lines(deletes).into()));
+        let lines = flow::key_lines(&stream, plan, &arrived);
+        let landed = flow::land(&self.context, &stream, plan, lines, None)
             .await
             .unwrap();
         let mut tx = self
             .context
-            .store
             .begin_for(landed.changes.len())
             .await
             .unwrap();

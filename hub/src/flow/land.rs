@@ -13,13 +13,26 @@ use crate::store::{RecordRow, RecordState, Result, Store};
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
 
-/// The rows of one or more batches of a stream.
-#[derive(Debug, Default)]
-pub struct Arrived {
+/// The rows of one or more batches of a stream, in the order in which they came: what comes later counts.
+#[derive(Debug, Clone, Default)]
+pub struct Arrived(Vec<(Kind, Bytes)>);
+
+/// What the lines of a chunk are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
     /// JSON lines.
-    pub upserts: Vec<Bytes>,
+    Upserts,
     /// JSON lines with the key fields only.
-    pub deletes: Vec<Bytes>,
+    Deletes,
+}
+
+impl Arrived {
+    /// Adds a batch. Within one batch, upserts count before deletes.
+    pub fn add(&mut self, upserts: Bytes, deletes: Option<Bytes>) {
+        self.0.push((Kind::Upserts, upserts));
+        let deletes = deletes.map(|deletes| (Kind::Deletes, deletes));
+        self.0.extend(deletes);
+    }
 }
 
 /// What landing found.
@@ -27,8 +40,10 @@ pub struct Arrived {
 pub struct Landed {
     pub changes: Vec<Change>,
     pub counts: Counts,
-    /// Versions of the records that came again without a change.
+    /// Versions of the records that came again and stay what is known.
     pub unchanged_versions: Vec<i64>,
+    /// Where records that change would be if others were not there.
+    pub displaced: Vec<i64>,
 }
 
 /// A line with its key, before it is known whether anything changed.
@@ -39,8 +54,7 @@ struct Keyed<'a> {
     key: String,
     slot: i64,
     problem: Option<Problem>,
-    /// None for a deletion.
-    is_delete: bool,
+    kind: Kind,
 }
 
 /// The lines of a batch with their keys.
@@ -53,54 +67,69 @@ impl Lines<'_> {
     }
 }
 
-pub fn key_lines<'a>(stream: &StreamRef, plan: &Stream, arrived: &'a Arrived) -> Result<Lines<'a>> {
+pub fn key_lines<'a>(stream: &StreamRef, plan: &Stream, arrived: &'a Arrived) -> Lines<'a> {
     let mut keyed = Vec::new();
-    for (chunks, is_delete) in [(&arrived.upserts, false), (&arrived.deletes, true)] {
-        for chunk in chunks {
-            for line in landing::lines(chunk) {
-                keyed.push(key(stream, plan, chunk, line, is_delete)?);
-            }
+    for (kind, chunk) in &arrived.0 {
+        for line in landing::lines(chunk) {
+            keyed.push(key(stream, plan, chunk, line, *kind));
         }
     }
-    Ok(Lines(keyed))
+    Lines(keyed)
 }
 
-/// Compares what arrived with what is known, and maps what is new.
+/// Compares what arrived with what is known, and maps what is new. In a full read, `full_since` is the first version that
+/// it could make: what is older than that is what the vendor said before, and gives way whatever its time.
 pub async fn land(
     context: &Context,
     stream: &StreamRef,
     plan: &Stream,
     lines: Lines<'_>,
+    full_since: Option<i64>,
 ) -> Result<Landed> {
     let mut keyed = lines.0;
     let known = known(&context.store, stream, &mut keyed).await?;
-    Ok(compare(stream, plan, context, keyed, known))
+    let mut comparing = Comparing {
+        context,
+        stream,
+        plan,
+        full_since,
+        places: FxHashMap::default(),
+        landed: Landed::default(),
+    };
+    comparing.all(keyed, known);
+    Ok(comparing.landed)
 }
 
+// I17: a line that cannot be read is set aside, and the others go on.
 fn key<'a>(
     stream: &StreamRef,
     plan: &Stream,
     chunk: &'a Bytes,
     line: Line<'a>,
-    is_delete: bool,
-) -> Result<Keyed<'a>> {
+    kind: Kind,
+) -> Keyed<'a> {
     let found = match plan.key.glance(line.body) {
         Some(key) => Ok(key),
-        None => canonical::key_of(plan, &stream.source, &parse(stream, line.body)?),
+        None => parse(stream, line.body)
+            .and_then(|record| canonical::key_of(plan, &stream.source, &record)),
     };
-    let (key, problem) = match found {
-        Ok(key) => (key, None),
-        Err(problem) => (format!("no key, version {:016x}", line.hash), Some(problem)),
+    let (key, kind, problem) = match found {
+        Ok(key) => (key, kind, None),
+        // A deletion of nobody knows what is set aside, too.
+        Err(problem) => {
+            let key = format!("no key, version {:016x}", line.hash);
+            (key, Kind::Upserts, Some(problem))
+        }
     };
     let slot = landing::slot_of(stream.id, &key);
-    Ok(Keyed {
+    Keyed {
         chunk,
         line,
         key,
         slot,
         problem,
-        is_delete,
-    })
+        kind,
+    }
 }
 
 fn parse(stream: &StreamRef, body: &[u8]) -> Result<Value> {
@@ -119,7 +148,7 @@ fn parse(stream: &StreamRef, body: &[u8]) -> Result<Value> {
             key: None,
             field: None,
         })
-        .hint("the connector is at fault; nothing of the batch was stored")
+        .hint("the connector is at fault; the line was set aside and the others were stored")
     })
 }
 
@@ -164,133 +193,137 @@ async fn known(
     Ok(rows)
 }
 
-/// The newest state of a record while the batch goes through.
-struct Candidate {
+/// One record while the batch goes through.
+struct Passing {
+    /// What the store knows.
     prior: Option<RecordRow>,
-    current: Option<(Version, usize)>,
+    /// The one change that the record's row goes through, as a place in `changes`.
+    change: Option<usize>,
+    now: Now,
 }
 
-fn compare(
-    stream: &StreamRef,
-    plan: &Stream,
-    context: &Context,
-    keyed: Vec<Keyed<'_>>,
-    mut known: FxHashMap<i64, RecordRow>,
-) -> Landed {
-    let mut landed = Landed::default();
-    let mut places: FxHashMap<i64, Candidate> = FxHashMap::default();
-    for item in keyed {
-        let candidate = places.entry(item.slot).or_insert_with(|| Candidate {
-            prior: known.remove(&item.slot),
-            current: None,
-        });
-        if item.is_delete {
-            delete(&mut landed, candidate, item);
-            continue;
-        }
-        landed.counts.read += 1;
-        let prior = candidate
-            .prior
-            .as_ref()
-            .filter(|row| row.state != RecordState::Deleted);
-        let version = candidate
-            .current
-            .map(|(version, _)| version)
-            .or_else(|| prior.map(version_of));
-        if let Some(version) = version.filter(|version| version.hash == item.line.hash) {
-            landed.counts.unchanged += 1;
-            let row = prior.filter(|row| row.hash == version.hash);
-            landed
-                .unchanged_versions
-                .extend(row.map(|row| row.version_id));
-            continue;
-        }
-        arrive(&mut landed, candidate, version, item, stream, plan, context);
-    }
-    landed
+/// What is known of a record at some line of a batch.
+#[derive(Clone, Copy)]
+enum Now {
+    /// Never seen, or deleted.
+    Absent,
+    /// With the version in the store, or without one when it came in this batch.
+    There(Version, Option<i64>),
 }
 
-/// A version that differs from the one known: it becomes current, or is kept as older.
-fn arrive(
-    landed: &mut Landed,
-    candidate: &mut Candidate,
-    known: Option<Version>,
-    item: Keyed<'_>,
-    stream: &StreamRef,
-    plan: &Stream,
-    context: &Context,
-) {
-    let put = Box::new(map(stream, plan, context, &item));
-    let version = Version {
-        hash: put.hash,
-        updated_at: put
-            .meaning
-            .as_ref()
-            .and_then(|meaning| meaning.canonical.updated_at)
-            .map(|time| time.0),
-    };
-    let stale = |body: Option<Bytes>| To::Stale {
-        body: body.unwrap_or_default(),
-    };
-    if landing::decide(known, version) == Arrival::Stale {
-        let to = stale(put.body);
-        landed.changes.push(Change {
-            slot: item.slot,
-            key: item.key,
-            prior: None,
-            to,
-        });
-        return;
-    }
-    match candidate.current {
-        // A second new version in one batch: the first becomes history.
-        Some((_, index)) => {
-            let change = &mut landed.changes[index];
-            let older = std::mem::replace(&mut change.to, To::Put(put));
-            let body = match older {
-                To::Put(put) => put.body,
-                To::Stale { .. } | To::Deleted => None,
-            };
-            if body.is_some() {
-                landed.changes.push(Change {
-                    slot: item.slot,
-                    key: item.key,
-                    prior: None,
-                    to: stale(body),
-                });
+impl Passing {
+    fn of(prior: Option<RecordRow>) -> Self {
+        let now = match &prior {
+            Some(row) if row.state != RecordState::Deleted => {
+                Now::There(version_of(row), Some(row.version_id))
             }
-            candidate.current = Some((version, index));
+            _ => Now::Absent,
+        };
+        Self {
+            prior,
+            change: None,
+            now,
         }
-        None => {
-            candidate.current = Some((version, landed.changes.len()));
-            let prior = candidate.prior.clone();
-            landed.changes.push(Change {
-                slot: item.slot,
-                key: item.key,
-                prior,
-                to: To::Put(put),
+    }
+}
+
+struct Comparing<'a> {
+    context: &'a Context,
+    stream: &'a StreamRef,
+    plan: &'a Stream,
+    full_since: Option<i64>,
+    /// By slot.
+    places: FxHashMap<i64, Passing>,
+    landed: Landed,
+}
+
+impl Comparing<'_> {
+    fn all(&mut self, keyed: Vec<Keyed<'_>>, mut known: FxHashMap<i64, RecordRow>) {
+        for item in keyed {
+            let place = self.places.entry(item.slot);
+            let now = place
+                .or_insert_with(|| Passing::of(known.remove(&item.slot)))
+                .now;
+            match (item.kind, now) {
+                (Kind::Upserts, now) => self.upsert(item, now),
+                (Kind::Deletes, Now::There(..)) => self.change(item, To::Deleted, Now::Absent),
+                // Nobody knows it.
+                (Kind::Deletes, Now::Absent) => {}
+            }
+        }
+    }
+
+    fn upsert(&mut self, item: Keyed<'_>, now: Now) {
+        self.landed.counts.read += 1;
+        let (known, stored) = match now {
+            Now::Absent => (None, None),
+            Now::There(version, stored) => (Some(version), stored),
+        };
+        if known.is_some_and(|known| known.hash == item.line.hash) {
+            return self.stays(stored);
+        }
+        let put = Box::new(map(self.stream, self.plan, self.context, &item));
+        let meaning = put.meaning.as_ref();
+        let updated_at = meaning.and_then(|meaning| meaning.canonical.updated_at);
+        let version = Version {
+            hash: put.hash,
+            updated_at: updated_at.map(|time| time.0),
+        };
+        // A full read says how things are now.
+        let is_outdated = |stored| self.full_since.is_some_and(|since| stored < since);
+        let known = known.map(|known| Version {
+            updated_at: known
+                .updated_at
+                .filter(|_| !stored.is_some_and(is_outdated)),
+            ..known
+        });
+        if landing::decide(known, version) == Arrival::Stale {
+            self.stays(stored);
+            return self.keep(item.slot, item.key, put.body);
+        }
+        self.change(item, To::Put(put), Now::There(version, None));
+    }
+
+    /// The record came, and what is known of it stays.
+    fn stays(&mut self, stored: Option<i64>) {
+        self.landed.counts.unchanged += 1;
+        self.landed.unchanged_versions.extend(stored);
+    }
+
+    /// A version without effect is kept all the same.
+    fn keep(&mut self, slot: i64, key: String, body: Option<Bytes>) {
+        if let Some(body) = body {
+            self.landed.changes.push(Change {
+                slot,
+                key,
+                prior: None,
+                to: To::Stale { body },
             });
         }
     }
-}
 
-fn delete(landed: &mut Landed, candidate: &mut Candidate, item: Keyed<'_>) {
-    if let Some((_, index)) = candidate.current.take() {
-        landed.changes[index].to = To::Deleted;
-        return;
+    /// The record is something else from here on. What an earlier line of the batch made of it becomes history.
+    fn change(&mut self, item: Keyed<'_>, to: To, now: Now) {
+        let Keyed { slot, key, .. } = item;
+        let place = self.places.get_mut(&slot).expect("`all` made it");
+        place.now = now;
+        let Some(index) = place.change else {
+            place.change = Some(self.landed.changes.len());
+            let home = landing::slot_of(self.stream.id, &key);
+            self.landed.displaced.extend((home != slot).then_some(home));
+            self.landed.changes.push(Change {
+                slot,
+                key,
+                prior: place.prior.take(),
+                to,
+            });
+            return;
+        };
+        match std::mem::replace(&mut self.landed.changes[index].to, to) {
+            To::Put(put) => self.keep(slot, key, put.body),
+            To::Stale { .. } | To::Deleted => {}
+        }
     }
-    let Some(prior) = candidate
-        .prior
-        .take_if(|row| row.state != RecordState::Deleted)
-    else {
-        return;
-    };
-    landed.changes.push(Change {
-        slot: item.slot,
-        key: item.key,
-        prior: Some(prior),
-        to: To::Deleted,
-    });
 }
 
 fn version_of(row: &RecordRow) -> Version {

@@ -8,10 +8,12 @@ mod change;
 pub mod connect;
 mod deliver;
 mod explain;
+mod fence;
 mod fill;
 mod harness;
 mod history;
 mod land;
+pub mod lease;
 pub mod models;
 mod neighbourhood;
 pub mod past;
@@ -24,6 +26,7 @@ mod ripple;
 pub mod rules;
 mod run;
 mod schedule;
+mod serve;
 mod settle;
 pub mod show;
 mod state;
@@ -41,8 +44,9 @@ pub use land::{Arrived, key_lines, land};
 pub use read::{Progress, ReadOptions, StreamReport, read_stream};
 pub use rebuild::rebuild;
 pub use review::{Review, alarm, review};
-pub use run::{AudienceReport, Opens, RunEvent, RunOptions, RunReport, run};
-pub use schedule::{next as next_time, serve};
+pub use run::{AudienceReport, Events, Opens, RunEvent, RunOptions, RunReport, run};
+pub use schedule::next as next_time;
+pub use serve::serve;
 pub use settle::ConsentEntry;
 pub use state::{Stating, named, revoke, state};
 pub use suggest::{SuggestReport, decide, drop_version, likeness_of, reasons_of, suggest};
@@ -51,10 +55,12 @@ pub use suppress::{Suppression, suppress};
 use crate::audience::{self, EventBound, Stratum};
 use crate::clock::Clock;
 use crate::compute::models::Fitted;
+use crate::host::Cancel;
 use crate::identity;
-use crate::manifest::{IdentityRules, Plan};
+use crate::manifest::{IdentityRules, Plan, Stream};
 use crate::store::{Result, Store, WantedRow};
 use crate::{compute, delivery};
+use lease::{Process, Token};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -108,6 +114,11 @@ pub struct Context {
     pub models: Arc<Vec<(usize, Fitted)>>,
     /// Whether people have accounts.
     pub relating: accounts::Relating,
+    /// Ends every wait of what is being done.
+    pub cancel: Cancel,
+    pub process: Process,
+    /// Of work that one process does at a time.
+    lease: Option<Token>,
 }
 
 impl Context {
@@ -139,6 +150,9 @@ impl Context {
             events_read,
             suppression: Arc::new(suppression),
             models: Arc::default(),
+            cancel: Cancel::default(),
+            process: Process::named("this"),
+            lease: None,
         }
     }
 
@@ -146,6 +160,13 @@ impl Context {
         self.rules = Arc::new(identity::Rules::new(&rules, &self.plan.hub.name));
         self.identity = rules;
         self.rules_version = version;
+    }
+
+    /// The plan of a stream that it has.
+    fn stream(&self, stream: &StreamRef) -> Option<&Stream> {
+        let mut sources = self.plan.sources.iter();
+        let source = sources.find(|source| source.name == stream.source)?;
+        source.streams.iter().find(|one| one.name == stream.name)
     }
 
     /// True when anything looks at profiles after they are built.

@@ -172,7 +172,7 @@ async fn fit_one(context: &Context, model: &Model, watch: Watch<'_>) -> Result<F
         Ok(fitted) => (Some(fitted), None),
         Err(reason) => (None, Some(reason)),
     };
-    let mut tx = context.store.begin().await?;
+    let mut tx = context.begin().await?;
     let mut refused = refused(&mut tx).await?;
     refused.remove(&*model.name);
     if let Some(reason) = &reason {
@@ -251,7 +251,7 @@ pub async fn announce(context: &Context) -> Result<()> {
     let nothing: [&str; 0] = [];
     let unfinished = settle::to_json(&(&names, nothing, UNFINISHED));
     if known.as_deref() != Some(&unfinished) {
-        let mut tx = context.store.begin().await?;
+        let mut tx = context.begin().await?;
         tx.set_hub_value(WORKED_OUT, &unfinished).await?;
         tx.commit().await?;
     }
@@ -270,7 +270,7 @@ pub async fn work_out_everybody(context: &mut Context, watch: Watch<'_>) -> Resu
     context.computed_names.extend(worked_out_names(known));
     evaluate_everybody(context, watch).await?;
     context.computed_names = names;
-    let mut tx = context.store.begin().await?;
+    let mut tx = context.begin().await?;
     tx.set_hub_value(WORKED_OUT, &wanted).await?;
     tx.commit().await?;
     Ok(true)

@@ -661,6 +661,8 @@ fn the_same_records_in_twenty_random_orders_with_duplicates_give_the_same_profil
         .new_tree(&mut runner)
         .unwrap()
         .current();
+    // Versions of one record have times of their own, different records may share one.
+    let mut versions: BTreeMap<(Kind, u8), i64> = BTreeMap::new();
     let lines: Vec<(Kind, String)> = records
         .iter()
         .enumerate()
@@ -669,7 +671,9 @@ fn the_same_records_in_twenty_random_orders_with_duplicates_give_the_same_profil
                 key: one.key.wrapping_mul(7) ^ (index % 40) as u8,
                 ..one.clone()
             };
-            (one.kind, one.line("w0", 1_000_000 + (index % 3) as i64))
+            let version = versions.entry((one.kind, one.key)).or_default();
+            *version += 1;
+            (one.kind, one.line("w0", 1_000_000 + *version))
         })
         .collect();
     let mut first: Option<BTreeSet<String>> = None;

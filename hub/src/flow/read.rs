@@ -4,20 +4,25 @@
 
 mod in_flight;
 mod sweep;
+mod write;
 
-use crate::flow::change::{Change, Counts, StreamRef};
-use crate::flow::land::{self, Arrived, Landed};
-use crate::flow::{Context, apply, beside};
+use crate::flow::change::{Counts, StreamRef};
+use crate::flow::land::{self, Arrived};
+use crate::flow::{Context, beside};
 use crate::host::{Batch, Cancel, Connector, Failure, FailureKind, ReadRequest};
+use crate::landing;
 use crate::manifest::{Source, Stream};
+use crate::problem::codes::CURSOR_REPEATED;
 use crate::problem::{Place, Problem};
 use crate::store::{Result, RunRow};
 use in_flight::InFlight;
+use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use sweep::{Swept, Unchanged, note_unchanged, sweep};
+use sweep::{FullRead, Swept, sweep};
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
+use write::{Moved, Work, Writer};
 
 /// How many records are landed and applied together, and after how many bytes there are no more: with `BATCHES_AHEAD`, this
 /// is what bounds memory, of small records and of large ones.
@@ -32,6 +37,8 @@ const BATCHES_AHEAD: usize = 6;
 const PAGES_AHEAD: usize = 4;
 /// Tries of one call that fails in a way that may pass.
 const TRIES: u32 = 5;
+/// How often one run reads a stream from its start because a cursor has expired.
+const RESTARTS: usize = 3;
 
 #[derive(Clone)]
 pub struct ReadOptions {
@@ -66,23 +73,21 @@ enum Message {
     Page {
         batch: Batch,
         part: usize,
+        /// The cursor with which it was asked for.
+        from: Option<Vec<u8>>,
     },
-    /// The vendor no longer honours the cursor: the rest is a read from the start.
-    Restarted {
-        part: usize,
-    },
+    Ended(Ended),
+}
+
+/// Why the reader stopped before the end.
+enum Ended {
+    /// The vendor no longer honours the cursor.
+    Expired(Failure),
     Failed(Failure),
 }
 
-/// Rows for one transaction, and the cursors that go with them.
-struct Work {
-    changes: Vec<Change>,
-    cursors: Vec<(usize, Vec<u8>)>,
-    counts: Counts,
-    committed: oneshot::Sender<()>,
-}
-
-/// Reads a stream to its end. The connector comes back for the next stream.
+/// Reads a stream to its end. The connector comes back for the next stream. What fails is told in the report, and the run's
+/// row says so, too.
 pub async fn read_stream(
     context: &Context,
     source: &Source,
@@ -90,45 +95,20 @@ pub async fn read_stream(
     connector: Box<dyn Connector>,
     options: &ReadOptions,
 ) -> Result<(StreamReport, Box<dyn Connector>)> {
-    let (mut run, stream, first_version) = begin(context, source, plan, options).await?;
-    let (connector, mut problem, counts, seen) = match split(connector, plan).await {
-        (connector, Err(failure)) => (
-            connector,
-            Some(place(failure.problem, &stream)),
-            Counts::default(),
-            None,
-        ),
-        (connector, Ok(parts)) => {
-            let reading = Reading {
-                context,
-                stream: &stream,
-                plan,
-                parts,
-                options,
-            };
-            reading.all(connector).await?
-        }
+    let (mut run, stream, full) = begin(context, source, plan, options).await?;
+    let mut going = Going {
+        context,
+        source,
+        plan,
+        options,
+        stream: &stream,
+        counts: Counts::default(),
+        guarded: false,
     };
-    run_counts(&mut run, counts);
-    let mut guarded = false;
-    if problem.is_none()
-        && options.full
-        && !options.cancel.is_cancelled()
-        && let Some(seen) = seen
-    {
-        match sweep(context, source, &stream, counts.read, &seen, first_version).await? {
-            Swept::Deleted(deleted) => run.deleted += deleted,
-            Swept::Stopped(stopped) => {
-                problem = Some(stopped);
-                guarded = true;
-            }
-        }
-    }
-    finish(context, &mut run, problem.as_ref()).await?;
-    let counts = Counts {
-        deleted: run.deleted,
-        ..counts
-    };
+    let (connector, done) = going.all(connector, full).await;
+    let (counts, guarded) = (going.counts, going.guarded);
+    let problem = done.err().map(|problem| place(problem, &stream));
+    finish(context, &mut run, counts, problem.as_ref()).await?;
     let report = StreamReport {
         source: run.source,
         stream: run.stream,
@@ -140,53 +120,144 @@ pub async fn read_stream(
     Ok((report, connector))
 }
 
-/// The run's row, its stream, and the first version that this run can make.
+/// The run's row, its stream, and the full read that is under way or asked for.
 async fn begin(
     context: &Context,
     source: &Source,
     plan: &Stream,
     options: &ReadOptions,
-) -> Result<(RunRow, StreamRef, i64)> {
-    let mut tx = context.store.begin().await?;
+) -> Result<(RunRow, StreamRef, Option<FullRead>)> {
+    let mut tx = context.begin().await?;
     let row = tx.stream(&source.name, &plan.name, &plan.digest).await?;
-    if options.full {
-        tx.clear_cursors(row.id).await?;
-    }
+    let full = match options.full {
+        true => Some(FullRead::begin(&mut tx, row.id).await?),
+        false => FullRead::going_on(&mut tx, &row).await?,
+    };
+    let now = context.clock.now().0;
+    tx.end_interrupted_runs(&source.name, &plan.name, now)
+        .await?;
     let run = RunRow {
         id: tx.reserve("run", 1).await?,
         source: source.name.to_string(),
         stream: plan.name.to_string(),
-        started_at: context.clock.now().0,
+        started_at: now,
         state: "running".to_owned(),
         ..RunRow::default()
     };
     tx.save_run(&run).await?;
-    let first_version = tx.reserve("version", 0).await?;
     tx.commit().await?;
     let stream = StreamRef {
         id: row.id,
         source: source.name.clone(),
         name: plan.name.clone(),
     };
-    Ok((run, stream, first_version))
+    Ok((run, stream, full))
 }
 
-async fn finish(context: &Context, run: &mut RunRow, problem: Option<&Problem>) -> Result<()> {
+/// One stream's read, from its start or its cursors to its end.
+struct Going<'a> {
+    context: &'a Context,
+    source: &'a Source,
+    plan: &'a Stream,
+    options: &'a ReadOptions,
+    stream: &'a StreamRef,
+    counts: Counts,
+    guarded: bool,
+}
+
+impl Going<'_> {
+    async fn all(
+        &mut self,
+        connector: Box<dyn Connector>,
+        mut full: Option<FullRead>,
+    ) -> (Box<dyn Connector>, Result<()>) {
+        let (mut connector, parts) = split(connector, self.plan, &self.options.cancel).await;
+        let parts = match parts {
+            Ok(parts) => parts,
+            Err(failure) => return (connector, Err(failure.problem)),
+        };
+        let mut restarts = 0;
+        loop {
+            let reading = Reading {
+                context: self.context,
+                stream: self.stream,
+                plan: self.plan,
+                parts: &parts,
+                options: self.options,
+            };
+            let (back, read) = reading.all(connector, full.take(), &mut self.counts).await;
+            connector = back;
+            let done = match read {
+                Ok((None, full)) => self.sweep(full).await,
+                Ok((Some(Ended::Expired(_)), _)) if restarts < RESTARTS => {
+                    restarts += 1;
+                    match self.restart().await {
+                        Ok(again) => {
+                            full = Some(again);
+                            continue;
+                        }
+                        Err(problem) => Err(problem),
+                    }
+                }
+                Ok((Some(Ended::Expired(failure) | Ended::Failed(failure)), _)) => {
+                    Err(failure.problem)
+                }
+                Err(problem) => Err(problem),
+            };
+            return (connector, done);
+        }
+    }
+
+    /// What was deleted at the vendor after a cursor that is no longer honoured is only found by reading everything.
+    async fn restart(&self) -> Result<FullRead> {
+        tracing::warn!(source = %self.stream.source, stream = %self.stream.name, "the vendor no longer honours the cursor; reading from the start");
+        let mut tx = self.context.begin().await?;
+        let full = FullRead::begin(&mut tx, self.stream.id).await?;
+        tx.commit().await?;
+        Ok(full)
+    }
+
+    async fn sweep(&mut self, full: Option<FullRead>) -> Result<()> {
+        let Some(full) = full.filter(|_| !self.options.cancel.is_cancelled()) else {
+            return Ok(());
+        };
+        match sweep(self.context, self.source, self.stream, &full).await? {
+            Swept::Deleted(deleted) => {
+                self.counts.deleted += deleted;
+                Ok(())
+            }
+            Swept::Stopped(problem) => {
+                self.guarded = true;
+                Err(problem)
+            }
+        }
+    }
+}
+
+async fn finish(
+    context: &Context,
+    run: &mut RunRow,
+    counts: Counts,
+    problem: Option<&Problem>,
+) -> Result<()> {
     run.finished_at = Some(context.clock.now().0);
-    run.state = if problem.is_some() { "failed" } else { "done" }.to_owned();
+    run.state = match problem {
+        Some(_) => "failed",
+        None if context.cancel.is_cancelled() => "stopped",
+        None => "done",
+    }
+    .to_owned();
     run.problem = problem.map(ToString::to_string);
-    let mut tx = context.store.begin().await?;
-    tx.save_run(run).await?;
-    tx.commit().await
-}
-
-fn run_counts(run: &mut RunRow, counts: Counts) {
     run.read = counts.read;
     run.added = counts.added;
     run.changed = counts.changed;
     run.unchanged = counts.unchanged;
     run.deleted = counts.deleted;
     run.set_aside = counts.set_aside;
+    // Not fenced: who was overtaken says how far it came.
+    let mut tx = context.store.begin().await?;
+    tx.save_run(run).await?;
+    tx.commit().await
 }
 
 type Split = (
@@ -194,16 +265,16 @@ type Split = (
     std::result::Result<Vec<String>, Failure>,
 );
 
-async fn split(mut connector: Box<dyn Connector>, plan: &Stream) -> Split {
-    let name = plan.name.clone();
+async fn split(mut connector: Box<dyn Connector>, plan: &Stream, cancel: &Cancel) -> Split {
+    let (name, cancel) = (plan.name.clone(), cancel.clone());
     beside(move || {
-        let parts = retrying(&Cancel::default(), || connector.split(&name, None));
+        let parts = retrying(&cancel, || connector.split(&name, None));
         (connector, parts)
     })
     .await
 }
 
-/// Calls until it works, fails for good, or has failed `TRIES` times.
+/// Calls until it works, fails for good, or has failed `TRIES` times. A run that is cancelled waits no longer.
 pub(super) fn retrying<T>(
     cancel: &Cancel,
     mut call: impl FnMut() -> std::result::Result<T, Failure>,
@@ -211,9 +282,11 @@ pub(super) fn retrying<T>(
     let mut wait_ms = 200;
     for attempt in 1.. {
         match call() {
-            Err(failure) if failure.is_retryable() && attempt < TRIES && !cancel.is_cancelled() => {
+            Err(failure) if failure.is_retryable() && attempt < TRIES => {
                 let ms = failure.retry_after_ms.unwrap_or(wait_ms).min(60_000);
-                std::thread::park_timeout(Duration::from_millis(ms));
+                if cancel.block(Duration::from_millis(ms)) {
+                    return Err(failure);
+                }
                 wait_ms *= 2;
             }
             done => return done,
@@ -226,9 +299,9 @@ pub(super) fn retrying<T>(
 #[derive(Default)]
 struct Gathered {
     arrived: Arrived,
-    cursors: Vec<(usize, Vec<u8>)>,
+    cursors: Vec<Moved>,
     /// Why the reader stopped early.
-    problem: Option<Problem>,
+    early: Option<Ended>,
     /// No more pages come.
     ended: bool,
 }
@@ -237,52 +310,61 @@ struct Reading<'a> {
     context: &'a Context,
     stream: &'a StreamRef,
     plan: &'a Stream,
-    parts: Vec<String>,
+    parts: &'a [String],
     options: &'a ReadOptions,
 }
 
+/// Why the reader stopped early, and the full read as far as it came.
+type Read = (Option<Ended>, Option<FullRead>);
+
 impl Reading<'_> {
+    /// Adds to `counts` what was committed, whatever comes of the rest.
     async fn all(
         self,
         connector: Box<dyn Connector>,
-    ) -> Result<(Box<dyn Connector>, Option<Problem>, Counts, Unchanged)> {
-        let mut cursors = Vec::new();
-        let mut tx = self.context.store.read().await?;
-        for part in &self.parts {
-            cursors.push(tx.cursor(self.stream.id, part).await?);
-        }
-        drop(tx);
+        full: Option<FullRead>,
+        counts: &mut Counts,
+    ) -> (Box<dyn Connector>, Result<Read>) {
+        let cursors = match self.cursors().await {
+            Ok(cursors) => cursors,
+            Err(problem) => return (connector, Err(problem)),
+        };
         let (pages, mut arriving) = mpsc::channel(PAGES_AHEAD);
         let reader = self.reader(connector, cursors, pages);
         let (work, queue) = mpsc::channel(BATCHES_AHEAD);
-        let writing = write(
-            self.context.clone(),
-            self.stream.clone(),
-            self.parts.clone(),
-            queue,
-        );
+        let full_since = full.as_ref().map(FullRead::first_version);
+        let writer = Writer {
+            context: self.context.clone(),
+            stream: self.stream.clone(),
+            parts: self.parts.to_vec(),
+            full,
+            counts: Counts::default(),
+        };
         // On a thread of its own: it computes and writes for as long as a batch takes.
         let runtime = Handle::current();
-        let writer = tokio::task::spawn_blocking(move || runtime.block_on(writing));
-        let landed = self.land_all(&mut arriving, work).await;
+        let writing = tokio::task::spawn_blocking(move || runtime.block_on(writer.all(queue)));
+        let landed = self.land_all(&mut arriving, work, full_since).await;
         drop(arriving);
-        let written = match writer.await {
+        let (written, result) = match writing.await {
             Ok(written) => written,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
         let connector = reader.await;
-        let counts = written?;
-        let (problem, read, seen) = landed?;
-        Ok((
-            connector,
-            problem,
-            Counts {
-                read: read.read,
-                unchanged: read.unchanged,
-                ..counts
-            },
-            seen,
-        ))
+        counts.add(written.counts);
+        let read = match (result, landed) {
+            (Err(problem), _) | (Ok(()), Err(problem)) => Err(problem),
+            (Ok(()), Ok(early)) => Ok((early, written.full)),
+        };
+        (connector, read)
+    }
+
+    async fn cursors(&self) -> Result<Vec<Option<Vec<u8>>>> {
+        let mut cursors = Vec::new();
+        let mut tx = self.context.store.read().await?;
+        for part in self.parts {
+            cursors.push(tx.cursor(self.stream.id, part).await?);
+        }
+        Ok(cursors)
     }
 
     /// Reads page after page on a thread of its own.
@@ -293,9 +375,9 @@ impl Reading<'_> {
         pages: mpsc::Sender<Message>,
     ) -> impl Future<Output = Box<dyn Connector>> + use<> {
         let stream = self.plan.name.to_string();
-        let parts = self.parts.clone();
+        let parts = self.parts.to_vec();
         let cancel = self.options.cancel.clone();
-        let task = tokio::task::spawn_blocking(move || {
+        beside(move || {
             for (index, (part, cursor)) in parts.into_iter().zip(cursors).enumerate() {
                 let mut request = ReadRequest {
                     stream: stream.clone(),
@@ -311,95 +393,81 @@ impl Reading<'_> {
                 }
             }
             connector
-        });
-        async move {
-            match task.await {
-                Ok(connector) => connector,
-                Err(error) => std::panic::resume_unwind(error.into_panic()),
-            }
-        }
+        })
     }
 
-    /// Gathers pages into batches, lands them and passes them to the writer.
+    /// Gathers pages into batches, lands them and passes them to the writer. Gives why the reader stopped early.
     async fn land_all(
         &self,
         arriving: &mut mpsc::Receiver<Message>,
         work: mpsc::Sender<Work>,
-    ) -> Result<(Option<Problem>, Counts, Unchanged)> {
-        let mut total = Counts::default();
-        let mut seen: Unchanged = self.options.full.then(Vec::new);
+        full_since: Option<i64>,
+    ) -> Result<Option<Ended>> {
+        let mut records = 0;
         let mut writing = InFlight::default();
         let mut most = FIRST_RECORDS;
         loop {
-            let gathered = self.gather(arriving, most).await;
+            let gathered = gather(arriving, most).await;
             most = BATCH_RECORDS.min(most * 2);
             if !gathered.cursors.is_empty() {
                 // What is in memory is bounded: what is being written, what waits, and nothing else.
                 let Ok(place) = work.reserve().await else {
-                    return Ok((None, total, seen));
+                    // The writer says why it stopped.
+                    return Ok(None);
                 };
-                let landed = match self.land_one(&gathered.arrived, &mut writing).await {
-                    Ok(landed) => landed,
-                    Err(failed) => return Ok((Some(failed), total, seen)),
-                };
-                total.add(landed.counts);
-                note_unchanged(&mut seen, &landed.unchanged_versions);
-                (self.options.progress)(Progress {
-                    records: total.read,
-                });
-                let committed = writing.add(&landed.changes);
+                let lines = land::key_lines(self.stream, self.plan, &gathered.arrived);
+                // Waits for the writer where a record of this batch is still being written.
+                if writing.is_busy() && writing.touches(lines.slots()) {
+                    writing.wait().await;
+                }
+                let landed =
+                    land::land(self.context, self.stream, self.plan, lines, full_since).await?;
+                records += landed.counts.read;
+                (self.options.progress)(Progress { records });
+                let committed = writing.add(&landed);
                 place.send(Work {
-                    changes: landed.changes,
+                    arrived: gathered.arrived,
+                    landed,
                     cursors: gathered.cursors,
-                    counts: landed.counts,
                     committed,
                 });
             }
             if gathered.ended {
-                return Ok((gathered.problem, total, seen));
+                return Ok(gathered.early);
             }
         }
     }
+}
 
-    /// The next pages, up to `most` records.
-    async fn gather(&self, arriving: &mut mpsc::Receiver<Message>, most: usize) -> Gathered {
-        let mut gathered = Gathered::default();
-        let (mut records, mut bytes) = (0, 0);
-        while records < most && bytes < BATCH_BYTES {
-            match arriving.recv().await {
-                Some(Message::Page { batch, part }) => {
-                    records += batch.upserts.count as usize;
-                    bytes += batch.upserts.data.len();
-                    gathered.arrived.upserts.push(batch.upserts.data.into());
-                    let deletes = batch.deletes.map(|chunk| chunk.data.into());
-                    gathered.arrived.deletes.extend(deletes);
-                    gathered.cursors.push((part, batch.cursor));
-                }
-                Some(Message::Restarted { part }) => {
-                    tracing::warn!(source = %self.stream.source, stream = %self.stream.name, part, "the vendor no longer honours the cursor; reading from the start");
-                }
-                Some(Message::Failed(failure)) => {
-                    gathered.problem = Some(place(failure.problem, self.stream));
-                    gathered.ended = true;
-                    return gathered;
-                }
-                None => {
-                    gathered.ended = true;
-                    return gathered;
-                }
+/// The next pages, up to `most` records.
+async fn gather(arriving: &mut mpsc::Receiver<Message>, most: usize) -> Gathered {
+    let mut gathered = Gathered::default();
+    let (mut records, mut bytes) = (0, 0);
+    while records < most && bytes < BATCH_BYTES {
+        match arriving.recv().await {
+            Some(Message::Page { batch, part, from }) => {
+                records += batch.upserts.count as usize;
+                bytes += batch.upserts.data.len();
+                let deletes = batch.deletes.map(|chunk| chunk.data.into());
+                gathered.arrived.add(batch.upserts.data.into(), deletes);
+                gathered.cursors.push(Moved {
+                    part,
+                    from,
+                    to: batch.cursor,
+                });
+            }
+            Some(Message::Ended(early)) => {
+                gathered.early = Some(early);
+                gathered.ended = true;
+                return gathered;
+            }
+            None => {
+                gathered.ended = true;
+                return gathered;
             }
         }
-        gathered
     }
-
-    /// Waits for the writer where a record of this batch is still being written.
-    async fn land_one(&self, arrived: &Arrived, writing: &mut InFlight) -> Result<Landed> {
-        let lines = land::key_lines(self.stream, self.plan, arrived)?;
-        if writing.is_busy() && writing.touches(lines.slots()) {
-            writing.wait().await;
-        }
-        land::land(self.context, self.stream, self.plan, lines).await
-    }
+    gathered
 }
 
 /// True to go on with the next part.
@@ -410,76 +478,71 @@ fn read_part(
     cancel: &Cancel,
     pages: &mpsc::Sender<Message>,
 ) -> bool {
+    let mut cursors = Cursors::default();
+    cursors.returned(request.cursor.as_deref());
     loop {
         if cancel.is_cancelled() {
             return false;
         }
-        match retrying(cancel, || connector.read(request)) {
+        let early = match retrying(cancel, || connector.read(request)) {
             Ok(batch) => {
                 let done = batch.done;
-                request.cursor = Some(batch.cursor.clone());
-                if pages.blocking_send(Message::Page { batch, part }).is_err() {
+                let to = batch.cursor.clone();
+                let from = request.cursor.replace(to.clone());
+                let page = Message::Page { batch, part, from };
+                if pages.blocking_send(page).is_err() {
                     return false;
                 }
                 if done {
                     return true;
                 }
+                match cursors.returned(Some(&to)) {
+                    None => continue,
+                    Some(batches) => Ended::Failed(circle(batches)),
+                }
             }
             Err(failure)
                 if failure.kind == FailureKind::CursorExpired && request.cursor.is_some() =>
             {
-                request.cursor = None;
-                if pages.blocking_send(Message::Restarted { part }).is_err() {
-                    return false;
-                }
+                Ended::Expired(failure)
             }
-            Err(failure) => {
-                let _ = pages.blocking_send(Message::Failed(failure));
-                return false;
-            }
-        }
+            Err(failure) => Ended::Failed(failure),
+        };
+        let _ = pages.blocking_send(Message::Ended(early));
+        return false;
     }
 }
 
-/// Applies what waits, all of it in one transaction with its cursors.
-async fn write(
-    context: Context,
-    stream: StreamRef,
-    parts: Vec<String>,
-    mut queue: mpsc::Receiver<Work>,
-) -> Result<Counts> {
-    let mut total = Counts::default();
-    while let Some(Work {
-        mut changes,
-        mut cursors,
-        mut counts,
-        committed,
-    }) = queue.recv().await
-    {
-        let mut committed = vec![committed];
-        while let Ok(mut work) = queue.try_recv() {
-            changes.append(&mut work.changes);
-            cursors.append(&mut work.cursors);
-            counts.add(work.counts);
-            committed.push(work.committed);
-        }
-        let mut tx = context.store.begin_for(changes.len()).await?;
-        let applied = apply(&mut tx, &context, &stream, changes).await?;
-        for (part, cursor) in cursors {
-            tx.set_cursor(stream.id, &parts[part], &cursor, context.clock.now())
-                .await?;
-        }
-        tx.commit().await?;
-        total.add(Counts {
-            read: counts.read,
-            unchanged: counts.unchanged,
-            ..applied
-        });
-        for sender in committed {
-            let _ = sender.send(());
-        }
+/// The cursors that a part was read with, by their hashes.
+#[derive(Default)]
+struct Cursors {
+    batch: usize,
+    seen: FxHashMap<Option<i64>, usize>,
+}
+
+impl Cursors {
+    /// How many batches ago it was returned before, if it was.
+    fn returned(&mut self, cursor: Option<&[u8]>) -> Option<usize> {
+        let before = self.seen.insert(cursor.map(landing::hash), self.batch);
+        self.batch += 1;
+        before.map(|before| self.batch - 1 - before)
     }
-    Ok(total)
+}
+
+/// A call depends on its cursor alone, so the same one again leads to the same batches for ever.
+fn circle(batches: usize) -> Failure {
+    let message = match batches {
+        1 => "the cursor did not change between two batches, and the last one was not `done`"
+            .to_owned(),
+        _ => format!("the cursor is the same as {batches} batches ago, and the last batch was not `done`"),
+    };
+    let failure = Failure::guest(&CURSOR_REPEATED, message);
+    Failure {
+        problem: failure
+            .problem
+            .hint("the connector is at fault: each `read` has to return a cursor that leads on, or `done`"),
+        ..failure
+    }
 }
 
 fn place(problem: Problem, stream: &StreamRef) -> Problem {

@@ -28,7 +28,7 @@ pub async fn announce(context: &Context) -> Result<bool> {
         return Ok(false);
     }
     if known.as_deref() != Some(UNFINISHED) {
-        let mut tx = context.store.begin().await?;
+        let mut tx = context.begin().await?;
         tx.set_hub_value(DIGEST, UNFINISHED).await?;
         tx.commit().await?;
     }
@@ -43,7 +43,7 @@ pub async fn rebuild(context: &Context) -> Result<usize> {
     let mut changed = rebuild_accounts(context).await?;
     let mut after = 0;
     loop {
-        let mut tx = context.store.begin().await?;
+        let mut tx = context.begin().await?;
         let rows = tx.persons_after(after, BATCH).await?;
         let Some(last) = rows.last() else {
             tx.set_hub_value(DIGEST, &digest(context)).await?;
@@ -60,7 +60,7 @@ async fn rebuild_accounts(context: &Context) -> Result<usize> {
     let mut changed = 0;
     let mut after = String::new();
     loop {
-        let mut tx = context.store.begin().await?;
+        let mut tx = context.begin().await?;
         let rows = tx.accounts_after(&after, BATCH).await?;
         let ids: Vec<String> = rows.into_iter().map(|(row, _)| row.id).collect();
         let Some(last) = ids.last() else {

@@ -114,7 +114,7 @@ pub async fn alarm(context: &Context) -> Result<Option<Problem>> {
     {
         return Ok(None);
     }
-    let mut tx = context.store.begin().await?;
+    let mut tx = context.begin().await?;
     let mut rows = tx.capped().await?;
     rows.retain(is_new);
     let (count, largest) = (rows.len(), rows.first().map_or(0, |row| row.identifiers));

@@ -9,6 +9,7 @@ mod difference;
 
 pub use difference::{Difference, Example};
 
+use crate::flow::lease::{self, Lease};
 use crate::flow::neighbourhood::{Neighbourhood, Reshaped};
 use crate::flow::ripple::Ripple;
 use crate::flow::settle::{self, Touched};
@@ -33,38 +34,68 @@ const BATCH: usize = 5_000;
 /// How far a long work has come, of how much.
 pub type Tell<'t> = &'t (dyn Fn(usize, usize) + Sync);
 
-/// Takes the rules that were applied to the hub, and finishes an interrupted change of them. Gives a warning when the
-/// manifest says something else.
+/// Takes the rules that were applied to the hub; changes nothing. Gives a warning when the manifest says something else, or when
+/// a change is under way or was interrupted.
 pub async fn adopt(context: &mut Context) -> Result<Option<Problem>> {
     let mut tx = context.store.read().await?;
-    let applying = rules_of(tx.hub_value(APPLYING).await?)?;
+    let is_changing = tx.hub_value(APPLYING).await?.is_some();
     let applied = rules_of(tx.hub_value(APPLIED).await?)?;
     let version = version(&mut tx).await?;
     drop(tx);
-    context.take_rules(
-        applied
-            .clone()
-            .unwrap_or_else(|| context.plan.identity.clone()),
-        version,
-    );
-    if let Some(rules) = applying {
-        tracing::warn!("a change of the identity rules was interrupted; it is being finished");
-        apply(context, &rules, &|_, _| {}).await?;
+    let rules = applied.unwrap_or_else(|| context.plan.identity.clone());
+    context.take_rules(rules, version);
+    if is_changing {
+        let message = "the identity rules are being changed, or a change was interrupted: some people follow the old rules, others the new ones";
+        let hint = "the process that changes them finishes it, or else the next `onefold run`";
+        return Ok(Some(warning(message, hint)));
     }
-    Ok((context.identity != context.plan.identity).then(|| {
-        let mut problem = Problem::new(
-            &RULES_NOT_APPLIED,
-            "the `[identity]` rules of the manifest are not those by which this hub's people were worked out",
-        )
-        .hint("`onefold identity simulate` shows what they would change, `onefold identity apply` does it");
-        problem.severity = Severity::Warning;
-        problem
-    }))
+    if context.identity != context.plan.identity {
+        let message = "the `[identity]` rules of the manifest are not those by which this hub's people were worked out";
+        let hint = "`onefold identity simulate` shows what they would change, `onefold identity apply` does it";
+        return Ok(Some(warning(message, hint)));
+    }
+    Ok(None)
+}
+
+fn warning(message: &str, hint: &str) -> Problem {
+    let mut problem = Problem::new(&RULES_NOT_APPLIED, message).hint(hint);
+    problem.severity = Severity::Warning;
+    problem
+}
+
+/// Takes the rules that were applied to the hub, for work that writes: a change that another process is doing is waited for,
+/// one that was interrupted is finished.
+pub async fn ready(context: &mut Context) -> Result<()> {
+    loop {
+        adopt(context).await?;
+        if context.store.read().await?.hub_value(APPLYING).await?.is_none() {
+            return Ok(());
+        }
+        let lease = turn(context).await?;
+        adopt(context).await?;
+        let applying = context.store.read().await?.hub_value(APPLYING).await?;
+        let work = async {
+            if let Some(rules) = rules_of(applying)? {
+                tracing::warn!("a change of the identity rules was interrupted; it is being finished");
+                change(&mut lease.fencing(context), &rules, &|_, _| {}).await?;
+            }
+            Ok(())
+        };
+        let done = work.await;
+        lease.over(done).await?;
+    }
+}
+
+/// The lease of changing rules.
+async fn turn(context: &Context) -> Result<Lease> {
+    let waiting = || tracing::warn!("another process is changing the identity rules; waiting for it");
+    let lease = lease::wait(context, "identity rules", waiting).await?;
+    lease.ok_or_else(lease::cancelled)
 }
 
 /// Keeps the manifest's rules as those that hold, where none do yet.
 pub async fn keep_first(context: &Context) -> Result<()> {
-    let mut tx = context.store.begin().await?;
+    let mut tx = context.begin().await?;
     if tx.hub_value(APPLIED).await?.is_none() {
         let text = settle::to_json(&context.identity);
         tx.set_hub_value(APPLIED, &text).await?;
@@ -86,8 +117,12 @@ pub async fn check_current(tx: &mut Tx, context: &Context) -> Result<()> {
 }
 
 async fn version(tx: &mut Tx) -> Result<i64> {
-    let value = tx.hub_value(VERSION).await?;
-    Ok(value.and_then(|text| text.parse().ok()).unwrap_or(0))
+    let Some(text) = tx.hub_value(VERSION).await? else {
+        return Ok(0);
+    };
+    let message = "the version of the identity rules that the store keeps cannot be read";
+    text.parse()
+        .map_err(|_| Problem::new(&STORE_UNREADABLE, message))
 }
 
 fn rules_of(text: Option<String>) -> Result<Option<IdentityRules>> {
@@ -125,8 +160,25 @@ pub async fn apply(
     rules: &IdentityRules,
     tell: Tell<'_>,
 ) -> Result<Difference> {
+    let lease = turn(context).await?;
+    let changed = async {
+        adopt(context).await?;
+        change(&mut lease.fencing(context), rules, tell).await
+    };
+    let changed = changed.await;
+    let difference = lease.over(changed).await?;
+    adopt(context).await?;
+    Ok(difference)
+}
+
+async fn change(
+    context: &mut Context,
+    rules: &IdentityRules,
+    tell: Tell<'_>,
+) -> Result<Difference> {
     announce(context).await?;
-    let mut tx = context.store.begin().await?;
+    let mut tx = context.begin().await?;
+    // Whoever works by the old rules is told when it next writes.
     let version = version(&mut tx).await? + 1;
     tx.set_hub_value(APPLYING, &settle::to_json(rules)).await?;
     tx.set_hub_value(VERSION, &version.to_string()).await?;
@@ -140,8 +192,7 @@ pub async fn apply(
     let batches = blocks.batches(BATCH);
     for (index, batch) in batches.iter().enumerate() {
         tell(index, batches.len());
-        let mut tx = context.store.begin().await?;
-        check_current(&mut tx, context).await?;
+        let mut tx = context.begin().await?;
         let block = Block::resolve(&mut tx, &blocks, batch, &new).await?;
         difference.add(&mut tx, &block).await?;
         let Block {
@@ -163,7 +214,7 @@ pub async fn apply(
         ripple.carry(&mut tx, context).await?;
         tx.commit().await?;
     }
-    let mut tx = context.store.begin().await?;
+    let mut tx = context.begin().await?;
     tx.set_hub_value(APPLIED, &settle::to_json(rules)).await?;
     tx.remove_hub_value(APPLYING).await?;
     tx.commit().await?;

@@ -2,12 +2,15 @@
 
 use crate::flow::deliver::{DeliveryReport, deliver};
 use crate::flow::read::{ReadOptions, StreamReport, read_stream};
+use crate::flow::lease::{self, Lease};
 use crate::flow::{Context, Counts, alarm, announce, backfill, due, models, rebuild, remap, rules};
 use crate::host::Connector;
 use crate::manifest::{Destination, Source, Subject};
 use crate::problem::Problem;
+use crate::problem::codes::RULES_CHANGED;
 use crate::store::Result;
 use std::sync::Arc;
+use tokio::task::JoinHandle;
 
 /// Opens connectors: `connect` as WebAssembly components, the benchmark natively compiled.
 pub trait Opens: Send + Sync {
@@ -28,12 +31,21 @@ pub struct RunOptions {
     pub read: ReadOptions,
     pub deliver: bool,
     /// Told as each part begins and ends.
-    pub events: Arc<dyn Fn(RunEvent<'_>) + Send + Sync>,
+    pub events: Events,
 }
+
+pub type Events = Arc<dyn Fn(RunEvent<'_>) + Send + Sync>;
+
+/// How often a stream goes on after the identity rules were changed beside it.
+const RULES_TRIES: usize = 5;
 
 /// What a surface shows while a run goes on.
 #[derive(Debug, Clone, Copy)]
 pub enum RunEvent<'a> {
+    /// Another process is doing it.
+    Waiting {
+        what: &'a str,
+    },
     Reading {
         source: &'a str,
         stream: &'a str,
@@ -122,41 +134,97 @@ pub async fn run(
         tx.last_log_id(Subject::Account).await?,
     ];
     drop(tx);
-    rules::keep_first(context).await?;
-    let mut context = context.clone();
-    models::adopt(&mut context).await?;
-    announce(&context).await?;
-    rebuild(&context).await?;
-    // New definitions are filled while sources are read, unless everybody's traits are worked out anew before.
-    let filling = match models::are_behind(&context).await? {
-        true => None,
-        false => Some(tokio::spawn({
-            let context = context.clone();
-            async move { backfill(&context).await }
-        })),
-    };
+    let mut context = ready(context).await?;
+    let filling = prepare(&context, &options.events).await?;
     for source in wanted(&context, options) {
-        report.remapped += remap(&context, source).await?;
-        read_source(&context, source, connectors, options, &mut report).await?;
+        let read = read_source(&context, source, connectors, options).await?;
+        report.remapped += read.remapped;
+        report.streams.extend(read.streams);
+        report.problems.extend(read.problems);
     }
     if let Some(filling) = filling {
         match filling.await {
             Ok(filled) => filled?,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
-        };
+        }
     }
-    let watch = |what: &str, people| (options.events)(RunEvent::Working { what, people });
-    report.models = models::refresh(&mut context, &watch).await?;
-    backfill(&context).await?;
-    let context = &context;
-    due(context).await?;
+    if !context.cancel.is_cancelled() {
+        report.models = bring_up_to_date(&mut context, &options.events).await?;
+        due(&context).await?;
+    }
     // I8: a source that came up empty is not proof that its people are gone.
-    if options.deliver && !options.read.cancel.is_cancelled() {
-        deliver_all(context, connectors, options, &mut report).await?;
+    let emptied = report.streams.iter().any(|stream| stream.guarded);
+    for destination in &context.plan.destinations {
+        if !options.deliver || context.cancel.is_cancelled() {
+            break;
+        }
+        let (delivered, problems) =
+            deliver_to(&context, destination, connectors, (emptied, &options.events)).await?;
+        report.problems.extend(problems);
+        report.destinations.push(delivered);
     }
-    finish(context, log, &mut report).await?;
-    report.warnings.extend(alarm(context).await?);
+    finish(&context, log, &mut report).await?;
+    report.warnings.extend(alarm(&context).await?);
     Ok(report)
+}
+
+/// The context by the rules and models of now. A change of rules that another process is doing is waited for.
+pub async fn ready(context: &Context) -> Result<Context> {
+    let mut context = context.clone();
+    rules::ready(&mut context).await?;
+    rules::keep_first(&context).await?;
+    models::adopt(&mut context).await?;
+    Ok(context)
+}
+
+/// Takes the lease of bringing definitions up to date; none when the run is cancelled first.
+async fn definitions(context: &Context, events: &Events) -> Result<Option<Lease>> {
+    let waiting = || events(RunEvent::Waiting { what: "definitions" });
+    lease::wait(context, "definitions", waiting).await
+}
+
+/// Says which definitions are new, and begins to fill them while sources are read, unless everybody's traits are worked out
+/// again before.
+async fn prepare(context: &Context, events: &Events) -> Result<Option<JoinHandle<Result<()>>>> {
+    let Some(lease) = definitions(context, events).await? else {
+        return Ok(None);
+    };
+    let fenced = lease.fencing(context);
+    let prepared = async {
+        announce(&fenced).await?;
+        rebuild(&fenced).await?;
+        models::are_behind(&fenced).await
+    };
+    match prepared.await {
+        Ok(false) => Ok(Some(tokio::spawn(async move {
+            let filled = backfill(&fenced).await.map(drop);
+            lease.over(filled).await
+        }))),
+        other => lease.over(other.map(|_| None)).await,
+    }
+}
+
+/// Fits the models that are due, and brings traits and audiences up to date with what is defined now.
+pub async fn bring_up_to_date(
+    context: &mut Context,
+    events: &Events,
+) -> Result<Vec<models::FitReport>> {
+    let Some(lease) = definitions(context, events).await? else {
+        return Ok(Vec::new());
+    };
+    let mut fenced = lease.fencing(context);
+    let watch = |what: &str, people| events(RunEvent::Working { what, people });
+    let brought = async {
+        announce(&fenced).await?;
+        rebuild(&fenced).await?;
+        let models = models::refresh(&mut fenced, &watch).await?;
+        backfill(&fenced).await?;
+        Ok(models)
+    };
+    let brought = brought.await;
+    let models = lease.over(brought).await?;
+    models::adopt(context).await?;
+    Ok(models)
 }
 
 fn wanted<'a>(context: &'a Context, options: &'a RunOptions) -> impl Iterator<Item = &'a Source> {
@@ -168,79 +236,137 @@ fn wanted<'a>(context: &'a Context, options: &'a RunOptions) -> impl Iterator<It
     })
 }
 
-async fn read_source(
+/// What reading one source came to.
+#[derive(Debug, Default)]
+pub struct SourceReport {
+    /// Stored records that were mapped again.
+    pub remapped: i64,
+    pub streams: Vec<StreamReport>,
+    pub problems: Vec<Problem>,
+}
+
+/// Reads a source, once no other process does.
+pub async fn read_source(
     context: &Context,
     source: &Source,
     connectors: &dyn Opens,
     options: &RunOptions,
-    report: &mut RunReport,
-) -> Result<()> {
+) -> Result<SourceReport> {
+    let name = format!("read {}", source.name);
+    let waiting = || (options.events)(RunEvent::Waiting { what: &name });
+    let Some(lease) = lease::wait(context, &name, waiting).await? else {
+        return Ok(SourceReport::default());
+    };
+    let read = read_held(lease.fencing(context), source, connectors, options).await;
+    lease.over(read).await
+}
+
+/// The same by whoever holds the lease of it.
+pub async fn read_held(
+    mut context: Context,
+    source: &Source,
+    connectors: &dyn Opens,
+    options: &RunOptions,
+) -> Result<SourceReport> {
+    let mut report = SourceReport {
+        remapped: remap(&context, source).await?,
+        ..SourceReport::default()
+    };
     let mut connector = match connectors.source(source) {
         Ok(connector) => connector,
         Err(problems) => {
             report.problems.extend(problems);
-            return Ok(());
+            return Ok(report);
         }
     };
-    for stream in &source.streams {
-        if options
-            .stream
-            .as_deref()
-            .is_some_and(|name| name != &*stream.name)
-            || options.read.cancel.is_cancelled()
-        {
-            continue;
+    let named = options.stream.as_deref();
+    let streams = source.streams.iter();
+    for stream in streams.filter(|stream| named.is_none_or(|name| name == &*stream.name)) {
+        if options.read.cancel.is_cancelled() {
+            break;
         }
         (options.events)(RunEvent::Reading {
             source: &source.name,
             stream: &stream.name,
         });
-        let (stream_report, back) =
-            read_stream(context, source, stream, connector, &options.read).await?;
-        connector = back;
-        (options.events)(RunEvent::Read(&stream_report));
-        report.streams.push(stream_report);
+        let (mut tries, mut before) = (0, Counts::default());
+        let read = loop {
+            let (mut read, back) =
+                read_stream(&context, source, stream, connector, &options.read).await?;
+            connector = back;
+            read.counts.add(before);
+            let overtaken = read.problem.as_ref();
+            let overtaken = overtaken.is_some_and(|problem| problem.code == &RULES_CHANGED);
+            if !overtaken || tries == RULES_TRIES {
+                break read;
+            }
+            // By the rules of now, from where it stopped.
+            tries += 1;
+            before = read.counts;
+            rules::ready(&mut context).await?;
+        };
+        (options.events)(RunEvent::Read(&read));
+        report.streams.push(read);
     }
-    Ok(())
+    Ok(report)
 }
 
-async fn deliver_all(
+/// Delivers to one destination, once no other process does. Gives the report, and problems that it has no place for.
+pub async fn deliver_to(
     context: &Context,
+    destination: &Destination,
     connectors: &dyn Opens,
-    options: &RunOptions,
-    report: &mut RunReport,
-) -> Result<()> {
-    let emptied = report.streams.iter().any(|stream| stream.guarded);
-    for destination in &context.plan.destinations {
-        (options.events)(RunEvent::Delivering {
-            destination: &destination.name,
-        });
-        let delivered = if emptied && destination.guard.empty_source_stops {
-            DeliveryReport {
-                destination: destination.name.to_string(),
-                guarded: true,
-                ..DeliveryReport::default()
-            }
-        } else {
-            match connectors.destination(destination) {
-                Ok(connector) => {
-                    deliver(context, destination, connector, &options.read.cancel).await?
-                }
-                Err(mut problems) => {
-                    let problem = problems.pop();
-                    report.problems.extend(problems);
-                    DeliveryReport {
-                        destination: destination.name.to_string(),
-                        problem,
-                        ..DeliveryReport::default()
-                    }
-                }
-            }
+    (emptied, events): (bool, &Events),
+) -> Result<(DeliveryReport, Vec<Problem>)> {
+    let name = format!("deliver {}", destination.name);
+    let waiting = || events(RunEvent::Waiting { what: &name });
+    let Some(lease) = lease::wait(context, &name, waiting).await? else {
+        return Ok((nothing(destination), Vec::new()));
+    };
+    events(RunEvent::Delivering {
+        destination: &destination.name,
+    });
+    let fenced = lease.fencing(context);
+    let delivered = deliver_held(&fenced, destination, connectors, emptied).await;
+    let (report, problems) = lease.over(delivered).await?;
+    events(RunEvent::Delivered(&report));
+    Ok((report, problems))
+}
+
+/// The same by whoever holds the lease of it. `emptied`: some source gave no records though it had some before.
+pub async fn deliver_held(
+    context: &Context,
+    destination: &Destination,
+    connectors: &dyn Opens,
+    emptied: bool,
+) -> Result<(DeliveryReport, Vec<Problem>)> {
+    if emptied && destination.guard.empty_source_stops {
+        let guarded = DeliveryReport {
+            guarded: true,
+            ..nothing(destination)
         };
-        (options.events)(RunEvent::Delivered(&delivered));
-        report.destinations.push(delivered);
+        return Ok((guarded, Vec::new()));
     }
-    Ok(())
+    match connectors.destination(destination) {
+        Ok(connector) => {
+            let report = deliver(context, destination, connector, &context.cancel).await?;
+            Ok((report, Vec::new()))
+        }
+        Err(mut problems) => {
+            let report = DeliveryReport {
+                problem: problems.pop(),
+                ..nothing(destination)
+            };
+            Ok((report, problems))
+        }
+    }
+}
+
+fn nothing(destination: &Destination) -> DeliveryReport {
+    DeliveryReport {
+        destination: destination.name.to_string(),
+        ..DeliveryReport::default()
+    }
 }
 
 async fn finish(

@@ -4,7 +4,7 @@
 use crate::flow::neighbourhood::{Neighbourhood, find};
 use crate::flow::ripple::Ripple;
 use crate::flow::settle::{self, Touched};
-use crate::flow::{Context, announce, rules};
+use crate::flow::{Context, announce};
 use crate::identity::StatementKind;
 use crate::model::{Identifier, PersonId};
 use crate::problem::Problem;
@@ -31,8 +31,7 @@ pub async fn state(context: &Context, statements: &[Stating]) -> Result<Vec<i64>
     announce(context).await?;
     let mut ids = Vec::with_capacity(statements.len());
     for batch in statements.chunks(BATCH) {
-        let mut tx = context.store.begin().await?;
-        rules::check_current(&mut tx, context).await?;
+        let mut tx = context.begin().await?;
         let mut rows: Vec<StatementRow> = Vec::new();
         for stating in batch {
             ids.push(add(&mut tx, context, stating, &mut rows).await?);
@@ -46,8 +45,7 @@ pub async fn state(context: &Context, statements: &[Stating]) -> Result<Vec<i64>
 /// many were made.
 pub async fn state_what_fits(context: &Context, statements: &[Stating]) -> Result<usize> {
     announce(context).await?;
-    let mut tx = context.store.begin().await?;
-    rules::check_current(&mut tx, context).await?;
+    let mut tx = context.begin().await?;
     let mut rows: Vec<StatementRow> = Vec::new();
     for stating in statements {
         match add(&mut tx, context, stating, &mut rows).await {
@@ -109,8 +107,7 @@ pub async fn revoke(
         .filter(|row| row.revoked.is_none() && which(row))
         .collect();
     for batch in rows.chunks(BATCH) {
-        let mut tx = context.store.begin().await?;
-        rules::check_current(&mut tx, context).await?;
+        let mut tx = context.begin().await?;
         let revoked = Revoked {
             at: context.clock.now().0,
             by: by.to_owned(),

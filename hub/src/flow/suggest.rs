@@ -97,7 +97,7 @@ pub async fn suggest(context: &Context, watch: Watch<'_>) -> Result<SuggestRepor
     report.linked = link(context, &links, version, watch).await?;
     let moved = links.iter().flat_map(|pair| [pair.left, pair.right]);
     let moved: FxHashSet<[u8; 16]> = moved.filter_map(|id| uuids.get(&id).copied()).collect();
-    let mut tx = context.store.begin().await?;
+    let mut tx = context.begin().await?;
     let mut waiting = still_two(&mut tx, waiting, &moved).await?;
     report.waiting = waiting.len();
     tx.replace_waiting(&mut waiting).await?;
@@ -155,7 +155,7 @@ async fn standing(context: &Context) -> Result<Option<(i64, Model)>> {
 }
 
 async fn keep(context: &Context, model: &Model) -> Result<i64> {
-    let mut tx = context.store.begin().await?;
+    let mut tx = context.begin().await?;
     let id = tx.reserve("model", 1).await?;
     let row = ModelRow {
         id,
@@ -249,7 +249,7 @@ pub async fn decide(
         author: by.to_owned(),
     };
     let statement = state(context, &[stating]).await?[0];
-    let mut tx = context.store.begin().await?;
+    let mut tx = context.begin().await?;
     tx.decide_suggestion(id, if is_one { "accepted" } else { "declined" })
         .await?;
     tx.commit().await?;
@@ -273,7 +273,7 @@ pub async fn drop_version(
     let author = author(row.id);
     let reason = "the model version was dropped";
     let links = revoke(context, |row| row.author == author, by, reason).await?;
-    let mut tx = context.store.begin().await?;
+    let mut tx = context.begin().await?;
     tx.drop_model(row.id, context.clock.now().0).await?;
     tx.drop_waiting(row.id).await?;
     tx.commit().await?;

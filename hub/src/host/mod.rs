@@ -1,6 +1,7 @@
 //! Runs connectors: compiles them once, links them to the hub, calls them under limits, and distrusts what
 //! comes back. Knows no HTTP client, no secret and no database: those are handed in with a connection.
 
+mod cancel;
 mod component;
 mod convert;
 mod describe;
@@ -13,11 +14,12 @@ mod types;
 mod wasi;
 mod wire;
 
+pub use cancel::Cancel;
 pub use component::{Component, Host, HostSettings, Interfaces};
 pub use describe::parse as parse_description;
 
 pub use types::{
-    AudiencePage, AudienceRef, Batch, Cancel, CheckReport, Chunk, Connection, Connector, Delivery,
+    AudiencePage, AudienceRef, Batch, CheckReport, Chunk, Connection, Connector, Delivery,
     Erasure, ErasureStatus, Failure, FailureKind, Http, HttpError, HttpRequest, HttpResponse, Keys,
     LogLevel, LogLine, LogSink, MacAlgorithm, Member, MemberChange, MemberId, MemberIdForm,
     MemberIdKind, Outcome, ReadRequest, ReceivedRows, Reply, RowFailure, Scrub, StreamInfo,

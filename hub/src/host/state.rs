@@ -1,7 +1,8 @@
 //! What the host keeps for one instance of a guest while it runs: the limits and how much of them is used.
 //! Knows nothing of what the guest is asked.
 
-use crate::host::types::{Cancel, Connection, HttpError, LogLevel, LogLine};
+use crate::host::cancel::Cancel;
+use crate::host::types::{Connection, HttpError, LogLevel, LogLine};
 use crate::problem::Problem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -2,10 +2,10 @@
 //! types live in `wire` and are converted in `convert`.
 
 use crate::clock::Clock;
+use crate::host::cancel::Cancel;
 use crate::manifest::Limits;
 use crate::problem::{Class, Code, Problem};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// A connector with its configuration, ready to be called. The calls block, for at most the connection's
@@ -312,20 +312,6 @@ pub struct ReceivedRows {
     pub stream: String,
     pub upserts: Chunk,
     pub deletes: Option<Chunk>,
-}
-
-/// The hub's wish that a run stops at the next safe point. Cheap to clone; all clones share one flag.
-#[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
-
-impl Cancel {
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
 }
 
 /// How a connector's requests leave the hub. Filled with `egress` by `flow::connect`.

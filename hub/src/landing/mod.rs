@@ -111,8 +111,8 @@ pub enum Arrival {
     Stale,
 }
 
-/// I1: where both versions tell their time, the later wins and a tie goes to the larger hash, so that the order of
-/// arrival does not matter; otherwise the version that arrives last wins.
+/// What arrives last is what the vendor says now, unless both versions tell their time and the arriving one is older. Two
+/// versions of the same time follow each other in the order in which their stream gave them.
 pub fn decide(known: Option<Version>, arriving: Version) -> Arrival {
     let Some(known) = known else {
         return Arrival::Added;
@@ -121,7 +121,7 @@ pub fn decide(known: Option<Version>, arriving: Version) -> Arrival {
         return Arrival::Unchanged;
     }
     match (known.updated_at, arriving.updated_at) {
-        (Some(old), Some(new)) if (new, arriving.hash) < (old, known.hash) => Arrival::Stale,
+        (Some(old), Some(new)) if new < old => Arrival::Stale,
         _ => Arrival::Changed,
     }
 }
@@ -138,30 +138,22 @@ mod tests {
         assert_eq!(cut, [b"{\"id\":1}".to_vec(), b"{\"id\":2}".to_vec()]);
     }
 
+    fn version(hash: i64, updated_at: Option<i64>) -> Version {
+        Version { hash, updated_at }
+    }
+
     #[test]
-    fn the_winner_of_two_versions_does_not_depend_on_which_came_first() {
-        let versions = [
-            Version {
-                hash: 5,
-                updated_at: Some(10),
-            },
-            Version {
-                hash: 3,
-                updated_at: Some(10),
-            },
-            Version {
-                hash: 9,
-                updated_at: Some(2),
-            },
-        ];
-        for first in versions {
-            for second in versions {
-                let winner = |known: Version, arriving| match decide(Some(known), arriving) {
-                    Arrival::Stale | Arrival::Unchanged => known,
-                    _ => arriving,
-                };
-                assert_eq!(winner(first, second), winner(second, first));
-            }
+    fn the_later_time_wins_whichever_came_first() {
+        let (old, new) = (version(9, Some(2)), version(3, Some(10)));
+        assert_eq!(decide(Some(old), new), Arrival::Changed);
+        assert_eq!(decide(Some(new), old), Arrival::Stale);
+    }
+
+    #[test]
+    fn of_two_versions_with_one_time_the_one_that_arrives_last_wins() {
+        for (first, second) in [(5, 3), (3, 5)] {
+            let versions = [version(first, Some(10)), version(second, Some(10))];
+            assert_eq!(decide(Some(versions[0]), versions[1]), Arrival::Changed);
         }
     }
 

@@ -236,6 +236,17 @@ impl Tx {
             .collect()
     }
 
+    pub async fn is_anything_pending(&mut self, destination: &str) -> Result<bool> {
+        let row: (i64,) = sqlx::query_as(
+            "select exists (select 1 from change where destination = $1 and state = 'pending')",
+        )
+        .bind(destination)
+        .fetch_one(self.connection())
+        .await
+        .map_err(failed)?;
+        Ok(row.0 != 0)
+    }
+
     /// Rows acknowledged for an object.
     pub async fn acknowledged_count(&mut self, destination: &str, object: &str) -> Result<i64> {
         let row: (i64,) = sqlx::query_as(

@@ -5,6 +5,7 @@ use super::bulk::{Arg, pack};
 use crate::expression::{Pattern, place};
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
+use std::path::Path;
 
 pub type Database = sqlx::Sqlite;
 pub type Connection = sqlx::SqliteConnection;
@@ -248,9 +249,37 @@ pub async fn shrink(connection: &mut Connection) -> Result<(), sqlx::Error> {
 
 /// What the writing connection says first. What was committed is put into its place by `tidying`, and by the writer itself
 /// only when that does not keep up.
-pub const OPENING_WRITER: &str = "pragma page_size = 8192; pragma journal_mode = wal; pragma synchronous = normal; pragma cache_size = -16384; \
-    pragma temp_store = memory; pragma wal_autocheckpoint = 100000; pragma busy_timeout = 30000; pragma mmap_size = 0;";
+pub const OPENING_WRITER: &str = "pragma busy_timeout = 30000; pragma page_size = 8192; pragma journal_mode = wal; pragma synchronous = normal; \
+    pragma cache_size = -16384; pragma temp_store = memory; pragma wal_autocheckpoint = 100000; pragma mmap_size = 0;";
 
 /// What a reading connection says first.
-pub const OPENING_READER: &str = "pragma cache_size = -4096; pragma temp_store = memory; \
-    pragma busy_timeout = 30000; pragma mmap_size = 0; pragma query_only = true;";
+pub const OPENING_READER: &str = "pragma busy_timeout = 30000; pragma cache_size = -4096; pragma temp_store = memory; \
+    pragma mmap_size = 0; pragma query_only = true;";
+
+/// Begins a transaction as the writer. One that began as a reader could not become the writer once another process had
+/// committed in between.
+pub const BEGIN_WRITING: &str = "begin immediate";
+
+/// The file of a database; none for one in memory.
+pub fn path(url: &str) -> Option<&Path> {
+    let path = url.strip_prefix("sqlite:")?;
+    let path = path.strip_prefix("//").unwrap_or(path);
+    let path = path.split('?').next().unwrap_or(path);
+    (!path.is_empty() && !path.starts_with(':')).then(|| Path::new(path))
+}
+
+/// Whether another process writes.
+pub fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    // SQLITE_BUSY, with or without an extended code in the upper bytes.
+    code.and_then(|code| code.parse::<u32>().ok())
+        .is_some_and(|code| code & 0xff == 5)
+}
+
+/// Whether a row with the same key was there already.
+pub fn is_there(error: &Failed) -> bool {
+    let Failed::Rusqlite(error) = error else {
+        return false;
+    };
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
+}

@@ -9,7 +9,9 @@ mod capped;
 mod computed;
 mod deliveries;
 mod dialect;
+mod full_reads;
 mod identity;
+mod jobs;
 mod models;
 mod profiles;
 mod records;
@@ -17,6 +19,7 @@ mod runs;
 mod statements;
 mod suggestions;
 mod tidying;
+mod turn;
 mod versions;
 
 pub use account_audiences::{AccountLogRow, AccountMemberRow, AccountTimerRow, CountRow};
@@ -26,7 +29,9 @@ pub use bulk::Arg;
 pub use capped::CappedRow;
 pub use computed::FaultRow;
 pub use deliveries::{AcknowledgedRow, ChangeRow, TryRow, WantedRow};
+pub use full_reads::SeenBlock;
 pub use identity::{EvidenceRow, IdentifierRow};
+pub use jobs::JobRow;
 pub use models::ModelRow;
 pub use profiles::{ClaimRow, EntityRow, EventRow, PersonRow};
 pub use records::{DeadLetterRow, RecordRow, RecordState, StreamRow};
@@ -40,9 +45,8 @@ use crate::problem::codes::{STORE_FAILED, STORE_UNREADABLE};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, Executor, SqlSafeStr, Transaction};
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use turn::{Held, Turn};
 
 /// So long is waited for a connection that is no more than a help.
 const SOON: Duration = Duration::from_millis(50);
@@ -53,8 +57,8 @@ pub struct Store {
     readers: dialect::Pool,
     /// SQLite has one writer: one connection, with most of the memory that SQLite may use.
     writer: dialect::Pool,
-    /// Queueing for it here is fairer than the pool, and never times out.
-    turn: Arc<Mutex<()>>,
+    /// Writers queue for it, those of other processes too.
+    turn: Turn,
     tidying: tidying::Told,
 }
 
@@ -62,7 +66,7 @@ pub struct Store {
 pub struct Tx {
     inner: Transaction<'static, dialect::Database>,
     /// Of one that may write.
-    turn: Option<(OwnedMutexGuard<()>, tidying::Told)>,
+    turn: Option<(Held, tidying::Told)>,
     /// Reads what there was before this transaction.
     before: Option<Box<Tx>>,
 }
@@ -77,15 +81,18 @@ impl Store {
         } else {
             url.to_owned()
         };
+        let turn = Turn::open(dialect::path(&url))?;
+        // One process makes the tables while the others wait.
+        let opening = turn.take().await?;
         let writer = pool(&url, 1, dialect::OPENING_WRITER).await?;
-        let readers = pool(&url, 4, dialect::OPENING_READER).await?;
         migrator().run(&writer).await.map_err(|error| {
             Problem::new(
                 &STORE_UNREADABLE,
                 format!("the store's tables cannot be brought up to date: {error}"),
             )
         })?;
-        let turn = Arc::new(Mutex::new(()));
+        drop(opening);
+        let readers = pool(&url, 4, dialect::OPENING_READER).await?;
         let tidying = tidying::start(readers.clone(), turn.clone());
         Ok(Self {
             readers,
@@ -95,12 +102,17 @@ impl Store {
         })
     }
 
-    /// A transaction that may write.
+    /// A transaction that may write, and says so at once: from its first look on, nobody else writes (I15).
     pub async fn begin(&self) -> Result<Tx> {
-        let guard = self.turn.clone().lock_owned().await;
+        let held = self.turn.take().await?;
+        let inner = self.writer.begin_with(dialect::BEGIN_WRITING).await;
+        let inner = inner.map_err(|error| match dialect::is_busy(&error) {
+            true => turn::busy(),
+            false => failed(error),
+        })?;
         Ok(Tx {
-            inner: self.writer.begin().await.map_err(failed)?,
-            turn: Some((guard, self.tidying.clone())),
+            inner,
+            turn: Some((held, self.tidying.clone())),
             before: None,
         })
     }
@@ -112,9 +124,7 @@ impl Store {
         if records < bulk::LONG {
             return Ok(tx);
         }
-        // From here on nobody else writes, and whoever begins to read sees what this transaction began with.
-        tx.reserve("evidence", 0).await?;
-        // Whoever waits for this writer may have all of the others.
+        // Nobody else writes: whoever begins to read now sees what this transaction began with. Whoever waits for this writer may have all of the others.
         if let Ok(before) = tokio::time::timeout(SOON, self.read()).await {
             let mut before = before?;
             // A transaction sees what there is when it first looks.
@@ -136,7 +146,7 @@ impl Store {
     /// Puts what was committed into its place in the file, and gives back the memory of connections that nobody uses: what
     /// they keep of the file can be read again.
     pub async fn rest(&self) -> Result<()> {
-        let _turn = self.turn.lock().await;
+        let _turn = self.turn.take().await?;
         let mut idle = Vec::new();
         for pool in [&self.writer, &self.readers] {
             while let Some(connection) = pool.try_acquire() {

@@ -3,6 +3,8 @@
 use super::bulk::{Arg, json_integers};
 use super::{Result, Tx, dialect, failed};
 use crate::model::Timestamp;
+use crate::problem::Problem;
+use crate::problem::codes::{LEASE_LOST, RECORDS_CHANGED};
 use sqlx::Row;
 
 #[derive(Debug, Clone)]
@@ -12,6 +14,10 @@ pub struct StreamRow {
     pub name: String,
     /// The digest of the mapping under which its records were mapped.
     pub digest: String,
+    /// While a full read is under way: the first version that it could make.
+    pub full_since: Option<i64>,
+    /// How many records have come in it.
+    pub full_seen: i64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +80,7 @@ const RECORD_COLUMNS: &str =
 
 impl Tx {
     pub async fn streams(&mut self) -> Result<Vec<StreamRow>> {
-        let rows = sqlx::query("select id, source, name, digest from stream order by id")
+        let rows = sqlx::query("select id, source, name, digest, full_since, full_seen from stream order by id")
             .fetch_all(self.connection())
             .await
             .map_err(failed)?;
@@ -85,6 +91,8 @@ impl Tx {
                     source: get(row, 1)?,
                     name: get(row, 2)?,
                     digest: get(row, 3)?,
+                    full_since: get(row, 4)?,
+                    full_seen: get(row, 5)?,
                 })
             })
             .collect()
@@ -98,7 +106,7 @@ impl Tx {
             }
         }
         let id = self.reserve("stream", 1).await?;
-        sqlx::query("insert into stream (id, source, name, digest) values ($1, $2, $3, $4)")
+        sqlx::query("insert into stream (id, source, name, digest, full_seen) values ($1, $2, $3, $4, 0)")
             .bind(id)
             .bind(source)
             .bind(name)
@@ -111,6 +119,8 @@ impl Tx {
             source: source.to_owned(),
             name: name.to_owned(),
             digest: digest.to_owned(),
+            full_since: None,
+            full_seen: 0,
         })
     }
 
@@ -146,26 +156,35 @@ impl Tx {
         Ok(row.0)
     }
 
-    // I3: called in the transaction that stores the rows.
-    pub async fn set_cursor(
+    /// Moves a cursor from where it was when reading began to where the rows of this transaction lead (I3). Fails when it is
+    /// somewhere else by now, since those rows were then read by another process, too.
+    pub async fn move_cursor(
         &mut self,
-        stream_id: i64,
-        part: &str,
-        value: &[u8],
+        (stream_id, part): (i64, &str),
+        from: Option<&[u8]>,
+        to: &[u8],
         now: Timestamp,
     ) -> Result<()> {
-        sqlx::query(
-            "insert into stream_cursor (stream_id, part, value, updated_at) values ($1, $2, $3, $4) \
-             on conflict (stream_id, part) do update set value = excluded.value, updated_at = excluded.updated_at",
-        )
-        .bind(stream_id)
-        .bind(part)
-        .bind(value)
-        .bind(now.0)
-        .execute(self.connection())
-        .await
-        .map_err(failed)?;
-        Ok(())
+        let query = match from {
+            None => sqlx::query(
+                "insert into stream_cursor (stream_id, part, value, updated_at) values ($1, $2, $3, $4) \
+                 on conflict (stream_id, part) do nothing",
+            ),
+            Some(_) => sqlx::query(
+                "update stream_cursor set value = $3, updated_at = $4 where stream_id = $1 and part = $2 and value = $5",
+            ),
+        };
+        let query = query.bind(stream_id).bind(part).bind(to).bind(now.0);
+        let query = match from {
+            None => query,
+            Some(from) => query.bind(from),
+        };
+        let moved = query.execute(self.connection()).await.map_err(failed)?;
+        match moved.rows_affected() {
+            1 => Ok(()),
+            _ => Err(Problem::new(&LEASE_LOST, "another process read the same stream meanwhile")
+                .hint("what it stored is complete; nothing more was stored by this one")),
+        }
     }
 
     pub async fn clear_cursors(&mut self, stream_id: i64) -> Result<()> {
@@ -277,9 +296,10 @@ impl Tx {
             .collect()
     }
 
-    /// New rows, sorted by slot.
+    /// New rows, sorted by slot. Fails when another process has added one of them.
     pub async fn add_records(&mut self, records: &[RecordRow]) -> Result<()> {
-        self.insert(
+        let added = dialect::insert(
+            self.connection(),
             "record (slot, stream_id, key, hash, version_id, state, updated_at, first_seen, evidence_id, fact_id)",
             records,
             |record| {
@@ -297,16 +317,23 @@ impl Tx {
                 ]
             },
         )
-        .await
+        .await;
+        added.map_err(|error| match dialect::is_there(&error) {
+            true => overtaken(),
+            false => failed(error),
+        })
     }
 
-    /// Rows that are there, sorted by slot.
-    pub async fn update_records(&mut self, records: &[RecordRow]) -> Result<()> {
-        self.update(
+    /// Rows that are there, sorted by slot, each with what it was when it was looked at (I15). Fails when another process has
+    /// changed one of them since.
+    pub async fn update_records(&mut self, records: &[(RecordRow, RecordRow)]) -> Result<()> {
+        let changed = dialect::each(
+            self.connection(),
             "update record set hash = $1, version_id = $2, state = $3, updated_at = $4, first_seen = $5, \
-             evidence_id = $6, fact_id = $7 where slot = $8",
+             evidence_id = $6, fact_id = $7 where slot = $8 and version_id = $9 and state = $10 \
+             and evidence_id is $11 and fact_id is $12",
             records,
-            |record| {
+            |(record, was)| {
                 [
                     Arg::Int(record.hash),
                     Arg::Int(record.version_id),
@@ -316,10 +343,19 @@ impl Tx {
                     Arg::OptInt(record.evidence_id),
                     Arg::OptInt(record.fact_id),
                     Arg::Int(record.slot),
+                    Arg::Int(was.version_id),
+                    Arg::Int(was.state.code()),
+                    Arg::OptInt(was.evidence_id),
+                    Arg::OptInt(was.fact_id),
                 ]
             },
         )
         .await
+        .map_err(failed)?;
+        match changed == records.len() {
+            true => Ok(()),
+            false => Err(overtaken()),
+        }
     }
 
     /// Closes the open dead letters of records that are about to be judged anew.
@@ -407,6 +443,13 @@ impl Tx {
             .map(drop)
             .map_err(failed)
     }
+}
+
+/// Another process changed the same records meanwhile.
+fn overtaken() -> Problem {
+    let message = "another process changed the same records meanwhile";
+    Problem::new(&RECORDS_CHANGED, message)
+        .hint("nothing of this step was stored; run it again")
 }
 
 fn record_row(row: &dialect::Row) -> Result<RecordRow> {

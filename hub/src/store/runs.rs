@@ -10,7 +10,7 @@ pub struct RunRow {
     pub stream: String,
     pub started_at: i64,
     pub finished_at: Option<i64>,
-    /// `running`, `done`, `failed`, `stopped`
+    /// `running`, `done`, `failed`, `stopped`, `interrupted`
     pub state: String,
     pub read: i64,
     pub added: i64,
@@ -57,6 +57,20 @@ impl Tx {
         .await
         .map_err(failed)?;
         Ok(())
+    }
+
+    /// Runs of a stream that never came to an end: their process was killed. For whoever holds the stream's lease.
+    pub async fn end_interrupted_runs(&mut self, source: &str, stream: &str, now: i64) -> Result<()> {
+        sqlx::query(
+            "update run set state = 'interrupted', finished_at = $3 where source = $1 and stream = $2 and state = 'running'",
+        )
+        .bind(source)
+        .bind(stream)
+        .bind(now)
+        .execute(self.connection())
+        .await
+        .map(drop)
+        .map_err(failed)
     }
 
     /// The newest run of each stream.

@@ -1,6 +1,6 @@
 //! What the writer has not committed yet, so that landing does not compare a record with a state that is about to change.
 
-use crate::flow::change::Change;
+use crate::flow::land::Landed;
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use tokio::sync::oneshot;
@@ -16,12 +16,14 @@ pub(super) struct InFlight {
 }
 
 impl InFlight {
-    pub fn add(&mut self, changes: &[Change]) -> oneshot::Sender<()> {
+    pub fn add(&mut self, landed: &Landed) -> oneshot::Sender<()> {
         let (committed, receiver) = oneshot::channel();
         let number = self.first + self.batches.len() as u64;
         self.batches.push_back(receiver);
-        self.writing
-            .extend(changes.iter().map(|change| (change.slot, number)));
+        // A record that another one displaced is looked for where it would be without it, too.
+        let slots = landed.changes.iter().map(|change| change.slot);
+        let slots = slots.chain(landed.displaced.iter().copied());
+        self.writing.extend(slots.map(|slot| (slot, number)));
         committed
     }
 

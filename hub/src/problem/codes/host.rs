@@ -121,3 +121,10 @@ pub static TABLE_LIMIT: Code = Code {
     class: Class::Stop,
     page: include_str!("../pages/OF0320.md"),
 };
+
+pub static CURSOR_REPEATED: Code = Code {
+    id: "OF0307",
+    title: "a read that goes round in a circle",
+    class: Class::Stop,
+    page: include_str!("../pages/OF0307.md"),
+};

@@ -101,6 +101,7 @@ pub static CODES: &[&Code] = &[
     &WRONG_DESCRIPTION,
     &CONNECTOR_NOT_FOUND,
     &ENGINE_UNAVAILABLE,
+    &CURSOR_REPEATED,
     &TRAPPED,
     &MEMORY_LIMIT,
     &CPU_LIMIT,
@@ -175,4 +176,7 @@ pub static CODES: &[&Code] = &[
     &JOB_UNFINISHED,
     &STORE_FAILED,
     &STORE_UNREADABLE,
+    &STORE_BUSY,
+    &RECORDS_CHANGED,
+    &LEASE_LOST,
 ];

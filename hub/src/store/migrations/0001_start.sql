@@ -6,7 +6,14 @@ create table hub (name text primary key, value text not null); --clustered
 -- The next free id of each table whose ids are handed out by the writer.
 create table counter (name text primary key, next bigint not null); --clustered
 
-create table stream (id bigint primary key, source text not null, name text not null, digest text not null, unique (source, name));
+-- Work that one process does at a time. The token goes up each time somebody takes it; `attempts` counts failures in a row.
+create table job (name text primary key, holder text, token bigint not null, leased_until bigint not null, attempts bigint not null, problem text); --clustered
+
+-- While a full read is under way, `full_since` is the first version that it could make, and `full_seen` how many records have come.
+create table stream (id bigint primary key, source text not null, name text not null, digest text not null, full_since bigint, full_seen bigint not null,
+  unique (source, name));
+-- The versions that came again unchanged in a full read: 32,768 of them a block, a bit each.
+create table full_seen (stream_id bigint not null, block bigint not null, bits bytea not null, primary key (stream_id, block)); --clustered
 
 create table stream_cursor (stream_id bigint not null, part text not null, value bytea not null, updated_at bigint not null, primary key (stream_id, part)); --clustered
 

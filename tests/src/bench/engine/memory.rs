@@ -48,13 +48,11 @@ pub async fn put(
     stream: &StreamRef,
     lines: String,
 ) -> Result<Counts> {
-    let arrived = Arrived {
-        upserts: vec![lines.into_bytes().into()],
-        deletes: Vec::new(),
-    };
-    let lines = key_lines(stream, plan, &arrived)?;
-    let landed = land(context, stream, plan, lines).await?;
-    let mut tx = context.store.begin().await?;
+    let mut arrived = Arrived::default();
+    arrived.add(lines.into_bytes().into(), None);
+    let lines = key_lines(stream, plan, &arrived);
+    let landed = land(context, stream, plan, lines, None).await?;
+    let mut tx = context.begin().await?;
     let counts = apply(&mut tx, context, stream, landed.changes).await?;
     tx.commit().await?;
     Ok(counts)

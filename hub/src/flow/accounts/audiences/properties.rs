@@ -484,7 +484,7 @@ impl Run {
     /// Definitions that nobody has stored say the same, but for what they would have to remember.
     async fn compare_drafts(&self) -> Result<(), TestCaseError> {
         let context = &self.world.context;
-        let mut tx = context.store.begin().await.unwrap();
+        let mut tx = context.begin().await.unwrap();
         let kept = tx.audiences().await.unwrap();
         for draft in [false, true] {
             if draft {
@@ -492,7 +492,7 @@ impl Run {
                     tx.set_audience(name, "another").await.unwrap();
                 }
                 tx.commit().await.unwrap();
-                tx = context.store.begin().await.unwrap();
+                tx = context.begin().await.unwrap();
             }
             for audience in &context.plan.audiences {
                 let name = &*audience.name;

@@ -1,0 +1,80 @@
+//! Which process this is, and whether another one has ended: on Linux, from what the kernel shows of processes.
+
+use crate::flow::lease::Process;
+use std::path::Path;
+use std::sync::Arc;
+
+/// This process.
+pub fn this() -> Process {
+    let place = place();
+    let number = std::process::id();
+    let id = match started(number) {
+        Some(started) => format!("{number}/{started}/{place}"),
+        None => format!("{number}/?/{place}"),
+    };
+    Process {
+        id: id.into(),
+        has_ended: Arc::new(move |id| has_ended(id, &place)),
+    }
+}
+
+/// Certainly so: a process of this machine, since it was started, that this one would see.
+fn has_ended(id: &str, place: &str) -> bool {
+    let mut parts = id.splitn(3, '/');
+    let (Some(number), Some(then), Some(of)) = (parts.next(), parts.next(), parts.next()) else {
+        return false;
+    };
+    let Ok(number) = number.parse() else {
+        return false;
+    };
+    // Numbers are given again: another start is another process.
+    of == place && then != "?" && Path::new("/proc/self/stat").exists() && {
+        started(number).is_none_or(|now| now.to_string() != then)
+    }
+}
+
+/// The machine since it was started, and which processes are seen from here.
+fn place() -> String {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let seen = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    format!("{}/{}", boot.trim(), seen.display())
+}
+
+/// When a process was started, in ticks since the machine was; none when there is no such process or it only waits to be buried.
+fn started(number: u32) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{number}/stat")).ok()?;
+    // The name of the program, in parentheses, may hold anything.
+    let (_, rest) = text.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace();
+    if matches!(fields.next()?, "Z" | "X") {
+        return None;
+    }
+    // The 22nd field; what is left begins with the third.
+    fields.nth(18)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_runs_has_not_ended_and_one_that_was_killed_has() {
+        let this = this();
+        assert!(!(this.has_ended)(&this.id));
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
+        let started = started(child.id()).unwrap();
+        let id = format!("{}/{started}/{}", child.id(), place());
+        assert!(!(this.has_ended)(&id));
+        let earlier = format!("{}/{}/{}", child.id(), started - 1, place());
+        assert!((this.has_ended)(&earlier), "the number was given again");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!((this.has_ended)(&id));
+        for elsewhere in ["", "1", "1/2/elsewhere", "x/1/y"] {
+            assert!(!(this.has_ended)(elsewhere), "{elsewhere}");
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Leases: work that must not be done twice at the same time is done by whoever holds its lease. A holder says every few
+//! seconds that it still works; one that ended, or was silent for too long, loses the work to the next one that asks. Every
+//! transaction of a holder is fenced by the lease's token (`fence`), so that one that was stopped and goes on later writes nothing.
+
+use crate::clock::Clock;
+use crate::flow::Context;
+use crate::problem::Problem;
+use crate::problem::codes::CANCELLED;
+use crate::store::{JobRow, Result, Store};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// A holder that was silent for so long has lost the work.
+const LEASE_MS: i64 = 30_000;
+/// How often a holder says that it still works.
+const BEAT: Duration = Duration::from_secs(8);
+/// How often somebody who waits for a lease looks at it.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Who works: this process, and what it can tell of others.
+#[derive(Clone)]
+pub struct Process {
+    pub id: Arc<str>,
+    /// Whether a process of that id has certainly ended.
+    pub has_ended: Arc<dyn Fn(&str) -> bool + Send + Sync>,
+}
+
+impl Process {
+    /// One that knows nothing of others.
+    pub fn named(id: &str) -> Self {
+        Self {
+            id: id.into(),
+            has_ended: Arc::new(|_| false),
+        }
+    }
+}
+
+/// The name of a lease and the token of who holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    pub name: Arc<str>,
+    pub number: i64,
+}
+
+/// The right to do a piece of work. Let go of with `end`; one that is dropped is kept until its time is over or its process
+/// has ended.
+pub struct Lease {
+    token: Token,
+    store: Store,
+    beating: JoinHandle<()>,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.beating.abort();
+    }
+}
+
+/// Takes the lease of that name, unless somebody else holds it.
+pub async fn take(context: &Context, name: &str) -> Result<Option<Lease>> {
+    let (store, clock) = (&context.store, &context.clock);
+    // A look first: whoever waits does not queue for the writer.
+    let known = store.read().await?.job(name).await?;
+    if known.is_some_and(|known| !is_free(&known, &context.process, clock)) {
+        return Ok(None);
+    }
+    let mut tx = store.begin().await?;
+    let known = tx.job(name).await?.unwrap_or_default();
+    if !is_free(&known, &context.process, clock) {
+        return Ok(None);
+    }
+    let row = JobRow {
+        name: name.to_owned(),
+        holder: Some(context.process.id.to_string()),
+        token: known.token + 1,
+        leased_until: clock.now().0 + LEASE_MS,
+        ..known
+    };
+    tx.save_job(&row).await?;
+    tx.commit().await?;
+    let token = Token {
+        name: name.into(),
+        number: row.token,
+    };
+    let beating = tokio::spawn(beat(store.clone(), clock.clone(), token.clone()));
+    Ok(Some(Lease {
+        token,
+        store: store.clone(),
+        beating,
+    }))
+}
+
+/// Takes it as soon as it is free; none when the run is cancelled first. `waiting` is called once when it has to wait.
+pub async fn wait(context: &Context, name: &str, waiting: impl FnOnce()) -> Result<Option<Lease>> {
+    let mut waiting = Some(waiting);
+    loop {
+        if let Some(lease) = take(context, name).await? {
+            return Ok(Some(lease));
+        }
+        if let Some(waiting) = waiting.take() {
+            waiting();
+        }
+        if context.cancel.wait(LOOK).await {
+            return Ok(None);
+        }
+    }
+}
+
+/// What somebody says who waited when the run was cancelled.
+pub fn cancelled() -> Problem {
+    Problem::new(&CANCELLED, "the run was stopped while it waited for another process")
+}
+
+/// Whether somebody works on it now.
+pub async fn is_held(context: &Context, name: &str) -> Result<bool> {
+    let known = context.store.read().await?.job(name).await?;
+    Ok(known.is_some_and(|known| !is_free(&known, &context.process, &context.clock)))
+}
+
+fn is_free(row: &JobRow, process: &Process, clock: &Clock) -> bool {
+    let Some(holder) = &row.holder else {
+        return true;
+    };
+    let left = row.leased_until - clock.now().0;
+    // No lease lies further ahead than its length: the clock was set back since.
+    !(0..=LEASE_MS).contains(&left) || (process.has_ended)(holder)
+}
+
+/// Goes on until the lease is dropped or lost.
+async fn beat(store: Store, clock: Clock, token: Token) {
+    loop {
+        tokio::time::sleep(BEAT).await;
+        match renew(&store, &clock, &token).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(problem) => {
+                tracing::warn!(code = problem.code.id, lease = %token.name, "{}", problem.message);
+            }
+        }
+    }
+}
+
+async fn renew(store: &Store, clock: &Clock, token: &Token) -> Result<bool> {
+    let mut tx = store.begin().await?;
+    let Some(mut row) = tx.job(&token.name).await? else {
+        return Ok(false);
+    };
+    if row.token != token.number || row.holder.is_none() {
+        return Ok(false);
+    }
+    row.leased_until = clock.now().0 + LEASE_MS;
+    tx.save_job(&row).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+impl Lease {
+    /// The same context, all of whose transactions are fenced by this lease.
+    pub fn fencing(&self, context: &Context) -> Context {
+        Context {
+            lease: Some(self.token.clone()),
+            ..context.clone()
+        }
+    }
+
+    /// Gives the work back, however it went; comes back with what came of it.
+    pub async fn over<T>(self, done: Result<T>) -> Result<T> {
+        let ended = self.end().await;
+        let done = done?;
+        ended?;
+        Ok(done)
+    }
+
+    /// Gives the work back, as done.
+    pub async fn end(self) -> Result<()> {
+        self.give_back(|row| {
+            row.attempts = 0;
+            row.problem = None;
+        })
+        .await
+    }
+
+    /// Gives it back after a failure.
+    pub async fn fail(self, problem: &Problem) -> Result<()> {
+        self.give_back(|row| {
+            row.attempts += 1;
+            row.problem = Some(format!("{}: {}", problem.code.id, problem.message));
+        })
+        .await
+    }
+
+    async fn give_back(self, say: impl FnOnce(&mut JobRow)) -> Result<()> {
+        let mut tx = self.store.begin().await?;
+        // Who lost it has nothing to say.
+        if let Some(mut row) = tx.job(&self.token.name).await?
+            && row.token == self.token.number
+        {
+            row.holder = None;
+            say(&mut row);
+            tx.save_job(&row).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+}

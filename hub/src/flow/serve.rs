@@ -1,0 +1,389 @@
+//! Serving: each source at its schedule, timers when they are due, each destination when there is something to send. They
+//! do not wait for one another, and nothing that fails ends them: it is logged and tried again.
+
+mod pace;
+
+use crate::flow::lease::{self, Lease};
+use crate::flow::rest::rest;
+use crate::flow::run::{self, Opens, RunOptions, SourceReport};
+use crate::flow::schedule::{first_times, next};
+use crate::flow::{Context, due};
+use crate::manifest::{Destination, Source};
+use crate::model::Timestamp;
+use crate::problem::Problem;
+use crate::store::Result;
+use pace::{Activity, Pace, may_pass};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// Timers and changes that other processes made are looked for this often at the latest.
+const TICK_MS: i64 = 1_000;
+/// Definitions and models are looked at this often, and after each change.
+const LOOK_AT_DEFINITIONS: Duration = Duration::from_secs(60);
+/// When nothing was done for so long, the hub rests: threads that only blocked or computed have ended by then.
+const STILL_MS: i64 = 12_000;
+/// So long what is under way has to come to its next safe point when the hub stops.
+const LAST_STEPS: Duration = Duration::from_secs(30);
+
+/// What all parts of a serving hub share.
+struct Serving {
+    context: Context,
+    connectors: Arc<dyn Opens>,
+    options: RunOptions,
+    /// Goes up when something may have to be sent, fitted or filled.
+    changes: watch::Sender<u64>,
+    /// Sources that came up empty when they were read last.
+    emptied: Mutex<BTreeSet<String>>,
+    activity: Activity,
+}
+
+/// Runs until the context is cancelled; what is under way ends at its next safe point.
+pub async fn serve(
+    context: &Context,
+    connectors: &Arc<dyn Opens>,
+    options: &RunOptions,
+) -> Result<()> {
+    let times = first_times(context).await?;
+    let serving = Arc::new(Serving {
+        context: context.clone(),
+        connectors: connectors.clone(),
+        options: options.clone(),
+        changes: watch::channel(0).0,
+        emptied: Mutex::default(),
+        activity: Activity::new(context.clock.clone()),
+    });
+    let mut parts = JoinSet::new();
+    for (place, first) in times {
+        let serving = serving.clone();
+        parts.spawn(async move { serving.source(place, first).await });
+    }
+    for place in 0..context.plan.destinations.len() {
+        let serving = serving.clone();
+        parts.spawn(async move { serving.destination(place).await });
+    }
+    let same = serving.clone();
+    parts.spawn(async move { same.timers().await });
+    let same = serving.clone();
+    parts.spawn(async move { same.definitions().await });
+    parts.spawn(async move { serving.rests().await });
+    context.cancel.cancelled().await;
+    let ending = async {
+        while let Some(part) = parts.join_next().await {
+            if let Err(error) = part
+                && error.is_panic()
+            {
+                std::panic::resume_unwind(error.into_panic());
+            }
+        }
+    };
+    if tokio::time::timeout(LAST_STEPS, ending).await.is_err() {
+        tracing::warn!("something did not come to an end; it is left where its last step was stored");
+    }
+    Ok(())
+}
+
+impl Serving {
+    /// One source, each time that it is due.
+    async fn source(&self, place: usize, first: Option<Timestamp>) {
+        let source = &self.context.plan.sources[place];
+        let Some(schedule) = &source.schedule else {
+            return;
+        };
+        let mut pace = Pace::default();
+        let mut time = first;
+        while let Some(due) = time {
+            if self.sleep_until(due).await {
+                return;
+            }
+            let working = self.activity.begin();
+            let read = self.read(source).await;
+            drop(working);
+            let now = self.context.clock.now();
+            // What came due meanwhile is skipped: the run that just ended saw its data.
+            let scheduled = next(schedule, now);
+            let again = pace.after(read.as_ref().err(), now);
+            if let Err(problem) = &read {
+                log(problem, "read", &source.name, again);
+            }
+            // A failure that may pass is not left until the next time.
+            let again = again.filter(|_| read.as_ref().err().is_some_and(may_pass));
+            time = [scheduled, again].into_iter().flatten().min();
+        }
+    }
+
+    /// Reads a source unless another process does. An error is what the whole comes to; each stream's was logged.
+    async fn read(&self, source: &Source) -> Result<()> {
+        let name = format!("read {}", source.name);
+        let context = run::ready(&self.context).await?;
+        let Some(lease) = lease::take(&context, &name).await? else {
+            tracing::info!(source = %source.name, "another process reads it; skipped");
+            return Ok(());
+        };
+        let (connectors, options) = (&*self.connectors, &self.options);
+        let read = run::read_held(lease.fencing(&context), source, connectors, options).await;
+        self.changed();
+        let problem = match &read {
+            Ok(report) => self.tell(source, report),
+            Err(problem) => Some(problem.clone()),
+        };
+        give_back(lease, problem).await
+    }
+
+    /// Logs what was read; gives the first problem.
+    fn tell(&self, source: &Source, report: &SourceReport) -> Option<Problem> {
+        for stream in &report.streams {
+            let counts = stream.counts;
+            tracing::info!(
+                source = %stream.source, stream = %stream.stream, read = counts.read, added = counts.added,
+                changed = counts.changed, deleted = counts.deleted, set_aside = counts.set_aside, "read"
+            );
+        }
+        let mut emptied = self.emptied();
+        match report.streams.iter().any(|stream| stream.guarded) {
+            true => emptied.insert(source.name.to_string()),
+            false => emptied.remove(&*source.name),
+        };
+        drop(emptied);
+        let of_streams = report.streams.iter();
+        let of_streams = of_streams.filter_map(|stream| stream.problem.as_ref());
+        let mut problems = report.problems.iter().chain(of_streams).peekable();
+        let first = problems.peek().map(|problem| (*problem).clone());
+        for problem in problems.skip(1) {
+            log(problem, "read", &source.name, None);
+        }
+        first
+    }
+
+    /// Audiences, journeys and traits that change by themselves (I7).
+    async fn timers(&self) {
+        let mut pace = Pace::default();
+        let mut changes = self.changes.subscribe();
+        loop {
+            let looked = self.look_at_timers().await;
+            let now = self.context.clock.now();
+            let again = pace.after(looked.as_ref().err(), now);
+            let next = match &looked {
+                Ok(next) => *next,
+                Err(problem) => {
+                    log(problem, "timers", "audiences", again);
+                    again
+                }
+            };
+            let wait_ms = next.map_or(TICK_MS, |next| next.0 - now.0);
+            let wait = Duration::from_millis(wait_ms.clamp(1, TICK_MS) as u64);
+            tokio::select! {
+                stopped = self.context.cancel.wait(wait) => if stopped { return },
+                _ = changes.changed() => {}
+            }
+        }
+    }
+
+    /// Evaluates whoever is due; gives the next time.
+    async fn look_at_timers(&self) -> Result<Option<Timestamp>> {
+        let next = self.context.store.read().await?.next_due().await?;
+        if next.is_none_or(|next| next > self.context.clock.now().0) {
+            return Ok(next.map(Timestamp));
+        }
+        let _working = self.activity.begin();
+        let context = run::ready(&self.context).await?;
+        if due(&context).await? > 0 {
+            self.changed();
+        }
+        let next = self.context.store.read().await?.next_due().await?;
+        Ok(next.map(Timestamp))
+    }
+
+    /// New definitions, models that are due, and what follows from them.
+    async fn definitions(&self) {
+        let mut pace = Pace::default();
+        let mut changes = self.changes.subscribe();
+        loop {
+            let brought = self.bring_up_to_date().await;
+            let now = self.context.clock.now();
+            let again = pace.after(brought.as_ref().err(), now);
+            if let Err(problem) = &brought {
+                log(problem, "definitions", "audiences and traits", again);
+            }
+            let woken = async {
+                if brought.is_ok() {
+                    let _ = changes.changed().await;
+                } else {
+                    std::future::pending::<()>().await;
+                }
+            };
+            let wait = again.map_or(LOOK_AT_DEFINITIONS, |again| until(again, now));
+            tokio::select! {
+                stopped = self.context.cancel.wait(wait) => if stopped { return },
+                () = woken => {}
+            }
+        }
+    }
+
+    async fn bring_up_to_date(&self) -> Result<()> {
+        let mut context = run::ready(&self.context).await?;
+        let models = run::bring_up_to_date(&mut context, &self.options.events).await?;
+        if models.iter().any(|model| model.fitted.is_some()) {
+            self.changed();
+        }
+        if let Some(warning) = crate::flow::alarm(&context).await? {
+            tracing::warn!(code = warning.code.id, "{}", warning.message);
+        }
+        Ok(())
+    }
+
+    /// One destination, each time that there is something to send.
+    async fn destination(&self, place: usize) {
+        let destination = &self.context.plan.destinations[place];
+        let mut pace = Pace::default();
+        let mut changes = self.changes.subscribe();
+        loop {
+            let delivered = self.deliver(destination).await;
+            let now = self.context.clock.now();
+            let again = pace.after(delivered.as_ref().err(), now);
+            if let Err(problem) = &delivered {
+                log(problem, "deliver", &destination.name, again);
+            }
+            match again {
+                // A vendor that is down is not called for each change.
+                Some(again) => {
+                    if self.sleep_until(again).await {
+                        return;
+                    }
+                }
+                None => tokio::select! {
+                    stopped = self.context.cancel.wait(Duration::from_millis(TICK_MS as u64)) => if stopped { return },
+                    _ = changes.changed() => {}
+                },
+            }
+        }
+    }
+
+    async fn deliver(&self, destination: &Destination) -> Result<()> {
+        let mut tx = self.context.store.read().await?;
+        if !tx.is_anything_pending(&destination.name).await? {
+            return Ok(());
+        }
+        drop(tx);
+        let _working = self.activity.begin();
+        let context = run::ready(&self.context).await?;
+        let name = format!("deliver {}", destination.name);
+        let Some(lease) = lease::take(&context, &name).await? else {
+            return Ok(());
+        };
+        let emptied = !self.emptied().is_empty();
+        let fenced = lease.fencing(&context);
+        let delivered = run::deliver_held(&fenced, destination, &*self.connectors, emptied).await;
+        let problem = match delivered {
+            Ok((report, problems)) => problems.into_iter().chain(report.problem).next(),
+            Err(problem) => Some(problem),
+        };
+        give_back(lease, problem).await
+    }
+
+    /// Gives memory back when nothing was done for a while.
+    async fn rests(&self) {
+        loop {
+            if self.activity.is_still(STILL_MS)
+                && let Err(problem) = rest(&self.context, &*self.connectors).await
+            {
+                // A hub that cannot rest can work all the same.
+                tracing::warn!(code = problem.code.id, "{}", problem.message);
+            }
+            let tick = Duration::from_millis(TICK_MS as u64);
+            if self.context.cancel.wait(tick).await {
+                return;
+            }
+        }
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    fn emptied(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
+        self.emptied.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// True when the hub is stopped first. A clock that is set back or forward is noticed within a second.
+    async fn sleep_until(&self, time: Timestamp) -> bool {
+        loop {
+            let now = self.context.clock.now();
+            if now >= time {
+                return self.context.cancel.is_cancelled();
+            }
+            let tick = Duration::from_millis(TICK_MS as u64);
+            if self.context.cancel.wait(until(time, now).min(tick)).await {
+                return true;
+            }
+        }
+    }
+}
+
+fn until(time: Timestamp, now: Timestamp) -> Duration {
+    Duration::from_millis((time.0 - now.0).max(1) as u64)
+}
+
+/// The work is done, or the problem is told with the lease.
+async fn give_back(lease: Lease, problem: Option<Problem>) -> Result<()> {
+    match problem {
+        None => lease.end().await,
+        Some(problem) => {
+            lease.fail(&problem).await?;
+            Err(problem)
+        }
+    }
+}
+
+fn log(problem: &Problem, doing: &str, what: &str, again: Option<Timestamp>) {
+    let again = again.map_or_else(|| "at its next time".to_owned(), Timestamp::to_rfc3339);
+    tracing::error!(code = problem.code.id, doing, what, again, "{}", problem.message);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::ReadOptions;
+    use crate::flow::harness::{Nobody, World};
+    use std::sync::atomic::Ordering;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_hub_rests_once_when_nothing_was_done_for_a_while() {
+        let manifest = "[hub]\nname = \"rest\"\nstore = \"sqlite:rest.db\"\n";
+        let world = World::new(manifest, &[], 0).await;
+        let connectors = Arc::new(Nobody::default());
+        let options = RunOptions {
+            source: None,
+            stream: None,
+            deliver: false,
+            read: ReadOptions {
+                full: false,
+                cancel: world.context.cancel.clone(),
+                progress: Arc::new(|_| {}),
+            },
+            events: Arc::new(|_| {}),
+        };
+        let opens: Arc<dyn Opens> = connectors.clone();
+        let serving = serve(&world.context, &opens, &options);
+        let moving = async {
+            assert_eq!(connectors.rests(), 0);
+            // Whenever it began to wait, it has waited long enough at some time.
+            let soon = Duration::from_millis(100);
+            while tokio::time::timeout(soon, connectors.rested.notified())
+                .await
+                .is_err()
+            {
+                world.hand.fetch_add(STILL_MS, Ordering::Relaxed);
+            }
+            // Its next looks find nothing that was done since.
+            world.hand.fetch_add(10 * STILL_MS, Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_millis(1_500)).await;
+            assert_eq!(connectors.rests(), 1);
+            world.context.cancel.cancel();
+        };
+        let (served, ()) = tokio::join!(serving, moving);
+        served.unwrap();
+    }
+}

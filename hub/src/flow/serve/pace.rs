@@ -1,0 +1,117 @@
+//! When work that failed is tried again, and when nothing has been done for a while.
+
+use crate::clock::Clock;
+use crate::model::Timestamp;
+use crate::problem::codes::STORE_FAILED;
+use crate::problem::{Class, Problem};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The first wait after a failure that may pass; it doubles with each further one.
+const FIRST_MS: i64 = 1_000;
+/// The longest.
+const LONGEST_MS: i64 = 300_000;
+/// After a failure that only a person can mend: somebody may have.
+const UNLIKELY_MS: i64 = 300_000;
+
+/// Failures in a row of one piece of work.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    failures: u32,
+}
+
+impl Pace {
+    /// When to try again after it ended like that; none when it went well.
+    pub fn after(&mut self, problem: Option<&Problem>, now: Timestamp) -> Option<Timestamp> {
+        let Some(problem) = problem else {
+            self.failures = 0;
+            return None;
+        };
+        self.failures += 1;
+        let wait_ms = match may_pass(problem) {
+            true => LONGEST_MS.min(FIRST_MS << (self.failures - 1).min(20)),
+            false => UNLIKELY_MS,
+        };
+        Some(Timestamp(now.0.saturating_add(wait_ms)))
+    }
+}
+
+/// Whether the same again may work with nobody doing anything about it.
+pub(super) fn may_pass(problem: &Problem) -> bool {
+    problem.code.class == Class::Retry || problem.code == &STORE_FAILED
+}
+
+/// How much is being done, and when the last of it ended.
+pub(super) struct Activity {
+    clock: Clock,
+    state: Mutex<State>,
+}
+
+struct State {
+    busy: usize,
+    /// Until the hub has rested from it.
+    ended: Option<Timestamp>,
+}
+
+/// Something is being done for as long as this is kept.
+pub(super) struct Working<'a>(&'a Activity);
+
+impl Activity {
+    /// To start was something, too.
+    pub fn new(clock: Clock) -> Self {
+        let ended = Some(clock.now());
+        Self {
+            clock,
+            state: Mutex::new(State { busy: 0, ended }),
+        }
+    }
+
+    pub fn begin(&self) -> Working<'_> {
+        self.state().busy += 1;
+        Working(self)
+    }
+
+    /// Whether nothing has been done for `still_ms`. Says so once, until something was done again.
+    pub fn is_still(&self, still_ms: i64) -> bool {
+        let now = self.clock.now();
+        let mut state = self.state();
+        let is_still = state.busy == 0 && state.ended.is_some_and(|ended| now.0 - ended.0 >= still_ms);
+        if is_still {
+            state.ended = None;
+        }
+        is_still
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        let now = self.0.clock.now();
+        let mut state = self.0.state();
+        state.busy -= 1;
+        state.ended = Some(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::codes::{RULES_CHANGED, VENDOR_AUTH};
+
+    #[test]
+    fn failures_that_may_pass_are_tried_again_soon_and_then_less_often() {
+        let problem = Problem::new(&RULES_CHANGED, "");
+        let mut pace = Pace::default();
+        let mut wait = || pace.after(Some(&problem), Timestamp(0)).unwrap().0;
+        assert_eq!([wait(), wait(), wait()], [1_000, 2_000, 4_000]);
+        assert!((0..100).all(|_| wait() <= LONGEST_MS));
+        assert_eq!(pace.after(None, Timestamp(0)), None);
+        let again = pace.after(Some(&problem), Timestamp(5));
+        assert_eq!(again, Some(Timestamp(1_005)));
+        let refused = Problem::new(&VENDOR_AUTH, "");
+        let again = Pace::default().after(Some(&refused), Timestamp(0));
+        assert_eq!(again, Some(Timestamp(UNLIKELY_MS)));
+    }
+}

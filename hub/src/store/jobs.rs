@@ -1,0 +1,70 @@
+//! Work that one process does at a time: who has it, until when, and when it is due again.
+
+use super::bulk::Arg;
+use super::records::get;
+use super::{Result, Tx, failed};
+
+/// One piece of work by its name, such as `read crm` or `deliver newsletter`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct JobRow {
+    pub name: String,
+    /// The process that has it.
+    pub holder: Option<String>,
+    /// Goes up each time somebody takes it: who writes with an older one has lost it.
+    pub token: i64,
+    pub leased_until: i64,
+    /// Failures in a row.
+    pub attempts: i64,
+    /// Why the last attempt failed.
+    pub problem: Option<String>,
+}
+
+const COLUMNS: &str = "select name, holder, token, leased_until, attempts, problem from job";
+
+impl Tx {
+    pub async fn job(&mut self, name: &str) -> Result<Option<JobRow>> {
+        let row = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} where name = $1")))
+            .bind(name)
+            .fetch_optional(self.connection())
+            .await
+            .map_err(failed)?;
+        row.as_ref().map(job).transpose()
+    }
+
+    pub async fn jobs(&mut self) -> Result<Vec<JobRow>> {
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} order by name")))
+            .fetch_all(self.connection())
+            .await
+            .map_err(failed)?;
+        rows.iter().map(job).collect()
+    }
+
+    pub async fn save_job(&mut self, job: &JobRow) -> Result<()> {
+        self.upsert(
+            "job (name, holder, token, leased_until, attempts, problem)",
+            "on conflict (name) do update set holder = excluded.holder, token = excluded.token, leased_until = excluded.leased_until, \
+             attempts = excluded.attempts, problem = excluded.problem",
+            std::slice::from_ref(job),
+            |job| [
+                Arg::Text(&job.name),
+                Arg::OptText(job.holder.as_deref()),
+                Arg::Int(job.token),
+                Arg::Int(job.leased_until),
+                Arg::Int(job.attempts),
+                Arg::OptText(job.problem.as_deref()),
+            ],
+        )
+        .await
+    }
+}
+
+fn job(row: &super::dialect::Row) -> Result<JobRow> {
+    Ok(JobRow {
+        name: get(row, 0)?,
+        holder: get(row, 1)?,
+        token: get(row, 2)?,
+        leased_until: get(row, 3)?,
+        attempts: get(row, 4)?,
+        problem: get(row, 5)?,
+    })
+}

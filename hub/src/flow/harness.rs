@@ -8,6 +8,7 @@ use crate::host::Connector;
 use crate::manifest::{self, Destination, Plan, Source, Stream};
 use crate::model::{Description, StreamSpec, TargetSpec};
 use crate::problem::Problem;
+use crate::problem::codes::RECORDS_CHANGED;
 use crate::store::Store;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -111,19 +112,18 @@ impl World {
         let lines = |rows: &[R]| -> String { rows.iter().map(|row| format!("{row}\n")).collect() };
         let mut arrived = Arrived::default();
         arrived.add(lines(upserts).into(), Some(lines(deletes).into()));
-        let lines = flow::key_lines(&stream, plan, &arrived);
-        let landed = flow::land(&self.context, &stream, plan, lines, None)
-            .await
-            .unwrap();
-        let mut tx = self
-            .context
-            .begin_for(landed.changes.len())
-            .await
-            .unwrap();
-        flow::apply(&mut tx, &self.context, &stream, landed.changes)
-            .await
-            .unwrap();
-        tx.commit().await.unwrap();
+        // Again when somebody else changed the same records meanwhile.
+        for _ in 0..100 {
+            let lines = flow::key_lines(&stream, plan, &arrived);
+            let landed = flow::land(&self.context, &stream, plan, lines, None);
+            let changes = landed.await.unwrap().changes;
+            let mut tx = self.context.begin_for(changes.len()).await.unwrap();
+            match flow::apply(&mut tx, &self.context, &stream, changes).await {
+                Ok(_) => return tx.commit().await.unwrap(),
+                Err(problem) => assert_eq!(problem.code, &RECORDS_CHANGED, "{problem}"),
+            }
+        }
+        panic!("overtaken a hundred times");
     }
 }
 

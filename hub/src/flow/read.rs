@@ -4,6 +4,7 @@
 
 mod in_flight;
 mod sweep;
+mod tests;
 mod write;
 
 use crate::flow::change::{Counts, StreamRef};

@@ -1,0 +1,300 @@
+//! Reads against a connector that answers by a script: what is stored in the end.
+#![cfg(test)]
+#![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
+
+mod script;
+
+use crate::flow::harness::World;
+use crate::flow::{ReadOptions, StreamReport, read_stream};
+use crate::host::Cancel;
+use script::{Script, page};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const MANIFEST: &str = r#"
+[hub]
+name = "read"
+store = "sqlite:unused.db"
+
+[[source]]
+name = "crm"
+connector = "any"
+[[source.stream]]
+name = "contacts"
+to = "person"
+key = "id"
+updated_at = "updated"
+map.email = "email"
+map.first_name = "name"
+"#;
+
+async fn world() -> World {
+    World::new(MANIFEST, &[("crm", "contacts")], 1_700_000_000_000).await
+}
+
+fn options(full: bool, cancel: &Cancel) -> ReadOptions {
+    ReadOptions {
+        full,
+        cancel: cancel.clone(),
+        progress: Arc::new(|_| {}),
+    }
+}
+
+async fn read(world: &World, script: &Script, full: bool) -> StreamReport {
+    let source = &world.context.plan.sources[0];
+    let (plan, options) = (&source.streams[0], options(full, &Cancel::default()));
+    let connector = Box::new(script.clone());
+    let read = read_stream(&world.context, source, plan, connector, &options);
+    read.await.unwrap().0
+}
+
+fn record(id: &str, updated: i64, name: &str) -> String {
+    format!(r#"{{"id":"{id}","email":"p{id}@x.example","updated":{updated},"name":"{name}"}}"#)
+}
+
+/// The first name of each live record.
+async fn names(world: &World) -> BTreeMap<String, String> {
+    let mut tx = world.context.store.read().await.unwrap();
+    let people = tx.find_persons("", 100_000).await.unwrap();
+    let named = people.into_iter().map(|row| {
+        let traits: BTreeMap<String, serde_json::Value> = serde_json::from_str(&row.traits).unwrap();
+        let text = |name: &str| traits[name].as_str().unwrap().to_owned();
+        (text("email"), text("first_name"))
+    });
+    named.collect()
+}
+
+fn expected<const N: usize>(rows: [(&str, &str); N]) -> BTreeMap<String, String> {
+    let rows = rows.map(|(id, name)| (format!("p{id}@x.example"), name.to_owned()));
+    rows.into()
+}
+
+// B1
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_read_keeps_what_came_with_the_same_time_or_an_older_one() {
+    let world = world().await;
+    let lines = |time: i64, name: &str| -> Vec<String> {
+        let ids = 0..40;
+        ids.map(|id| record(&id.to_string(), time, name)).collect()
+    };
+    read(&world, &Script::of([page(&lines(1_000, "old"), &[])]), false).await;
+    let again = read(&world, &Script::of([page(&lines(1_000, "new"), &[])]), true).await;
+    assert_eq!((again.counts.changed, again.counts.deleted), (40, 0));
+    let older = read(&world, &Script::of([page(&lines(900, "restored"), &[])]), true).await;
+    assert_eq!((older.counts.changed, older.counts.deleted), (40, 0));
+    let names = names(&world).await;
+    assert_eq!(names.len(), 40);
+    assert!(names.values().all(|name| name == "restored"), "{names:?}");
+}
+
+// B2
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_later_with_the_same_time_is_what_the_vendor_says_now() {
+    let world = world().await;
+    let lines = |name: &str| -> Vec<String> {
+        let ids = 0..40;
+        ids.map(|id| record(&id.to_string(), 1_000, name)).collect()
+    };
+    read(&world, &Script::of([page(&lines("old"), &[])]), false).await;
+    let script = Script::of([page(&[], &[]), page(&lines("new"), &[])]);
+    read(&world, &script, false).await;
+    assert!(names(&world).await.values().all(|name| name == "new"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_version_is_kept_without_effect_and_counted_as_unchanged() {
+    let world = world().await;
+    let pages = [page(&[record("1", 2_000, "new")], &[]), page(&[record("1", 1_000, "old")], &[])];
+    let report = read(&world, &Script::of(pages), false).await;
+    let counts = report.counts;
+    assert_eq!((counts.read, counts.added, counts.changed, counts.unchanged), (2, 1, 0, 1));
+    assert_eq!(names(&world).await, expected([("1", "new")]));
+}
+
+// B3
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_deleted_and_made_again_in_one_read_is_there_with_its_new_body() {
+    let world = world().await;
+    let pages = [
+        page(&[record("1", 1_000, "first"), record("2", 1_000, "other")], &[]),
+        page(&[], &["1"]),
+        page(&[record("1", 3_000, "again")], &["2"]),
+    ];
+    let report = read(&world, &Script::of(pages), false).await;
+    assert_eq!(report.problem, None);
+    assert_eq!(names(&world).await, expected([("1", "again")]));
+    // In a later read, the same over what is stored.
+    let pages = [
+        page(&[record("2", 4_000, "other again")], &["1"]),
+        page(&[record("1", 5_000, "third")], &[]),
+        page(&[], &["2"]),
+    ];
+    read(&world, &Script::of(pages), true).await;
+    assert_eq!(names(&world).await, expected([("1", "third")]));
+}
+
+// B14
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_another_one_displaced_may_change_twice_in_one_read() {
+    let world = world().await;
+    let first = [record("7", 1_000, "seven")];
+    read(&world, &Script::of([page(&first, &[])]), false).await;
+    // Batches are gathered until the first one is large enough, so that the second is landed while it is written.
+    let mut many: Vec<String> = (100..700)
+        .map(|id| record(&id.to_string(), 1_000, "x"))
+        .collect();
+    many.push(record("07", 1_000, "oh seven"));
+    let pages = [
+        page(&first, &[]),
+        page(&many, &[]),
+        page(&[record("07", 2_000, "oh seven, again")], &[]),
+    ];
+    let report = read(&world, &Script::of(pages), true).await;
+    assert_eq!(report.problem, None);
+    let names = names(&world).await;
+    assert_eq!(names["p07@x.example"], "oh seven, again");
+    assert_eq!(names["p7@x.example"], "seven");
+}
+
+// B23
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_deleted_before_a_cursor_expired_is_found_by_reading_everything() {
+    let world = world().await;
+    let people = [record("1", 1_000, "one"), record("2", 1_000, "two")];
+    read(&world, &Script::of([page(&people, &[])]), false).await;
+    // The second was deleted meanwhile, and nothing tells of it.
+    let script = Script::of([page(&people[..1], &[])]).with_expired("1");
+    let report = read(&world, &script, false).await;
+    assert_eq!(report.problem, None);
+    assert_eq!(report.counts.deleted, 1);
+    assert_eq!(names(&world).await, expected([("1", "one")]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_read_that_was_interrupted_goes_on_and_deletes_in_the_end() {
+    let world = world().await;
+    let all: Vec<String> = (0..2_000)
+        .map(|id| record(&id.to_string(), 1_000, "x"))
+        .collect();
+    read(&world, &Script::of([page(&all, &[])]), false).await;
+    // Every second one is gone; the read breaks off after its second page.
+    let left: Vec<String> = all.iter().step_by(2).cloned().collect();
+    let pages: Vec<_> = left.chunks(300).map(|lines| page(lines, &[])).collect();
+    let broken = read(&world, &Script::of(pages.clone()).failing_at("2"), true).await;
+    assert!(broken.problem.is_some());
+    assert_eq!(broken.counts.deleted, 0);
+    assert_eq!(names(&world).await.len(), 2_000);
+    let script = Script::of(pages);
+    let rest = read(&world, &script, false).await;
+    assert_eq!(rest.problem, None);
+    assert_eq!((rest.counts.read, rest.counts.deleted), (400, 1_000));
+    assert_eq!(script.asked(), ["2", "3"], "it goes on where it stopped");
+    assert_eq!(names(&world).await.len(), 1_000);
+    // The next read is an ordinary one.
+    let next = read(&world, &Script::of([]), false).await;
+    assert_eq!((next.counts.deleted, next.problem), (0, None));
+}
+
+// B25
+#[tokio::test(flavor = "multi_thread")]
+async fn cursors_that_go_round_in_a_circle_end_the_read() {
+    let world = world().await;
+    let one = page(&[record("1", 1_000, "one")], &[]);
+    for (leads, said) in [
+        (vec!["a", "b", "a"], "the same as 2 batches ago"),
+        (vec!["a", "a"], "did not change between two batches"),
+    ] {
+        let script = Script::of([]).going_round(&leads, one.clone());
+        let reading = read(&world, &script, true);
+        let report = tokio::time::timeout(Duration::from_secs(20), reading).await;
+        let problem = report.expect("the read ends").problem.unwrap();
+        assert_eq!(problem.code.id, "OF0307");
+        assert!(problem.message.contains(said), "{}", problem.message);
+        assert_eq!(names(&world).await, expected([("1", "one")]));
+    }
+}
+
+// B15
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_cancelled_does_not_wait_for_the_vendor() {
+    let world = world().await;
+    let cancel = Cancel::default();
+    let source = &world.context.plan.sources[0];
+    let script = Script::of([]).asking_to_wait(57_000);
+    let options = options(false, &cancel);
+    let connector = Box::new(script.clone());
+    let reading = read_stream(&world.context, source, &source.streams[0], connector, &options);
+    let cancelling = async {
+        while script.asked().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        cancel.cancel();
+        Instant::now()
+    };
+    let (read, cancelled) = tokio::join!(reading, cancelling);
+    read.unwrap();
+    assert!(cancelled.elapsed() < Duration::from_secs(2));
+}
+
+// B13
+#[tokio::test(flavor = "multi_thread")]
+async fn two_reads_of_one_stream_at_once_store_each_record_once_and_both_come_to_an_end() {
+    let world = Arc::new(world().await);
+    let ids = 0..4_000;
+    let lines: Vec<String> = ids.map(|id| record(&id.to_string(), 1_000, "x")).collect();
+    let pages: Vec<_> = lines.chunks(100).map(|lines| page(lines, &[])).collect();
+    let tasks = [(); 2].map(|()| {
+        let (world, script) = (world.clone(), Script::of(pages.clone()));
+        // Nobody holds a lease here: the fences are all there is.
+        tokio::spawn(async move { read(&world, &script, false).await })
+    });
+    for task in tasks {
+        let report = task.await.unwrap();
+        let problem = report.problem.map(|problem| problem.code.id);
+        assert!(matches!(problem, None | Some("OF0805")), "{problem:?}");
+    }
+    // Whoever comes next finishes what was left.
+    read(&world, &Script::of(pages), false).await;
+    assert_eq!(names(&world).await.len(), 4_000);
+    let count = |text: &'static str| count(&world, text);
+    assert_eq!(count("select count(*) from record_version").await, 4_000);
+    assert_eq!(count("select count(*) from run where state = 'running'").await, 0);
+}
+
+// I15
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_change_between_the_look_and_the_write_are_looked_at_again() {
+    let world = Arc::new(world().await);
+    let lines = |time: i64, name: &str| -> Vec<String> {
+        let ids = 0..3_000;
+        ids.map(|id| record(&id.to_string(), time, name)).collect()
+    };
+    read(&world, &Script::of([page(&lines(1_000, "first"), &[])]), false).await;
+    let pages = lines(2_000, "read");
+    let pages: Vec<_> = pages.chunks(100).map(|lines| page(lines, &[])).collect();
+    let reading = tokio::spawn({
+        let (world, script) = (world.clone(), Script::of(pages));
+        async move { read(&world, &script, true).await }
+    });
+    // What another process receives meanwhile is newer, for every third record.
+    let received: Vec<String> = lines(3_000, "received").into_iter().step_by(3).collect();
+    for lines in received.chunks(50) {
+        world.apply(("crm", "contacts"), lines, &[]).await;
+    }
+    let report = reading.await.unwrap();
+    assert_eq!((report.problem, report.counts.deleted), (None, 0));
+    let names = names(&world).await;
+    for id in 0..3_000 {
+        let wanted = if id % 3 == 0 { "received" } else { "read" };
+        assert_eq!(names[&format!("p{id}@x.example")], wanted, "{id}");
+    }
+    let claims = count(&world, "select count(*) from claim").await;
+    assert_eq!(claims, 3_000, "nobody says anything twice");
+}
+
+async fn count(world: &World, text: &str) -> i64 {
+    let mut tx = world.context.store.read().await.unwrap();
+    tx.select_persons(text, &[]).await.unwrap()[0]
+}

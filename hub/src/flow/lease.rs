@@ -109,7 +109,10 @@ pub async fn wait(context: &Context, name: &str, waiting: impl FnOnce()) -> Resu
 
 /// What somebody says who waited when the run was cancelled.
 pub fn cancelled() -> Problem {
-    Problem::new(&CANCELLED, "the run was stopped while it waited for another process")
+    Problem::new(
+        &CANCELLED,
+        "the run was stopped while it waited for another process",
+    )
 }
 
 /// Whether somebody works on it now.

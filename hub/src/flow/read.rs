@@ -535,7 +535,9 @@ fn circle(batches: usize) -> Failure {
     let message = match batches {
         1 => "the cursor did not change between two batches, and the last one was not `done`"
             .to_owned(),
-        _ => format!("the cursor is the same as {batches} batches ago, and the last batch was not `done`"),
+        _ => format!(
+            "the cursor is the same as {batches} batches ago, and the last batch was not `done`"
+        ),
     };
     let failure = Failure::guest(&CURSOR_REPEATED, message);
     Failure {

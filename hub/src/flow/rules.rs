@@ -68,7 +68,14 @@ fn warning(message: &str, hint: &str) -> Problem {
 pub async fn ready(context: &mut Context) -> Result<()> {
     loop {
         adopt(context).await?;
-        if context.store.read().await?.hub_value(APPLYING).await?.is_none() {
+        if context
+            .store
+            .read()
+            .await?
+            .hub_value(APPLYING)
+            .await?
+            .is_none()
+        {
             return Ok(());
         }
         let lease = turn(context).await?;
@@ -76,7 +83,9 @@ pub async fn ready(context: &mut Context) -> Result<()> {
         let applying = context.store.read().await?.hub_value(APPLYING).await?;
         let work = async {
             if let Some(rules) = rules_of(applying)? {
-                tracing::warn!("a change of the identity rules was interrupted; it is being finished");
+                tracing::warn!(
+                    "a change of the identity rules was interrupted; it is being finished"
+                );
                 change(&mut lease.fencing(context), &rules, &|_, _| {}).await?;
             }
             Ok(())
@@ -88,7 +97,8 @@ pub async fn ready(context: &mut Context) -> Result<()> {
 
 /// The lease of changing rules.
 async fn turn(context: &Context) -> Result<Lease> {
-    let waiting = || tracing::warn!("another process is changing the identity rules; waiting for it");
+    let waiting =
+        || tracing::warn!("another process is changing the identity rules; waiting for it");
     let lease = lease::wait(context, "identity rules", waiting).await?;
     lease.ok_or_else(lease::cancelled)
 }
@@ -273,5 +283,52 @@ impl Block {
             persons,
             uuids,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::harness::World;
+    use crate::flow::lease::Process;
+
+    // B11
+    #[tokio::test(flavor = "multi_thread")]
+    async fn only_who_writes_takes_over_a_change_and_only_one_that_was_interrupted() {
+        let manifest = "[hub]\nname = \"rules\"\nstore = \"sqlite:rules.db\"\n";
+        let world = World::new(manifest, &[], 1_700_000_000_000).await;
+        let rules = IdentityRules {
+            shared_above: 7,
+            ..IdentityRules::default()
+        };
+        // Another process is at it.
+        let mut other = world.context.clone();
+        other.process = Process::named("other");
+        let lease = turn(&other).await.unwrap();
+        let mut tx = world.context.store.begin().await.unwrap();
+        tx.set_hub_value(APPLYING, &settle::to_json(&rules))
+            .await
+            .unwrap();
+        tx.set_hub_value(VERSION, "1").await.unwrap();
+        tx.commit().await.unwrap();
+        let mut reading = world.context.clone();
+        let warning = adopt(&mut reading).await.unwrap().unwrap();
+        assert_eq!(warning.code, &RULES_NOT_APPLIED);
+        let applying = async || {
+            let mut tx = world.context.store.read().await.unwrap();
+            tx.hub_value(APPLYING).await.unwrap()
+        };
+        assert!(applying().await.is_some(), "who reads changes nothing");
+        let mut writing = world.context.clone();
+        let soon = std::time::Duration::from_millis(600);
+        let waited = tokio::time::timeout(soon, ready(&mut writing)).await;
+        assert!(waited.is_err(), "who writes waits for it");
+        assert!(applying().await.is_some());
+        // It was killed: its lease is over when its process has ended.
+        drop(lease);
+        writing.process.has_ended = Arc::new(|id| id == "other");
+        ready(&mut writing).await.unwrap();
+        assert_eq!(applying().await, None);
+        assert_eq!(writing.identity, rules);
     }
 }

@@ -1,8 +1,8 @@
 //! A whole run: mappings and definitions brought up to date, sources read, timers looked at, destinations delivered to.
 
 use crate::flow::deliver::{DeliveryReport, deliver};
-use crate::flow::read::{ReadOptions, StreamReport, read_stream};
 use crate::flow::lease::{self, Lease};
+use crate::flow::read::{ReadOptions, StreamReport, read_stream};
 use crate::flow::{Context, Counts, alarm, announce, backfill, due, models, rebuild, remap, rules};
 use crate::host::Connector;
 use crate::manifest::{Destination, Source, Subject};
@@ -158,8 +158,13 @@ pub async fn run(
         if !options.deliver || context.cancel.is_cancelled() {
             break;
         }
-        let (delivered, problems) =
-            deliver_to(&context, destination, connectors, (emptied, &options.events)).await?;
+        let (delivered, problems) = deliver_to(
+            &context,
+            destination,
+            connectors,
+            (emptied, &options.events),
+        )
+        .await?;
         report.problems.extend(problems);
         report.destinations.push(delivered);
     }
@@ -179,7 +184,11 @@ pub async fn ready(context: &Context) -> Result<Context> {
 
 /// Takes the lease of bringing definitions up to date; none when the run is cancelled first.
 async fn definitions(context: &Context, events: &Events) -> Result<Option<Lease>> {
-    let waiting = || events(RunEvent::Waiting { what: "definitions" });
+    let waiting = || {
+        events(RunEvent::Waiting {
+            what: "definitions",
+        })
+    };
     lease::wait(context, "definitions", waiting).await
 }
 

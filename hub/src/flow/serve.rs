@@ -80,7 +80,9 @@ pub async fn serve(
         }
     };
     if tokio::time::timeout(LAST_STEPS, ending).await.is_err() {
-        tracing::warn!("something did not come to an end; it is left where its last step was stored");
+        tracing::warn!(
+            "something did not come to an end; it is left where its last step was stored"
+        );
     }
     Ok(())
 }
@@ -339,7 +341,14 @@ async fn give_back(lease: Lease, problem: Option<Problem>) -> Result<()> {
 
 fn log(problem: &Problem, doing: &str, what: &str, again: Option<Timestamp>) {
     let again = again.map_or_else(|| "at its next time".to_owned(), Timestamp::to_rfc3339);
-    tracing::error!(code = problem.code.id, doing, what, again, "{}", problem.message);
+    tracing::error!(
+        code = problem.code.id,
+        doing,
+        what,
+        again,
+        "{}",
+        problem.message
+    );
 }
 
 #[cfg(test)]

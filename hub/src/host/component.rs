@@ -2,10 +2,10 @@
 //! place that says which interfaces and functions the hub looks for.
 
 use crate::clock::Clock;
+use crate::host::cancel::Cancel;
 use crate::host::engine::{self, Cache};
 use crate::host::guest::{self, Guest};
 use crate::host::state::State;
-use crate::host::cancel::Cancel;
 use crate::host::types::{Connection, Connector, Http, HttpError, HttpRequest};
 use crate::host::types::{HttpResponse, LogLine};
 use crate::host::wire::{self, crypto, http, log, run};

@@ -19,8 +19,8 @@ pub use component::{Component, Host, HostSettings, Interfaces};
 pub use describe::parse as parse_description;
 
 pub use types::{
-    AudiencePage, AudienceRef, Batch, CheckReport, Chunk, Connection, Connector, Delivery,
-    Erasure, ErasureStatus, Failure, FailureKind, Http, HttpError, HttpRequest, HttpResponse, Keys,
+    AudiencePage, AudienceRef, Batch, CheckReport, Chunk, Connection, Connector, Delivery, Erasure,
+    ErasureStatus, Failure, FailureKind, Http, HttpError, HttpRequest, HttpResponse, Keys,
     LogLevel, LogLine, LogSink, MacAlgorithm, Member, MemberChange, MemberId, MemberIdForm,
     MemberIdKind, Outcome, ReadRequest, ReceivedRows, Reply, RowFailure, Scrub, StreamInfo,
     TargetInfo, WriteMode, WriteRequest,

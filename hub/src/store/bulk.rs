@@ -40,6 +40,7 @@ impl Tx {
         more: &[Arg<'_>],
         read: fn(&dialect::Found<'_>) -> dialect::FoundResult<T>,
     ) -> Result<Vec<T>> {
+        self.pass().await?;
         let (mine, its) = match self.before {
             Some(_) if keys.len() >= LONG => keys.split_at(keys.len() / 2),
             _ => (keys, &[][..]),
@@ -89,6 +90,7 @@ impl Tx {
         rows: &[R],
         values: impl for<'r> Fn(&'r R) -> [Arg<'r>; N],
     ) -> Result<()> {
+        self.pass().await?;
         dialect::insert(self.connection(), table, rows, values)
             .await
             .map_err(failed)
@@ -115,6 +117,7 @@ impl Tx {
         rows: &[R],
         values: impl for<'r> Fn(&'r R) -> [Arg<'r>; N],
     ) -> Result<()> {
+        self.pass().await?;
         let changed = dialect::each(self.connection(), text, rows, values)
             .await
             .map_err(failed)?;
@@ -132,6 +135,7 @@ impl Tx {
         rows: &[R],
         values: impl for<'r> Fn(&'r R) -> [Arg<'r>; N],
     ) -> Result<()> {
+        self.pass().await?;
         dialect::each(self.connection(), text, rows, values)
             .await
             .map(drop)

@@ -55,7 +55,9 @@ impl Tx {
                 .await
                 .map_err(failed)?;
         let blocks = rows.into_iter();
-        Ok(blocks.map(|(block, bits)| SeenBlock { block, bits }).collect())
+        Ok(blocks
+            .map(|(block, bits)| SeenBlock { block, bits })
+            .collect())
     }
 
     /// How many records came, and the blocks in which some were marked.

@@ -18,6 +18,7 @@ mod records;
 mod runs;
 mod statements;
 mod suggestions;
+mod tests;
 mod tidying;
 mod turn;
 mod versions;
@@ -45,6 +46,8 @@ use crate::problem::codes::{STORE_FAILED, STORE_UNREADABLE};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, Executor, SqlSafeStr, Transaction};
 use std::borrow::Cow;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 use turn::{Held, Turn};
 
@@ -60,7 +63,11 @@ pub struct Store {
     /// Writers queue for it, those of other processes too.
     turn: Turn,
     tidying: tidying::Told,
+    gate: Option<Gate>,
 }
+
+/// Asked before each step of a transaction; may take its time, and refuse. Only tests have one.
+pub type Gate = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<()>> + Send>> + Send + Sync>;
 
 /// A transaction, rolled back unless committed.
 pub struct Tx {
@@ -69,6 +76,7 @@ pub struct Tx {
     turn: Option<(Held, tidying::Told)>,
     /// Reads what there was before this transaction.
     before: Option<Box<Tx>>,
+    gate: Option<Gate>,
 }
 
 pub type Result<T> = std::result::Result<T, Problem>;
@@ -99,11 +107,21 @@ impl Store {
             writer,
             turn,
             tidying,
+            gate: None,
         })
+    }
+
+    /// The same store, each step of whose transactions passes a gate.
+    pub fn gated(self, gate: Gate) -> Self {
+        Self {
+            gate: Some(gate),
+            ..self
+        }
     }
 
     /// A transaction that may write, and says so at once: from its first look on, nobody else writes (I15).
     pub async fn begin(&self) -> Result<Tx> {
+        pass(self.gate.as_ref()).await?;
         let held = self.turn.take().await?;
         let inner = self.writer.begin_with(dialect::BEGIN_WRITING).await;
         let inner = inner.map_err(|error| match dialect::is_busy(&error) {
@@ -114,6 +132,7 @@ impl Store {
             inner,
             turn: Some((held, self.tidying.clone())),
             before: None,
+            gate: self.gate.clone(),
         })
     }
 
@@ -136,10 +155,12 @@ impl Store {
 
     /// A transaction that only reads: one snapshot.
     pub async fn read(&self) -> Result<Tx> {
+        pass(self.gate.as_ref()).await?;
         Ok(Tx {
             inner: self.readers.begin().await.map_err(failed)?,
             turn: None,
             before: None,
+            gate: self.gate.clone(),
         })
     }
 
@@ -170,6 +191,7 @@ impl Store {
 
 impl Tx {
     pub async fn commit(self) -> Result<()> {
+        self.pass().await?;
         self.inner.commit().await.map_err(failed)?;
         if let Some((_turn, tidying)) = self.turn {
             // When it is full, a look is due anyway.
@@ -226,8 +248,19 @@ impl Tx {
         Ok(())
     }
 
+    async fn pass(&self) -> Result<()> {
+        pass(self.gate.as_ref()).await
+    }
+
     fn connection(&mut self) -> &mut dialect::Connection {
         &mut self.inner
+    }
+}
+
+async fn pass(gate: Option<&Gate>) -> Result<()> {
+    match gate {
+        Some(gate) => gate().await,
+        None => Ok(()),
     }
 }
 

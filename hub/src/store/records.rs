@@ -80,10 +80,12 @@ const RECORD_COLUMNS: &str =
 
 impl Tx {
     pub async fn streams(&mut self) -> Result<Vec<StreamRow>> {
-        let rows = sqlx::query("select id, source, name, digest, full_since, full_seen from stream order by id")
-            .fetch_all(self.connection())
-            .await
-            .map_err(failed)?;
+        let rows = sqlx::query(
+            "select id, source, name, digest, full_since, full_seen from stream order by id",
+        )
+        .fetch_all(self.connection())
+        .await
+        .map_err(failed)?;
         rows.iter()
             .map(|row| {
                 Ok(StreamRow {
@@ -106,14 +108,16 @@ impl Tx {
             }
         }
         let id = self.reserve("stream", 1).await?;
-        sqlx::query("insert into stream (id, source, name, digest, full_seen) values ($1, $2, $3, $4, 0)")
-            .bind(id)
-            .bind(source)
-            .bind(name)
-            .bind(digest)
-            .execute(self.connection())
-            .await
-            .map_err(failed)?;
+        sqlx::query(
+            "insert into stream (id, source, name, digest, full_seen) values ($1, $2, $3, $4, 0)",
+        )
+        .bind(id)
+        .bind(source)
+        .bind(name)
+        .bind(digest)
+        .execute(self.connection())
+        .await
+        .map_err(failed)?;
         Ok(StreamRow {
             id,
             source: source.to_owned(),
@@ -182,8 +186,11 @@ impl Tx {
         let moved = query.execute(self.connection()).await.map_err(failed)?;
         match moved.rows_affected() {
             1 => Ok(()),
-            _ => Err(Problem::new(&LEASE_LOST, "another process read the same stream meanwhile")
-                .hint("what it stored is complete; nothing more was stored by this one")),
+            _ => Err(Problem::new(
+                &LEASE_LOST,
+                "another process read the same stream meanwhile",
+            )
+            .hint("what it stored is complete; nothing more was stored by this one")),
         }
     }
 
@@ -298,6 +305,7 @@ impl Tx {
 
     /// New rows, sorted by slot. Fails when another process has added one of them.
     pub async fn add_records(&mut self, records: &[RecordRow]) -> Result<()> {
+        self.pass().await?;
         let added = dialect::insert(
             self.connection(),
             "record (slot, stream_id, key, hash, version_id, state, updated_at, first_seen, evidence_id, fact_id)",
@@ -327,6 +335,7 @@ impl Tx {
     /// Rows that are there, sorted by slot, each with what it was when it was looked at (I15). Fails when another process has
     /// changed one of them since.
     pub async fn update_records(&mut self, records: &[(RecordRow, RecordRow)]) -> Result<()> {
+        self.pass().await?;
         let changed = dialect::each(
             self.connection(),
             "update record set hash = $1, version_id = $2, state = $3, updated_at = $4, first_seen = $5, \
@@ -448,8 +457,7 @@ impl Tx {
 /// Another process changed the same records meanwhile.
 fn overtaken() -> Problem {
     let message = "another process changed the same records meanwhile";
-    Problem::new(&RECORDS_CHANGED, message)
-        .hint("nothing of this step was stored; run it again")
+    Problem::new(&RECORDS_CHANGED, message).hint("nothing of this step was stored; run it again")
 }
 
 fn record_row(row: &dialect::Row) -> Result<RecordRow> {

@@ -60,7 +60,12 @@ impl Tx {
     }
 
     /// Runs of a stream that never came to an end: their process was killed. For whoever holds the stream's lease.
-    pub async fn end_interrupted_runs(&mut self, source: &str, stream: &str, now: i64) -> Result<()> {
+    pub async fn end_interrupted_runs(
+        &mut self,
+        source: &str,
+        stream: &str,
+        now: i64,
+    ) -> Result<()> {
         sqlx::query(
             "update run set state = 'interrupted', finished_at = $3 where source = $1 and stream = $2 and state = 'running'",
         )

@@ -117,8 +117,9 @@ fn open(path: &Path, ending: &str) -> Result<File> {
     let opened = options.create(true).truncate(false).write(true).open(&path);
     opened.map_err(|error| {
         let message = format!("`{}` cannot be opened: {error}", path.display());
-        Problem::new(&STORE_UNREADABLE, message)
-            .hint("the folder of the store must be writable: writers queue by two small files in it")
+        Problem::new(&STORE_UNREADABLE, message).hint(
+            "the folder of the store must be writable: writers queue by two small files in it",
+        )
     })
 }
 

@@ -58,7 +58,8 @@ async fn names(world: &World) -> BTreeMap<String, String> {
     let mut tx = world.context.store.read().await.unwrap();
     let people = tx.find_persons("", 100_000).await.unwrap();
     let named = people.into_iter().map(|row| {
-        let traits: BTreeMap<String, serde_json::Value> = serde_json::from_str(&row.traits).unwrap();
+        let traits: BTreeMap<String, serde_json::Value> =
+            serde_json::from_str(&row.traits).unwrap();
         let text = |name: &str| traits[name].as_str().unwrap().to_owned();
         (text("email"), text("first_name"))
     });
@@ -78,10 +79,20 @@ async fn a_full_read_keeps_what_came_with_the_same_time_or_an_older_one() {
         let ids = 0..40;
         ids.map(|id| record(&id.to_string(), time, name)).collect()
     };
-    read(&world, &Script::of([page(&lines(1_000, "old"), &[])]), false).await;
+    read(
+        &world,
+        &Script::of([page(&lines(1_000, "old"), &[])]),
+        false,
+    )
+    .await;
     let again = read(&world, &Script::of([page(&lines(1_000, "new"), &[])]), true).await;
     assert_eq!((again.counts.changed, again.counts.deleted), (40, 0));
-    let older = read(&world, &Script::of([page(&lines(900, "restored"), &[])]), true).await;
+    let older = read(
+        &world,
+        &Script::of([page(&lines(900, "restored"), &[])]),
+        true,
+    )
+    .await;
     assert_eq!((older.counts.changed, older.counts.deleted), (40, 0));
     let names = names(&world).await;
     assert_eq!(names.len(), 40);
@@ -105,10 +116,16 @@ async fn what_comes_later_with_the_same_time_is_what_the_vendor_says_now() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_older_version_is_kept_without_effect_and_counted_as_unchanged() {
     let world = world().await;
-    let pages = [page(&[record("1", 2_000, "new")], &[]), page(&[record("1", 1_000, "old")], &[])];
+    let pages = [
+        page(&[record("1", 2_000, "new")], &[]),
+        page(&[record("1", 1_000, "old")], &[]),
+    ];
     let report = read(&world, &Script::of(pages), false).await;
     let counts = report.counts;
-    assert_eq!((counts.read, counts.added, counts.changed, counts.unchanged), (2, 1, 0, 1));
+    assert_eq!(
+        (counts.read, counts.added, counts.changed, counts.unchanged),
+        (2, 1, 0, 1)
+    );
     assert_eq!(names(&world).await, expected([("1", "new")]));
 }
 
@@ -117,7 +134,10 @@ async fn an_older_version_is_kept_without_effect_and_counted_as_unchanged() {
 async fn what_was_deleted_and_made_again_in_one_read_is_there_with_its_new_body() {
     let world = world().await;
     let pages = [
-        page(&[record("1", 1_000, "first"), record("2", 1_000, "other")], &[]),
+        page(
+            &[record("1", 1_000, "first"), record("2", 1_000, "other")],
+            &[],
+        ),
         page(&[], &["1"]),
         page(&[record("1", 3_000, "again")], &["2"]),
     ];
@@ -224,7 +244,13 @@ async fn a_run_that_is_cancelled_does_not_wait_for_the_vendor() {
     let script = Script::of([]).asking_to_wait(57_000);
     let options = options(false, &cancel);
     let connector = Box::new(script.clone());
-    let reading = read_stream(&world.context, source, &source.streams[0], connector, &options);
+    let reading = read_stream(
+        &world.context,
+        source,
+        &source.streams[0],
+        connector,
+        &options,
+    );
     let cancelling = async {
         while script.asked().is_empty() {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -260,7 +286,10 @@ async fn two_reads_of_one_stream_at_once_store_each_record_once_and_both_come_to
     assert_eq!(names(&world).await.len(), 4_000);
     let count = |text: &'static str| count(&world, text);
     assert_eq!(count("select count(*) from record_version").await, 4_000);
-    assert_eq!(count("select count(*) from run where state = 'running'").await, 0);
+    assert_eq!(
+        count("select count(*) from run where state = 'running'").await,
+        0
+    );
 }
 
 // I15
@@ -271,7 +300,12 @@ async fn records_that_change_between_the_look_and_the_write_are_looked_at_again(
         let ids = 0..3_000;
         ids.map(|id| record(&id.to_string(), time, name)).collect()
     };
-    read(&world, &Script::of([page(&lines(1_000, "first"), &[])]), false).await;
+    read(
+        &world,
+        &Script::of([page(&lines(1_000, "first"), &[])]),
+        false,
+    )
+    .await;
     let pages = lines(2_000, "read");
     let pages: Vec<_> = pages.chunks(100).map(|lines| page(lines, &[])).collect();
     let reading = tokio::spawn({

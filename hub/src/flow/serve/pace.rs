@@ -74,7 +74,8 @@ impl Activity {
     pub fn is_still(&self, still_ms: i64) -> bool {
         let now = self.clock.now();
         let mut state = self.state();
-        let is_still = state.busy == 0 && state.ended.is_some_and(|ended| now.0 - ended.0 >= still_ms);
+        let is_still =
+            state.busy == 0 && state.ended.is_some_and(|ended| now.0 - ended.0 >= still_ms);
         if is_still {
             state.ended = None;
         }

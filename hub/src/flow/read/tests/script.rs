@@ -15,17 +15,14 @@ pub struct Page {
     deletes: Vec<String>,
 }
 
-impl Page {
-    pub fn upserts(&self) -> &[String] {
-        &self.upserts
-    }
-}
-
 /// Lines, and the keys that are deleted.
 pub fn page(upserts: &[String], deletes: &[&str]) -> Page {
     Page {
         upserts: upserts.to_vec(),
-        deletes: deletes.iter().map(|id| format!(r#"{{"id":"{id}"}}"#)).collect(),
+        deletes: deletes
+            .iter()
+            .map(|id| format!(r#"{{"id":"{id}"}}"#))
+            .collect(),
     }
 }
 
@@ -95,7 +92,10 @@ impl Script {
 fn batch(page: &Page, cursor: &str, done: bool) -> Batch {
     let chunk = |lines: &[String]| Chunk {
         count: lines.len() as u32,
-        data: lines.iter().flat_map(|line| format!("{line}\n").into_bytes()).collect(),
+        data: lines
+            .iter()
+            .flat_map(|line| format!("{line}\n").into_bytes())
+            .collect(),
     };
     Batch {
         upserts: chunk(&page.upserts),

@@ -1,0 +1,53 @@
+//! Two processes over one file are two stores here.
+#![cfg(test)]
+#![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
+
+use super::Store;
+use std::path::Path;
+
+async fn open(folder: &Path) -> Store {
+    let url = format!("sqlite:{}", folder.join("hub.db").display());
+    Store::open(&url).await.unwrap()
+}
+
+// B12
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_reads_first_may_write_whatever_another_process_committed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (open(folder.path()).await, open(folder.path()).await);
+    let mut tx = one.begin().await.unwrap();
+    assert_eq!(tx.hub_value("x").await.unwrap(), None);
+    let writing = tokio::spawn(async move {
+        let mut tx = other.begin().await.unwrap();
+        let seen = tx.hub_value("x").await.unwrap();
+        tx.set_hub_value("y", "other").await.unwrap();
+        tx.commit().await.unwrap();
+        seen
+    });
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    tx.set_hub_value("x", "one").await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(writing.await.unwrap().as_deref(), Some("one"));
+}
+
+// B17
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_processes_may_open_a_new_store_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let opening = [(); 8].map(|()| {
+        let path = folder.path().to_owned();
+        tokio::spawn(async move {
+            let store = open(&path).await;
+            let mut tx = store.begin().await.unwrap();
+            let number = tx.reserve("version", 1).await.unwrap();
+            tx.commit().await.unwrap();
+            number
+        })
+    });
+    let mut numbers = Vec::new();
+    for one in opening {
+        numbers.push(one.await.unwrap());
+    }
+    numbers.sort_unstable();
+    assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7, 8]);
+}

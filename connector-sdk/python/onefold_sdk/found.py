@@ -52,6 +52,7 @@ class Found:
         self._upserts_before.append(self.upserts.count)
 
     def finish(self, cursor: bytes, done: bool) -> Batch:
+        """The batch; `read_pages` calls it. The next batch begins at the cursor."""
         deletes = self._deletes if self._is_settled() else self._still_deleted()
         return Batch(self.upserts.into_chunk(), deletes.into_chunk() if deletes.count else None, cursor, done)
 
@@ -98,7 +99,7 @@ class Mark:
 
 def _key(line: bytes) -> tuple[Paths, Values]:
     """The fields of a delete and their values; nothing when it has none or cannot be read."""
-    leaves = sorted(_leaves(_members(line), ()))
+    leaves = list(_leaves(_members(line), ()))
     return tuple(path for path, _ in leaves), tuple(value for _, value in leaves)
 
 

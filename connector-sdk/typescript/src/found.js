@@ -41,7 +41,7 @@ export class Found {
     this.#upsertsBefore.push(this.upserts.count);
   }
 
-  /** @param {Uint8Array} cursor @param {boolean} done @returns {Batch} */
+  /** The batch; `readPages` calls it. The next batch begins at the cursor. @param {Uint8Array} cursor @param {boolean} done @returns {Batch} */
   finish(cursor, done) {
     const deletes = this.#isSettled() ? this.#deletes : this.#stillDeleted();
     return { upserts: this.upserts.intoChunk(), deletes: deletes.count > 0 ? deletes.intoChunk() : null, cursor, done };
@@ -97,21 +97,21 @@ export class Found {
 
 /** The fields of a delete and their values; nothing when it has none or cannot be read. @param {string} line */
 function keyOf(line) {
-  /** @type {{ path: string[], value: string }[]} */
-  const leaves = [];
-  addLeaves(members(line), [], leaves);
-  const sorted = leaves.map((leaf) => ({ ...leaf, order: JSON.stringify(leaf.path) })).sort((a, b) => (a.order < b.order ? -1 : 1));
-  return { paths: sorted.map(({ path }) => path), values: sorted.map(({ value }) => value) };
+  /** @type {{ paths: string[][], values: string[] }} */
+  const key = { paths: [], values: [] };
+  addLeaves(members(line), [], key);
+  return key;
 }
 
-/** @param {Map<string, string>} object @param {string[]} path @param {{ path: string[], value: string }[]} leaves */
-function addLeaves(object, path, leaves) {
+/** @param {Map<string, string>} object @param {string[]} path @param {{ paths: string[][], values: string[] }} key */
+function addLeaves(object, path, key) {
   for (const [name, value] of object) {
     const inner = path.length < DEEPEST ? members(value) : new Map();
     if (inner.size > 0) {
-      addLeaves(inner, [...path, name], leaves);
+      addLeaves(inner, [...path, name], key);
     } else {
-      leaves.push({ path: [...path, name], value: comparable(value) });
+      key.paths.push([...path, name]);
+      key.values.push(comparable(value));
     }
   }
 }

@@ -133,6 +133,23 @@ impl Rows {
         }
     }
 
+    /// A record that is JSON on one line.
+    pub(crate) fn push_line(&mut self, line: &[u8]) {
+        self.data.extend_from_slice(line);
+        self.data.push(b'\n');
+        self.count += 1;
+    }
+
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &[u8]> {
+        let lines = self.data.split_inclusive(|byte| *byte == b'\n');
+        lines.map(|line| &line[..line.len() - 1])
+    }
+
+    /// What was added after the first so many bytes; none when there are less.
+    pub(crate) fn after(&self, bytes: usize) -> Option<&[u8]> {
+        self.data.get(bytes..)
+    }
+
     pub(crate) fn mark(&self) -> Mark {
         Mark {
             bytes: self.data.len(),
@@ -147,7 +164,7 @@ impl Rows {
 }
 
 /// Copies JSON without the white space between its tokens.
-fn compact_into(json: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn compact_into(json: &[u8], out: &mut Vec<u8>) {
     let mut at = 0;
     while at < json.len() {
         match json[at] {

@@ -800,15 +800,16 @@ static bool add_leaves(of_call *call, of_text object, leaf path, leaves *into) {
     return !here.broken;
 }
 
-/** The value of a member; of equal names the last one counts. None when it is missing or the text is not an object. */
-static of_text last_member(of_call *call, of_text object, of_text wanted) {
+/** The value of a member; of equal names the first one counts. None when it is missing or the text is not an object. */
+static of_text member_of(of_call *call, of_text object, of_text wanted) {
     scan here = scan_of(object);
     bool first = true;
-    of_text name, one, found = OF_NONE;
+    of_text name, one;
     while (next_member(call, &here, &first, &name, &one)) {
-        if (of_equal(name, wanted)) found = one;
+        int mark = peek(&here);
+        if (of_equal(name, wanted)) return mark == ',' || mark == '}' ? one : OF_NONE;
     }
-    return here.broken ? OF_NONE : found;
+    return OF_NONE;
 }
 
 /** The key of a delete; none when it has none. */
@@ -826,7 +827,7 @@ static of_text same_fields(of_call *call, of_text record, const leaves *fields) 
     of_buffer key = {.call = call};
     for (size_t at = 0; at < fields->count; at++) {
         of_text here = record;
-        for (size_t name = 0; name < fields->leaves[at].depth; name++) here = last_member(call, here, fields->leaves[at].names[name]);
+        for (size_t name = 0; name < fields->leaves[at].depth; name++) here = member_of(call, here, fields->leaves[at].names[name]);
         if (here.at == NULL) return OF_NONE;
         put_plain(&key, here);
         of_put(&key, OF(","));

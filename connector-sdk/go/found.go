@@ -13,6 +13,9 @@ import (
 // deepestKey is how many objects a key may lie in; what lies deeper is compared as it is written.
 const deepestKey = 8
 
+// plainDigits is how many digits an integer may have to be compared by all of them.
+const plainDigits = 40
+
 // Found has the rows of the pages read so far. Add records to Upserts, and call Delete for each deleted record, in the
 // order in which the vendor reports them. Within one batch upserts count before deletes, so the delete of a record that
 // was added after it is dropped: deleted, then created again.
@@ -68,114 +71,154 @@ func (f *Found) isSettled() bool {
 	return len(f.upsertsBefore) == 0 || f.upsertsBefore[0] >= f.Upserts.Bytes()
 }
 
+// fields are the fields that deletes have as their key, and where each key was upserted last, in bytes.
+type fields struct {
+	paths [][]string
+	last  map[string]int
+}
+
 func (f *Found) stillDeleted() Rows {
-	last := map[string]map[string]int{}
-	var kept Rows
-	for at, line := range f.deletes.Chunk().Lines() {
-		paths, values := keyOf(line)
-		sort := fmt.Sprintf("%q", paths)
-		if last[sort] == nil {
-			last[sort] = f.lastUpserts(paths)
+	lines := f.deletes.Chunk().Lines()
+	kinds, keys := make([]*fields, len(lines)), make([]string, len(lines))
+	known := map[string]*fields{}
+	for at, line := range lines {
+		paths, key := keyOf(line)
+		kind := fmt.Sprintf("%q", paths)
+		if known[kind] == nil {
+			known[kind] = &fields{paths, map[string]int{}}
 		}
-		upserted, there := last[sort][values]
-		if !there || upserted < f.upsertsBefore[at] {
+		known[kind].last[key] = -1
+		kinds[at], keys[at] = known[kind], key
+	}
+	for _, kind := range known {
+		f.findUpserts(kind)
+	}
+	var kept Rows
+	for at, line := range lines {
+		if kinds[at].last[keys[at]] < f.upsertsBefore[at] {
 			kept.PushBytes(line)
 		}
 	}
 	return kept
 }
 
-// lastUpserts gives where each key was upserted last, after the first delete.
-func (f *Found) lastUpserts(paths [][]string) map[string]int {
-	last := map[string]int{}
-	if len(paths) == 0 {
-		return last
+// findUpserts notes where each of these keys was upserted last, after the first delete.
+func (f *Found) findUpserts(kind *fields) {
+	if len(kind.paths) == 0 {
+		return
 	}
 	at := f.upsertsBefore[0]
 	for _, line := range bytes.SplitAfter(f.Upserts.data[at:], []byte{'\n'}) {
-		if values, there := valuesAt(objectOf(line), paths); there {
-			last[values] = at
+		if key, there := valuesAt(line, kind.paths); there {
+			if _, wanted := kind.last[key]; wanted {
+				kind.last[key] = at
+			}
 		}
 		at += len(line)
 	}
-	return last
-}
-
-type leaf struct {
-	path  []string
-	value string
 }
 
 // keyOf gives the fields of a delete and their values; nothing when it has none or cannot be read.
-func keyOf(line []byte) (paths [][]string, values string) {
-	leaves := leavesOf(objectOf(line), nil)
-	slices.SortFunc(leaves, func(a, b leaf) int { return slices.Compare(a.path, b.path) })
-	var texts []string
-	for _, leaf := range leaves {
-		paths = append(paths, leaf.path)
-		texts = append(texts, leaf.value)
-	}
-	return paths, fmt.Sprintf("%q", texts)
+func keyOf(line []byte) (paths [][]string, key string) {
+	addLeaves(membersOf(line), nil, &paths, &key)
+	return paths, key
 }
 
-func leavesOf(object map[string][]byte, path []string) []leaf {
-	var leaves []leaf
-	for name, value := range object {
-		here := append(slices.Clone(path), name)
-		var inner map[string][]byte
+func addLeaves(object []member, path []string, paths *[][]string, key *string) {
+	for _, one := range object {
+		here := append(slices.Clone(path), one.name)
+		var inner []member
 		if len(path) < deepestKey {
-			inner = objectOf(value)
+			inner = membersOf(one.value)
 		}
 		if len(inner) > 0 {
-			leaves = append(leaves, leavesOf(inner, here)...)
+			addLeaves(inner, here, paths, key)
 		} else {
-			leaves = append(leaves, leaf{here, plain(value)})
+			*paths = append(*paths, here)
+			*key += measured(plain(one.value))
 		}
 	}
-	return leaves
 }
 
-// valuesAt gives a record's values at these paths; false when one is missing.
-func valuesAt(record map[string][]byte, paths [][]string) (string, bool) {
-	var texts []string
+// valuesAt gives a record's values at these paths as one text; false when one is missing.
+func valuesAt(record []byte, paths [][]string) (key string, there bool) {
 	for _, path := range paths {
 		here := record
-		for _, name := range path[:len(path)-1] {
-			here = objectOf(here[name])
+		for _, name := range path {
+			if here, there = memberOf(here, name); !there {
+				return "", false
+			}
 		}
-		value, there := here[path[len(path)-1]]
-		if !there {
-			return "", false
-		}
-		texts = append(texts, plain(value))
+		key += measured(plain(here))
 	}
-	return fmt.Sprintf("%q", texts), true
+	return key, true
 }
 
-// objectOf gives the members of an object, names without their escapes and values as they are written; nothing when the
-// text is not an object. Of equal names the last one counts.
-func objectOf(text []byte) map[string][]byte {
-	scan := scanner{body: text}
-	if scan.take("{") != nil {
+// measured puts the length of a text before it, so that texts behind each other are told apart.
+func measured(text string) string {
+	return strconv.Itoa(len(text)) + ":" + text
+}
+
+// member is a member of an object: the name without its escapes and the value as it is written.
+type member struct {
+	name  string
+	value []byte
+}
+
+// membersOf gives the members of an object; nothing when the text is not an object. Of equal names the first one counts.
+func membersOf(text []byte) []member {
+	var found []member
+	isWhole := eachMember(text, func(one member) bool {
+		same := func(other member) bool { return other.name == one.name }
+		if !slices.ContainsFunc(found, same) {
+			found = append(found, one)
+		}
+		return false
+	})
+	if !isWhole {
 		return nil
 	}
-	found := map[string][]byte{}
+	return found
+}
+
+// memberOf gives the value of a member; false when the object has none of this name or is not an object.
+func memberOf(text []byte, name string) (value []byte, there bool) {
+	eachMember(text, func(one member) bool {
+		there = one.name == name
+		value = one.value
+		return there
+	})
+	return value, there
+}
+
+// eachMember calls look with each member of an object until it says that this is enough. False when the text is not an
+// object.
+func eachMember(text []byte, look func(member) bool) bool {
+	scan := scanner{body: text}
+	if scan.take("{") != nil {
+		return false
+	}
+	if first, err := scan.peek(); err != nil || first == '}' {
+		return err == nil
+	}
 	for {
 		name, err := scan.key()
 		if err != nil {
-			return nil
+			return false
 		}
 		value, err := scan.keep()
 		if err != nil {
-			return nil
+			return false
 		}
-		found[decoded(name)] = value
 		mark, err := scan.either(',', '}')
 		if err != nil {
-			return nil
+			return false
 		}
-		if mark == '}' {
-			return found
+		if look(member{decoded(name), value}) || mark == '}' {
+			return true
+		}
+		if _, err := scan.peek(); err != nil {
+			return false
 		}
 	}
 }
@@ -204,8 +247,17 @@ func decoded(written []byte) string {
 	return `"` + text
 }
 
+// isShortInteger is true for what decimal would give as it is.
+func isShortInteger(text string) bool {
+	isDigits := !strings.ContainsFunc(text, func(c rune) bool { return c < '0' || c > '9' })
+	return isDigits && len(text) <= plainDigits
+}
+
 // decimal spells a number by its digits, since 7, 7.0 and 70e-1 are equal, and large integers differ in their last digit.
 func decimal(text string) string {
+	if isShortInteger(text) {
+		return text
+	}
 	mantissa, exponent, _ := strings.Cut(strings.ToLower(text), "e")
 	whole, fraction, _ := strings.Cut(strings.TrimPrefix(mantissa, "-"), ".")
 	digits := strings.TrimLeft(whole+fraction, "0")
@@ -217,9 +269,13 @@ func decimal(text string) string {
 		return text
 	}
 	kept := strings.TrimRight(digits, "0")
+	power += len(digits) - len(kept) - len(fraction)
 	sign := ""
 	if text[0] == '-' {
 		sign = "-"
 	}
-	return fmt.Sprintf("%s%se%d", sign, kept, power-len(fraction)+len(digits)-len(kept))
+	if power >= 0 && len(kept)+power <= plainDigits {
+		return sign + kept + strings.Repeat("0", power)
+	}
+	return sign + kept + "e" + strconv.Itoa(power)
 }

@@ -270,7 +270,9 @@ func TestKeysAreComparedAsJSONValues(t *testing.T) {
 		{`{"key":{"a":1,"b":2}}`, `{"key":{"b":2,"c":3,"a":1.0}}`},
 		{`{"id":[1,{"a":2}]}`, `{"id":[ 1, {"a": 2} ]}`},
 		{`{"id":null}`, `{"id":null}`},
-		{`{"id":1}`, `{"id":2,"id":1}`},
+		{`{"id":1}`, `{"id":1,"id":2}`},
+		{`{"id":1` + strings.Repeat("0", 50) + `}`, `{"id":1e50}`},
+		{`{"a.b":"x"}`, `{"a.b":"x"}`},
 	}
 	for _, one := range same {
 		upserts, deletes := gathered(t, []change{{"-", one[0]}}, []change{{"+", one[1]}})
@@ -285,6 +287,10 @@ func TestOtherKeysAndWhatIsNotAKeyLeaveTheDeleteAlone(t *testing.T) {
 		{`{"id":7}`, `{"id":"7"}`},
 		{`{"id":7}`, `{"id":70}`},
 		{`{"id":7}`, `{"id":-7}`},
+		{`{"id":7}`, `{"id":7e40}`},
+		{`{"id":0}`, `{"id":0.5}`},
+		{`{"id":"a"}`, `{"id":"ab"}`},
+		{`{"id":2}`, `{"id":1,"id":2}`},
 		{`{"id":12345678901234567890123}`, `{"id":12345678901234567890124}`},
 		{`{"id":1e1999999999999}`, `{"id":1e1999999999998}`},
 		{`{"id":"\ud83d"}`, `{"id":"\ud83e"}`},

@@ -1,12 +1,9 @@
 //! What one call of `read` has gathered, in the vendor's order: records, and the keys of deleted records.
 //! Owns how the key of a delete is compared with a record. Parses records only when a delete came before one.
 
-use crate::records::{Mark, Rows, compact_into};
+use crate::records::{Mark, Rows, compact_into, each_member};
 use crate::types::{Batch, Chunk, Result, StreamRows};
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
 use std::collections::BTreeMap;
-use std::fmt;
 
 /// A key that lies deeper in objects is compared as it is written.
 const DEEPEST: usize = 8;
@@ -90,14 +87,19 @@ impl Found {
     fn still_deleted(&self) -> Option<Rows> {
         let first = *self.upserts_before.first()?;
         let later = self.upserts.after(first).filter(|rows| !rows.is_empty())?;
-        let mut last: BTreeMap<Vec<Path>, BTreeMap<Vec<String>, usize>> = BTreeMap::new();
+        let keys: Vec<(Vec<Path>, Vec<String>)> = self.deletes.lines().map(key_of).collect();
+        let mut last: BTreeMap<&[Path], BTreeMap<&[String], Option<usize>>> = BTreeMap::new();
+        for (paths, key) in &keys {
+            last.entry(paths).or_default().insert(key, None);
+        }
+        for (paths, upserts) in last.iter_mut().filter(|(paths, _)| !paths.is_empty()) {
+            find_upserts(later, first, paths, upserts);
+        }
         let mut kept = Rows::default();
-        for (line, before) in self.deletes.lines().zip(&self.upserts_before) {
-            let (paths, key) = key_of(line);
-            let upserts = last
-                .entry(paths)
-                .or_insert_with_key(|paths| last_upserts(later, first, paths));
-            if upserts.get(&key).is_none_or(|at| at < before) {
+        let deletes = self.deletes.lines().zip(&keys).zip(&self.upserts_before);
+        for ((line, (paths, key)), before) in deletes {
+            let upserted = last.get(paths.as_slice())?.get(key.as_slice())?;
+            if upserted.is_none_or(|at| at < *before) {
                 kept.push_line(line);
             }
         }
@@ -108,107 +110,97 @@ impl Found {
 /// Names of members, from the outermost on.
 type Path = Vec<String>;
 
-/// Where each key was upserted last. The lines begin at `first`.
-fn last_upserts(lines: &[u8], first: usize, paths: &[Path]) -> BTreeMap<Vec<String>, usize> {
-    let mut last = BTreeMap::new();
+/// Notes where each of these keys was upserted last. The lines begin at `first`.
+fn find_upserts(
+    lines: &[u8],
+    first: usize,
+    paths: &[Path],
+    last: &mut BTreeMap<&[String], Option<usize>>,
+) {
     let mut at = first;
     for line in lines.split_inclusive(|byte| *byte == b'\n') {
-        if let Some(values) = values_at(line, paths) {
-            last.insert(values, at);
+        if let Some(values) = values_at(line, paths)
+            && let Some(known) = last.get_mut(values.as_slice())
+        {
+            *known = Some(at);
         }
         at += line.len();
     }
-    last
 }
 
 /// The fields of a delete and their values; nothing when it has none or cannot be read.
 fn key_of(line: &[u8]) -> (Vec<Path>, Vec<String>) {
-    let mut leaves = Vec::new();
-    if let Some(members) = Members::parse(line) {
-        add_leaves(&members, &[], &mut leaves);
+    let mut leaves = BTreeMap::new();
+    if let Some(object) = members(line) {
+        add_leaves(object, &[], &mut leaves);
     }
     leaves.into_iter().unzip()
 }
 
-fn add_leaves(object: &Members<'_>, path: &[String], leaves: &mut Vec<(Path, String)>) {
-    for (name, value) in &object.0 {
-        let here = [path, std::slice::from_ref(name)].concat();
-        let inner = (here.len() <= DEEPEST)
-            .then(|| Members::parse(value.as_bytes()))
-            .flatten()
-            .filter(|inner| !inner.0.is_empty());
-        match inner {
-            Some(inner) => add_leaves(&inner, &here, leaves),
-            None => leaves.push((here, plain(value))),
+fn add_leaves(object: Vec<(String, &[u8])>, path: &[String], leaves: &mut BTreeMap<Path, String>) {
+    for (name, value) in object {
+        let here = [path, &[name]].concat();
+        let inner = (here.len() <= DEEPEST).then(|| members(value)).flatten();
+        match inner.filter(|inner| !inner.is_empty()) {
+            Some(inner) => add_leaves(inner, &here, leaves),
+            None => {
+                // Of equal names the first one counts.
+                leaves.entry(here).or_insert_with(|| plain(value));
+            }
         }
     }
 }
 
-/// A record's values at these paths; none when one is missing or there are no paths.
+/// The members of an object, names without their escapes; none when the text is not an object.
+fn members(object: &[u8]) -> Option<Vec<(String, &[u8])>> {
+    let mut found = Vec::new();
+    each_member(object, &mut |name, value| {
+        found.push((plain(name), value));
+        false
+    })?;
+    Some(found)
+}
+
+/// A record's values at these paths; none when one is missing.
 fn values_at(record: &[u8], paths: &[Path]) -> Option<Vec<String>> {
-    let record = Members::parse(record).filter(|_| !paths.is_empty())?;
     let value = |path: &Path| {
-        let (name, parents) = path.split_last()?;
-        let mut here = record.clone();
-        for parent in parents {
-            here = Members::parse(here.get(parent)?.as_bytes())?;
+        let mut here = record;
+        for wanted in path {
+            let mut found = None;
+            each_member(here, &mut |name, value| {
+                let is_it = is_name(name, wanted);
+                found = is_it.then_some(value);
+                is_it
+            })?;
+            here = found?;
         }
-        here.get(name).map(plain)
+        Some(plain(here))
     };
     paths.iter().map(value).collect()
 }
 
-/// The members of an object, names without their escapes and values as they are written.
-#[derive(Clone)]
-struct Members<'a>(BTreeMap<String, &'a str>);
-
-impl<'a> Members<'a> {
-    /// None when the text is not an object.
-    fn parse(text: &'a [u8]) -> Option<Self> {
-        serde_json::from_slice(text).ok()
-    }
-
-    fn get(&self, name: &str) -> Option<&'a str> {
-        self.0.get(name).copied()
-    }
-}
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct Raw;
-        impl<'de> Visitor<'de> for Raw {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(
-                self,
-                mut map: A,
-            ) -> std::result::Result<Self::Value, A::Error> {
-                let mut members = BTreeMap::new();
-                // Of equal names the last one counts.
-                while let Some((name, value)) = map.next_entry::<&RawValue, &RawValue>()? {
-                    members.insert(plain(name.get()), value.get());
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(Raw)
+/// Compares a name in its quotes with what `plain` made of another.
+fn is_name(written: &[u8], wanted: &str) -> bool {
+    match written.contains(&b'\\') {
+        true => plain(written) == wanted,
+        false => written[..written.len() - 1] == *wanted.as_bytes(),
     }
 }
 
 /// A value so that equal JSON values are equal texts. Arrays are compared as they are written.
-fn plain(value: &str) -> String {
-    match value.as_bytes().first() {
+fn plain(value: &[u8]) -> String {
+    let written = || String::from_utf8_lossy(value).into_owned();
+    match value.first() {
+        Some(b'"') if !value.contains(&b'\\') => {
+            String::from_utf8_lossy(&value[..value.len() - 1]).into_owned()
+        }
         // Half a surrogate pair is not a character, so such a string stays as it is.
-        Some(b'"') => serde_json::from_str::<String>(value)
-            .map_or_else(|_| value.to_owned(), |text| format!("\"{text}")),
-        Some(b'-' | b'0'..=b'9') => decimal(value).unwrap_or_else(|| value.to_owned()),
+        Some(b'"') => serde_json::from_slice::<String>(value)
+            .map_or_else(|_| written(), |text| format!("\"{text}")),
+        Some(b'-' | b'0'..=b'9') => decimal(&written()).unwrap_or_else(written),
         _ => {
             let mut text = Vec::with_capacity(value.len());
-            compact_into(value.as_bytes(), &mut text);
+            compact_into(value, &mut text);
             String::from_utf8_lossy(&text).into_owned()
         }
     }
@@ -314,6 +306,7 @@ mod tests {
 
     #[test]
     fn keys_are_compared_as_json_values() {
+        let long = format!(r#"{{"id":1{}}}"#, "0".repeat(50));
         let same = [
             (r#"{"id":7}"#, r#"{"name":"x","id":7.0}"#),
             (r#"{"id":70}"#, r#"{"id":7e1}"#),
@@ -332,7 +325,9 @@ mod tests {
             ),
             (r#"{"id":[1,{"a":2}]}"#, r#"{"id":[ 1, {"a": 2} ]}"#),
             (r#"{"id":null}"#, r#"{"id":null}"#),
-            (r#"{"id":1}"#, r#"{"id":2,"id":1}"#),
+            (r#"{"id":1}"#, r#"{"id":1,"id":2}"#),
+            (&long, r#"{"id":1e50}"#),
+            (r#"{"a.b":"x"}"#, r#"{"a.b":"x"}"#),
         ];
         for (key, record) in same {
             let found = gathered(&[&[&format!("-{key}")], &[&format!("+{record}")]]);
@@ -347,6 +342,10 @@ mod tests {
             (r#"{"id":7}"#, r#"{"id":"7"}"#),
             (r#"{"id":7}"#, r#"{"id":70}"#),
             (r#"{"id":7}"#, r#"{"id":-7}"#),
+            (r#"{"id":7}"#, r#"{"id":7e40}"#),
+            (r#"{"id":0}"#, r#"{"id":0.5}"#),
+            (r#"{"id":"a"}"#, r#"{"id":"ab"}"#),
+            (r#"{"id":2}"#, r#"{"id":1,"id":2}"#),
             (
                 r#"{"id":12345678901234567890123}"#,
                 r#"{"id":12345678901234567890124}"#,

@@ -182,6 +182,35 @@ pub(crate) fn compact_into(json: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// Calls `look` with each member of an object, the name in its quotes and the value as written, until it says that this
+/// is enough. None when the text is not an object.
+pub(crate) fn each_member<'a>(
+    object: &'a [u8],
+    look: &mut dyn FnMut(&'a [u8], &'a [u8]) -> bool,
+) -> Option<()> {
+    let mut scan = Scan {
+        body: object,
+        at: 0,
+        arrays: 0,
+    };
+    scan.one_of(b"{")?;
+    if scan.peek()? == b'}' {
+        return Some(());
+    }
+    loop {
+        let name = scan.string()?;
+        scan.one_of(b":")?;
+        scan.peek()?;
+        let start = scan.at;
+        scan.value()?;
+        let value = &object[start..scan.at];
+        let next = scan.one_of(b",}")?;
+        if look(name, value) || next == b'}' {
+            return Some(());
+        }
+    }
+}
+
 /// A reader that moves over JSON; `None` from any method means that the document is broken at `at`.
 struct Scan<'a> {
     body: &'a [u8],

@@ -180,7 +180,9 @@ static void keys_are_compared_as_json_values(of_call *call) {
         {"{\"key\":{\"a\":1,\"b\":2}}", "{\"key\":{\"b\":2,\"c\":3,\"a\":1.0}}"},
         {"{\"id\":[1,{\"a\":2}]}", "{\"id\":[ 1, {\"a\": 2} ]}"},
         {"{\"id\":null}", "{\"id\":null}"},
-        {"{\"id\":1}", "{\"id\":2,\"id\":1}"}};
+        {"{\"id\":1}", "{\"id\":1,\"id\":2}"},
+        {"{\"id\":100000000000000000000000000000000000000000000000000}", "{\"id\":1e50}"},
+        {"{\"a.b\":\"x\"}", "{\"a.b\":\"x\"}"}};
     for (size_t at = 0; at < sizeof same / sizeof *same; at++) {
         of_text gone = of_format(call, "-%s\n", same[at][0]), again = of_format(call, "+%s\n", same[at][1]);
         gathered(call, PAGES(gone.at, again.at), again.at + 1, "");
@@ -197,6 +199,10 @@ static void other_keys_and_what_is_not_a_key_leave_the_delete_alone(of_call *cal
         {"{\"id\":7}", "{\"id\":\"7\"}"},
         {"{\"id\":7}", "{\"id\":70}"},
         {"{\"id\":7}", "{\"id\":-7}"},
+        {"{\"id\":7}", "{\"id\":7e40}"},
+        {"{\"id\":0}", "{\"id\":0.5}"},
+        {"{\"id\":\"a\"}", "{\"id\":\"ab\"}"},
+        {"{\"id\":2}", "{\"id\":1,\"id\":2}"},
         {"{\"id\":12345678901234567890123}", "{\"id\":12345678901234567890124}"},
         {"{\"id\":1e1999999999999}", "{\"id\":1e1999999999998}"},
         {"{\"id\":\"\\ud83d\"}", "{\"id\":\"\\ud83e\"}"},

@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 from json.decoder import scanstring
-from typing import Iterator
+from typing import Callable, Iterator
 
 from .records import BLANK, ESCAPES, Rows, one_line, value_at
 from .types import Batch
@@ -18,6 +18,8 @@ Values = tuple[str, ...]
 
 _DEEPEST = 8
 """A key that lies deeper in objects is compared as it is written."""
+_DIGITS = 40
+"""Integers of at most so many digits are compared by all of their digits."""
 _SURROGATE = re.compile("[\ud800-\udfff]").search
 _NUMBER = re.compile(r"(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?").fullmatch
 
@@ -70,25 +72,28 @@ class Found:
         return not self._upserts_before or self._upserts_before[0] >= self.upserts.count
 
     def _still_deleted(self) -> Rows:
+        deletes = self._deletes.lines(0)
+        keys = [_key(line) for line in deletes]
         last: dict[Paths, dict[Values, int]] = {}
+        for paths, key in keys:
+            last.setdefault(paths, {})[key] = -1
+        for paths, upserts in last.items():
+            self._find_upserts(paths, upserts)
         kept = Rows()
-        for line, before in zip(self._deletes.lines(0), self._upserts_before):
-            paths, key = _key(line)
-            if paths not in last:
-                last[paths] = self._last_upserts(paths)
-            if last[paths].get(key, -1) < before:
+        for line, (paths, key), before in zip(deletes, keys, self._upserts_before):
+            if last[paths][key] < before:
                 kept.push_bytes(line)
         return kept
 
-    def _last_upserts(self, paths: Paths) -> dict[Values, int]:
-        """Where each key was upserted last, after the first delete."""
-        last: dict[Values, int] = {}
+    def _find_upserts(self, paths: Paths, last: dict[Values, int]) -> None:
+        """Notes where each of these keys was upserted last, after the first delete."""
         first = self._upserts_before[0]
+        quick = _at_the_start(paths)
         for at, line in enumerate(self.upserts.lines(first), first):
-            key = _values(_members(line), paths)
-            if key:
+            found = quick(line) if quick else None
+            key = (found[1].decode(),) if found else _values(line, paths)
+            if key in last and key:
                 last[key] = at
-        return last
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,7 @@ class Mark:
 
 def _key(line: bytes) -> tuple[Paths, Values]:
     """The fields of a delete and their values; nothing when it has none or cannot be read."""
-    leaves = list(_leaves(_members(line), ()))
+    leaves = list(_leaves(_object(line.decode(errors=ESCAPES)), ()))
     return tuple(path for path, _ in leaves), tuple(value for _, value in leaves)
 
 
@@ -112,26 +117,32 @@ def _leaves(members: dict[str, str], path: Path) -> Iterator[tuple[Path, str]]:
             yield (*path, name), _comparable(value)
 
 
-def _values(members: dict[str, str], paths: Paths) -> Values | None:
+def _at_the_start(paths: Paths) -> Callable[[bytes], re.Match[bytes] | None] | None:
+    """Finds a key that is one field, when it is the first of a record and is plain, since most are: a short integer or
+    a string without escapes. In this form a value equals its `_comparable`, but for a quote at the end."""
+    if len(paths) != 1 or len(paths[0]) != 1:
+        return None
+    name = re.escape(json.dumps(paths[0][0], ensure_ascii=False).encode(errors=ESCAPES))
+    return re.compile(rb'\{' + name + rb':((?:0|-?[1-9][0-9]{0,39})(?=[,}])|"[^"\\\x00-\x1f\x80-\xff]*(?="[,}]))').match
+
+
+def _values(line: bytes, paths: Paths) -> Values | None:
     """A record's values at these paths; none when one is missing."""
     found = []
-    for *parents, name in paths:
-        here = members
-        for parent in parents:
-            here = _object(here.get(parent, ""))
-        if name not in here:
+    record = line.decode(errors=ESCAPES)
+    for path in paths:
+        here: str | None = record
+        for name in path:
+            here = _object(here, name).get(name) if here else None
+        if here is None:
             return None
-        found.append(_comparable(here[name]))
+        found.append(_comparable(here))
     return tuple(found)
 
 
-def _members(line: bytes) -> dict[str, str]:
-    return _object(line.decode(errors=ESCAPES))
-
-
-def _object(text: str) -> dict[str, str]:
-    """The members of an object, values as they are written; nothing when the text is not an object. Of equal names the
-    last one counts."""
+def _object(text: str, wanted: str | None = None) -> dict[str, str]:
+    """The members of an object, up to the wanted one, values as they are written; nothing when the text is not an
+    object. Of equal names the first one counts."""
     members: dict[str, str] = {}
     try:
         at = _after(text, 0, "{")
@@ -141,9 +152,9 @@ def _object(text: str) -> dict[str, str]:
             name, at = scanstring(text, _after(text, at, '"'), True)
             start = BLANK(text, _after(text, at, ":")).end()
             _, end = value_at(text, start)
-            members[name] = text[start:end]
+            members.setdefault(name, text[start:end])
             at = BLANK(text, end).end()
-            if text[at] == "}":
+            if text[at] == "}" or (text[at] == "," and name == wanted):
                 return members
             at = _after(text, at, ",")
     except (ValueError, StopIteration, IndexError, RecursionError):
@@ -176,4 +187,5 @@ def _decimal(text: str, sign: str, whole: str, fraction: str, exponent: str) -> 
         return text
     kept = digits.rstrip("0")
     power = int(exponent or "0") - len(fraction) + len(digits) - len(kept)
-    return f"{sign}{kept}e{power}"
+    is_short = power >= 0 and len(kept) + power <= _DIGITS
+    return sign + kept + ("0" * power if is_short else f"e{power}")

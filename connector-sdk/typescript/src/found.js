@@ -7,6 +7,10 @@ import { fromLatin1, latin1 } from "./text.js";
 
 /** A key that lies deeper in objects is compared as it is written. */
 const DEEPEST = 8;
+/** Integers of at most so many digits are compared by all of their digits. */
+const DIGITS = 40;
+/** So much of a record is looked at before the whole of it is. */
+const START_BYTES = 128;
 const NUMBER = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
 const SURROGATE = /[\ud800-\udfff]/u;
 
@@ -65,69 +69,101 @@ export class Found {
   }
 
   #stillDeleted() {
-    /** @type {Map<string, Map<string, number>>} */
-    const last = new Map();
+    const keys = this.#deletes.pieces(0).map((line) => ({ line, ...keyOf(latin1(line)) }));
+    /** @type {Map<string, { paths: string[][], last: Map<string, number> }>} */
+    const kinds = new Map();
+    for (const { kind, paths, key } of keys) {
+      const one = kinds.get(kind) ?? { paths, last: new Map() };
+      one.last.set(key, -1);
+      kinds.set(kind, one);
+    }
+    for (const { paths, last } of kinds.values()) {
+      this.#findUpserts(paths, last);
+    }
     const kept = new Rows();
-    this.#deletes.pieces(0).forEach((piece, at) => {
-      const key = keyOf(latin1(piece));
-      const paths = JSON.stringify(key.paths);
-      const upserts = last.get(paths) ?? this.#lastUpserts(key.paths);
-      last.set(paths, upserts);
-      if ((upserts.get(JSON.stringify(key.values)) ?? -1) < this.#upsertsBefore[at]) {
-        kept.pushBytes(piece);
+    keys.forEach(({ line, kind, key }, at) => {
+      if ((kinds.get(kind)?.last.get(key) ?? -1) < this.#upsertsBefore[at]) {
+        kept.pushBytes(line);
       }
     });
     return kept;
   }
 
-  /** Where each key was upserted last, after the first delete. @param {string[][]} paths */
-  #lastUpserts(paths) {
-    /** @type {Map<string, number>} */
-    const last = new Map();
+  /** Notes where each of these keys was upserted last, after the first delete. @param {string[][]} paths @param {Map<string, number>} last */
+  #findUpserts(paths, last) {
+    if (paths.length === 0) {
+      return;
+    }
+    const quick = atTheStart(paths);
     const first = this.#upsertsBefore[0];
-    this.upserts.pieces(first).forEach((piece, at) => {
-      const values = valuesAt(members(latin1(piece)), paths);
-      if (values !== undefined && values.length > 0) {
-        last.set(JSON.stringify(values), first + at);
+    this.upserts.pieces(first).forEach((line, at) => {
+      const found = quick?.exec(latin1(line.subarray(0, START_BYTES)));
+      const key = found ? JSON.stringify([found[1]]) : valuesAt(latin1(line), paths);
+      if (key !== undefined && last.has(key)) {
+        last.set(key, first + at);
       }
     });
-    return last;
   }
 }
 
-/** The fields of a delete and their values; nothing when it has none or cannot be read. @param {string} line */
+/**
+ * The fields of a delete and their values; no fields when it has none or cannot be read.
+ * @param {string} line one character a byte
+ */
 function keyOf(line) {
-  /** @type {{ paths: string[][], values: string[] }} */
-  const key = { paths: [], values: [] };
-  addLeaves(members(line), [], key);
-  return key;
+  /** @type {string[][]} */
+  const paths = [];
+  /** @type {string[]} */
+  const values = [];
+  addLeaves(members(line), [], paths, values);
+  return { paths, kind: JSON.stringify(paths), key: JSON.stringify(values) };
 }
 
-/** @param {Map<string, string>} object @param {string[]} path @param {{ paths: string[][], values: string[] }} key */
-function addLeaves(object, path, key) {
+/** @param {Map<string, string>} object @param {string[]} path @param {string[][]} paths @param {string[]} values */
+function addLeaves(object, path, paths, values) {
   for (const [name, value] of object) {
     const inner = path.length < DEEPEST ? members(value) : new Map();
     if (inner.size > 0) {
-      addLeaves(inner, [...path, name], key);
+      addLeaves(inner, [...path, name], paths, values);
     } else {
-      key.paths.push([...path, name]);
-      key.values.push(comparable(value));
+      paths.push([...path, name]);
+      values.push(comparable(value));
     }
   }
 }
 
-/** A record's values at these paths; undefined when one is missing. @param {Map<string, string>} record @param {string[][]} paths */
+/**
+ * Finds a key that is one field, when it is the first of a record and is plain, since most are: a short integer or a
+ * string without escapes. In this form a value equals its `comparable`, but for a quote at the end.
+ * @param {string[][]} paths
+ */
+function atTheStart(paths) {
+  if (paths.length !== 1 || paths[0].length !== 1) {
+    return undefined;
+  }
+  const name = JSON.stringify(paths[0][0]).replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+  return new RegExp(`^\\{${name}:((?:0|-?[1-9]\\d{0,39})(?=[,}])|"[^"\\\\\\x00-\\x1f\\x80-\\xff]*(?="[,}]))`);
+}
+
+/**
+ * A record's values at these paths as one text; undefined when one is missing.
+ * @param {string} record one character a byte
+ * @param {string[][]} paths
+ */
 function valuesAt(record, paths) {
   const values = [];
   for (const path of paths) {
-    const parent = path.slice(0, -1).reduce((here, name) => members(here.get(name) ?? ""), record);
-    const value = parent.get(path[path.length - 1]);
-    if (value === undefined) {
+    /** @type {string | undefined} */
+    let here = record;
+    for (const name of path) {
+      here = here === undefined ? undefined : members(here, name).get(name);
+    }
+    if (here === undefined) {
       return undefined;
     }
-    values.push(comparable(value));
+    values.push(comparable(here));
   }
-  return values;
+  return JSON.stringify(values);
 }
 
 /** A value so that equal JSON values are equal texts. Arrays are compared as they are written. @param {string} value one character a byte */
@@ -159,5 +195,7 @@ function decimal(text, [, sign, whole, fraction = "", exponent = "0"]) {
     return text;
   }
   const kept = digits.replace(/0+$/, "");
-  return `${sign}${kept}e${Number(exponent) - fraction.length + digits.length - kept.length}`;
+  const power = Number(exponent) - fraction.length + digits.length - kept.length;
+  const isShort = power >= 0 && kept.length + power <= DIGITS;
+  return sign + kept + (isShort ? "0".repeat(power) : `e${power}`);
 }

@@ -191,19 +191,21 @@ export function compact(text) {
 }
 
 /**
- * The members of an object, names without their escapes and values as they are written; nothing when the text is not an
- * object. Of equal names the last one counts.
+ * The members of an object, up to the wanted one, names without their escapes and values as they are written; nothing
+ * when the text is not an object. Of equal names the first one counts.
  * @param {string} text one character a byte
+ * @param {string} [wanted]
  */
-export function members(text) {
+export function members(text, wanted) {
   /** @type {Map<string, string>} */
   const found = new Map();
   const scan = new Scan(new Uint8Array(), text);
   try {
-    scan.members((name) => {
+    scan.members((quoted) => {
       const value = scan.value();
-      found.set(name.includes("\\") ? toLatin1(JSON.parse(fromLatin1(name))) : name.slice(1, -1), value);
-      return false;
+      const name = quoted.includes("\\") ? toLatin1(JSON.parse(fromLatin1(quoted))) : quoted.slice(1, -1);
+      found.set(name, found.get(name) ?? value);
+      return name === wanted && scan.peek() === ",";
     });
   } catch {
     return new Map();

@@ -676,6 +676,8 @@ of_error *of_cut(of_call *call, of_text body, const char *const *path, of_page *
 
 /** A key that lies deeper in objects is compared as it is written. */
 enum { DEEPEST = 8 };
+/** Integers of at most so many digits are compared by all of their digits. */
+enum { PLAIN_DIGITS = 40 };
 
 /** One field of a delete: the names that lead to it, and its value in the form of `put_plain`. */
 typedef struct {
@@ -728,6 +730,12 @@ static scan scan_of(of_text json) { return (scan){json.at, json.at + json.len, j
 
 /** A number by its digits, since 7, 7.0 and 70e-1 are equal, and large integers differ in their last digit. */
 static void put_number(of_buffer *buffer, of_text number) {
+    size_t plain = 0;
+    while (plain < number.len && isdigit((unsigned char)number.at[plain])) plain++;
+    if (plain == number.len && plain <= PLAIN_DIGITS) {
+        of_put(buffer, number);
+        return;
+    }
     bool is_negative = number.at[0] == '-', is_fraction = false;
     char *digits = of_alloc(buffer->call, number.len);
     size_t at = is_negative, count = 0, fraction = 0;
@@ -749,6 +757,13 @@ static void put_number(of_buffer *buffer, of_text number) {
     } else {
         power -= (int64_t)fraction;
         for (; digits[count - 1] == '0'; count--) power++;
+        if (power >= 0 && count + (size_t)power <= PLAIN_DIGITS) {
+            of_text sign = is_negative ? OF("-") : OF("");
+            of_put(buffer, sign);
+            of_put(buffer, (of_text){digits, count});
+            for (; power > 0; power--) of_put(buffer, OF("0"));
+            return;
+        }
         of_put(buffer, of_format(buffer->call, "%s%.*se%lld", is_negative ? "-" : "", (int)count, digits, (long long)power));
     }
 }
@@ -822,17 +837,17 @@ static of_text key_of(of_call *call, const leaves *fields) {
     return fields->count == 0 ? OF_NONE : of_text_of(&key);
 }
 
-/** The same fields of a record; none when one is missing. */
-static of_text same_fields(of_call *call, of_text record, const leaves *fields) {
-    of_buffer key = {.call = call};
+/** The same fields of a record, in `key`; none when one is missing. */
+static of_text same_fields(of_buffer *key, of_text record, const leaves *fields) {
+    key->len = 0;
     for (size_t at = 0; at < fields->count; at++) {
         of_text here = record;
-        for (size_t name = 0; name < fields->leaves[at].depth; name++) here = member_of(call, here, fields->leaves[at].names[name]);
+        for (size_t name = 0; name < fields->leaves[at].depth; name++) here = member_of(key->call, here, fields->leaves[at].names[name]);
         if (here.at == NULL) return OF_NONE;
-        put_plain(&key, here);
-        of_put(&key, OF(","));
+        put_plain(key, here);
+        of_put(key, OF(","));
     }
-    return fields->count == 0 ? OF_NONE : of_text_of(&key);
+    return fields->count == 0 ? OF_NONE : of_text_of(key);
 }
 
 static int compare_keys(of_text one, of_text other) {
@@ -853,10 +868,14 @@ static size_t upserts_of(of_found *found, const leaves *fields, upserted **into)
     of_chunk lines = {.data = of_text_of(&found->upserts.data)};
     size_t at = found->deletes.upserts_before[0], count = 0, before = at;
     *into = of_alloc(call, (found->upserts.count + 1) * sizeof **into);
+    of_buffer scratch = {.call = call};
     of_text line;
     for (; count < found->upserts.count && of_next_line(lines, &at, &line); before = at) {
-        of_text key = same_fields(call, line, fields);
-        if (key.at != NULL) (*into)[count++] = (upserted){key, before};
+        of_text key = same_fields(&scratch, line, fields);
+        if (key.at == NULL) continue;
+        char *copy = of_alloc(call, key.len);
+        memcpy(copy, key.at, key.len);
+        (*into)[count++] = (upserted){{copy, key.len}, before};
     }
     qsort(*into, count, sizeof **into, compare_upserted);
     return count;

@@ -108,10 +108,12 @@ func (f *Found) findUpserts(kind *fields) {
 		return
 	}
 	at := f.upsertsBefore[0]
-	for _, line := range bytes.SplitAfter(f.Upserts.data[at:], []byte{'\n'}) {
-		if key, there := valuesAt(line, kind.paths); there {
-			if _, wanted := kind.last[key]; wanted {
-				kind.last[key] = at
+	var key []byte
+	for line := range bytes.SplitAfterSeq(f.Upserts.data[at:], []byte{'\n'}) {
+		var there bool
+		if key, there = valuesAt(key[:0], line, kind.paths); there {
+			if _, wanted := kind.last[string(key)]; wanted {
+				kind.last[string(key)] = at
 			}
 		}
 		at += len(line)
@@ -120,11 +122,12 @@ func (f *Found) findUpserts(kind *fields) {
 
 // keyOf gives the fields of a delete and their values; nothing when it has none or cannot be read.
 func keyOf(line []byte) (paths [][]string, key string) {
-	addLeaves(membersOf(line), nil, &paths, &key)
-	return paths, key
+	var values []byte
+	addLeaves(membersOf(line), nil, &paths, &values)
+	return paths, string(values)
 }
 
-func addLeaves(object []member, path []string, paths *[][]string, key *string) {
+func addLeaves(object []member, path []string, paths *[][]string, values *[]byte) {
 	for _, one := range object {
 		here := append(slices.Clone(path), one.name)
 		var inner []member
@@ -132,31 +135,26 @@ func addLeaves(object []member, path []string, paths *[][]string, key *string) {
 			inner = membersOf(one.value)
 		}
 		if len(inner) > 0 {
-			addLeaves(inner, here, paths, key)
+			addLeaves(inner, here, paths, values)
 		} else {
 			*paths = append(*paths, here)
-			*key += measured(plain(one.value))
+			*values = appendPlain(*values, one.value)
 		}
 	}
 }
 
-// valuesAt gives a record's values at these paths as one text; false when one is missing.
-func valuesAt(record []byte, paths [][]string) (key string, there bool) {
+// valuesAt appends a record's values at these paths; false when one is missing.
+func valuesAt(key, record []byte, paths [][]string) (_ []byte, there bool) {
 	for _, path := range paths {
 		here := record
 		for _, name := range path {
 			if here, there = memberOf(here, name); !there {
-				return "", false
+				return key, false
 			}
 		}
-		key += measured(plain(here))
+		key = appendPlain(key, here)
 	}
 	return key, true
-}
-
-// measured puts the length of a text before it, so that texts behind each other are told apart.
-func measured(text string) string {
-	return strconv.Itoa(len(text)) + ":" + text
 }
 
 // member is a member of an object: the name without its escapes and the value as it is written.
@@ -168,7 +166,8 @@ type member struct {
 // membersOf gives the members of an object; nothing when the text is not an object. Of equal names the first one counts.
 func membersOf(text []byte) []member {
 	var found []member
-	isWhole := eachMember(text, func(one member) bool {
+	isWhole := eachMember(text, func(written, value []byte) bool {
+		one := member{decoded(written), value}
 		same := func(other member) bool { return other.name == one.name }
 		if !slices.ContainsFunc(found, same) {
 			found = append(found, one)
@@ -183,17 +182,17 @@ func membersOf(text []byte) []member {
 
 // memberOf gives the value of a member; false when the object has none of this name or is not an object.
 func memberOf(text []byte, name string) (value []byte, there bool) {
-	eachMember(text, func(one member) bool {
-		there = one.name == name
-		value = one.value
+	eachMember(text, func(written, one []byte) bool {
+		there = keyIs(written, name)
+		value = one
 		return there
 	})
 	return value, there
 }
 
-// eachMember calls look with each member of an object until it says that this is enough. False when the text is not an
-// object.
-func eachMember(text []byte, look func(member) bool) bool {
+// eachMember calls look with each member of an object, the name in its quotes, until it says that this is enough. False
+// when the text is not an object.
+func eachMember(text []byte, look func(written, value []byte) bool) bool {
 	scan := scanner{body: text}
 	if scan.take("{") != nil {
 		return false
@@ -214,7 +213,7 @@ func eachMember(text []byte, look func(member) bool) bool {
 		if err != nil {
 			return false
 		}
-		if look(member{decoded(name), value}) || mark == '}' {
+		if look(name, value) || mark == '}' {
 			return true
 		}
 		if _, err := scan.peek(); err != nil {
@@ -223,41 +222,43 @@ func eachMember(text []byte, look func(member) bool) bool {
 	}
 }
 
-// plain gives a value so that equal JSON values are equal texts. Arrays are compared as they are written.
-func plain(value []byte) string {
+// appendPlain appends a value so that equal JSON values are equal texts, with its length. Arrays are compared as they
+// are written.
+func appendPlain(key, value []byte) []byte {
+	plain := value
 	switch c := value[0]; {
-	case c == '"':
-		return decoded(value)
-	case c == '-' || isDigit(c):
-		return decimal(string(value))
+	case c == '"' && bytes.IndexByte(value, '\\') >= 0:
+		plain = []byte(`"` + decoded(value) + `"`)
+	case c == '-', isDigit(c) && !isShortInteger(value):
+		plain = []byte(decimal(string(value)))
+	case c == '{', c == '[':
+		plain = compact(value)
 	}
-	return string(compact(value))
+	key = append(strconv.AppendInt(key, int64(len(plain)), 10), ':')
+	return append(key, plain...)
 }
 
-// decoded gives a string without its escapes, but with its first quote. Half a surrogate pair is not a character, and
-// such a string stays as it is.
+// decoded gives a string without its quotes and its escapes. Half a surrogate pair is not a character, and such a string
+// keeps its escapes.
 func decoded(written []byte) string {
 	var text string
-	if bytes.IndexByte(written, '\\') < 0 {
-		return string(written[:len(written)-1])
+	content := string(written[1 : len(written)-1])
+	if !strings.Contains(content, `\`) {
+		return content
 	}
 	if json.Unmarshal(written, &text) != nil || strings.ContainsRune(text, utf8.RuneError) {
-		return string(written)
+		return content
 	}
-	return `"` + text
+	return text
 }
 
 // isShortInteger is true for what decimal would give as it is.
-func isShortInteger(text string) bool {
-	isDigits := !strings.ContainsFunc(text, func(c rune) bool { return c < '0' || c > '9' })
-	return isDigits && len(text) <= plainDigits
+func isShortInteger(number []byte) bool {
+	return !slices.ContainsFunc(number, func(c byte) bool { return !isDigit(c) }) && len(number) <= plainDigits
 }
 
 // decimal spells a number by its digits, since 7, 7.0 and 70e-1 are equal, and large integers differ in their last digit.
 func decimal(text string) string {
-	if isShortInteger(text) {
-		return text
-	}
 	mantissa, exponent, _ := strings.Cut(strings.ToLower(text), "e")
 	whole, fraction, _ := strings.Cut(strings.TrimPrefix(mantissa, "-"), ".")
 	digits := strings.TrimLeft(whole+fraction, "0")

@@ -1,7 +1,7 @@
 // What one call of `read` has gathered, in the vendor's order: records, and the keys of deleted records.
 
 import { Rows, compact, members } from "./records.js";
-import { fromLatin1, latin1 } from "./text.js";
+import { encode, fromLatin1, latin1 } from "./text.js";
 
 /** @import { Batch } from "./contract.js" */
 
@@ -9,8 +9,10 @@ import { fromLatin1, latin1 } from "./text.js";
 const DEEPEST = 8;
 /** Integers of at most so many digits are compared by all of their digits. */
 const DIGITS = 40;
-/** So much of a record is looked at before the whole of it is. */
-const START_BYTES = 128;
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const BACKSLASH = 0x5c;
+const CLOSE = 0x7d;
 const NUMBER = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
 const SURROGATE = /[\ud800-\udfff]/u;
 
@@ -94,11 +96,13 @@ export class Found {
     if (paths.length === 0) {
       return;
     }
-    const quick = atTheStart(paths);
+    const other = isOther(paths, last.keys());
     const first = this.#upsertsBefore[0];
     this.upserts.pieces(first).forEach((line, at) => {
-      const found = quick?.exec(latin1(line.subarray(0, START_BYTES)));
-      const key = found ? JSON.stringify([found[1]]) : valuesAt(latin1(line), paths);
+      if (other(line)) {
+        return;
+      }
+      const key = valuesAt(latin1(line), paths);
       if (key !== undefined && last.has(key)) {
         last.set(key, first + at);
       }
@@ -133,16 +137,49 @@ function addLeaves(object, path, paths, values) {
 }
 
 /**
- * Finds a key that is one field, when it is the first of a record and is plain, since most are: a short integer or a
- * string without escapes. In this form a value equals its `comparable`, but for a quote at the end.
+ * Tells records whose key is certainly none of these, by a hash of its bytes: the engine does that many times faster than
+ * anything with texts. It can be told when the key is one field, the first of the record and plain, as most are: a short
+ * integer or a string without escapes. In this form a value is its `comparable`, but for a quote at the end.
  * @param {string[][]} paths
+ * @param {Iterable<string>} keys
+ * @returns {(record: Uint8Array) => boolean}
  */
-function atTheStart(paths) {
+function isOther(paths, keys) {
   if (paths.length !== 1 || paths[0].length !== 1) {
-    return undefined;
+    return () => false;
   }
-  const name = JSON.stringify(paths[0][0]).replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
-  return new RegExp(`^\\{${name}:((?:0|-?[1-9]\\d{0,39})(?=[,}])|"[^"\\\\\\x00-\\x1f\\x80-\\xff]*(?="[,}]))`);
+  const start = encode(fromLatin1(`{${JSON.stringify(paths[0][0])}:`));
+  const hashes = new Set();
+  for (const key of keys) {
+    const [value] = JSON.parse(key);
+    hashes.add([...value].reduce((hash, character) => hashed(hash, character.charCodeAt(0)), 0));
+  }
+  return (record) => {
+    for (let at = 0; at < start.length; at += 1) {
+      if (record[at] !== start[at]) {
+        return false;
+      }
+    }
+    const isText = record[start.length] === QUOTE;
+    let hash = isText ? hashed(0, QUOTE) : 0;
+    const from = start.length + (isText ? 1 : 0);
+    for (let at = from; at < record.length; at += 1) {
+      const byte = record[at];
+      if (isText ? byte === QUOTE : byte === COMMA || byte === CLOSE) {
+        return !hashes.has(hash) && (isText || at - from <= DIGITS);
+      }
+      if (isText ? byte === BACKSLASH || byte > 127 : byte < 48 || byte > 57) {
+        return false;
+      }
+      hash = hashed(hash, byte);
+    }
+    return false;
+  };
+}
+
+/** @param {number} hash @param {number} byte */
+function hashed(hash, byte) {
+  return (Math.imul(hash, 31) + byte) | 0;
 }
 
 /**

@@ -581,24 +581,24 @@ bool of_next_line(of_chunk chunk, size_t *at, of_text *line) {
     return false;
 }
 
+/** JSON without the white space between its tokens. */
+static void put_compact(of_buffer *buffer, of_text json) {
+    char *end = reserve(buffer, json.len);
+    scan here = {json.at, json.at + json.len, false};
+    while (peek(&here) >= 0) {
+        const char *from = here.at++;
+        if (*from == '"') string_end(&here);
+        memcpy(end, from, (size_t)(here.at - from));
+        end += here.at - from;
+    }
+    buffer->len = (size_t)(end - buffer->at);
+}
+
 void of_push(of_rows *rows, of_text record) {
     bool broken = memchr(record.at, '\n', record.len) != NULL || memchr(record.at, '\r', record.len) != NULL;
-    char *end = reserve(&rows->data, record.len + 1);
-    if (!broken) {
-        memcpy(end, record.at, record.len);
-        end += record.len;
-    } else {
-        /* Without the white space between its tokens. */
-        scan here = {record.at, record.at + record.len, false};
-        while (peek(&here) >= 0) {
-            const char *from = here.at++;
-            if (*from == '"') string_end(&here);
-            memcpy(end, from, (size_t)(here.at - from));
-            end += here.at - from;
-        }
-    }
-    *end++ = '\n';
-    rows->data.len = (size_t)(end - rows->data.at);
+    if (broken) put_compact(&rows->data, record);
+    else of_put(&rows->data, record);
+    of_put(&rows->data, OF("\n"));
     rows->count++;
 }
 
@@ -672,44 +672,306 @@ of_error *of_cut(of_call *call, of_text body, const char *const *path, of_page *
     return of_fail(call, OF_TRANSIENT, "sdk.page", "the answer has no array `%s`", last);
 }
 
+/* ---- Gathering ---- */
+
+/** A key that lies deeper in objects is compared as it is written. */
+enum { DEEPEST = 8 };
+/** Integers of at most so many digits are compared by all of their digits. */
+enum { PLAIN_DIGITS = 40 };
+
+/** One field of a delete: the names that lead to it, and its value in the form of `put_plain`. */
+typedef struct {
+    of_text names[DEEPEST + 1];
+    size_t depth;
+    of_text value;
+} leaf;
+
+typedef struct {
+    leaf *leaves;
+    size_t count, room;
+} leaves;
+
+/** Where the record with a key was upserted. */
+typedef struct {
+    of_text key;
+    size_t at;
+} upserted;
+
+of_found of_found_of(of_call *call) {
+    return (of_found){.upserts = {.data = {.call = call}}, .deletes = {.keys = {.data = {.call = call}}}};
+}
+
+void of_delete(of_found *found, of_text key) {
+    of_deletes *deletes = &found->deletes;
+    if (deletes->keys.count == deletes->room) {
+        size_t room = deletes->room * 2 + 64;
+        size_t *larger = of_alloc(deletes->keys.data.call, room * sizeof *larger);
+        if (deletes->room > 0) memcpy(larger, deletes->upserts_before, deletes->room * sizeof *larger);
+        deletes->upserts_before = larger;
+        deletes->room = room;
+    }
+    deletes->upserts_before[deletes->keys.count] = found->upserts.data.len;
+    of_push(&deletes->keys, key);
+}
+
+/** Steps through an object: begin with `here` at its start and `*first` true; false behind the last member. */
+static bool next_member(of_call *call, scan *here, bool *first, of_text *name, of_text *one) {
+    int mark = take(here, *first ? "{" : ",}");
+    if (mark < 0 || mark == '}' || (*first && peek(here) == '}')) return false;
+    *first = false;
+    *name = member(here);
+    *one = value(here);
+    if (here->broken) return false;
+    if (memchr(name->at, '\\', name->len) != NULL) *name = of_json_string(call, (of_text){name->at - 1, name->len + 2});
+    return true;
+}
+
+static scan scan_of(of_text json) { return (scan){json.at, json.at + json.len, json.at == NULL}; }
+
+/** A number by its digits, since 7, 7.0 and 70e-1 are equal, and large integers differ in their last digit. */
+static void put_number(of_buffer *buffer, of_text number) {
+    size_t plain = 0;
+    while (plain < number.len && isdigit((unsigned char)number.at[plain])) plain++;
+    if (plain == number.len && plain <= PLAIN_DIGITS) {
+        of_put(buffer, number);
+        return;
+    }
+    bool is_negative = number.at[0] == '-', is_fraction = false;
+    char *digits = of_alloc(buffer->call, number.len);
+    size_t at = is_negative, count = 0, fraction = 0;
+    for (; at < number.len && (isdigit((unsigned char)number.at[at]) || number.at[at] == '.'); at++) {
+        if (number.at[at] == '.') {
+            is_fraction = true;
+            continue;
+        }
+        fraction += is_fraction;
+        if (count > 0 || number.at[at] != '0') digits[count++] = number.at[at];
+    }
+    of_text exponent = at < number.len ? (of_text){number.at + at + 1, number.len - at - 1} : OF("0");
+    size_t plus = exponent.len > 0 && exponent.at[0] == '+';
+    int64_t power = of_json_integer((of_text){exponent.at + plus, exponent.len - plus}, INT64_MIN);
+    if (count == 0) {
+        of_put(buffer, OF("0"));
+    } else if (power == INT64_MIN || exponent.len > 9) {
+        of_put(buffer, number);
+    } else {
+        power -= (int64_t)fraction;
+        for (; digits[count - 1] == '0'; count--) power++;
+        if (power >= 0 && count + (size_t)power <= PLAIN_DIGITS) {
+            of_text sign = is_negative ? OF("-") : OF("");
+            of_put(buffer, sign);
+            of_put(buffer, (of_text){digits, count});
+            for (; power > 0; power--) of_put(buffer, OF("0"));
+            return;
+        }
+        of_put(buffer, of_format(buffer->call, "%s%.*se%lld", is_negative ? "-" : "", (int)count, digits, (long long)power));
+    }
+}
+
+/** A value so that equal JSON values are equal texts. Arrays are compared as they are written. */
+static void put_plain(of_buffer *buffer, of_text json) {
+    if (json.at[0] == '"') {
+        of_text text = of_json_string(buffer->call, json);
+        /* Half a surrogate pair is not a character, so such a string stays as it is. */
+        bool is_escaped = memchr(json.at, '\\', json.len) != NULL;
+        for (size_t at = 0; is_escaped && at + 3 <= text.len; at++) {
+            if (memcmp(text.at + at, "\xEF\xBF\xBD", 3) == 0) text = OF_NONE;
+        }
+        if (text.at != NULL) of_put_json(buffer, text);
+        else of_put(buffer, json);
+    } else if (json.at[0] == '-' || isdigit((unsigned char)json.at[0])) {
+        put_number(buffer, json);
+    } else {
+        put_compact(buffer, json);
+    }
+}
+
+/** Adds the fields of an object; false when it is broken. */
+static bool add_leaves(of_call *call, of_text object, leaf path, leaves *into) {
+    scan here = scan_of(object);
+    bool first = true;
+    of_text name, one, inner_name, inner;
+    while (next_member(call, &here, &first, &name, &one)) {
+        leaf next = path;
+        next.names[next.depth++] = name;
+        scan within = scan_of(one);
+        bool begins = true;
+        if (next.depth <= DEEPEST && next_member(call, &within, &begins, &inner_name, &inner)) {
+            if (!add_leaves(call, one, next, into)) return false;
+            continue;
+        }
+        if (into->count == into->room) {
+            size_t room = into->room * 2 + 8;
+            leaf *larger = of_alloc(call, room * sizeof *larger);
+            if (into->count > 0) memcpy(larger, into->leaves, into->count * sizeof *larger);
+            into->leaves = larger;
+            into->room = room;
+        }
+        of_buffer plain = {.call = call};
+        put_plain(&plain, one);
+        next.value = of_text_of(&plain);
+        into->leaves[into->count++] = next;
+    }
+    return !here.broken;
+}
+
+/** The value of a member; of equal names the first one counts. None when it is missing or the text is not an object. */
+static of_text member_of(of_call *call, of_text object, of_text wanted) {
+    scan here = scan_of(object);
+    bool first = true;
+    of_text name, one;
+    while (next_member(call, &here, &first, &name, &one)) {
+        int mark = peek(&here);
+        if (of_equal(name, wanted)) return mark == ',' || mark == '}' ? one : OF_NONE;
+    }
+    return OF_NONE;
+}
+
+/** The key of a delete; none when it has none. */
+static of_text key_of(of_call *call, const leaves *fields) {
+    of_buffer key = {.call = call};
+    for (size_t at = 0; at < fields->count; at++) {
+        of_put(&key, fields->leaves[at].value);
+        of_put(&key, OF(","));
+    }
+    return fields->count == 0 ? OF_NONE : of_text_of(&key);
+}
+
+/** The same fields of a record, in `key`; none when one is missing. */
+static of_text same_fields(of_buffer *key, of_text record, const leaves *fields) {
+    key->len = 0;
+    for (size_t at = 0; at < fields->count; at++) {
+        of_text here = record;
+        for (size_t name = 0; name < fields->leaves[at].depth; name++) here = member_of(key->call, here, fields->leaves[at].names[name]);
+        if (here.at == NULL) return OF_NONE;
+        put_plain(key, here);
+        of_put(key, OF(","));
+    }
+    return fields->count == 0 ? OF_NONE : of_text_of(key);
+}
+
+static int compare_keys(of_text one, of_text other) {
+    size_t shorter = one.len < other.len ? one.len : other.len;
+    int order = memcmp(one.at, other.at, shorter);
+    return order != 0 ? order : (one.len > other.len) - (one.len < other.len);
+}
+
+static int compare_upserted(const void *one, const void *other) {
+    const upserted *left = one, *right = other;
+    int order = compare_keys(left->key, right->key);
+    return order != 0 ? order : (left->at > right->at) - (left->at < right->at);
+}
+
+/** The keys of the records that came after the first delete, in order; gives how many there are. */
+static size_t upserts_of(of_found *found, const leaves *fields, upserted **into) {
+    of_call *call = found->upserts.data.call;
+    of_chunk lines = {.data = of_text_of(&found->upserts.data)};
+    size_t at = found->deletes.upserts_before[0], count = 0, before = at;
+    *into = of_alloc(call, (found->upserts.count + 1) * sizeof **into);
+    of_buffer scratch = {.call = call};
+    of_text line;
+    for (; count < found->upserts.count && of_next_line(lines, &at, &line); before = at) {
+        of_text key = same_fields(&scratch, line, fields);
+        if (key.at == NULL) continue;
+        char *copy = of_alloc(call, key.len);
+        memcpy(copy, key.at, key.len);
+        (*into)[count++] = (upserted){{copy, key.len}, before};
+    }
+    qsort(*into, count, sizeof **into, compare_upserted);
+    return count;
+}
+
+/** True when the record with the key was upserted at this place or behind it. */
+static bool came_again(const upserted *known, size_t count, of_text key, size_t place) {
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (compare_keys(known[middle].key, key) <= 0) low = middle + 1;
+        else high = middle;
+    }
+    return low > 0 && of_equal(known[low - 1].key, key) && known[low - 1].at >= place;
+}
+
+static bool same_paths(const leaves *one, const leaves *other) {
+    if (one->count != other->count) return false;
+    for (size_t at = 0; at < one->count; at++) {
+        const leaf *left = &one->leaves[at], *right = &other->leaves[at];
+        if (left->depth != right->depth) return false;
+        for (size_t name = 0; name < left->depth; name++) {
+            if (!of_equal(left->names[name], right->names[name])) return false;
+        }
+    }
+    return true;
+}
+
+static of_rows still_deleted(of_found *found) {
+    of_call *call = found->upserts.data.call;
+    of_rows kept = {.data = {.call = call}};
+    of_chunk keys = {.data = of_text_of(&found->deletes.keys.data)};
+    leaves known = {0};
+    upserted *upserts = NULL;
+    size_t at = 0, count = 0;
+    of_text line;
+    for (size_t index = 0; index < found->deletes.keys.count && of_next_line(keys, &at, &line); index++) {
+        leaves fields = {0};
+        of_text key = add_leaves(call, line, (leaf){.depth = 0}, &fields) ? key_of(call, &fields) : OF_NONE;
+        if (key.at != NULL && (upserts == NULL || !same_paths(&fields, &known))) {
+            count = upserts_of(found, &fields, &upserts);
+            known = fields;
+        }
+        bool again = key.at != NULL && came_again(upserts, count, key, found->deletes.upserts_before[index]);
+        if (!again) of_push(&kept, line);
+    }
+    return kept;
+}
+
+void of_finish(of_found *found, of_text cursor, bool done, of_batch *batch) {
+    of_deletes *deletes = &found->deletes;
+    /* When no record came after a delete, no record has to be read. */
+    bool is_settled = deletes->keys.count == 0 || deletes->upserts_before[0] >= found->upserts.data.len;
+    of_rows kept = is_settled ? deletes->keys : still_deleted(found);
+    *batch = (of_batch){
+        .upserts = {found->upserts.count, of_text_of(&found->upserts.data)},
+        .deletes = {kept.count, of_text_of(&kept.data)},
+        .cursor = cursor.at == NULL ? OF("") : cursor,
+        .done = done,
+    };
+}
+
 /* ---- Paging ---- */
 
 enum { SPARE_MS = 5000 };
 
-static of_error *finish(of_found *found, of_text cursor, bool done, of_batch *batch) {
-    *batch = (of_batch){
-        .upserts = {found->upserts.count, of_text_of(&found->upserts.data)},
-        .deletes = {found->deletes.count, of_text_of(&found->deletes.data)},
-        .cursor = cursor.at == NULL ? OF("") : cursor,
-        .done = done,
-    };
-    return NULL;
+/** Drops the rows that were added since; where they are kept may have moved. */
+static void rewind_to(of_rows *rows, const of_rows *before) {
+    rows->count = before->count;
+    rows->data.len = before->data.len;
 }
 
 of_error *of_read_pages(of_call *call, const of_read_request *request, of_page_reader page, void *context, of_batch *batch) {
-    of_found found = {{.data = {.call = call}}, {.data = {.call = call}}};
+    of_found found = of_found_of(call);
     of_step step = {.cursor = request->cursor, .context = context};
     for (;;) {
         if (call->hub->cancelled(call->hub)) return of_fail(call, OF_CANCELLED, "cancelled", "the hub asked to stop");
-        of_found before = found;
+        of_rows upserts = found.upserts, deletes = found.deletes.keys;
         of_text saved = step.cursor;
-        uint32_t count = found.upserts.count + found.deletes.count;
+        uint32_t count = upserts.count + deletes.count;
         uint32_t room = count < request->max_records ? request->max_records - count : 1;
         of_error *error = page(call, &step, room, &found);
         if (error != NULL) {
             if (error->class == OF_CANCELLED || count == 0) return error;
-            /* The rows behind the mark are dropped; what stands before it may have moved. */
-            found.upserts.count = before.upserts.count;
-            found.upserts.data.len = before.upserts.data.len;
-            found.deletes.count = before.deletes.count;
-            found.deletes.data.len = before.deletes.data.len;
-            return finish(&found, saved, false, batch);
+            rewind_to(&found.upserts, &upserts);
+            rewind_to(&found.deletes.keys, &deletes);
+            of_finish(&found, saved, false, batch);
+            return NULL;
         }
-        if (step.done) return finish(&found, step.cursor, true, batch);
-        size_t bytes = found.upserts.data.len + found.deletes.data.len;
-        size_t last_page = bytes - before.upserts.data.len - before.deletes.data.len;
-        bool full = found.upserts.count + found.deletes.count >= request->max_records || bytes + last_page + last_page / 4 > request->max_bytes;
-        if (full || call->hub->remaining_ms(call->hub) < SPARE_MS) return finish(&found, step.cursor, false, batch);
+        size_t bytes = found.upserts.data.len + found.deletes.keys.data.len;
+        size_t last_page = bytes - upserts.data.len - deletes.data.len;
+        bool full = found.upserts.count + found.deletes.keys.count >= request->max_records || bytes + last_page + last_page / 4 > request->max_bytes;
+        if (step.done || full || call->hub->remaining_ms(call->hub) < SPARE_MS) {
+            of_finish(&found, step.cursor, step.done, batch);
+            return NULL;
+        }
     }
 }
 

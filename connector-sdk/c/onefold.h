@@ -248,18 +248,40 @@ typedef struct {
     uint32_t max_bytes;
 } of_read_request;
 
+/**
+ * What one read returns. The hub applies the upserts before the deletes, so a key that is in both is deleted; see
+ * `of_found`. Between batches it keeps the order.
+ */
 typedef struct {
     of_chunk upserts;
-    of_chunk deletes;
-    of_text cursor;
-    bool done;
+    of_chunk deletes; /**< Objects with the primary key fields only. */
+    of_text cursor;   /**< Where the next batch begins. The hub commits it together with the rows, or not at all. */
+    bool done;        /**< Nothing more to read for now. */
 } of_batch;
 
-/** The rows of the pages read so far. */
+/** Deleted records; filled by `of_delete`. */
+typedef struct {
+    of_rows keys;
+    size_t *upserts_before; /**< For each of them where the upserts ended when it came, in bytes. */
+    size_t room;
+} of_deletes;
+
+/**
+ * The rows of the pages read so far. Add records to `upserts` with `of_push`, and call `of_delete` for each deleted
+ * record, in the order in which the vendor reports them. Within one batch upserts count before deletes, so `of_finish`
+ * drops the delete of a record that was added after it: deleted, then created again. Begin with `of_found_of`.
+ */
 typedef struct {
     of_rows upserts;
-    of_rows deletes;
+    of_deletes deletes;
 } of_found;
+
+/** An empty one. `of_read_pages` makes its own. */
+of_found of_found_of(of_call *call);
+/** A deleted record: a JSON object with its primary key fields only. */
+void of_delete(of_found *found, of_text key);
+/** The batch; `of_read_pages` calls it. The next batch begins at the cursor. */
+void of_finish(of_found *found, of_text cursor, bool done, of_batch *batch);
 
 /** Where one page begins and what it leaves behind. */
 typedef struct {

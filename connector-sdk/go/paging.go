@@ -25,30 +25,6 @@ func Done[K any](cursor K) Step[K] {
 	return Step[K]{cursor, true}
 }
 
-// Found has the rows of the pages read so far.
-type Found struct {
-	Upserts Rows
-	Deletes Rows
-}
-
-// Count is the number of rows.
-func (f *Found) Count() int {
-	return f.Upserts.Count() + f.Deletes.Count()
-}
-
-// Bytes is the size of the rows with their line ends.
-func (f *Found) Bytes() int {
-	return f.Upserts.Bytes() + f.Deletes.Bytes()
-}
-
-func (f *Found) finish(cursor []byte, done bool) Batch {
-	batch := Batch{Upserts: f.Upserts.Chunk(), Cursor: cursor, Done: done}
-	if f.Deletes.Count() > 0 {
-		batch.Deletes = Ptr(f.Deletes.Chunk())
-	}
-	return batch
-}
-
 // PageFunc fetches one page from a cursor on, of at most room records, adds its rows to found and says where to go on.
 type PageFunc[K any] func(cursor K, room int, found *Found) (Step[K], error)
 
@@ -77,7 +53,7 @@ func ReadPages[K any](hub Hub, request ReadRequest, start K, page PageFunc[K]) (
 			return Batch{}, err
 		}
 		if err != nil {
-			return before.finish(saved, false), nil
+			return before.Finish(saved, false), nil
 		}
 		cursor = step.cursor
 		lastPage := found.Bytes() - before.Bytes()
@@ -85,7 +61,7 @@ func ReadPages[K any](hub Hub, request ReadRequest, start K, page PageFunc[K]) (
 			int64(found.Bytes())+int64(lastPage)+int64(lastPage/4) > int64(request.MaxBytes)
 		if step.done || full || hub.RemainingMs() < spareMs {
 			saved, err = encodeCursor(cursor)
-			return found.finish(saved, step.done), err
+			return found.Finish(saved, step.done), err
 		}
 	}
 }

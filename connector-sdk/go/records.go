@@ -250,14 +250,19 @@ func oneLine(record []byte) []byte {
 	if bytes.IndexByte(record, '\n') < 0 && bytes.IndexByte(record, '\r') < 0 {
 		return record
 	}
-	out := make([]byte, 0, len(record))
-	for at := 0; at < len(record); {
+	return compact(record)
+}
+
+// compact gives JSON without white space between its tokens.
+func compact(text []byte) []byte {
+	out := make([]byte, 0, len(text))
+	for at := 0; at < len(text); {
 		end := at + 1
-		if record[at] == '"' {
-			end, _ = stringEnd(record, end)
+		if text[at] == '"' {
+			end, _ = stringEnd(text, end)
 		}
-		if !isBlank(record[at]) {
-			out = append(out, record[at:end]...)
+		if !isBlank(text[at]) {
+			out = append(out, text[at:end]...)
 		}
 		at = end
 	}

@@ -212,6 +212,128 @@ func TestAFailureAfterTheFirstPageKeepsThePagesBeforeItAndOneOnTheFirstDoesNot(t
 	fails(t, err, onefold.ClassCancelled)
 }
 
+type change struct{ sign, line string }
+
+// gathered gives what a batch of these pages holds.
+func gathered(t *testing.T, pages ...[]change) (upserts, deletes []string) {
+	t.Helper()
+	page := func(number, _ int, found *onefold.Found) (onefold.Step[int], error) {
+		for _, one := range pages[number] {
+			if one.sign == "+" {
+				found.Upserts.PushBytes([]byte(one.line))
+			} else {
+				found.DeleteBytes([]byte(one.line))
+			}
+		}
+		if number+1 == len(pages) {
+			return onefold.Done(0), nil
+		}
+		return onefold.More(number + 1), nil
+	}
+	upserts, deletes, _ = onefoldtest.ReadAll(t, onefoldtest.Whole("x"), func(request onefold.ReadRequest) (onefold.Batch, error) {
+		return onefold.ReadPages(nobody(t), request, 0, page)
+	})
+	return upserts, deletes
+}
+
+func TestARecordThatIsDeletedAndCreatedAgainIsNotDeleted(t *testing.T) {
+	gone, again, other := change{"-", `{"id":1}`}, change{"+", `{"id":1,"name":"new"}`}, change{"+", `{"id":2}`}
+	wanted := []string{`{"id":2}`, `{"id":1,"name":"new"}`}
+	upserts, deletes := gathered(t, []change{gone}, []change{other, again})
+	equal(t, upserts, wanted)
+	equal(t, deletes, []string(nil))
+	upserts, deletes = gathered(t, []change{other, gone, again})
+	equal(t, upserts, wanted)
+	equal(t, deletes, []string(nil))
+}
+
+func TestTheVendorsLastWordCounts(t *testing.T) {
+	gone, here := change{"-", `{"id":1}`}, change{"+", `{"id":1,"name":"old"}`}
+	for _, pages := range [][][]change{{{here}, {gone}}, {{here, gone}}, {{gone, here}, {gone}}} {
+		_, deletes := gathered(t, pages...)
+		equal(t, deletes, []string{`{"id":1}`})
+	}
+	_, deletes := gathered(t, []change{gone}, []change{here, gone, here, {"-", `{"id":2}`}})
+	equal(t, deletes, []string{`{"id":2}`})
+}
+
+func TestKeysAreComparedAsJSONValues(t *testing.T) {
+	same := [][2]string{
+		{`{"id":7}`, `{"name":"x","id":7.0}`},
+		{`{"id":70}`, `{"id":7e1}`},
+		{`{"id":-0.0}`, `{"id":0}`},
+		{`{"id":12345678901234567890123}`, `{"id":12345678901234567890123}`},
+		{`{"id":"aé"}`, `{ "\u0069d" : "a\u00e9" }`},
+		{`{"id":"a/b\n"}`, `{"id":"a\/b\u000a"}`},
+		{`{"id":"\ud83d"}`, `{"id":"\ud83d"}`},
+		{`{"a":1,"b":"x"}`, `{"b":"x","c":3,"a":1}`},
+		{`{"key":{"a":1,"b":2}}`, `{"key":{"b":2,"c":3,"a":1.0}}`},
+		{`{"id":[1,{"a":2}]}`, `{"id":[ 1, {"a": 2} ]}`},
+		{`{"id":null}`, `{"id":null}`},
+		{`{"id":1}`, `{"id":1,"id":2}`},
+		{`{"id":1` + strings.Repeat("0", 50) + `}`, `{"id":1e50}`},
+		{`{"a.b":"x"}`, `{"a.b":"x"}`},
+	}
+	for _, one := range same {
+		upserts, deletes := gathered(t, []change{{"-", one[0]}}, []change{{"+", one[1]}})
+		equal(t, upserts, []string{one[1]})
+		equal(t, deletes, []string(nil))
+	}
+}
+
+func TestOtherKeysAndWhatIsNotAKeyLeaveTheDeleteAlone(t *testing.T) {
+	deep := strings.Repeat(`{"id":`, 5_000) + "1" + strings.Repeat("}", 5_000)
+	different := [][2]string{
+		{`{"id":7}`, `{"id":"7"}`},
+		{`{"id":7}`, `{"id":70}`},
+		{`{"id":7}`, `{"id":-7}`},
+		{`{"id":7}`, `{"id":7e40}`},
+		{`{"id":0}`, `{"id":0.5}`},
+		{`{"id":"a"}`, `{"id":"ab"}`},
+		{`{"id":2}`, `{"id":1,"id":2}`},
+		{`{"id":12345678901234567890123}`, `{"id":12345678901234567890124}`},
+		{`{"id":1e1999999999999}`, `{"id":1e1999999999998}`},
+		{`{"id":"\ud83d"}`, `{"id":"\ud83e"}`},
+		{`{"id":"a"}`, `{"id":"A"}`},
+		{`{"id":"{1}"}`, `{"id":{"1":1}}`},
+		{`{"a":1,"b":2}`, `{"a":1,"b":3}`},
+		{`{"a":1,"b":2}`, `{"a":1}`},
+		{`{"key":{"a":1}}`, `{"key":1}`},
+		{`{"key":{"a":1}}`, `{"key":[{"a":1}]}`},
+		{`{"id":[1,2]}`, `{"id":[1]}`},
+		{`{"id":true}`, `{"id":"true"}`},
+		{`{"id":null}`, `{}`},
+		{`{}`, `{"id":1}`},
+		{`{"id":1}`, `7`},
+		{`{"id":1}`, `{"id":1`},
+		{`{"id":1}`, `x`},
+		{`[1]`, `[1]`},
+		{`{"id":1`, `{"id":1}`},
+		{`{"id":1}`, deep},
+		{deep, `{"id":1}`},
+	}
+	for _, one := range different {
+		upserts, deletes := gathered(t, []change{{"-", one[0]}}, []change{{"+", one[1]}})
+		equal(t, upserts, []string{one[1]})
+		equal(t, deletes, []string{one[0]})
+	}
+}
+
+func TestAPageThatFailsTakesItsPartBack(t *testing.T) {
+	page := func(number, _ int, found *onefold.Found) (onefold.Step[int], error) {
+		if number == 0 {
+			must(t, found.Delete(map[string]int{"id": 1}))
+			return onefold.More(1), nil
+		}
+		must(t, found.Upserts.Push(map[string]int{"id": 1}))
+		must(t, found.Delete(map[string]int{"id": 2}))
+		return onefold.Step[int]{}, onefold.TransientError("x", "broke after its rows")
+	}
+	batch, err := onefold.ReadPages(nobody(t), onefoldtest.Whole("x"), 0, page)
+	must(t, err)
+	equal(t, []any{batch.Upserts.Count, string(batch.Deletes.Data), string(batch.Cursor)}, []any{uint32(0), "{\"id\":1}\n", "1"})
+}
+
 func TestLinksAreFound(t *testing.T) {
 	links := map[string]string{
 		`<https://a/?page=1,2>; rel="prev", <https://a/?page=3>; title=x; rel="next"`: "https://a/?page=3",

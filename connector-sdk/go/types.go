@@ -66,10 +66,11 @@ func (r ReadRequest) At(cursor []byte) ReadRequest {
 	return r
 }
 
-// Batch is what one read gave.
+// Batch is what one read gave. The hub applies the upserts before the deletes, so a key that is in both is deleted; see
+// [Found]. Between batches it keeps the order.
 type Batch struct {
 	Upserts Chunk
-	// Deletes has objects with the primary key only; nil when nothing was deleted.
+	// Deletes has objects with the primary key fields only; nil when nothing was deleted.
 	Deletes *Chunk
 	// Cursor is committed by the hub together with the rows, or not at all.
 	Cursor []byte

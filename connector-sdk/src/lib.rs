@@ -5,6 +5,7 @@
 
 pub mod config;
 pub mod connector;
+pub mod found;
 #[cfg(target_family = "wasm")]
 pub mod guest;
 pub mod http;
@@ -19,6 +20,7 @@ pub mod time;
 pub mod types;
 
 pub use connector::{Audience, Connector, Destination, Privacy, Source, Webhook};
+pub use found::Found;
 pub use http::Vendor;
 pub use hub::{HttpError, Hub, Level, MacAlgorithm, Request, Response};
 pub use manifest::Manifest;

@@ -1,8 +1,8 @@
 //! Reading page after page: the loop with its bounds, and where the next page is under the five common schemes.
 //! The cursor is the connector's own type, kept as JSON.
 
+use crate::found::Found;
 use crate::hub::{Hub, Response};
-use crate::records::Rows;
 use crate::types::{Batch, Error, ReadRequest, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,13 +17,6 @@ pub enum Step<C> {
 
 /// Below this the loop starts no further page.
 const SPARE_MS: u64 = 5_000;
-
-/// The rows of the pages read so far.
-#[derive(Debug, Default)]
-pub struct Found {
-    pub upserts: Rows,
-    pub deletes: Rows,
-}
 
 /// Reads pages until the request's bounds are reached or a step is `Done`. `page` fetches one page of at most the given
 /// number of records, adds its rows and says where to go on. At least one page is read. A failure after the first page
@@ -43,45 +36,25 @@ pub fn read_pages<C: Serialize + DeserializeOwned>(
         if hub.cancelled() {
             return Err(Error::Cancelled);
         }
-        let before = (found.upserts.mark(), found.deletes.mark());
+        let (place, count, bytes) = (found.place(), found.count(), found.bytes());
         let saved = encode(&cursor)?;
-        let room = request.max_records.saturating_sub(found.count()).max(1);
+        let room = request.max_records.saturating_sub(count).max(1);
         match page(cursor, room, &mut found) {
-            Ok(Step::Done(end)) => return found.finish(encode(&end)?, true),
+            Ok(Step::Done(end)) => return Ok(found.finish(encode(&end)?, true)),
             Ok(Step::More(next)) => cursor = next,
             Err(Error::Cancelled) => return Err(Error::Cancelled),
-            Err(error) if before.0.count + before.1.count == 0 => return Err(error),
+            Err(error) if count == 0 => return Err(error),
             Err(_) => {
-                found.upserts.rewind(before.0);
-                found.deletes.rewind(before.1);
-                return found.finish(saved, false);
+                found.rewind(place);
+                return Ok(found.finish(saved, false));
             }
         }
-        let last_page = found.bytes() - before.0.bytes - before.1.bytes;
+        let last_page = found.bytes().saturating_sub(bytes);
         let full = found.count() >= request.max_records
             || found.bytes() + last_page + last_page / 4 > request.max_bytes as usize;
         if full || hub.remaining_ms() < SPARE_MS {
-            return found.finish(encode(&cursor)?, false);
+            return Ok(found.finish(encode(&cursor)?, false));
         }
-    }
-}
-
-impl Found {
-    fn count(&self) -> u32 {
-        self.upserts.count() + self.deletes.count()
-    }
-
-    fn bytes(&self) -> usize {
-        self.upserts.bytes() + self.deletes.bytes()
-    }
-
-    fn finish(self, cursor: Vec<u8>, done: bool) -> Result<Batch> {
-        Ok(Batch {
-            upserts: self.upserts.into_chunk(),
-            deletes: (self.deletes.count() > 0).then(|| self.deletes.into_chunk()),
-            cursor,
-            done,
-        })
     }
 }
 

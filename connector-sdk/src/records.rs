@@ -133,6 +133,23 @@ impl Rows {
         }
     }
 
+    /// A record that is JSON on one line.
+    pub(crate) fn push_line(&mut self, line: &[u8]) {
+        self.data.extend_from_slice(line);
+        self.data.push(b'\n');
+        self.count += 1;
+    }
+
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &[u8]> {
+        let lines = self.data.split_inclusive(|byte| *byte == b'\n');
+        lines.map(|line| &line[..line.len() - 1])
+    }
+
+    /// What was added after the first so many bytes; none when there are less.
+    pub(crate) fn after(&self, bytes: usize) -> Option<&[u8]> {
+        self.data.get(bytes..)
+    }
+
     pub(crate) fn mark(&self) -> Mark {
         Mark {
             bytes: self.data.len(),
@@ -147,7 +164,7 @@ impl Rows {
 }
 
 /// Copies JSON without the white space between its tokens.
-fn compact_into(json: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn compact_into(json: &[u8], out: &mut Vec<u8>) {
     let mut at = 0;
     while at < json.len() {
         match json[at] {
@@ -161,6 +178,35 @@ fn compact_into(json: &[u8], out: &mut Vec<u8>) {
                 out.push(other);
                 at += 1;
             }
+        }
+    }
+}
+
+/// Calls `look` with each member of an object, the name in its quotes and the value as written, until it says that this
+/// is enough. None when the text is not an object.
+pub(crate) fn each_member<'a>(
+    object: &'a [u8],
+    look: &mut dyn FnMut(&'a [u8], &'a [u8]) -> bool,
+) -> Option<()> {
+    let mut scan = Scan {
+        body: object,
+        at: 0,
+        arrays: 0,
+    };
+    scan.one_of(b"{")?;
+    if scan.peek()? == b'}' {
+        return Some(());
+    }
+    loop {
+        let name = scan.string()?;
+        scan.one_of(b":")?;
+        scan.peek()?;
+        let start = scan.at;
+        scan.value()?;
+        let value = &object[start..scan.at];
+        let next = scan.one_of(b",}")?;
+        if look(name, value) || next == b'}' {
+            return Some(());
         }
     }
 }

@@ -150,11 +150,16 @@ pub struct ReadRequest {
     pub max_bytes: u32,
 }
 
+/// What one `read` returns. The hub applies the upserts before the deletes, so a key that is in both is deleted; see
+/// `Found`. Between batches it keeps the order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Batch {
     pub upserts: Chunk,
+    /// Objects with the primary key fields only.
     pub deletes: Option<Chunk>,
+    /// Where the next batch begins. It is committed together with the rows, or not at all.
     pub cursor: Vec<u8>,
+    /// Nothing more to read for now.
     pub done: bool,
 }
 
@@ -177,6 +182,7 @@ impl Delivery {
     }
 }
 
+/// Rows of a webhook; upserts count before deletes, as in a `Batch`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamRows {
     pub stream: String,

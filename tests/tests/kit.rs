@@ -98,6 +98,7 @@ fn a_cassette_serves_the_conformance_suite_and_what_needs_a_vendor_says_so() {
     for name in [
         "wrong-credentials",
         "boundaries",
+        "created-again",
         "upsert-twice",
         "erase-twice",
     ] {

@@ -11,6 +11,7 @@ mod compiled;
 mod conformance;
 mod contract;
 mod crash;
+mod created_again;
 mod engine;
 mod febrl;
 mod guests;

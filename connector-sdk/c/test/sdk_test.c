@@ -121,6 +121,118 @@ static void a_failure_after_the_first_page_keeps_the_pages_before_it(of_call *ca
     OF_CHECK(error != NULL && error->class == OF_TRANSIENT);
 }
 
+/** Reads a page of lines, each a `+` or a `-` and JSON. */
+static of_error *changes(of_call *call, of_step *step, uint32_t room, of_found *found) {
+    (void)room;
+    const char *const *pages = step->context;
+    size_t number = (size_t)of_json_integer(step->cursor, 0), at = 0;
+    of_text line;
+    while (of_next_line((of_chunk){.data = of_from(pages[number])}, &at, &line)) {
+        of_text json = {line.at + 1, line.len - 1};
+        if (*line.at == '+') of_push(&found->upserts, json);
+        else of_delete(found, json);
+    }
+    if (pages[number + 1] != NULL && of_is(of_from(pages[number + 1]), "broken")) return of_fail(call, OF_TRANSIENT, "x", "broke after its rows");
+    step->cursor = of_format(call, "%zu", number + 1);
+    step->done = pages[number + 1] == NULL;
+    return NULL;
+}
+
+static void gathered(of_call *call, const char *const *pages, const char *upserts, const char *deletes) {
+    of_read_request request = of_test_whole("x");
+    of_batch batch;
+    OF_CHECK(of_read_pages(call, &request, changes, (void *)pages, &batch) == NULL);
+    if (!of_is(batch.upserts.data, upserts) || !of_is(batch.deletes.data, deletes)) {
+        fprintf(stderr, "wanted\n%s%sgot\n%.*s%.*s", upserts, deletes, OF_ARG(batch.upserts.data), OF_ARG(batch.deletes.data));
+    }
+    OF_CHECK(of_is(batch.upserts.data, upserts) && of_is(batch.deletes.data, deletes));
+    size_t at = 0, count = 0;
+    for (of_text line; of_next_line(batch.deletes, &at, &line);) count++;
+    OF_CHECK(batch.deletes.count == count);
+}
+
+#define PAGES(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static void a_record_that_is_deleted_and_created_again_is_not_deleted(of_call *call) {
+    const char *wanted = "{\"id\":2}\n{\"id\":1,\"name\":\"new\"}\n";
+    gathered(call, PAGES("-{\"id\":1}\n", "+{\"id\":2}\n+{\"id\":1,\"name\":\"new\"}\n"), wanted, "");
+    gathered(call, PAGES("+{\"id\":2}\n-{\"id\":1}\n+{\"id\":1,\"name\":\"new\"}\n"), wanted, "");
+}
+
+static void the_vendors_last_word_counts(of_call *call) {
+    const char *once = "{\"id\":1,\"name\":\"old\"}\n";
+    gathered(call, PAGES("+{\"id\":1,\"name\":\"old\"}\n", "-{\"id\":1}\n"), once, "{\"id\":1}\n");
+    gathered(call, PAGES("+{\"id\":1,\"name\":\"old\"}\n-{\"id\":1}\n"), once, "{\"id\":1}\n");
+    gathered(call, PAGES("-{\"id\":1}\n+{\"id\":1,\"name\":\"old\"}\n", "-{\"id\":1}\n"), once, "{\"id\":1}\n");
+    gathered(call, PAGES("-{\"id\":1}\n", "+{\"id\":1}\n-{\"id\":1}\n+{\"id\":1}\n-{\"id\":2}\n"), "{\"id\":1}\n{\"id\":1}\n", "{\"id\":2}\n");
+}
+
+static void keys_are_compared_as_json_values(of_call *call) {
+    static const char *const same[][2] = {
+        {"{\"id\":7}", "{\"name\":\"x\",\"id\":7.0}"},
+        {"{\"id\":70}", "{\"id\":7e1}"},
+        {"{\"id\":-0.0}", "{\"id\":0}"},
+        {"{\"id\":12345678901234567890123}", "{\"id\":12345678901234567890123}"},
+        {"{\"id\":\"a\xc3\xa9\"}", "{ \"\\u0069d\" : \"a\\u00e9\" }"},
+        {"{\"id\":\"a/b\\n\"}", "{\"id\":\"a\\/b\\u000a\"}"},
+        {"{\"id\":\"\\ud83d\"}", "{\"id\":\"\\ud83d\"}"},
+        {"{\"a\":1,\"b\":\"x\"}", "{\"b\":\"x\",\"c\":3,\"a\":1}"},
+        {"{\"key\":{\"a\":1,\"b\":2}}", "{\"key\":{\"b\":2,\"c\":3,\"a\":1.0}}"},
+        {"{\"id\":[1,{\"a\":2}]}", "{\"id\":[ 1, {\"a\": 2} ]}"},
+        {"{\"id\":null}", "{\"id\":null}"},
+        {"{\"id\":1}", "{\"id\":1,\"id\":2}"},
+        {"{\"id\":100000000000000000000000000000000000000000000000000}", "{\"id\":1e50}"},
+        {"{\"a.b\":\"x\"}", "{\"a.b\":\"x\"}"}};
+    for (size_t at = 0; at < sizeof same / sizeof *same; at++) {
+        of_text gone = of_format(call, "-%s\n", same[at][0]), again = of_format(call, "+%s\n", same[at][1]);
+        gathered(call, PAGES(gone.at, again.at), again.at + 1, "");
+    }
+}
+
+static void other_keys_and_what_is_not_a_key_leave_the_delete_alone(of_call *call) {
+    of_buffer deep = {.call = call};
+    for (int at = 0; at < 5000; at++) of_put(&deep, OF("{\"id\":"));
+    of_put(&deep, OF("1"));
+    for (int at = 0; at < 5000; at++) of_put(&deep, OF("}"));
+    of_put(&deep, (of_text){"", 1});
+    const char *const different[][2] = {
+        {"{\"id\":7}", "{\"id\":\"7\"}"},
+        {"{\"id\":7}", "{\"id\":70}"},
+        {"{\"id\":7}", "{\"id\":-7}"},
+        {"{\"id\":7}", "{\"id\":7e40}"},
+        {"{\"id\":0}", "{\"id\":0.5}"},
+        {"{\"id\":\"a\"}", "{\"id\":\"ab\"}"},
+        {"{\"id\":2}", "{\"id\":1,\"id\":2}"},
+        {"{\"id\":12345678901234567890123}", "{\"id\":12345678901234567890124}"},
+        {"{\"id\":1e1999999999999}", "{\"id\":1e1999999999998}"},
+        {"{\"id\":\"\\ud83d\"}", "{\"id\":\"\\ud83e\"}"},
+        {"{\"id\":\"a\"}", "{\"id\":\"A\"}"},
+        {"{\"id\":\"{1}\"}", "{\"id\":{\"1\":1}}"},
+        {"{\"a\":1,\"b\":2}", "{\"a\":1,\"b\":3}"},
+        {"{\"a\":1,\"b\":2}", "{\"a\":1}"},
+        {"{\"key\":{\"a\":1}}", "{\"key\":1}"},
+        {"{\"key\":{\"a\":1}}", "{\"key\":[{\"a\":1}]}"},
+        {"{\"id\":[1,2]}", "{\"id\":[1]}"},
+        {"{\"id\":true}", "{\"id\":\"true\"}"},
+        {"{\"id\":null}", "{}"},
+        {"{}", "{\"id\":1}"},
+        {"{\"id\":1}", "7"},
+        {"{\"id\":1}", "{\"id\":1"},
+        {"{\"id\":1}", "x"},
+        {"[1]", "[1]"},
+        {"{\"id\":1", "{\"id\":1}"},
+        {"{\"id\":1}", deep.at},
+        {deep.at, "{\"id\":1}"}};
+    for (size_t at = 0; at < sizeof different / sizeof *different; at++) {
+        of_text gone = of_format(call, "-%s\n", different[at][0]), other = of_format(call, "+%s\n", different[at][1]);
+        gathered(call, PAGES(gone.at, other.at), other.at + 1, gone.at + 1);
+    }
+}
+
+static void a_page_that_fails_takes_its_part_back(of_call *call) {
+    gathered(call, PAGES("-{\"id\":1}\n", "+{\"id\":1}\n-{\"id\":2}\n", "broken"), "", "{\"id\":1}\n");
+}
+
 static void the_status_decides_the_class_and_the_vendors_words_are_kept(void) {
     static const of_vendor acme = {.name = "acme", .code = {"/error/code"}, .message = {"/error/message"}};
     static const struct { int status; of_class class; } classes[] = {
@@ -179,10 +291,15 @@ int main(void) {
     texts_are_read_and_written_as_json(call);
     no_row_is_lost_or_repeated_at_any_bound(call);
     a_failure_after_the_first_page_keeps_the_pages_before_it(call);
+    a_record_that_is_deleted_and_created_again_is_not_deleted(call);
+    the_vendors_last_word_counts(call);
+    keys_are_compared_as_json_values(call);
+    other_keys_and_what_is_not_a_key_leave_the_delete_alone(call);
+    a_page_that_fails_takes_its_part_back(call);
     the_status_decides_the_class_and_the_vendors_words_are_kept();
     a_configuration_names_the_key_that_is_wrong(call);
     failures_stand_in_the_rows_order(call);
     of_test_finish(&hub);
-    puts("9 tests of the SDK passed");
+    puts("14 tests of the SDK passed");
     return 0;
 }

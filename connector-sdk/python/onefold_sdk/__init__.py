@@ -3,11 +3,11 @@ turns it into a WebAssembly component; the same class runs in a test over the hu
 configuration, error classes, paging and the cutting of records out of pages. It knows no vendor."""
 
 from .connector import Audience, Calls, Connector, Destination, Privacy, Source, document, unknown
+from .found import Found
 from .http import Request, Vendor, base, encode
 from .hub import HttpError, Hub, Response
 from .paging import (
     Done,
-    Found,
     More,
     next_after,
     next_cursor,

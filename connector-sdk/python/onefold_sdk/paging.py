@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Callable
 
+from .found import Found
 from .hub import Hub, Response
-from .records import Rows, to_json
+from .records import to_json
 from .types import Batch, Cancelled, CursorExpired, Error, ReadRequest
 
 _SPARE_MS = 5_000
@@ -30,26 +31,6 @@ class Done:
     cursor: Any
 
 
-@dataclass
-class Found:
-    """The rows of the pages read so far."""
-
-    upserts: Rows = field(default_factory=Rows)
-    deletes: Rows = field(default_factory=Rows)
-
-    @property
-    def count(self) -> int:
-        return self.upserts.count + self.deletes.count
-
-    @property
-    def bytes(self) -> int:
-        return self.upserts.bytes + self.deletes.bytes
-
-    def finish(self, cursor: bytes, done: bool) -> Batch:
-        deletes = self.deletes.into_chunk() if self.deletes.count else None
-        return Batch(self.upserts.into_chunk(), deletes, cursor, done)
-
-
 def read_pages(
     hub: Hub,
     request: ReadRequest,
@@ -64,7 +45,7 @@ def read_pages(
     while True:
         if hub.cancelled():
             raise Cancelled()
-        marks, count, size = (found.upserts.mark(), found.deletes.mark()), found.count, found.bytes
+        mark, count, size = found.mark(), found.count, found.bytes
         saved = _encode(cursor)
         try:
             step = page(cursor, max(request.max_records - found.count, 1), found)
@@ -73,8 +54,7 @@ def read_pages(
         except Error:
             if count == 0:
                 raise
-            found.upserts.rewind(marks[0])
-            found.deletes.rewind(marks[1])
+            found.rewind(mark)
             return found.finish(saved, False)
         cursor = step.cursor
         if isinstance(step, Done):

@@ -17,8 +17,8 @@ def _refuse(word: str) -> Any:
     raise ValueError(f"`{word}` is no JSON")
 
 
-_ESCAPES = "surrogateescape"
-_BLANK = re.compile(r"[ \t\r\n]*").match
+ESCAPES = "surrogateescape"
+BLANK = re.compile(r"[ \t\r\n]*").match
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[ \t\r\n]+')
 _scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder(parse_constant=_refuse).scan_once
 # Numbers of thousands of digits are more than `int` takes.
@@ -35,15 +35,15 @@ class Row:
 
     def raw(self, name: str) -> str | None:
         """A field as it was written, such as `1.10`; none when there is no such field."""
-        text = self.bytes.decode(errors=_ESCAPES)
-        at = _BLANK(text, _BLANK(text, 0).end() + 1).end()
+        text = self.bytes.decode(errors=ESCAPES)
+        at = BLANK(text, BLANK(text, 0).end() + 1).end()
         while text[at] == '"':
             key, at = scanstring(text, at + 1, True)
-            start = _BLANK(text, _BLANK(text, at).end() + 1).end()
-            _, end = _value(text, start)
+            start = BLANK(text, BLANK(text, at).end() + 1).end()
+            _, end = value_at(text, start)
             if key == name:
                 return text[start:end]
-            at = _BLANK(text, _BLANK(text, end).end() + 1).end()
+            at = BLANK(text, BLANK(text, end).end() + 1).end()
             if at >= len(text):
                 break
         return None
@@ -99,6 +99,10 @@ class Rows:
         """A record of the connector's own making."""
         self.push_bytes(to_json(record))
 
+    def lines(self, first: int) -> list[bytes]:
+        """The records from one on."""
+        return self._lines[first:]
+
     def into_chunk(self) -> Chunk:
         self._lines.append(b"")
         data = b"\n".join(self._lines)
@@ -120,7 +124,7 @@ def cut(body: bytes, path: list[str]) -> Page:
     cutter = _Cutter(body)
     try:
         envelope = cutter.page(path)
-        if _BLANK(cutter.text, cutter.at).end() != len(cutter.text):
+        if BLANK(cutter.text, cutter.at).end() != len(cutter.text):
             raise ValueError("more than one document")
         json.loads(envelope)
     except (ValueError, StopIteration, IndexError, RecursionError) as error:
@@ -131,7 +135,7 @@ def cut(body: bytes, path: list[str]) -> Page:
     return Page(cutter.rows, envelope)
 
 
-def _value(text: str, at: int) -> tuple[Any, int]:
+def value_at(text: str, at: int) -> tuple[Any, int]:
     try:
         return _scan(text, at)
     except ValueError as error:
@@ -140,7 +144,7 @@ def _value(text: str, at: int) -> tuple[Any, int]:
         return _scan_long(text, at)
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """A record that was written over several lines: no white space between its tokens."""
     return _TOKEN.sub(lambda token: token[0] if token[0].startswith('"') else "", text)
 
@@ -150,7 +154,7 @@ class _Cutter:
 
     def __init__(self, body: bytes) -> None:
         # What is no UTF-8 passes through unchanged; whether it may is the hub's to say.
-        self.text = body.decode(errors=_ESCAPES)
+        self.text = body.decode(errors=ESCAPES)
         self.at = 0
         self.rows: list[Row] = []
         self.arrays = 0
@@ -193,10 +197,10 @@ class _Cutter:
             try:
                 value, end = _scan(text, at)
             except ValueError:
-                value, end = _value(text, at)
-            line = source[at:end] if source is not None else text[at:end].encode(errors=_ESCAPES)
+                value, end = value_at(text, at)
+            line = source[at:end] if source is not None else text[at:end].encode(errors=ESCAPES)
             if self._broken and (b"\n" in line or b"\r" in line):
-                line = _one_line(text[at:end]).encode(errors=_ESCAPES)
+                line = one_line(text[at:end]).encode(errors=ESCAPES)
             self.rows.append(Row(line, value))
             self.at = end
             if self._take(",]") == "]":
@@ -207,12 +211,12 @@ class _Cutter:
     def _keep(self) -> str:
         self._peek()
         start = self.at
-        _, self.at = _value(self.text, start)
+        _, self.at = value_at(self.text, start)
         return self.text[start : self.at]
 
     def _peek(self) -> str:
         if self.text[self.at] in " \t\r\n":
-            self.at = _BLANK(self.text, self.at).end()
+            self.at = BLANK(self.text, self.at).end()
         return self.text[self.at]
 
     def _take(self, wanted: str) -> str:

@@ -127,10 +127,16 @@ class ReadRequest:
 
 @dataclass(frozen=True)
 class Batch:
+    """What one `read` returns. The hub applies the upserts before the deletes, so a key that is in both is deleted; see
+    `Found`. Between batches it keeps the order."""
+
     upserts: Chunk
     deletes: Chunk | None
+    """Objects with the primary key fields only."""
     cursor: bytes
+    """Where the next batch begins. It is committed together with the rows, or not at all."""
     done: bool
+    """Nothing more to read for now."""
 
 
 Mode = Literal["upsert", "update-only", "create-only", "delete"]

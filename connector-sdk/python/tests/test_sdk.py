@@ -10,6 +10,7 @@ from onefold_sdk import (
     AuthError,
     Batch,
     Cancelled,
+    Chunk,
     ConfigError,
     CursorExpired,
     Done,
@@ -141,6 +142,103 @@ class Paging(unittest.TestCase):
         both = '<https://a/?page=1,2>; rel="prev", <https://a/?page=3>; title=x; rel="next"'
         self.assertEqual(link(both), "https://a/?page=3")
         self.assertIsNone(link("<https://a/>; rel=last"))
+
+
+class Gathering(unittest.TestCase):
+    """Deleted, then created again."""
+
+    def gathered(self, *pages: list[tuple[str, str]]) -> tuple[list[str], list[str]]:
+        """What a batch of these pages holds; each row is `+` or `-` and JSON."""
+
+        def page(number: int, _: int, found: Found) -> More | Done:
+            for sign, line in pages[number]:
+                add = found.upserts.push_bytes if sign == "+" else found.delete_bytes
+                add(line.encode(errors="surrogateescape"))
+            return Done(0) if number + 1 == len(pages) else More(number + 1)
+
+        batch = read_pages(TestHub(nobody), whole("x"), lambda: 0, page)
+        deletes = batch.deletes.lines() if batch.deletes else []
+        self.assertEqual(len(deletes), batch.deletes.count if batch.deletes else 0)
+        return [line.decode(errors="surrogateescape") for line in batch.upserts.lines()], [line.decode() for line in deletes]
+
+    def test_a_record_that_is_deleted_and_created_again_is_not_deleted(self) -> None:
+        gone, again = ("-", '{"id":1}'), ("+", '{"id":1,"name":"new"}')
+        other = ("+", '{"id":2}')
+        self.assertEqual(self.gathered([gone], [other, again]), (['{"id":2}', '{"id":1,"name":"new"}'], []))
+        self.assertEqual(self.gathered([other, gone, again]), (['{"id":2}', '{"id":1,"name":"new"}'], []))
+
+    def test_the_vendors_last_word_counts(self) -> None:
+        gone, here = ("-", '{"id":1}'), ("+", '{"id":1,"name":"old"}')
+        self.assertEqual(self.gathered([here], [gone])[1], ['{"id":1}'])
+        self.assertEqual(self.gathered([here, gone])[1], ['{"id":1}'])
+        self.assertEqual(self.gathered([gone, here], [gone])[1], ['{"id":1}'])
+        self.assertEqual(self.gathered([gone], [here, gone, here, ("-", '{"id":2}')])[1], ['{"id":2}'])
+
+    def test_keys_are_compared_as_json_values(self) -> None:
+        same = [
+            ('{"id":7}', '{"name":"x","id":7.0}'),
+            ('{"id":70}', '{"id":7e1}'),
+            ('{"id":-0.0}', '{"id":0}'),
+            ('{"id":12345678901234567890123}', '{"id":12345678901234567890123}'),
+            ('{"id":"a\u00e9"}', '{ "\\u0069d" : "a\\u00e9" }'),
+            ('{"id":"a/b\\n"}', '{"id":"a\\/b\\u000a"}'),
+            ('{"id":"\\ud83d"}', '{"id":"\\ud83d"}'),
+            ('{"a":1,"b":"x"}', '{"b":"x","c":3,"a":1}'),
+            ('{"key":{"a":1,"b":2}}', '{"key":{"b":2,"c":3,"a":1.0}}'),
+            ('{"id":[1,{"a":2}]}', '{"id":[ 1, {"a": 2} ]}'),
+            ('{"id":null}', '{"id":null}'),
+            ('{"id":1}', '{"id":1,"id":2}'),
+            ('{"id":1%s}' % ("0" * 50), '{"id":1e50}'),
+            ('{"a.b":"x"}', '{"a.b":"x"}'),
+        ]
+        for key, record in same:
+            self.assertEqual(self.gathered([("-", key)], [("+", record)]), ([record], []), key)
+
+    def test_other_keys_and_what_is_not_a_key_leave_the_delete_alone(self) -> None:
+        deep = '{"id":' * 5_000 + "1" + "}" * 5_000
+        different = [
+            ('{"id":7}', '{"id":"7"}'),
+            ('{"id":7}', '{"id":70}'),
+            ('{"id":7}', '{"id":-7}'),
+            ('{"id":7}', '{"id":7e40}'),
+            ('{"id":0}', '{"id":0.5}'),
+            ('{"id":"a"}', '{"id":"ab"}'),
+            ('{"id":2}', '{"id":1,"id":2}'),
+            ('{"id":12345678901234567890123}', '{"id":12345678901234567890124}'),
+            ('{"id":1e1999999999999}', '{"id":1e1999999999998}'),
+            ('{"id":"\\ud83d"}', '{"id":"\\ud83e"}'),
+            ('{"id":"a"}', '{"id":"A"}'),
+            ('{"id":"{1}"}', '{"id":{"1":1}}'),
+            ('{"a":1,"b":2}', '{"a":1,"b":3}'),
+            ('{"a":1,"b":2}', '{"a":1}'),
+            ('{"key":{"a":1}}', '{"key":1}'),
+            ('{"key":{"a":1}}', '{"key":[{"a":1}]}'),
+            ('{"id":[1,2]}', '{"id":[1]}'),
+            ('{"id":true}', '{"id":"true"}'),
+            ('{"id":null}', '{}'),
+            ('{}', '{"id":1}'),
+            ('{"id":1}', '7'),
+            ('{"id":1}', '{"id":1'),
+            ('{"id":1}', 'x'),
+            ('[1]', '[1]'),
+            ('{"id":1', '{"id":1}'),
+            ('{"id":1}', deep),
+            (deep, '{"id":1}'),
+        ]
+        for key, record in different:
+            self.assertEqual(self.gathered([("-", key)], [("+", record)]), ([record], [key]), key[:99])
+
+    def test_a_page_that_fails_takes_its_part_back(self) -> None:
+        def page(number: int, _: int, found: Found) -> More:
+            if number == 0:
+                found.delete({"id": 1})
+                return More(1)
+            found.upserts.push({"id": 1})
+            found.delete({"id": 2})
+            raise TransientError("x", "broke after its rows")
+
+        batch = read_pages(TestHub(nobody), whole("x"), lambda: 0, page)
+        self.assertEqual((batch.upserts.count, batch.deletes, batch.cursor), (0, Chunk(1, b'{"id":1}\n'), b"1"))
 
 
 class Answers(unittest.TestCase):

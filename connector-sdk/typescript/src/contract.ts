@@ -87,10 +87,17 @@ export interface ReadRequest {
   maxBytes: number;
 }
 
+/**
+ * What one `read` returns. The hub applies the upserts before the deletes, so a key that is in both is deleted; see
+ * `Found`. Between batches it keeps the order.
+ */
 export interface Batch {
   upserts: Chunk;
+  /** Objects with the primary key fields only. */
   deletes: Chunk | null;
+  /** Where the next batch begins. It is committed together with the rows, or not at all. */
   cursor: Uint8Array;
+  /** Nothing more to read for now. */
   done: boolean;
 }
 

@@ -27,7 +27,8 @@
 export { calls } from "./call.js";
 export * as config from "./config.js";
 export { ConnectorError, HttpFailure, unknown } from "./errors.js";
+export { Found } from "./found.js";
 export { Request, Vendor, base, encode, header } from "./http.js";
-export { Found, done, more, nextAfter, nextCursor, nextLink, nextOffset, nextPage, readPages } from "./paging.js";
+export { done, more, nextAfter, nextCursor, nextLink, nextOffset, nextPage, readPages } from "./paging.js";
 export { Chunk, Page, Row, Rows, cut } from "./records.js";
 export { emails, folded, keyed, outcomeOf, plain, rejected } from "./rows.js";

@@ -2,8 +2,8 @@
 // The cursor is the connector's own value, kept as JSON.
 
 import { ConnectorError } from "./errors.js";
+import { Found } from "./found.js";
 import { header } from "./http.js";
-import { Rows } from "./records.js";
 import { decode, encode } from "./text.js";
 
 /** @import { Batch, Hub, ReadRequest, Response } from "./contract.js" */
@@ -27,26 +27,6 @@ export function done(cursor) {
   return { done: true, cursor };
 }
 
-/** The rows of the pages read so far. */
-export class Found {
-  upserts = new Rows();
-  deletes = new Rows();
-
-  get count() {
-    return this.upserts.count + this.deletes.count;
-  }
-
-  get bytes() {
-    return this.upserts.bytes + this.deletes.bytes;
-  }
-
-  /** @param {Uint8Array} cursor @param {boolean} done @returns {Batch} */
-  finish(cursor, done) {
-    const deletes = this.deletes.count > 0 ? this.deletes.intoChunk() : null;
-    return { upserts: this.upserts.intoChunk(), deletes, cursor, done };
-  }
-}
-
 /**
  * Reads pages until the request's bounds are reached or a step is `done`. `page` fetches one page of at most the given
  * number of records, adds its rows and says where to go on. At least one page is read. A failure after the first page
@@ -65,7 +45,7 @@ export function readPages(hub, request, start, page) {
     if (hub.cancelled()) {
       throw ConnectorError.cancelled();
     }
-    const before = { upserts: found.upserts.mark(), deletes: found.deletes.mark(), count: found.count, bytes: found.bytes };
+    const before = { mark: found.mark(), count: found.count, bytes: found.bytes };
     const saved = encode(JSON.stringify(cursor));
     try {
       const step = page(cursor, Math.max(request.maxRecords - found.count, 1), found);
@@ -78,8 +58,7 @@ export function readPages(hub, request, start, page) {
       if (before.count === 0 || !expected) {
         throw error;
       }
-      found.upserts.rewind(before.upserts);
-      found.deletes.rewind(before.deletes);
+      found.rewind(before.mark);
       return found.finish(saved, false);
     }
     const lastPage = found.bytes - before.bytes;

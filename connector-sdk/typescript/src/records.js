@@ -87,12 +87,18 @@ export class Rows {
 
   /** A record as it is, without its line breaks. @param {Row} row */
   pushRaw(row) {
-    this.#push(row.bytes);
+    this.pushBytes(row.bytes);
   }
 
   /** A record as JSON text on one line. @param {string} json */
   pushText(json) {
-    this.#push(encode(json));
+    this.pushBytes(encode(json));
+  }
+
+  /** A record as JSON on one line. @param {Uint8Array} line */
+  pushBytes(line) {
+    this.#pieces.push(line);
+    this.bytes += line.length + 1;
   }
 
   /** A record of the connector's own making. @param {object} record */
@@ -122,10 +128,9 @@ export class Rows {
     this.bytes = mark.bytes;
   }
 
-  /** @param {Uint8Array} bytes */
-  #push(bytes) {
-    this.#pieces.push(bytes);
-    this.bytes += bytes.length + 1;
+  /** The records from one on, each without its line end. @param {number} first */
+  pieces(first) {
+    return this.#pieces.slice(first);
   }
 }
 
@@ -176,8 +181,36 @@ const TO_BRACKET = /[^"{}[\]\x00-\x08\x0b\x0c\x0e-\x1f]*(?:"[^"\\\x00-\x1f]*(?:\
 
 /** A record that was written over several lines: no white space between its tokens. @param {string} text */
 function oneLine(text) {
-  const compact = text.replace(/"(?:[^"\\]|\\.)*"|[ \t\r\n]+/g, (token) => (token.startsWith('"') ? token : ""));
-  return new Row(Uint8Array.from(compact, (character) => character.charCodeAt(0)), compact);
+  const line = compact(text);
+  return new Row(Uint8Array.from(line, (character) => character.charCodeAt(0)), line);
+}
+
+/** JSON without the white space between its tokens. @param {string} text */
+export function compact(text) {
+  return text.replace(/"(?:[^"\\]|\\.)*"|[ \t\r\n]+/g, (token) => (token.startsWith('"') ? token : ""));
+}
+
+/**
+ * The members of an object, up to the wanted one, names without their escapes and values as they are written; nothing
+ * when the text is not an object. Of equal names the first one counts.
+ * @param {string} text one character a byte
+ * @param {string} [wanted]
+ */
+export function members(text, wanted) {
+  /** @type {Map<string, string>} */
+  const found = new Map();
+  const scan = new Scan(new Uint8Array(), text);
+  try {
+    scan.members((quoted) => {
+      const value = scan.value();
+      const name = quoted.includes("\\") ? toLatin1(JSON.parse(fromLatin1(quoted))) : quoted.slice(1, -1);
+      found.set(name, found.get(name) ?? value);
+      return name === wanted && scan.peek() === ",";
+    });
+  } catch {
+    return new Map();
+  }
+  return found;
 }
 
 /** @param {string} text @param {string} what @returns {any} */

@@ -94,6 +94,101 @@ test("a failure after the first page keeps the pages before it, one on the first
   assert.throws(() => readPages(new TestHub(() => assert.fail()).cancel(), whole("x"), () => 0, page), refused("cancelled"));
 });
 
+/** What a batch of these pages holds; each row is `+` or `-` and JSON. */
+const gathered = (...pages) => {
+  const page = (number, _room, found) => {
+    for (const [sign, line] of pages[number]) {
+      sign === "+" ? found.upserts.pushText(line) : found.deleteText(line);
+    }
+    return number + 1 === pages.length ? done(0) : more(number + 1);
+  };
+  const batch = readPages(new TestHub(() => assert.fail()), whole("x"), () => 0, page);
+  assert.equal(batch.deletes?.lines().length, batch.deletes?.count);
+  return [batch.upserts.lines(), batch.deletes?.lines() ?? []];
+};
+
+test("a record that is deleted and created again is not deleted", () => {
+  const [gone, again, other] = [["-", '{"id":1}'], ["+", '{"id":1,"name":"new"}'], ["+", '{"id":2}']];
+  assert.deepEqual(gathered([gone], [other, again]), [['{"id":2}', '{"id":1,"name":"new"}'], []]);
+  assert.deepEqual(gathered([other, gone, again]), [['{"id":2}', '{"id":1,"name":"new"}'], []]);
+});
+
+test("the vendor's last word counts", () => {
+  const [gone, here] = [["-", '{"id":1}'], ["+", '{"id":1,"name":"old"}']];
+  assert.deepEqual(gathered([here], [gone])[1], ['{"id":1}']);
+  assert.deepEqual(gathered([here, gone])[1], ['{"id":1}']);
+  assert.deepEqual(gathered([gone, here], [gone])[1], ['{"id":1}']);
+  assert.deepEqual(gathered([gone], [here, gone, here, ["-", '{"id":2}']])[1], ['{"id":2}']);
+});
+
+test("keys are compared as JSON values", () => {
+  const same = [
+    ['{"id":7}', '{"name":"x","id":7.0}'],
+    ['{"id":70}', '{"id":7e1}'],
+    ['{"id":-0.0}', '{"id":0}'],
+    ['{"id":12345678901234567890123}', '{"id":12345678901234567890123}'],
+    ['{"id":"a\u00e9"}', '{ "\\u0069d" : "a\\u00e9" }'],
+    ['{"id":"a/b\\n"}', '{"id":"a\\/b\\u000a"}'],
+    ['{"id":"\\ud83d"}', '{"id":"\\ud83d"}'],
+    ['{"a":1,"b":"x"}', '{"b":"x","c":3,"a":1}'],
+    ['{"key":{"a":1,"b":2}}', '{"key":{"b":2,"c":3,"a":1.0}}'],
+    ['{"id":[1,{"a":2}]}', '{"id":[ 1, {"a": 2} ]}'],
+    ['{"id":null}', '{"id":null}'],
+    ['{"id":1}', '{"id":1,"id":2}'],
+    [`{"id":1${"0".repeat(50)}}`, '{"id":1e50}'],
+    ['{"a.b":"x"}', '{"a.b":"x"}'],
+  ];
+  for (const [key, record] of same) assert.deepEqual(gathered([["-", key]], [["+", record]]), [[record], []], key);
+});
+
+test("other keys, and what is not a key, leave the delete alone", () => {
+  const deep = `${'{"id":'.repeat(5_000)}1${"}".repeat(5_000)}`;
+  const different = [
+    ['{"id":7}', '{"id":"7"}'],
+    ['{"id":7}', '{"id":70}'],
+    ['{"id":7}', '{"id":-7}'],
+    ['{"id":7}', '{"id":7e40}'],
+    ['{"id":0}', '{"id":0.5}'],
+    ['{"id":"a"}', '{"id":"ab"}'],
+    ['{"id":2}', '{"id":1,"id":2}'],
+    ['{"id":12345678901234567890123}', '{"id":12345678901234567890124}'],
+    ['{"id":1e1999999999999}', '{"id":1e1999999999998}'],
+    ['{"id":"\\ud83d"}', '{"id":"\\ud83e"}'],
+    ['{"id":"a"}', '{"id":"A"}'],
+    ['{"id":"{1}"}', '{"id":{"1":1}}'],
+    ['{"a":1,"b":2}', '{"a":1,"b":3}'],
+    ['{"a":1,"b":2}', '{"a":1}'],
+    ['{"key":{"a":1}}', '{"key":1}'],
+    ['{"key":{"a":1}}', '{"key":[{"a":1}]}'],
+    ['{"id":[1,2]}', '{"id":[1]}'],
+    ['{"id":true}', '{"id":"true"}'],
+    ['{"id":null}', "{}"],
+    ["{}", '{"id":1}'],
+    ['{"id":1}', "7"],
+    ['{"id":1}', '{"id":1'],
+    ['{"id":1}', "x"],
+    ["[1]", "[1]"],
+    ['{"id":1', '{"id":1}'],
+    ['{"id":1}', deep],
+    [deep, '{"id":1}'],
+  ];
+  for (const [key, record] of different) assert.deepEqual(gathered([["-", key]], [["+", record]]), [[record], [key]], key.slice(0, 99));
+});
+
+test("a page that fails takes its part back", () => {
+  const page = (number, _room, found) => {
+    if (number === 0) {
+      found.delete({ id: 1 });
+      return more(1);
+    }
+    found.upserts.push({ id: 1 });
+    found.delete({ id: 2 });
+    throw ConnectorError.transient("x", "broke after its rows");
+  };
+  const batch = readPages(new TestHub(() => assert.fail()), whole("x"), () => 0, page);
+  assert.deepEqual([batch.upserts.count, batch.deletes?.lines(), Buffer.from(batch.cursor).toString()], [0, ['{"id":1}'], "1"]);
+});
+
 test("the status decides the class, and the vendor's words are kept", () => {
   const acme = new Vendor({ name: "acme", code: ["/error/code"], message: ["/error/message", "/message"] });
   const fails = (status, body = "", headers = {}) => {

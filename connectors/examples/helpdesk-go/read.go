@@ -61,7 +61,7 @@ func readPage(hub onefold.Hub, asked *onefold.Request, stream string, found *one
 		if !there {
 			return rest, onefold.TransientError("sdk.record", "a record has another shape: missing field `id`")
 		}
-		found.Deletes.PushBytes([]byte(`{"id":` + string(id) + `}`))
+		found.DeleteBytes([]byte(`{"id":` + string(id) + `}`))
 	}
 	if err := page.Envelope(&rest); err != nil {
 		return rest, err

@@ -31,6 +31,22 @@ func TestRecordsArePassedOnAsTheyWereWrittenAndTombstonesAsDeletes(t *testing.T)
 	}
 }
 
+func TestARecordThatIsDeletedAndCreatedAgainIsThere(t *testing.T) {
+	first := `{"tickets":[{"id":"T-1","deleted":true},{"id":"T-2","deleted":true}],"next":"a1","more":true}`
+	second := `{"tickets":[{"id":"T-1","subject":"again"}],"next":"a2","more":false}`
+	hub := onefoldtest.Script(t,
+		onefoldtest.Line{Start: "GET https://desk.test/v1/tickets?limit=2", Answer: onefoldtest.JSON(200, first)},
+		onefoldtest.Line{Start: "GET https://desk.test/v1/tickets?limit=2&after=a1", Answer: onefoldtest.JSON(200, second)},
+	)
+	read := func(request onefold.ReadRequest) (onefold.Batch, error) {
+		return Connector.CallRead(hub, config, request)
+	}
+	upserts, deletes, _ := onefoldtest.ReadAll(t, onefoldtest.Whole("tickets"), read)
+	if !slices.Equal(upserts, []string{`{"id":"T-1","subject":"again"}`}) || !slices.Equal(deletes, []string{`{"id":"T-2"}`}) {
+		t.Errorf("there are %q and deleted %q", upserts, deletes)
+	}
+}
+
 func TestACursorThatTheVendorNoLongerKnowsAsksForAFreshStart(t *testing.T) {
 	gone := onefoldtest.JSON(410, `{"error":{"code":"cursor_expired","message":"too old"}}`)
 	hub := onefoldtest.Script(t, onefoldtest.Line{Start: "GET https://desk.test/v1/tickets?limit=2&after=old", Answer: gone})

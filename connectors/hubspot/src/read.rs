@@ -4,9 +4,9 @@
 
 use crate::{Config, VENDOR, get, post};
 use onefold_sdk::connector::unknown;
-use onefold_sdk::paging::{Found, next_cursor};
+use onefold_sdk::paging::next_cursor;
 use onefold_sdk::time::parse_rfc3339;
-use onefold_sdk::{Batch, Error, Hub, ReadRequest, Result, Row, Step, cut, read_pages};
+use onefold_sdk::{Batch, Error, Found, Hub, ReadRequest, Result, Row, Step, cut, read_pages};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -303,7 +303,7 @@ impl Reader<'_> {
             }
             let time = head.archived_at.as_deref().and_then(parse_rfc3339);
             if time.is_none_or(|time| time >= cursor.archived_since) {
-                found.deletes.push(&json!({ "id": head.id }))?;
+                found.delete(&json!({ "id": head.id }))?;
             }
             newest = newest.max(time.unwrap_or(0));
         }

@@ -255,6 +255,23 @@ fn more_records_of_one_time_than_a_page_holds_are_all_read() {
 }
 
 #[test]
+fn a_contact_that_is_archived_and_restored_is_no_deletion() {
+    let crm = crm((1..=4).map(|id| (id, id as i64 * 1_000_000)));
+    let hub = hub_of(&crm);
+    let (_, _, cursor) = read(&hub, None, "{}");
+    crm.borrow_mut().contacts[1].archived = Some(T0 + 10_000_000);
+    let (_, deletes, cursor) = read(&hub, Some(&cursor), "{}");
+    assert_eq!(ids(&deletes), BTreeSet::from([2]));
+    crm.borrow_mut().contacts[1] = Contact {
+        id: 2,
+        modified: T0 + 10_000_000,
+        archived: None,
+    };
+    let (rows, deletes, _) = read(&hub, Some(&cursor), "{}");
+    assert_eq!((ids(&rows).contains(&2), deletes.len()), (true, 0));
+}
+
+#[test]
 fn archived_contacts_become_deletions_and_old_ones_are_not_repeated() {
     let crm = crm((1..=3).map(|id| (id, 0)));
     let hub = hub_of(&crm);

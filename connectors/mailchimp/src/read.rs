@@ -6,9 +6,11 @@
 use crate::{Config, VENDOR, get};
 use onefold_sdk::connector::unknown;
 use onefold_sdk::http::encode;
-use onefold_sdk::paging::{Found, next_offset};
+use onefold_sdk::paging::next_offset;
 use onefold_sdk::time::{format_seconds, parse_rfc3339};
-use onefold_sdk::{Batch, Error, Hub, ReadRequest, Request, Result, Row, Step, cut, read_pages};
+use onefold_sdk::{
+    Batch, Error, Found, Hub, ReadRequest, Request, Result, Row, Step, cut, read_pages,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -219,7 +221,7 @@ impl Reader<'_> {
             for row in &page.rows {
                 let head: Head = row.read()?;
                 if head.status == "archived" {
-                    found.deletes.push(&json!({ "id": head.id }))?;
+                    found.delete(&json!({ "id": head.id }))?;
                 }
             }
         } else {

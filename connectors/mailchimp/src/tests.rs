@@ -212,6 +212,28 @@ fn archived_members_become_deletions() {
 }
 
 #[test]
+fn a_member_that_is_archived_and_subscribed_again_is_no_deletion() {
+    let list = Rc::new(RefCell::new(List::of((0..5).map(|id| (id, i64::from(id))))));
+    let hub = hub_of(&list);
+    let (_, _, cursor) = walk(&hub, None, 10);
+    let change = |archived: bool, at: i64| {
+        let member = &mut list.borrow_mut().members[2];
+        (member.archived, member.changed) = (archived, T0 + at);
+    };
+    change(true, 50);
+    let (_, deletes, cursor) = walk(&hub, Some(&cursor), 10);
+    assert_eq!(deletes, [json!({"id": "2"})]);
+    // The second in which it was archived is read again, and again in the same second it comes back.
+    change(false, 50);
+    let (found, deletes, cursor) = walk(&hub, Some(&cursor), 10);
+    assert_eq!((found.contains(&2), deletes.len()), (true, 0));
+    change(true, 60);
+    change(false, 61);
+    let (found, deletes, _) = walk(&hub, Some(&cursor), 10);
+    assert_eq!((found.contains(&2), deletes.len()), (true, 0));
+}
+
+#[test]
 fn campaigns_are_parts_and_each_action_is_a_record_with_a_stable_id() {
     let email = json!({"campaign_id": "c1", "list_id": "L1", "email_id": "e1", "email_address": "a@example.com", "activity": [
         {"action": "open", "timestamp": "2026-01-01T00:00:00+00:00", "ip": "1.2.3.4"},

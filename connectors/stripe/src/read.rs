@@ -4,8 +4,10 @@
 
 use crate::{Config, Events, VENDOR, get};
 use onefold_sdk::connector::unknown;
-use onefold_sdk::paging::{Found, next_after};
-use onefold_sdk::{Batch, Error, Hub, ReadRequest, Request, Result, Row, Step, cut, read_pages};
+use onefold_sdk::paging::next_after;
+use onefold_sdk::{
+    Batch, Error, Found, Hub, ReadRequest, Request, Result, Row, Step, cut, read_pages,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -430,7 +432,7 @@ fn give(latest: BTreeMap<String, Change>, found: &mut Found) -> Result<()> {
             Change::Is(raw) => {
                 cut(format!("[{raw}]").as_bytes(), &[])?.append_to(&mut found.upserts);
             }
-            Change::Gone => found.deletes.push(&json!({ "id": id }))?,
+            Change::Gone => found.delete(&json!({ "id": id }))?,
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 //! The key of the signature stays with the hub.
 
 use crate::read::{Change, Event, STREAMS, change};
-use onefold_sdk::{Delivery, Error, Hub, MacAlgorithm, Reply, Result, Rows, StreamRows, cut};
+use onefold_sdk::{Delivery, Error, Found, Hub, MacAlgorithm, Reply, Result, cut};
 use serde_json::json;
 
 /// How far the time of a signature may be from ours, as Stripe's own libraries have it.
@@ -23,16 +23,14 @@ pub(crate) fn receive(hub: &dyn Hub, delivery: &Delivery) -> Result<Reply> {
         let Some((id, change)) = change(stream, &event)? else {
             continue;
         };
-        let (mut upserts, mut deletes) = (Rows::default(), Rows::default());
+        let mut found = Found::default();
         match change {
-            Change::Is(raw) => cut(format!("[{raw}]").as_bytes(), &[])?.append_to(&mut upserts),
-            Change::Gone => deletes.push(&json!({ "id": id }))?,
+            Change::Is(raw) => {
+                cut(format!("[{raw}]").as_bytes(), &[])?.append_to(&mut found.upserts);
+            }
+            Change::Gone => found.delete(&json!({ "id": id }))?,
         }
-        reply.rows.push(StreamRows {
-            stream: stream.name.to_owned(),
-            upserts: upserts.into_chunk(),
-            deletes: (deletes.count() > 0).then(|| deletes.into_chunk()),
-        });
+        reply.rows.push(found.into_rows(stream.name));
     }
     Ok(reply)
 }

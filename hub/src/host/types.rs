@@ -146,6 +146,7 @@ pub struct ReadRequest {
     pub max_bytes: u32,
 }
 
+/// What one read gives. Upserts count before deletes: a key that is in both is deleted. Between batches the order is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Batch {
     pub upserts: Chunk,

@@ -106,6 +106,25 @@ pub fn each_object(text: &str, found: &mut dyn FnMut(&Members)) {
     }
 }
 
+/// Calls `found` with every object that stands in a list, at any depth.
+pub fn each_row(text: &str, found: &mut dyn FnMut(&Members)) {
+    match text.as_bytes().first() {
+        Some(b'{') => {
+            let members = Members::parse(text).map_or_else(Vec::new, |members| members.0);
+            members.iter().for_each(|(_, value)| each_row(value, found));
+        }
+        Some(b'[') => {
+            for item in items(text) {
+                if let Some(members) = Members::parse(&item) {
+                    found(&members);
+                }
+                each_row(&item, found);
+            }
+        }
+        _ => {}
+    }
+}
+
 /// The text with one more member in every object that stands in a list and that `wants` it.
 pub fn with_member(text: &str, member: &str, wants: &dyn Fn(&Members) -> bool) -> String {
     fn walk(
@@ -179,6 +198,14 @@ mod tests {
             compact("{ \"a b\" : [ 1 , \"\\\" \" ] }"),
             r#"{"a b":[1,"\" "]}"#
         );
+    }
+
+    #[test]
+    fn the_rows_of_lists_are_found_and_what_surrounds_them_is_not() {
+        let mut found = Vec::new();
+        let text = r#"{"id":0,"rows":[{"id":1,"x":{"id":2,"y":[{"id":3}]}},4],"z":[]}"#;
+        each_row(text, &mut |members| found.extend(members.get("id")));
+        assert_eq!(found, ["1", "3"]);
     }
 
     #[test]

@@ -30,7 +30,7 @@ static of_error *read_page(of_call *call, of_step *step, uint32_t room, of_found
     for (size_t at = 0; at < page.count; at++) {
         if (of_json_is(of_json_at(page.rows[at], "/deleted"), "true")) {
             of_text id = of_json_at(page.rows[at], "/id");
-            of_push(&found->deletes, of_format(call, "{\"id\":%.*s}", OF_ARG(id)));
+            of_delete(found, of_format(call, "{\"id\":%.*s}", OF_ARG(id)));
         } else {
             of_push(&found->upserts, page.rows[at]);
         }

@@ -30,6 +30,23 @@ static void records_are_passed_on_as_they_were_written_and_tombstones_as_deletes
     of_test_finish(&hub);
 }
 
+static void a_record_that_is_deleted_and_created_again_is_there(void) {
+    static const of_line script[] = {
+        {"GET https://desk.test/v1/tickets?limit=2", 200,
+         "{\"tickets\":[{\"id\":\"T-1\",\"deleted\":true},{\"id\":\"T-2\",\"deleted\":true}],\"next\":\"a1\",\"more\":true}"},
+        {"GET https://desk.test/v1/tickets?limit=2&after=a1", 200,
+         "{\"tickets\":[{\"id\":\"T-1\",\"subject\":\"again\"}],\"next\":\"a2\",\"more\":false}"},
+    };
+    of_test_hub hub;
+    of_test_script(&hub, script, 2);
+    of_read_request request = of_test_whole("tickets");
+    of_batch batch;
+    OF_CHECK(connector.read(&hub.call, configured(&hub), &request, &batch) == NULL);
+    OF_CHECK(of_is(batch.upserts.data, "{\"id\":\"T-1\",\"subject\":\"again\"}\n"));
+    OF_CHECK(of_is(batch.deletes.data, "{\"id\":\"T-2\"}\n"));
+    of_test_finish(&hub);
+}
+
 static void a_cursor_that_the_vendor_no_longer_knows_asks_for_a_fresh_start(void) {
     static const of_line script[] = {{"GET https://desk.test/v1/tickets?limit=2&after=old", 410, "{\"error\":{\"code\":\"cursor_expired\"}}"}};
     of_test_hub hub;
@@ -44,7 +61,8 @@ static void a_cursor_that_the_vendor_no_longer_knows_asks_for_a_fresh_start(void
 
 int main(void) {
     records_are_passed_on_as_they_were_written_and_tombstones_as_deletes();
+    a_record_that_is_deleted_and_created_again_is_there();
     a_cursor_that_the_vendor_no_longer_knows_asks_for_a_fresh_start();
-    puts("2 tests of reading passed");
+    puts("3 tests of reading passed");
     return 0;
 }

@@ -36,7 +36,7 @@ function readPage(hub, request, stream, found) {
   const page = cut(lostPlace(() => vendor.send(hub, request)).body, [stream]);
   for (const row of page.rows) {
     if (row.get("deleted") === true) {
-      found.deletes.pushText(`{"id":${row.raw("id")}}`);
+      found.deleteText(`{"id":${row.raw("id")}}`);
     } else {
       found.upserts.pushRaw(row);
     }

@@ -24,6 +24,16 @@ class ReadTest(unittest.TestCase):
         self.assertEqual(hub.sent[0].credential, "token")
         hub.finish()
 
+    def test_a_record_that_is_deleted_and_created_again_is_there(self) -> None:
+        first = '{"tickets":[{"id":"T-1","deleted":true},{"id":"T-2","deleted":true}],"next":"a1","more":true}'
+        second = '{"tickets":[{"id":"T-1","subject":"again"}],"next":"a2","more":false}'
+        hub = TestHub.script([
+            ("GET https://desk.test/v1/tickets?limit=2", json(200, first)),
+            ("GET https://desk.test/v1/tickets?limit=2&after=a1", json(200, second)),
+        ])
+        upserts, deletes, _ = read_all(whole("tickets"), lambda request: CALL.read(hub, CONFIG, request))
+        self.assertEqual((upserts, deletes), ([b'{"id":"T-1","subject":"again"}'], [b'{"id":"T-2"}']))
+
     def test_a_cursor_that_the_vendor_no_longer_knows_asks_for_a_fresh_start(self) -> None:
         gone = json(410, {"error": {"code": "cursor_expired", "message": "too old"}})
         hub = TestHub.script([("GET https://desk.test/v1/tickets?limit=2&after=old", gone)])

@@ -2,8 +2,9 @@
 
 use crate::{Config, Helpdesk, VENDOR};
 use onefold_sdk::connector::unknown;
-use onefold_sdk::paging::Found;
-use onefold_sdk::{Batch, Error, Hub, ReadRequest, Request, Result, Source, Step, cut, read_pages};
+use onefold_sdk::{
+    Batch, Error, Found, Hub, ReadRequest, Request, Result, Source, Step, cut, read_pages,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -69,7 +70,7 @@ fn read_page(hub: &dyn Hub, page: Request, stream: &str, found: &mut Found) -> R
     for row in &page.rows {
         let head: Head<'_> = row.read_borrowed()?;
         if head.deleted {
-            found.deletes.push(&Key { id: head.id })?;
+            found.delete(&Key { id: head.id })?;
         } else {
             found.upserts.push_raw(row);
         }

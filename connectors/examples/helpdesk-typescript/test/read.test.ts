@@ -23,6 +23,17 @@ test("records are passed on as they were written, tombstones as deletes", () => 
   hub.finish();
 });
 
+test("a record that is deleted and created again is there", () => {
+  const first = '{"tickets":[{"id":"T-1","deleted":true},{"id":"T-2","deleted":true}],"next":"a1","more":true}';
+  const second = '{"tickets":[{"id":"T-1","subject":"again"}],"next":"a2","more":false}';
+  const hub = TestHub.script([
+    ["GET https://desk.test/v1/tickets?limit=2", json(200, first)],
+    ["GET https://desk.test/v1/tickets?limit=2&after=a1", json(200, second)],
+  ]);
+  const seen = readAll(whole("tickets"), (request) => call.read(hub, CONFIG, request));
+  assert.deepEqual([seen.upserts, seen.deletes], [['{"id":"T-1","subject":"again"}'], ['{"id":"T-2"}']]);
+});
+
 test("a cursor that the vendor no longer knows asks for a fresh start", () => {
   const gone = json(410, { error: { code: "cursor_expired", message: "too old" } });
   const hub = TestHub.script([["GET https://desk.test/v1/tickets?limit=2&after=old", gone]]);

@@ -80,7 +80,7 @@ fn beside(stream: &StreamSpec, answers: &[Vec<u8>], records: &[&str]) -> Result<
 }
 
 /// What of the vendor's row the record does not say in the same characters.
-fn difference(row: &Members, record: &Members) -> Option<String> {
+pub(super) fn difference(row: &Members, record: &Members) -> Option<String> {
     for (name, value) in &row.0 {
         let said = record.0.iter().find(|(one, _)| one == name);
         match said {

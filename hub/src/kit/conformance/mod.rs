@@ -2,6 +2,7 @@
 //! is to try from the connector's own description. Owns the list of checks and the report; opens no connection.
 
 mod audiences;
+mod created_again;
 mod documents;
 mod faults;
 mod lossless;
@@ -56,6 +57,10 @@ pub const CHECKS: &[(&str, &str)] = &[
     (
         "deletions",
         "deletions arrive, with nothing but the primary key",
+    ),
+    (
+        "created-again",
+        "a record that is deleted and created again is there in the end",
     ),
     (
         "read-rate-limited",
@@ -235,6 +240,7 @@ fn try_one(trial: &Trial, name: &str) -> Tried {
         "resume" => reading::resume(trial),
         "boundaries" => reading::boundaries(trial),
         "deletions" => reading::deletions(trial),
+        "created-again" => created_again::created_again(trial),
         "read-rate-limited" => faults::rate_limited(trial),
         "read-server-error" => faults::server_error(trial),
         "read-reset" => faults::reset(trial),

@@ -1,8 +1,10 @@
 //! What the help desk holds when it opens, from a seed and a number. Chosen to be hard on connectors: equal times across the
-//! ends of pages, ids above 2^53, numbers that change when they are parsed, escapes, fields nobody declared, tombstones.
+//! ends of pages, ids above 2^53, numbers that change when they are parsed, escapes, fields nobody declared, tombstones,
+//! and ids that are used again after their tombstone, in the same page and pages later.
 
 use super::Settings;
 use super::desk::{Contact, Desk, time};
+use std::collections::BTreeMap;
 
 /// 2024-01-01T00:00:00Z
 const START: i64 = 1_704_067_200_000;
@@ -46,14 +48,18 @@ const STATES: &[&str] = &["open", "pending", "closed"];
 
 pub fn open(settings: Settings) -> Desk {
     let count = u64::from(settings.contacts);
-    let ids: Vec<u64> = (0..count).map(id).collect();
+    let again = created_again(count);
+    let mut ids: Vec<u64> = (0..count).map(id).collect();
+    for (index, deleted) in &again {
+        ids[usize::try_from(*index).unwrap_or(0)] = id(*deleted);
+    }
     let mut desk = Desk::new(settings.seed, START + 1_000 * 86_400_000, count);
     let mut at = START;
     for (index, id) in ids.iter().enumerate() {
         let index = index as u64;
         let random = random(settings.seed, index);
-        at += step(index, random);
-        if random % 17 == 3 {
+        at += step(index, random).max(i64::from(again.contains_key(&index)));
+        if is_deleted(&again, index, random % 17 == 3) {
             desk.place_tombstone(*id, at);
         } else {
             desk.place_contact(*id, contact(index, random, at), at);
@@ -62,6 +68,20 @@ pub fn open(settings: Settings) -> Desk {
     tickets(&mut desk, settings.seed, &ids);
     desk.tag("customers");
     desk
+}
+
+/// Indices at which a deleted row is created again, each with the index of its tombstone: one many pages behind its
+/// tombstone, one right behind it. None when there are only a few rows.
+fn created_again(count: u64) -> BTreeMap<u64, u64> {
+    match count {
+        ..40 => BTreeMap::new(),
+        _ => BTreeMap::from([(count - 7, count / 4), (count / 2 + 1, count / 2)]),
+    }
+}
+
+/// Whether there is a tombstone at an index: where chance wants one, and where a row is created again later.
+fn is_deleted(again: &BTreeMap<u64, u64>, index: u64, by_chance: bool) -> bool {
+    again.values().any(|deleted| *deleted == index) || by_chance && !again.contains_key(&index)
 }
 
 /// Most ids are small; some are what a double cannot hold.
@@ -106,19 +126,22 @@ fn contact(index: u64, random: u64, at: i64) -> Contact {
 
 fn tickets(desk: &mut Desk, seed: u64, contacts: &[u64]) {
     let mut at = START;
-    let count = contacts.len() / 2;
-    for index in 0..count as u64 {
+    let count = contacts.len() as u64 / 2;
+    let again = created_again(count);
+    for index in 0..count {
         let random = random(seed ^ 0x7157, index);
-        at += step(index, random);
-        let number = index + 1;
+        at += step(index, random).max(i64::from(again.contains_key(&index)));
+        let number = again.get(&index).unwrap_or(&index) + 1;
         let updated_at = time(at);
-        let text = if random % 23 == 5 {
-            format!(r#"{{"id":"T-{number}","deleted":true,"updated_at":"{updated_at}"}}"#)
+        if is_deleted(&again, index, random % 23 == 5) {
+            let text =
+                format!(r#"{{"id":"T-{number}","deleted":true,"updated_at":"{updated_at}"}}"#);
+            desk.tickets.delete(number, at, text);
         } else {
             let pick = |from: &[&'static str], by: u64| {
                 from[usize::try_from(by).unwrap_or(0) % from.len()]
             };
-            format!(
+            let text = format!(
                 r#"{{"id":"T-{number}","contact_id":{},"subject":"{}","status":"{}","priority":{},"created_at":"{}","updated_at":"{updated_at}"{}}}"#,
                 contacts[usize::try_from(random >> 20).unwrap_or(0) % contacts.len()],
                 pick(SUBJECTS, random >> 8),
@@ -126,9 +149,9 @@ fn tickets(desk: &mut Desk, seed: u64, contacts: &[u64]) {
                 1 + random % 4,
                 time(at - i64::try_from(random % 9_000_000).unwrap_or_default()),
                 pick(EXTRAS, random >> 16),
-            )
-        };
-        desk.tickets.put(number, at, text);
+            );
+            desk.tickets.put(number, at, text);
+        }
     }
 }
 

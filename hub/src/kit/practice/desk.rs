@@ -22,10 +22,12 @@ pub struct Contact {
     pub escaped: bool,
 }
 
-/// Rows by their place, each with the text that a client gets.
+/// Rows by their place, each with the text that a client gets. A tombstone stays in the list, also when its id is used
+/// again: a client that reads on gets the tombstone first, then the new row.
 #[derive(Debug, Default)]
 pub struct Listed {
     rows: BTreeMap<Place, String>,
+    /// Where the rows are that are not deleted.
     places: HashMap<u64, Place>,
 }
 
@@ -35,6 +37,14 @@ impl Listed {
             self.rows.remove(&before);
         }
         self.rows.insert((updated_at, id), text);
+    }
+
+    /// Puts a tombstone in place of the row.
+    pub fn delete(&mut self, id: u64, deleted_at: i64, tombstone: String) {
+        if let Some(before) = self.places.remove(&id) {
+            self.rows.remove(&before);
+        }
+        self.rows.insert((deleted_at, id), tombstone);
     }
 
     /// The rows after a place, and whether there are more.
@@ -116,7 +126,7 @@ impl Desk {
             r#"{{"id":{id},"deleted":true,"updated_at":"{}"}}"#,
             time(updated_at)
         );
-        self.contacts.put(id, updated_at, text);
+        self.contacts.delete(id, updated_at, text);
     }
 
     fn tick(&mut self) -> i64 {
@@ -181,6 +191,18 @@ impl Desk {
         let now = self.tick();
         self.place_tombstone(id, now);
         true
+    }
+
+    /// Deletes a contact and creates it again with the same id and another name; none when there is no such contact.
+    pub fn create_again(&mut self, email: &str, name: &str) -> Option<u64> {
+        let id = self.find(email)?;
+        let mut contact = self.live.get(&id)?.clone();
+        self.erase(email);
+        contact.name = name.to_owned();
+        let now = self.tick();
+        contact.created_at = now;
+        self.place_contact(id, contact, now);
+        Some(id)
     }
 
     /// What there is, as JSON, in an order that does not change by itself.

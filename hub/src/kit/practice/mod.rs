@@ -54,7 +54,7 @@ pub struct Practice {
     task: JoinHandle<()>,
 }
 
-/// Looks at what a help desk holds. Cheap to clone.
+/// Looks at what a help desk holds, and changes it as its own users would. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Shelf(Arc<Mutex<Desk>>);
 
@@ -65,6 +65,14 @@ impl Shelf {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .state()
+    }
+
+    /// Deletes a contact and creates it again with the same id and another name; none when there is no such contact.
+    pub fn create_again(&self, email: &str, name: &str) -> Option<u64> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .create_again(email, name)
     }
 }
 

@@ -91,6 +91,86 @@ fn the_data_is_hard_on_connectors() {
     }
 }
 
+/// Where the tombstone and the new row of each id are that is used again.
+fn created_again(rows: &[String]) -> Vec<(usize, usize)> {
+    let rows: Vec<Value> = rows
+        .iter()
+        .map(|row| serde_json::from_str(row).unwrap())
+        .collect();
+    let gone = |row: &Value| row.get("deleted").is_some();
+    let mut found = Vec::new();
+    for (at, row) in rows.iter().enumerate().filter(|(_, row)| !gone(row)) {
+        let same = |other: &Value| other["id"] == row["id"];
+        assert_eq!(
+            rows.iter()
+                .filter(|other| same(other) && !gone(other))
+                .count(),
+            1
+        );
+        let tombstones = rows
+            .iter()
+            .enumerate()
+            .filter(|(_, other)| same(other) && gone(other));
+        found.extend(tombstones.map(|(deleted, _)| (deleted, at)));
+    }
+    found
+}
+
+#[test]
+fn a_row_is_deleted_and_created_again_with_its_id_in_one_page_and_pages_apart() {
+    for seed in 1..8 {
+        for contacts in [260, 300, 500, 1_000] {
+            let mut desk = data::open(Settings { seed, contacts });
+            let whole = all(&mut desk, "contacts", 200);
+            assert_eq!(whole.len(), contacts as usize);
+            for rows in [whole, all(&mut desk, "tickets", 200)] {
+                let again = created_again(&rows);
+                assert!(
+                    again.iter().all(|(deleted, again)| deleted < again),
+                    "{again:?}"
+                );
+                let apart = |(deleted, again): &(usize, usize)| again - deleted;
+                assert!(
+                    again.iter().map(apart).any(|rows| rows <= 5),
+                    "{seed} {contacts} {again:?}"
+                );
+                assert!(
+                    again.iter().map(apart).any(|rows| rows > 40),
+                    "{seed} {contacts} {again:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_contact_that_is_created_again_comes_after_the_old_cursor_behind_its_tombstone() {
+    let mut desk = desk();
+    post(
+        &mut desk,
+        "/v1/contacts/upsert",
+        &json!({"contacts": [{"email": "a@b.example"}]}),
+    );
+    let before = all(&mut desk, "contacts", 200).len();
+    let id = desk.create_again("A@b.example", "Second").unwrap();
+    let rows = all(&mut desk, "contacts", 200);
+    // The old row is gone.
+    assert_eq!(rows.len(), before + 1);
+    let last: Vec<Value> = rows[before - 1..]
+        .iter()
+        .map(|row| serde_json::from_str(row).unwrap())
+        .collect();
+    assert_eq!(
+        (&last[0]["id"], &last[0]["deleted"]),
+        (&json!(id), &json!(true))
+    );
+    assert_eq!(
+        (&last[1]["id"], &last[1]["name"]),
+        (&json!(id), &json!("Second"))
+    );
+    assert_eq!(desk.create_again("nobody@b.example", "x"), None);
+}
+
 #[test]
 fn the_same_seed_gives_the_same_data_and_another_seed_other_data() {
     let rows = |seed| {

@@ -132,6 +132,10 @@ const SDK: &[File] = &[
         include_str!("../../../../connector-sdk/go/errors.go"),
     ),
     always(
+        "found.go",
+        include_str!("../../../../connector-sdk/go/found.go"),
+    ),
+    always(
         "go.mod",
         include_str!("../../../../connector-sdk/go/go.mod"),
     ),

@@ -137,6 +137,10 @@ const SDK: &[File] = &[
         include_str!("../../../../connector-sdk/src/connector.rs"),
     ),
     always(
+        "src/found.rs",
+        include_str!("../../../../connector-sdk/src/found.rs"),
+    ),
+    always(
         "src/guest.rs",
         include_str!("../../../../connector-sdk/src/guest.rs"),
     ),

@@ -1,7 +1,7 @@
 //! Reading contacts: one page a batch. Each fault is one departure from that.
 
 use crate::{Config, DESK};
-use onefold_sdk::{Batch, Error, Hub, ReadRequest, Response, Result, Row, Rows, cut};
+use onefold_sdk::{Batch, Chunk, Error, Found, Hub, ReadRequest, Response, Result, Row, Rows, cut};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::cell::RefCell;
@@ -53,7 +53,7 @@ pub fn read(hub: &dyn Hub, config: &Config, request: &ReadRequest) -> Result<Bat
     };
     let envelope: Envelope = page.envelope()?;
     let mut last = cursor.last.clone();
-    let mut upserts = Rows::default();
+    let mut found = Found::default();
     let mut deletes = Rows::default();
     for row in &page.rows {
         let head: Head = row.read()?;
@@ -62,13 +62,14 @@ pub fn read(hub: &dyn Hub, config: &Config, request: &ReadRequest) -> Result<Bat
             continue;
         }
         if head.deleted {
-            deleted(config, row, &head, &mut deletes)?;
+            deletes.push(&json!({ "id": head.id }))?;
+            deleted(config, row, &head, &mut found)?;
         } else {
-            upsert(config, row, &head, &mut upserts)?;
+            upsert(config, row, &head, &mut found.upserts)?;
         }
     }
     if config.breaks("forgets-when-asked-again") && !is_first_time(request) {
-        upserts = Rows::default();
+        found.upserts = Rows::default();
     }
     let next = match config.breaks("remembers-the-place") {
         true => remember(envelope.next),
@@ -84,12 +85,14 @@ pub fn read(hub: &dyn Hub, config: &Config, request: &ReadRequest) -> Result<Bat
         note,
     };
     let is_idle = request.cursor.is_some() && page.rows.is_empty();
-    Ok(Batch {
-        upserts: upserts.into_chunk(),
-        deletes: (deletes.count() > 0).then(|| deletes.into_chunk()),
-        cursor: serde_json::to_vec(&cursor).unwrap_or_default(),
-        done: !(envelope.more || is_idle && config.breaks("never-ends")),
-    })
+    let cursor = serde_json::to_vec(&cursor).unwrap_or_default();
+    let done = !(envelope.more || is_idle && config.breaks("never-ends"));
+    let mut batch = found.finish(cursor, done);
+    if config.breaks("loses-what-comes-again") {
+        // Without the vendor's order, as the SDKs once did.
+        batch.deletes = Some(deletes.into_chunk()).filter(|chunk: &Chunk| chunk.count > 0);
+    }
+    Ok(batch)
 }
 
 fn ask(hub: &dyn Hub, config: &Config, request: &ReadRequest, cursor: &Cursor) -> Result<Response> {
@@ -187,11 +190,13 @@ fn upsert(config: &Config, row: &Row<'_>, head: &Head, out: &mut Rows) -> Result
     Ok(())
 }
 
-fn deleted(config: &Config, row: &Row<'_>, head: &Head, out: &mut Rows) -> Result<()> {
-    if config.breaks("deletes-with-more") {
-        out.push_raw(row);
-    } else if !config.breaks("forgets-deletions") {
-        out.push(&json!({ "id": head.id }))?;
+fn deleted(config: &Config, row: &Row<'_>, head: &Head, found: &mut Found) -> Result<()> {
+    // Of a record that stays deleted: otherwise its key would not be seen again.
+    if head.id == 30 && config.breaks("deletes-with-more") {
+        found.delete(&row.read::<Value>()?)
+    } else if config.breaks("forgets-deletions") {
+        Ok(())
+    } else {
+        found.delete(&json!({ "id": head.id }))
     }
-    Ok(())
 }

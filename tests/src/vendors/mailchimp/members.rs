@@ -207,6 +207,23 @@ impl Mailchimp {
         Ok(Value::Null)
     }
 
+    /// The person fills in the list's own form. It takes every address, also one that was deleted for good and cannot be
+    /// imported; the member has the same id as before.
+    pub fn sign_up(&mut self, email: &str, first_name: &str) {
+        let now = self.clock.now_ms();
+        self.forgotten.remove(&subscriber_hash(email));
+        self.seed_member(Member {
+            email: email.to_string(),
+            status: Status::Subscribed,
+            merge_fields: BTreeMap::from([("FNAME".to_string(), json!(first_name))]),
+            language: String::new(),
+            vip: false,
+            signed_up_ms: now,
+            last_changed_ms: now,
+            unsubscribe_reason: None,
+        });
+    }
+
     /// Deletes for good; the address can never be imported again.
     pub(super) fn erase_member(&mut self, who: &str) -> Answer {
         let hash = self.find(who)?;

@@ -53,7 +53,7 @@ def read_page(hub: Hub, request: Request, stream: str, found: Found) -> Any:
     page = cut(answer.body, [stream])
     for row in page.rows:
         if row.value.get("deleted") is True:
-            found.deletes.push_bytes(b'{"id":%s}' % str(row.raw("id")).encode())
+            found.delete_bytes(b'{"id":%s}' % str(row.raw("id")).encode())
         else:
             found.upserts.push_raw(row)
     return page.envelope()

@@ -42,6 +42,25 @@ fn records_are_passed_on_as_they_were_written_and_tombstones_as_deletes() {
 }
 
 #[test]
+fn a_record_that_is_deleted_and_created_again_is_there() {
+    let first = r#"{"tickets":[{"id":"T-1","deleted":true},{"id":"T-2","deleted":true}],"next":"a1","more":true}"#;
+    let second = r#"{"tickets":[{"id":"T-1","subject":"again"}],"next":"a2","more":false}"#;
+    let hub = TestHub::script([
+        ("GET https://desk.test/v1/tickets?limit=2", text(200, first)),
+        (
+            "GET https://desk.test/v1/tickets?limit=2&after=a1",
+            text(200, second),
+        ),
+    ]);
+    let batch = call::read::<Helpdesk>(&hub, CONFIG, &whole("tickets")).expect("reads");
+    assert_eq!(
+        batch.upserts.data,
+        b"{\"id\":\"T-1\",\"subject\":\"again\"}\n"
+    );
+    assert_eq!(batch.deletes.expect("one").data, b"{\"id\":\"T-2\"}\n");
+}
+
+#[test]
 fn a_cursor_that_the_vendor_no_longer_knows_asks_for_a_fresh_start() {
     let gone = json(410, value!({"error": {"code": "cursor_expired"}}));
     let hub = TestHub::script([("GET https://desk.test/v1/tickets?limit=2&after=old", gone)]);

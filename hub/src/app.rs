@@ -5,6 +5,7 @@ mod process;
 use crate::cli::{self, Arguments, Environment};
 use crate::clock::Clock;
 use crate::model::Timestamp;
+use crate::store::Gate;
 use clap::Parser;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::IsTerminal;
@@ -19,11 +20,11 @@ const THREADS: usize = 4;
 
 /// The whole program.
 pub fn main() -> ExitCode {
-    main_by(system_clock())
+    main_by(system_clock(), None)
 }
 
-/// The whole program, which takes the time from `clock`.
-pub fn main_by(clock: Clock) -> ExitCode {
+/// The whole program, which takes the time from `clock`. Each step of its store passes the gate, if there is one.
+pub fn main_by(clock: Clock, gate: Option<Gate>) -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -43,7 +44,10 @@ pub fn main_by(clock: Clock) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let environment = environment(clock);
+    let environment = Environment {
+        gate,
+        ..environment(clock)
+    };
     let ending = runtime.block_on(cli::run(arguments, &environment));
     runtime.shutdown_background();
     ExitCode::from(ending as u8)
@@ -85,6 +89,7 @@ fn environment(clock: Clock) -> Environment {
         connector_folders,
         cache_folder,
         process: process::this(),
+        gate: None,
     }
 }
 

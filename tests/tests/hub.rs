@@ -97,10 +97,24 @@ impl Hub {
 
     /// The program with `--hub` and the environment that a test needs, and nothing else of the machine's.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(beside_program(match self.at_ms.get() {
-            Some(_) => "onefold-at",
-            None => "onefold",
-        }));
+        self.program(
+            match self.at_ms.get() {
+                Some(_) => "onefold-at",
+                None => "onefold",
+            },
+            arguments,
+        )
+    }
+
+    /// The same, with a store of which one step in so many fails.
+    pub fn failing(&self, arguments: &[&str], one_in: u32) -> Command {
+        let mut command = self.program("onefold-at", arguments);
+        command.env("ONEFOLD_STORE_FAULTS", one_in.to_string());
+        command
+    }
+
+    fn program(&self, name: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(beside_program(name));
         let at_ms = self.at_ms.get().map(|ms| ("ONEFOLD_AT", ms.to_string()));
         command
             .arg("--hub")

@@ -25,4 +25,5 @@ mod serve;
 mod small;
 mod snapshots;
 mod tidy;
+mod together;
 mod vendors;

@@ -37,6 +37,7 @@ use crate::clock::Clock;
 use crate::egress::Random;
 use crate::flow::connect::ReadEnv;
 use crate::flow::lease::Process;
+use crate::store::Gate;
 use arguments::{Command, TraitCommand};
 use output::Out;
 use std::path::PathBuf;
@@ -52,6 +53,8 @@ pub struct Environment {
     /// Where compiled connectors are kept.
     pub cache_folder: Option<PathBuf>,
     pub process: Process,
+    /// What each step of the store passes; only tests have one.
+    pub gate: Option<Gate>,
 }
 
 /// How a command ended; the number is the exit code.

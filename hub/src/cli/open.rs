@@ -237,6 +237,10 @@ pub async fn open(folder: &Path, environment: &Environment, out: &Out) -> Result
         out.problems(&loaded.plan.warnings, &loaded.files);
     }
     let store = Store::open(&loaded.plan.hub.store).await?;
+    let store = match &environment.gate {
+        Some(gate) => store.gated(gate.clone()),
+        None => store,
+    };
     let random = environment.random.clone();
     let suppression =
         Suppression::load(&store, move || Uuid::from_u64_pair(random(), random())).await?;

@@ -1,0 +1,274 @@
+//! Two processes over one hub, and vendors and stores that behave badly while it serves.
+
+use crate::hub::Hub;
+use crate::small::{Small, set};
+use onefold_tests::vendors::Fault;
+use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+use tokio::process::Child;
+use tokio::sync::mpsc;
+
+/// Sends a signal by the program that users have for it.
+fn signal(child: &Child, name: &str) {
+    let id = child.id().unwrap().to_string();
+    let sent = std::process::Command::new("kill")
+        .args([name, &id])
+        .status();
+    assert!(sent.unwrap().success());
+}
+
+/// How a child ended, and how long that took.
+fn ended(hub: &Hub, mut child: Child, at_most: Duration) -> (ExitStatus, Duration) {
+    let began = Instant::now();
+    hub.runtime.block_on(async {
+        let waited = tokio::time::timeout(at_most, child.wait()).await;
+        let status = waited.expect("the program did not end").unwrap();
+        (status, began.elapsed())
+    })
+}
+
+/// Waits until a request whose line contains `text` was made.
+fn asked(hub: &Hub, requests: &mut mpsc::Receiver<String>, text: &str) {
+    hub.runtime.block_on(async {
+        loop {
+            let line = tokio::time::timeout(Duration::from_secs(60), requests.recv()).await;
+            let line = line.unwrap_or_else(|_| panic!("nobody asked for {text}"));
+            if line.unwrap().contains(text) {
+                return;
+            }
+        }
+    });
+}
+
+fn schedule(small: &Small, connector: &str) {
+    let plain = format!("connector = \"{connector}\"\ncredential");
+    let scheduled = format!(
+        "connector = \"{connector}\"\nschedule = {{ cron = \"* * * * * *\", timezone = \"UTC\" }}\ncredential"
+    );
+    let path = small.hub.path().join("hub.toml");
+    let text = std::fs::read_to_string(path).unwrap();
+    small
+        .hub
+        .write("hub.toml", &text.replacen(&plain, &scheduled, 1));
+}
+
+// B13, B17
+#[test]
+fn two_runs_at_once_on_a_new_hub_both_end_well_and_everybody_is_there_once() {
+    for _ in 0..3 {
+        let small = Small::new();
+        let children = [(); 2].map(|()| small.hub.spawn(&["run"]));
+        for child in children {
+            let output = small
+                .hub
+                .runtime
+                .block_on(child.wait_with_output())
+                .unwrap();
+            assert_eq!(output.status.code(), Some(0), "{output:#?}");
+        }
+        assert_eq!(small.people(), 5);
+        assert_eq!(
+            small.tagged(),
+            set(["ada@poczta.example", "zofia@poczta.example"])
+        );
+        let running = "select count(*) from run where state = 'running'";
+        assert_eq!(small.hub.number("small.db", running), 0);
+    }
+}
+
+// B13, I9
+#[test]
+fn a_run_that_was_killed_is_told_as_interrupted_and_the_next_one_takes_over_at_once() {
+    let small = Small::new();
+    let (tell, mut requests) = mpsc::channel(1_000);
+    small.stripe.tell(tell);
+    let pause = Duration::from_secs(30);
+    small
+        .stripe
+        .fail_next(1, "/v1/customers", Fault::Dribble { pause });
+    let mut child = small.hub.spawn(&["run"]);
+    asked(&small.hub, &mut requests, "/v1/customers");
+    small.hub.runtime.block_on(child.kill()).unwrap();
+    small.stripe.clear_faults();
+    let began = Instant::now();
+    small.hub.run(&["run"]).ends_with(0);
+    assert!(
+        began.elapsed() < Duration::from_secs(20),
+        "it waited for a lease"
+    );
+    assert_eq!(small.people(), 5);
+    let interrupted = "select count(*) from run where state = 'interrupted'";
+    assert_eq!(small.hub.number("small.db", interrupted), 1);
+}
+
+// B15
+#[test]
+fn a_run_that_is_interrupted_ends_within_two_seconds_whatever_a_vendor_is_doing() {
+    let faults = [
+        Fault::TooManyRequests { retry_after_s: 57 },
+        Fault::Dribble {
+            pause: Duration::from_secs(40),
+        },
+    ];
+    for fault in faults {
+        let small = Small::new();
+        let (tell, mut requests) = mpsc::channel(1_000);
+        small.hubspot.tell(tell);
+        small
+            .hubspot
+            .fail_next(50, "/crm/v3/objects/contacts", fault);
+        let child = small.hub.spawn(&["run"]);
+        asked(&small.hub, &mut requests, "/crm/v3/objects/contacts");
+        std::thread::sleep(Duration::from_millis(300));
+        signal(&child, "-INT");
+        let (_, took) = ended(&small.hub, child, Duration::from_secs(70));
+        assert!(took < Duration::from_secs(2), "{took:?}");
+    }
+}
+
+// B10, B21, and Show 4: a source that hangs holds nothing up.
+#[test]
+fn a_source_that_hangs_holds_up_no_other_source_no_timer_no_delivery_and_no_end() {
+    let small = Small::new();
+    small.hub.run(&["run"]).ends_with(0);
+    for connector in ["hubspot", "stripe"] {
+        schedule(&small, connector);
+    }
+    // Ten minutes for one answer.
+    let pause = Duration::from_secs(40);
+    small.hubspot.fail_next(1_000, "", Fault::Dribble { pause });
+    let (tell, mut hanging) = mpsc::channel(10_000);
+    small.hubspot.tell(tell);
+    let child = small.hub.spawn(&["serve"]);
+    asked(&small.hub, &mut hanging, "/crm/v3/");
+    // Oliver orders twice, through the source that is read each second, and is sent at once.
+    small.stripe.with(|stripe| {
+        let now_s = stripe.clock.now_ms() / 1_000;
+        let fields = serde_json::json!({"email": "oliver@mail.example", "name": "Oliver"});
+        stripe.seed_customer("cus_oliver", now_s, &fields);
+        for charge in ["ch_o1", "ch_o2"] {
+            let paid = onefold_tests::vendors::stripe::Paid::Succeeded;
+            stripe.seed_charge(charge, "cus_oliver", 900, "pln", now_s, paid);
+        }
+    });
+    let began = Instant::now();
+    while !small.tagged().contains("oliver@mail.example") {
+        assert!(began.elapsed() < Duration::from_secs(30), "he was not sent");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    signal(&child, "-INT");
+    let (status, took) = ended(&small.hub, child, Duration::from_secs(60));
+    assert_eq!(status.code(), Some(0));
+    assert!(took < Duration::from_secs(2), "{took:?}");
+}
+
+/// How long `serve` is tried; `ONEFOLD_SOAK_SECONDS` makes it longer.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a test is asked for more from outside"
+)]
+fn soak() -> Duration {
+    let asked = std::env::var("ONEFOLD_SOAK_SECONDS").ok();
+    Duration::from_secs(asked.and_then(|text| text.parse().ok()).unwrap_or(20))
+}
+
+/// Each command, but those that make connectors.
+const COMMANDS: &[&[&str]] = &[
+    &["check"],
+    &["plan"],
+    &["status"],
+    &["run"],
+    &["run", "--full", "--source", "crm"],
+    &["profile", "show", "email:ada@poczta.example", "--why"],
+    &["profile", "history", "email:ada@poczta.example"],
+    &["profile", "find", "ada"],
+    &["identity", "statements"],
+    &[
+        "identity",
+        "explain",
+        "email:ada@poczta.example",
+        "email:jan@poczta.example",
+    ],
+    &["identity", "graph", "email:ada@poczta.example"],
+    &["identity", "simulate"],
+    &["identity", "apply"],
+    &[
+        "identity",
+        "separate",
+        "email:mia@mail.example",
+        "email:oliver@mail.example",
+        "--reason",
+        "x",
+    ],
+    &["identity", "suggest"],
+    &["identity", "suggestions"],
+    &["identity", "review"],
+    &["account", "list"],
+    &["model", "list"],
+    &["trait", "list"],
+    &["audience", "list"],
+    &["audience", "show", "buyers"],
+    &["audience", "preview", "buyers"],
+    &["audience", "history", "buyers"],
+    &["audience", "explain", "buyers", "email:ada@poczta.example"],
+    &["dead-letters", "list"],
+    &["dead-letters", "retry"],
+    &["suppress", "email:nobody@mail.example", "--reason", "asked"],
+    &["connector", "list"],
+    &["help", "OF0803"],
+];
+
+// B10, Show 3
+#[test]
+fn serve_lives_beside_every_command_while_its_store_fails_now_and_then() {
+    let small = Small::new();
+    small.hub.run(&["run"]).ends_with(0);
+    for connector in ["hubspot", "stripe", "mailchimp"] {
+        schedule(&small, connector);
+    }
+    let mut child = {
+        let mut serve = small.hub.failing(&["serve"], 300);
+        let _inside = small.hub.runtime.enter();
+        serve
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let began = Instant::now();
+    let mut round = 0;
+    while began.elapsed() < soak() {
+        for arguments in COMMANDS {
+            let ran = small.hub.run(arguments);
+            assert!(matches!(ran.code, Some(0..=3)), "{arguments:?}: {ran:#?}");
+            assert!(!ran.stderr.contains("panicked"), "{arguments:?}: {ran:#?}");
+            let ended = child.try_wait().unwrap();
+            assert!(
+                ended.is_none(),
+                "`serve` ended beside {arguments:?}: {ended:?}"
+            );
+        }
+        round += 1;
+        small.hubspot.with(|hubspot| {
+            let name = format!("Round{round}");
+            let now_ms = hubspot.clock.now_ms();
+            hubspot.contacts.edit(11, &[("lastname", &name)], now_ms);
+        });
+    }
+    assert!(round > 0);
+    signal(&child, "-TERM");
+    let (status, _) = ended(&small.hub, child, Duration::from_secs(60));
+    assert_eq!(status.code(), Some(0));
+    // What is left by errors is done by the next run, and then nothing is.
+    small.hub.run(&["run"]);
+    small.hub.run(&["run"]).ends_with(0);
+    assert_eq!(
+        small.tagged(),
+        set(["ada@poczta.example", "zofia@poczta.example"])
+    );
+    let snapshot = small.mailchimp.with(|mailchimp| mailchimp.snapshot());
+    let (_, fields) = &snapshot.members["ada@poczta.example"];
+    assert_eq!(fields["LNAME"], serde_json::json!(format!("Round{round}")));
+    let pending = "select count(*) from change where state = 'pending'";
+    assert_eq!(small.hub.number("small.db", pending), 0);
+}

@@ -1,4 +1,4 @@
-//! Which process this is, and whether another one has ended: on Linux, from what the kernel shows of processes.
+//! Identifies this process, and tells whether another one has ended (on Linux, from `/proc`).
 
 use crate::flow::lease::Process;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! What databases say differently when a condition becomes a query. The functions `regexp(pattern, text)` and
-//! `place(split, uuid)` are taught to SQLite by whoever opens it; they are those of `expression`.
+//! What differs between databases when a condition becomes a query. The functions `regexp(pattern, text)` and
+//! `place(split, uuid)` are those of `expression`; the code that opens a SQLite database registers them there.
 
 /// What databases say differently. Each takes and gives SQL text. Accessors give null when the value is of another type.
 #[derive(Debug, Clone, Copy)]

@@ -1,5 +1,5 @@
-//! Every condition of an audience for one person: whether it holds, why, and when that can change by itself. Shows the
-//! person's own values, to whoever may see the profile.
+//! Every condition of an audience for one person: whether it holds, why, and when that can change by itself. Contains the
+//! person's own values, so it is only for people who may see the profile.
 
 use crate::audience::evaluate::{counting, counts_at, evaluate, measured};
 use crate::audience::{Facts, sequence, words};

@@ -1,4 +1,5 @@
-//! What conditions read, so that a caller loads no more, and in which order audiences that refer to others are evaluated.
+//! What conditions read, so that a caller loads no more than that, and the order in which audiences that refer to others are
+//! evaluated.
 
 use crate::expression::{Condition, Measure, Window};
 use crate::manifest::Audience;

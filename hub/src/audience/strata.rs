@@ -1,5 +1,5 @@
-//! In which order audiences of people and of accounts are worked out, where those of one kind can refer to the other's.
-//! Everything that an audience refers to stands in an earlier stratum, or earlier in its own: people come before accounts.
+//! The order in which audiences of people and of accounts are evaluated when they refer to each other. Everything that an
+//! audience refers to is in an earlier stratum, or earlier in the same one; within a stratum people come before accounts.
 
 use crate::audience::{depends_on, order};
 use crate::manifest::{Audience, Subject};

@@ -1,5 +1,5 @@
-//! `evaluate` against a naive reading of the definition, `changes_at` at every millisecond. The generators also serve the
-//! test of `sql` against a database.
+//! `evaluate` against a naive implementation of the definition, `changes_at` at every millisecond. The generators are also used
+//! by the test of `sql` against a database.
 
 use super::*;
 use crate::expression::{

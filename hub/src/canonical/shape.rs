@@ -1,4 +1,4 @@
-//! Brings the value of a reserved field into its shape, or says what was expected.
+//! Converts the value of a reserved field to its shape, or says what was expected.
 
 use crate::expression::{Filter, country_code, scalar_text, to_date, to_timestamp};
 use crate::model::{Shape, Value};

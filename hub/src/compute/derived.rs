@@ -1,5 +1,5 @@
-//! Traits over other traits: expressions, ranges, prefixes, ages and stages. Looks at no event; a stage's condition is judged
-//! by whoever calls.
+//! Traits over other traits: expressions, ranges, prefixes, ages and stages. Looks at no event; the caller evaluates the
+//! condition of a stage.
 
 use crate::compute::value::{Size, spelled};
 use crate::compute::{Answer, FaultKind, Judge, earliest};

@@ -1,4 +1,4 @@
-//! Traits over events: which events count, and a window that moves over them in time. Owns no sum and no multiset.
+//! Traits over events: which events count, and a window that moves over them in time. The running totals are in `tally`.
 
 use crate::compute::tally::{Reading, Tally};
 use crate::compute::value::{Key, Size, quotient};

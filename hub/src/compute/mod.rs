@@ -1,6 +1,6 @@
-//! Traits that are worked out: over events, over other traits, and by fitted models. Knows no database and no clock.
+//! Computed traits: over events, over other traits, and by fitted models. Knows no database and no clock.
 //!
-//! What is worked out depends on which events there are and not on their order (I1). Where two events have the same time,
+//! Results depend on the set of events and not on their order of arrival (I1). Of two events with the same time, the one with
 //! the smaller value comes first. An event counts once it has happened, in every window.
 
 mod derived;

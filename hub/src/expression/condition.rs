@@ -1,4 +1,4 @@
-//! Audience conditions as a tree. `manifest` makes it, `audience` evaluates it, in memory and as SQL.
+//! Audience conditions as a tree. `manifest` builds it, `audience` evaluates it, in memory and as SQL.
 
 use crate::expression::pattern::Pattern;
 use crate::model::{Timestamp, Value};

@@ -1,7 +1,7 @@
 //! Mapping expressions and audience conditions: check, evaluate, list the fields they read.
 //!
-//! An expression is MiniJinja's. A plain path with a chain of our filters, which is what most mappings are,
-//! runs without its machine and gives exactly the same answer.
+//! Expressions are MiniJinja's. A plain path with a chain of our filters, which is what most mappings are, is evaluated
+//! without MiniJinja, with exactly the same result.
 
 mod condition;
 mod country;

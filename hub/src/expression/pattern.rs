@@ -1,5 +1,5 @@
-//! Regular expressions in conditions, and the places of people in splits: what a condition computes that no database
-//! has by itself, so that `store` can teach it to one.
+//! Regular expressions in conditions, and people's positions in splits: functions of conditions that no database has built in,
+//! so that `store` can register them with one.
 
 use regex::Regex;
 use std::fmt;

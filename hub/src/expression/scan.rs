@@ -1,4 +1,4 @@
-//! Finds names in an expression's text that MiniJinja would only miss while running: filters, tests and functions.
+//! Finds unknown names in an expression's text that MiniJinja would only report at run time: filters, tests and functions.
 //! Owns the list of what an expression may call; does not parse expressions.
 
 use crate::expression::filter::Filter;

@@ -1,4 +1,4 @@
-//! A compiled connector: checked against the contract once, then connected as often as wanted. Also the one
+//! A compiled connector: checked against the contract once, then connected any number of times. Also the only
 //! place that says which interfaces and functions the hub looks for.
 
 use crate::clock::Clock;

@@ -1,4 +1,4 @@
-//! The engine: one for the whole hub, its ticker, and the cache of compiled code. Knows nothing of the contract.
+//! The engine: one for the whole hub, its ticker, and the cache of compiled code. Knows nothing about the contract.
 
 use crate::problem::{Problem, codes};
 use std::hash::{Hash, Hasher};

@@ -1,4 +1,4 @@
-//! Disjoint sets that refuse to grow past a limit or over a must-not-link. Knows numbers only, no identifiers.
+//! Disjoint sets that refuse a union that would exceed a limit or break a must-not-link. Knows numbers only, no identifiers.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,5 @@
-//! Landing, the pure part: cutting a chunk into lines, hashing them, and deciding what a line is to the record
-//! known under its key. Knows no mapping beyond the times that it is given.
+//! The pure part of landing: splits a chunk into lines, hashes them, and decides how each line relates to the stored record
+//! with the same key. Knows nothing about mappings except the times that are passed in.
 
 /// A record as it came: one line of a chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Which pairs are worth comparing: people who share a key. Every pair is met once, by the first key that it shares.
+//! Which pairs are worth comparing: people who share a blocking key. Every pair is produced once, by the first key it shares.
 //! Blocks above the cap are skipped and reported, since work grows with the square of their size.
 
 use crate::likeness::people::{Field, People, mix};

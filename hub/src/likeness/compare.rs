@@ -1,5 +1,5 @@
-//! What is compared between two people, and the levels on which it can agree. Owns the words for both.
-//! Says nothing of what a level is worth: that is the model's.
+//! Which fields of two people are compared, and the levels of agreement. Owns the names of both.
+//! Does not know what a level is worth: that is in the model.
 //!
 //! Texts are compared by Jaro-Winkler similarity (Winkler, "String Comparator Metrics and Enhanced Decision Rules in the
 //! Fellegi-Sunter Model of Record Linkage", 1990) and by single edits: a letter changed, left out, added, or two swapped.

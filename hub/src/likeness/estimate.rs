@@ -1,5 +1,5 @@
 //! From people to a model: counts the pairs, fits the mixture, and finds the values that many people have.
-//! Refuses where the records cannot carry an estimate, and says what is missing.
+//! Refuses if the records are not enough for an estimate, and says what is missing.
 
 use crate::likeness::Options;
 use crate::likeness::block::Blocks;

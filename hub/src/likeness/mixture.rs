@@ -2,8 +2,8 @@
 //! all pairs agree, by expectation-maximisation (Winkler, "Using the EM Algorithm for Weight Computation in the
 //! Fellegi-Sunter Model of Record Linkage", 1988). Knows patterns and counts, no people.
 //!
-//! Pairs that share no key are taken for pairs of two people. How often two people agree exactly is then a count over all
-//! pairs, less the pairs of one person among them; on the other levels it is read from pairs taken at random.
+//! Pairs that share no key are assumed to be two people. How often two people agree exactly is then a count over all
+//! pairs, minus the pairs of one person among them; for the other levels it is estimated from randomly sampled pairs.
 
 use crate::likeness::compare::{COMPARISONS, Comparison, LEVELS, Level, Pattern};
 

@@ -1,4 +1,4 @@
-//! The people to be compared, as small as they can be kept: each text once, each person a row of numbers.
+//! The people to be compared, stored compactly: each text once, each person as a row of numbers.
 //! Owns the normal forms in which texts are compared. Does not know which texts are alike.
 
 use rustc_hash::FxHashMap;

@@ -1,4 +1,4 @@
-//! What likeness promises: levels, estimates that are right, pairs that do not depend on order, and reasons without values.
+//! What likeness promises: levels, correct estimates, pairs that do not depend on order, and reasons without values.
 
 use super::compare::{Pattern, compare, one_slip};
 use super::mixture::{Counted, Mixture};

@@ -1,4 +1,4 @@
-//! `[[trait]]`: traits that are worked out, their names and their kinds. Values are looked at only by `compute`.
+//! `[[trait]]`: computed traits, their names and their kinds. Only `compute` looks at values.
 
 mod over_events;
 mod wants;

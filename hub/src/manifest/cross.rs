@@ -1,5 +1,4 @@
-//! What one table says about another: traits that nothing fills, unknown events, audiences and sources, circles of
-//! audiences.
+//! Checks across tables: traits that nothing fills, unknown events, audiences and sources, cycles of audiences.
 
 use crate::manifest::audience::further_names;
 use crate::manifest::journey::stage_names;

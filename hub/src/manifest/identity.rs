@@ -1,4 +1,4 @@
-//! `[identity]`: the rules by which records are one person, and where they contradict each other.
+//! `[identity]`: the rules that decide which records are one person, and where they contradict each other.
 
 use crate::manifest::tree::{Hinted, Item, Report, Spot, Table, suggest};
 use crate::manifest::{IdentityRules, Loader, Suggest, Trust};

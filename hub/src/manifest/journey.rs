@@ -1,8 +1,8 @@
-//! `[[journey]]`: stages one after another, as audiences. A journey is a description of people at a moment like any other
-//! audience: whoever no longer meets the entry, or meets the exit, is in no stage.
+//! `[[journey]]`: a sequence of stages, as audiences. Like any other audience, a journey describes people at a moment:
+//! people who no longer meet the entry, or who meet the exit, are in no stage.
 //!
 //! For stages `a` and `b` there are the audiences `journey/entered`, `journey/a/reached` (entered, waited, `when`), and so
-//! on for each stage that has one after it; `journey/a` is who has reached `a` and not `b`, and `journey/b` who reached `b`.
+//! on for each stage but the last; `journey/a` is the people who reached `a` but not `b`, `journey/b` those who reached `b`.
 
 use crate::expression::Condition;
 use crate::manifest::audience::{Relations, together};

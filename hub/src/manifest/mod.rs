@@ -1,6 +1,6 @@
 //! TOML text → spanned tree → checked `Plan`. Reports every problem at once.
 //!
-//! `load` is the one door. A plan exists only when no manifest has an error; warnings travel with it.
+//! `load` is the only entry point. A plan exists only if no manifest has an error; warnings are returned with it.
 
 mod account_condition;
 mod audience;

@@ -1,4 +1,4 @@
-//! What a connector says about itself. Read from its `meta.manifest` in `host`, used to check manifests.
+//! A connector's description of itself. `host` parses it from `meta.manifest`; manifests are checked against it.
 
 use crate::model::Value;
 use std::collections::BTreeMap;

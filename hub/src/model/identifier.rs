@@ -1,4 +1,4 @@
-//! Identifiers: what a person is known by, normalised at the door.
+//! Identifiers: what a person is known by, normalised on construction.
 
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;

@@ -1,5 +1,5 @@
 //! The words of the canonical schema, version 1: reserved names after Segment's Spec, and the shape of each value.
-//! Owns names only; values are brought into shape by `canonical`.
+//! Owns names only; `canonical` converts values to their shape.
 
 use crate::model::EntityKind;
 use std::borrow::Cow;

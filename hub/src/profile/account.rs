@@ -1,4 +1,4 @@
-//! Accounts seen from people: which accounts a person belongs to, and what conditions on people read of them.
+//! Accounts seen from people: which accounts a person belongs to, and what conditions on people read from them.
 
 use crate::model::{Fields, Value};
 use std::collections::BTreeMap;

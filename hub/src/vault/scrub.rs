@@ -1,4 +1,4 @@
-//! Takes secrets out of texts. Knows the values, and the few spellings in which they travel.
+//! Removes secrets from text. Knows the values, and the few encodings in which they are transmitted.
 
 use crate::vault::Secret;
 use base64::Engine as _;

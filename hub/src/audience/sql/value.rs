@@ -1,4 +1,4 @@
-//! Tests of one value as SQL: a field of a JSON object, of a person's traits or of an event's properties.
+//! Tests of one value as SQL: a field of a JSON object, from a person's traits or an event's properties.
 
 use super::{Bind, Writer};
 use crate::audience::Dialect;

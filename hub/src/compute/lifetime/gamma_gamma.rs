@@ -1,7 +1,8 @@
-//! Gamma-Gamma: what a purchase of a customer is worth. From Fader and Hardie, "The Gamma-Gamma model of monetary value", a note of 2013.
-//! The values of a customer's purchases vary around a mean of the customer's own with shape `p`; the means vary between customers
-//! with shape `q` and scale `v`. The model takes for granted that how often somebody buys says nothing about
-//! how much: `correlation` shows whether that is so. Knows nothing of time.
+//! Gamma-Gamma: what a customer's purchase is worth. From Fader and Hardie, "The Gamma-Gamma model of monetary
+//! value", a note of 2013.
+//! The values of a customer's purchases vary around the customer's own mean with shape `p`; the means vary between customers
+//! with shape `q` and scale `v`. The model assumes that how often somebody buys is independent of how much they spend:
+//! `correlation` measures whether that holds. Knows nothing about time.
 
 use super::Refusal;
 use super::optimise::{Bounds, minimise};

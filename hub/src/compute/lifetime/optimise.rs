@@ -1,6 +1,6 @@
-//! Finding the lowest point of a smooth function of a few numbers: the quasi-Newton method of Broyden, Fletcher, Goldfarb
-//! and Shanno inside a box, from several starting points. No randomness and bounded work: the same function
-//! gives the same bits. Knows no model.
+//! Minimises a smooth function of a few parameters: the quasi-Newton method of Broyden, Fletcher, Goldfarb and Shanno (BFGS)
+//! within a box, from several starting points. Deterministic and bounded: the same function gives bit-identical results.
+//! Knows no model.
 
 /// The largest slope that counts as none. The functions here are means over customers, in logarithms of parameters.
 const FLAT: f64 = 1e-9;

@@ -1,5 +1,5 @@
-//! The formulas against direct numerical integration of what the models say, fits against customers drawn from a model, and
-//! the rules of the scores. What the published data give is shown in `tests/tests/lifetime.rs`.
+//! The formulas against direct numerical integration of the models' definitions, fits against customers drawn from a model, and
+//! the rules of the scores. Results on the published data are in `tests/tests/lifetime.rs`.
 
 use super::optimise::{Bounds, minimise};
 use super::rfm::{RfmBoundaries, Shopper, boundaries, score};

@@ -1,4 +1,4 @@
-//! Traits over events: the tables of these kinds, and whether any stream makes such an event and fills its properties.
+//! Traits over events: the tables of these kinds, and whether any stream produces such an event and fills its properties.
 
 use super::MOST;
 use super::wants::{Holds, holds};

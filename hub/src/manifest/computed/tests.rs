@@ -1,4 +1,4 @@
-//! What a `[[trait]]` becomes. What is wrong with one stands in `manifest/tests/traits.toml`.
+//! What a `[[trait]]` is compiled to. The error cases are in `manifest/tests/traits.toml`.
 
 use super::*;
 use crate::expression::{Comparison, Condition, Test, Window};

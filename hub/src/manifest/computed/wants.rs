@@ -1,4 +1,5 @@
-//! What computed traits ask of each other: numbers where there can be numbers, no circles, Edge, in_words, and an order. Reads no table.
+//! What computed traits require of each other: numbers where numbers are needed, no cycles, and the order of computation.
+//! Reads no table.
 
 use super::Draft;
 use crate::manifest::cross::{Edge, circles, in_words};

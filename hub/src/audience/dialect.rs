@@ -29,7 +29,7 @@ pub struct Dialect {
     /// What comes before a query, so that it can ask `drafted_membership`: what is stored, but for the audiences of accounts
     /// that `$1` lists by name, with their members' ids, since `$2`.
     pub drafted_membership: &'static str,
-    /// text → milliseconds, null when it is no time (see `Test::Before`).
+    /// text → milliseconds, null when it is not a time (see `Test::Before`).
     pub time: fn(&str) -> String,
 }
 

@@ -9,7 +9,7 @@ use crate::model::Timestamp;
 /// One condition of a tree, in the order in which the tree is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explained {
-    /// How deep it stands in the tree.
+    /// Its depth in the tree.
     pub depth: usize,
     /// What the condition asks.
     pub condition: String,

@@ -37,7 +37,7 @@ pub struct Facts<'a> {
     pub audiences: &'a dyn Fn(&str) -> Option<Timestamp>,
     /// How many of an account's people are in an audience, or how many there are.
     pub people: &'a dyn Fn(Option<&str>) -> u64,
-    /// In any order; at least those that `events_read` names.
+    /// In any order; at least the ones that `events_read` names.
     pub events: &'a [EventFact<'a>],
 }
 

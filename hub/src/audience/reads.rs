@@ -107,7 +107,7 @@ pub fn depends_on(condition: &Condition) -> Vec<&str> {
     names
 }
 
-/// Indices of the audiences, each after those that it refers to. Of a circle, which `manifest` reports, some order.
+/// Indices of the audiences, each after the ones it refers to. Cycles, which `manifest` reports, are in some order.
 pub fn order(audiences: &[Audience]) -> Vec<usize> {
     let mut place = BTreeMap::new();
     for (index, audience) in audiences.iter().enumerate() {

@@ -5,7 +5,7 @@ use crate::audience::{depends_on, order};
 use crate::manifest::{Audience, Subject};
 use std::collections::BTreeMap;
 
-/// Places of audiences, each after those that it refers to.
+/// Indices of audiences, each after the ones it refers to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stratum {
     pub people: Vec<usize>,

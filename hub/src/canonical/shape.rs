@@ -3,7 +3,7 @@
 use crate::expression::{Filter, country_code, scalar_text, to_date, to_timestamp};
 use crate::model::{Shape, Value};
 
-/// Null stays null; a blank text clears, except where it stands for an amount.
+/// Null stays null; a blank text clears, except where an amount is expected.
 pub(super) fn bring(shape: Shape, value: Value) -> Result<Value, &'static str> {
     if value.is_null()
         || (shape != Shape::Money && value.as_str().is_some_and(|text| text.trim().is_empty()))

@@ -55,7 +55,7 @@ pub(super) fn bin(value: Option<&Value>, edges: &[f64], labels: &[String]) -> An
     }
 }
 
-/// A number has lost its leading zeros, so it is no text.
+/// A number has lost its leading zeros, so it is not used as a text.
 pub(super) fn prefix(value: Option<&Value>, length: usize) -> Answer {
     match value {
         None => Answer::default(),

@@ -101,7 +101,7 @@ impl Item {
 /// The items that count at one moment are those from `low` to before `high`, because all last equally long.
 struct Slide<'a> {
     items: &'a [Item],
-    /// Milliseconds; nothing for ever.
+    /// Milliseconds; none for no limit.
     lasts: Option<i64>,
     aggregate: &'a Aggregate,
     low: usize,

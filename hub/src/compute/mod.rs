@@ -21,7 +21,7 @@ use std::sync::Arc;
 pub struct Given<'a> {
     /// The winning values of the profile; null is as good as absent.
     pub traits: &'a Fields,
-    /// In any order; at least those that `reads` asks for.
+    /// In any order; at least the ones that `reads` asks for.
     pub events: &'a [Event<'a>],
     /// Whether a condition holds over these traits, and when that next changes with the same traits.
     pub judge: &'a Judge<'a>,
@@ -127,7 +127,7 @@ impl Answer {
     }
 }
 
-/// All `traits` of one person at `now`. They come in the order of `Plan::traits`, each after those that it reads.
+/// All `traits` of one person at `now`. They are in the order of `Plan::traits`, each after the ones it reads.
 ///
 /// The next change is exact, although each trait's own is worked out as if the traits that it reads stood still: before the
 /// earliest of these times nothing has moved, and at that time the trait that it belongs to does.

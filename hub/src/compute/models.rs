@@ -25,7 +25,7 @@ pub struct Fitted {
     pub customers: usize,
     pub buying: bgnbd::Fitted,
     pub values: Option<gamma_gamma::Fitted>,
-    /// Why there is no model of values although purchases have them.
+    /// Why there is no model of values although purchases have values.
     pub no_values: Option<String>,
     pub rfm: Option<rfm::RfmBoundaries>,
 }

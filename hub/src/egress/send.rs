@@ -175,7 +175,7 @@ impl Egress {
         Ok(client)
     }
 
-    /// Tries until there is an answer that is worth passing on.
+    /// Retries until there is an answer that is worth returning.
     async fn persist(
         &self,
         client: &Client,

@@ -31,12 +31,12 @@ pub enum Condition {
         steps: Vec<Step>,
         window: Window,
     },
-    /// Membership of another audience, for so many milliseconds without interruption.
+    /// Membership of another audience, for this many milliseconds without interruption.
     Audience {
         name: String,
         lasting: i64,
     },
-    /// Of a person: its main account is in an audience of accounts, for so many milliseconds without interruption.
+    /// Of a person: its main account is in an audience of accounts, for this many milliseconds without interruption.
     AccountAudience {
         name: String,
         lasting: i64,

@@ -82,7 +82,7 @@ impl Expression {
         scan::divides_by_zero(&self.text)
     }
 
-    /// The fields that stand beside a `*`, as written, sorted.
+    /// The fields that are operands of a `*`, as written, sorted.
     pub fn multiplied(&self) -> Vec<String> {
         scan::multiplied(&self.text)
     }

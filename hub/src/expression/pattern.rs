@@ -9,7 +9,7 @@ use std::ops::Range;
 #[derive(Clone)]
 pub struct Pattern(Regex);
 
-/// Why a text is no pattern, and where in it.
+/// Why a text is not a valid pattern, and where in it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct BadPattern {
     pub message: String,
@@ -75,7 +75,7 @@ impl fmt::Debug for Pattern {
 /// How finely a split divides people: a hundredth of a percent.
 pub const PLACES: u32 = 10_000;
 
-/// A person's place in a split, the same for ever, and in another split independent of it.
+/// A person's position in a split: always the same, and independent of other splits.
 pub fn place(split: &str, person: &[u8; 16]) -> u32 {
     let mut hasher = blake3::Hasher::new();
     hasher.update(person);

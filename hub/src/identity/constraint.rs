@@ -63,7 +63,7 @@ impl ConstrainedSets {
         root
     }
 
-    /// Whether the two sets became one; `Ok(false)` when they were one already. A refusal stays one for ever, because sets only grow.
+    /// Whether the two sets became one; `Ok(false)` when they were one already. A refusal is final, because sets only grow.
     pub(super) fn join(&mut self, left: u32, right: u32) -> Result<bool, Refusal> {
         let (left, right) = (self.find(left), self.find(right));
         if left == right {

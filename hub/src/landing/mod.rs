@@ -25,7 +25,7 @@ pub fn hash(bytes: &[u8]) -> i64 {
 }
 
 /// Where a record's row would like to be. Non-negative; `next_slot` says where it goes when that is taken. Records that the
-/// vendor numbers, with or without a word before the number, lie in the order of their numbers, so that a batch of them
+/// vendor numbers, with or without a word before the number, are in the order of their numbers, so that a batch of them
 /// touches few pages. Everything else goes where its hash says.
 pub fn slot_of(stream_id: i64, key: &str) -> i64 {
     let mut hasher = blake3::Hasher::new();
@@ -55,7 +55,7 @@ pub fn slot_of_identifier(kind: &str, value: &str) -> i64 {
     }
 }
 
-/// Where to look next when a slot is taken by another: far away, since the places beside it may all be taken.
+/// Where to look next when a slot is taken by another key: far away, since its neighbours may all be taken.
 pub fn next_slot(slot: i64) -> i64 {
     hash(&slot.to_le_bytes()) & i64::MAX | HASHED
 }

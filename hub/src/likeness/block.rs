@@ -56,7 +56,7 @@ impl Rule {
         for &field in self.all_of {
             key = key.wrapping_add(mix(people.digest(place, field)?, 0));
         }
-        // Zero stands for no key.
+        // Zero means no key.
         Some(key.max(1))
     }
 }

@@ -75,7 +75,7 @@ impl Comparison {
         Self::NationalId,
     ];
 
-    /// The levels it can have beside `Missing`, from the best to the worst.
+    /// The levels it can have other than `Missing`, from the best to the worst.
     pub fn levels(self) -> &'static [Level] {
         use Level::{Close, Different, Exact, Form, Part, Similar, State, Swapped};
         match self {
@@ -104,7 +104,7 @@ impl Comparison {
         }
     }
 
-    /// What a level of this comparison means, for whoever reviews a pair.
+    /// What a level of this comparison means, for the operator who reviews a pair.
     pub fn level_words(self, level: Level) -> &'static str {
         match (self, level) {
             (Self::Surname, Level::Missing) => "missing, or counted with the given name",

@@ -14,7 +14,7 @@ pub(super) struct Counted {
     /// For each comparison: how many of them say something on both sides, and how many of those agree exactly.
     pub present: [f64; COMPARISONS],
     pub exact: [f64; COMPARISONS],
-    /// Those that share a key, by pattern, sorted.
+    /// Pairs that share a key, by pattern, sorted.
     pub candidates: Vec<(Pattern, u64)>,
     /// Some taken at random, by pattern, sorted.
     pub random: Vec<(Pattern, u64)>,

@@ -209,7 +209,7 @@ impl Loader<'_> {
                     ),
                 });
                 ahead.push(Condition::audience(other.clone()));
-                // Whoever is held out of the first is sent nothing of the others either.
+                // A person held out of the first is not sent as a member of the others either.
                 if held.contains(other.as_str()) {
                     ahead.push(Condition::audience(format!("{other}/{HOLDOUT}")));
                 }

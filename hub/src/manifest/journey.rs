@@ -65,7 +65,7 @@ impl Loader<'_> {
         audiences
     }
 
-    /// What the stages of a journey refer to, so that a condition that closes a circle through them is seen.
+    /// What the stages of a journey refer to, so that a cycle through them is detected.
     fn link(&mut self, audiences: &[Audience], item: &Item<'_>) {
         for audience in audiences {
             audience.who.visit(&mut |leaf| {
@@ -142,7 +142,7 @@ fn chain(
         .iter()
         .map(|stage| format!("{journey}/{}", stage.name).into())
         .collect();
-    // Nothing comes after the last stage: whoever has reached it is in it.
+    // Nothing comes after the last stage: everyone who has reached it is in it.
     let reached: Vec<Arc<str>> = current
         .iter()
         .enumerate()

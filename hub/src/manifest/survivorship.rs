@@ -9,7 +9,7 @@ use crate::model::snake_case;
 use crate::problem::codes;
 use std::collections::BTreeMap;
 
-/// A word and the rule that it stands for, still without sources.
+/// A word and its rule, still without sources.
 type Rule = (&'static str, fn() -> SurvivorshipRule);
 
 const RULES: [Rule; 9] = [

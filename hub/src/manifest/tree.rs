@@ -364,7 +364,7 @@ impl<'t> Item<'t> {
         }
     }
 
-    /// Each text with the item that it stands in.
+    /// Each text with the item that contains it.
     pub fn texts(&self, report: &mut Report) -> Vec<(Item<'t>, &'t str)> {
         let items = self.list(report);
         items

@@ -72,7 +72,7 @@ pub struct StreamMapping {
     pub key: String,
     pub updated_at: Option<String>,
     pub created_at: Option<String>,
-    /// The event's name: a plain text for a constant; `map.event` when it is worked out.
+    /// The event's name: a plain text for a constant; `map.event` when it is computed.
     pub event: Option<String>,
     pub map: BTreeMap<String, String>,
     pub consent: BTreeMap<String, String>,

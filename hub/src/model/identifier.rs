@@ -82,7 +82,7 @@ pub struct Identifier {
     pub value: String,
 }
 
-/// Why a text is no identifier.
+/// Why a text is not a valid identifier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rejected {
     Empty,

@@ -49,7 +49,7 @@ const STAND_INS: [&str; 36] = [
     "unset",
 ];
 
-/// Local parts that stand for nobody in particular at any domain; compared without a `+tag`, dots, hyphens and underscores.
+/// Local parts that identify nobody in particular at any domain; compared without a `+tag`, dots, hyphens and underscores.
 const STAND_IN_LOCAL_PARTS: [&str; 25] = [
     "anon",
     "anonymous",

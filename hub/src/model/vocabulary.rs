@@ -24,7 +24,7 @@ pub enum Shape {
     Money,
 }
 
-/// Segment's reserved user traits, and those that Onefold reserves beside them.
+/// Segment's reserved user traits, and the ones that Onefold reserves in addition.
 pub const PERSON_TRAITS: &[(&str, Shape)] = &[
     ("address", Shape::TextOrObject),
     ("age", Shape::Number),

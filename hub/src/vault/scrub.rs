@@ -10,7 +10,7 @@ const SHORTEST: usize = 4;
 
 #[derive(Clone, Default)]
 pub struct Scrubber {
-    /// Value and what stands in its place, the longest value first.
+    /// Value and its replacement, the longest value first.
     pairs: Vec<(String, String)>,
 }
 

@@ -37,9 +37,9 @@ pub struct Parameters {
 pub struct Fitted {
     pub parameters: Parameters,
     pub log_likelihood: f64,
-    /// Those who were fitted on: with a repeat purchase and a mean value above zero.
+    /// Customers that the fit uses: with a repeat purchase and a mean value above zero.
     pub customers: u64,
-    /// Those who were not.
+    /// Customers that it does not use.
     pub left_out: u64,
     /// Pearson's, of the number of repeat purchases and their mean value; 0 when all numbers are the same.
     pub correlation: f64,
@@ -112,7 +112,7 @@ pub fn fit(spenders: &[Spender]) -> Result<Fitted, Refusal> {
 pub fn expected_value(parameters: &Parameters, repeats: u32, mean_value: f64) -> f64 {
     let Parameters { p, q, v } = *parameters;
     let x = f64::from(repeats);
-    // What was given back is worth nothing, and not less: the model has no values below zero.
+    // A refund counts as zero, not less: the model has no values below zero.
     let paid = if repeats == 0 {
         0.0
     } else {

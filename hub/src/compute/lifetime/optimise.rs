@@ -29,7 +29,7 @@ pub struct Minimum<const N: usize> {
     /// Of all starting points together.
     pub iterations: u32,
     pub converged: bool,
-    /// The first number that lies on its bound: the lowest point is further out, or nowhere.
+    /// The first parameter that is at its bound: the minimum is further out, or does not exist.
     pub on_bound: Option<usize>,
 }
 
@@ -122,7 +122,7 @@ impl<const N: usize> Bounds<N> {
         std::array::from_fn(|index| at[index].clamp(self.low[index], self.high[index]))
     }
 
-    /// The numbers that lie on a bound and would leave the box by going down.
+    /// The parameters that are at a bound and would leave the box by going down.
     fn held(&self, here: &Point<N>) -> [bool; N] {
         std::array::from_fn(|index| match here.slope[index] > 0.0 {
             true => here.at[index] <= self.low[index],

@@ -1,4 +1,4 @@
-//! Reads settings and wires the parts: the real clock, randomness and environment, the runtime, the log.
+//! Reads settings and does the wiring: the real clock, randomness and environment, the runtime, the log.
 
 mod process;
 

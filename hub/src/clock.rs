@@ -1,5 +1,5 @@
-//! Time and randomness as parameters, so that a run repeats from its inputs.
-//! Only `app` makes the real ones.
+//! Time and randomness as parameters, so that a run can be reproduced from its inputs.
+//! Only `app` creates the real ones.
 
 use crate::model::Timestamp;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Onefold: a customer-data hub. The modules stand on floors and import only downwards; see `ARCHITECTURE.md`.
+//! Onefold: a customer-data hub. The modules are on floors and import only downwards; see `ARCHITECTURE.md`.
 
 /// Records are made on one thread and freed on another, many at a time, which the C library's allocator is slow at and
 /// keeps too much memory for.

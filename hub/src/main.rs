@@ -1,4 +1,4 @@
-//! The binary: nothing but `app`.
+//! The binary: only calls `app`.
 
 fn main() -> std::process::ExitCode {
     onefold::app::main()

@@ -1,4 +1,4 @@
-//! Which process this is, and whether another one has ended: on Linux, from what the kernel shows of processes.
+//! Identifies this process, and tells whether another one has ended (on Linux, from `/proc`).
 
 use crate::flow::lease::Process;
 use std::path::Path;
@@ -40,7 +40,7 @@ fn place() -> String {
     format!("{}/{}", boot.trim(), seen.display())
 }
 
-/// When a process was started, in ticks since the machine was; none when there is no such process or it only waits to be buried.
+/// When a process was started, in ticks since the machine was; none when there is no such process or it is a zombie.
 fn started(number: u32) -> Option<u64> {
     let text = std::fs::read_to_string(format!("/proc/{number}/stat")).ok()?;
     // The name of the program, in parentheses, may hold anything.

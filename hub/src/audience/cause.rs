@@ -1,4 +1,4 @@
-//! Why somebody is in an audience or not, in a few words for the log: the leaf that decided. Never a person's value.
+//! Why a person is in an audience or not, in a few words for the log: the leaf that decided. Never contains a person's value.
 
 use crate::audience::evaluate::{evaluate, measured};
 use crate::audience::{Facts, words};

@@ -1,5 +1,5 @@
-//! What databases say differently when a condition becomes a query. The functions `regexp(pattern, text)` and
-//! `place(split, uuid)` are taught to SQLite by whoever opens it; they are those of `expression`.
+//! What differs between databases when a condition becomes a query. The functions `regexp(pattern, text)` and
+//! `place(split, uuid)` are those of `expression`; the code that opens a SQLite database registers them there.
 
 /// What databases say differently. Each takes and gives SQL text. Accessors give null when the value is of another type.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +29,7 @@ pub struct Dialect {
     /// What comes before a query, so that it can ask `drafted_membership`: what is stored, but for the audiences of accounts
     /// that `$1` lists by name, with their members' ids, since `$2`.
     pub drafted_membership: &'static str,
-    /// text → milliseconds, null when it is no time (see `Test::Before`).
+    /// text → milliseconds, null when it is not a time (see `Test::Before`).
     pub time: fn(&str) -> String,
 }
 

@@ -1,6 +1,7 @@
-//! A condition about one person now, and the next moment at which the answer changes by itself.
+//! Evaluates a condition for one person now, and finds the next moment at which the answer changes by itself.
 //!
-//! The condition is first reduced to what time can change: everything else becomes true or false at once, and mostly that is all.
+//! The condition is first reduced to what time can change: everything else becomes true or false at once, which usually
+//! settles the answer.
 
 use crate::audience::{EventFact, Facts, sequence};
 use crate::expression::{Condition, Measure, Test, Window};

@@ -1,5 +1,5 @@
-//! Every condition of an audience for one person: whether it holds, why, and when that can change by itself. Shows the
-//! person's own values, to whoever may see the profile.
+//! Every condition of an audience for one person: whether it holds, why, and when that can change by itself. Contains the
+//! person's own values, so it is only for people who may see the profile.
 
 use crate::audience::evaluate::{counting, counts_at, evaluate, measured};
 use crate::audience::{Facts, sequence, words};
@@ -9,7 +9,7 @@ use crate::model::Timestamp;
 /// One condition of a tree, in the order in which the tree is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explained {
-    /// How deep it stands in the tree.
+    /// Its depth in the tree.
     pub depth: usize,
     /// What the condition asks.
     pub condition: String,

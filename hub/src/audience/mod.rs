@@ -1,8 +1,8 @@
 //! Who is in an audience now, why, and when that can next change without new data. Owns both evaluators of a condition:
 //! `evaluate` for one person in memory, `sql` as one query over many. Knows no database and no clock; `now` is a parameter.
 //!
-//! An event counts once it has happened: in every window, events later than `now` wait for their time. Times are
-//! milliseconds of UTC and durations are milliseconds, so that no change of clocks moves an answer.
+//! An event counts once it has happened: events later than `now` are in no window until their time comes. Times are UTC
+//! milliseconds and durations are milliseconds, so daylight saving time never changes an answer.
 
 mod cause;
 mod dialect;
@@ -37,7 +37,7 @@ pub struct Facts<'a> {
     pub audiences: &'a dyn Fn(&str) -> Option<Timestamp>,
     /// How many of an account's people are in an audience, or how many there are.
     pub people: &'a dyn Fn(Option<&str>) -> u64,
-    /// In any order; at least those that `events_read` names.
+    /// In any order; at least the ones that `events_read` names.
     pub events: &'a [EventFact<'a>],
 }
 

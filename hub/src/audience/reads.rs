@@ -1,4 +1,5 @@
-//! What conditions read, so that a caller loads no more, and in which order audiences that refer to others are evaluated.
+//! What conditions read, so that a caller loads no more than that, and the order in which audiences that refer to others are
+//! evaluated.
 
 use crate::expression::{Condition, Measure, Window};
 use crate::manifest::Audience;
@@ -106,7 +107,7 @@ pub fn depends_on(condition: &Condition) -> Vec<&str> {
     names
 }
 
-/// Indices of the audiences, each after those that it refers to. Of a circle, which `manifest` reports, some order.
+/// Indices of the audiences, each after the ones it refers to. Cycles, which `manifest` reports, are in some order.
 pub fn order(audiences: &[Audience]) -> Vec<usize> {
     let mut place = BTreeMap::new();
     for (index, audience) in audiences.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Events one after another: the times at which the last of them completes the sequence.
+//! Events in order: the times at which the last event completes the sequence.
 
 use crate::audience::Facts;
 use crate::audience::evaluate::{contains, counting};

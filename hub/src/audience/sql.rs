@@ -1,9 +1,9 @@
-//! A condition as one query over people whose ids are in a range, for the size of an audience that is not kept and as the
-//! oracle of `evaluate`. It reads `person(id, uuid, component, traits, consents)`, `evidence(id, component, person_id)`,
-//! `event(evidence_id, name, time, properties)` and `membership(audience, person_id, since)`, the JSON columns as texts; of main
+//! A condition as one query over people whose ids are in a range, for the size of an unsaved audience and as the oracle of
+//! `evaluate`. It reads `person(id, uuid, component, traits, consents)`, `evidence(id, component, person_id)`,
+//! `event(evidence_id, name, time, properties)` and `membership(audience, person_id, since)`, the JSON columns as text; for main
 //! accounts `account(id, traits)`, `account_person(person_id, place, account)` and `account_membership(audience, account, since)`.
-//! Every value and name is bound, never spliced. Each leaf is an `exists` or a comparison of totals, so that it is never
-//! null and `not` means what it says.
+//! Every value and name is bound, never spliced in. Each leaf is an `exists` or a comparison of totals, so it is never null
+//! and `not` means what it says.
 
 mod events;
 mod value;

@@ -1,11 +1,11 @@
-//! In which order audiences of people and of accounts are worked out, where those of one kind can refer to the other's.
-//! Everything that an audience refers to stands in an earlier stratum, or earlier in its own: people come before accounts.
+//! The order in which audiences of people and of accounts are evaluated when they refer to each other. Everything that an
+//! audience refers to is in an earlier stratum, or earlier in the same one; within a stratum people come before accounts.
 
 use crate::audience::{depends_on, order};
 use crate::manifest::{Audience, Subject};
 use std::collections::BTreeMap;
 
-/// Places of audiences, each after those that it refers to.
+/// Indices of audiences, each after the ones it refers to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stratum {
     pub people: Vec<usize>,

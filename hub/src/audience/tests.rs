@@ -1,5 +1,5 @@
-//! `evaluate` against a naive reading of the definition, `changes_at` at every millisecond. The generators also serve the
-//! test of `sql` against a database.
+//! `evaluate` against a naive implementation of the definition, `changes_at` at every millisecond. The generators are also used
+//! by the test of `sql` against a database.
 
 use super::*;
 use crate::expression::{
@@ -112,7 +112,7 @@ fn a_customer_lapses_thirty_days_after_the_last_order_to_the_millisecond() {
             changes_at: None
         }
     );
-    // Before the third order has happened, its entering is no change: it is still within 30 days.
+    // Before the third order has happened, its entering is not a change: it is still within 30 days.
     assert_eq!(at(DAY).changes_at, Some(Timestamp(33 * DAY)));
 }
 

@@ -1,5 +1,5 @@
 //! What a raw record means in canonical words: identifiers, traits, consents, an event or an entity.
-//! Pure; the flow decides what becomes of the problems.
+//! Pure; `flow` decides what happens to the problems.
 
 mod shape;
 

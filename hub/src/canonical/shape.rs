@@ -1,9 +1,9 @@
-//! Brings the value of a reserved field into its shape, or says what was expected.
+//! Converts the value of a reserved field to its shape, or says what was expected.
 
 use crate::expression::{Filter, country_code, scalar_text, to_date, to_timestamp};
 use crate::model::{Shape, Value};
 
-/// Null stays null; a blank text clears, except where it stands for an amount.
+/// Null stays null; a blank text clears, except where an amount is expected.
 pub(super) fn bring(shape: Shape, value: Value) -> Result<Value, &'static str> {
     if value.is_null()
         || (shape != Shape::Money && value.as_str().is_some_and(|text| text.trim().is_empty()))

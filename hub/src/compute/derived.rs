@@ -1,5 +1,5 @@
-//! Traits over other traits: expressions, ranges, prefixes, ages and stages. Looks at no event; a stage's condition is judged
-//! by whoever calls.
+//! Traits over other traits: expressions, ranges, prefixes, ages and stages. Looks at no event; the caller evaluates the
+//! condition of a stage.
 
 use crate::compute::value::{Size, spelled};
 use crate::compute::{Answer, FaultKind, Judge, earliest};
@@ -55,7 +55,7 @@ pub(super) fn bin(value: Option<&Value>, edges: &[f64], labels: &[String]) -> An
     }
 }
 
-/// A number has lost its leading zeros, so it is no text.
+/// A number has lost its leading zeros, so it is not used as a text.
 pub(super) fn prefix(value: Option<&Value>, length: usize) -> Answer {
     match value {
         None => Answer::default(),

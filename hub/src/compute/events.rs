@@ -1,4 +1,4 @@
-//! Traits over events: which events count, and a window that moves over them in time. Owns no sum and no multiset.
+//! Traits over events: which events count, and a window that moves over them in time. The running totals are in `tally`.
 
 use crate::compute::tally::{Reading, Tally};
 use crate::compute::value::{Key, Size, quotient};
@@ -101,7 +101,7 @@ impl Item {
 /// The items that count at one moment are those from `low` to before `high`, because all last equally long.
 struct Slide<'a> {
     items: &'a [Item],
-    /// Milliseconds; nothing for ever.
+    /// Milliseconds; none for no limit.
     lasts: Option<i64>,
     aggregate: &'a Aggregate,
     low: usize,

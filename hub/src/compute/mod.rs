@@ -1,6 +1,6 @@
-//! Traits that are worked out: over events, over other traits, and by fitted models. Knows no database and no clock.
+//! Computed traits: over events, over other traits, and by fitted models. Knows no database and no clock.
 //!
-//! What is worked out depends on which events there are and not on their order (I1). Where two events have the same time,
+//! Results depend on the set of events and not on their order of arrival (I1). Of two events with the same time, the one with
 //! the smaller value comes first. An event counts once it has happened, in every window.
 
 mod derived;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 pub struct Given<'a> {
     /// The winning values of the profile; null is as good as absent.
     pub traits: &'a Fields,
-    /// In any order; at least those that `reads` asks for.
+    /// In any order; at least the ones that `reads` asks for.
     pub events: &'a [Event<'a>],
     /// Whether a condition holds over these traits, and when that next changes with the same traits.
     pub judge: &'a Judge<'a>,
@@ -127,7 +127,7 @@ impl Answer {
     }
 }
 
-/// All `traits` of one person at `now`. They come in the order of `Plan::traits`, each after those that it reads.
+/// All `traits` of one person at `now`. They are in the order of `Plan::traits`, each after the ones it reads.
 ///
 /// The next change is exact, although each trait's own is worked out as if the traits that it reads stood still: before the
 /// earliest of these times nothing has moved, and at that time the trait that it belongs to does.

@@ -1,7 +1,7 @@
-//! Models of customers as a hub keeps them: fitted on everybody's purchases, asked about one person's.
+//! Customer models as a hub uses them: fitted to everybody's purchases, evaluated for one person's.
 //!
-//! What a model says of a person follows from its version and the person's purchases until the version's date, and from
-//! nothing else, so that it is the same whoever asks and whenever (I1).
+//! A prediction depends only on the model's version and the person's purchases up to the version's date, so it is the same
+//! whenever it is computed (I1).
 
 use crate::compute::Event;
 use crate::compute::lifetime::{
@@ -25,7 +25,7 @@ pub struct Fitted {
     pub customers: usize,
     pub buying: bgnbd::Fitted,
     pub values: Option<gamma_gamma::Fitted>,
-    /// Why there is no model of values although purchases have them.
+    /// Why there is no model of values although purchases have values.
     pub no_values: Option<String>,
     pub rfm: Option<rfm::RfmBoundaries>,
 }

@@ -1,4 +1,4 @@
-//! What is in a window at one moment, kept up to date while events enter and leave it. Knows no time.
+//! What is in a window at one moment, updated as events enter and leave it. Knows nothing about time.
 
 use crate::compute::FaultKind;
 use crate::compute::value::Key;

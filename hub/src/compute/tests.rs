@@ -1,4 +1,4 @@
-//! Each kind with its whole input in sight, and all of them against a reading of the definition that filters and sorts anew at
+//! Each kind with its whole input in sight, and all of them against a naive implementation that filters and sorts again at
 //! every millisecond.
 
 use super::*;

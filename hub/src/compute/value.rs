@@ -1,5 +1,5 @@
-//! Values in one spelling and one order, and numbers as whole parts of one: what makes results independent of the order of
-//! events. Owns no trait.
+//! Values with one spelling and one order, and numbers as fixed-point integers: what makes results independent of the order
+//! of events. Owns no trait.
 
 use crate::compute::FaultKind;
 use crate::expression::scale;

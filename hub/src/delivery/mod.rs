@@ -1,4 +1,4 @@
-//! What a destination should hold of a person, and what must be done about the difference. Pure; knows no connector.
+//! What a destination should contain about a person, and what to do about the difference. Pure; knows no connector.
 
 use crate::manifest::Destination;
 use crate::model::{Fields, Value};

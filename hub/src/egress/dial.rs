@@ -1,5 +1,5 @@
-//! Dialling: resolves names itself and lets through only addresses that the policy admits, on every dial. A
-//! name cannot lead elsewhere later than it was checked, because what was checked is what is dialled.
+//! Dialling: resolves names itself and lets through only addresses that the policy admits, on every dial. A name cannot
+//! resolve to something else after the check, because the checked address is the one that is dialled.
 
 use crate::egress::policy::{Origin, Policy};
 use crate::problem::{Problem, codes};

@@ -1,5 +1,5 @@
 //! Where a connection may go: host, scheme and port first, then the address on every dial. Everything that is
-//! not granted is denied, and a denial says which line would grant it.
+//! not granted is denied, and a denial names the line that would grant it.
 
 use crate::problem::{Problem, codes};
 use reqwest::Url;
@@ -32,7 +32,7 @@ pub struct Origin {
 }
 
 impl Policy {
-    /// `hosts` are those that the connector declares and those that the manifest grants.
+    /// `hosts` are the ones that the connector declares and the ones that the manifest grants.
     pub fn new<'a>(
         owner: &str,
         hosts: impl IntoIterator<Item = &'a str>,
@@ -87,7 +87,7 @@ impl Policy {
         if !self.names(&origin.host, origin.port) {
             return Err(self.host_denied(origin));
         }
-        // A name may lead to a granted address; whether it does is seen when it is dialled.
+        // A name may resolve to a granted address; that is checked when it is dialled.
         let may_be_plain = self
             .addresses
             .iter()
@@ -195,7 +195,7 @@ impl HostRule {
     fn parse(text: &str) -> Self {
         let (host, port) = match text.rsplit_once(':') {
             Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !port.is_empty() => {
-                // A port that is no number of a port matches nothing.
+                // A port that is not a valid port number matches nothing.
                 (host, Some(port.parse().unwrap_or(0)))
             }
             _ => (text, None),

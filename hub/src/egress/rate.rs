@@ -1,5 +1,5 @@
-//! Rate budgets: at most so many requests in any window of a bucket, and nothing while the vendor asks to wait.
-//! Works out when a request may leave; the waiting itself is done by the caller.
+//! Rate budgets: a maximum number of requests in any window of a bucket, and none while the vendor asks the hub to wait.
+//! Computes when a request may leave; the caller does the waiting.
 
 use crate::model::RateSpec;
 use std::collections::{BTreeMap, HashMap, VecDeque};

@@ -1,5 +1,5 @@
-//! A request before it leaves: its headers, its credential and its method are checked and put together here.
-//! What a guest wrote goes no further than this file unless it is well formed.
+//! A request before it is sent: its headers, its credential and its method are checked and assembled here.
+//! Nothing that a guest wrote gets past this file unless it is well formed.
 
 use crate::egress::policy::Policy;
 use crate::model::Inject;

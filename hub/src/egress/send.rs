@@ -1,5 +1,5 @@
-//! Sending: waits for the rate budget, sends, follows redirects on the same host, tries again what may be
-//! repeated, and reads no more than it should. Every wait ends at the deadline or when the run is cancelled.
+//! Sending: waits for the rate budget, sends, follows redirects within the same host, retries what may be repeated, and limits
+//! how much of the answer is read. Every wait ends at the deadline or when the run is cancelled.
 
 use crate::clock::Clock;
 use crate::egress::Random;
@@ -175,7 +175,7 @@ impl Egress {
         Ok(client)
     }
 
-    /// Tries until there is an answer that is worth passing on.
+    /// Retries until there is an answer that is worth returning.
     async fn persist(
         &self,
         client: &Client,

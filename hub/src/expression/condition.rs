@@ -1,4 +1,4 @@
-//! Audience conditions as a tree. `manifest` makes it, `audience` evaluates it, in memory and as SQL.
+//! Audience conditions as a tree. `manifest` builds it, `audience` evaluates it, in memory and as SQL.
 
 use crate::expression::pattern::Pattern;
 use crate::model::{Timestamp, Value};
@@ -31,12 +31,12 @@ pub enum Condition {
         steps: Vec<Step>,
         window: Window,
     },
-    /// Membership of another audience, for so many milliseconds without interruption.
+    /// Membership of another audience, for this many milliseconds without interruption.
     Audience {
         name: String,
         lasting: i64,
     },
-    /// Of a person: its main account is in an audience of accounts, for so many milliseconds without interruption.
+    /// Of a person: its main account is in an audience of accounts, for this many milliseconds without interruption.
     AccountAudience {
         name: String,
         lasting: i64,

@@ -34,7 +34,7 @@ static NAMES: LazyLock<HashMap<String, &'static str>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Names in use beside the short English ones below.
+/// Names in use in addition to the short English ones below.
 const OTHER_NAMES: &[(&str, &str)] = &[
     ("Türkiye", "TR"),
     ("Turkiye", "TR"),

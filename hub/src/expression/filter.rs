@@ -1,5 +1,5 @@
 //! Our filters: one value of a record in, one canonical value out. Pure functions that know no expression.
-//! A blank text is a cleared value; a failure never quotes the value.
+//! A blank text clears the value; a failure never quotes the value.
 
 use crate::expression::country::country_code;
 use crate::model::{Timestamp, Value, normalise_email, normalise_phone};

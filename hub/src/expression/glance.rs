@@ -1,4 +1,4 @@
-//! One top-level field of a record's JSON, read without building the rest. For keys, which every record is asked for.
+//! Reads one top-level field of a record's JSON without parsing the rest. Used for keys, which every record needs.
 
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::fmt;

@@ -1,5 +1,5 @@
-//! Expressions in MiniJinja's machine. Only the fields that an expression reads are handed to it, never a whole record.
-//! The one place that knows MiniJinja's types.
+//! Expressions in MiniJinja's engine. It gets only the fields that an expression reads, never a whole record.
+//! The only place that knows MiniJinja's types.
 
 use crate::expression::filter::{Failure, Filter};
 use crate::expression::scan::ParseError;

@@ -1,7 +1,7 @@
 //! Mapping expressions and audience conditions: check, evaluate, list the fields they read.
 //!
-//! An expression is MiniJinja's. A plain path with a chain of our filters, which is what most mappings are,
-//! runs without its machine and gives exactly the same answer.
+//! Expressions are MiniJinja's. A plain path with a chain of our filters, which is what most mappings are, is evaluated
+//! without MiniJinja, with exactly the same result.
 
 mod condition;
 mod country;
@@ -82,7 +82,7 @@ impl Expression {
         scan::divides_by_zero(&self.text)
     }
 
-    /// The fields that stand beside a `*`, as written, sorted.
+    /// The fields that are operands of a `*`, as written, sorted.
     pub fn multiplied(&self) -> Vec<String> {
         scan::multiplied(&self.text)
     }

@@ -100,7 +100,7 @@ pub fn number(value: &Value) -> Option<Number> {
         .or_else(|| number.as_f64().map(Number::Real))
 }
 
-/// By size and exactly: a whole number is not rounded to be compared with a fraction. Nothing for what is no number.
+/// By size and exactly: a whole number is not rounded to be compared with a fraction. None if one is not a number.
 fn compare(a: Number, b: Number) -> Option<Ordering> {
     match (a, b) {
         (Number::Whole(a), Number::Whole(b)) => Some(a.cmp(&b)),

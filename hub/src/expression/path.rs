@@ -1,5 +1,5 @@
-//! The short way for `properties.email | lower | email` and `(properties.phone or properties.mobile) | phone`: paths and a
-//! chain of our filters, read straight from the record. Owns no filter; anything else in an expression goes to the machine.
+//! The fast path for `properties.email | lower | email` and `(properties.phone or properties.mobile) | phone`: paths and a
+//! chain of our filters, read straight from the record. Owns no filter; everything else in an expression is left to `machine`.
 
 use crate::expression::filter::{Failure, Filter};
 use crate::model::Value;

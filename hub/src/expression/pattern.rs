@@ -1,5 +1,5 @@
-//! Regular expressions in conditions, and the places of people in splits: what a condition computes that no database
-//! has by itself, so that `store` can teach it to one.
+//! Regular expressions in conditions, and people's positions in splits: functions of conditions that no database has built in,
+//! so that `store` can register them with one.
 
 use regex::Regex;
 use std::fmt;
@@ -9,7 +9,7 @@ use std::ops::Range;
 #[derive(Clone)]
 pub struct Pattern(Regex);
 
-/// Why a text is no pattern, and where in it.
+/// Why a text is not a valid pattern, and where in it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct BadPattern {
     pub message: String,
@@ -75,7 +75,7 @@ impl fmt::Debug for Pattern {
 /// How finely a split divides people: a hundredth of a percent.
 pub const PLACES: u32 = 10_000;
 
-/// A person's place in a split, the same for ever, and in another split independent of it.
+/// A person's position in a split: always the same, and independent of other splits.
 pub fn place(split: &str, person: &[u8; 16]) -> u32 {
     let mut hasher = blake3::Hasher::new();
     hasher.update(person);

@@ -1,10 +1,10 @@
-//! Finds names in an expression's text that MiniJinja would only miss while running: filters, tests and functions.
+//! Finds unknown names in an expression's text that MiniJinja would only report at run time: filters, tests and functions.
 //! Owns the list of what an expression may call; does not parse expressions.
 
 use crate::expression::filter::Filter;
 use std::ops::Range;
 
-/// Why a text is no expression; the span is in bytes of that text.
+/// Why a text is not a valid expression; the span is in bytes of that text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ParseError {
@@ -13,7 +13,7 @@ pub struct ParseError {
     pub hint: Option<String>,
 }
 
-/// MiniJinja's own filters that stay available beside ours.
+/// MiniJinja's own filters that stay available in addition to ours.
 pub(super) const BUILTIN_FILTERS: [&str; 16] = [
     "abs",
     "capitalize",

@@ -1,4 +1,4 @@
-//! Tables of examples for the filters, and the short way against the machine.
+//! Tables of examples for the filters, and the fast path against MiniJinja.
 
 use super::*;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! The hub's wish that a run stops at its next safe point, and every wait that it ends.
+//! A request of the hub that a run stop at its next safe point; it ends every wait.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};

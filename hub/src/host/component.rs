@@ -1,4 +1,4 @@
-//! A compiled connector: checked against the contract once, then connected as often as wanted. Also the one
+//! A compiled connector: checked against the contract once, then connected any number of times. Also the only
 //! place that says which interfaces and functions the hub looks for.
 
 use crate::clock::Clock;
@@ -304,7 +304,7 @@ struct Loaded {
 }
 
 impl Component {
-    /// Asks the connector what it is. It has no grants while it answers, and the answer is kept beside the code.
+    /// Asks the connector for its description. It has no grants during the call, and the answer is cached with the code.
     pub fn describe(&self) -> Result<Arc<Description>, Problem> {
         if let Some(description) = self.0.description.get() {
             return Ok(description.clone());

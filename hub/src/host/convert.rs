@@ -1,5 +1,5 @@
 //! From the wire types to the plain ones, and back. What a guest returned is untrusted: everything is checked
-//! here, and the first contradiction makes the whole answer void.
+//! here, and the first inconsistency invalidates the whole answer.
 
 use crate::host::state::cut;
 use crate::host::types::{

@@ -1,5 +1,5 @@
 //! The connector's `manifest` document: its JSON shape, and the conversion to `model::Description`. Unknown keys
-//! are allowed, because a newer connector may say more than this hub understands.
+//! are allowed, because a newer connector may declare more than this hub understands.
 
 use crate::model::{
     CredentialSpec, Description, Inject, RateSpec, StreamMapping, StreamSpec, TargetSpec, Value,

@@ -1,4 +1,4 @@
-//! The engine: one for the whole hub, its ticker, and the cache of compiled code. Knows nothing of the contract.
+//! The engine: one for the whole hub, its ticker, and the cache of compiled code. Knows nothing about the contract.
 
 use crate::problem::{Problem, codes};
 use std::hash::{Hash, Hasher};
@@ -69,7 +69,7 @@ fn config(pooling: bool) -> Config {
     config
 }
 
-/// Compiled code by the content it was compiled from. Files are written beside their name and then renamed,
+/// Compiled code by the content it was compiled from. Files are written under a temporary name and then renamed,
 /// so that a reader sees a whole file or none.
 pub struct Cache {
     folder: Option<PathBuf>,
@@ -89,7 +89,7 @@ impl Cache {
         content.0.finalize().to_hex()[..40].to_owned()
     }
 
-    /// Compiles, or takes what was compiled before. A damaged or foreign file is compiled anew.
+    /// Compiles, or uses the cached code. A damaged or foreign file is compiled again.
     pub fn compile(&self, engine: &Engine, key: &str, bytes: &[u8]) -> wasmtime::Result<Component> {
         let name = code_name(key);
         if let Some(component) = self.revive(engine, &name) {
@@ -133,7 +133,7 @@ impl Cache {
         (blake3::hash(&content).as_bytes()[..] == seal[..]).then_some(content)
     }
 
-    /// Keeps the content. A cache that cannot be written is no reason to fail.
+    /// Stores the content. Failing to write the cache is not an error.
     pub fn put(&self, name: &str, content: &[u8]) {
         let Some(folder) = &self.folder else { return };
         if let Err(error) = write_whole(folder, name, content) {

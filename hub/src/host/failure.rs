@@ -1,5 +1,5 @@
-//! Why a call failed: from what the guest said, and from how it was stopped. Decides the kind and the code;
-//! what happens next is decided above.
+//! Why a call failed: from what the guest reported, and from how it was stopped. Decides the kind and the code;
+//! the caller decides what happens next.
 
 use crate::host::state::{Limit, State, cut};
 use crate::host::types::{Failure, FailureKind};

@@ -1,5 +1,5 @@
-//! A connector that runs as WebAssembly: one instance, kept between calls and thrown away after a trap, a
-//! limit, or when it lost much memory. Turns each call of the trait into one call of the guest.
+//! A connector that runs as WebAssembly: one instance, kept between calls and discarded after a trap, after a limit was hit,
+//! or when it has leaked much memory. Turns each call of the trait into one call of the guest.
 
 use crate::host::component::Component;
 use crate::host::state::State;

@@ -1,4 +1,4 @@
-//! What a guest may ask of the hub: `log`, `run`, `http`, `crypto`. Each answer is bounded by the call's
+//! What a guest may call in the hub: `log`, `run`, `http`, `crypto`. Each answer is bounded by the call's
 //! limits; policy and secrets are elsewhere.
 
 use crate::host::state::State;

@@ -1,5 +1,5 @@
-//! Runs connectors: compiles them once, links them to the hub, calls them under limits, and distrusts what
-//! comes back. Knows no HTTP client, no secret and no database: those are handed in with a connection.
+//! Runs connectors: compiles them once, links them to the hub, calls them under limits, and distrusts what they return.
+//! Knows no HTTP client, no secret and no database: those are passed in with a connection.
 
 mod cancel;
 mod component;

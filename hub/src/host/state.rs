@@ -1,5 +1,5 @@
-//! What the host keeps for one instance of a guest while it runs: the limits and how much of them is used.
-//! Knows nothing of what the guest is asked.
+//! What the host keeps for one instance of a guest while it runs: its limits and how much of them is used.
+//! Does not know which call is running.
 
 use crate::host::cancel::Cancel;
 use crate::host::types::{Connection, HttpError, LogLevel, LogLine};

@@ -1,5 +1,5 @@
-//! What the hub says to a connector and hears back, in plain Rust. Knows nothing of WebAssembly: the wire
-//! types live in `wire` and are converted in `convert`.
+//! What the hub passes to a connector and gets back, in plain Rust. Knows nothing about WebAssembly: the wire
+//! types are in `wire` and are converted in `convert`.
 
 use crate::clock::Clock;
 use crate::host::cancel::Cancel;

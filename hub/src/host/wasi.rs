@@ -1,5 +1,5 @@
 //! The empty world for guests that bring their language's runtime: no files, no environment, no arguments, no
-//! sockets; a clock, randomness, output that ends in the log, and `wasi:http` through the connection's own egress.
+//! sockets; a clock, randomness, output that goes to the log, and `wasi:http` through the connection's own egress.
 
 use crate::clock::Clock;
 use crate::host::state::State;

@@ -1,4 +1,4 @@
-//! Components: which nodes hang together, and their members side by side.
+//! Connected components: which nodes belong together, with the members of each in one contiguous list.
 
 use crate::identity::{Neighbourhood, Node, Rules, Statement, StatementKind};
 use crate::manifest::Trust;

@@ -1,4 +1,4 @@
-//! Disjoint sets that refuse to grow past a limit or over a must-not-link. Knows numbers only, no identifiers.
+//! Disjoint sets that refuse a union that would exceed a limit or break a must-not-link. Knows numbers only, no identifiers.
 
 use std::collections::HashMap;
 
@@ -63,7 +63,7 @@ impl ConstrainedSets {
         root
     }
 
-    /// Whether the two sets became one; `Ok(false)` when they were one already. A refusal stays one for ever, because sets only grow.
+    /// Whether the two sets became one; `Ok(false)` when they were one already. A refusal is final, because sets only grow.
     pub(super) fn join(&mut self, left: u32, right: u32) -> Result<bool, Refusal> {
         let (left, right) = (self.find(left), self.find(right));
         if left == right {

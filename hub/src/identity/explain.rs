@@ -1,4 +1,4 @@
-//! Why two identifiers are one person's or not: the way from one to the other over accepted and refused edges.
+//! Why two identifiers are one person's or not: the path from one to the other over accepted and refused edges.
 
 use crate::identity::{Edge, Neighbourhood, Reason, Resolution};
 use std::collections::{BTreeSet, HashMap, VecDeque};

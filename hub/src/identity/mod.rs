@@ -1,7 +1,7 @@
-//! Who is who: canonical constrained clustering of identifiers by the evidence that shows them together.
+//! Who is who: canonical constrained clustering of identifiers by the evidence that contains them together.
 //!
 //! A pure function of evidence, statements and rules. Nothing in its answer depends on how nodes or evidence are numbered
-//! or on the order of their arrival (I1). It loads nothing: a caller hands over whole components, or unions of them.
+//! or on the order of their arrival (I1). It loads nothing: a caller passes whole components, or unions of them.
 
 mod component;
 mod constraint;

@@ -1,6 +1,6 @@
-//! The clustering itself: inside each component of live nodes the edges in their total order.
+//! The clustering itself: processes the edges inside each component of live nodes in their total order.
 //!
-//! A component of one piece of evidence and no statement, which most are, takes a short way to the same answer.
+//! A component with one piece of evidence and no statement, which most are, takes a fast path to the same answer.
 
 use crate::identity::component::{Groups, NOBODY, are_live, components, unite};
 use crate::identity::constraint::{ConstrainedSets, Refusal, UNLIMITED};

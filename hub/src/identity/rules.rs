@@ -1,4 +1,4 @@
-//! The rules of identity in the form that `resolve` uses: every question about a kind or a source answered by a table.
+//! The identity rules in the form that `resolve` uses: every question about a kind or a source is a table look-up.
 
 use crate::manifest::{IdentityRules, Trust};
 use crate::model::{Identifier, IdentifierKind, PersonId};

@@ -1,5 +1,5 @@
-//! Landing, the pure part: cutting a chunk into lines, hashing them, and deciding what a line is to the record
-//! known under its key. Knows no mapping beyond the times that it is given.
+//! The pure part of landing: splits a chunk into lines, hashes them, and decides how each line relates to the stored record
+//! with the same key. Knows nothing about mappings except the times that are passed in.
 
 /// A record as it came: one line of a chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub fn hash(bytes: &[u8]) -> i64 {
 }
 
 /// Where a record's row would like to be. Non-negative; `next_slot` says where it goes when that is taken. Records that the
-/// vendor numbers, with or without a word before the number, lie in the order of their numbers, so that a batch of them
+/// vendor numbers, with or without a word before the number, are in the order of their numbers, so that a batch of them
 /// touches few pages. Everything else goes where its hash says.
 pub fn slot_of(stream_id: i64, key: &str) -> i64 {
     let mut hasher = blake3::Hasher::new();
@@ -55,7 +55,7 @@ pub fn slot_of_identifier(kind: &str, value: &str) -> i64 {
     }
 }
 
-/// Where to look next when a slot is taken by another: far away, since the places beside it may all be taken.
+/// Where to look next when a slot is taken by another key: far away, since its neighbours may all be taken.
 pub fn next_slot(slot: i64) -> i64 {
     hash(&slot.to_le_bytes()) & i64::MAX | HASHED
 }

@@ -1,4 +1,4 @@
-//! Which pairs are worth comparing: people who share a key. Every pair is met once, by the first key that it shares.
+//! Which pairs are worth comparing: people who share a blocking key. Every pair is produced once, by the first key it shares.
 //! Blocks above the cap are skipped and reported, since work grows with the square of their size.
 
 use crate::likeness::people::{Field, People, mix};
@@ -56,7 +56,7 @@ impl Rule {
         for &field in self.all_of {
             key = key.wrapping_add(mix(people.digest(place, field)?, 0));
         }
-        // Zero stands for no key.
+        // Zero means no key.
         Some(key.max(1))
     }
 }

@@ -1,5 +1,5 @@
-//! What is compared between two people, and the levels on which it can agree. Owns the words for both.
-//! Says nothing of what a level is worth: that is the model's.
+//! Which fields of two people are compared, and the levels of agreement. Owns the names of both.
+//! Does not know what a level is worth: that is in the model.
 //!
 //! Texts are compared by Jaro-Winkler similarity (Winkler, "String Comparator Metrics and Enhanced Decision Rules in the
 //! Fellegi-Sunter Model of Record Linkage", 1990) and by single edits: a letter changed, left out, added, or two swapped.
@@ -75,7 +75,7 @@ impl Comparison {
         Self::NationalId,
     ];
 
-    /// The levels it can have beside `Missing`, from the best to the worst.
+    /// The levels it can have other than `Missing`, from the best to the worst.
     pub fn levels(self) -> &'static [Level] {
         use Level::{Close, Different, Exact, Form, Part, Similar, State, Swapped};
         match self {
@@ -104,7 +104,7 @@ impl Comparison {
         }
     }
 
-    /// What a level of this comparison means, for whoever reviews a pair.
+    /// What a level of this comparison means, for the operator who reviews a pair.
     pub fn level_words(self, level: Level) -> &'static str {
         match (self, level) {
             (Self::Surname, Level::Missing) => "missing, or counted with the given name",

@@ -1,5 +1,5 @@
 //! From people to a model: counts the pairs, fits the mixture, and finds the values that many people have.
-//! Refuses where the records cannot carry an estimate, and says what is missing.
+//! Refuses if the records are not enough for an estimate, and says what is missing.
 
 use crate::likeness::Options;
 use crate::likeness::block::Blocks;
@@ -92,7 +92,7 @@ struct Values {
     /// By value: how many people have it, and how many pairs that may be one person.
     people: FxHashMap<u64, (u64, f64)>,
     having: u64,
-    /// Pairs that have a value on both sides, and those that have the same.
+    /// Pairs that have a value on both sides, and pairs with the same value.
     pairs: f64,
     agreeing: f64,
 }

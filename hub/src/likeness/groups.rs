@@ -1,5 +1,5 @@
-//! Which people links make one, and which they must not: two user ids stay apart, and so do two of one list, also where
-//! others stand between them.
+//! Which people the links merge into one, and which must not be merged: two user ids stay apart, and so do two people of one
+//! list, also when they are only connected through others.
 
 use crate::likeness::people::People;
 

@@ -2,8 +2,8 @@
 //! all pairs agree, by expectation-maximisation (Winkler, "Using the EM Algorithm for Weight Computation in the
 //! Fellegi-Sunter Model of Record Linkage", 1988). Knows patterns and counts, no people.
 //!
-//! Pairs that share no key are taken for pairs of two people. How often two people agree exactly is then a count over all
-//! pairs, less the pairs of one person among them; on the other levels it is read from pairs taken at random.
+//! Pairs that share no key are assumed to be two people. How often two people agree exactly is then a count over all
+//! pairs, minus the pairs of one person among them; for the other levels it is estimated from randomly sampled pairs.
 
 use crate::likeness::compare::{COMPARISONS, Comparison, LEVELS, Level, Pattern};
 
@@ -14,7 +14,7 @@ pub(super) struct Counted {
     /// For each comparison: how many of them say something on both sides, and how many of those agree exactly.
     pub present: [f64; COMPARISONS],
     pub exact: [f64; COMPARISONS],
-    /// Those that share a key, by pattern, sorted.
+    /// Pairs that share a key, by pattern, sorted.
     pub candidates: Vec<(Pattern, u64)>,
     /// Some taken at random, by pattern, sorted.
     pub random: Vec<(Pattern, u64)>,

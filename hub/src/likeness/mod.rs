@@ -1,8 +1,8 @@
 //! How alike two people look: the Fellegi-Sunter model, its estimation, and which pairs are worth comparing.
 //!
-//! Nothing depends on the order in which people are handed over (I1), and nobody has to say who is who: the parameters come
-//! from the records alone. It answers with pairs and does not act on them; a caller turns an automatic pair into a link of the
-//! model's version, and a pair for review into a question.
+//! Nothing depends on the order in which people are passed in (I1), and no labelled data is needed: the parameters are
+//! estimated from the records alone. It returns pairs and does not act on them; a caller turns an automatic pair into a link of
+//! the model's version, and a pair for review into a question.
 
 mod block;
 mod compare;

@@ -1,5 +1,5 @@
 //! The model: what each level of agreement is worth, and how frequent common values are. Plain data that can be stored;
-//! holds no value of anybody, only the digests of values that many people have.
+//! contains no person's value, only the digests of values that many people have.
 
 use crate::likeness::compare::{COMPARISONS, Comparison, LEVELS, Level, Pattern};
 use crate::likeness::mixture::prior_bits;

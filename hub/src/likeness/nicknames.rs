@@ -1,5 +1,5 @@
-//! Which given names are short forms of which. A small table of common knowledge, in the normal form of `people`: no list
-//! is complete, and a name that is missing here is only compared by its letters.
+//! Which given names are short forms of which. A small table of common knowledge, in the normal form of `people`. It is not
+//! complete: a name that is missing here is only compared by its letters.
 
 use rustc_hash::FxHashMap;
 use std::sync::LazyLock;

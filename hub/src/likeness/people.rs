@@ -1,4 +1,4 @@
-//! The people to be compared, as small as they can be kept: each text once, each person a row of numbers.
+//! The people to be compared, stored compactly: each text once, each person as a row of numbers.
 //! Owns the normal forms in which texts are compared. Does not know which texts are alike.
 
 use rustc_hash::FxHashMap;
@@ -11,7 +11,7 @@ pub struct Record {
     /// Whatever the caller knows the person by: distinct, and the same in every run, since it also decides which pairs are
     /// taken at random.
     pub id: u64,
-    /// Stands for the person's user id, where there is one. Two different ones are never linked automatically, not even
+    /// Represents the person's user id, if there is one. Two different ones are never linked automatically, not even
     /// through others.
     pub user: Option<u64>,
     /// A list that has everybody at most once, such as one system's customers. Two of the same list are two people.
@@ -153,7 +153,7 @@ impl People {
         (number != ABSENT).then_some(number)
     }
 
-    /// Equal for equal texts everywhere and for ever.
+    /// Equal for equal texts, on every machine and in every version.
     pub(super) fn digest(&self, place: u32, field: Field) -> Option<u64> {
         let number = self.number(place, field)?;
         Some(self.texts[number as usize].digest)

@@ -1,4 +1,4 @@
-//! Which pairs are probably one person, what may be done about each without asking, and why a pair weighs what it does.
+//! Which pairs are probably one person, what may be done about each without asking, and why a pair has its weight.
 
 use crate::likeness::Options;
 use crate::likeness::block::{Blocks, Skipped};

@@ -1,4 +1,4 @@
-//! What likeness promises: levels, estimates that are right, pairs that do not depend on order, and reasons without values.
+//! What likeness promises: levels, correct estimates, pairs that do not depend on order, and reasons without values.
 
 use super::compare::{Pattern, compare, one_slip};
 use super::mixture::{Counted, Mixture};
@@ -454,7 +454,7 @@ fn a_block_above_the_cap_is_reported_and_not_compared() {
     assert!(nothing.skipped.len() > found.skipped.len());
 }
 
-/// A model, and three records of one person beside the town.
+/// A model, and three records of one person in addition to the town.
 fn three(change: impl Fn(u64, &mut Record)) -> Suggestions {
     let mut records = town(5, 2_000, 400);
     for record in &mut records {
@@ -634,7 +634,7 @@ mod properties {
             if let Ok(model) = estimate(&people, &options) {
                 let automatic = ids(&suggest(&people, &model, &options), Standing::Automatic);
                 let user = |id: u64| records.iter().find(|record| record.id == id).unwrap().user;
-                // Whoever is reached from a user id, step by step, has no other.
+                // Nobody who is reachable from a user id has a different one.
                 for start in records.iter().filter(|record| record.user.is_some()) {
                     let mut reached = vec![start.id];
                     let mut at = 0;

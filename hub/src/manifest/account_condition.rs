@@ -1,4 +1,4 @@
-//! Conditions on accounts: what they ask of their people, and what only people can be asked.
+//! Conditions on accounts: what they ask about their people, and what can only be asked about people.
 
 use crate::expression::{Condition, Measure};
 use crate::manifest::journey::step;

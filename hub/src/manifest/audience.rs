@@ -1,5 +1,5 @@
 //! `[[audience]]`, `[[priority]]` and `[exclude]`: named conditions, and what they take from each other. Priorities,
-//! exclusions and hold-outs become parts of plain conditions, so that nothing after the manifest has to know of them.
+//! exclusions and hold-outs are compiled into plain conditions, so nothing after the manifest has to know about them.
 
 use crate::expression::{Condition, PLACES};
 use crate::manifest::tree::{Item, Spot};
@@ -209,7 +209,7 @@ impl Loader<'_> {
                     ),
                 });
                 ahead.push(Condition::audience(other.clone()));
-                // Whoever is held out of the first is sent nothing of the others either.
+                // A person held out of the first is not sent as a member of the others either.
                 if held.contains(other.as_str()) {
                     ahead.push(Condition::audience(format!("{other}/{HOLDOUT}")));
                 }

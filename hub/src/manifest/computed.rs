@@ -1,4 +1,4 @@
-//! `[[trait]]`: traits that are worked out, their names and their kinds. Values are looked at only by `compute`.
+//! `[[trait]]`: computed traits, their names and their kinds. Only `compute` looks at values.
 
 mod over_events;
 mod wants;
@@ -46,7 +46,7 @@ struct Draft {
 }
 
 impl Loader<'_> {
-    /// In the order in which they can be worked out.
+    /// In an order in which they can be computed.
     pub(super) fn traits(
         &mut self,
         sections: &Sections<'_>,
@@ -384,7 +384,7 @@ fn usual_labels(edges: &[f64]) -> Vec<String> {
     first.into_iter().chain(between).chain(last).collect()
 }
 
-/// Where a name stands in an expression and not within a longer one.
+/// Where a name occurs in an expression, but not as part of a longer name.
 fn word(text: &str, name: &str) -> Option<usize> {
     let joins = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
     text.match_indices(name).map(|(at, _)| at).find(|at| {

@@ -1,4 +1,4 @@
-//! Conditions: tables of TOML become a tree. Events stand in `event_condition`, tests of one value in `value_test`.
+//! Conditions: compiles TOML tables to a tree. Events are in `event_condition`, tests of one value in `value_test`.
 
 use crate::expression::{Condition, PLACES};
 use crate::manifest::tree::{Hinted, Item, Table};

@@ -110,7 +110,7 @@ fn credentials(
     credentials
 }
 
-/// `env:NAME` or `file:PATH`. What else stands there may be a secret and is not repeated.
+/// `env:NAME` or `file:PATH`. Anything else may be a secret and is not repeated.
 fn secret(item: &Item<'_>, report: &mut Report) -> Option<SecretRef> {
     let reference = item.raw().as_str().and_then(SecretRef::parse);
     if reference.is_none() {

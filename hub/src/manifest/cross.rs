@@ -1,5 +1,4 @@
-//! What one table says about another: traits that nothing fills, unknown events, audiences and sources, circles of
-//! audiences.
+//! Checks across tables: traits that nothing fills, unknown events, audiences and sources, cycles of audiences.
 
 use crate::manifest::audience::further_names;
 use crate::manifest::journey::stage_names;
@@ -120,7 +119,7 @@ impl Loader<'_> {
         }
     }
 
-    /// Reports each circle once, at the first condition that is part of it.
+    /// Reports each cycle once, at the first condition in it.
     fn check_circles(&mut self) {
         let mut edges: BTreeMap<&str, Vec<Edge<'_>>> = BTreeMap::new();
         for (to, owner, spot) in &self.mentions.audiences {
@@ -175,7 +174,7 @@ pub(super) struct Edge<'m> {
     pub is_condition: bool,
 }
 
-/// The names of a circle, from its last to its last.
+/// The names in a cycle; the last one is also the first.
 pub(super) fn in_words(circle: &[Edge<'_>]) -> String {
     let names = circle.last().into_iter().chain(circle);
     let names: Vec<String> = names.map(|edge| format!("`{}`", edge.to)).collect();

@@ -1,4 +1,4 @@
-//! Conditions on events: which events, in which window, how many of them or how much, and one after another.
+//! Conditions on events: which events, in which window, how many or how much, and in which order.
 
 use crate::expression::{Condition, Measure, Step, Window};
 use crate::manifest::tree::{Hinted, Item, Table};

@@ -1,4 +1,4 @@
-//! `[identity]`: the rules by which records are one person, and where they contradict each other.
+//! `[identity]`: the rules that decide which records are one person, and where they contradict each other.
 
 use crate::manifest::tree::{Hinted, Item, Report, Spot, Table, suggest};
 use crate::manifest::{IdentityRules, Loader, Suggest, Trust};
@@ -202,7 +202,7 @@ fn is_blockable(text: &str) -> bool {
     IdentifierKind::parse(&kind).is_some() && !value.trim_matches('*').is_empty()
 }
 
-/// What cannot be meant: each rule is good by itself, but not beside another.
+/// Contradictions: each rule is valid by itself, but not together with another one.
 fn contradictions(table: &Table<'_>, rules: &IdentityRules, report: &mut Report) {
     let is_strong = |kind: &str| {
         let general = kind.split(':').next().unwrap_or_default();

@@ -1,8 +1,8 @@
-//! `[[journey]]`: stages one after another, as audiences. A journey is a description of people at a moment like any other
-//! audience: whoever no longer meets the entry, or meets the exit, is in no stage.
+//! `[[journey]]`: a sequence of stages, as audiences. Like any other audience, a journey describes people at a moment:
+//! people who no longer meet the entry, or who meet the exit, are in no stage.
 //!
 //! For stages `a` and `b` there are the audiences `journey/entered`, `journey/a/reached` (entered, waited, `when`), and so
-//! on for each stage that has one after it; `journey/a` is who has reached `a` and not `b`, and `journey/b` who reached `b`.
+//! on for each stage but the last; `journey/a` is the people who reached `a` but not `b`, `journey/b` those who reached `b`.
 
 use crate::expression::Condition;
 use crate::manifest::audience::{Relations, together};
@@ -65,7 +65,7 @@ impl Loader<'_> {
         audiences
     }
 
-    /// What the stages of a journey refer to, so that a condition that closes a circle through them is seen.
+    /// What the stages of a journey refer to, so that a cycle through them is detected.
     fn link(&mut self, audiences: &[Audience], item: &Item<'_>) {
         for audience in audiences {
             audience.who.visit(&mut |leaf| {
@@ -142,7 +142,7 @@ fn chain(
         .iter()
         .map(|stage| format!("{journey}/{}", stage.name).into())
         .collect();
-    // Nothing comes after the last stage: whoever has reached it is in it.
+    // Nothing comes after the last stage: everyone who has reached it is in it.
     let reached: Vec<Arc<str>> = current
         .iter()
         .enumerate()

@@ -1,6 +1,6 @@
 //! TOML text → spanned tree → checked `Plan`. Reports every problem at once.
 //!
-//! `load` is the one door. A plan exists only when no manifest has an error; warnings travel with it.
+//! `load` is the only entry point. A plan exists only if no manifest has an error; warnings are returned with it.
 
 mod account_condition;
 mod audience;
@@ -111,7 +111,7 @@ pub fn load(files: &[(String, String)], connectors: &Connectors) -> Result<Plan,
     load_with(files, connectors, false)
 }
 
-/// The same when the last file is a draft: its audiences stand for those of the same names.
+/// The same when the last file is a draft: its audiences replace those with the same names.
 pub fn load_draft(
     files: &[(String, String)],
     connectors: &Connectors,
@@ -199,7 +199,7 @@ struct Mentions {
     traits: Vec<(String, Spot)>,
     /// What an account's condition asks of the account itself.
     account_traits: Vec<(String, Spot)>,
-    /// With the audience in whose condition it stands, if it stands in one.
+    /// With the audience whose condition contains it, if any.
     audiences: Vec<(String, Option<Arc<str>>, Spot)>,
     sources: Vec<(String, Spot)>,
     events: Vec<(String, Spot)>,
@@ -211,7 +211,7 @@ struct Link {
     from: Arc<str>,
     to: String,
     spot: Spot,
-    /// What to do when it closes a circle.
+    /// What to do when it closes a cycle.
     hint: Option<String>,
 }
 
@@ -429,7 +429,7 @@ impl<'c> Loader<'c> {
         let item = table.need("connector", what, &mut self.report)?;
         let name = item.text(&mut self.report)?;
         let Some(description) = self.connectors.described.get(name) else {
-            // It is there and could not say what it is: whoever asked it has reported why.
+            // It exists but could not be described; the caller that asked for its description has reported why.
             if self.connectors.available.iter().any(|known| known == name) {
                 return None;
             }

@@ -1,4 +1,4 @@
-//! `[[model]]`: which events are purchases, and what is worked out from a model that is fitted on them.
+//! `[[model]]`: which events are purchases, and which traits are predicted by a model that is fitted to them.
 
 use crate::manifest::tree::{Hinted, Item};
 use crate::manifest::{Loader, Model, Names, schedule};

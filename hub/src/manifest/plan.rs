@@ -12,7 +12,7 @@ pub struct Plan {
     pub hub: Hub,
     pub signers: Signers,
     pub sources: Vec<Source>,
-    /// Each after those that it reads.
+    /// Each after the ones it reads.
     pub traits: Vec<ComputedTrait>,
     pub models: Vec<Model>,
     /// Nothing when nobody is to be suggested.
@@ -85,7 +85,7 @@ pub struct Signers {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustedKey {
-    /// What this hub calls whoever signs with it.
+    /// This hub's name for the signer.
     pub name: String,
     /// An Ed25519 public key.
     pub key: [u8; 32],
@@ -164,7 +164,7 @@ pub enum StreamTarget {
     Consent,
 }
 
-/// A trait that is worked out for each person.
+/// A trait that is computed for each person.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ComputedTrait {
     pub name: Arc<str>,
@@ -202,7 +202,7 @@ pub enum TraitKind {
     /// An expression over traits.
     Derive {
         expression: Expression,
-        /// Traits that stand beside `*`, where the expression's language would repeat a text.
+        /// Traits that are operands of `*`, where the expression language would repeat a text.
         multiplied: Vec<String>,
     },
     /// The label of the range in which a number lies. There is one label more than edges; an edge belongs to the range above it.
@@ -382,7 +382,7 @@ pub struct IdentityRules {
     pub shared: Vec<(String, u32)>,
     /// Kind and how many distinct values of it one person may have.
     pub limits: Vec<(String, u32)>,
-    /// Further blocked values as `kind:value`; a `*` in the value stands for any text.
+    /// Further blocked values as `kind:value`; a `*` in the value matches any text.
     pub blocked: Vec<String>,
     /// Kinds from the strongest; those not named follow in their usual order.
     pub priority: Vec<String>,

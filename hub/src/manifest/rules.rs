@@ -1,4 +1,4 @@
-//! `[hub]`: what holds for the whole hub.
+//! `[hub]`: settings for the whole hub.
 
 use crate::expression::{country_code, is_region};
 use crate::manifest::tree::{File, Hinted, Item, Report};

@@ -1,4 +1,4 @@
-//! `schedule`, durations and times: how manifests write when and how long.
+//! `schedule`, durations and times: how manifests express when and how long.
 
 use crate::expression::{closest, to_timestamp};
 use crate::manifest::tree::{Hinted, Item, Report};

@@ -1,5 +1,5 @@
-//! The little of JSON Schema that manifests are checked by: which paths a record has, and whether a configuration fits.
-//! Not a validator: what it does not know, it lets pass.
+//! The subset of JSON Schema that manifests are checked by: which paths a record has, and whether a configuration fits.
+//! Not a validator: it accepts whatever it does not know.
 
 use crate::expression::closest;
 use crate::manifest::tree::{Hinted, Item, Report, Spot, Table, suggest};

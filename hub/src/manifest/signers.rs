@@ -1,4 +1,4 @@
-//! The `[connectors]` table: whose signatures count, and whether one is needed. Knows no cryptography; a key is its
+//! The `[connectors]` table: whose signatures are trusted, and whether one is required. Knows no cryptography; a key is its
 //! 32 bytes.
 
 use crate::manifest::tree::{Hinted, Item, Report};

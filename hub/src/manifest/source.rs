@@ -1,4 +1,4 @@
-//! `[[source]]`: where records come from. Its streams are read in `stream`.
+//! `[[source]]`: where records come from. Its streams are handled in `stream`.
 
 use crate::manifest::tree::{Hinted, Item, Table, suggest};
 use crate::manifest::{Loader, Names, Source, Stream};

@@ -1,7 +1,7 @@
-//! `[profile]`: which claim wins a trait, by default and trait by trait, and which traits go together.
+//! `[profile]`: which claim wins a trait, by default and per trait, and which traits go together.
 //!
 //! `[profile.trait.city] with = "street"` makes `city` come from the record that wins `street`. The trait that others go
-//! with leads their group; it has the rule, and those that follow have none.
+//! with leads the group and has the rule; the traits that follow it have none.
 
 use crate::manifest::tree::{Hinted, Item, Spot, Table};
 use crate::manifest::{Loader, Survivorship, SurvivorshipRule};
@@ -9,7 +9,7 @@ use crate::model::snake_case;
 use crate::problem::codes;
 use std::collections::BTreeMap;
 
-/// A word and the rule that it stands for, still without sources.
+/// A word and its rule, still without sources.
 type Rule = (&'static str, fn() -> SurvivorshipRule);
 
 const RULES: [Rule; 9] = [

@@ -1,4 +1,4 @@
-//! Golden pairs `NAME.toml` and `NAME.err`, and what no text can make the loader do.
+//! Golden pairs `NAME.toml` and `NAME.err`, and that no text makes the loader panic or point outside its file.
 
 use super::*;
 use crate::expression::{Comparison, Condition, Measure, Test, Window};

@@ -1,4 +1,4 @@
-//! The spanned tree of manifest files and typed access to it. Every reader either gives a value or reports why not.
+//! The spanned tree of manifest files and typed access to it. Every accessor either returns a value or reports why it cannot.
 //! Knows TOML and places; knows no table of a manifest.
 
 use crate::expression::closest;
@@ -364,7 +364,7 @@ impl<'t> Item<'t> {
         }
     }
 
-    /// Each text with the item that it stands in.
+    /// Each text with the item that contains it.
     pub fn texts(&self, report: &mut Report) -> Vec<(Item<'t>, &'t str)> {
         let items = self.list(report);
         items

@@ -1,4 +1,4 @@
-//! Tests of one value, of a trait or of an event's property, and whether several of them can hold together.
+//! Tests of one value, of a trait or of an event's property, and whether several of them can be true together.
 
 use crate::expression::{Comparison, Condition, Pattern, Test, passes};
 use crate::manifest::tree::{Hinted, Item, Spot, Table};

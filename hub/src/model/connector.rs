@@ -1,4 +1,4 @@
-//! What a connector says about itself. Read from its `meta.manifest` in `host`, used to check manifests.
+//! A connector's description of itself. `host` parses it from `meta.manifest`; manifests are checked against it.
 
 use crate::model::Value;
 use std::collections::BTreeMap;
@@ -72,7 +72,7 @@ pub struct StreamMapping {
     pub key: String,
     pub updated_at: Option<String>,
     pub created_at: Option<String>,
-    /// The event's name: a plain text for a constant; `map.event` when it is worked out.
+    /// The event's name: a plain text for a constant; `map.event` when it is computed.
     pub event: Option<String>,
     pub map: BTreeMap<String, String>,
     pub consent: BTreeMap<String, String>,

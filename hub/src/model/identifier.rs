@@ -1,4 +1,4 @@
-//! Identifiers: what a person is known by, normalised at the door.
+//! Identifiers: what a person is known by, normalised on construction.
 
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -82,7 +82,7 @@ pub struct Identifier {
     pub value: String,
 }
 
-/// Why a text is no identifier.
+/// Why a text is not a valid identifier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rejected {
     Empty,

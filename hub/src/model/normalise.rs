@@ -1,7 +1,7 @@
-//! Normal forms of identifiers: the same address, number or id gives the same text, whatever it was spelled like.
-//! Owns the tables of stand-ins that are no identifier at all. Forms are idempotent: a normal form is its own.
+//! Normal forms of identifiers: the same address, number or id has the same text, however it was spelled.
+//! Owns the tables of placeholders that identify nobody. Normalising is idempotent.
 //!
-//! It does not know a hub's own blocked values (`manifest::IdentityRules::blocked`); those are `identity`'s.
+//! It does not know a hub's own blocked values (`manifest::IdentityRules::blocked`); those are handled by `identity`.
 
 use crate::model::{Identifier, IdentifierKind, Rejected};
 use phonenumber::country;
@@ -49,7 +49,7 @@ const STAND_INS: [&str; 36] = [
     "unset",
 ];
 
-/// Local parts that stand for nobody in particular at any domain; compared without a `+tag`, dots, hyphens and underscores.
+/// Local parts that identify nobody in particular at any domain; compared without a `+tag`, dots, hyphens and underscores.
 const STAND_IN_LOCAL_PARTS: [&str; 25] = [
     "anon",
     "anonymous",

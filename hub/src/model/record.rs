@@ -1,4 +1,4 @@
-//! Records: what a connector hands over, and what it means in canonical words.
+//! Records: what a connector returns, and what it means in canonical words.
 
 use crate::model::{Identifier, Timestamp};
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,5 @@
 //! The words of the canonical schema, version 1: reserved names after Segment's Spec, and the shape of each value.
-//! Owns names only; values are brought into shape by `canonical`.
+//! Owns names only; `canonical` converts values to their shape.
 
 use crate::model::EntityKind;
 use std::borrow::Cow;
@@ -24,7 +24,7 @@ pub enum Shape {
     Money,
 }
 
-/// Segment's reserved user traits, and those that Onefold reserves beside them.
+/// Segment's reserved user traits, and the ones that Onefold reserves in addition.
 pub const PERSON_TRAITS: &[(&str, Shape)] = &[
     ("address", Shape::TextOrObject),
     ("age", Shape::Number),

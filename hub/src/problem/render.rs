@@ -1,4 +1,4 @@
-//! Problems as text for people, in the manner of a compiler: code, message, place, the line underlined, a hint.
+//! Problems as text for people, like a compiler's: code, message, place, the line underlined, a hint.
 //! Masks what looks like a secret in the lines it shows.
 
 use crate::problem::{Place, Problem, Severity, codes};

@@ -1,4 +1,4 @@
-//! Problems as JSON: the shape that `--json` prints. Independent of how they are kept in memory.
+//! Problems as JSON: the format that `--json` prints, independent of their form in memory.
 
 use crate::problem::{Class, Place, Problem, Severity, line_and_column};
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! Accounts seen from people: which accounts a person belongs to, and what conditions on people read of them.
+//! Accounts seen from people: which accounts a person belongs to, and what conditions on people read from them.
 
 use crate::model::{Fields, Value};
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ pub fn account_ids(value: &Value) -> Vec<String> {
     }
 }
 
-/// The accounts of a person, the main one first: those that its own trait names, in that order, then those of its events, by id.
+/// The accounts of a person, the main one first: the ones named by its own trait, in that order, then the ones named by its events, by id.
 /// `events` are the ids that its events name, in any order and with repeats.
 pub fn accounts_of(traits: &Fields, events: impl IntoIterator<Item = String>) -> Vec<String> {
     let mut events: Vec<String> = events.into_iter().collect();

@@ -1,8 +1,8 @@
 //! Survivorship: which claim's value a trait gets, under each rule. A trait that goes with another has no rule: it comes
-//! from the claim that wins the other, or is absent when that claim says nothing of it, so that a group is never mixed.
+//! from the claim that wins the other, or is absent if that claim has no value for it, so values of a group are never mixed.
 //!
-//! What a null claim means: its source clears the value. Under `most_recent` it takes back what that source said before, and
-//! no more: one tool's empty field says nothing about what another tool knows. Under every other rule a null is no candidate.
+//! A null claim means that its source clears the value. Under `most_recent` it retracts what that source said before, and no
+//! more: one tool's empty field says nothing about what another tool knows. Under every other rule a null is not a candidate.
 
 use crate::manifest::{Survivorship, SurvivorshipRule};
 use crate::model::{Fields, Value};

@@ -1,7 +1,7 @@
 //! One profile from many claims: every trait's winner by its rule, and why. Owns survivorship; knows no person and no store.
 //!
-//! Every rule is commutative, associative and idempotent over the set of claims (I1): a claim is known by its source and record,
-//! and every tie ends in them.
+//! Every rule is commutative, associative and idempotent over the set of claims (I1): a claim is identified by its source and
+//! record, and these break every tie.
 
 mod account;
 mod build;

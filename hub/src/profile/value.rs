@@ -1,4 +1,4 @@
-//! A total order over values, so that no choice between two is left to chance.
+//! A total order over values, so that choosing between two is always deterministic.
 
 use crate::model::Value;
 use std::cmp::Ordering;

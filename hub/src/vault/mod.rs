@@ -1,4 +1,4 @@
-//! Secrets: found where a manifest points, used without being shown, and taken out of any text that leaves.
+//! Secrets: looked up where a manifest points, used without being shown, and removed from any text that leaves the hub.
 //! Knows neither HTTP nor connectors.
 
 mod scrub;

@@ -1,4 +1,4 @@
-//! Takes secrets out of texts. Knows the values, and the few spellings in which they travel.
+//! Removes secrets from text. Knows the values, and the few encodings in which they are transmitted.
 
 use crate::vault::Secret;
 use base64::Engine as _;
@@ -10,7 +10,7 @@ const SHORTEST: usize = 4;
 
 #[derive(Clone, Default)]
 pub struct Scrubber {
-    /// Value and what stands in its place, the longest value first.
+    /// Value and its replacement, the longest value first.
     pairs: Vec<(String, String)>,
 }
 

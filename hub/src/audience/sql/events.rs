@@ -1,4 +1,4 @@
-//! Events of a person as SQL: counted, summed, one after another.
+//! A person's events as SQL: counts, sums, sequences.
 
 use super::{Bind, Writer};
 use crate::expression::{SCALE, Step, Test, Window, scale};

@@ -1,4 +1,4 @@
-//! The query against `evaluate`, in a database: the same people hold.
+//! The query against `evaluate`, in a database: both find the same people.
 
 use super::*;
 use crate::audience::SQLITE;

@@ -1,4 +1,4 @@
-//! Tests of one value as SQL: a field of a JSON object, of a person's traits or of an event's properties.
+//! Tests of one value as SQL: a field of a JSON object, from a person's traits or an event's properties.
 
 use super::{Bind, Writer};
 use crate::audience::Dialect;
@@ -95,7 +95,7 @@ impl Writer<'_> {
         format!("{} = {bound}", accessor("f"))
     }
 
-    /// A person's trait that stands in a relation to the field `f`.
+    /// A comparison of a person's trait with the field `f`.
     fn related(&mut self, name: &str, relation: impl Fn(&Dialect) -> String) -> String {
         let name = self.bind(Bind::Text(name.to_owned()));
         let fields = (self.dialect.fields)("p.traits", "g");

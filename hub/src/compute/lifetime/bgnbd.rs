@@ -1,8 +1,8 @@
-//! BG/NBD: how often a customer buys and whether the customer still does. From Fader, Hardie and Lee, "Counting your customers the
-//! easy way", Marketing Science 24(2), 2005.
-//! A living customer buys at random times at a rate of its own, and after each purchase it may leave for good with a
-//! probability of its own. Rates follow a gamma distribution with shape `r` and rate `alpha`, probabilities a beta
-//! distribution with `a` and `b`. Time is in weeks. Knows nothing of values.
+//! BG/NBD: how often a customer buys and whether the customer is still active. From Fader, Hardie and Lee, "Counting your
+//! customers the easy way", Marketing Science 24(2), 2005.
+//! An active customer buys at random times at an individual rate, and after each purchase may leave for good with an
+//! individual probability. Rates follow a gamma distribution with shape `r` and rate `alpha`, probabilities a beta
+//! distribution with `a` and `b`. Time is in weeks. Does not know what a purchase is worth.
 
 use super::Refusal;
 use super::optimise::{Bounds, minimise};

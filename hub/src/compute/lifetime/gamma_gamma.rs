@@ -1,7 +1,8 @@
-//! Gamma-Gamma: what a purchase of a customer is worth. From Fader and Hardie, "The Gamma-Gamma model of monetary value", a note of 2013.
-//! The values of a customer's purchases vary around a mean of the customer's own with shape `p`; the means vary between customers
-//! with shape `q` and scale `v`. The model takes for granted that how often somebody buys says nothing about
-//! how much: `correlation` shows whether that is so. Knows nothing of time.
+//! Gamma-Gamma: what a customer's purchase is worth. From Fader and Hardie, "The Gamma-Gamma model of monetary
+//! value", a note of 2013.
+//! The values of a customer's purchases vary around the customer's own mean with shape `p`; the means vary between customers
+//! with shape `q` and scale `v`. The model assumes that how often somebody buys is independent of how much they spend:
+//! `correlation` measures whether that holds. Knows nothing about time.
 
 use super::Refusal;
 use super::optimise::{Bounds, minimise};
@@ -36,9 +37,9 @@ pub struct Parameters {
 pub struct Fitted {
     pub parameters: Parameters,
     pub log_likelihood: f64,
-    /// Those who were fitted on: with a repeat purchase and a mean value above zero.
+    /// Customers that the fit uses: with a repeat purchase and a mean value above zero.
     pub customers: u64,
-    /// Those who were not.
+    /// Customers that it does not use.
     pub left_out: u64,
     /// Pearson's, of the number of repeat purchases and their mean value; 0 when all numbers are the same.
     pub correlation: f64,
@@ -111,7 +112,7 @@ pub fn fit(spenders: &[Spender]) -> Result<Fitted, Refusal> {
 pub fn expected_value(parameters: &Parameters, repeats: u32, mean_value: f64) -> f64 {
     let Parameters { p, q, v } = *parameters;
     let x = f64::from(repeats);
-    // What was given back is worth nothing, and not less: the model has no values below zero.
+    // A refund counts as zero, not less: the model has no values below zero.
     let paid = if repeats == 0 {
         0.0
     } else {

@@ -1,6 +1,6 @@
-//! What a customer will do: published models of repeat buying, fitted and asked. Owns the summary of a customer's purchases that the
-//! models work on and what is said about a customer from them. Knows no person, no clock, and not where fitted parameters
-//! are kept.
+//! What a customer will do: published models of repeat buying, fitted and evaluated. Owns the summary of a customer's purchases
+//! that the models work on, and the predictions for a customer. Knows no person, no clock, and not where fitted parameters
+//! are stored.
 
 pub mod bgnbd;
 pub mod gamma_gamma;

@@ -1,6 +1,6 @@
-//! Finding the lowest point of a smooth function of a few numbers: the quasi-Newton method of Broyden, Fletcher, Goldfarb
-//! and Shanno inside a box, from several starting points. No randomness and bounded work: the same function
-//! gives the same bits. Knows no model.
+//! Minimises a smooth function of a few parameters: the quasi-Newton method of Broyden, Fletcher, Goldfarb and Shanno (BFGS)
+//! within a box, from several starting points. Deterministic and bounded: the same function gives bit-identical results.
+//! Knows no model.
 
 /// The largest slope that counts as none. The functions here are means over customers, in logarithms of parameters.
 const FLAT: f64 = 1e-9;
@@ -29,7 +29,7 @@ pub struct Minimum<const N: usize> {
     /// Of all starting points together.
     pub iterations: u32,
     pub converged: bool,
-    /// The first number that lies on its bound: the lowest point is further out, or nowhere.
+    /// The first parameter that is at its bound: the minimum is further out, or does not exist.
     pub on_bound: Option<usize>,
 }
 
@@ -122,7 +122,7 @@ impl<const N: usize> Bounds<N> {
         std::array::from_fn(|index| at[index].clamp(self.low[index], self.high[index]))
     }
 
-    /// The numbers that lie on a bound and would leave the box by going down.
+    /// The parameters that are at a bound and would leave the box by going down.
     fn held(&self, here: &Point<N>) -> [bool; N] {
         std::array::from_fn(|index| match here.slope[index] > 0.0 {
             true => here.at[index] <= self.low[index],

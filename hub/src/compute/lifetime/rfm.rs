@@ -1,8 +1,8 @@
 //! Recency, frequency and monetary value as scores from 1 to 5, where 5 is the best.
 //!
-//! The rule: a score is one plus how many whole fifths of the people are strictly worse. So people with equal values always have
-//! equal scores, the order of the people changes nothing, and when all are equal all have 1. Groups have the same size only
-//! where no ties stand in the way.
+//! The rule: a score is one plus the number of whole fifths of all people that are strictly worse. So people with equal
+//! values always get equal scores, the order of the people does not matter, and if all are equal, all get 1. Groups have the same
+//! size only if there are no ties.
 
 use serde::{Deserialize, Serialize};
 

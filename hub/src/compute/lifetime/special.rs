@@ -1,6 +1,6 @@
-//! The special functions that the models need, for positive arguments only, and no more of them than that.
-//! Gamma and its logarithmic derivative are Stirling's series (NIST Digital Library of Mathematical Functions, 5.11),
-//! reached from small arguments by the recurrence.
+//! The special functions that the models need, for positive arguments only.
+//! The gamma function and its logarithmic derivative use Stirling's series (NIST Digital Library of Mathematical Functions,
+//! 5.11); small arguments are shifted up by the recurrence.
 
 /// Above this Stirling's series, cut after eight terms, is exact to the last digit.
 const STIRLING_FROM: f64 = 10.0;

@@ -1,5 +1,5 @@
-//! The formulas against direct numerical integration of what the models say, fits against customers drawn from a model, and
-//! the rules of the scores. What the published data give is shown in `tests/tests/lifetime.rs`.
+//! The formulas against direct numerical integration of the models' definitions, fits against customers drawn from a model, and
+//! the rules of the scores. Results on the published data are in `tests/tests/lifetime.rs`.
 
 use super::optimise::{Bounds, minimise};
 use super::rfm::{RfmBoundaries, Shopper, boundaries, score};
@@ -713,7 +713,7 @@ fn predictions_follow_from_the_models() {
     assert!((22.35..35.22).contains(&worth), "{worth}");
     assert_eq!(said.predicted_value_365d, Some(orders(365.0) * worth));
     assert_eq!(predict(&CDNOW, None, &customer).predicted_value_365d, None);
-    // More was given back than bought: worth little, never less than nothing.
+    // More was refunded than bought: worth little, never less than nothing.
     let refunded = Summary {
         mean_value: -50.0,
         ..customer
@@ -860,7 +860,7 @@ mod properties {
             let buyers = by_days(seed);
             let fitted = bgnbd::fit(&buyers);
             prop_assert_eq!(bgnbd::fit(&shuffled(&buyers, &keys)), fitted);
-            // Counting those who are alike says the same as repeating them.
+            // A weight on identical customers gives the same result as repeating them.
             let mut counted: Vec<bgnbd::Buyer> = Vec::new();
             for one in shuffled(&buyers, &keys) {
                 let alike = counted.iter_mut().find(|other| bgnbd::Buyer { count: 1, ..**other } == one);

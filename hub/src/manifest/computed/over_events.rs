@@ -1,4 +1,4 @@
-//! Traits over events: the tables of these kinds, and whether any stream makes such an event and fills its properties.
+//! Traits over events: the tables of these kinds, and whether any stream produces such an event and fills its properties.
 
 use super::MOST;
 use super::wants::{Holds, holds};
@@ -8,7 +8,7 @@ use crate::model::{event_property, snake_case};
 use crate::problem::codes;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What `unique_list` keeps when it is told nothing.
+/// What `unique_list` keeps by default.
 const USUAL_LIST: usize = 100;
 
 /// With less, smoothing would look back over thousands of events.

@@ -1,4 +1,4 @@
-//! What a `[[trait]]` becomes. What is wrong with one stands in `manifest/tests/traits.toml`.
+//! What a `[[trait]]` is compiled to. The error cases are in `manifest/tests/traits.toml`.
 
 use super::*;
 use crate::expression::{Comparison, Condition, Test, Window};
@@ -159,7 +159,7 @@ fn a_name_that_a_source_fills_is_not_computed() {
             "[OF0106] source `crm` fills the trait `favourite_colour` already; hint: take another name"
         ]
     );
-    // A property of an event is no trait.
+    // A property of an event is not a trait.
     plan("[[trait]]\nname = \"total\"\nsum = { event = \"Order Completed\", of = \"total\" }\n");
 }
 

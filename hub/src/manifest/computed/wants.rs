@@ -1,4 +1,5 @@
-//! What computed traits ask of each other: numbers where there can be numbers, no circles, Edge, in_words, and an order. Reads no table.
+//! What computed traits require of each other: numbers where numbers are needed, no cycles, and the order of computation.
+//! Reads no table.
 
 use super::Draft;
 use crate::manifest::cross::{Edge, circles, in_words};
@@ -113,7 +114,7 @@ fn holds_of(kind: &TraitKind) -> Option<Holds> {
     }
 }
 
-/// Each after those that it needs, else as they were written. What is in a circle, which is reported, comes last.
+/// Each after the ones it needs, otherwise in the order of the manifest. Traits in a cycle, which is reported, come last.
 pub(super) fn in_order(drafts: Vec<Draft>) -> Vec<ComputedTrait> {
     let mut waiting = drafts;
     let mut ordered = Vec::with_capacity(waiting.len());

@@ -1,4 +1,4 @@
-//! What makers of connectors meet: projects, OF032; trying, OF033.
+//! Problems for authors of connectors: projects, OF032; testing, OF033.
 
 use super::Code;
 use crate::problem::Class;

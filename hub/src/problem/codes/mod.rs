@@ -1,5 +1,5 @@
-//! The table of problem codes. A code keeps its meaning for ever and is never used again for another.
-//! One file a range: OF00 usage, OF01 manifests, OF02 manifests against connectors, OF03 the connector host,
+//! The table of problem codes. A code keeps its meaning forever and is never reused.
+//! One file per range: OF00 usage, OF01 manifests, OF02 manifests against connectors, OF03 the connector host,
 //! OF04 egress and vendors, OF05 records, OF06 identity, OF07 delivery and guards, OF08 the store.
 
 mod delivery;

@@ -1,4 +1,4 @@
-//! Connectors on their way to a hub, from registries, web servers and files: OF0341 to OF0359.
+//! Getting connectors into a hub, from registries, web servers and files: OF0341 to OF0359.
 
 use super::Code;
 use crate::problem::Class;

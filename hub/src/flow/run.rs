@@ -95,7 +95,7 @@ impl RunReport {
             || self
                 .destinations
                 .iter()
-                .any(|one| one.problem.is_some() || one.rejected > 0 || one.postponed > 0)
+                .any(|one| !one.problems.is_empty() || one.rejected > 0 || one.postponed > 0)
     }
 
     /// Everything read, of all streams.
@@ -226,15 +226,11 @@ async fn deliver_all(
                 Ok(connector) => {
                     deliver(context, destination, connector, &options.read.cancel).await?
                 }
-                Err(mut problems) => {
-                    let problem = problems.pop();
-                    report.problems.extend(problems);
-                    DeliveryReport {
-                        destination: destination.name.to_string(),
-                        problem,
-                        ..DeliveryReport::default()
-                    }
-                }
+                Err(problems) => DeliveryReport {
+                    destination: destination.name.to_string(),
+                    problems,
+                    ..DeliveryReport::default()
+                },
             }
         };
         (options.events)(RunEvent::Delivered(&delivered));

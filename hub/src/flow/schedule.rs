@@ -156,12 +156,7 @@ async fn once(
                 .iter()
                 .filter_map(|stream| stream.problem.as_ref()),
         )
-        .chain(
-            report
-                .destinations
-                .iter()
-                .filter_map(|one| one.problem.as_ref()),
-        );
+        .chain(report.destinations.iter().flat_map(|one| &one.problems));
     for warning in &report.warnings {
         tracing::warn!(code = warning.code.id, "{}", warning.message);
     }

@@ -16,6 +16,7 @@ mod records;
 mod runs;
 mod statements;
 mod suggestions;
+mod suppressions;
 mod tidying;
 mod versions;
 
@@ -25,7 +26,7 @@ pub use audiences::{HappenedRow, LogRow, MemberRow, MovedRow, TimerRow};
 pub use bulk::Arg;
 pub use capped::CappedRow;
 pub use computed::FaultRow;
-pub use deliveries::{AcknowledgedRow, ChangeRow, TryRow, WantedRow};
+pub use deliveries::{AcknowledgedRow, ChangeRow, Looked, RefusedRow, TryRow, WantedRow};
 pub use identity::{EvidenceRow, IdentifierRow};
 pub use models::ModelRow;
 pub use profiles::{ClaimRow, EntityRow, EventRow, PersonRow};

@@ -106,6 +106,7 @@ fn writing_fails(fault: &Fault, codes: &[&str]) -> usize {
     let report = small.hub.run(&["--json", "run"]).ends_with(1).json();
     assert_eq!(problems(&report), codes, "{fault:?}: {report:#}");
     assert_eq!(report["people"], 5);
+    assert_eq!(report["destinations"][0]["rejected"], 0, "{fault:?}");
     let asked = small.mailchimp.requests();
     let asked = asked
         .iter()
@@ -138,10 +139,11 @@ fn a_destination_that_refuses_the_credential_is_asked_once() {
     }
 }
 
+// I16: a problem for the profiles and one for the audience. No row is to blame, so none is a dead letter.
 #[test]
-fn a_destination_that_refuses_every_row_makes_dead_letters_that_can_be_retried() {
+fn a_destination_that_refuses_every_row_is_a_problem_and_the_rows_wait() {
     for status in [404, 409, 422] {
-        writing_fails(&Fault::Refused { status }, &[]);
+        writing_fails(&Fault::Refused { status }, &["OF0705", "OF0705"]);
     }
 }
 

@@ -1,11 +1,14 @@
 //! What the hub works out by itself, through the whole program and against fake vendors: computed traits, models,
-//! suggestions, audiences and journeys, and what becomes of writes that nobody answered.
+//! suggestions, audiences and journeys, and what becomes of writes that nobody answered, that the vendor refuses, or that
+//! must not happen any more.
 
 mod accounts;
 mod audiences;
 mod journey;
 mod models;
+mod refused;
 mod suggestions;
+mod suppressed;
 mod traits;
 mod unanswered;
 

@@ -60,3 +60,48 @@ fn a_source_runs_at_each_second_never_twice_at_once_until_it_is_told_to_stop() {
         set(["ada@poczta.example", "zofia@poczta.example"])
     );
 }
+
+// I13, I15: a list of suppressions that was read when the service began is an old one by now.
+#[test]
+fn a_hub_that_serves_obeys_a_suppression_from_another_terminal() {
+    let small = Small::new();
+    small.hub.run(&["run"]).ends_with(0);
+    every_second(&small);
+    let (tell, mut requests) = mpsc::channel(10_000);
+    small.hubspot.tell(tell);
+    let mut child = small.hub.spawn(&["serve"]);
+    let id = child.id().unwrap().to_string();
+    let mut wait_for = |mut runs: usize| {
+        small.hub.runtime.block_on(async {
+            while runs > 0 {
+                let asked = tokio::time::timeout(Duration::from_secs(60), requests.recv());
+                let line = asked.await.unwrap().unwrap();
+                runs -= usize::from(line.contains("archived=true"));
+            }
+        });
+    };
+    wait_for(1);
+    let suppress = ["suppress", "external:crm:11", "--reason", "asked by phone"];
+    small.hub.run(&suppress).ends_with(0);
+    small.hubspot.with(|hubspot| {
+        let now_ms = hubspot.clock.now_ms();
+        hubspot.contacts.edit(11, &[("lastname", "King")], now_ms);
+        hubspot.contacts.edit(13, &[("lastname", "Miller")], now_ms);
+    });
+    wait_for(4);
+    let kill = Command::new("kill").args(["-TERM", &id]).status();
+    assert!(kill.unwrap().success());
+    let ended = async { tokio::time::timeout(Duration::from_secs(30), child.wait()).await };
+    let status = small.hub.runtime.block_on(ended).unwrap().unwrap();
+    assert_eq!(status.code(), Some(0));
+    let mia = small
+        .hub
+        .json(&["profile", "show", "email:mia@mail.example"]);
+    assert_eq!(mia["traits"]["last_name"], "Miller");
+    assert_eq!(small.tagged(), set(["zofia@poczta.example"]));
+    let writes = small.writes();
+    let king = writes
+        .iter()
+        .filter(|write| write.content["merge_fields"]["LNAME"] == "King");
+    assert_eq!(king.count(), 0);
+}

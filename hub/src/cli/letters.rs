@@ -7,6 +7,7 @@ use crate::cli::profiles::parse_identifier;
 use crate::cli::{Ending, Environment};
 use crate::flow;
 use crate::model::Timestamp;
+use crate::problem::{Problem, codes};
 use serde_json::json;
 use std::path::Path;
 
@@ -72,14 +73,39 @@ pub async fn suppress(
     identifier: &str,
     reason: &str,
 ) -> Outcome {
+    if identifier.starts_with("id:") {
+        return Err(Problem::new(
+            &codes::USAGE,
+            "a person's id can pass to another person when people are merged or separated",
+        )
+        .hint("suppress one of its identifiers: `onefold profile show` lists them")
+        .into());
+    }
     let hub = open_to_write(folder, environment, out).await?;
     let identifier = parse_identifier(identifier, hub.context.plan.hub.default_region.as_deref())?;
     let mut tx = hub.context.store.begin().await?;
-    flow::suppress(&mut tx, &hub.context, &identifier, reason).await?;
+    let done = flow::suppress(&mut tx, &hub.context, &identifier, reason).await?;
     tx.commit().await?;
-    match out.json {
-        true => out.value(&json!({ "suppressed": identifier.kind.to_string() })),
-        false => out.line("suppressed; nothing about this person is sent from now on"),
+    if out.json {
+        out.value(&json!({
+            "suppressed": identifier.kind.to_string(), "people": done.people, "stopped": done.stopped,
+        }));
+        return Ok(Ending::Done);
+    }
+    out.line(match done.people {
+        0 => "suppressed; nobody has this identifier now, and nothing is sent about anybody who gets it".to_owned(),
+        people => format!(
+            "suppressed; nothing about {} is sent from now on, by running processes neither",
+            plural(people as i64, "person", "people")
+        ),
+    });
+    if done.stopped > 0 {
+        out.line(
+            "the next delivery removes them from audiences; profiles that a destination holds stay there as they are",
+        );
+        out.line(
+            "a request that is on its way at this moment cannot be called back; the next delivery looks at what it did",
+        );
     }
     Ok(Ending::Done)
 }

@@ -207,12 +207,7 @@ fn all_problems(report: &RunReport) -> Vec<&Problem> {
                 .iter()
                 .filter_map(|stream| stream.problem.as_ref()),
         )
-        .chain(
-            report
-                .destinations
-                .iter()
-                .filter_map(|one| one.problem.as_ref()),
-        )
+        .chain(report.destinations.iter().flat_map(|one| &one.problems))
         .chain(&report.warnings)
         .collect()
 }
@@ -409,7 +404,7 @@ pub async fn plan(folder: &Path, environment: &Environment, out: &Out) -> Outcom
             report.destination,
             sentence(report)
         ));
-        out.problems(report.problem.as_slice(), &[]);
+        out.problems(&report.problems, &[]);
     }
     out.line("nothing was read, changed or sent");
     Ok(if guarded {

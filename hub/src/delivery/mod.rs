@@ -1,5 +1,9 @@
 //! What a destination should contain about a person, and what to do about the difference. Pure; knows no connector.
 
+mod search;
+
+pub use search::{End, Search};
+
 use crate::manifest::Destination;
 use crate::model::{Fields, Value};
 use std::collections::BTreeSet;
@@ -115,13 +119,13 @@ pub fn may_remove(removals: i64, acknowledged: i64, max_removed: f64) -> bool {
     removals == 0 || (removals as f64) <= (acknowledged as f64) * max_removed
 }
 
-/// Both halves of a rejected batch, to find the row that spoils it; none for a single row.
-pub fn bisect<T>(mut rows: Vec<T>) -> Option<(Vec<T>, Vec<T>)> {
+/// Both halves of a batch; the row itself, if any, where there are no two.
+pub fn bisect<T>(mut rows: Vec<T>) -> Result<(Vec<T>, Vec<T>), Option<T>> {
     if rows.len() < 2 {
-        return None;
+        return Err(rows.pop());
     }
     let second = rows.split_off(rows.len() / 2);
-    Some((rows, second))
+    Ok((rows, second))
 }
 
 #[cfg(test)]

@@ -20,9 +20,22 @@ impl Context {
     }
 }
 
+impl Context {
+    /// The same for work that does not depend on the rules.
+    pub async fn begin_held(&self) -> Result<Tx> {
+        let mut tx = self.store.begin().await?;
+        check_lease(&mut tx, self).await?;
+        Ok(tx)
+    }
+}
+
 // I15
 async fn check(tx: &mut Tx, context: &Context) -> Result<()> {
     rules::check_current(tx, context).await?;
+    check_lease(tx, context).await
+}
+
+async fn check_lease(tx: &mut Tx, context: &Context) -> Result<()> {
     let Some(token) = &context.lease else {
         return Ok(());
     };

@@ -50,7 +50,7 @@ pub use serve::serve;
 pub use settle::ConsentEntry;
 pub use state::{Stating, named, revoke, state};
 pub use suggest::{SuggestReport, decide, drop_version, likeness_of, reasons_of, suggest};
-pub use suppress::{Suppression, suppress};
+pub use suppress::{Suppressed, Suppression, suppress};
 
 use crate::audience::{self, EventBound, Stratum};
 use crate::clock::Clock;
@@ -61,6 +61,7 @@ use crate::manifest::{IdentityRules, Plan, Stream};
 use crate::store::{Result, Store, WantedRow};
 use crate::{compute, delivery};
 use lease::{Process, Token};
+use rustc_hash::FxHashSet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -194,15 +195,21 @@ impl Context {
         !self.computed_names.is_empty()
     }
 
-    /// What every destination should hold of a person.
-    fn wanted(&self, view: &settle::View, audiences: &BTreeSet<String>) -> Vec<WantedRow> {
+    /// What every destination should hold of a person, and whether it may be sent there.
+    fn wanted(
+        &self,
+        view: &settle::View,
+        audiences: &BTreeSet<String>,
+        suppressed: &FxHashSet<i64>,
+    ) -> Vec<WantedRow> {
         let mut rows = Vec::new();
         for destination in &self.plan.destinations {
             let wanted = delivery::wanted(destination, &view.traits, audiences);
             if wanted.is_empty() {
                 continue;
             }
-            let allowed = deliver::is_allowed(self, destination, &view.traits, &view.consents);
+            let allowed =
+                !suppressed.contains(&view.id) && deliver::has_consent(destination, &view.consents);
             rows.extend(wanted.into_iter().map(|row| WantedRow {
                 destination: destination.name.to_string(),
                 object: row.object,

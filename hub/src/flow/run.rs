@@ -107,7 +107,7 @@ impl RunReport {
             || self
                 .destinations
                 .iter()
-                .any(|one| one.problem.is_some() || one.rejected > 0 || one.postponed > 0)
+                .any(|one| !one.problems.is_empty() || one.rejected > 0 || one.postponed > 0)
     }
 
     /// Everything read, of all streams.
@@ -158,14 +158,13 @@ pub async fn run(
         if !options.deliver || context.cancel.is_cancelled() {
             break;
         }
-        let (delivered, problems) = deliver_to(
+        let delivered = deliver_to(
             &context,
             destination,
             connectors,
             (emptied, &options.events),
         )
         .await?;
-        report.problems.extend(problems);
         report.destinations.push(delivered);
     }
     finish(&context, log, &mut report).await?;
@@ -320,26 +319,26 @@ pub async fn read_held(
     Ok(report)
 }
 
-/// Delivers to one destination, once no other process does. Gives the report, and problems that it has no place for.
+/// Delivers to one destination, once no other process does.
 pub async fn deliver_to(
     context: &Context,
     destination: &Destination,
     connectors: &dyn Opens,
     (emptied, events): (bool, &Events),
-) -> Result<(DeliveryReport, Vec<Problem>)> {
+) -> Result<DeliveryReport> {
     let name = format!("deliver {}", destination.name);
     let waiting = || events(RunEvent::Waiting { what: &name });
     let Some(lease) = lease::wait(context, &name, waiting).await? else {
-        return Ok((nothing(destination), Vec::new()));
+        return Ok(nothing(destination));
     };
     events(RunEvent::Delivering {
         destination: &destination.name,
     });
     let fenced = lease.fencing(context);
     let delivered = deliver_held(&fenced, destination, connectors, emptied).await;
-    let (report, problems) = lease.over(delivered).await?;
+    let report = lease.over(delivered).await?;
     events(RunEvent::Delivered(&report));
-    Ok((report, problems))
+    Ok(report)
 }
 
 /// The same by whoever holds the lease of it. `emptied`: some source gave no records though it had some before.
@@ -348,26 +347,19 @@ pub async fn deliver_held(
     destination: &Destination,
     connectors: &dyn Opens,
     emptied: bool,
-) -> Result<(DeliveryReport, Vec<Problem>)> {
+) -> Result<DeliveryReport> {
     if emptied && destination.guard.empty_source_stops {
-        let guarded = DeliveryReport {
+        return Ok(DeliveryReport {
             guarded: true,
             ..nothing(destination)
-        };
-        return Ok((guarded, Vec::new()));
+        });
     }
     match connectors.destination(destination) {
-        Ok(connector) => {
-            let report = deliver(context, destination, connector, &context.cancel).await?;
-            Ok((report, Vec::new()))
-        }
-        Err(mut problems) => {
-            let report = DeliveryReport {
-                problem: problems.pop(),
-                ..nothing(destination)
-            };
-            Ok((report, problems))
-        }
+        Ok(connector) => deliver(context, destination, connector, &context.cancel).await,
+        Err(problems) => Ok(DeliveryReport {
+            problems,
+            ..nothing(destination)
+        }),
     }
 }
 

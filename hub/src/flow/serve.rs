@@ -279,7 +279,14 @@ impl Serving {
         let fenced = lease.fencing(&context);
         let delivered = run::deliver_held(&fenced, destination, &*self.connectors, emptied).await;
         let problem = match delivered {
-            Ok((report, problems)) => problems.into_iter().chain(report.problem).next(),
+            Ok(report) => {
+                let mut problems = report.problems.into_iter();
+                let first = problems.next();
+                for problem in problems {
+                    log(&problem, "deliver", &destination.name, None);
+                }
+                first
+            }
             Err(problem) => Some(problem),
         };
         give_back(lease, problem).await

@@ -4,11 +4,14 @@
 use crate::host::state::{Limit, State, cut};
 use crate::host::types::{Failure, FailureKind};
 use crate::host::wire::types::{Detail, Error};
+use crate::model::without_personal;
 use crate::problem::{Code, Problem, codes};
 use wasmtime::Trap;
 
 /// What a vendor writes can hold personal data and go on for ever.
 const DETAIL_BYTES: usize = 300;
+/// So much of it is looked at.
+const LONGEST_READ: usize = 4 << 10;
 
 /// The guest answered with an error.
 pub fn said(error: Error, state: &State) -> Failure {
@@ -45,43 +48,63 @@ pub fn said(error: Error, state: &State) -> Failure {
             detail,
             None,
         ),
-        Error::Cancelled => return cancelled(),
+        Error::Cancelled => return cancelled(state),
         Error::Other(detail) => (FailureKind::Other, &codes::VENDOR_OTHER, detail, None),
     };
-    // The refusal that led to the failure says better than the connector what is to be done.
-    if let Some(denied) = &state.denied {
-        let mut problem = denied.clone();
-        let code = cut(&detail.code, 100);
-        problem.message = format!("{} (the connector calls it `{code}`)", problem.message);
-        return Failure::new(FailureKind::Config, problem);
+    let said = without_personal(&state.clean(&detail.code, 100), &[]);
+    let requests = &state.requests;
+    // A refusal is the reason where nothing else can be, or where the connector agrees; it says better what is to be done.
+    let is_denied = kind == FailureKind::Config || !requests.went_out();
+    let (kind, problem) = match requests.denied().filter(|_| is_denied) {
+        Some(mut problem) => {
+            problem.message = format!("{} (the connector calls it `{said}`)", problem.message);
+            (FailureKind::Config, problem)
+        }
+        None => (kind, Problem::new(code, describe(&detail, &said, state))),
+    };
+    Failure {
+        retry_after_ms: wait,
+        http_status: detail.http_status,
+        said,
+        may_have_written: requests.may_have_changed(),
+        ..Failure::new(kind, problem)
     }
-    let mut failure = Failure::new(kind, Problem::new(code, describe(&detail, state)));
-    failure.retry_after_ms = wait;
-    failure
 }
 
-fn cancelled() -> Failure {
-    Failure::new(
-        FailureKind::Cancelled,
-        Problem::new(
-            &codes::CANCELLED,
-            "the call was given up because the run stops",
-        ),
-    )
+fn cancelled(state: &State) -> Failure {
+    Failure {
+        may_have_written: state.requests.may_have_changed(),
+        ..Failure::new(
+            FailureKind::Cancelled,
+            Problem::new(
+                &codes::CANCELLED,
+                "the call was given up because the run stops",
+            ),
+        )
+    }
 }
 
-fn describe(detail: &Detail, state: &State) -> String {
+/// The vendor's words without secrets and without addresses: they are shown, logged and stored.
+fn describe(detail: &Detail, said: &str, state: &State) -> String {
     let status = detail
         .http_status
         .map_or_else(String::new, |status| format!("HTTP {status}, "));
-    let code = state.clean(&detail.code, 100);
-    let text = format!("{status}`{code}`: {}", detail.message);
+    // Addresses are taken out before the text is cut: half of one would be recognised no more.
+    let message = without_personal(&state.clean(&detail.message, LONGEST_READ), &[]);
+    let text = format!("{status}`{said}`: {message}");
     let one_line = text.replace(|c: char| c.is_control(), " ");
-    state.clean(&one_line, DETAIL_BYTES)
+    cut(&one_line, DETAIL_BYTES).to_owned()
 }
 
 /// The call did not come back.
 pub fn stopped(error: &wasmtime::Error, call: &str, state: &State) -> Failure {
+    Failure {
+        may_have_written: state.requests.may_have_changed(),
+        ..why_stopped(error, call, state)
+    }
+}
+
+fn why_stopped(error: &wasmtime::Error, call: &str, state: &State) -> Failure {
     let limits = &state.connection.limits;
     let (code, message): (&'static Code, String) = match state.hit {
         Some(Limit::Memory) => (
@@ -153,4 +176,129 @@ pub fn not_exported(call: &str) -> Failure {
             format!("the connector does not have `{call}`"),
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::host::cancel::Cancel;
+    use crate::host::types::{
+        Connection, Http, HttpError, HttpRequest, HttpResponse, Scrub,
+    };
+    use crate::host::wire::http::{self, Host};
+    use crate::manifest::Limits;
+    use crate::model::Timestamp;
+    use std::sync::{Arc, Mutex};
+    use std::time::Instant;
+
+    /// Gives these answers one after another.
+    struct Scripted(Mutex<Vec<Result<HttpResponse, HttpError>>>);
+
+    impl Http for Scripted {
+        fn send(&self, _: HttpRequest, _: Instant) -> Result<HttpResponse, HttpError> {
+            self.0.lock().expect("no panic before").remove(0)
+        }
+    }
+
+    fn denied() -> Result<HttpResponse, HttpError> {
+        let problem = Problem::new(&codes::HOST_DENIED, "may not call `evil.example`");
+        Err(HttpError::Denied(problem.hint("add `grant.hosts`")))
+    }
+
+    fn answered(status: u16) -> Result<HttpResponse, HttpError> {
+        Ok(HttpResponse {
+            status,
+            headers: Vec::new(),
+            body: Vec::new(),
+        })
+    }
+
+    /// A call that sent a POST for each of these answers.
+    fn after(answers: Vec<Result<HttpResponse, HttpError>>) -> State {
+        let count = answers.len();
+        let scrub: Scrub = Arc::new(str::to_owned);
+        let connection = Connection {
+            name: "tool".into(),
+            config: "{}".to_owned(),
+            limits: Limits::default(),
+            http: Arc::new(Scripted(Mutex::new(answers))),
+            keys: None,
+            clock: Clock::new(|| Timestamp(0)),
+            cancel: Cancel::default(),
+            log: Arc::new(|_| {}),
+            scrub,
+        };
+        let mut state = State::new(connection, Instant::now());
+        for _ in 0..count {
+            let request = http::Request {
+                method: "POST".to_owned(),
+                url: "https://tool.example/rows".to_owned(),
+                headers: Vec::new(),
+                body: None,
+                auth: None,
+                bucket: None,
+                timeout_ms: None,
+                idempotent: false,
+            };
+            let _ = state.send(request);
+        }
+        state
+    }
+
+    fn detail(message: &str) -> Detail {
+        Detail {
+            code: "tool.no_answer".to_owned(),
+            message: message.to_owned(),
+            http_status: None,
+            data: None,
+        }
+    }
+
+    // B18, I9
+    #[test]
+    fn a_denial_does_not_explain_what_failed_after_it() {
+        let state = after(vec![denied(), Err(HttpError::Timeout)]);
+        let failure = said(Error::Transient(detail("did not answer")), &state);
+        assert_eq!(failure.kind, FailureKind::Transient);
+        assert_eq!(failure.problem.code.id, codes::VENDOR_TRANSIENT.id);
+        assert!(failure.may_have_written && failure.is_retryable());
+    }
+
+    // B18, I9
+    #[test]
+    fn a_denial_after_a_write_leaves_what_was_written_unknown() {
+        let state = after(vec![answered(200), denied()]);
+        let failure = said(Error::Transient(detail("no way")), &state);
+        assert_eq!(failure.kind, FailureKind::Transient);
+        assert!(failure.may_have_written);
+        // A connector that says itself that it is the configuration is told which line is missing.
+        let failure = said(Error::Config(detail("denied")), &state);
+        assert_eq!(failure.problem.code.id, codes::HOST_DENIED.id);
+        assert!(failure.may_have_written);
+    }
+
+    #[test]
+    fn where_nothing_but_denials_happened_they_are_the_reason() {
+        let state = after(vec![denied(), denied()]);
+        let failure = said(Error::Transient(detail("no network")), &state);
+        assert_eq!(failure.kind, FailureKind::Config);
+        assert_eq!(failure.problem.code.id, codes::HOST_DENIED.id);
+        assert!(!failure.may_have_written);
+    }
+
+    #[test]
+    fn a_refusal_of_the_only_request_changed_nothing_and_a_lost_answer_may_have() {
+        let refused = said(Error::Permanent(detail("bad")), &after(vec![answered(400)]));
+        assert!(!refused.may_have_written);
+        let lost = after(vec![Err(HttpError::Timeout)]);
+        assert!(said(Error::Permanent(detail("bad")), &lost).may_have_written);
+    }
+
+    #[test]
+    fn what_a_vendor_writes_is_kept_without_addresses() {
+        let state = after(Vec::new());
+        let failure = said(Error::Permanent(detail("ada@x.example is bad")), &state);
+        assert_eq!(failure.problem.message, "`tool.no_answer`: [e-mail] is bad");
+    }
 }

@@ -118,7 +118,7 @@ impl Guest {
         let mut state = State::new(self.connection.clone(), Instant::now());
         state.most_memory.clone_from(&self.most_memory);
         if self.component.is_wasi() {
-            state.wasi = Some(wasi::Wasi::new(&self.connection, state.deadline()));
+            state.wasi = Some(wasi::Wasi::new(&state));
         }
         let mut store = Store::new(self.component.engine(), state);
         store.limiter(|state| state);

@@ -72,7 +72,10 @@ impl http::Host for State {
             bucket: request.bucket,
             idempotent: request.idempotent,
         };
+        let method = request.method.clone();
+        self.requests.sending(&method);
         let answer = self.in_host(|state| state.connection.http.send(request, deadline));
+        self.requests.ended(&method, &answer);
         match answer {
             Ok(response) => Ok(http::Response {
                 status: response.status,
@@ -83,10 +86,7 @@ impl http::Host for State {
                     .collect(),
                 body: response.body,
             }),
-            Err(error) => {
-                self.note_denied(&error);
-                Err(to_wire(error))
-            }
+            Err(error) => Err(to_wire(error)),
         }
     }
 }

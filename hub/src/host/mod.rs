@@ -9,6 +9,7 @@ mod engine;
 mod failure;
 mod guest;
 mod imports;
+mod requests;
 mod state;
 mod types;
 mod wasi;

@@ -2,8 +2,8 @@
 //! Does not know which call is running.
 
 use crate::host::cancel::Cancel;
-use crate::host::types::{Connection, HttpError, LogLevel, LogLine};
-use crate::problem::Problem;
+use crate::host::requests::Requests;
+use crate::host::types::{Connection, LogLevel, LogLine};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -39,8 +39,8 @@ pub struct State {
     pub stream: Option<String>,
     /// Set by whatever stops the call.
     pub hit: Option<Limit>,
-    /// The last refusal of this call, so that a failure can name the grant that was missing.
-    pub denied: Option<Problem>,
+    /// What became of the requests of this call.
+    pub requests: Requests,
     pub wasi: Option<super::wasi::Wasi>,
     /// Learns how much memory the instance had at most.
     pub most_memory: Option<Arc<AtomicU64>>,
@@ -64,7 +64,7 @@ impl State {
             connection,
             stream: None,
             hit: None,
-            denied: None,
+            requests: Requests::default(),
             wasi: None,
             most_memory: None,
             memory_bytes: 0,
@@ -78,7 +78,7 @@ impl State {
     pub fn begin(&mut self, stream: Option<&str>) {
         self.stream = stream.map(str::to_owned);
         self.hit = None;
-        self.denied = None;
+        self.requests.begin();
         self.started = Instant::now();
         self.deadline = self.started + Duration::from_millis(self.connection.limits.wall_ms);
         self.host_time = Duration::ZERO;
@@ -123,13 +123,6 @@ impl State {
     pub fn stop(&mut self, limit: Limit) -> wasmtime::Error {
         self.hit = Some(limit);
         wasmtime::Error::new(limit)
-    }
-
-    /// Remembers a refusal and gives its text for the guest.
-    pub fn note_denied(&mut self, error: &HttpError) {
-        if let HttpError::Denied(problem) = error {
-            self.denied = Some(problem.clone());
-        }
     }
 
     /// Passes a line on, until the limit of the call is reached; the last line then says so.

@@ -49,6 +49,12 @@ pub struct Failure {
     pub kind: FailureKind,
     pub problem: Problem,
     pub retry_after_ms: Option<u64>,
+    /// What the vendor answered, where the connector says it.
+    pub http_status: Option<u16>,
+    /// The connector's own code, as it is shown; empty where it gave none.
+    pub said: String,
+    /// The vendor may have carried out some of what was asked.
+    pub may_have_written: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,11 +81,21 @@ pub enum FailureKind {
 }
 
 impl Failure {
+    /// By its kind alone, a call that gave no answer may have been carried out and one that was answered was not.
     pub fn new(kind: FailureKind, problem: Problem) -> Self {
         Self {
             kind,
             problem,
             retry_after_ms: None,
+            http_status: None,
+            said: String::new(),
+            may_have_written: matches!(
+                kind,
+                FailureKind::Transient
+                    | FailureKind::Guest
+                    | FailureKind::Other
+                    | FailureKind::Cancelled
+            ),
         }
     }
 

@@ -2,9 +2,9 @@
 //! sockets; a clock, randomness, output that goes to the log, and `wasi:http` through the connection's own egress.
 
 use crate::clock::Clock;
+use crate::host::requests::Requests;
 use crate::host::state::State;
-use crate::host::types::{Connection, Http, HttpError, HttpRequest, LogLevel};
-use crate::problem::Problem;
+use crate::host::types::{Http, HttpError, HttpRequest, LogLevel};
 use http_body_util::{BodyExt, Full, Limited};
 use std::future::Future;
 use std::pin::Pin;
@@ -40,7 +40,8 @@ pub struct Wasi {
 }
 
 impl Wasi {
-    pub fn new(connection: &Connection, deadline: Instant) -> Self {
+    pub fn new(state: &State) -> Self {
+        let connection = &state.connection;
         let output = Output::default();
         let context = WasiCtxBuilder::new()
             .allow_tcp(false)
@@ -56,8 +57,8 @@ impl Wasi {
             http: WasiHttpCtx::new(),
             egress: Egress {
                 http: connection.http.clone(),
-                deadline,
-                denied: Arc::default(),
+                deadline: state.deadline(),
+                requests: state.requests.clone(),
             },
             output,
         }
@@ -67,18 +68,16 @@ impl Wasi {
         self.egress.deadline = deadline;
     }
 
-    /// What the guest printed, and the last refusal.
-    pub fn end(&mut self) -> (Vec<u8>, Option<Problem>) {
-        let printed = std::mem::take(&mut *lock(&self.output.0));
-        (printed, lock(&self.egress.denied).take())
+    /// What the guest printed.
+    pub fn end(&mut self) -> Vec<u8> {
+        std::mem::take(&mut *lock(&self.output.0))
     }
 }
 
 /// Moves what WASI gathered during a call to where the rest of the host looks.
 pub fn settle(state: &mut State) {
     let Some(wasi) = &mut state.wasi else { return };
-    let (printed, denied) = wasi.end();
-    state.denied = denied.or(state.denied.take());
+    let printed = wasi.end();
     for line in String::from_utf8_lossy(&printed).lines() {
         state.log(LogLevel::Info, line, None);
     }
@@ -115,7 +114,7 @@ impl WasiHttpView for State {
 struct Egress {
     http: Arc<dyn Http>,
     deadline: Instant,
-    denied: Arc<Mutex<Option<Problem>>>,
+    requests: Requests,
 }
 
 type Sent = Result<
@@ -134,7 +133,7 @@ impl WasiHttpHooks for Egress {
         _body_read: Box<dyn Future<Output = Result<(), HttpFailure>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let egress = self.http.clone();
-        let denied = self.denied.clone();
+        let requests = self.requests.clone();
         let patience = options.and_then(|options| options.first_byte_timeout);
         let deadline = match patience {
             Some(patience) => self.deadline.min(Instant::now() + patience),
@@ -142,10 +141,13 @@ impl WasiHttpHooks for Egress {
         };
         Box::new(async move {
             let request = whole(request).await?;
+            let method = request.method.clone();
+            requests.sending(&method);
             let answer = tokio::task::spawn_blocking(move || egress.send(request, deadline))
                 .await
                 .map_err(|_| HttpFailure::InternalError(None))?;
-            let response = answer.map_err(|error| refused(error, &denied))?;
+            requests.ended(&method, &answer);
+            let response = answer.map_err(refused)?;
             let mut builder = http::Response::builder().status(response.status);
             for (name, value) in response.headers {
                 builder = builder.header(name, value);
@@ -186,12 +188,9 @@ async fn whole(request: http::Request<WasiBody>) -> Result<HttpRequest, HttpFail
     })
 }
 
-fn refused(error: HttpError, denied: &Mutex<Option<Problem>>) -> HttpFailure {
+fn refused(error: HttpError) -> HttpFailure {
     match error {
-        HttpError::Denied(problem) => {
-            *lock(denied) = Some(problem);
-            HttpFailure::HttpRequestDenied
-        }
+        HttpError::Denied(_) => HttpFailure::HttpRequestDenied,
         HttpError::Dns(_) => HttpFailure::DestinationNotFound,
         HttpError::Connect(_) => HttpFailure::ConnectionRefused,
         HttpError::Tls(_) => HttpFailure::TlsProtocolError,

@@ -3,6 +3,7 @@
 mod connector;
 mod identifier;
 mod normalise;
+mod personal;
 mod record;
 mod time;
 mod vocabulary;
@@ -12,6 +13,7 @@ pub use connector::{
 };
 pub use identifier::{Identifier, IdentifierKind, PersonId, Rejected};
 pub use normalise::{normalise_email, normalise_phone};
+pub use personal::without_personal;
 pub use record::{Canonical, ConsentStatus, Cursor, EntityKind, Fact, Fields, RecordKey, Value};
 pub use time::Timestamp;
 pub use vocabulary::{

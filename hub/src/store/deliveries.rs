@@ -4,6 +4,7 @@ use super::bulk::Arg;
 use super::records::get;
 use super::{Result, Tx, failed};
 use crate::model::Timestamp;
+use std::collections::BTreeSet;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WantedRow {
@@ -30,6 +31,7 @@ pub struct AcknowledgedRow {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangeRow {
     pub id: i64,
+    pub generation: i64,
     pub object: String,
     pub remote_key: String,
     pub attempts: i64,
@@ -38,28 +40,54 @@ pub struct ChangeRow {
     pub tried: String,
     pub acknowledged: Option<String>,
     pub wanted: Option<String>,
+    /// As in the wanted row.
+    pub allowed: bool,
     pub person: Option<[u8; 16]>,
     /// The person's traits and consents now, as JSON.
     pub traits: Option<String>,
     pub consents: Option<String>,
 }
 
-/// What is known of the tries of a change.
+/// A change as somebody looked at it. What is done to it is done to that generation only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Looked {
+    pub change: i64,
+    pub generation: i64,
+}
+
+impl Looked {
+    fn args(&self) -> [Arg<'_>; 2] {
+        [Arg::Int(self.change), Arg::Int(self.generation)]
+    }
+}
+
+/// What is known of the attempts to send a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TryRow {
-    pub change: i64,
+    pub looked: Looked,
     pub unsure: bool,
     pub tried: String,
+    pub attempts: i64,
 }
 
 impl TryRow {
-    fn args(&self) -> [Arg<'_>; 3] {
+    fn args(&self) -> [Arg<'_>; 5] {
         [
             Arg::Int(i64::from(self.unsure)),
             Arg::Text(&self.tried),
-            Arg::Int(self.change),
+            Arg::Int(self.attempts),
+            Arg::Int(self.looked.change),
+            Arg::Int(self.looked.generation),
         ]
     }
+}
+
+/// A change that the vendor refused, with its own code and words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedRow {
+    pub looked: Looked,
+    pub code: String,
+    pub message: String,
 }
 
 const NOTHING_TRIED: &str = "[]";
@@ -168,7 +196,7 @@ impl Tx {
         .await
     }
 
-    /// Marks keys as differing. A key that is marked already is judged anew.
+    /// Marks keys as differing. A key that is marked already is judged again, whoever is sending it.
     pub async fn mark_changes(
         &mut self,
         first_id: i64,
@@ -176,8 +204,8 @@ impl Tx {
     ) -> Result<()> {
         let keys: Vec<_> = (first_id..).zip(keys).collect();
         self.upsert(
-            "change (id, destination, object, remote_key, state, unsure, tried, attempts)",
-            "on conflict (destination, object, remote_key) do update set state = 'pending', attempts = 0",
+            "change (id, destination, object, remote_key, state, generation, unsure, tried, attempts)",
+            "on conflict (destination, object, remote_key) do update set state = 'pending', generation = change.generation + 1, attempts = 0",
             &keys,
             |(id, (destination, object, remote_key))| [
                 Arg::Int(*id),
@@ -185,6 +213,7 @@ impl Tx {
                 Arg::Text(object),
                 Arg::Text(remote_key),
                 Arg::Text("pending"),
+                Arg::Int(1),
                 Arg::Int(0),
                 Arg::Text(NOTHING_TRIED),
                 Arg::Int(0),
@@ -203,7 +232,7 @@ impl Tx {
         limit: i64,
     ) -> Result<Vec<ChangeRow>> {
         let rows = sqlx::query(
-            "select c.id, c.object, c.remote_key, c.attempts, c.unsure, a.payload, w.payload, p.uuid, p.traits, p.consents, c.tried \
+            "select c.id, c.object, c.remote_key, c.attempts, c.unsure, a.payload, w.payload, p.uuid, p.traits, p.consents, c.tried, c.generation, w.allowed \
              from (select * from change where destination = $1 and state = 'pending' and id > $2 and object like $4 order by id limit $3) c \
              left join acknowledged a on a.destination = c.destination and a.object = c.object and a.remote_key = c.remote_key \
              left join wanted w on w.destination = c.destination and w.object = c.object and w.remote_key = c.remote_key \
@@ -231,6 +260,8 @@ impl Tx {
                     traits: get(row, 8)?,
                     consents: get(row, 9)?,
                     tried: get(row, 10)?,
+                    generation: get(row, 11)?,
+                    allowed: get::<Option<i64>>(row, 12)? == Some(1),
                 })
             })
             .collect()
@@ -260,53 +291,75 @@ impl Tx {
         Ok(row.0)
     }
 
-    // I9: said before anything is sent, so that a crash in between is known.
+    /// Those of the changes that wait and are as they were looked at.
+    pub async fn still_pending(&mut self, looked: &[Looked]) -> Result<BTreeSet<Looked>> {
+        let text = "select id, generation from change where id = $1 and state = 'pending'";
+        let ids = looked.iter().map(|one| one.change);
+        let now: BTreeSet<Looked> = self
+            .of_keys(text, ids, |row| {
+                Ok(Looked {
+                    change: row.get(0)?,
+                    generation: row.get(1)?,
+                })
+            })
+            .await?
+            .into_iter()
+            .collect();
+        Ok(looked
+            .iter()
+            .copied()
+            .filter(|one| now.contains(one))
+            .collect())
+    }
+
+    // I9: said before anything is sent, so that a crash in between is known. I15: the generation goes up, so that whoever
+    // began before ends nothing any more.
     pub async fn begin_tries(&mut self, tries: &[TryRow]) -> Result<()> {
-        self.each(
-            "update change set unsure = $1, tried = $2, attempts = attempts + 1 where id = $3",
+        self.update(
+            "update change set unsure = $1, tried = $2, attempts = $3, generation = generation + 1 where id = $4 and generation = $5",
             tries,
             TryRow::args,
         )
         .await
     }
 
-    /// An answer came that says nothing was applied: what was known before the try is known again.
+    /// An answer came that says nothing was applied: what was known before the attempt is known again. Where the change moved
+    /// meanwhile, what was tried stays noted.
     pub async fn undo_tries(&mut self, tries: &[TryRow]) -> Result<()> {
-        let text = "update change set unsure = $1, tried = $2 where id = $3";
+        let text = "update change set unsure = $1, tried = $2, attempts = $3 where id = $4 and generation = $5";
         self.each(text, tries, TryRow::args).await
     }
 
-    pub async fn finish_changes(&mut self, ids: &[i64]) -> Result<()> {
-        self.remove("delete from change where id", ids).await
+    pub async fn finish_changes(&mut self, looked: &[Looked]) -> Result<()> {
+        let text = "delete from change where id = $1 and generation = $2";
+        self.each(text, looked, Looked::args).await
     }
 
     /// They wait until their key is wanted again.
-    pub async fn hold_changes(&mut self, ids: &[i64]) -> Result<()> {
-        let text = "update change set state = 'held' where id = $1";
-        self.each(text, ids, |id| [Arg::Int(*id)]).await
+    pub async fn hold_changes(&mut self, looked: &[Looked]) -> Result<()> {
+        let text = "update change set state = 'held' where id = $1 and generation = $2";
+        self.each(text, looked, Looked::args).await
     }
 
-    pub async fn reject_change(
-        &mut self,
-        id: i64,
-        state: &str,
-        code: &str,
-        message: &str,
-    ) -> Result<()> {
-        sqlx::query("update change set state = $2, code = $3, message = $4 where id = $1")
-            .bind(id)
-            .bind(state)
-            .bind(code)
-            .bind(message)
-            .execute(self.connection())
-            .await
-            .map_err(failed)?;
-        Ok(())
+    pub async fn reject_changes(&mut self, refused: &[RefusedRow]) -> Result<()> {
+        self.each(
+            "update change set state = 'rejected', code = $1, message = $2 where id = $3 and generation = $4",
+            refused,
+            |row| {
+                [
+                    Arg::Text(&row.code),
+                    Arg::Text(&row.message),
+                    Arg::Int(row.looked.change),
+                    Arg::Int(row.looked.generation),
+                ]
+            },
+        )
+        .await
     }
 
     /// Rejected changes are tried again; gives how many.
     pub async fn retry_rejected(&mut self) -> Result<u64> {
-        sqlx::query("update change set state = 'pending', attempts = 0 where state = 'rejected'")
+        sqlx::query("update change set state = 'pending', generation = generation + 1, attempts = 0 where state = 'rejected'")
             .execute(self.connection())
             .await
             .map(|done| done.rows_affected())
@@ -344,6 +397,43 @@ impl Tx {
             .collect();
         self.each(
             "delete from acknowledged where destination = $1 and object = $2 and remote_key = $3",
+            &keys,
+            |(destination, object, key)| {
+                [Arg::Text(destination), Arg::Text(object), Arg::Text(key)]
+            },
+        )
+        .await
+    }
+
+    /// The keys that an object is known to hold there, some at a time.
+    pub async fn acknowledged_keys(
+        &mut self,
+        destination: &str,
+        object: &str,
+        limit: i64,
+    ) -> Result<Vec<String>> {
+        let rows: Vec<(String,)> = sqlx::query_as(
+            "select remote_key from acknowledged where destination = $1 and object = $2 order by remote_key limit $3",
+        )
+        .bind(destination)
+        .bind(object)
+        .bind(limit)
+        .fetch_all(self.connection())
+        .await
+        .map_err(failed)?;
+        Ok(rows.into_iter().map(|row| row.0).collect())
+    }
+
+    /// Whether the destination holds these keys, which are marked, is unknown.
+    pub async fn doubt_changes(
+        &mut self,
+        destination: &str,
+        object: &str,
+        keys: &[String],
+    ) -> Result<()> {
+        let keys: Vec<_> = keys.iter().map(|key| (destination, object, key)).collect();
+        self.each(
+            "update change set unsure = 1 where destination = $1 and object = $2 and remote_key = $3",
             &keys,
             |(destination, object, key)| {
                 [Arg::Text(destination), Arg::Text(object), Arg::Text(key)]
@@ -397,25 +487,5 @@ impl Tx {
         .await
         .map_err(failed)?;
         Ok(())
-    }
-
-    pub async fn suppress(&mut self, hash: &[u8], reason: &str, now: Timestamp) -> Result<()> {
-        sqlx::query("insert into suppression (hash, created_at, reason) values ($1, $2, $3) on conflict (hash) do nothing")
-            .bind(hash)
-            .bind(now.0)
-            .bind(reason)
-            .execute(self.connection())
-            .await
-            .map_err(failed)?;
-        Ok(())
-    }
-
-    /// All suppressed hashes; the list is small beside the people.
-    pub async fn suppressed(&mut self) -> Result<Vec<Vec<u8>>> {
-        let rows: Vec<(Vec<u8>,)> = sqlx::query_as("select hash from suppression")
-            .fetch_all(self.connection())
-            .await
-            .map_err(failed)?;
-        Ok(rows.into_iter().map(|row| row.0).collect())
     }
 }

@@ -1,23 +1,21 @@
 //! Sending: batch after batch, marked before it goes, with what became of each row stored after.
 
-use super::{DeliveryReport, FAMILIES, Group, Grouped, Row, WINDOW, at, group};
-use crate::delivery::{self, Operation};
-use crate::flow::read::retrying;
-use crate::flow::{Context, beside};
-use crate::host::{
-    Cancel, Chunk, Connector, Failure, FailureKind, Member, MemberChange, MemberId, MemberIdForm,
-    MemberIdKind, Outcome, WriteMode, WriteRequest,
-};
+use super::call::Answer;
+use super::group::{FAMILIES, Group, Grouped, Row, WINDOW, grouped};
+use super::remote::{Renewed, Sent};
+use super::report::{DeliveryReport, at, whole_refused};
+use crate::delivery::{End, Operation, Search};
+use crate::flow::Context;
+use crate::flow::settle::select::mark;
+use crate::host::{Cancel, Connector, Failure, FailureKind, Outcome, RowFailure};
 use crate::manifest::Destination;
-use crate::problem::Problem;
-use crate::problem::codes::{JOB_UNFINISHED, ROW_REJECTED};
-use crate::store::{AcknowledgedRow, DeadLetterRow, Result, TryRow, Tx};
-use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
+use crate::model::without_personal;
+use crate::problem::codes::{NOT_EXPORTED, ROW_REJECTED};
+use crate::store::{AcknowledgedRow, DeadLetterRow, Looked, RefusedRow, Result, TryRow, Tx};
+use std::collections::{BTreeMap, BTreeSet};
 
+/// So often a vendor may ask to send a row again. Calls that say nothing of the row do not count.
 const ROW_TRIES: i64 = 3;
-/// How often a vendor's job is asked for before the rows count as unanswered.
-const POLLS: u32 = 120;
 
 pub(super) struct Sender<'a> {
     pub context: &'a Context,
@@ -26,38 +24,83 @@ pub(super) struct Sender<'a> {
     pub connector: Option<Box<dyn Connector>>,
     pub cancel: &'a Cancel,
     pub report: DeliveryReport,
+    /// Rows that changed in this pass after they were looked at.
+    pub moved: i64,
+    /// More is to be looked at than this pass saw.
+    pub again: bool,
+    /// Rows of this pass that were not sent, or refused with all others.
+    skipped: i64,
+    /// Changes that the vendor asked to send later.
+    later: BTreeSet<Looked>,
+    /// Objects that the vendor refuses as a whole.
+    stopped: BTreeSet<String>,
+    /// Audiences that were made again.
+    pub renewed: BTreeSet<String>,
+    /// The destination takes nothing for now.
+    halted: bool,
 }
 
-impl Sender<'_> {
-    pub async fn all(&mut self) -> Result<()> {
+impl<'a> Sender<'a> {
+    pub fn new(
+        context: &'a Context,
+        destination: &'a Destination,
+        connector: Box<dyn Connector>,
+        cancel: &'a Cancel,
+    ) -> Self {
+        Self {
+            context,
+            destination,
+            connector: Some(connector),
+            cancel,
+            report: DeliveryReport::of(destination),
+            moved: 0,
+            again: false,
+            skipped: 0,
+            later: BTreeSet::new(),
+            stopped: BTreeSet::new(),
+            renewed: BTreeSet::new(),
+            halted: false,
+        }
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.halted || self.cancel.is_cancelled()
+    }
+
+    /// One pass over everything that is pending. True when there is something to look at again.
+    pub async fn pass(&mut self) -> Result<bool> {
+        (self.moved, self.skipped, self.again) = (0, 0, false);
         for family in FAMILIES {
             self.family(family).await?;
         }
-        Ok(())
+        self.report.postponed = self.moved + self.skipped + self.later.len() as i64;
+        Ok((self.moved > 0 || self.again) && !self.is_over())
     }
 
     async fn family(&mut self, family: &str) -> Result<()> {
         let mut after = 0;
-        while self.report.problem.is_none() && !self.cancel.is_cancelled() {
+        while !self.is_over() {
             let mut tx = self.context.store.read().await?;
             let rows = tx
                 .pending_changes(&self.destination.name, family, after, WINDOW)
                 .await?;
+            let list = self.context.suppression.at(&mut tx).await?;
             drop(tx);
             let Some(last) = rows.last() else {
                 return Ok(());
             };
             after = last.id;
-            let Grouped { groups, idle, held } = group(self.context, self.destination, &rows);
+            let Grouped { groups, idle, held } = grouped(&list, self.destination, &rows);
             let mut tx = self.context.store.begin().await?;
             finish(&mut tx, &idle).await?;
             tx.hold_changes(&held).await?;
             tx.commit().await?;
-            for (group, rows) in groups {
+            for (group, mut rows) in groups {
+                rows.retain(|row| !self.later.contains(&row.before.looked));
                 let size = self.batch_size(&group);
                 for batch in rows.chunks(size) {
-                    if self.report.problem.is_some() || self.cancel.is_cancelled() {
-                        self.report.postponed += batch.len() as i64;
+                    if self.is_over() || self.stopped.contains(&group.object) {
+                        self.skipped += batch.len() as i64;
                         continue;
                     }
                     self.send(&group, batch.to_vec()).await?;
@@ -68,392 +111,279 @@ impl Sender<'_> {
     }
 
     fn batch_size(&self, group: &Group) -> usize {
-        let target = group.object.strip_prefix("person:");
-        let spec = self
-            .destination
-            .description
-            .targets
-            .iter()
-            .find(|spec| Some(spec.name.as_str()) == target);
+        let mut targets = self.destination.description.targets.iter();
+        let spec = targets.find(|spec| spec.name == group.target());
         spec.map_or(500, |spec| spec.max_batch.max(1) as usize)
     }
 
-    /// Sends one batch; a batch that is rejected as a whole is halved until the row that spoils it is found.
+    /// Sends one batch. Of one that is refused as a whole, the rows that spoil it are looked for.
     async fn send(&mut self, group: &Group, rows: Vec<Row>) -> Result<()> {
-        let mut queue = VecDeque::from([rows]);
         let mut group = group.clone();
-        while let Some(mut rows) = queue.pop_front() {
-            let tries: Vec<TryRow> = rows.iter().map(Row::trying).collect();
-            let mut tx = self.context.store.begin().await?;
-            tx.begin_tries(&tries).await?;
-            tx.commit().await?;
-            let answer = self.call(&group, &rows).await?;
-            if answer.is_unsure {
-                group.unsure = true;
-                for (row, tried) in rows.iter_mut().zip(tries) {
-                    row.before = tried;
-                }
+        let mut search = Search::new(rows);
+        // The audience was made again under the id that it had, if it was gone at all.
+        let mut may_be_empty = false;
+        while let Some(rows) = search.next_part() {
+            let mut rows = self.begin(rows).await?;
+            if rows.is_empty() {
+                search.skipped();
+                continue;
             }
-            let failure = match answer.outcome {
+            let left = (rows.len() + search.left()) as i64;
+            let Answer { outcome, is_unsure } = match self.call(&group, &rows).await? {
+                Sent::Answer(answer) => answer,
+                Sent::NoAudience(failure) => {
+                    self.undo(&rows).await?;
+                    self.stop(&group, &failure, left);
+                    return Ok(());
+                }
+            };
+            if is_unsure {
+                group.unsure = true;
+                rows.iter_mut().for_each(|row| row.before = row.trying());
+            }
+            let failure = match outcome {
                 Ok(outcome) => {
+                    if std::mem::take(&mut may_be_empty) {
+                        self.doubt(&group.object).await?;
+                    }
+                    self.refuse(&group, search.taken()).await?;
                     self.settle(&group, rows, outcome).await?;
                     continue;
                 }
                 Err(failure) => failure,
             };
-            let mut tx = self.context.store.begin().await?;
-            undo(&mut tx, &rows).await?;
-            tx.commit().await?;
-            if failure.kind != FailureKind::Permanent {
-                let queued: usize = queue.iter().map(Vec::len).sum();
-                self.report.postponed += (rows.len() + queued) as i64;
-                self.report.problem = Some(failure.problem.at(at(self.destination)));
+            self.undo(&rows).await?;
+            may_be_empty = false;
+            match self.renew(&group, &failure).await? {
+                Renewed::Not => {}
+                Renewed::Replaced => {
+                    self.moved += left;
+                    return Ok(());
+                }
+                Renewed::Same => {
+                    (may_be_empty, group.unsure) = (true, true);
+                    search.again(rows);
+                    continue;
+                }
+                Renewed::Failed(failure) => {
+                    self.stop(&group, &failure, left);
+                    return Ok(());
+                }
+            }
+            if failure.kind != FailureKind::Permanent || failure.problem.code == &NOT_EXPORTED {
+                self.stop(&group, &failure, left);
                 return Ok(());
             }
-            match delivery::bisect(rows.clone()) {
-                Some((first, second)) => {
-                    queue.push_front(second);
-                    queue.push_front(first);
-                }
-                None => {
-                    let message = failure.problem.message.clone();
-                    self.reject(&group, &rows[0], failure.problem.code.id, &message)
-                        .await?;
-                }
+            let reason = reason(&failure);
+            let blamed = search.refused(rows, &reason, failure);
+            self.refuse(&group, blamed).await?;
+        }
+        match search.end() {
+            End::Rows(blamed) => self.refuse(&group, blamed).await,
+            End::All(failure, rows) => {
+                self.stop(&group, &failure, rows.len() as i64);
+                Ok(())
             }
         }
-        Ok(())
     }
 
-    async fn call(&mut self, group: &Group, rows: &[Row]) -> Result<Answer> {
-        let key = idempotency_key(&self.destination.name, group, rows);
-        let audience = match group.object.strip_prefix("audience:") {
-            Some(name) => match self.remote_audience(name).await? {
-                Ok(id) => Some(id),
-                Err(failure) => return Ok(Answer::sure(Err(failure))),
-            },
-            None => None,
-        };
-        let call = match audience {
-            Some(audience) => Call::Members {
-                add: group.operation == Operation::Add,
-                change: MemberChange {
-                    audience,
-                    members: rows
-                        .iter()
-                        .map(|row| member(&self.destination.member_key, &row.key))
-                        .collect(),
-                    idempotency_key: key,
-                    verify: group.unsure,
-                },
-            },
-            None => Call::Rows(self.write_request(group, rows, key)),
-        };
-        let count = rows.len() as u32;
-        self.with_connector(move |connector, cancel| call.send(connector, cancel, count))
-            .await
-    }
-
-    fn write_request(&self, group: &Group, rows: &[Row], idempotency_key: String) -> WriteRequest {
-        let mut data = Vec::new();
-        for row in rows {
-            data.extend_from_slice(row.sent.as_bytes());
-            data.push(b'\n');
-        }
-        let mode = self
-            .destination
-            .person
-            .as_ref()
-            .and_then(|push| WriteMode::parse(&push.mode));
-        WriteRequest {
-            target: group
-                .object
-                .strip_prefix("person:")
-                .unwrap_or_default()
-                .to_owned(),
-            mode: mode.unwrap_or(WriteMode::Upsert),
-            rows: Chunk {
-                count: rows.len() as u32,
-                data,
-            },
-            idempotency_key,
-            verify: group.unsure,
-        }
-    }
-
-    /// The destination's id of an audience, made there on first use.
-    async fn remote_audience(
-        &mut self,
-        name: &str,
-    ) -> Result<std::result::Result<String, Failure>> {
-        let mut tx = self.context.store.read().await?;
-        if let Some(id) = tx.remote_audience(&self.destination.name, name).await? {
-            return Ok(Ok(id));
-        }
-        drop(tx);
-        let wanted = name.to_owned();
-        let made = self
-            .with_connector(move |connector, cancel| {
-                retrying(cancel, || connector.create_audience(&wanted, None))
-            })
-            .await?;
-        let audience = match made {
-            Ok(audience) => audience,
-            Err(failure) => return Ok(Err(failure)),
-        };
-        let mut tx = self.context.store.begin().await?;
-        tx.set_remote_audience(&self.destination.name, name, &audience.id)
-            .await?;
+    /// Marks rows as being sent, and gives those that are.
+    // I13, I15: what is no longer as it was looked at has been marked again, by whatever changed what is wanted, by a consent
+    // that was withdrawn, by a suppression, or by another process that sends it. It is not sent as it was looked at.
+    async fn begin(&mut self, mut rows: Vec<Row>) -> Result<Vec<Row>> {
+        let mut tx = self.context.begin_held().await?;
+        let looked: Vec<Looked> = rows.iter().map(|row| row.before.looked).collect();
+        let still = tx.still_pending(&looked).await?;
+        rows.retain(|row| still.contains(&row.before.looked));
+        self.moved += (looked.len() - rows.len()) as i64;
+        let tries: Vec<TryRow> = rows.iter().map(Row::trying).collect();
+        tx.begin_tries(&tries).await?;
         tx.commit().await?;
-        Ok(Ok(audience.id))
+        for row in &mut rows {
+            row.before.looked.generation += 1;
+        }
+        Ok(rows)
     }
 
-    async fn with_connector<T: Send + 'static>(
-        &mut self,
-        call: impl FnOnce(&mut dyn Connector, &Cancel) -> T + Send + 'static,
-    ) -> Result<T> {
-        let mut connector = self
-            .connector
-            .take()
-            .expect("calls are made one after another");
-        let cancel = self.cancel.clone();
-        let (connector, done) = beside(move || {
-            let done = call(connector.as_mut(), &cancel);
-            (connector, done)
-        })
-        .await;
-        self.connector = Some(connector);
-        Ok(done)
+    /// Nothing more is known than before these were sent.
+    async fn undo(&mut self, rows: &[Row]) -> Result<()> {
+        let before: Vec<TryRow> = rows.iter().map(|row| row.before.clone()).collect();
+        let mut tx = self.context.store.begin().await?;
+        tx.undo_tries(&before).await?;
+        tx.commit().await
+    }
+
+    /// No more is sent of an audience or target, or to the destination at all; so many rows of the batch wait.
+    fn stop(&mut self, group: &Group, failure: &Failure, left: i64) {
+        self.skipped += left;
+        let is_audience = !group.audience().is_empty();
+        let is_its_own = match failure.kind {
+            FailureKind::Permanent => true,
+            FailureKind::Config | FailureKind::Permission => is_audience,
+            _ => false,
+        };
+        let problem = if is_its_own {
+            self.stopped.insert(group.object.clone());
+            whole_refused(self.destination, group, &failure.problem)
+        } else {
+            self.halted = true;
+            failure.problem.clone().at(at(self.destination))
+        };
+        self.report.problems.push(problem);
     }
 
     /// Stores what became of each row.
     async fn settle(&mut self, group: &Group, rows: Vec<Row>, outcome: Outcome) -> Result<()> {
-        let mut failed: BTreeMap<usize, _> = outcome
+        let mut failed: BTreeMap<usize, RowFailure> = outcome
             .failures
             .into_iter()
             .map(|failure| (failure.index as usize, failure))
             .collect();
-        let mut done = Vec::new();
-        let mut again = Vec::new();
-        let mut rejected = Vec::new();
+        let (mut done, mut again, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
         for (index, row) in rows.into_iter().enumerate() {
             match failed.remove(&index) {
                 None => done.push(row),
-                Some(failure) if failure.retryable && row.attempts + 1 < ROW_TRIES => {
-                    again.push(row);
+                Some(failure) if failure.retryable && row.before.attempts + 1 < ROW_TRIES => {
+                    again.push(row.attempted());
                 }
-                Some(failure) => rejected.push((row, failure)),
+                Some(failure) => rejected.push((row, failure.code, failure.message)),
             }
         }
-        let ids: Vec<i64> = done.iter().map(|row| row.change).collect();
         self.report.count(group, done.len() as i64);
-        self.report.postponed += again.len() as i64;
+        self.later.extend(again.iter().map(|row| row.looked));
         let mut tx = self.context.store.begin().await?;
-        match group.operation {
-            Operation::Remove => {
-                let keys: Vec<(String, String)> = done
-                    .into_iter()
-                    .map(|row| (group.object.clone(), row.key))
-                    .collect();
-                tx.forget_acknowledged(&self.destination.name, &keys)
-                    .await?;
-            }
-            _ => {
-                let mut rows: Vec<AcknowledgedRow> = done
-                    .into_iter()
-                    .map(|row| AcknowledgedRow {
-                        destination: self.destination.name.to_string(),
-                        object: group.object.clone(),
-                        remote_key: row.key,
-                        payload: row.payload,
-                    })
-                    .collect();
-                rows.sort_unstable_by(|a, b| a.remote_key.cmp(&b.remote_key));
-                tx.acknowledge(&rows, self.context.clock.now()).await?;
-            }
-        }
-        finish(&mut tx, &ids).await?;
-        undo(&mut tx, &again).await?;
-        tx.commit().await?;
-        for (row, failure) in rejected {
-            self.reject(group, &row, &failure.code, &failure.message)
-                .await?;
-        }
-        Ok(())
+        self.acknowledge(&mut tx, group, done).await?;
+        tx.undo_tries(&again).await?;
+        self.reject(&mut tx, group, rejected).await?;
+        tx.commit().await
     }
 
-    /// The vendor will not have this row: a dead letter, until it changes or is retried.
-    async fn reject(&mut self, group: &Group, row: &Row, code: &str, message: &str) -> Result<()> {
-        self.report.rejected += 1;
+    /// The vendor holds what was sent, whatever is wanted by now.
+    // I16: the change ends if nobody marked it or began to send it since; else it stands, so that it is looked at again. That
+    // holds, too, where another process ended it: which of the two requests the vendor got last, nobody knows.
+    async fn acknowledge(&mut self, tx: &mut Tx, group: &Group, done: Vec<Row>) -> Result<()> {
+        let destination = self.destination.name.to_string();
+        let looked: Vec<Looked> = done.iter().map(|row| row.before.looked).collect();
+        let ended = tx.still_pending(&looked).await?;
+        let is_moved = |row: &&Row| !ended.contains(&row.before.looked);
+        let whole = |row: &Row| (destination.clone(), group.object.clone(), row.key.clone());
+        let moved: Vec<_> = done.iter().filter(is_moved).map(whole).collect();
+        if group.operation == Operation::Remove {
+            let keys = done.into_iter().map(|row| (group.object.clone(), row.key));
+            let keys: Vec<(String, String)> = keys.collect();
+            tx.forget_acknowledged(&destination, &keys).await?;
+        } else {
+            let rows = done.into_iter().map(|row| AcknowledgedRow {
+                destination: destination.clone(),
+                object: group.object.clone(),
+                remote_key: row.key,
+                payload: row.payload,
+            });
+            let mut rows: Vec<AcknowledgedRow> = rows.collect();
+            rows.sort_unstable_by(|a, b| a.remote_key.cmp(&b.remote_key));
+            tx.acknowledge(&rows, self.context.clock.now()).await?;
+        }
+        self.moved += moved.len() as i64;
+        mark(tx, moved).await?;
+        let ended: Vec<Looked> = ended.into_iter().collect();
+        finish(tx, &ended).await
+    }
+
+    /// Rows that the vendor refused alone.
+    async fn refuse(&mut self, group: &Group, blamed: Vec<(Row, Failure)>) -> Result<()> {
+        if blamed.is_empty() {
+            return Ok(());
+        }
+        let rejected = blamed.into_iter().map(|(row, failure)| {
+            let Failure { problem, .. } = failure;
+            (row, problem.code.id.to_owned(), problem.message)
+        });
         let mut tx = self.context.store.begin().await?;
-        undo(&mut tx, std::slice::from_ref(row)).await?;
-        tx.reject_change(row.change, "rejected", code, message)
+        self.reject(&mut tx, group, rejected.collect()).await?;
+        tx.commit().await
+    }
+
+    /// The vendor will not have these rows: dead letters, until they change or are retried. One that changed meanwhile is sent
+    /// as it is now.
+    async fn reject(
+        &mut self,
+        tx: &mut Tx,
+        group: &Group,
+        rejected: Vec<(Row, String, String)>,
+    ) -> Result<()> {
+        if rejected.is_empty() {
+            return Ok(());
+        }
+        let looked: Vec<Looked> = rejected.iter().map(|one| one.0.before.looked).collect();
+        let still = tx.still_pending(&looked).await?;
+        let mut undone = Vec::new();
+        let mut refused = Vec::new();
+        let mut letters = Vec::new();
+        for (row, code, message) in rejected {
+            if !still.contains(&row.before.looked) {
+                self.moved += 1;
+                continue;
+            }
+            let values = row.values();
+            let values: Vec<&str> = values.iter().map(String::as_str).collect();
+            let (code, message) = (
+                without_personal(&code, &values),
+                without_personal(&message, &values),
+            );
+            letters.push(self.letter(group, &row, &code, &message));
+            refused.push(RefusedRow {
+                looked: row.before.looked,
+                code,
+                message,
+            });
+            undone.push(row.before);
+        }
+        self.report.rejected += refused.len() as i64;
+        tx.undo_tries(&undone).await?;
+        tx.reject_changes(&refused).await?;
+        tx.close_dead_letters(letters.iter().map(|letter| letter.slot))
             .await?;
-        let id = tx.reserve("dead_letter", 1).await?;
-        tx.close_dead_letters([letter_slot(row.change)]).await?;
-        tx.add_dead_letters(&[DeadLetterRow {
-            id,
+        let first = tx.reserve("dead_letter", letters.len() as i64).await?;
+        for (id, letter) in (first..).zip(&mut letters) {
+            letter.id = id;
+        }
+        tx.add_dead_letters(&letters).await
+    }
+
+    fn letter(&self, group: &Group, row: &Row, code: &str, message: &str) -> DeadLetterRow {
+        DeadLetterRow {
+            id: 0,
             kind: "delivery".to_owned(),
             source: self.destination.name.to_string(),
             stream: group.object.clone(),
-            slot: letter_slot(row.change),
+            slot: letter_slot(row.change()),
             key: row.key.clone(),
             field: String::new(),
             code: ROW_REJECTED.id.to_owned(),
             message: format!("rejected by the vendor ({code}): {message}"),
             hint: Some("correct it at its source, or `onefold dead-letters retry`".to_owned()),
             created_at: self.context.clock.now().0,
-        }])
-        .await?;
-        tx.commit().await
+        }
     }
 }
 
-/// Nothing more is known than before these were sent.
-async fn undo(tx: &mut Tx, rows: &[Row]) -> Result<()> {
-    let before: Vec<TryRow> = rows.iter().map(|row| row.before.clone()).collect();
-    tx.undo_tries(&before).await
+/// What tells one refusal from another; the words may name the row.
+fn reason(failure: &Failure) -> String {
+    let status = failure.http_status.unwrap_or_default();
+    format!("{} {} {status}", failure.problem.code.id, failure.said)
 }
 
 /// Nothing is left to do: the changes end, and with them the letters about earlier refusals.
-async fn finish(tx: &mut Tx, changes: &[i64]) -> Result<()> {
-    tx.close_dead_letters(changes.iter().map(|id| letter_slot(*id)))
+async fn finish(tx: &mut Tx, ended: &[Looked]) -> Result<()> {
+    if ended.is_empty() {
+        return Ok(());
+    }
+    tx.close_dead_letters(ended.iter().map(|one| letter_slot(one.change)))
         .await?;
-    tx.finish_changes(changes).await
+    tx.finish_changes(ended).await
 }
 
 /// Letters about records and about changes share their table: the slots of records are never negative.
 fn letter_slot(change: i64) -> i64 {
     -change
-}
-
-/// How a call ended.
-struct Answer {
-    outcome: std::result::Result<Outcome, Failure>,
-    /// A try ended without an answer, and may have been applied whatever the last one says.
-    is_unsure: bool,
-}
-
-impl Answer {
-    fn sure(outcome: std::result::Result<Outcome, Failure>) -> Self {
-        Self {
-            outcome,
-            is_unsure: false,
-        }
-    }
-}
-
-/// Whether a call that failed so may have been carried out.
-fn is_no_answer(kind: FailureKind) -> bool {
-    matches!(
-        kind,
-        FailureKind::Transient | FailureKind::Guest | FailureKind::Other | FailureKind::Cancelled
-    )
-}
-
-/// One call to a destination, owned so that it can go to another thread.
-enum Call {
-    Rows(WriteRequest),
-    Members { add: bool, change: MemberChange },
-}
-
-impl Call {
-    /// A try that fails without an answer is repeated with `verify`, so that nothing is applied twice.
-    fn send(mut self, connector: &mut dyn Connector, cancel: &Cancel, count: u32) -> Answer {
-        let (mut first, mut is_unsure) = (true, false);
-        let outcome = retrying(cancel, || {
-            if !std::mem::take(&mut first) {
-                self.verify();
-            }
-            let done = match &self {
-                Self::Rows(request) => connector.write(request),
-                Self::Members { add: true, change } => connector.add_members(change),
-                Self::Members { add: false, change } => connector.remove_members(change),
-            };
-            is_unsure |= done
-                .as_ref()
-                .is_err_and(|failure| is_no_answer(failure.kind));
-            done
-        });
-        match outcome {
-            Ok(Outcome { job: Some(job), .. }) => {
-                let outcome = self.wait(connector, &job, count);
-                // The vendor has the rows: whatever went wrong since, they may be applied.
-                is_unsure |= outcome.is_err();
-                Answer { outcome, is_unsure }
-            }
-            outcome => Answer { outcome, is_unsure },
-        }
-    }
-
-    /// The outcome of a job, asked for until it is there.
-    fn wait(
-        &self,
-        connector: &mut dyn Connector,
-        job: &str,
-        count: u32,
-    ) -> std::result::Result<Outcome, Failure> {
-        for _ in 0..POLLS {
-            let polled = match self {
-                Self::Rows(_) => connector.poll_write(job, count)?,
-                Self::Members { .. } => connector.poll_audience(job, count)?,
-            };
-            if let Some(outcome) = polled {
-                return Ok(outcome);
-            }
-            std::thread::park_timeout(Duration::from_millis(1_000));
-        }
-        let problem = Problem::new(
-            &JOB_UNFINISHED,
-            "the vendor took the rows but never said what became of them",
-        );
-        Err(Failure::new(
-            FailureKind::Transient,
-            problem.hint("the next run asks again before it sends"),
-        ))
-    }
-
-    fn verify(&mut self) {
-        match self {
-            Self::Rows(request) => request.verify = true,
-            Self::Members { change, .. } => change.verify = true,
-        }
-    }
-}
-
-fn member(kind: &str, value: &str) -> Member {
-    let kind = match kind {
-        "email" => MemberIdKind::Email,
-        "phone" => MemberIdKind::Phone,
-        "device_id" | "ad_id" => MemberIdKind::Device,
-        _ => MemberIdKind::ExternalId,
-    };
-    Member {
-        ids: vec![MemberId {
-            kind,
-            form: MemberIdForm::Plain,
-            value: value.to_owned(),
-        }],
-        traits: None,
-    }
-}
-
-/// The same for the same rows, so that a vendor that knows such keys drops a repetition.
-fn idempotency_key(destination: &str, group: &Group, rows: &[Row]) -> String {
-    let mut hasher = blake3::Hasher::new();
-    for text in [
-        destination,
-        &group.object,
-        &format!("{:?}", group.operation),
-    ] {
-        hasher.update(text.as_bytes());
-        hasher.update(&[0]);
-    }
-    for row in rows {
-        for text in [&row.key, &row.sent] {
-            hasher.update(text.as_bytes());
-            hasher.update(&[0]);
-        }
-    }
-    hasher.finalize().to_hex()[..32].to_owned()
 }

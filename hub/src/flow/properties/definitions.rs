@@ -228,7 +228,7 @@ impl Changing {
             let sink = Box::new(sink.clone());
             let report = flow::deliver(context, destination, sink, &Cancel::default()).await;
             let report = report.unwrap();
-            assert!(!report.guarded && report.problem.is_none(), "{report:?}");
+            assert!(!report.guarded && report.problems.is_empty(), "{report:?}");
         }
     }
 

@@ -125,7 +125,7 @@ impl Going {
         let report = flow::deliver(&self.world.context, destination, sink, &Cancel::default())
             .await
             .unwrap();
-        assert!(!report.guarded && report.problem.is_none(), "{report:?}");
+        assert!(!report.guarded && report.problems.is_empty(), "{report:?}");
     }
 
     /// What this world's part of the sink holds.

@@ -3,8 +3,8 @@
 use super::View;
 use crate::audience::{self, EventBound, EventFact, Facts};
 use crate::compute::Event;
-use crate::flow::Context;
 use crate::flow::ripple::Ripple;
+use crate::flow::{Context, suppress};
 use crate::model::{Fields, Timestamp};
 use crate::store::{LogRow, MemberRow, Result, TimerRow, Tx, WantedRow};
 use rustc_hash::FxHashMap;
@@ -320,10 +320,11 @@ pub(super) async fn want(
             );
         }
     }
+    let suppressed = suppress::suppressed(tx, context, views).await?;
     let mut save = Vec::new();
     let mut keys = Vec::new();
     for (view, audiences) in views.iter().zip(members) {
-        for row in context.wanted(view, audiences) {
+        for row in context.wanted(view, audiences, &suppressed) {
             match before.remove(&(view.id, row.destination.clone(), row.object.clone())) {
                 Some(old) if old == row => continue,
                 Some(old) if old.remote_key != row.remote_key => keys.push(key_of(&old)),
@@ -355,6 +356,9 @@ pub(in crate::flow) async fn mark(
     tx: &mut Tx,
     mut keys: Vec<(String, String, String)>,
 ) -> Result<()> {
+    if keys.is_empty() {
+        return Ok(());
+    }
     keys.sort_unstable();
     keys.dedup();
     let first = tx.reserve("change", keys.len() as i64).await?;

@@ -30,3 +30,10 @@ pub static JOB_UNFINISHED: Code = Code {
     class: Class::Retry,
     page: include_str!("../pages/OF0704.md"),
 };
+
+pub static WHOLE_REFUSED: Code = Code {
+    id: "OF0705",
+    title: "a vendor refuses a whole audience or target",
+    class: Class::Stop,
+    page: include_str!("../pages/OF0705.md"),
+};

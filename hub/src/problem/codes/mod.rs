@@ -174,6 +174,7 @@ pub static CODES: &[&Code] = &[
     &GUARD_REMOVED,
     &ROW_REJECTED,
     &JOB_UNFINISHED,
+    &WHOLE_REFUSED,
     &STORE_FAILED,
     &STORE_UNREADABLE,
     &STORE_BUSY,

@@ -110,14 +110,16 @@ create index wanted_person on wanted (person_id);
 -- What the destination has acknowledged.
 create table acknowledged (destination text not null, object text not null, remote_key text not null, payload text not null, acknowledged_at bigint not null,
   primary key (destination, object, remote_key)); --clustered
--- Keys at which wanted and acknowledged may differ. `state`: pending, rejected, held. `unsure`: a try of it has no answer yet; `tried`: the
--- names of the fields that such tries gave, as a JSON array.
+-- Keys at which wanted and acknowledged may differ. `state`: pending, rejected, held. `generation` goes up whenever the key is marked again
+-- and whenever a delivery begins to send it: only the delivery that began last ends the change. `unsure`: an attempt has no answer yet;
+-- `tried`: the names of the fields that such attempts gave, as a JSON array. `attempts`: how often the vendor asked to send this row again.
 create table change (id bigint primary key, destination text not null, object text not null, remote_key text not null, state text not null,
-  unsure bigint not null, tried text not null, attempts bigint not null, code text, message text, unique (destination, object, remote_key));
+  generation bigint not null, unsure bigint not null, tried text not null, attempts bigint not null, code text, message text,
+  unique (destination, object, remote_key));
 
 create table destination (name text primary key, digest text not null); --clustered
 -- A destination's ids of our audiences.
 create table remote_audience (destination text not null, audience text not null, remote_id text not null, primary key (destination, audience)); --clustered
 
--- Keyed hashes of identifiers that asked not to be sent anywhere.
+-- Keyed hashes of identifiers that asked not to be sent anywhere; the counter `suppression` goes up with each.
 create table suppression (hash bytea primary key, created_at bigint not null, reason text not null); --clustered

@@ -125,13 +125,8 @@ fn create(hub: &mut HubSpot, body: &Value) -> Answer {
         )));
     }
     let now_ms = hub.clock.now_ms();
-    let id = hub
-        .lists
-        .iter()
-        .map(|list| list.id)
-        .max()
-        .unwrap_or_default()
-        + 1;
+    hub.last_list += 1;
+    let id = hub.last_list;
     let list = List {
         id,
         name,

@@ -30,6 +30,8 @@ pub struct HubSpot {
     pub contacts: Objects,
     pub companies: Objects,
     pub lists: Vec<List>,
+    /// The id of the list that was made last; an id is never given twice.
+    pub last_list: u64,
     /// Search does not see changes younger than this, as with HubSpot's index.
     pub search_lag_ms: i64,
 }
@@ -42,6 +44,7 @@ impl Default for HubSpot {
             contacts: Objects::contacts(),
             companies: Objects::companies(),
             lists: Vec::new(),
+            last_list: 0,
             search_lag_ms: 0,
         }
     }

@@ -31,6 +31,8 @@ pub struct Mailchimp {
     /// By subscriber hash.
     pub members: BTreeMap<String, Member>,
     pub segments: Vec<Segment>,
+    /// The id of the segment that was made last; an id is never given twice.
+    pub last_segment: u64,
     pub campaigns: Vec<Campaign>,
     /// Merge tags of the list and their types.
     pub merge_fields: BTreeMap<String, &'static str>,
@@ -54,6 +56,7 @@ impl Default for Mailchimp {
             clock: Clock::System,
             members: BTreeMap::new(),
             segments: Vec::new(),
+            last_segment: 100,
             campaigns: Vec::new(),
             merge_fields: fields.map(|(tag, kind)| (tag.to_string(), kind)).into(),
             forgotten: BTreeSet::new(),

@@ -117,13 +117,8 @@ impl Mailchimp {
             ));
         }
         let now = self.clock.now_ms();
-        let id = self
-            .segments
-            .iter()
-            .map(|segment| segment.id)
-            .max()
-            .unwrap_or(100)
-            + 1;
+        self.last_segment += 1;
+        let id = self.last_segment;
         self.segments.push(Segment {
             id,
             name,

@@ -1,0 +1,197 @@
+//! Which of the pending changes may be sent, and as what: sorted by object and operation, with the generation at which
+//! each was looked at.
+
+use crate::delivery::{self, Operation};
+use crate::flow::settle::{self, ConsentEntry};
+use crate::flow::suppress::List;
+use crate::manifest::Destination;
+use crate::model::{ConsentStatus, Fields};
+use crate::store::{ChangeRow, Looked, TryRow};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Changes that are looked at together.
+pub(super) const WINDOW: i64 = 5_000;
+/// People go before memberships, since a vendor takes only members that it knows.
+pub(super) const FAMILIES: [&str; 2] = ["person:", "audience:"];
+
+/// One row to send.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    pub key: String,
+    pub payload: String,
+    /// The payload, and null for what it no longer holds.
+    pub sent: String,
+    /// What was known before it is sent now.
+    pub before: TryRow,
+    /// The destination has confirmed to hold something at the key.
+    is_acknowledged: bool,
+    /// Somebody who agreed wants it, and an operator said that nothing of them is sent.
+    is_suppressed: bool,
+}
+
+impl Row {
+    pub fn change(&self) -> i64 {
+        self.before.looked.change
+    }
+
+    /// What is known of it once it is on its way: a field that is given now, or was before, may be there.
+    pub fn trying(&self) -> TryRow {
+        let mut tried = names(&self.before.tried);
+        tried.extend(delivery::fields(&self.payload));
+        TryRow {
+            unsure: true,
+            tried: settle::to_json(&tried),
+            ..self.before
+        }
+    }
+
+    /// What is known of it when the vendor asked to send it again.
+    pub fn attempted(&self) -> TryRow {
+        TryRow {
+            attempts: self.before.attempts + 1,
+            ..self.before.clone()
+        }
+    }
+
+    /// Whether its removal counts for the guard, which asks about what may be a mistake. Who is suppressed was named by an
+    /// operator.
+    pub fn is_guarded(&self) -> bool {
+        self.is_acknowledged && !self.is_suppressed
+    }
+
+    /// The texts that say something of the person.
+    pub fn values(&self) -> Vec<String> {
+        let row: Fields = serde_json::from_str(&self.payload).unwrap_or_default();
+        let texts = row.values().filter_map(|value| value.as_str());
+        texts.map(str::to_owned).chain([self.key.clone()]).collect()
+    }
+}
+
+fn names(tried: &str) -> BTreeSet<String> {
+    serde_json::from_str(tried).unwrap_or_default()
+}
+
+/// Rows of one object and operation.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Group {
+    pub object: String,
+    pub operation: Operation,
+    pub unsure: bool,
+}
+
+impl Group {
+    /// Nothing for profiles.
+    pub fn audience(&self) -> &str {
+        self.object.strip_prefix("audience:").unwrap_or_default()
+    }
+
+    /// Nothing for members.
+    pub fn target(&self) -> &str {
+        self.object.strip_prefix("person:").unwrap_or_default()
+    }
+}
+
+// I13: every purpose must be granted, and no statement means no.
+pub(in crate::flow) fn has_consent(
+    destination: &Destination,
+    consents: &BTreeMap<String, ConsentEntry>,
+) -> bool {
+    let granted = |purpose: &String| {
+        consents
+            .get(purpose)
+            .is_some_and(|entry| entry.status == ConsentStatus::Granted)
+    };
+    destination.consent.iter().all(granted)
+}
+
+/// What may be sent at a key: the wanted row of the person with the smallest id among those who allow it. Second, whether only
+/// a suppression keeps somebody from being sent.
+fn sendable(list: &List, destination: &Destination, rows: &[ChangeRow]) -> (Option<String>, bool) {
+    let mut is_suppressed = false;
+    for row in rows.iter().filter(|row| row.wanted.is_some()) {
+        // What cannot be read says nothing, and silence is no consent.
+        let consents: BTreeMap<String, ConsentEntry> = read(row.consents.as_deref());
+        if !has_consent(destination, &consents) {
+            continue;
+        }
+        let traits: Fields = read(row.traits.as_deref());
+        if row.allowed && !list.holds_reached(&traits) {
+            return (row.wanted.clone(), false);
+        }
+        is_suppressed = true;
+    }
+    (None, is_suppressed)
+}
+
+fn read<T: serde::de::DeserializeOwned + Default>(json: Option<&str>) -> T {
+    json.and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default()
+}
+
+/// A window of changes, sorted.
+#[derive(Default)]
+pub(super) struct Grouped {
+    pub groups: BTreeMap<Group, Vec<Row>>,
+    /// They need nothing.
+    pub idle: Vec<Looked>,
+    /// Profiles that are not wanted and may have been written by an attempt without an answer. Nobody is sent for that, but
+    /// what was tried has to be known when one is wanted at that key again.
+    pub held: Vec<Looked>,
+}
+
+pub(super) fn grouped(list: &List, destination: &Destination, rows: &[ChangeRow]) -> Grouped {
+    let mut grouped = Grouped::default();
+    for rows in rows.chunk_by(|a, b| a.id == b.id) {
+        let first = &rows[0];
+        let looked = Looked {
+            change: first.id,
+            generation: first.generation,
+        };
+        let (wanted, is_suppressed) = sendable(list, destination, rows);
+        let operation = delivery::operation(
+            &first.object,
+            wanted.as_deref(),
+            first.acknowledged.as_deref(),
+        );
+        if operation == Operation::Nothing && !first.unsure {
+            grouped.idle.push(looked);
+            continue;
+        }
+        let is_member = first.object.starts_with("audience:");
+        // An attempt without an answer may have been applied: for a member that is wanted no more, that is taken back.
+        let operation = match operation {
+            Operation::Nothing if wanted.is_none() && is_member => Operation::Remove,
+            Operation::Nothing if wanted.is_none() => {
+                grouped.held.push(looked);
+                continue;
+            }
+            Operation::Nothing if is_member => Operation::Add,
+            Operation::Nothing => Operation::Upsert,
+            needed => needed,
+        };
+        let group = Group {
+            object: first.object.clone(),
+            operation,
+            unsure: first.unsure,
+        };
+        let payload = wanted.unwrap_or_else(|| "{}".to_owned());
+        grouped.groups.entry(group).or_default().push(Row {
+            key: first.remote_key.clone(),
+            sent: delivery::to_send(
+                &payload,
+                first.acknowledged.as_deref(),
+                &names(&first.tried),
+            ),
+            payload,
+            before: TryRow {
+                looked,
+                unsure: first.unsure,
+                tried: first.tried.clone(),
+                attempts: first.attempts,
+            },
+            is_acknowledged: first.acknowledged.is_some(),
+            is_suppressed,
+        });
+    }
+    grouped
+}

@@ -1,0 +1,150 @@
+//! A destination's own audiences: made on first use, and made again when the vendor says that one is gone. What it held is
+//! in doubt then, and all of it is looked at.
+
+use super::call::{Answer, Call};
+use super::group::{Group, Row};
+use super::send::Sender;
+use crate::flow::beside;
+use crate::flow::read::retrying;
+use crate::flow::settle::select::mark;
+use crate::host::{Cancel, Connector, Failure, FailureKind};
+use crate::store::Result;
+
+/// Members whose state is put in doubt in one transaction.
+const MEMBERS: i64 = 5_000;
+
+/// How a batch ended that was sent.
+pub(super) enum Sent {
+    Answer(Answer),
+    /// The audience could not be made.
+    NoAudience(Failure),
+}
+
+/// What became of an audience that the vendor said is gone.
+pub(super) enum Renewed {
+    /// There is another one in its place.
+    Replaced,
+    /// It has the id that it had: either it was made again, or it was there all the time.
+    Same,
+    Failed(Failure),
+    /// That was done before in this delivery, or nothing says that it is gone.
+    Not,
+}
+
+/// The vendor does not have what it was asked about.
+fn is_gone(failure: &Failure) -> bool {
+    failure.kind == FailureKind::Permanent && matches!(failure.http_status, Some(404 | 410))
+}
+
+impl Sender<'_> {
+    pub(super) async fn call(&mut self, group: &Group, rows: &[Row]) -> Result<Sent> {
+        let audience = match group.audience() {
+            "" => None,
+            name => match self.remote_audience(name).await? {
+                Ok(id) => Some(id),
+                Err(failure) => return Ok(Sent::NoAudience(failure)),
+            },
+        };
+        let call = Call::of(self.destination, group, rows, audience);
+        let count = rows.len() as u32;
+        self.with_connector(move |connector, cancel| call.send(connector, cancel, count))
+            .await
+            .map(Sent::Answer)
+    }
+
+    /// The destination's id of an audience, made there on first use.
+    async fn remote_audience(
+        &mut self,
+        name: &str,
+    ) -> Result<std::result::Result<String, Failure>> {
+        let mut tx = self.context.store.read().await?;
+        if let Some(id) = tx.remote_audience(&self.destination.name, name).await? {
+            return Ok(Ok(id));
+        }
+        drop(tx);
+        let made = self.make(name).await?;
+        if let Ok(id) = &made {
+            self.keep(name, id).await?;
+        }
+        Ok(made)
+    }
+
+    async fn make(&mut self, name: &str) -> Result<std::result::Result<String, Failure>> {
+        let wanted = name.to_owned();
+        self.with_connector(move |connector, cancel| {
+            let made = retrying(cancel, || connector.create_audience(&wanted, None));
+            made.map(|audience| audience.id)
+        })
+        .await
+    }
+
+    async fn keep(&mut self, name: &str, id: &str) -> Result<()> {
+        let mut tx = self.context.store.begin().await?;
+        tx.set_remote_audience(&self.destination.name, name, id)
+            .await?;
+        tx.commit().await
+    }
+
+    /// After a failure that says that an audience is gone: makes it again, once in a delivery.
+    pub(super) async fn renew(&mut self, group: &Group, failure: &Failure) -> Result<Renewed> {
+        let name = group.audience().to_owned();
+        if name.is_empty() || !is_gone(failure) || !self.renewed.insert(name.clone()) {
+            return Ok(Renewed::Not);
+        }
+        let mut tx = self.context.store.read().await?;
+        let before = tx.remote_audience(&self.destination.name, &name).await?;
+        drop(tx);
+        let id = match self.make(&name).await? {
+            Ok(id) => id,
+            Err(failure) => return Ok(Renewed::Failed(failure)),
+        };
+        if before.as_deref() == Some(&*id) {
+            return Ok(Renewed::Same);
+        }
+        // I9: the new id is kept last. Killed before, this is done again.
+        self.doubt(&group.object).await?;
+        self.keep(&name, &id).await?;
+        Ok(Renewed::Replaced)
+    }
+
+    // I8: nothing that was acknowledged can be relied upon. Who is wanted is added, who is not is removed, and the connector
+    // looks before either.
+    pub(super) async fn doubt(&mut self, object: &str) -> Result<()> {
+        let destination = &self.destination.name;
+        loop {
+            let mut tx = self.context.store.begin().await?;
+            let keys = tx.acknowledged_keys(destination, object, MEMBERS).await?;
+            if keys.is_empty() {
+                return Ok(());
+            }
+            let whole = |key: &String| (destination.to_string(), object.to_owned(), key.clone());
+            mark(&mut tx, keys.iter().map(whole).collect()).await?;
+            tx.doubt_changes(destination, object, &keys).await?;
+            let gone: Vec<_> = keys
+                .into_iter()
+                .map(|key| (object.to_owned(), key))
+                .collect();
+            tx.forget_acknowledged(destination, &gone).await?;
+            tx.commit().await?;
+            self.again = true;
+        }
+    }
+
+    async fn with_connector<T: Send + 'static>(
+        &mut self,
+        call: impl FnOnce(&mut dyn Connector, &Cancel) -> T + Send + 'static,
+    ) -> Result<T> {
+        let mut connector = self
+            .connector
+            .take()
+            .expect("calls are made one after another");
+        let cancel = self.cancel.clone();
+        let (connector, done) = beside(move || {
+            let done = call(connector.as_mut(), &cancel);
+            (connector, done)
+        })
+        .await;
+        self.connector = Some(connector);
+        Ok(done)
+    }
+}

@@ -1,0 +1,765 @@
+//! Delivery against a vendor in memory that can be made to fail, and during whose calls other things happen.
+#![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
+
+use super::*;
+use crate::flow::harness::World;
+use crate::flow::{self, Suppression};
+use crate::host::{
+    AudiencePage, AudienceRef, Batch, CheckReport, Erasure, Failure, FailureKind, Member,
+    MemberChange, MemberId, Outcome, ReadRequest, Reply, RowFailure, StreamInfo, TargetInfo,
+    WriteRequest,
+};
+use crate::model::{Fields, Identifier, IdentifierKind, Value};
+use crate::problem::Problem;
+use crate::problem::codes::{VENDOR_PERMANENT, VENDOR_TRANSIENT};
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::result::Result;
+use std::sync::{Arc, Mutex, MutexGuard};
+use tokio::runtime::Handle;
+use uuid::Uuid;
+
+const CONTACTS: (&str, &str) = ("crm", "contacts");
+
+const MANIFEST: &str = r#"
+[hub]
+name = "sending"
+store = "sqlite:unused.db"
+default_region = "PL"
+
+[[source]]
+name = "crm"
+connector = "any"
+[[source.stream]]
+name = "contacts"
+to = "person"
+key = "id"
+updated_at = "updated"
+map.email = "email | email"
+map.phone = "phone"
+map.user_id = "user"
+map.first_name = "name"
+consent.marketing_email = "consent"
+
+[[audience]]
+name = "named"
+who = { trait = "first_name", exists = true }
+[[audience]]
+name = "everybody"
+who = { trait = "email", exists = true }
+
+[[destination]]
+name = "tool"
+connector = "any"
+consent = ["marketing_email"]
+person = { match = "email", map = { FNAME = "first_name" } }
+audiences = ["named", "everybody"]
+guard = { max_removed = "100%" }
+"#;
+
+/// What a call is about: the target's or the audience's name, and the keys.
+type Asked<'a> = (&'a str, &'a [String]);
+type Hook = Box<dyn FnMut(Asked<'_>) + Send>;
+type Answer = Box<dyn FnMut(Asked<'_>) -> Result<Vec<RowFailure>, Failure> + Send>;
+
+#[derive(Default)]
+struct Held {
+    /// The fields that are set, by address.
+    rows: BTreeMap<String, Fields>,
+    /// Addresses, by the audience's id.
+    members: BTreeMap<String, BTreeSet<String>>,
+    /// By name.
+    ids: BTreeMap<String, String>,
+    made: usize,
+    /// An audience's id is its name, so that one that is made again has the id that it had.
+    is_by_name: bool,
+    /// The keys of each call that changes something.
+    calls: Vec<Vec<String>>,
+}
+
+/// The vendor. Cheap to clone; all clones are one.
+#[derive(Clone, Default)]
+struct Tool {
+    held: Arc<Mutex<Held>>,
+    /// What happens while the first call is on its way.
+    meanwhile: Arc<Mutex<Option<Hook>>>,
+    /// What it answers instead of doing it.
+    refuses: Arc<Mutex<Option<Answer>>>,
+    /// What it answers when an audience is to be made.
+    makes: Arc<Mutex<Option<Failure>>>,
+}
+
+impl Tool {
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap()
+    }
+
+    fn name_of(&self, address: &str) -> Option<String> {
+        let held = self.held();
+        let row = held.rows.get(address)?;
+        Some(row.get("FNAME")?.as_str()?.to_owned())
+    }
+
+    fn members(&self, audience: &str) -> BTreeSet<String> {
+        let held = self.held();
+        let id = held.ids.get(audience);
+        id.and_then(|id| held.members.get(id))
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// Nothing about this address is there.
+    fn knows(&self, address: &str) -> bool {
+        let held = self.held();
+        held.rows.contains_key(address) || held.members.values().any(|of| of.contains(address))
+    }
+
+    fn meanwhile(&self, hook: impl FnMut(Asked<'_>) + Send + 'static) {
+        *self.meanwhile.lock().unwrap() = Some(Box::new(hook));
+    }
+
+    fn refuses(
+        &self,
+        answer: impl FnMut(Asked<'_>) -> Result<Vec<RowFailure>, Failure> + Send + 'static,
+    ) {
+        *self.refuses.lock().unwrap() = Some(Box::new(answer));
+    }
+
+    fn obeys(&self) {
+        *self.refuses.lock().unwrap() = None;
+        *self.makes.lock().unwrap() = None;
+    }
+
+    fn calls(&self) -> usize {
+        self.held().calls.len()
+    }
+
+    /// What a call comes to: the places of rows that are refused.
+    fn asked(&self, about: &str, keys: &[String]) -> Result<Vec<RowFailure>, Failure> {
+        self.held().calls.push(keys.to_vec());
+        let hook = self.meanwhile.lock().unwrap().take();
+        if let Some(mut hook) = hook {
+            hook((about, keys));
+        }
+        match &mut *self.refuses.lock().unwrap() {
+            Some(answer) => answer((about, keys)),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn change(&self, change: &MemberChange, add: bool) -> Result<Outcome, Failure> {
+        let keys: Vec<String> = change.members.iter().map(address).collect();
+        let name = {
+            let held = self.held();
+            let found = held.ids.iter().find(|(_, id)| **id == change.audience);
+            found.map(|(name, _)| name.clone())
+        };
+        let failures = self.asked(&name.unwrap_or_default(), &keys)?;
+        let mut held = self.held();
+        let Some(members) = held.members.get_mut(&change.audience) else {
+            return Err(gone());
+        };
+        for (index, key) in keys.into_iter().enumerate() {
+            if failures.iter().any(|one| one.index as usize == index) {
+                continue;
+            }
+            match add {
+                true => members.insert(key),
+                false => members.remove(&key),
+            };
+        }
+        Ok(outcome(failures))
+    }
+}
+
+fn address(member: &Member) -> String {
+    member.ids[0].value.clone()
+}
+
+fn outcome(failures: Vec<RowFailure>) -> Outcome {
+    Outcome {
+        failures,
+        job: None,
+    }
+}
+
+fn failed(kind: FailureKind, message: &str) -> Failure {
+    let code = match kind {
+        FailureKind::Permanent => &VENDOR_PERMANENT,
+        _ => &VENDOR_TRANSIENT,
+    };
+    Failure::new(kind, Problem::new(code, message))
+}
+
+fn gone() -> Failure {
+    Failure {
+        http_status: Some(404),
+        ..failed(FailureKind::Permanent, "there is no such list")
+    }
+}
+
+fn refusal(index: usize, retryable: bool, message: &str) -> RowFailure {
+    RowFailure {
+        index: index as u32,
+        retryable,
+        code: "tool.bad".to_owned(),
+        message: message.to_owned(),
+    }
+}
+
+impl Connector for Tool {
+    fn check(&mut self) -> Result<CheckReport, Failure> {
+        unreachable!("not asked")
+    }
+    fn discover(&mut self) -> Result<Vec<StreamInfo>, Failure> {
+        unreachable!("not asked")
+    }
+    fn split(&mut self, _: &str, _: Option<&str>) -> Result<Vec<String>, Failure> {
+        unreachable!("not asked")
+    }
+    fn read(&mut self, _: &ReadRequest) -> Result<Batch, Failure> {
+        unreachable!("not asked")
+    }
+    fn targets(&mut self) -> Result<Vec<TargetInfo>, Failure> {
+        Ok(Vec::new())
+    }
+    fn write(&mut self, request: &WriteRequest) -> Result<Outcome, Failure> {
+        let text = String::from_utf8(request.rows.data.clone()).unwrap();
+        let rows: Vec<Fields> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let keys = rows.iter().map(|row| row["email"].as_str().unwrap());
+        let keys: Vec<String> = keys.map(str::to_owned).collect();
+        let failures = self.asked(&request.target, &keys)?;
+        let mut held = self.held();
+        for (index, (key, sent)) in keys.into_iter().zip(rows).enumerate() {
+            if failures.iter().any(|one| one.index as usize == index) {
+                continue;
+            }
+            let row = held.rows.entry(key).or_default();
+            row.extend(sent);
+            row.retain(|_, value| !value.is_null());
+        }
+        Ok(outcome(failures))
+    }
+    fn poll_write(&mut self, _: &str, _: u32) -> Result<Option<Outcome>, Failure> {
+        unreachable!("nothing takes long")
+    }
+    fn list_audiences(&mut self, _: Option<&str>) -> Result<AudiencePage, Failure> {
+        Ok(AudiencePage::default())
+    }
+    fn create_audience(&mut self, name: &str, _: Option<&str>) -> Result<AudienceRef, Failure> {
+        let mut held = self.held();
+        held.calls.push(Vec::new());
+        if let Some(failure) = &*self.makes.lock().unwrap()
+            && name == "named"
+        {
+            return Err(failure.clone());
+        }
+        let id = match held
+            .ids
+            .get(name)
+            .filter(|id| held.members.contains_key(*id))
+        {
+            Some(id) => id.clone(),
+            None => {
+                held.made += 1;
+                let id = match held.is_by_name {
+                    true => name.to_owned(),
+                    false => format!("list-{}", held.made),
+                };
+                held.ids.insert(name.to_owned(), id.clone());
+                held.members.insert(id.clone(), BTreeSet::new());
+                id
+            }
+        };
+        Ok(AudienceRef {
+            id,
+            name: name.to_owned(),
+            size: None,
+        })
+    }
+    fn add_members(&mut self, change: &MemberChange) -> Result<Outcome, Failure> {
+        self.change(change, true)
+    }
+    fn remove_members(&mut self, change: &MemberChange) -> Result<Outcome, Failure> {
+        self.change(change, false)
+    }
+    fn poll_audience(&mut self, _: &str, _: u32) -> Result<Option<Outcome>, Failure> {
+        unreachable!("nothing takes long")
+    }
+    fn erase(&mut self, _: &[MemberId], _: &str) -> Result<Erasure, Failure> {
+        unreachable!("not asked")
+    }
+    fn poll_erasure(&mut self, _: &str) -> Result<Erasure, Failure> {
+        unreachable!("not asked")
+    }
+    fn receive(&mut self, _: &crate::host::Delivery) -> Result<Reply, Failure> {
+        unreachable!("not asked")
+    }
+}
+
+/// A hub, and a vendor that it delivers to.
+struct Desk {
+    world: Arc<World>,
+    tool: Tool,
+}
+
+impl Desk {
+    async fn new() -> Self {
+        Self::of(MANIFEST).await
+    }
+
+    async fn of(manifest: &str) -> Self {
+        Self {
+            world: Arc::new(World::new(manifest, &[CONTACTS], 1_000).await),
+            tool: Tool::default(),
+        }
+    }
+
+    async fn deliver(&self) -> DeliveryReport {
+        deliver_with(&self.world.context, &self.tool).await
+    }
+
+    async fn put(&self, rows: &[Value]) {
+        self.world.apply(CONTACTS, rows, &[]).await;
+    }
+
+    /// Adds so many people, `p0@x.example` and so on.
+    async fn people(&self, count: usize) {
+        let rows: Vec<Value> = (0..count).map(|n| person(n, 1, &format!("n{n}"))).collect();
+        self.put(&rows).await;
+    }
+
+    /// Suppresses as another process would, which loaded the list at another time.
+    async fn suppress(&self, text: &str) {
+        suppress_in(&self.world.context, text).await;
+    }
+
+    async fn letters(&self) -> Vec<crate::store::DeadLetterRow> {
+        let mut tx = self.world.context.store.read().await.unwrap();
+        tx.dead_letters(1_000).await.unwrap()
+    }
+
+    /// Changes that wait at the destination.
+    async fn pending(&self) -> usize {
+        let mut tx = self.world.context.store.read().await.unwrap();
+        let rows = tx.pending_changes("tool", "", 0, 1_000).await.unwrap();
+        rows.chunk_by(|a, b| a.id == b.id).count()
+    }
+}
+
+async fn deliver_with(context: &Context, tool: &Tool) -> DeliveryReport {
+    let destination = &context.plan.destinations[0];
+    let tool = Box::new(tool.clone());
+    deliver(context, destination, tool, &Cancel::default())
+        .await
+        .unwrap()
+}
+
+async fn suppress_in(context: &Context, text: &str) {
+    let identifier = identifier(text);
+    let store = context.store.clone();
+    let other = Context::new(
+        context.plan.clone(),
+        store.clone(),
+        context.clock.clone(),
+        Suppression::load(&store, Uuid::nil).await.unwrap(),
+    );
+    let mut tx = store.begin().await.unwrap();
+    flow::suppress(&mut tx, &other, &identifier, "asked by phone")
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
+fn identifier(text: &str) -> Identifier {
+    let (kind, value) = text.rsplit_once(':').unwrap();
+    let kind = IdentifierKind::parse(kind).unwrap();
+    Identifier::parse(kind, value, Some("PL")).unwrap()
+}
+
+fn person(n: usize, updated: i64, name: &str) -> Value {
+    json!({"id": format!("c{n}"), "updated": updated, "email": format!("p{n}@x.example"),
+           "name": name, "consent": "granted"})
+}
+
+fn set<const N: usize>(of: [&str; N]) -> BTreeSet<String> {
+    of.map(str::to_owned).into()
+}
+
+// B6, I16
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_changes_while_the_vendor_is_called_is_sent_as_well() {
+    let desk = Desk::new().await;
+    desk.put(&[person(0, 1, "old")]).await;
+    let world = desk.world.clone();
+    desk.tool.meanwhile(move |_| {
+        let new = [person(0, 2, "new")];
+        Handle::current().block_on(world.apply(CONTACTS, &new, &[]));
+    });
+    desk.deliver().await;
+    desk.deliver().await;
+    assert_eq!(desk.tool.name_of("p0@x.example").as_deref(), Some("new"));
+    assert_eq!(desk.pending().await, 0);
+}
+
+// B6, I13, I16
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_whose_consent_is_withdrawn_while_it_is_added_is_removed() {
+    let desk = Desk::new().await;
+    desk.put(&[person(0, 1, "n")]).await;
+    let world = desk.world.clone();
+    let tool = desk.tool.clone();
+    desk.tool.meanwhile(move |_| {
+        let world = world.clone();
+        // The first call is about the profile, the second about a member.
+        tool.meanwhile(move |(about, _)| {
+            assert_eq!(about, "everybody");
+            let mut row = person(0, 2, "n");
+            row["consent"] = json!("withdrawn");
+            Handle::current().block_on(world.apply(CONTACTS, &[row], &[]));
+        });
+    });
+    desk.deliver().await;
+    desk.deliver().await;
+    assert_eq!(desk.tool.members("everybody"), set([]));
+    assert_eq!(desk.tool.members("named"), set([]));
+}
+
+// B6, I16
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_refused_after_it_changed_is_no_reason_to_hold_its_new_value_back() {
+    let desk = Desk::new().await;
+    desk.put(&[person(0, 1, "bad")]).await;
+    let world = desk.world.clone();
+    desk.tool.meanwhile(move |_| {
+        let new = [person(0, 2, "good")];
+        Handle::current().block_on(world.apply(CONTACTS, &new, &[]));
+    });
+    let mut first = true;
+    desk.tool.refuses(move |(about, _)| {
+        let is_bad = about == "people" && std::mem::take(&mut first);
+        Ok(is_bad
+            .then(|| refusal(0, false, "no"))
+            .into_iter()
+            .collect())
+    });
+    desk.deliver().await;
+    desk.deliver().await;
+    assert_eq!(desk.tool.name_of("p0@x.example").as_deref(), Some("good"));
+    assert_eq!(desk.letters().await, []);
+}
+
+// B6, I15, I16: the request of one process arrives after the other one's, which was sent later.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_deliveries_of_one_destination_end_with_the_newest_value() {
+    let desk = Desk::new().await;
+    desk.put(&[person(0, 1, "old")]).await;
+    let (world, tool) = (desk.world.clone(), desk.tool.clone());
+    desk.tool.meanwhile(move |_| {
+        let new = [person(0, 2, "new")];
+        let other = async {
+            world.apply(CONTACTS, &new, &[]).await;
+            deliver_with(&world.context, &tool).await
+        };
+        Handle::current().block_on(other);
+    });
+    desk.deliver().await;
+    desk.deliver().await;
+    assert_eq!(desk.tool.name_of("p0@x.example").as_deref(), Some("new"));
+    assert_eq!(desk.pending().await, 0);
+}
+
+// B7, I13
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_runs_obeys_a_suppression_by_another_one() {
+    let desk = Desk::new().await;
+    desk.put(&[person(0, 1, "n"), person(1, 1, "n")]).await;
+    desk.suppress("email:p0@x.example").await;
+    desk.deliver().await;
+    assert!(!desk.tool.knows("p0@x.example"));
+    assert!(desk.tool.knows("p1@x.example"));
+    // And it knows about the list when records arrive later.
+    desk.suppress("email:p2@x.example").await;
+    desk.put(&[person(2, 1, "n")]).await;
+    desk.deliver().await;
+    assert!(!desk.tool.knows("p2@x.example"));
+}
+
+// B7, I13
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suppression_holds_for_the_next_batch_of_a_delivery_under_way() {
+    let desk = Desk::new().await;
+    desk.people(150).await;
+    let world = desk.world.clone();
+    desk.tool.meanwhile(move |(_, keys)| {
+        let last = "p99@x.example".to_owned();
+        assert!(!keys.contains(&last));
+        Handle::current().block_on(suppress_in(&world.context, "email:p99@x.example"));
+    });
+    desk.deliver().await;
+    assert!(!desk.tool.knows("p99@x.example"));
+    assert_eq!(desk.tool.held().rows.len(), 149);
+}
+
+// B8, I13
+#[tokio::test(flavor = "multi_thread")]
+async fn any_identifier_of_a_person_suppresses_it() {
+    let texts = [
+        "external:crm:c0",
+        "user_id:u1",
+        "phone:600100001",
+        "email:second@x.example",
+    ];
+    for text in texts {
+        let desk = Desk::new().await;
+        let first = json!({"id": "c0", "updated": 2, "email": "p0@x.example", "user": "u1",
+                           "phone": "600100001", "name": "n", "consent": "granted"});
+        let second = json!({"id": "c9", "updated": 1, "email": "second@x.example", "user": "u1",
+                            "consent": "granted"});
+        desk.put(&[first, second, person(1, 1, "n")]).await;
+        let people = desk.world.context.store.read().await.unwrap();
+        assert_eq!({ people }.status_counts().await.unwrap().people, 2);
+        desk.suppress(text).await;
+        desk.deliver().await;
+        assert!(!desk.tool.knows("p0@x.example"), "{text}");
+        assert!(desk.tool.knows("p1@x.example"), "{text}");
+    }
+}
+
+// B8
+#[tokio::test(flavor = "multi_thread")]
+async fn an_identifier_that_nobody_has_yet_suppresses_who_gets_it() {
+    let desk = Desk::new().await;
+    desk.put(&[person(0, 1, "n")]).await;
+    desk.suppress("external:crm:c1").await;
+    desk.suppress("user_id:u5").await;
+    desk.deliver().await;
+    assert!(desk.tool.knows("p0@x.example"));
+    // One is new; the other becomes known by the id and was a member before.
+    let mut known = person(0, 2, "n");
+    known["user"] = json!("u5");
+    desk.put(&[person(1, 1, "n"), known]).await;
+    desk.deliver().await;
+    assert!(!desk.tool.knows("p1@x.example"));
+    assert_eq!(desk.tool.members("everybody"), set([]));
+}
+
+// B8: what has become nobody's suppresses the address, and not the people who were seen with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shared_address_that_is_suppressed_is_not_sent_to_and_other_addresses_are() {
+    let manifest = format!("{MANIFEST}\n[identity]\nblocked = [\"email:info@x.example\"]\n");
+    let desk = Desk::of(&manifest).await;
+    let office = |id: &str, user: &str| json!({"id": id, "updated": 2, "email": "info@x.example", "user": user, "name": "n", "consent": "granted"});
+    let own = json!({"id": "own", "updated": 3, "email": "ola@x.example", "user": "u2", "consent": "granted"});
+    desk.put(&[office("a", "u1"), office("b", "u2"), own]).await;
+    desk.deliver().await;
+    assert_eq!(
+        desk.tool.members("everybody"),
+        set(["info@x.example", "ola@x.example"])
+    );
+    desk.suppress("email:info@x.example").await;
+    desk.deliver().await;
+    assert_eq!(desk.tool.members("everybody"), set(["ola@x.example"]));
+}
+
+// B9
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_who_is_suppressed_leaves_the_audiences_and_is_no_longer_updated() {
+    let desk = Desk::new().await;
+    desk.put(&[person(0, 1, "before"), person(1, 1, "n")]).await;
+    desk.deliver().await;
+    assert_eq!(desk.tool.members("named").len(), 2);
+    desk.suppress("email:p0@x.example").await;
+    desk.deliver().await;
+    assert_eq!(desk.tool.members("named"), set(["p1@x.example"]));
+    assert_eq!(desk.tool.members("everybody"), set(["p1@x.example"]));
+    desk.put(&[person(0, 2, "after")]).await;
+    desk.deliver().await;
+    assert_eq!(desk.tool.name_of("p0@x.example").as_deref(), Some("before"));
+}
+
+// B19
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vendor_that_is_down_costs_a_row_none_of_its_attempts() {
+    let desk = Desk::new().await;
+    desk.put(&[person(0, 1, "n")]).await;
+    // Which is not tried again within the run, so that the test need not wait.
+    desk.tool.refuses(|_| {
+        let problem = Problem::new(&VENDOR_TRANSIENT, "down");
+        Err(Failure::new(FailureKind::Auth, problem))
+    });
+    for _ in 0..4 {
+        desk.deliver().await;
+    }
+    let mut left = 1;
+    desk.tool.refuses(move |_| {
+        left -= 1;
+        let busy = (left >= 0).then(|| refusal(0, true, "busy"));
+        Ok(busy.into_iter().collect())
+    });
+    let report = desk.deliver().await;
+    assert_eq!((report.rejected, report.postponed), (0, 1));
+    desk.deliver().await;
+    assert_eq!(desk.tool.name_of("p0@x.example").as_deref(), Some("n"));
+    assert_eq!(desk.letters().await, []);
+}
+
+// B19
+#[tokio::test(flavor = "multi_thread")]
+async fn looking_for_the_row_that_spoils_a_batch_costs_the_others_none_of_their_attempts() {
+    let desk = Desk::new().await;
+    desk.people(16).await;
+    let bad = "p5@x.example".to_owned();
+    let mut busy = 2;
+    desk.tool.refuses(move |(about, keys)| {
+        if about == "people" && keys.contains(&bad) {
+            return Err(failed(FailureKind::Permanent, "one of them is bad"));
+        }
+        // A row that is taken alone is told twice to come again, as a busy vendor does.
+        let is_it = about == "people" && keys[0] == "p4@x.example" && busy > 0;
+        busy -= i32::from(is_it);
+        Ok(is_it
+            .then(|| refusal(0, true, "busy"))
+            .into_iter()
+            .collect())
+    });
+    let report = desk.deliver().await;
+    assert_eq!((report.rejected, report.postponed), (1, 1));
+    let report = desk.deliver().await;
+    assert_eq!((report.rejected, report.postponed), (0, 1));
+    desk.deliver().await;
+    assert_eq!(desk.tool.held().rows.len(), 15);
+    let letters = desk.letters().await;
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].key, "p5@x.example");
+}
+
+// B20: 64 rows cost 1 + 2 * 6 calls at most.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audience_that_the_vendor_refuses_as_a_whole_is_one_problem_and_no_dead_letters() {
+    let desk = Desk::new().await;
+    desk.people(64).await;
+    desk.tool.refuses(|(about, _)| match about {
+        "named" => Err(failed(FailureKind::Permanent, "this list takes nobody")),
+        _ => Ok(Vec::new()),
+    });
+    let report = desk.deliver().await;
+    assert_eq!(desk.letters().await, []);
+    assert_eq!((report.rejected, report.postponed), (0, 64));
+    assert_eq!(desk.tool.members("everybody").len(), 64);
+    // Two audiences made, profiles and the other audience in a call each.
+    let calls = desk.tool.calls() - 4;
+    assert!(calls <= 13, "{calls}");
+    assert_eq!(desk.pending().await, 64);
+    desk.tool.obeys();
+    desk.deliver().await;
+    assert_eq!(desk.tool.members("named").len(), 64);
+}
+
+// B20
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audience_that_cannot_be_made_is_one_problem_and_the_others_are_delivered() {
+    let desk = Desk::new().await;
+    desk.people(8).await;
+    *desk.tool.makes.lock().unwrap() = Some(failed(FailureKind::Permanent, "name too long"));
+    let report = desk.deliver().await;
+    assert_eq!(desk.letters().await, []);
+    assert_eq!((report.rejected, report.postponed), (0, 8));
+    assert_eq!(desk.tool.members("everybody").len(), 8);
+    // One for the profiles, one to fail, two for the other audience.
+    assert_eq!(desk.tool.calls(), 4);
+    desk.tool.obeys();
+    desk.deliver().await;
+    assert_eq!(desk.tool.members("named").len(), 8);
+}
+
+// B20: rows that are bad in themselves are found, however many.
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_rows_in_a_batch_are_dead_letters_and_the_good_ones_arrive() {
+    let desk = Desk::new().await;
+    desk.people(64).await;
+    let is_bad = |key: &String| key[1..].starts_with(['1', '2']);
+    desk.tool.refuses(move |(about, keys)| match about {
+        "people" if keys.iter().any(is_bad) => {
+            Err(failed(FailureKind::Permanent, "some row is bad"))
+        }
+        _ => Ok(Vec::new()),
+    });
+    desk.deliver().await;
+    let letters = desk.letters().await;
+    assert!(letters.iter().all(|letter| is_bad(&letter.key)));
+    assert_eq!(letters.len(), 22);
+    assert_eq!(desk.tool.held().rows.len(), 42);
+}
+
+// B24
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_vendor_says_of_a_row_is_kept_without_whom_it_says_it_of() {
+    let desk = Desk::new().await;
+    let mut row = person(0, 1, "Zofia");
+    row["phone"] = json!("600100001");
+    desk.put(&[row]).await;
+    desk.tool.refuses(|(about, _)| {
+        let text =
+            "P0@x.example (zofia, +48 600 100 001) was permanently deleted, see other@y.example";
+        let is_row = about == "people";
+        Ok(is_row
+            .then(|| refusal(0, false, text))
+            .into_iter()
+            .collect())
+    });
+    desk.deliver().await;
+    let letters = desk.letters().await;
+    assert_eq!(
+        letters[0].message,
+        "rejected by the vendor (tool.bad): [e-mail] ([value], [phone]) was permanently deleted, see [e-mail]"
+    );
+}
+
+// B20, I8
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audience_that_is_gone_at_the_vendor_is_made_again_with_everybody_in_it() {
+    for is_by_name in [false, true] {
+        let desk = Desk::new().await;
+        desk.tool.held().is_by_name = is_by_name;
+        desk.people(3).await;
+        desk.deliver().await;
+        let id = desk.tool.held().ids["named"].clone();
+        desk.tool.held().members.remove(&id);
+        let mut gone = person(1, 2, "n1");
+        gone["consent"] = json!("withdrawn");
+        desk.put(&[person(3, 1, "n3"), gone]).await;
+        let report = desk.deliver().await;
+        assert!(report.problems.is_empty(), "{report:?}");
+        let all = set(["p0@x.example", "p2@x.example", "p3@x.example"]);
+        assert_eq!(desk.tool.members("named"), all, "{is_by_name}");
+        assert_eq!(desk.tool.members("everybody"), all);
+        assert_eq!(desk.letters().await, []);
+        assert_eq!(desk.pending().await, 0);
+    }
+}
+
+// B20: a connector that calls a row not found says nothing of the list.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_not_found_does_not_put_its_audience_in_doubt() {
+    let desk = Desk::new().await;
+    desk.people(8).await;
+    desk.deliver().await;
+    desk.put(&[person(8, 1, "n8"), person(9, 1, "n9")]).await;
+    let bad = "p8@x.example".to_owned();
+    desk.tool.refuses(move |(about, keys)| match about {
+        "named" if keys.contains(&bad) => Err(gone()),
+        _ => Ok(Vec::new()),
+    });
+    desk.deliver().await;
+    let letters = desk.letters().await;
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].key, "p8@x.example");
+    assert_eq!(desk.tool.members("named").len(), 9);
+    let calls = desk.tool.calls();
+    desk.deliver().await;
+    assert_eq!(desk.tool.calls(), calls);
+}

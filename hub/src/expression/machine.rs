@@ -65,7 +65,7 @@ impl Program {
 }
 
 impl Field {
-    /// Paths arrive sorted, so a shorter path comes before those that it contains.
+    /// Paths arrive sorted, so a path comes before the paths inside it.
     fn add(fields: &mut Vec<Field>, names: &[&str]) {
         let Some((first, rest)) = names.split_first() else {
             return;

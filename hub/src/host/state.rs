@@ -144,7 +144,7 @@ impl State {
         self.emit(level, message, fields);
     }
 
-    /// At most so many bytes of a guest's text, without secrets. They are taken out first: half of one would be recognised
+    /// At most this many bytes of a guest's text, without secrets. Secrets are taken out first: half of one would be recognised
     /// no more.
     pub fn clean(&self, text: &str, most: usize) -> String {
         let near = cut(text, most + LONGEST_SECRET);

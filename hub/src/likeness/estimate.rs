@@ -143,7 +143,7 @@ fn lists(people: &People) -> FxHashMap<u32, u64> {
     lists
 }
 
-/// Pairs of so many people, without those inside a list.
+/// The number of pairs among this many people, without pairs inside a list.
 fn pairs_of<'a>(people: u64, lists: impl Iterator<Item = &'a u64>) -> f64 {
     let pairs = |count: u64| count as f64 * (count as f64 - 1.0) / 2.0;
     pairs(people) - lists.map(|&count| pairs(count)).sum::<f64>()

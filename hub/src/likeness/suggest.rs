@@ -170,7 +170,7 @@ impl Likely {
     }
 }
 
-/// What becomes of each pair, the likeliest first. An automatic pair makes its two one, for every pair that follows.
+/// The decision on each pair, the likeliest first. An automatic pair makes its two one, for every pair that follows.
 fn judge(
     people: &People,
     scale: &Scale<'_>,

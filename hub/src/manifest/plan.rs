@@ -93,7 +93,7 @@ pub struct TrustedKey {
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Grants {
-    /// `HOST` or `HOST:PORT` beyond those that the connector declares.
+    /// `HOST` or `HOST:PORT` beyond the ones that the connector declares.
     pub hosts: Vec<String>,
     /// `ADDRESS:PORT` of private or loopback addresses that may be dialled, in plain HTTP too.
     pub addresses: Vec<String>,
@@ -157,7 +157,7 @@ pub type ConsentMap = Vec<(String, Expression)>;
 #[derive(Debug, Clone, PartialEq)]
 pub enum StreamTarget {
     Person,
-    /// With the constant name, unless `map.event` works it out. `map.time` gives its time, else `created_at`.
+    /// With the constant name, unless `map.event` computes it. `map.time` gives its time, else `created_at`.
     Event(Option<String>),
     Entity(EntityKind),
     /// Nothing but identifiers and consents.

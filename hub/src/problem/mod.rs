@@ -62,9 +62,9 @@ pub enum Class {
     Stop,
     /// One record is set aside.
     SkipRecord,
-    /// Only a person can mend it.
+    /// Only a person can fix it.
     AskUser,
-    /// A fault of the hub itself.
+    /// A bug in the hub.
     Bug,
 }
 

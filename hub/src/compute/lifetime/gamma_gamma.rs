@@ -140,7 +140,7 @@ impl Parameters {
     }
 }
 
-/// Those whom the model is about, sorted, with equal ones as one.
+/// The customers that the model covers, sorted, with equal ones as one.
 fn grouped(spenders: &[Spender]) -> Result<Vec<Spender>, Refusal> {
     let impossible = spenders
         .iter()

@@ -22,7 +22,7 @@ pub(super) struct Catalog<'s> {
     pub traits: BTreeMap<&'s str, &'s str>,
     /// Properties by event.
     events: BTreeMap<&'s str, BTreeSet<&'s str>>,
-    /// Properties of streams that work out the event's name.
+    /// Properties of streams that compute the event's name.
     any: Option<BTreeSet<&'s str>>,
 }
 

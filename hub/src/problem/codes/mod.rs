@@ -35,7 +35,7 @@ pub struct Code {
     pub id: &'static str,
     pub title: &'static str,
     pub class: Class,
-    /// Markdown: what it means, an example, how to mend it.
+    /// Markdown: what it means, an example, how to fix it.
     pub page: &'static str,
 }
 

@@ -5,7 +5,8 @@ mod send;
 
 use crate::delivery::{self, Operation};
 use crate::flow::Context;
-use crate::flow::settle::{self, ConsentEntry};
+use crate::flow::settle::ConsentEntry;
+use crate::flow::stored_json::to_json;
 use crate::host::{Cancel, Connector};
 use crate::manifest::Destination;
 use crate::model::{ConsentStatus, Fields, IdentifierKind};
@@ -60,7 +61,7 @@ impl Row {
         tried.extend(delivery::fields(&self.payload));
         TryRow {
             unsure: true,
-            tried: settle::to_json(&tried),
+            tried: to_json(&tried),
             ..self.before
         }
     }

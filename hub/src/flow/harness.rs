@@ -98,6 +98,16 @@ impl World {
 
     /// One transaction of one stream. Rows are shown as JSON.
     pub async fn apply<R: Display>(&self, of: (&str, &str), upserts: &[R], deletes: &[R]) {
+        self.try_apply(of, upserts, deletes).await.unwrap();
+    }
+
+    /// The same, where it may fail.
+    pub async fn try_apply<R: Display>(
+        &self,
+        of: (&str, &str),
+        upserts: &[R],
+        deletes: &[R],
+    ) -> Result<(), Problem> {
         let (source, name) = of;
         let plan = self.stream(of);
         let mut tx = self.context.store.begin().await.unwrap();
@@ -118,20 +128,12 @@ impl World {
             upserts: lines(upserts),
             deletes: lines(deletes),
         };
-        let lines = flow::key_lines(&stream, plan, &arrived).unwrap();
-        let landed = flow::land(&self.context, &stream, plan, lines)
-            .await
-            .unwrap();
-        let mut tx = self
-            .context
-            .store
-            .begin_for(landed.changes.len())
-            .await
-            .unwrap();
-        flow::apply(&mut tx, &self.context, &stream, landed.changes)
-            .await
-            .unwrap();
-        tx.commit().await.unwrap();
+        let lines = flow::key_lines(&stream, plan, &arrived);
+        let landed = flow::land(&self.context, &stream, plan, lines).await?;
+        let store = &self.context.store;
+        let mut tx = store.begin_for(landed.changes.len()).await?;
+        flow::apply(&mut tx, &self.context, &stream, landed.changes).await?;
+        tx.commit().await
     }
 }
 

@@ -6,9 +6,7 @@ use crate::flow::change::{Change, Counts, Meaning, Put, StreamRef, To};
 use crate::flow::settle::Told;
 use crate::landing::{self, Arrival, Line, Version, slot_of_identifier};
 use crate::manifest::Stream;
-use crate::model::Value;
-use crate::problem::codes::RECORD_NOT_JSON;
-use crate::problem::{Place, Problem};
+use crate::problem::Problem;
 use crate::store::{RecordRow, RecordState, Result, Store};
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
@@ -53,16 +51,17 @@ impl Lines<'_> {
     }
 }
 
-pub fn key_lines<'a>(stream: &StreamRef, plan: &Stream, arrived: &'a Arrived) -> Result<Lines<'a>> {
+/// I17: a line that cannot be read is a record without a key, and stops nothing.
+pub fn key_lines<'a>(stream: &StreamRef, plan: &Stream, arrived: &'a Arrived) -> Lines<'a> {
     let mut keyed = Vec::new();
     for (chunks, is_delete) in [(&arrived.upserts, false), (&arrived.deletes, true)] {
         for chunk in chunks {
             for line in landing::lines(chunk) {
-                keyed.push(key(stream, plan, chunk, line, is_delete)?);
+                keyed.push(key(stream, plan, chunk, line, is_delete));
             }
         }
     }
-    Ok(Lines(keyed))
+    Lines(keyed)
 }
 
 /// Compares what arrived with what is known, and maps what is new.
@@ -83,51 +82,26 @@ fn key<'a>(
     chunk: &'a Bytes,
     line: Line<'a>,
     is_delete: bool,
-) -> Result<Keyed<'a>> {
-    let found = match plan.key.glance(line.body) {
-        Some(key) => Ok(key),
-        None => canonical::key_of(plan, &stream.source, &parse(stream, line.body)?),
-    };
+) -> Keyed<'a> {
+    let found = canonical::key_of_line(plan, &stream.source, line.body);
     let (key, problem) = match found {
         Ok(key) => (key, None),
-        Err(problem) => (format!("no key, version {:016x}", line.hash), Some(problem)),
+        Err(problem) => (without_key(line.hash), Some(problem)),
     };
     let slot = landing::slot_of(stream.id, &key);
-    Ok(Keyed {
+    Keyed {
         chunk,
         line,
         key,
         slot,
         problem,
         is_delete,
-    })
-}
-
-fn parse(stream: &StreamRef, body: &[u8]) -> Result<Value> {
-    serde_json::from_slice(body).map_err(|error| {
-        Problem::new(
-            &RECORD_NOT_JSON,
-            format!(
-                "a line of the batch is not JSON ({}, column {})",
-                category(&error),
-                error.column()
-            ),
-        )
-        .at(Place::Record {
-            source: stream.source.to_string(),
-            stream: Some(stream.name.to_string()),
-            key: None,
-            field: None,
-        })
-        .hint("the connector is at fault; nothing of the batch was stored")
-    })
-}
-
-fn category(error: &serde_json::Error) -> &'static str {
-    match error.classify() {
-        serde_json::error::Category::Eof => "it ends too early",
-        _ => "bad syntax",
     }
+}
+
+/// What stands in the place of the key of a record that has none.
+pub fn without_key(hash: i64) -> String {
+    format!("no key, version {hash:016x}")
 }
 
 /// The rows of the keys, by slot; moves a key on where another holds its slot.
@@ -185,6 +159,10 @@ fn compare(
             current: None,
         });
         if item.is_delete {
+            if let Some(problem) = &item.problem {
+                // What it deletes is not known; a full read finds out.
+                tracing::warn!(source = %stream.source, stream = %stream.name, code = problem.code.id, "a deletion without a key");
+            }
             delete(&mut landed, candidate, item);
             continue;
         }
@@ -303,10 +281,7 @@ fn version_of(row: &RecordRow) -> Version {
 fn map(stream: &StreamRef, plan: &Stream, context: &Context, item: &Keyed<'_>) -> Put {
     let (meaning, problems) = match &item.problem {
         Some(problem) => (None, vec![problem.clone()]),
-        None => match parse(stream, item.line.body) {
-            Ok(record) => mapped(stream, plan, context, &item.key, &record),
-            Err(problem) => (None, vec![problem]),
-        },
+        None => mapped(stream, plan, context, &item.key, item.line.body),
     };
     Put {
         hash: item.line.hash,
@@ -316,15 +291,19 @@ fn map(stream: &StreamRef, plan: &Stream, context: &Context, item: &Keyed<'_>) -
     }
 }
 
-/// What a record means, and what did not fit.
+/// What a line means as a record, and what did not fit.
 pub fn mapped(
     stream: &StreamRef,
     plan: &Stream,
     context: &Context,
     key: &str,
-    record: &Value,
+    line: &[u8],
 ) -> (Option<Meaning>, Vec<Problem>) {
-    let mapped = canonical::map(plan, &stream.source, key, record);
+    let record = match canonical::read(plan, &stream.source, Some(key), line) {
+        Ok(record) => record,
+        Err(problem) => return (None, vec![problem]),
+    };
+    let mapped = canonical::map(plan, &stream.source, key, &record);
     let meaning = mapped.canonical.map(|mut canonical| Meaning {
         slots: canonical
             .identifiers

@@ -12,10 +12,11 @@ pub use difference::{Difference, Example};
 use crate::flow::neighbourhood::{Neighbourhood, Reshaped};
 use crate::flow::ripple::Ripple;
 use crate::flow::settle::{self, Touched};
+use crate::flow::stored_json::{read, to_json};
 use crate::flow::{Context, announce};
 use crate::identity::Rules;
 use crate::manifest::IdentityRules;
-use crate::problem::codes::{RULES_CHANGED, RULES_NOT_APPLIED, STORE_UNREADABLE};
+use crate::problem::codes::{RULES_CHANGED, RULES_NOT_APPLIED};
 use crate::problem::{Problem, Severity};
 use crate::store::{Result, Tx};
 use blocks::Blocks;
@@ -66,7 +67,7 @@ pub async fn adopt(context: &mut Context) -> Result<Option<Problem>> {
 pub async fn keep_first(context: &Context) -> Result<()> {
     let mut tx = context.store.begin().await?;
     if tx.hub_value(APPLIED).await?.is_none() {
-        let text = settle::to_json(&context.identity);
+        let text = to_json(&context.identity);
         tx.set_hub_value(APPLIED, &text).await?;
         tx.commit().await?;
     }
@@ -87,17 +88,12 @@ pub async fn check_current(tx: &mut Tx, context: &Context) -> Result<()> {
 
 async fn version(tx: &mut Tx) -> Result<i64> {
     let value = tx.hub_value(VERSION).await?;
-    Ok(value.and_then(|text| text.parse().ok()).unwrap_or(0))
+    value.map_or(Ok(0), |text| read("hub.value", VERSION, &text))
 }
 
 fn rules_of(text: Option<String>) -> Result<Option<IdentityRules>> {
-    let Some(text) = text else { return Ok(None) };
-    serde_json::from_str(&text).map(Some).map_err(|_| {
-        Problem::new(
-            &STORE_UNREADABLE,
-            "the identity rules that the store keeps cannot be read",
-        )
-    })
+    text.map(|text| read("hub.value", APPLIED, &text))
+        .transpose()
 }
 
 /// What other rules would change, from the whole history; nothing is touched.
@@ -128,7 +124,7 @@ pub async fn apply(
     announce(context).await?;
     let mut tx = context.store.begin().await?;
     let version = version(&mut tx).await? + 1;
-    tx.set_hub_value(APPLYING, &settle::to_json(rules)).await?;
+    tx.set_hub_value(APPLYING, &to_json(rules)).await?;
     tx.set_hub_value(VERSION, &version.to_string()).await?;
     tx.commit().await?;
     let mut tx = context.store.read().await?;
@@ -164,7 +160,7 @@ pub async fn apply(
         tx.commit().await?;
     }
     let mut tx = context.store.begin().await?;
-    tx.set_hub_value(APPLIED, &settle::to_json(rules)).await?;
+    tx.set_hub_value(APPLIED, &to_json(rules)).await?;
     tx.remove_hub_value(APPLYING).await?;
     tx.commit().await?;
     Ok(difference)

@@ -19,7 +19,19 @@ struct Exception {
     up_to: usize,
 }
 
-const EXCEPTIONS: &[Exception] = &[];
+const EXCEPTIONS: &[Exception] = &[
+    // What was sent before, and what destinations should hold.
+    Exception {
+        rule: "defaults",
+        place: "hub/src/flow/deliver.rs",
+        up_to: 0,
+    },
+    Exception {
+        rule: "defaults",
+        place: "hub/src/delivery/mod.rs",
+        up_to: 0,
+    },
+];
 
 /// One breach of a rule.
 #[derive(Debug, PartialEq, Eq)]
@@ -183,6 +195,11 @@ fn no_module_has_a_name_that_says_nothing() {
 #[test]
 fn nothing_is_left_for_later() {
     hold("later", &rules::left_for_later(&sources()));
+}
+
+#[test]
+fn no_stored_row_counts_as_empty() {
+    hold("defaults", &rules::defaults_for_rows(&sources()));
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! What a raw record means in canonical words: identifiers, traits, consents, an event or an entity.
 //! Pure; `flow` decides what happens to the problems.
 
+mod record;
 mod shape;
+
+pub use record::{Record, key_of_line, read};
 
 use crate::expression::{Expression, Failure, Filter, scalar_text, to_timestamp};
 use crate::manifest::{Stream, StreamTarget};
@@ -20,7 +23,7 @@ pub struct Mapped {
 }
 
 /// Maps one record. `key` is what `key_of` gave for it.
-pub fn map(stream: &Stream, source: &str, key: &str, record: &Value) -> Mapped {
+pub fn map(stream: &Stream, source: &str, key: &str, record: &Record) -> Mapped {
     let mut mapper = Mapper {
         stream,
         source,
@@ -53,7 +56,7 @@ pub fn map(stream: &Stream, source: &str, key: &str, record: &Value) -> Mapped {
     clippy::result_large_err,
     reason = "a record without a key is rare, and its problem is kept"
 )]
-pub fn key_of(stream: &Stream, source: &str, record: &Value) -> Result<String, Problem> {
+pub fn key_of(stream: &Stream, source: &str, record: &Record) -> Result<String, Problem> {
     let place = || Place::Record {
         source: source.to_owned(),
         stream: Some(stream.name.to_string()),
@@ -61,7 +64,11 @@ pub fn key_of(stream: &Stream, source: &str, record: &Value) -> Result<String, P
         field: Some("key".to_owned()),
     };
     let expression = stream.key.text();
-    let value = match stream.key.eval(record, stream.region.as_deref()) {
+    if record.is_damaged(stream.key.reads()) {
+        let message = format!("the key `{expression}` reads a text with half a character");
+        return Err(Problem::new(&codes::NO_KEY, message).at(place()));
+    }
+    let value = match stream.key.eval(&record.value, stream.region.as_deref()) {
         Ok(value) => value,
         Err(failure) => {
             let message = format!("the key `{expression}` cannot be worked out: {failure}");
@@ -85,7 +92,7 @@ struct Mapper<'a> {
     stream: &'a Stream,
     source: &'a str,
     key: &'a str,
-    record: &'a Value,
+    record: &'a Record,
     region: Option<&'a str>,
     canonical: Canonical,
     fields: Fields,
@@ -106,7 +113,7 @@ enum Role {
 
 impl Mapper<'_> {
     fn run(&mut self) -> Result<(), Fatal> {
-        if !self.record.is_object() {
+        if !self.record.value.is_object() {
             return Err(self.fatal(
                 &codes::NOT_AN_OBJECT,
                 None,
@@ -144,15 +151,25 @@ impl Mapper<'_> {
             self.time = self.time_of(name, expression)?;
             return Ok(());
         }
+        if self.record.is_damaged(expression.reads()) {
+            match role {
+                // Two damaged identifiers would be one.
+                Role::Identifier(_) | Role::Both(_) => {
+                    self.damaged(name, "identifies nobody");
+                    return Ok(());
+                }
+                _ => self.damaged(name, "has a replacement character in its place"),
+            }
+        }
         // An identifier is normalised at its door; its filter would do the same work before.
         let result = match &role {
             Role::Identifier(IdentifierKind::Email) | Role::Both(IdentifierKind::Email) => {
-                expression.eval_before(Filter::Email, self.record, self.region)
+                expression.eval_before(Filter::Email, &self.record.value, self.region)
             }
             Role::Identifier(IdentifierKind::Phone) | Role::Both(IdentifierKind::Phone) => {
-                expression.eval_before(Filter::Phone, self.record, self.region)
+                expression.eval_before(Filter::Phone, &self.record.value, self.region)
             }
-            _ => expression.eval(self.record, self.region),
+            _ => expression.eval(&self.record.value, self.region),
         };
         let Some(value) = self.taken(name, expression, result)? else {
             return Ok(());
@@ -341,7 +358,15 @@ impl Mapper<'_> {
     }
 
     fn value(&mut self, name: &str, expression: &Expression) -> Result<Option<Value>, Fatal> {
-        self.taken(name, expression, expression.eval(self.record, self.region))
+        if self.record.is_damaged(expression.reads()) {
+            self.damaged(name, "is left out");
+            return Ok(None);
+        }
+        self.taken(
+            name,
+            expression,
+            expression.eval(&self.record.value, self.region),
+        )
     }
 
     /// What an expression gave, with its failure sorted into a warning or the record's end.
@@ -369,6 +394,11 @@ impl Mapper<'_> {
                 Err(self.fatal(&codes::EXPRESSION_FAILED, Some(name), message))
             }
         }
+    }
+
+    fn damaged(&mut self, name: &str, what: &str) {
+        let message = format!("`{name}` reads a text with half a character and {what}");
+        self.warn(&codes::DAMAGED_TEXT, name, message);
     }
 
     fn warn(&mut self, code: &'static Code, field: &str, message: String) {
@@ -413,5 +443,7 @@ fn role_of(to: &StreamTarget, name: &str, source: &str) -> Role {
     }
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! What can be typed.
 
 use crate::cli::connector_arguments::{AddArguments, KeyCommand, PublishArguments};
+use crate::cli::sources::SourceCommand;
 use crate::kit::project::{Kind, Language};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -103,6 +104,11 @@ pub enum Command {
     Connector {
         #[command(subcommand)]
         command: ConnectorCommand,
+    },
+    /// Sources that were taken out of the manifests.
+    Source {
+        #[command(subcommand)]
+        command: SourceCommand,
     },
     /// Send nothing about the person with this identifier, anywhere, from now on.
     Suppress {

@@ -10,8 +10,9 @@ use crate::cli::{Ending, Environment};
 use crate::flow::accounts;
 use crate::flow::audiences::{self, Day, Preview, Sample};
 use crate::flow::show::{self, Found};
+use crate::flow::traits_of;
 use crate::manifest::{Audience, Plan, Subject};
-use crate::model::{Fields, Timestamp};
+use crate::model::Timestamp;
 use crate::problem::{Problem, codes};
 use crate::store::{AccountMemberRow, PersonRow};
 use serde_json::json;
@@ -54,7 +55,7 @@ pub async fn audience(
             let preview =
                 audiences::preview(context, plan, audience, with.as_deref(), sample).await?;
             let took_ms = context.clock.now().0 - began.0;
-            show_preview(&name, &preview, took_ms, out);
+            show_preview(&name, &preview, took_ms, out)?;
             Ok(Ending::Done)
         }
         AudienceCommand::History { name, days } => {
@@ -114,9 +115,12 @@ fn nobody() -> Problem {
         .hint("`onefold profile find TEXT` looks through all traits")
 }
 
-fn show_preview(name: &str, preview: &Preview, took_ms: i64, out: &Out) {
+fn show_preview(name: &str, preview: &Preview, took_ms: i64, out: &Out) -> Result<(), Problem> {
     let (columns, members): ([&str; 3], Vec<[String; 3]>) = match &preview.sample {
-        Sample::People(rows) => (["id", "name", "email"], rows.iter().map(shown).collect()),
+        Sample::People(rows) => (
+            ["id", "name", "email"],
+            rows.iter().map(shown).collect::<Result<_, _>>()?,
+        ),
         Sample::Accounts(heads) => {
             let heads = heads.iter().map(|head| {
                 let people = number(head.people);
@@ -138,7 +142,7 @@ fn show_preview(name: &str, preview: &Preview, took_ms: i64, out: &Out) {
         out.value(&json!({
             "audience": name, "size": size, "members": members, "overlap": preview.overlap, "took_ms": took_ms,
         }));
-        return;
+        return Ok(());
     }
     let seconds = took_ms as f64 / 1_000.0;
     out.line(format!(
@@ -165,16 +169,17 @@ fn show_preview(name: &str, preview: &Preview, took_ms: i64, out: &Out) {
         }
         out.line(trimmed(&rows));
     }
+    Ok(())
 }
 
 /// A person's id, name and email.
-fn shown(row: &PersonRow) -> [String; 3] {
-    let traits: Fields = serde_json::from_str(&row.traits).unwrap_or_default();
-    [
+fn shown(row: &PersonRow) -> Result<[String; 3], Problem> {
+    let traits = traits_of(row)?;
+    Ok([
         Uuid::from_bytes(row.uuid).to_string(),
         profiles::name(&traits),
         profiles::text_of(&traits, "email"),
-    ]
+    ])
 }
 
 fn show_history(name: &str, days: &[Day], out: &Out) {
@@ -369,7 +374,7 @@ async fn show_people(
             .iter()
             .find(|(id, _)| *id == row.id)
             .map_or(0, |(_, since)| *since);
-        let traits: Fields = serde_json::from_str(&row.traits).unwrap_or_default();
+        let traits = traits_of(&row)?;
         let id = Uuid::from_bytes(row.uuid).to_string();
         let email = traits
             .get("email")

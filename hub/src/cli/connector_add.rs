@@ -207,7 +207,8 @@ fn agrees(out: &Out, count: usize) -> bool {
     is_yes(&mut std::io::stdin().lock())
 }
 
-fn is_yes(answer: &mut impl BufRead) -> bool {
+/// Whether the next line agrees.
+pub fn is_yes(answer: &mut impl BufRead) -> bool {
     let mut line = String::new();
     let read = answer.read_line(&mut line);
     read.is_ok() && matches!(line.trim().to_lowercase().as_str(), "y" | "yes")

@@ -205,9 +205,10 @@ fn understood(stream: Option<&Stream>, line: &str) -> Vec<String> {
     let Some(stream) = stream else {
         return vec!["(the manifest has no mapping for this stream)".to_owned()];
     };
-    let record: Value = serde_json::from_str(line).unwrap_or_default();
-    let key = match canonical::key_of(stream, "dev", &record) {
-        Ok(key) => key,
+    let read = canonical::read(stream, "dev", None, line.as_bytes());
+    let keyed = read.and_then(|record| Ok((canonical::key_of(stream, "dev", &record)?, record)));
+    let (key, record) = match keyed {
+        Ok(keyed) => keyed,
         Err(problem) => return vec![format!("! {}", problem.message)],
     };
     let mapped = canonical::map(stream, "dev", &key, &record);

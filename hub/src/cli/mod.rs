@@ -28,6 +28,7 @@ mod open;
 mod output;
 mod profiles;
 mod running;
+mod sources;
 mod status;
 mod usage;
 
@@ -76,7 +77,7 @@ pub async fn run(arguments: Arguments, environment: &Environment) -> Ending {
     let done = match arguments.command {
         Command::Init { name } => init::init(&folder, name.as_deref(), &out),
         Command::Help { topic } => usage::help(topic.as_deref(), &out),
-        Command::Check => open::check(&folder, environment, &out),
+        Command::Check => open::check(&folder, environment, &out).await,
         Command::Plan => running::plan(&folder, environment, &out).await,
         Command::Run {
             source,
@@ -118,6 +119,7 @@ pub async fn run(arguments: Arguments, environment: &Environment) -> Ending {
         Command::Connector { command } => {
             connectors::connector(&folder, environment, &out, command).await
         }
+        Command::Source { command } => sources::source(&folder, environment, &out, command).await,
         Command::Suppress { identifier, reason } => {
             letters::suppress(&folder, environment, &out, &identifier, &reason).await
         }

@@ -41,17 +41,14 @@ async fn list(hub: &Opened, out: &Out) -> Outcome {
         models.any(|model| *model.name == **name)
     });
     if out.json {
-        let rows: Vec<_> = rows
-            .iter()
-            .map(|row| {
-                let body: serde_json::Value = serde_json::from_str(&row.body).unwrap_or_default();
-                json!({
-                    "version": row.id, "kind": row.kind, "name": row.name,
-                    "fitted_at": Timestamp(row.fitted_at).to_rfc3339(),
-                    "dropped_at": row.dropped_at.map(|at| Timestamp(at).to_rfc3339()), "model": body,
-                })
-            })
-            .collect();
+        let mut versions = Vec::with_capacity(rows.len());
+        for row in &rows {
+            versions.push(json!({
+                "version": row.id, "kind": row.kind, "name": row.name,
+                "fitted_at": Timestamp(row.fitted_at).to_rfc3339(),
+                "dropped_at": row.dropped_at.map(|at| Timestamp(at).to_rfc3339()), "model": models::body_of(row)?,
+            }));
+        }
         let refused: Vec<_> = refused
             .iter()
             .map(|(name, refused)| {
@@ -60,7 +57,7 @@ async fn list(hub: &Opened, out: &Out) -> Outcome {
                 })
             })
             .collect();
-        out.value(&json!({ "versions": rows, "refused": refused }));
+        out.value(&json!({ "versions": versions, "refused": refused }));
         return Ok(Ending::Done);
     }
     let mut shown = table(&[

@@ -4,7 +4,7 @@
 use crate::cli::output::{Out, Outcome, Stopped};
 use crate::cli::{Ending, Environment};
 use crate::flow::connect::{Admission, ConnectSettings, Connectors};
-use crate::flow::{Context, Suppression, models, rules};
+use crate::flow::{Context, Suppression, leftover, models, rules};
 use crate::host::{Cancel, Host, HostSettings, LogLevel, LogLine};
 use crate::kit::lock::Guard;
 use crate::manifest::{self, Plan, Signers};
@@ -276,15 +276,29 @@ pub async fn open_to_write(
     Ok(hub)
 }
 
+/// What the store holds that these manifests no longer have; nothing where there is no store yet.
+async fn left_over(plan: &Plan) -> Result<Vec<Problem>, Problem> {
+    let path = plan.hub.store.strip_prefix("sqlite:").unwrap_or_default();
+    let path = path.split('?').next().unwrap_or_default();
+    if !Path::new(path).is_file() {
+        return Ok(Vec::new());
+    }
+    let store = Store::open(&plan.hub.store).await?;
+    let left = leftover::leftovers(&mut store.read().await?, plan).await;
+    store.close().await;
+    Ok(leftover::warnings(&left?))
+}
+
 /// `onefold check`
-pub fn check(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
+pub async fn check(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
     let loaded = load(folder, environment)?;
     let plan = &loaded.plan;
+    let mut warnings = plan.warnings.clone();
+    warnings.extend(left_over(plan).await?);
+    out.problems(&warnings, &loaded.files);
     if out.json {
-        out.problems(&plan.warnings, &loaded.files);
         return Ok(Ending::Done);
     }
-    out.problems(&plan.warnings, &loaded.files);
     let streams: usize = plan.sources.iter().map(|source| source.streams.len()).sum();
     out.line(format!(
         "{}: {} sources with {streams} streams, {} audiences, {} destinations; no problem found",

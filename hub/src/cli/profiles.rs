@@ -6,7 +6,7 @@ use crate::cli::output::{Out, Outcome, plural, table, trimmed};
 use crate::cli::{Ending, Environment};
 use crate::expression::to_timestamp;
 use crate::flow::show::{self, Found, ProfileView, TraitWhy, Wanted};
-use crate::flow::{self, Moment, past};
+use crate::flow::{self, Moment, past, traits_of};
 use crate::model::{Fields, Identifier, IdentifierKind, Timestamp, Value, snake_case};
 use crate::problem::{Problem, codes};
 use indicatif::{ProgressBar, ProgressDrawTarget};
@@ -63,15 +63,10 @@ pub async fn profile(
 
 async fn find(hub: &Opened, text: &str, limit: i64, out: &Out) -> crate::store::Result<()> {
     let rows = show::search(&hub.context, text, limit).await?;
-    let people: Vec<(String, Fields)> = rows
-        .into_iter()
-        .map(|row| {
-            (
-                Uuid::from_bytes(row.uuid).to_string(),
-                serde_json::from_str(&row.traits).unwrap_or_default(),
-            )
-        })
-        .collect();
+    let mut people: Vec<(String, Fields)> = Vec::with_capacity(rows.len());
+    for row in rows {
+        people.push((Uuid::from_bytes(row.uuid).to_string(), traits_of(&row)?));
+    }
     if out.json {
         let people: Vec<_> = people
             .iter()

@@ -7,7 +7,7 @@ use crate::cli::output::{Out, Outcome, Stopped, moves, number, plural, table, tr
 use crate::cli::{Ending, Environment};
 use crate::flow::{
     self, Context, DeliveryReport, Opens, Progress, ReadOptions, RunEvent, RunOptions, RunReport,
-    StreamReport,
+    StreamReport, leftover,
 };
 use crate::model::Timestamp;
 use crate::problem::Problem;
@@ -384,8 +384,9 @@ pub async fn plan(folder: &Path, environment: &Environment, out: &Out) -> Outcom
         destinations.push(flow::delivery_plan(context, destination).await?);
     }
     let guarded = destinations.iter().any(|one| one.guarded);
+    let left = leftover::leftovers(&mut context.store.read().await?, &context.plan).await?;
     if out.json {
-        out.value(&json!({ "streams": streams, "audiences_to_fill": changed, "destinations": destinations }));
+        out.value(&json!({ "streams": streams, "audiences_to_fill": changed, "destinations": destinations, "left_over": left }));
         return Ok(if guarded {
             Ending::Guarded
         } else {
@@ -406,6 +407,7 @@ pub async fn plan(folder: &Path, environment: &Environment, out: &Out) -> Outcom
         ));
         out.problems(&report.problems, &[]);
     }
+    out.problems(&leftover::warnings(&left), &[]);
     out.line("nothing was read, changed or sent");
     Ok(if guarded {
         Ending::Guarded
@@ -446,6 +448,10 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
                 time.to_rfc3339()
             ));
         }
+    }
+    let left = leftover::leftovers(&mut hub.context.store.read().await?, &hub.context.plan).await?;
+    for warning in leftover::warnings(&left) {
+        tracing::warn!(code = warning.code.id, "{}", warning.message);
     }
     let options = options(&hub, choice, true, &ProgressBar::hidden());
     let connectors: Arc<dyn Opens> = Arc::new(CapturingConnectors {

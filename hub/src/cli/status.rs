@@ -4,7 +4,7 @@ use crate::cli::Ending;
 use crate::cli::Environment;
 use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome, number, plural, table, trimmed};
-use crate::flow::{self, Context};
+use crate::flow::{self, Context, leftover};
 use crate::model::Timestamp;
 use crate::store::RunRow;
 use serde_json::json;
@@ -17,6 +17,7 @@ pub async fn status(folder: &Path, environment: &Environment, out: &Out) -> Outc
     let counts = tx.status_counts().await?;
     let runs = tx.last_runs().await?;
     let capped = tx.capped().await?.len();
+    let left = leftover::leftovers(&mut tx, &context.plan).await?;
     let mut audiences = Vec::new();
     for audience in context.plan.audiences.iter().filter(|one| !one.is_step) {
         let size = tx.member_count(audience.of, &audience.name).await?;
@@ -29,6 +30,7 @@ pub async fn status(folder: &Path, environment: &Environment, out: &Out) -> Outc
         value["hub"] = json!(context.plan.hub.name);
         value["components_capped"] = json!(capped);
         value["streams"] = json!(runs);
+        value["left_over"] = json!(left);
         value["audiences"] = audiences
             .iter()
             .map(|(name, size)| json!({ "name": name, "size": size }))
@@ -59,6 +61,7 @@ pub async fn status(folder: &Path, environment: &Environment, out: &Out) -> Outc
             out.line(format!("source {name} is due at {time}"));
         }
     }
+    out.problems(&leftover::warnings(&left), &[]);
     if capped > 0 {
         let cap = context.rules.component_cap;
         out.line(format!(

@@ -110,6 +110,14 @@ pub fn fields(row: &str) -> BTreeSet<String> {
     row.into_iter().map(|(name, _)| name).collect()
 }
 
+/// The texts among a row's values.
+pub fn texts(row: &str) -> Vec<String> {
+    let row = read(row).unwrap_or_default();
+    let texts = row.values().filter_map(Value::as_str);
+    texts.map(str::to_owned).collect()
+}
+
+/// What is no object has no fields; stored rows were looked at before.
 fn read(row: &str) -> Option<serde_json::Map<String, Value>> {
     serde_json::from_str(row).ok()
 }

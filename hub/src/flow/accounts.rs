@@ -10,13 +10,15 @@ mod properties;
 use crate::expression::Condition;
 use crate::flow::change::StreamRef;
 use crate::flow::ripple::Ripple;
-use crate::flow::settle::{self, View, to_json};
+use crate::flow::settle::{self, View, traits_of};
 use crate::flow::show::InAudience;
+use crate::flow::stored_json::{read, to_json};
 use crate::flow::{Context, backfill};
+use crate::landing;
 use crate::manifest::{Plan, StreamTarget};
 use crate::model::{EntityKind, Fields, Timestamp, Value};
 use crate::profile::{self, ACCOUNT_FIELD, ACCOUNT_PREFIX, Claim, account_ids};
-use crate::store::{AccountClaimRow, AccountRow, RelationRow, Result, Tx};
+use crate::store::{AccountClaimRow, AccountRow, PersonRow, RelationRow, Result, Tx};
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -132,7 +134,7 @@ pub async fn rebuild(tx: &mut Tx, context: &Context, touched: Vec<String>) -> Re
         claims
             .entry(row.account.clone())
             .or_default()
-            .push(claim_of(row));
+            .push(claim_of(row)?);
     }
     let before: FxHashMap<String, String> = tx
         .accounts(&touched)
@@ -161,14 +163,20 @@ pub async fn rebuild(tx: &mut Tx, context: &Context, touched: Vec<String>) -> Re
     Ok(gone)
 }
 
-fn claim_of(row: AccountClaimRow) -> Claim {
-    Claim {
+fn claim_of(row: AccountClaimRow) -> Result<Claim> {
+    Ok(Claim {
         source: row.source.into(),
         record: row.record,
         time: Timestamp(row.time),
-        traits: serde_json::from_str(&row.traits).unwrap_or_default(),
+        traits: read("account_claim.traits", row.slot, &row.traits)?,
         consents: BTreeMap::new(),
-    }
+    })
+}
+
+/// The winning values of a stored account. What a vendor calls an account may be a name, so that a problem shows a hash.
+pub fn values_of(row: &AccountRow) -> Result<Fields> {
+    let row_name = format_args!("{:016x}", landing::hash(row.id.as_bytes()));
+    read("account.traits", row_name, &row.traits)
 }
 
 /// Keeps the relations of people whose traits or events changed, and fills in what they read of their accounts.
@@ -234,7 +242,7 @@ async fn named_by_events(
     let owner: FxHashMap<i64, i64> = views.iter().flat_map(pairs).collect();
     let evidence = owner.keys().copied();
     for (evidence, json) in tx.accounts_of_events(evidence, ACCOUNT_FIELD).await? {
-        let value: Value = serde_json::from_str(&json).unwrap_or_default();
+        let value: Value = read("event.properties of evidence", evidence, &json)?;
         let of = named.entry(owner[&evidence]).or_default();
         of.extend(account_ids(&value));
     }
@@ -259,17 +267,11 @@ pub async fn fill(tx: &mut Tx, context: &Context, views: &mut [View]) -> Result<
             of.insert(row.audience, Timestamp(row.since));
         }
     }
-    let known: BTreeMap<String, Fields> = tx
-        .accounts(&ids)
-        .await?
-        .into_iter()
-        .map(|row| {
-            (
-                row.id,
-                serde_json::from_str(&row.traits).unwrap_or_default(),
-            )
-        })
-        .collect();
+    let mut known: BTreeMap<String, Fields> = BTreeMap::new();
+    for row in tx.accounts(&ids).await? {
+        let values = values_of(&row)?;
+        known.insert(row.id, values);
+    }
     for view in views {
         view.traits
             .retain(|name, _| !name.starts_with(ACCOUNT_PREFIX));
@@ -311,12 +313,14 @@ pub struct PersonHead {
 pub async fn list(context: &Context, after: &str, limit: i64) -> Result<Vec<AccountHead>> {
     let mut tx = context.store.read().await?;
     let rows = tx.accounts_after(after, limit).await?;
-    let head = |(row, people): (AccountRow, i64)| AccountHead {
-        id: row.id,
-        traits: serde_json::from_str(&row.traits).unwrap_or_default(),
-        people,
+    let head = |(row, people): (AccountRow, i64)| {
+        Ok(AccountHead {
+            traits: values_of(&row)?,
+            id: row.id,
+            people,
+        })
     };
-    Ok(rows.into_iter().map(head).collect())
+    rows.into_iter().map(head).collect()
 }
 
 /// One account with at most `limit` of its people; nothing when neither a record nor a person names it.
@@ -328,7 +332,7 @@ pub async fn show(context: &Context, id: &str, limit: usize) -> Result<Option<Ac
         .await?
         .into_iter()
         .map(claim_of)
-        .collect();
+        .collect::<Result<_>>()?;
     let mut people = tx.people_of_accounts(&ids).await?;
     if claims.is_empty() && people.is_empty() {
         return Ok(None);
@@ -346,18 +350,18 @@ pub async fn show(context: &Context, id: &str, limit: usize) -> Result<Option<Ac
         name: row.audience,
         since: Timestamp(row.since).to_rfc3339(),
     });
+    let head = |row: &PersonRow| {
+        Ok(PersonHead {
+            id: Uuid::from_bytes(row.uuid).to_string(),
+            traits: traits_of(row)?,
+        })
+    };
     Ok(Some(AccountView {
         id: id.to_owned(),
         audiences: memberships.collect(),
         traits: traits.collect(),
         people_count,
-        people: rows
-            .into_iter()
-            .map(|row| PersonHead {
-                id: Uuid::from_bytes(row.uuid).to_string(),
-                traits: serde_json::from_str(&row.traits).unwrap_or_default(),
-            })
-            .collect(),
+        people: rows.iter().map(head).collect::<Result<_>>()?,
         why,
     }))
 }

@@ -5,6 +5,7 @@ use crate::flow::change::{Change, Counts, Meaning, Put, StreamRef, To};
 use crate::flow::neighbourhood::{Neighbourhood, message_id};
 use crate::flow::ripple::Ripple;
 use crate::flow::settle::{self, FreshClaim, Told, Touched};
+use crate::flow::stored_json::to_json;
 use crate::flow::{Context, accounts, beside};
 use crate::model::{Canonical, Fact, Timestamp};
 use crate::problem::{Place, Problem, Severity};
@@ -213,6 +214,9 @@ impl Written {
             None => self.records.push(row),
             Some(prior) => {
                 self.lose(&prior, &row);
+                if let (Some(left), Some(now)) = (prior.evidence_id, row.evidence_id) {
+                    neighbourhood.follow(left, now);
+                }
                 self.known_records.push((row, prior));
             }
         }
@@ -328,7 +332,7 @@ impl Written {
                 slot: row.slot,
                 name,
                 time: time.0,
-                properties: settle::to_json(&properties),
+                properties: to_json(&properties),
             }),
             Fact::Entity { kind, fields } => {
                 let record = (row.slot, &*row.key, told_at);
@@ -338,7 +342,7 @@ impl Written {
                     evidence_id: row.evidence_id,
                     slot: row.slot,
                     kind: kind.as_str(),
-                    fields: settle::to_json(&fields),
+                    fields: to_json(&fields),
                 });
             }
         }

@@ -6,9 +6,7 @@ use crate::flow::change::{Change, Counts, Meaning, Put, StreamRef, To};
 use crate::flow::settle::Told;
 use crate::landing::{self, Arrival, Line, Version, slot_of_identifier};
 use crate::manifest::Stream;
-use crate::model::Value;
-use crate::problem::codes::RECORD_NOT_JSON;
-use crate::problem::{Place, Problem};
+use crate::problem::Problem;
 use crate::store::{RecordRow, RecordState, Result, Store};
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
@@ -108,18 +106,11 @@ fn key<'a>(
     line: Line<'a>,
     kind: Kind,
 ) -> Keyed<'a> {
-    let found = match plan.key.glance(line.body) {
-        Some(key) => Ok(key),
-        None => parse(stream, line.body)
-            .and_then(|record| canonical::key_of(plan, &stream.source, &record)),
-    };
+    let found = canonical::key_of_line(plan, &stream.source, line.body);
     let (key, kind, problem) = match found {
         Ok(key) => (key, kind, None),
         // A deletion of nobody knows what is set aside, too.
-        Err(problem) => {
-            let key = format!("no key, version {:016x}", line.hash);
-            (key, Kind::Upserts, Some(problem))
-        }
+        Err(problem) => (without_key(line.hash), Kind::Upserts, Some(problem)),
     };
     let slot = landing::slot_of(stream.id, &key);
     Keyed {
@@ -132,31 +123,9 @@ fn key<'a>(
     }
 }
 
-fn parse(stream: &StreamRef, body: &[u8]) -> Result<Value> {
-    serde_json::from_slice(body).map_err(|error| {
-        Problem::new(
-            &RECORD_NOT_JSON,
-            format!(
-                "a line of the batch is not JSON ({}, column {})",
-                category(&error),
-                error.column()
-            ),
-        )
-        .at(Place::Record {
-            source: stream.source.to_string(),
-            stream: Some(stream.name.to_string()),
-            key: None,
-            field: None,
-        })
-        .hint("the connector is at fault; the line was set aside and the others were stored")
-    })
-}
-
-fn category(error: &serde_json::Error) -> &'static str {
-    match error.classify() {
-        serde_json::error::Category::Eof => "it ends too early",
-        _ => "bad syntax",
-    }
+/// What stands in the place of the key of a record that has none.
+pub fn without_key(hash: i64) -> String {
+    format!("no key, version {hash:016x}")
 }
 
 /// The rows of the keys, by slot; moves a key on where another holds its slot.
@@ -336,10 +305,7 @@ fn version_of(row: &RecordRow) -> Version {
 fn map(stream: &StreamRef, plan: &Stream, context: &Context, item: &Keyed<'_>) -> Put {
     let (meaning, problems) = match &item.problem {
         Some(problem) => (None, vec![problem.clone()]),
-        None => match parse(stream, item.line.body) {
-            Ok(record) => mapped(stream, plan, context, &item.key, &record),
-            Err(problem) => (None, vec![problem]),
-        },
+        None => mapped(stream, plan, context, &item.key, item.line.body),
     };
     Put {
         hash: item.line.hash,
@@ -349,15 +315,19 @@ fn map(stream: &StreamRef, plan: &Stream, context: &Context, item: &Keyed<'_>) -
     }
 }
 
-/// What a record means, and what did not fit.
+/// What a line means as a record, and what did not fit.
 pub fn mapped(
     stream: &StreamRef,
     plan: &Stream,
     context: &Context,
     key: &str,
-    record: &Value,
+    line: &[u8],
 ) -> (Option<Meaning>, Vec<Problem>) {
-    let mapped = canonical::map(plan, &stream.source, key, record);
+    let record = match canonical::read(plan, &stream.source, Some(key), line) {
+        Ok(record) => record,
+        Err(problem) => return (None, vec![problem]),
+    };
+    let mapped = canonical::map(plan, &stream.source, key, &record);
     let meaning = mapped.canonical.map(|mut canonical| Meaning {
         slots: canonical
             .identifiers

@@ -4,11 +4,11 @@
 use crate::compute::Event;
 use crate::compute::models::{Fitted, Sample};
 use crate::flow::backfill::{evaluate_everybody, events_by_person};
-use crate::flow::{Context, UNFINISHED, Watch, settle};
+use crate::flow::settle::Happened;
+use crate::flow::stored_json::{read, to_json};
+use crate::flow::{Context, UNFINISHED, Watch};
 use crate::manifest::{Model, PREDICTED, Plan};
 use crate::model::Timestamp;
-use crate::problem::Problem;
-use crate::problem::codes::STORE_UNREADABLE;
 use crate::store::{ModelRow, Result, Tx};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -81,10 +81,12 @@ fn current<'r>(rows: &'r [ModelRow], model: &Model, at: Timestamp) -> Option<&'r
 }
 
 pub fn fitted_of(row: &ModelRow) -> Result<Fitted> {
-    serde_json::from_str(&row.body).map_err(|_| {
-        let message = format!("version {} of model `{}` cannot be read", row.id, row.name);
-        Problem::new(&STORE_UNREADABLE, message)
-    })
+    read("model.body", row.id, &row.body)
+}
+
+/// What is kept of a version of any kind, for a surface.
+pub fn body_of(row: &ModelRow) -> Result<serde_json::Value> {
+    read("model.body", row.id, &row.body)
 }
 
 /// Fits the models that are due, and brings every computed trait up to date with what is defined now.
@@ -132,9 +134,10 @@ fn is_due(context: &Context, model: &Model, rows: &[ModelRow]) -> Result<bool> {
 /// The models that could not be fitted when it was tried last, by name.
 pub async fn refused(tx: &mut Tx) -> Result<BTreeMap<String, Refused>> {
     let known = tx.hub_value(REFUSED).await?;
-    Ok(known
-        .and_then(|text| serde_json::from_str(&text).ok())
-        .unwrap_or_default())
+    known.map_or_else(
+        || Ok(BTreeMap::new()),
+        |text| read("hub.value", REFUSED, &text),
+    )
 }
 
 /// Fits models by their places; a version is added for each that could be.
@@ -164,7 +167,7 @@ async fn fit_one(context: &Context, model: &Model, watch: Watch<'_>) -> Result<F
         people += events.len();
         watch(&doing, people);
         for events in events.values() {
-            let events: Vec<Event<'_>> = events.iter().map(settle::Happened::event).collect();
+            let events: Vec<Event<'_>> = events.iter().map(Happened::event).collect();
             sample.add(model, &events, as_of);
         }
     }
@@ -184,15 +187,14 @@ async fn fit_one(context: &Context, model: &Model, watch: Watch<'_>) -> Result<F
         };
         refused.insert(model.name.to_string(), refusal);
     }
-    tx.set_hub_value(REFUSED, &settle::to_json(&refused))
-        .await?;
+    tx.set_hub_value(REFUSED, &to_json(&refused)).await?;
     if let Some(fitted) = &fitted {
         let row = ModelRow {
             id: tx.reserve("model", 1).await?,
             kind: LIFETIME.to_owned(),
             name: model.name.to_string(),
             fitted_at: as_of.0,
-            body: settle::to_json(fitted),
+            body: to_json(fitted),
             dropped_at: None,
         };
         tx.add_model(&row).await?;
@@ -219,15 +221,18 @@ fn working_by(context: &Context) -> (Vec<String>, String) {
         .iter()
         .map(|(place, fitted)| (context.plan.models[*place].digest.as_str(), fitted.as_of))
         .collect();
-    let text = settle::to_json(&(&names, digests, versions));
+    let text = to_json(&(&names, digests, versions));
     (names, text)
 }
 
 /// The names of what is kept as worked out.
-fn worked_out_names(known: Option<String>) -> Vec<String> {
-    let known: Option<(Vec<String>, serde_json::Value, serde_json::Value)> =
-        known.and_then(|text| serde_json::from_str(&text).ok());
-    known.map(|(names, ..)| names).unwrap_or_default()
+fn worked_out_names(known: Option<String>) -> Result<Vec<String>> {
+    let Some(text) = known else {
+        return Ok(Vec::new());
+    };
+    let (names, _, _): (Vec<String>, serde_json::Value, serde_json::Value) =
+        read("hub.value", WORKED_OUT, &text)?;
+    Ok(names)
 }
 
 /// Whether somebody's traits may not follow the definitions and versions of now.
@@ -245,11 +250,11 @@ pub async fn announce(context: &Context) -> Result<()> {
     }
     let (mut names, _) = working_by(context);
     let known = context.store.read().await?.hub_value(WORKED_OUT).await?;
-    names.extend(worked_out_names(known.clone()));
+    names.extend(worked_out_names(known.clone())?);
     names.sort_unstable();
     names.dedup();
     let nothing: [&str; 0] = [];
-    let unfinished = settle::to_json(&(&names, nothing, UNFINISHED));
+    let unfinished = to_json(&(&names, nothing, UNFINISHED));
     if known.as_deref() != Some(&unfinished) {
         let mut tx = context.begin().await?;
         tx.set_hub_value(WORKED_OUT, &unfinished).await?;
@@ -267,7 +272,7 @@ pub async fn work_out_everybody(context: &mut Context, watch: Watch<'_>) -> Resu
     let (names, wanted) = working_by(context);
     let known = context.store.read().await?.hub_value(WORKED_OUT).await?;
     // A trait that is defined no more goes with the others.
-    context.computed_names.extend(worked_out_names(known));
+    context.computed_names.extend(worked_out_names(known)?);
     evaluate_everybody(context, watch).await?;
     context.computed_names = names;
     let mut tx = context.begin().await?;

@@ -5,7 +5,7 @@ mod capped;
 mod load;
 mod reshape;
 
-pub use load::{find, identifier_of};
+pub use load::{find, identifier_of, statement_kind};
 
 use crate::flow::change::StreamRef;
 use crate::identity::{self, Rules, StatementKind};
@@ -63,6 +63,8 @@ pub struct Neighbourhood {
     /// Components whose evidence changed.
     stale_components: FxHashSet<i64>,
     stale_evidence: BTreeSet<i64>,
+    /// The evidence that a record supports now, by what it supported before.
+    successors: FxHashMap<i64, i64>,
     next_evidence: i64,
     /// Shared identifiers to be counted again, all of whose evidence is loaded.
     recount: FxHashSet<i64>,
@@ -128,6 +130,7 @@ impl Neighbourhood {
             components: FxHashSet::default(),
             stale_components: FxHashSet::default(),
             stale_evidence: BTreeSet::new(),
+            successors: FxHashMap::default(),
             next_evidence,
             recount: FxHashSet::default(),
             decided: None,
@@ -191,6 +194,13 @@ impl Neighbourhood {
         id
     }
 
+    /// I6: ids that follow from the evidence that a record leaves, when nothing else is left of its person, lead on with the record.
+    pub fn follow(&mut self, left: i64, now: i64) {
+        if left != now {
+            self.successors.insert(left, now);
+        }
+    }
+
     /// The person that evidence belongs to now.
     pub fn person_of(&self, evidence: i64) -> Option<i64> {
         self.evidence
@@ -251,12 +261,8 @@ impl Neighbourhood {
         tx.add_identifiers(&rows(new)).await?;
         tx.update_identifiers(&rows(known)).await?;
         let evidence = self.evidence.values();
-        let removed: Vec<i64> = evidence
-            .clone()
-            .filter(|seen| seen.removed && !seen.is_new)
-            .map(|seen| seen.row.id)
-            .collect();
-        tx.remove_evidence(&removed).await?;
+        let removed = evidence.clone().filter(|seen| seen.removed && !seen.is_new);
+        tx.remove_evidence(&by_id(removed.collect())).await?;
         let alive = evidence.filter(|seen| !seen.removed);
         let (new, known): (Vec<&Seen>, Vec<&Seen>) = alive.partition(|seen| seen.is_new);
         let (changed, same): (Vec<&Seen>, Vec<&Seen>) =

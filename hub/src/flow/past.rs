@@ -13,10 +13,9 @@ pub(super) use then::claim;
 use crate::canonical;
 use crate::flow::change::StreamRef;
 use crate::flow::models::versions_at;
-use crate::flow::neighbourhood::{identifier_of, message_id};
+use crate::flow::neighbourhood::{identifier_of, message_id, statement_kind};
 use crate::flow::show::{Found, Wanted};
 use crate::flow::{Context, beside};
-use crate::identity::StatementKind;
 use crate::manifest::{Plan, Stream};
 use crate::model::{Canonical, Fields, Identifier, Timestamp};
 use crate::profile::{self, Claim};
@@ -104,21 +103,20 @@ async fn stated_at(tx: &mut Tx, at: Timestamp) -> Result<Vec<Stated>> {
     let identifiers = tx.identifiers_at(&slots).await?;
     let identifiers: FxHashMap<i64, Identifier> = identifiers
         .iter()
-        .map(|row| (row.slot, identifier_of(row)))
-        .collect();
-    Ok(rows
-        .iter()
-        .filter_map(|row| {
-            Some(Stated {
-                kind: match row.kind.as_str() {
-                    "link" => StatementKind::MustLink,
-                    _ => StatementKind::MustNotLink,
-                },
-                left: identifiers.get(&row.left)?.clone(),
-                right: identifiers.get(&row.right)?.clone(),
-            })
-        })
-        .collect())
+        .map(|row| Ok((row.slot, identifier_of(row)?)))
+        .collect::<Result<_>>()?;
+    let mut stated = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let ends = (identifiers.get(&row.left), identifiers.get(&row.right));
+        if let (Some(left), Some(right)) = ends {
+            stated.push(Stated {
+                kind: statement_kind(row)?,
+                left: left.clone(),
+                right: right.clone(),
+            });
+        }
+    }
+    Ok(stated)
 }
 
 /// A record as it stood, in canonical words.
@@ -146,7 +144,7 @@ pub(super) struct Mapping {
 impl Mapping {
     pub async fn load(tx: &mut Tx, plan: Arc<Plan>) -> Result<Self> {
         let mut streams = FxHashMap::default();
-        for row in tx.streams().await? {
+        for row in tx.stream_generations().await? {
             let found = plan.sources.iter().enumerate().find_map(|(at, source)| {
                 let is_it =
                     |stream: &Stream| *source.name == *row.source && *stream.name == *row.name;
@@ -166,15 +164,18 @@ impl Mapping {
         Ok(Self { plan, streams })
     }
 
-    /// Nothing for a deletion, and for a version that cannot be mapped: it was or would be set aside.
+    /// Nothing for a deletion, and for a version that cannot be mapped: it was or would be set aside. The key is that of today's
+    /// mapping, too.
     pub fn map(&self, version: &PastVersion) -> Option<Standing> {
         let (stream, source_at, stream_at) = self.streams.get(&version.stream_id)?;
-        let record = serde_json::from_slice(version.body.as_ref()?).ok()?;
         let plan = &self.plan.sources[*source_at].streams[*stream_at];
-        let canonical = canonical::map(plan, &stream.source, &version.key, &record).canonical?;
+        let body = version.body.as_ref()?;
+        let record = canonical::read(plan, &stream.source, None, body).ok()?;
+        let key = canonical::key_of(plan, &stream.source, &record).ok()?;
+        let canonical = canonical::map(plan, &stream.source, &key, &record).canonical?;
         Some(Standing {
             stream: stream.clone(),
-            key: version.key.clone(),
+            key,
             canonical,
         })
     }

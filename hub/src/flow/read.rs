@@ -15,7 +15,7 @@ use crate::landing;
 use crate::manifest::{Source, Stream};
 use crate::problem::codes::CURSOR_REPEATED;
 use crate::problem::{Place, Problem};
-use crate::store::{Result, RunRow};
+use crate::store::{Result, RunRow, StreamRow};
 use in_flight::InFlight;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -130,7 +130,8 @@ async fn begin(
 ) -> Result<(RunRow, StreamRef, Option<FullRead>)> {
     let mut tx = context.begin().await?;
     let row = tx.stream(&source.name, &plan.name, &plan.digest).await?;
-    let full = match options.full {
+    let again = row.full_since == Some(StreamRow::AGAIN);
+    let full = match options.full || again {
         true => Some(FullRead::begin(&mut tx, row.id).await?),
         false => FullRead::going_on(&mut tx, &row).await?,
     };

@@ -4,7 +4,8 @@
 use crate::flow::accounts;
 use crate::flow::backfill;
 use crate::flow::ripple::Ripple;
-use crate::flow::settle::{self, View, claim_of, profile_of, to_json};
+use crate::flow::settle::{self, View, claim_of, profile_of};
+use crate::flow::stored_json::to_json;
 use crate::flow::{Context, UNFINISHED};
 use crate::profile::Claim;
 use crate::store::{PersonRow, Result, Tx};
@@ -91,7 +92,7 @@ async fn rebuild_people(tx: &mut Tx, context: &Context, rows: Vec<PersonRow>) ->
     let mut claims: FxHashMap<i64, Vec<Claim>> = FxHashMap::default();
     for row in tx.claims_of(owner.keys().copied()).await? {
         let of = claims.entry(owner[&row.evidence_id]).or_default();
-        of.push(claim_of(row));
+        of.push(claim_of(row)?);
     }
     let (mut save, mut changed) = (Vec::new(), Vec::new());
     for view in views {

@@ -66,7 +66,7 @@ pub async fn review(context: &Context, limit: i64) -> Result<Review> {
     let mut review = Review::default();
     for (slot, count) in tx.most_shared(limit).await? {
         for row in tx.identifiers_at(&[slot]).await? {
-            review.shared.push((identifier_of(&row), count));
+            review.shared.push((identifier_of(&row)?, count));
         }
     }
     for row in tx.capped().await?.into_iter().take(limit as usize) {
@@ -151,7 +151,7 @@ async fn names(tx: &mut Tx, limit: usize) -> Result<Vec<Named>> {
         let mut names: BTreeMap<i64, BTreeSet<String>> = BTreeMap::new();
         for claim in tx.claims_of(owner.keys().copied()).await? {
             let of = names.entry(owner[&claim.evidence_id]).or_default();
-            of.extend(full_name(&claim_of(claim).traits));
+            of.extend(full_name(&claim_of(claim)?.traits));
         }
         for row in &people {
             let names = names.remove(&row.id).unwrap_or_default();

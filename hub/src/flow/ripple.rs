@@ -103,7 +103,8 @@ pub async fn want_of(tx: &mut Tx, context: &Context, ids: &[i64]) -> Result<()> 
     }
     let mut rows = tx.persons(ids.iter().copied()).await?;
     rows.sort_unstable_by_key(|row| row.id);
-    let mut views: Vec<settle::View> = rows.iter().map(settle::view_of).collect();
+    let views = rows.iter().map(settle::view_of);
+    let mut views = views.collect::<Result<Vec<settle::View>>>()?;
     accounts::fill(tx, context, &mut views).await?;
     want_as_stored(tx, context, &views).await
 }

@@ -13,10 +13,11 @@ use crate::flow::lease::{self, Lease};
 use crate::flow::neighbourhood::{Neighbourhood, Reshaped};
 use crate::flow::ripple::Ripple;
 use crate::flow::settle::{self, Touched};
+use crate::flow::stored_json::{read, to_json};
 use crate::flow::{Context, announce};
 use crate::identity::Rules;
 use crate::manifest::IdentityRules;
-use crate::problem::codes::{RULES_CHANGED, RULES_NOT_APPLIED, STORE_UNREADABLE};
+use crate::problem::codes::{RULES_CHANGED, RULES_NOT_APPLIED};
 use crate::problem::{Problem, Severity};
 use crate::store::{Result, Tx};
 use blocks::Blocks;
@@ -107,7 +108,7 @@ async fn turn(context: &Context) -> Result<Lease> {
 pub async fn keep_first(context: &Context) -> Result<()> {
     let mut tx = context.begin().await?;
     if tx.hub_value(APPLIED).await?.is_none() {
-        let text = settle::to_json(&context.identity);
+        let text = to_json(&context.identity);
         tx.set_hub_value(APPLIED, &text).await?;
         tx.commit().await?;
     }
@@ -127,22 +128,13 @@ pub async fn check_current(tx: &mut Tx, context: &Context) -> Result<()> {
 }
 
 async fn version(tx: &mut Tx) -> Result<i64> {
-    let Some(text) = tx.hub_value(VERSION).await? else {
-        return Ok(0);
-    };
-    let message = "the version of the identity rules that the store keeps cannot be read";
-    text.parse()
-        .map_err(|_| Problem::new(&STORE_UNREADABLE, message))
+    let value = tx.hub_value(VERSION).await?;
+    value.map_or(Ok(0), |text| read("hub.value", VERSION, &text))
 }
 
 fn rules_of(text: Option<String>) -> Result<Option<IdentityRules>> {
-    let Some(text) = text else { return Ok(None) };
-    serde_json::from_str(&text).map(Some).map_err(|_| {
-        Problem::new(
-            &STORE_UNREADABLE,
-            "the identity rules that the store keeps cannot be read",
-        )
-    })
+    text.map(|text| read("hub.value", APPLIED, &text))
+        .transpose()
 }
 
 /// What other rules would change, from the whole history; nothing is touched.
@@ -190,7 +182,7 @@ async fn change(
     let mut tx = context.begin().await?;
     // Whoever works by the old rules is told when it next writes.
     let version = version(&mut tx).await? + 1;
-    tx.set_hub_value(APPLYING, &settle::to_json(rules)).await?;
+    tx.set_hub_value(APPLYING, &to_json(rules)).await?;
     tx.set_hub_value(VERSION, &version.to_string()).await?;
     tx.commit().await?;
     let mut tx = context.store.read().await?;
@@ -225,7 +217,7 @@ async fn change(
         tx.commit().await?;
     }
     let mut tx = context.begin().await?;
-    tx.set_hub_value(APPLIED, &settle::to_json(rules)).await?;
+    tx.set_hub_value(APPLIED, &to_json(rules)).await?;
     tx.remove_hub_value(APPLYING).await?;
     tx.commit().await?;
     Ok(difference)

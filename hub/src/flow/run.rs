@@ -3,7 +3,9 @@
 use crate::flow::deliver::{DeliveryReport, deliver};
 use crate::flow::lease::{self, Lease};
 use crate::flow::read::{ReadOptions, StreamReport, read_stream};
-use crate::flow::{Context, Counts, alarm, announce, backfill, due, models, rebuild, remap, rules};
+use crate::flow::{
+    Context, Counts, alarm, announce, backfill, due, leftover, models, rebuild, remap, rules,
+};
 use crate::host::Connector;
 use crate::manifest::{Destination, Source, Subject};
 use crate::problem::Problem;
@@ -169,6 +171,12 @@ pub async fn run(
     }
     finish(&context, log, &mut report).await?;
     report.warnings.extend(alarm(&context).await?);
+    // A single source runs often, and counting takes a look at every record.
+    if options.source.is_none() {
+        let mut tx = context.store.read().await?;
+        let left = leftover::leftovers(&mut tx, &context.plan).await?;
+        report.warnings.extend(leftover::warnings(&left));
+    }
     Ok(report)
 }
 

@@ -8,6 +8,7 @@ pub(super) mod select;
 use crate::flow::change::StreamRef;
 use crate::flow::neighbourhood::{Neighbourhood, Reshaped, Resolved};
 use crate::flow::ripple::Ripple;
+use crate::flow::stored_json::{read, to_json};
 use crate::flow::{Context, accounts, beside};
 use crate::manifest::Survivorship;
 use crate::model::{Canonical, ConsentStatus, Fields, Timestamp};
@@ -77,27 +78,16 @@ struct ClaimBodyRef<'a> {
     consents: &'a BTreeMap<String, ConsentStatus>,
 }
 
-/// JSON of a value that has text keys and finite numbers only.
-pub fn to_json(value: &impl Serialize) -> String {
-    let mut text = serde_json::to_string(value).expect("maps with text keys always serialise");
-    // Thousands of them wait for the database at a time.
-    text.shrink_to_fit();
-    text
-}
-
 /// A stored claim as the stage wants it.
-pub fn claim_of(row: ClaimRow) -> Claim {
-    let body: ClaimBody = serde_json::from_str(&row.body).unwrap_or(ClaimBody {
-        traits: Fields::new(),
-        consents: BTreeMap::new(),
-    });
-    Claim {
+pub fn claim_of(row: ClaimRow) -> Result<Claim> {
+    let body: ClaimBody = read("claim.body", row.slot, &row.body)?;
+    Ok(Claim {
         source: row.source,
         record: row.record,
         time: Timestamp(row.time),
         traits: body.traits,
         consents: body.consents,
-    }
+    })
 }
 
 /// Stores the neighbourhood and the profiles that follow from it. The claims of those who are built anew may have been read,
@@ -140,7 +130,7 @@ pub async fn settle(
         mut rows,
         new_rows,
         mut views,
-    } = building.await;
+    } = building.await?;
     let mut worked = FxHashMap::default();
     if context.watches_people() {
         views.extend(stored_views(tx, look).await?);
@@ -335,26 +325,32 @@ pub async fn stored_views(tx: &mut Tx, people: FxHashMap<i64, Vec<i64>>) -> Resu
         return Ok(Vec::new());
     }
     let rows = tx.persons(people.keys().copied()).await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| View {
-            evidence: people.get(&row.id).cloned().unwrap_or_default(),
-            ..view_of(&row)
+    rows.iter()
+        .map(|row| {
+            Ok(View {
+                evidence: people.get(&row.id).cloned().unwrap_or_default(),
+                ..view_of(row)?
+            })
         })
-        .collect())
+        .collect()
 }
 
 /// A stored person without its evidence.
-pub fn view_of(row: &PersonRow) -> View {
-    View {
+pub fn view_of(row: &PersonRow) -> Result<View> {
+    Ok(View {
         id: row.id,
         uuid: row.uuid,
         is_new: false,
         evidence: Vec::new(),
-        traits: serde_json::from_str(&row.traits).unwrap_or_default(),
-        consents: serde_json::from_str(&row.consents).unwrap_or_default(),
+        traits: traits_of(row)?,
+        consents: read("person.consents", row.id, &row.consents)?,
         account_audiences: BTreeMap::new(),
-    }
+    })
+}
+
+/// The winning values of a stored person.
+pub fn traits_of(row: &PersonRow) -> Result<Fields> {
+    read("person.traits", row.id, &row.traits)
 }
 
 /// Works out the traits and evaluates all audiences for people who stand in the store.

@@ -3,7 +3,8 @@
 
 use crate::flow::Context;
 use crate::flow::neighbourhood::{Around, Neighbourhood, find};
-use crate::flow::settle::{ConsentEntry, claim_of};
+use crate::flow::settle::{ConsentEntry, claim_of, traits_of};
+use crate::flow::stored_json::read;
 use crate::identity::{self, Node};
 use crate::manifest::Survivorship;
 use crate::model::{Fields, Identifier, Timestamp, Value};
@@ -174,7 +175,7 @@ async fn view(context: &Context, tx: &mut Tx, located: &Located) -> Result<Found
         .await?
         .into_iter()
         .map(claim_of)
-        .collect();
+        .collect::<Result<_>>()?;
     let events = tx.events_of(evidence.iter().copied()).await?;
     let audiences = tx
         .memberships_of([row_id])
@@ -186,7 +187,7 @@ async fn view(context: &Context, tx: &mut Tx, located: &Located) -> Result<Found
         })
         .collect();
     let relations = tx.relations_of([row_id]).await?;
-    let traits: Fields = serde_json::from_str(&row.traits).unwrap_or_default();
+    let traits = traits_of(&row)?;
     let mut reasons = why(&context.plan.survivorship, &claims);
     reasons.extend(worked_out(context, &traits));
     let sources: BTreeSet<&str> = claims.iter().map(|claim| &*claim.source).collect();
@@ -213,7 +214,7 @@ async fn view(context: &Context, tx: &mut Tx, located: &Located) -> Result<Found
             around.rows[index as usize].message.to_string()
         }),
         traits,
-        consents: serde_json::from_str(&row.consents).unwrap_or_default(),
+        consents: read("person.consents", row.id, &row.consents)?,
     })))
 }
 

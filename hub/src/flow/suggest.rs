@@ -5,12 +5,14 @@
 mod link;
 
 use crate::flow::neighbourhood::identifier_of;
-use crate::flow::{Context, Stating, Watch, models, named, revoke, settle, state};
+use crate::flow::settle::traits_of;
+use crate::flow::stored_json::{read, to_json};
+use crate::flow::{Context, Stating, Watch, models, named, revoke, state};
 use crate::identity::StatementKind;
 use crate::likeness::{self, Doubt, Model, Options, Pair, People, Record, Standing};
-use crate::model::{Fields, Identifier, IdentifierKind, Value};
+use crate::model::{Identifier, IdentifierKind, Value};
 use crate::problem::Problem;
-use crate::problem::codes::{NOT_FOUND, STORE_UNREADABLE};
+use crate::problem::codes::NOT_FOUND;
 use crate::store::{ModelRow, PersonRow, Result, SuggestionRow, Tx};
 use link::{Sure, kept_apart, link};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -162,7 +164,7 @@ async fn keep(context: &Context, model: &Model) -> Result<i64> {
         kind: LIKENESS.to_owned(),
         name: "likeness".to_owned(),
         fitted_at: context.clock.now().0,
-        body: settle::to_json(model),
+        body: to_json(model),
         dropped_at: None,
     };
     tx.add_model(&row).await?;
@@ -203,7 +205,7 @@ fn row_of(
         left,
         right,
         probability: pair.probability,
-        reasons: settle::to_json(&(doubt, reasons)),
+        reasons: to_json(&(doubt, reasons)),
         state: "waiting".to_owned(),
     }
 }
@@ -286,10 +288,7 @@ pub async fn drop_version(
 
 /// A version of the model of likeness.
 pub fn likeness_of(row: &ModelRow) -> Result<Model> {
-    serde_json::from_str(&row.body).map_err(|_| {
-        let message = format!("version {} of model `{}` cannot be read", row.id, row.name);
-        Problem::new(&STORE_UNREADABLE, message)
-    })
+    read("model.body", row.id, &row.body)
 }
 
 /// A doubt, then comparison, level and bits.
@@ -297,12 +296,7 @@ pub type Reasons = (String, Vec<(String, String, f64)>);
 
 /// What the latest model says of a pair that waits, for a surface: doubt, then comparison, level and bits.
 pub fn reasons_of(row: &SuggestionRow) -> Result<Reasons> {
-    serde_json::from_str(&row.reasons).map_err(|_| {
-        Problem::new(
-            &STORE_UNREADABLE,
-            format!("suggestion {} cannot be read", row.id),
-        )
-    })
+    read("suggestion.reasons", row.id, &row.reasons)
 }
 
 /// Everybody as the model sees them, and the ids of people by their numbers.
@@ -324,7 +318,7 @@ async fn everybody(
         let users = users(&mut tx, &rows).await?;
         for row in &rows {
             uuids.insert(row.id, row.uuid);
-            people.add(&record(row, users.get(&row.id).copied()));
+            people.add(&record(row, users.get(&row.id).copied())?);
         }
     }
 }
@@ -335,13 +329,12 @@ async fn users(tx: &mut Tx, rows: &[PersonRow]) -> Result<FxHashMap<i64, u64>> {
     let evidence = tx.evidence_of_components(components).await?;
     let slots: BTreeSet<i64> = evidence.iter().flat_map(|row| row.nodes.clone()).collect();
     let slots: Vec<i64> = slots.into_iter().collect();
-    let known: BTreeSet<i64> = tx
-        .identifiers_at(&slots)
-        .await?
-        .iter()
-        .filter(|row| identifier_of(row).kind == IdentifierKind::UserId)
-        .map(|row| row.slot)
-        .collect();
+    let mut known = BTreeSet::new();
+    for row in tx.identifiers_at(&slots).await? {
+        if identifier_of(&row)?.kind == IdentifierKind::UserId {
+            known.insert(row.slot);
+        }
+    }
     let mut users = FxHashMap::default();
     for row in &evidence {
         let user = row.nodes.iter().find(|slot| known.contains(slot));
@@ -352,8 +345,8 @@ async fn users(tx: &mut Tx, rows: &[PersonRow]) -> Result<FxHashMap<i64, u64>> {
     Ok(users)
 }
 
-fn record(row: &PersonRow, user: Option<u64>) -> Record {
-    let traits: Fields = serde_json::from_str(&row.traits).unwrap_or_default();
+fn record(row: &PersonRow, user: Option<u64>) -> Result<Record> {
+    let traits = traits_of(row)?;
     let address = traits.get("address").and_then(Value::as_object);
     let text = |names: &[&str]| {
         names.iter().find_map(|name| {
@@ -365,7 +358,7 @@ fn record(row: &PersonRow, user: Option<u64>) -> Record {
             }
         })
     };
-    Record {
+    Ok(Record {
         id: row.id as u64,
         user,
         list: None,
@@ -381,5 +374,5 @@ fn record(row: &PersonRow, user: Option<u64>) -> Record {
         phone: text(&["phone"]),
         email: text(&["email"]),
         national_id: text(&["national_id"]),
-    }
+    })
 }

@@ -5,6 +5,7 @@
 use crate::flow::neighbourhood::{find, identifier_of};
 use crate::flow::settle::View;
 use crate::flow::settle::select::{key_of, mark};
+use crate::flow::stored_json::to_json;
 use crate::flow::{Context, settle};
 use crate::model::{Fields, Identifier, IdentifierKind};
 use crate::store::{IdentifierRow, Result, Store, Tx};
@@ -124,9 +125,12 @@ pub(super) async fn suppressed(
     let slots = evidence.iter().flat_map(|row| row.nodes.iter().copied());
     let slots: BTreeSet<i64> = slots.collect();
     let slots: Vec<i64> = slots.into_iter().collect();
-    let rows = tx.identifiers_at(&slots).await?.into_iter();
-    let on_it = rows.filter(|row| list.holds(&row.kind, &row.value) && is_live(context, row));
-    let on_it: FxHashSet<i64> = on_it.map(|row| row.slot).collect();
+    let mut on_it: FxHashSet<i64> = FxHashSet::default();
+    for row in tx.identifiers_at(&slots).await? {
+        if list.holds(&row.kind, &row.value) && is_live(context, &row)? {
+            on_it.insert(row.slot);
+        }
+    }
     if !on_it.is_empty() {
         let holding = evidence
             .iter()
@@ -155,8 +159,8 @@ async fn owners(tx: &mut Tx, views: &[View]) -> Result<FxHashMap<i64, i64>> {
 }
 
 /// Neither blocked nor shared, so that it says who somebody is.
-fn is_live(context: &Context, row: &IdentifierRow<'_>) -> bool {
-    !row.shared && !context.rules.blocks(&identifier_of(row))
+fn is_live(context: &Context, row: &IdentifierRow<'_>) -> Result<bool> {
+    Ok(!row.shared && !context.rules.blocks(&identifier_of(row)?))
 }
 
 /// What an entry on the list changed at once.
@@ -194,7 +198,7 @@ async fn holders(tx: &mut Tx, context: &Context, identifier: &Identifier) -> Res
     let Some(row) = find(tx, identifier).await? else {
         return Ok(BTreeSet::new());
     };
-    if is_live(context, &row) {
+    if is_live(context, &row)? {
         let evidence = tx.evidence_of_components(row.component).await?.into_iter();
         let holding = evidence.filter(|one| one.nodes.contains(&row.slot));
         return Ok(holding.filter_map(|one| one.person_id).collect());
@@ -203,15 +207,18 @@ async fn holders(tx: &mut Tx, context: &Context, identifier: &Identifier) -> Res
         return Ok(BTreeSet::new());
     }
     let name = identifier.kind.text();
-    let ids = tx
-        .persons_with_value(&settle::to_json(&identifier.value))
-        .await?;
+    let ids = tx.persons_with_value(&to_json(&identifier.value)).await?;
     let persons = tx.persons(ids).await?;
     let is_reached = |traits: &Fields| {
         let value = traits.get(&*name).and_then(|value| value.as_str());
         value == Some(identifier.value.as_str())
     };
-    let views = persons.iter().map(settle::view_of);
-    let reached = views.filter(|view| is_reached(&view.traits));
-    Ok(reached.map(|view| view.id).collect())
+    let mut found = BTreeSet::new();
+    for row in &persons {
+        let view = settle::view_of(row)?;
+        if is_reached(&view.traits) {
+            found.insert(view.id);
+        }
+    }
+    Ok(found)
 }

@@ -183,9 +183,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::host::cancel::Cancel;
-    use crate::host::types::{
-        Connection, Http, HttpError, HttpRequest, HttpResponse, Scrub,
-    };
+    use crate::host::types::{Connection, Http, HttpError, HttpRequest, HttpResponse, Scrub};
     use crate::host::wire::http::{self, Host};
     use crate::manifest::Limits;
     use crate::model::Timestamp;

@@ -151,6 +151,13 @@ pub struct Stream {
     pub digest: String,
 }
 
+impl Stream {
+    /// The part of a stream's digest that changes with its key.
+    pub fn key_digest(digest: &str) -> &str {
+        digest.split('-').next().unwrap_or_default()
+    }
+}
+
 /// Purpose, and an expression that gives `granted`, `denied`, `withdrawn` or none.
 pub type ConsentMap = Vec<(String, Expression)>;
 

@@ -395,6 +395,7 @@ fn target(word: &str) -> Option<EntityOr> {
         .map(|(_, target)| *target)
 }
 
+/// Begins with that of the key: records under another key move, and are not only mapped again.
 fn digest(stream: &Stream) -> String {
     let optional = |expression: &Option<Expression>| {
         expression
@@ -417,6 +418,11 @@ fn digest(stream: &Stream) -> String {
         entries(&stream.consent),
         &stream.region,
     );
-    let text = format!("{everything:?}");
-    blake3::hash(text.as_bytes()).to_hex()[..32].to_owned()
+    let hash = |text: String| blake3::hash(text.as_bytes()).to_hex();
+    // A filter may read the region.
+    let region = stream.region.as_deref();
+    let key = stream.key.text();
+    let key = (MAPPING_VERSION, key, region.filter(|_| key.contains('|')));
+    let (key, everything) = (hash(format!("{key:?}")), hash(format!("{everything:?}")));
+    format!("{}-{}", &key[..16], &everything[..32])
 }

@@ -1,6 +1,7 @@
 //! The nouns: plain data with their invariants in constructors. Knows no other module.
 
 mod connector;
+mod folded;
 mod identifier;
 mod normalise;
 mod personal;
@@ -11,6 +12,7 @@ mod vocabulary;
 pub use connector::{
     CredentialSpec, Description, Inject, RateSpec, StreamMapping, StreamSpec, TargetSpec,
 };
+pub use folded::fold;
 pub use identifier::{Identifier, IdentifierKind, PersonId, Rejected};
 pub use normalise::{normalise_email, normalise_phone};
 pub use personal::without_personal;

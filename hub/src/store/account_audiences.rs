@@ -241,11 +241,10 @@ impl Tx {
             .map_err(failed)?;
         rows.iter()
             .map(|row| {
-                let person: Vec<u8> = get(row, 2)?;
                 Ok(super::LogRow {
                     id: get(row, 0)?,
                     audience: get(row, 1)?,
-                    person: person.try_into().unwrap_or_default(),
+                    person: super::records::uuid(row, 2)?,
                     at: get(row, 3)?,
                     entered: get::<i64>(row, 4)? != 0,
                     cause: get(row, 5)?,

@@ -3,14 +3,17 @@
 
 use super::bulk::{Arg, pack};
 use crate::expression::{Pattern, place};
+use crate::model::fold;
 use rusqlite::functions::FunctionFlags;
-use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
+use rusqlite::types::{FromSqlError, ToSql, ToSqlOutput, Value, ValueRef};
+use sqlx::ConnectOptions;
 use std::path::Path;
 
 pub type Database = sqlx::Sqlite;
 pub type Connection = sqlx::SqliteConnection;
 pub type Pool = sqlx::SqlitePool;
 pub type PoolOptions = sqlx::sqlite::SqlitePoolOptions;
+pub type Options = sqlx::sqlite::SqliteConnectOptions;
 pub type Row = sqlx::sqlite::SqliteRow;
 
 /// A row that `by_key` found.
@@ -126,6 +129,25 @@ pub async fn by_key<T>(
     .await
 }
 
+/// A column of codes, each of which must be one that is known.
+pub fn known<T>(row: &Found<'_>, index: usize, read: fn(i64) -> Option<T>) -> rusqlite::Result<T> {
+    let code = row.get(index)?;
+    read(code).ok_or(rusqlite::Error::IntegralValueOutOfRange(index, code))
+}
+
+/// A column that holds integers as `Arg::Integers` stores them.
+pub fn integers_in(row: &Found<'_>, index: usize) -> rusqlite::Result<Vec<i64>> {
+    let bytes = row.get_ref(index)?.as_blob()?;
+    match bytes.as_chunks::<8>() {
+        (chunks, []) => Ok(chunks.iter().map(|one| i64::from_le_bytes(*one)).collect()),
+        _ => Err(FromSqlError::InvalidBlobSize {
+            expected_size: bytes.len().next_multiple_of(8),
+            blob_size: bytes.len(),
+        }
+        .into()),
+    }
+}
+
 /// Values that another thread can take.
 pub fn owned(values: &[Arg<'_>]) -> Vec<Value> {
     let owned = values.iter().map(|value| match *value {
@@ -157,7 +179,15 @@ pub async fn integers(
     .await
 }
 
-/// Teaches a connection what conditions ask of it: `regexp(pattern, text)` and `place(split, uuid)`.
+/// How to connect. The library does not log statements: a slow one is nothing that an operator can act on, and would be
+/// printed on the terminal as a warning with its whole text.
+pub fn options(url: &str) -> Result<Options, sqlx::Error> {
+    let options: Options = url.parse()?;
+    Ok(options.disable_statement_logging())
+}
+
+/// Teaches a connection what conditions and searches ask of it: `regexp(pattern, text)`, `place(split, uuid)` and
+/// `mentions(values, folded)`, whether a text value of a JSON object contains a text regardless of case.
 pub async fn teach(connection: &mut Connection) -> Result<(), Failed> {
     past_sqlx(connection, |connection| {
         let flags = FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_UTF8;
@@ -173,9 +203,25 @@ pub async fn teach(connection: &mut Connection) -> Result<(), Failed> {
             let split = call.get_raw(0).as_str()?;
             let person: [u8; 16] = call.get(1)?;
             Ok(place(split, &person))
+        })?;
+        connection.create_scalar_function("mentions", 2, flags, |call| {
+            let values: serde_json::Value = serde_json::from_str(call.get_raw(0).as_str()?)
+                .map_err(|error| rusqlite::Error::UserFunctionError(Box::new(error)))?;
+            let folded = call.get_raw(1).as_str()?;
+            Ok(folded.is_empty() || mentions(&values, folded))
         })
     })
     .await
+}
+
+fn mentions(value: &serde_json::Value, folded: &str) -> bool {
+    match value {
+        serde_json::Value::String(text) => fold(text).contains(folded),
+        serde_json::Value::Number(number) => number.to_string().contains(folded),
+        serde_json::Value::Array(items) => items.iter().any(|item| mentions(item, folded)),
+        serde_json::Value::Object(fields) => fields.values().any(|one| mentions(one, folded)),
+        serde_json::Value::Null | serde_json::Value::Bool(_) => false,
+    }
 }
 
 /// Lends the open connection to rusqlite. sqlx would copy every value twice and hand each statement and each row to
@@ -282,4 +328,55 @@ pub fn is_there(error: &Failed) -> bool {
         return false;
     };
     error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
+
+    use super::*;
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_slow_statement_is_not_printed_on_the_terminal() {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        // The library logs on threads of its own.
+        tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::WARN)
+            .with_writer(move || writer.clone())
+            .init();
+        let url = "sqlite::memory:";
+        let pool = PoolOptions::new().connect_with(options(url).unwrap());
+        let mut connection = pool.await.unwrap().acquire().await.unwrap();
+        past_sqlx(&mut connection, |connection| {
+            connection.create_scalar_function("pause", 1, FunctionFlags::default(), |call| {
+                std::thread::sleep(Duration::from_millis(call.get::<u32>(0)?.into()));
+                Ok(true)
+            })
+        })
+        .await
+        .unwrap();
+        let statement = sqlx::query("select pause(1200)");
+        statement.fetch_all(&mut *connection).await.unwrap();
+        drop(connection);
+        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        assert!(!text.contains("pause"), "{text}");
+    }
 }

@@ -220,32 +220,42 @@ impl Tx {
         .await
     }
 
-    pub async fn remove_evidence(&mut self, ids: &[i64]) -> Result<()> {
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let text = format!("delete from evidence where id {}", dialect::IN_INTEGERS);
-        self.execute_in(text, ids.iter().copied()).await?;
-        let text = format!(
-            "delete from shared_evidence where evidence_id {}",
-            dialect::IN_INTEGERS
-        );
-        self.execute_in(text, ids.iter().copied()).await
+    /// Rows that are there, sorted by id, with what is kept of their shared identifiers.
+    pub async fn remove_evidence(&mut self, evidence: &[&EvidenceRow]) -> Result<()> {
+        self.each("delete from evidence where id = $1", evidence, |row| {
+            [Arg::Int(row.id)]
+        })
+        .await?;
+        let mut pairs: Vec<(i64, i64)> = evidence
+            .iter()
+            .flat_map(|row| row.nodes.iter().map(|slot| (*slot, row.id)))
+            .collect();
+        pairs.sort_unstable();
+        self.each(
+            "delete from shared_evidence where slot = $1 and evidence_id = $2",
+            &pairs,
+            |(slot, evidence)| [Arg::Int(*slot), Arg::Int(*evidence)],
+        )
+        .await
     }
 
-    /// Who still supports the given evidence: its id, first sighting, source, stream and key, in no order.
-    pub async fn supporters(&mut self, evidence: &[i64]) -> Result<Vec<(i64, i64, String)>> {
-        let text = format!(
-            "select s.evidence_id, r.first_seen, t.source || '/' || t.name || '/' || r.key from ( \
-             select evidence_id, slot from claim union select evidence_id, slot from event \
-             union select evidence_id, slot from entity where evidence_id is not null) s \
-             join record r on r.slot = s.slot join stream t on t.id = r.stream_id where s.evidence_id {}",
-            dialect::IN_INTEGERS
-        );
-        let rows = self.rows_in(text, evidence.iter().copied()).await?;
-        rows.iter()
-            .map(|row| Ok((get(row, 0)?, get(row, 1)?, get(row, 2)?)))
-            .collect()
+    /// The records that still support the given evidence: its id, first sighting, source, stream and key, by evidence. Each
+    /// table is asked by its own index: over a union of them there is none, and every claim and event would be read.
+    pub async fn supporters(
+        &mut self,
+        evidence: impl IntoIterator<Item = i64>,
+    ) -> Result<Vec<(i64, i64, String)>> {
+        let of = |table: &str| {
+            format!(
+                "select s.evidence_id, r.first_seen, t.source || '/' || t.name || '/' || r.key from {table} s \
+                 cross join record r on r.slot = s.slot cross join stream t on t.id = r.stream_id where s.evidence_id = $1"
+            )
+        };
+        let text = ["claim", "event", "entity"].map(of).join(" union all ");
+        self.of_keys(&text, evidence, |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .await
     }
 
     pub async fn evidence_of_shared(
@@ -305,6 +315,15 @@ impl Tx {
         .await
     }
 
+    /// Those of some evidence that is no more and would be nobody's.
+    pub async fn without_heir(
+        &mut self,
+        evidence: impl IntoIterator<Item = i64>,
+    ) -> Result<Vec<i64>> {
+        let text = "select evidence_id from heir where evidence_id = $1 and person_id is null";
+        self.of_keys(text, evidence, |row| row.get(0)).await
+    }
+
     /// The living person that an id leads to.
     pub async fn alias(&mut self, uuid: &[u8]) -> Result<Option<i64>> {
         let row: Option<(i64,)> = sqlx::query_as("select evidence_id from alias where uuid = $1")
@@ -359,17 +378,8 @@ fn evidence(row: &dialect::Found<'_>) -> dialect::FoundResult<EvidenceRow> {
         id: row.get(0)?,
         component: row.get(1)?,
         person_id: row.get(2)?,
-        nodes: unpack(row.get_ref(3)?.as_blob()?),
+        nodes: dialect::integers_in(row, 3)?,
         first_seen: row.get(4)?,
         message: row.get_ref(5)?.as_str()?.into(),
     })
-}
-
-fn unpack(bytes: &[u8]) -> Vec<i64> {
-    bytes
-        .as_chunks::<8>()
-        .0
-        .iter()
-        .map(|chunk| i64::from_le_bytes(*chunk))
-        .collect()
 }

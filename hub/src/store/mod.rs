@@ -17,6 +17,7 @@ mod profiles;
 mod records;
 mod runs;
 mod statements;
+mod streams;
 mod suggestions;
 mod suppressions;
 mod tests;
@@ -36,9 +37,10 @@ pub use identity::{EvidenceRow, IdentifierRow};
 pub use jobs::JobRow;
 pub use models::ModelRow;
 pub use profiles::{ClaimRow, EntityRow, EventRow, PersonRow};
-pub use records::{DeadLetterRow, RecordRow, RecordState, StreamRow};
+pub use records::{DeadLetterRow, RecordRow, RecordState};
 pub use runs::{RunRow, StatusCounts};
 pub use statements::{Revoked, StatementRow};
+pub use streams::StreamRow;
 pub use suggestions::SuggestionRow;
 pub use versions::{Effect, PastVersion, VersionRow};
 
@@ -266,6 +268,14 @@ async fn pass(gate: Option<&Gate>) -> Result<()> {
 }
 
 async fn pool(url: &str, connections: u32, opening: &'static str) -> Result<dialect::Pool> {
+    let unopened = |error: sqlx::Error| {
+        Problem::new(
+            &STORE_UNREADABLE,
+            format!("the store cannot be opened: {error}"),
+        )
+        .hint("check `store` under `[hub]`, and that its folder exists and can be written")
+    };
+    let options = dialect::options(url).map_err(unopened)?;
     dialect::PoolOptions::new()
         .max_connections(connections)
         .after_connect(move |connection, _| {
@@ -275,15 +285,9 @@ async fn pool(url: &str, connections: u32, opening: &'static str) -> Result<dial
                 taught.map_err(|error| sqlx::Error::Configuration(Box::new(error)))
             })
         })
-        .connect(url)
+        .connect_with(options)
         .await
-        .map_err(|error| {
-            Problem::new(
-                &STORE_UNREADABLE,
-                format!("the store cannot be opened: {error}"),
-            )
-            .hint("check `store` under `[hub]`, and that its folder exists and can be written")
-        })
+        .map_err(unopened)
 }
 
 fn migrator() -> Migrator {

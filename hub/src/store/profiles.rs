@@ -1,7 +1,8 @@
 //! Persons, their claims, events and other entities.
 
-use super::bulk::{Arg, json_integers};
+use super::bulk::Arg;
 use super::{Result, Tx, dialect, failed};
+use crate::model::fold;
 use std::sync::Arc;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,23 +67,15 @@ impl Tx {
         self.by_key(&text, &[after], person).await
     }
 
-    /// Persons any of whose trait values contains a text, regardless of case.
+    /// Persons with a trait value that contains a text, regardless of case in any script.
     pub async fn find_persons(&mut self, text: &str, limit: i64) -> Result<Vec<PersonRow>> {
-        let pattern = format!(
-            "%{}%",
-            text.to_lowercase()
-                .replace('\\', "\\\\")
-                .replace('%', "\\%")
-                .replace('_', "\\_")
-        );
-        let rows: Vec<(i64,)> = sqlx::query_as(
-            "select id from person where lower(traits) like $1 escape '\\' order by id limit $2",
-        )
-        .bind(pattern)
-        .bind(limit)
-        .fetch_all(self.connection())
-        .await
-        .map_err(failed)?;
+        let rows: Vec<(i64,)> =
+            sqlx::query_as("select id from person where mentions(traits, $1) order by id limit $2")
+                .bind(fold(text))
+                .bind(limit)
+                .fetch_all(self.connection())
+                .await
+                .map_err(failed)?;
         self.persons(rows.into_iter().map(|row| row.0)).await
     }
 
@@ -165,23 +158,17 @@ impl Tx {
         .await
     }
 
-    /// Claims by evidence and record. A record has one claim at most, so the two sets may be given side by side.
+    /// Claims by evidence and record. Each pair is looked up by the whole key: two sets side by side would be probed as their
+    /// product.
     pub async fn remove_claims(&mut self, pairs: &[(i64, i64)]) -> Result<()> {
-        if pairs.is_empty() {
-            return Ok(());
-        }
-        let text = format!(
-            "delete from claim where evidence_id {} and slot {}",
-            dialect::IN_INTEGERS,
-            dialect::IN_INTEGERS.replace("$1", "$2")
-        );
-        sqlx::query(sqlx::AssertSqlSafe(text))
-            .bind(json_integers(pairs.iter().map(|pair| pair.0)))
-            .bind(json_integers(pairs.iter().map(|pair| pair.1)))
-            .execute(self.connection())
-            .await
-            .map(drop)
-            .map_err(failed)
+        let mut pairs = pairs.to_vec();
+        pairs.sort_unstable();
+        self.each(
+            "delete from claim where evidence_id = $1 and slot = $2",
+            &pairs,
+            |(evidence, slot)| [Arg::Int(*evidence), Arg::Int(*slot)],
+        )
+        .await
     }
 
     pub async fn events_of(
@@ -243,15 +230,12 @@ impl Tx {
         self.remove("delete from entity where id", ids).await
     }
 
+    /// Runs `{head} = ID` for each id.
     pub(super) async fn remove(&mut self, head: &'static str, ids: &[i64]) -> Result<()> {
-        if ids.is_empty() {
-            return Ok(());
-        }
-        self.execute_in(
-            format!("{head} {}", dialect::IN_INTEGERS),
-            ids.iter().copied(),
-        )
-        .await
+        let mut ids = ids.to_vec();
+        ids.sort_unstable();
+        let text = format!("{head} = $1");
+        self.each(&text, &ids, |id| [Arg::Int(*id)]).await
     }
 }
 
@@ -264,4 +248,144 @@ fn person(row: &dialect::Found<'_>) -> dialect::FoundResult<PersonRow> {
         consents: row.get(4)?,
         updated_at: row.get(5)?,
     })
+}
+
+#[cfg(test)]
+impl Tx {
+    /// Runs any text, to damage a row.
+    pub async fn damage(&mut self, text: &'static str) {
+        let done = sqlx::query(text).execute(self.connection()).await;
+        assert!(done.expect(text).rows_affected() > 0, "{text}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
+
+    use super::*;
+    use crate::store::Store;
+    use std::time::{Duration, Instant};
+
+    async fn store(folder: &tempfile::TempDir) -> Store {
+        let path = folder.path().join("hub.db");
+        Store::open(&format!("sqlite:{}", path.display()))
+            .await
+            .unwrap()
+    }
+
+    fn claims(count: i64) -> Vec<ClaimRow> {
+        let claim = |id| ClaimRow {
+            evidence_id: id,
+            slot: id * 7,
+            source: "crm".into(),
+            record: format!("contacts/{id}"),
+            time: id,
+            body: "{}".to_owned(),
+        };
+        (1..=count).map(claim).collect()
+    }
+
+    async fn claim_count(tx: &mut Tx) -> i64 {
+        let row: (i64,) = sqlx::query_as("select count(*) from claim")
+            .fetch_one(tx.connection())
+            .await
+            .unwrap();
+        row.0
+    }
+
+    #[tokio::test]
+    async fn a_person_is_found_by_a_value_in_any_script_and_case() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut tx = store(&folder).await.begin().await.unwrap();
+        let person = |id: i64, traits: &str| PersonRow {
+            id,
+            uuid: [id as u8; 16],
+            component: id,
+            traits: traits.to_owned(),
+            consents: "{}".to_owned(),
+            updated_at: 0,
+        };
+        let persons = [
+            person(1, r#"{"first_name":"Łukasz","tags":["ŻÓŁW"]}"#),
+            person(2, r#"{"city":"GROSSE STRASSE","nick":"say \"hi\"\\"}"#),
+            person(3, r#"{"address":{"city":"Αθήνα"},"points":1042}"#),
+        ];
+        tx.add_persons(&persons).await.unwrap();
+        for (text, ids) in [
+            ("łukasz", &[1][..]),
+            ("ŁUKASZ", &[1]),
+            ("Łuk", &[1]),
+            ("żółw", &[1]),
+            ("straße", &[2]),
+            ("\"HI\"\\", &[2]),
+            ("ΑΘΉΝΑ", &[3]),
+            ("1042", &[3]),
+            ("%", &[]),
+            ("_", &[]),
+            // The name of a trait is not what it says.
+            ("first_name", &[]),
+            ("lukasz", &[]),
+        ] {
+            let found = tx.find_persons(text, 10).await.unwrap();
+            let found: Vec<i64> = found.iter().map(|row| row.id).collect();
+            assert_eq!(found, ids, "{text}");
+        }
+        assert_eq!(tx.find_persons("a", 1).await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn claims_are_taken_away_by_the_pair() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut tx = store(&folder).await.begin().await.unwrap();
+        let rows = claims(4);
+        tx.add_claims(&rows.iter().collect::<Vec<_>>())
+            .await
+            .unwrap();
+        // Both halves of the second are there, of two claims.
+        tx.remove_claims(&[(3, 21), (1, 14)]).await.unwrap();
+        assert_eq!(claim_count(&mut tx).await, 3);
+    }
+
+    #[tokio::test]
+    async fn taking_claims_away_costs_about_what_adding_them_does() {
+        const COUNT: i64 = 16_000;
+        let folder = tempfile::tempdir().unwrap();
+        let mut tx = store(&folder).await.begin().await.unwrap();
+        let rows = claims(COUNT);
+        let begun = Instant::now();
+        tx.add_claims(&rows.iter().collect::<Vec<_>>())
+            .await
+            .unwrap();
+        let added = begun.elapsed();
+        let pairs: Vec<(i64, i64)> = rows.iter().map(|row| (row.evidence_id, row.slot)).collect();
+        let begun = Instant::now();
+        tx.remove_claims(&pairs).await.unwrap();
+        let most = added * 10 + Duration::from_secs(2);
+        assert!(
+            begun.elapsed() < most,
+            "{:?} after {added:?}",
+            begun.elapsed()
+        );
+        assert_eq!(claim_count(&mut tx).await, 0);
+    }
+
+    #[tokio::test]
+    async fn the_supporters_of_evidence_are_found_without_a_look_at_those_of_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut tx = store(&folder).await.begin().await.unwrap();
+        let rows = claims(40_000);
+        tx.add_claims(&rows.iter().collect::<Vec<_>>())
+            .await
+            .unwrap();
+        let begun = Instant::now();
+        for id in 0..300 {
+            assert_eq!(tx.supporters([id]).await.unwrap(), []);
+        }
+        assert!(
+            begun.elapsed() < Duration::from_secs(2),
+            "{:?}",
+            begun.elapsed()
+        );
+    }
 }

@@ -1,24 +1,10 @@
-//! Streams, cursors, what is known of each record now, dead letters. Every version of a record is in `versions`.
+//! What is known of each record now, and dead letters. Every version of a record is in `versions`.
 
 use super::bulk::{Arg, json_integers};
 use super::{Result, Tx, dialect, failed};
-use crate::model::Timestamp;
 use crate::problem::Problem;
-use crate::problem::codes::{LEASE_LOST, RECORDS_CHANGED};
+use crate::problem::codes::RECORDS_CHANGED;
 use sqlx::Row;
-
-#[derive(Debug, Clone)]
-pub struct StreamRow {
-    pub id: i64,
-    pub source: String,
-    pub name: String,
-    /// The digest of the mapping under which its records were mapped.
-    pub digest: String,
-    /// While a full read is under way: the first version that it could make.
-    pub full_since: Option<i64>,
-    /// How many records have come in it.
-    pub full_seen: i64,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordState {
@@ -33,12 +19,10 @@ impl RecordState {
         self as i64
     }
 
-    fn from_code(code: i64) -> Self {
-        match code {
-            0 => Self::Live,
-            1 => Self::Deleted,
-            _ => Self::SetAside,
-        }
+    fn from_code(code: i64) -> Option<Self> {
+        [Self::Live, Self::Deleted, Self::SetAside]
+            .into_iter()
+            .find(|state| state.code() == code)
     }
 }
 
@@ -79,128 +63,15 @@ const RECORD_COLUMNS: &str =
     "slot, stream_id, key, hash, version_id, state, updated_at, first_seen, evidence_id, fact_id";
 
 impl Tx {
-    pub async fn streams(&mut self) -> Result<Vec<StreamRow>> {
-        let rows = sqlx::query(
-            "select id, source, name, digest, full_since, full_seen from stream order by id",
-        )
-        .fetch_all(self.connection())
-        .await
-        .map_err(failed)?;
-        rows.iter()
-            .map(|row| {
-                Ok(StreamRow {
-                    id: get(row, 0)?,
-                    source: get(row, 1)?,
-                    name: get(row, 2)?,
-                    digest: get(row, 3)?,
-                    full_since: get(row, 4)?,
-                    full_seen: get(row, 5)?,
-                })
-            })
-            .collect()
-    }
-
-    /// The stream's row, made if it is new.
-    pub async fn stream(&mut self, source: &str, name: &str, digest: &str) -> Result<StreamRow> {
-        for stream in self.streams().await? {
-            if stream.source == source && stream.name == name {
-                return Ok(stream);
-            }
-        }
-        let id = self.reserve("stream", 1).await?;
-        sqlx::query(
-            "insert into stream (id, source, name, digest, full_seen) values ($1, $2, $3, $4, 0)",
-        )
-        .bind(id)
-        .bind(source)
-        .bind(name)
-        .bind(digest)
-        .execute(self.connection())
-        .await
-        .map_err(failed)?;
-        Ok(StreamRow {
-            id,
-            source: source.to_owned(),
-            name: name.to_owned(),
-            digest: digest.to_owned(),
-            full_since: None,
-            full_seen: 0,
-        })
-    }
-
-    pub async fn set_stream_digest(&mut self, id: i64, digest: &str) -> Result<()> {
-        sqlx::query("update stream set digest = $2 where id = $1")
-            .bind(id)
-            .bind(digest)
-            .execute(self.connection())
-            .await
-            .map_err(failed)?;
-        Ok(())
-    }
-
-    pub async fn cursor(&mut self, stream_id: i64, part: &str) -> Result<Option<Vec<u8>>> {
-        let row: Option<(Vec<u8>,)> =
-            sqlx::query_as("select value from stream_cursor where stream_id = $1 and part = $2")
-                .bind(stream_id)
-                .bind(part)
-                .fetch_optional(self.connection())
-                .await
-                .map_err(failed)?;
-        Ok(row.map(|row| row.0))
-    }
-
-    /// When a cursor of the stream last moved.
-    pub async fn cursor_moved_at(&mut self, stream_id: i64) -> Result<Option<i64>> {
-        let row: (Option<i64>,) =
-            sqlx::query_as("select max(updated_at) from stream_cursor where stream_id = $1")
+    /// How many records of a stream are not deleted. Looks at every record of the hub.
+    pub async fn record_count(&mut self, stream_id: i64) -> Result<i64> {
+        let row: (i64,) =
+            sqlx::query_as("select count(*) from record where stream_id = $1 and state <> 1")
                 .bind(stream_id)
                 .fetch_one(self.connection())
                 .await
                 .map_err(failed)?;
         Ok(row.0)
-    }
-
-    /// Moves a cursor from where it was when reading began to where the rows of this transaction lead (I3). Fails when it is
-    /// somewhere else by now, since those rows were then read by another process, too.
-    pub async fn move_cursor(
-        &mut self,
-        (stream_id, part): (i64, &str),
-        from: Option<&[u8]>,
-        to: &[u8],
-        now: Timestamp,
-    ) -> Result<()> {
-        let query = match from {
-            None => sqlx::query(
-                "insert into stream_cursor (stream_id, part, value, updated_at) values ($1, $2, $3, $4) \
-                 on conflict (stream_id, part) do nothing",
-            ),
-            Some(_) => sqlx::query(
-                "update stream_cursor set value = $3, updated_at = $4 where stream_id = $1 and part = $2 and value = $5",
-            ),
-        };
-        let query = query.bind(stream_id).bind(part).bind(to).bind(now.0);
-        let query = match from {
-            None => query,
-            Some(from) => query.bind(from),
-        };
-        let moved = query.execute(self.connection()).await.map_err(failed)?;
-        match moved.rows_affected() {
-            1 => Ok(()),
-            _ => Err(Problem::new(
-                &LEASE_LOST,
-                "another process read the same stream meanwhile",
-            )
-            .hint("what it stored is complete; nothing more was stored by this one")),
-        }
-    }
-
-    pub async fn clear_cursors(&mut self, stream_id: i64) -> Result<()> {
-        sqlx::query("delete from stream_cursor where stream_id = $1")
-            .bind(stream_id)
-            .execute(self.connection())
-            .await
-            .map_err(failed)?;
-        Ok(())
     }
 
     pub async fn records_at(&mut self, slots: &[i64]) -> Result<Vec<RecordRow>> {
@@ -212,7 +83,7 @@ impl Tx {
                 key: row.get(2)?,
                 hash: row.get(3)?,
                 version_id: row.get(4)?,
-                state: RecordState::from_code(row.get(5)?),
+                state: dialect::known(row, 5, RecordState::from_code)?,
                 updated_at: row.get(6)?,
                 first_seen: row.get(7)?,
                 evidence_id: row.get(8)?,
@@ -222,7 +93,7 @@ impl Tx {
         .await
     }
 
-    /// Up to `limit` live or set-aside records of a stream, in the order of their slots, after `after`.
+    /// Up to `limit` live or set-aside records of a stream with their bodies, in the order of their slots, after `after`.
     pub async fn records_of_stream(
         &mut self,
         stream_id: i64,
@@ -245,7 +116,30 @@ impl Tx {
             .collect()
     }
 
-    /// The same for records of any stream with an open dead letter, whole or in a field.
+    /// The same in the order in which their versions came, after the version `after`.
+    pub async fn records_by_arrival(
+        &mut self,
+        stream_id: i64,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<(RecordRow, Vec<u8>)>> {
+        let rows = sqlx::query(
+            "select r.slot, r.stream_id, r.key, r.hash, r.version_id, r.state, r.updated_at, r.first_seen, r.evidence_id, \
+             r.fact_id, v.body from record_version v cross join record r on r.slot = v.slot \
+             where v.id > $2 and r.version_id = v.id and r.stream_id = $1 and r.state <> 1 order by v.id limit $3",
+        )
+        .bind(stream_id)
+        .bind(after)
+        .bind(limit)
+        .fetch_all(self.connection())
+        .await
+        .map_err(failed)?;
+        rows.iter()
+            .map(|row| Ok((record_row(row)?, get(row, 10)?)))
+            .collect()
+    }
+
+    /// The same for records with an open dead letter, whole or in a field.
     pub async fn records_with_letters(
         &mut self,
         stream_id: i64,
@@ -254,9 +148,9 @@ impl Tx {
     ) -> Result<Vec<(RecordRow, Vec<u8>)>> {
         let rows = sqlx::query(
             "select r.slot, r.stream_id, r.key, r.hash, r.version_id, r.state, r.updated_at, r.first_seen, r.evidence_id, \
-             r.fact_id, v.body from record r join record_version v on v.id = r.version_id \
-             where r.stream_id = $1 and r.slot > $2 and r.state <> 1 \
-             and r.slot in (select slot from dead_letter where state = 'open') order by r.slot limit $3",
+             r.fact_id, v.body from dead_letter d cross join record r on r.slot = d.slot \
+             cross join record_version v on v.id = r.version_id \
+             where d.state = 'open' and d.slot > $2 and r.stream_id = $1 and r.state <> 1 group by d.slot order by d.slot limit $3",
         )
         .bind(stream_id)
         .bind(after)
@@ -369,11 +263,10 @@ impl Tx {
 
     /// Closes the open dead letters of records that are about to be judged anew.
     pub async fn close_dead_letters(&mut self, slots: impl IntoIterator<Item = i64>) -> Result<()> {
-        let text = format!(
-            "update dead_letter set state = 'closed' where state = 'open' and slot {}",
-            dialect::IN_INTEGERS
-        );
-        self.execute_in(text, slots).await
+        let mut slots: Vec<i64> = slots.into_iter().collect();
+        slots.sort_unstable();
+        let text = "update dead_letter set state = 'closed' where state = 'open' and slot = $1";
+        self.each(text, &slots, |slot| [Arg::Int(*slot)]).await
     }
 
     pub async fn add_dead_letters(&mut self, letters: &[DeadLetterRow]) -> Result<()> {
@@ -467,12 +360,24 @@ fn record_row(row: &dialect::Row) -> Result<RecordRow> {
         key: get(row, 2)?,
         hash: get(row, 3)?,
         version_id: get(row, 4)?,
-        state: RecordState::from_code(get(row, 5)?),
+        state: known(row, 5, RecordState::from_code)?,
         updated_at: get(row, 6)?,
         first_seen: get(row, 7)?,
         evidence_id: get(row, 8)?,
         fact_id: get(row, 9)?,
     })
+}
+
+/// A column of codes, each of which must be one that is known.
+pub(super) fn known<T>(row: &dialect::Row, index: usize, read: fn(i64) -> Option<T>) -> Result<T> {
+    read(get(row, index)?).ok_or_else(|| failed(format!("column {index} holds an unknown code")))
+}
+
+/// A column of a person's id.
+pub(super) fn uuid(row: &dialect::Row, index: usize) -> Result<[u8; 16]> {
+    let bytes: Vec<u8> = get(row, index)?;
+    let wrong = || failed(format!("column {index} does not hold an id of 16 bytes"));
+    bytes.try_into().map_err(|_| wrong())
 }
 
 /// A column by its place.

@@ -1,7 +1,7 @@
 //! Pairs of people who look alike, waiting for an operator or decided by one.
 
 use super::bulk::Arg;
-use super::records::get;
+use super::records::{get, uuid};
 use super::{Result, Tx, failed};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -40,8 +40,8 @@ impl Tx {
                 Ok(SuggestionRow {
                     id: get(row, 0)?,
                     model: get(row, 1)?,
-                    left: get::<Vec<u8>>(row, 2)?.try_into().unwrap_or_default(),
-                    right: get::<Vec<u8>>(row, 3)?.try_into().unwrap_or_default(),
+                    left: uuid(row, 2)?,
+                    right: uuid(row, 3)?,
                     probability: get(row, 4)?,
                     reasons: get(row, 5)?,
                     state: get(row, 6)?,

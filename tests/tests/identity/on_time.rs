@@ -67,7 +67,7 @@ impl Inside {
     /// Since when Ada is in the audience, if she is.
     async fn since(&self) -> Option<i64> {
         let mut tx = self.context.store.read().await.unwrap();
-        let ada = tx.find_persons("\"email\":\"ada@", 10).await.unwrap();
+        let ada = tx.find_persons("ada@", 10).await.unwrap();
         assert_eq!(ada.len(), 1);
         let rows = tx.members("quiet").await.unwrap();
         let row = rows.iter().find(|row| row.person_id == ada[0].id);

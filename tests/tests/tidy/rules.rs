@@ -21,6 +21,23 @@ const KINDS: &[(&str, &str)] = &[
     ("assert_debug_snapshot!", "snapshots"),
 ];
 
+/// Where stored rows are read.
+const STORED: &[&str] = &[
+    "hub/src/flow",
+    "hub/src/store",
+    "hub/src/delivery",
+    "hub/src/cli",
+];
+
+const PARSES: &[&str] = &[
+    "serde_json::from_str",
+    "serde_json::from_slice",
+    "serde_json::from_value",
+    "stored_json::read",
+];
+
+const FALLBACKS: &[&str] = &[".unwrap_or", ".ok()", ".is_ok_and(", ".map_or("];
+
 const TOP_LEVEL: &[&str] = &[
     "Cargo.toml",
     "Cargo.lock",
@@ -135,6 +152,48 @@ pub fn miscounted(sources: &[Source]) -> Vec<Breach> {
         }
     }
     breaches
+}
+
+/// A stored row that cannot be read is an error: what stands in its place would be written back. Connectors' projects are no
+/// stored rows.
+pub fn defaults_for_rows(sources: &[Source]) -> Vec<Breach> {
+    let mut breaches = Vec::new();
+    let is_room = |source: &&Source| {
+        let mut rooms = STORED.iter();
+        rooms.any(|room| source.path.starts_with(room))
+            && !source.path.starts_with("hub/src/cli/connector")
+    };
+    for source in sources.iter().filter(is_room) {
+        for at in PARSES
+            .iter()
+            .flat_map(|parse| words(&source.program, parse))
+        {
+            let after = after_call(&source.program[at..]);
+            if let Some(fallback) = FALLBACKS.iter().find(|one| after.starts_with(**one)) {
+                let line = line_of(&source.program, at);
+                let message = format!(
+                    "line {line}: `{fallback}` makes a stored row that cannot be read an empty one"
+                );
+                breaches.push(Breach::new(&source.path, message));
+            }
+        }
+    }
+    breaches
+}
+
+/// What follows a call that begins at the start of the text, without white space.
+fn after_call(text: &str) -> String {
+    let Some(open) = text.find('(') else {
+        return String::new();
+    };
+    let mut depth = 0;
+    let close = text[open..].find(|c| {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        depth == 0
+    });
+    let rest = close.map_or("", |close| &text[open + close + 1..]);
+    let rest = rest.chars().filter(|c| !c.is_whitespace());
+    rest.take(20).collect()
 }
 
 pub fn strangers(names: impl Iterator<Item = String>) -> Vec<Breach> {
@@ -302,6 +361,35 @@ fn work_left_for_later_is_seen_even_in_tests() {
         )),
         []
     );
+}
+
+#[test]
+fn a_default_for_a_stored_row_is_seen() {
+    for (text, breaches) in [
+        (
+            "let a: B = serde_json::from_str(&row.a).unwrap_or_default();",
+            1,
+        ),
+        (
+            "x.and_then(|text| serde_json::from_slice(f(text))\n    .ok())",
+            1,
+        ),
+        ("serde_json::from_str::<B>(text).unwrap_or(B { a: (1) })", 1),
+        ("serde_json::from_str(text).map_err(|_| wrong())?;", 0),
+        (
+            "stored_json::read(\"a.b\", row.id, &row.b)?.unwrap_or_default()",
+            0,
+        ),
+        ("// serde_json::from_str(a).ok()\nlet b = c.ok();", 0),
+    ] {
+        let found =
+            |path| defaults_for_rows(&sample(path, &format!("fn f() {{ {text} }}\n"))).len();
+        assert_eq!(found("hub/src/flow/a.rs"), breaches, "{text}");
+        assert_eq!(
+            found("hub/src/kit/a.rs") + found("hub/src/cli/connector_a.rs"),
+            0
+        );
+    }
 }
 
 #[test]

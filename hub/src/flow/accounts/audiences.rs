@@ -5,7 +5,7 @@ mod properties;
 
 use crate::audience::{self, Explained, Facts};
 use crate::flow::Context;
-use crate::flow::accounts::AccountHead;
+use crate::flow::accounts::{AccountHead, values_of};
 use crate::manifest::Audience;
 use crate::model::{Fields, Timestamp};
 use crate::store::{AccountLogRow, AccountMemberRow, AccountTimerRow, Result, Tx};
@@ -34,8 +34,9 @@ impl About {
     ) -> Result<Vec<Self>> {
         let mut found: FxHashMap<String, Self> = FxHashMap::default();
         for row in tx.accounts(ids).await? {
+            let traits = values_of(&row)?;
             let about = found.entry(row.id).or_default();
-            about.traits = serde_json::from_str(&row.traits).unwrap_or_default();
+            about.traits = traits;
             about.is_known = true;
         }
         let counted: Vec<&str> = counted.iter().map(String::as_str).collect();

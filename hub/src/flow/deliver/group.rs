@@ -2,11 +2,12 @@
 //! each was looked at.
 
 use crate::delivery::{self, Operation};
-use crate::flow::settle::{self, ConsentEntry};
+use crate::flow::settle::ConsentEntry;
+use crate::flow::stored_json::{read, to_json};
 use crate::flow::suppress::List;
 use crate::manifest::Destination;
 use crate::model::{ConsentStatus, Fields};
-use crate::store::{ChangeRow, Looked, TryRow};
+use crate::store::{ChangeRow, Looked, Result, TryRow};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Changes that are looked at together.
@@ -35,14 +36,14 @@ impl Row {
     }
 
     /// What is known of it once it is on its way: a field that is given now, or was before, may be there.
-    pub fn trying(&self) -> TryRow {
-        let mut tried = names(&self.before.tried);
+    pub fn trying(&self) -> Result<TryRow> {
+        let mut tried = names(self.change(), &self.before.tried)?;
         tried.extend(delivery::fields(&self.payload));
-        TryRow {
+        Ok(TryRow {
             unsure: true,
-            tried: settle::to_json(&tried),
+            tried: to_json(&tried),
             ..self.before
-        }
+        })
     }
 
     /// What is known of it when the vendor asked to send it again.
@@ -61,14 +62,13 @@ impl Row {
 
     /// The texts that say something of the person.
     pub fn values(&self) -> Vec<String> {
-        let row: Fields = serde_json::from_str(&self.payload).unwrap_or_default();
-        let texts = row.values().filter_map(|value| value.as_str());
-        texts.map(str::to_owned).chain([self.key.clone()]).collect()
+        let texts = delivery::texts(&self.payload);
+        texts.into_iter().chain([self.key.clone()]).collect()
     }
 }
 
-fn names(tried: &str) -> BTreeSet<String> {
-    serde_json::from_str(tried).unwrap_or_default()
+fn names(change: i64, tried: &str) -> Result<BTreeSet<String>> {
+    read("change.tried", change, tried)
 }
 
 /// Rows of one object and operation.
@@ -106,26 +106,31 @@ pub(in crate::flow) fn has_consent(
 
 /// What may be sent at a key: the wanted row of the person with the smallest id among those who allow it. Second, whether only
 /// a suppression keeps somebody from being sent.
-fn sendable(list: &List, destination: &Destination, rows: &[ChangeRow]) -> (Option<String>, bool) {
+fn sendable(
+    list: &List,
+    destination: &Destination,
+    rows: &[ChangeRow],
+) -> Result<(Option<String>, bool)> {
     let mut is_suppressed = false;
-    for row in rows.iter().filter(|row| row.wanted.is_some()) {
-        // What cannot be read says nothing, and silence is no consent.
-        let consents: BTreeMap<String, ConsentEntry> = read(row.consents.as_deref());
+    for row in rows {
+        // Nobody is there who wants it.
+        let (Some(wanted), Some(consents), Some(traits)) =
+            (&row.wanted, &row.consents, &row.traits)
+        else {
+            continue;
+        };
+        let consents: BTreeMap<String, ConsentEntry> = read("person.consents", row.id, consents)?;
         if !has_consent(destination, &consents) {
             continue;
         }
-        let traits: Fields = read(row.traits.as_deref());
+        let traits: Fields = read("person.traits", row.id, traits)?;
         if row.allowed && !list.holds_reached(&traits) {
-            return (row.wanted.clone(), false);
+            let _: Fields = read("wanted.payload", row.id, wanted)?;
+            return Ok((Some(wanted.clone()), false));
         }
         is_suppressed = true;
     }
-    (None, is_suppressed)
-}
-
-fn read<T: serde::de::DeserializeOwned + Default>(json: Option<&str>) -> T {
-    json.and_then(|text| serde_json::from_str(text).ok())
-        .unwrap_or_default()
+    Ok((None, is_suppressed))
 }
 
 /// A window of changes, sorted.
@@ -139,7 +144,11 @@ pub(super) struct Grouped {
     pub held: Vec<Looked>,
 }
 
-pub(super) fn grouped(list: &List, destination: &Destination, rows: &[ChangeRow]) -> Grouped {
+pub(super) fn grouped(
+    list: &List,
+    destination: &Destination,
+    rows: &[ChangeRow],
+) -> Result<Grouped> {
     let mut grouped = Grouped::default();
     for rows in rows.chunk_by(|a, b| a.id == b.id) {
         let first = &rows[0];
@@ -147,7 +156,10 @@ pub(super) fn grouped(list: &List, destination: &Destination, rows: &[ChangeRow]
             change: first.id,
             generation: first.generation,
         };
-        let (wanted, is_suppressed) = sendable(list, destination, rows);
+        let (wanted, is_suppressed) = sendable(list, destination, rows)?;
+        if let Some(known) = &first.acknowledged {
+            let _: Fields = read("acknowledged.payload", first.id, known)?;
+        }
         let operation = delivery::operation(
             &first.object,
             wanted.as_deref(),
@@ -180,7 +192,7 @@ pub(super) fn grouped(list: &List, destination: &Destination, rows: &[ChangeRow]
             sent: delivery::to_send(
                 &payload,
                 first.acknowledged.as_deref(),
-                &names(&first.tried),
+                &names(first.id, &first.tried)?,
             ),
             payload,
             before: TryRow {
@@ -193,5 +205,5 @@ pub(super) fn grouped(list: &List, destination: &Destination, rows: &[ChangeRow]
             is_suppressed,
         });
     }
-    grouped
+    Ok(grouped)
 }

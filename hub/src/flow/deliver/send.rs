@@ -90,7 +90,7 @@ impl<'a> Sender<'a> {
                 return Ok(());
             };
             after = last.id;
-            let Grouped { groups, idle, held } = grouped(&list, self.destination, &rows);
+            let Grouped { groups, idle, held } = grouped(&list, self.destination, &rows)?;
             let mut tx = self.context.store.begin().await?;
             finish(&mut tx, &idle).await?;
             tx.hold_changes(&held).await?;
@@ -139,7 +139,9 @@ impl<'a> Sender<'a> {
             };
             if is_unsure {
                 group.unsure = true;
-                rows.iter_mut().for_each(|row| row.before = row.trying());
+                for row in &mut rows {
+                    row.before = row.trying()?;
+                }
             }
             let failure = match outcome {
                 Ok(outcome) => {
@@ -196,7 +198,8 @@ impl<'a> Sender<'a> {
         let still = tx.still_pending(&looked).await?;
         rows.retain(|row| still.contains(&row.before.looked));
         self.moved += (looked.len() - rows.len()) as i64;
-        let tries: Vec<TryRow> = rows.iter().map(Row::trying).collect();
+        let tries = rows.iter().map(Row::trying);
+        let tries: Vec<TryRow> = tries.collect::<Result<_>>()?;
         tx.begin_tries(&tries).await?;
         tx.commit().await?;
         for row in &mut rows {

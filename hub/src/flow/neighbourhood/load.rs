@@ -1,10 +1,11 @@
 //! Loading: identifiers to their slots, whole components to memory, and what evidence that lost a record still stands on.
 
 use super::{Known, Neighbourhood, Seen, Stated, source_of};
+use crate::flow::stored_json::unknown;
 use crate::identity::StatementKind;
 use crate::landing::{next_slot, slot_of_identifier};
 use crate::model::{Identifier, IdentifierKind};
-use crate::store::{EvidenceRow, IdentifierRow, Result, Tx};
+use crate::store::{EvidenceRow, IdentifierRow, Result, StatementRow, Tx};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -84,7 +85,7 @@ impl Neighbourhood {
             let kind = match kinds.iter().find(|(text, _)| *text == row.kind) {
                 Some((_, kind)) => kind.clone(),
                 None => {
-                    let kind = kind_of(&row);
+                    let kind = kind_of(&row)?;
                     kinds.push((row.kind.into_owned(), kind.clone()));
                     kind
                 }
@@ -197,10 +198,7 @@ impl Neighbourhood {
             self.statements.insert(
                 row.id,
                 Stated {
-                    kind: match row.kind.as_str() {
-                        "link" => StatementKind::MustLink,
-                        _ => StatementKind::MustNotLink,
-                    },
+                    kind: statement_kind(&row)?,
                     left: row.left,
                     right: row.right,
                 },
@@ -261,7 +259,7 @@ impl Neighbourhood {
             return Ok(());
         }
         let mut earliest: FxHashMap<i64, (i64, String)> = FxHashMap::default();
-        for (id, first_seen, message) in tx.supporters(&ids).await? {
+        for (id, first_seen, message) in tx.supporters(ids.iter().copied()).await? {
             let found = (first_seen, message);
             match earliest.get_mut(&id) {
                 Some(best) if *best <= found => {}
@@ -340,13 +338,22 @@ pub async fn find(tx: &mut Tx, identifier: &Identifier) -> Result<Option<Identif
 }
 
 /// A stored identifier as the stages know it.
-pub fn identifier_of(row: &IdentifierRow<'_>) -> Identifier {
-    Identifier {
-        kind: kind_of(row),
+pub fn identifier_of(row: &IdentifierRow<'_>) -> Result<Identifier> {
+    Ok(Identifier {
+        kind: kind_of(row)?,
         value: row.value.clone().into_owned(),
-    }
+    })
 }
 
-fn kind_of(row: &IdentifierRow<'_>) -> IdentifierKind {
-    IdentifierKind::parse(&row.kind).unwrap_or(IdentifierKind::AnonymousId)
+fn kind_of(row: &IdentifierRow<'_>) -> Result<IdentifierKind> {
+    IdentifierKind::parse(&row.kind).ok_or_else(|| unknown("identifier.kind", row.slot))
+}
+
+/// What a stored statement says.
+pub fn statement_kind(row: &StatementRow) -> Result<StatementKind> {
+    match row.kind.as_str() {
+        "link" => Ok(StatementKind::MustLink),
+        "separate" => Ok(StatementKind::MustNotLink),
+        _ => Err(unknown("statement.kind", row.id)),
+    }
 }

@@ -377,7 +377,7 @@ impl Neighbourhood {
     }
 
     // I6: an id leads to whoever has the evidence that it follows from; once that is gone, to who is left of its person.
-    // Gives each removed evidence with its person and with other evidence of that.
+    // Gives each removed evidence with its person and with other evidence of that, or else what its record supports now.
     fn lost(&self, members: &[i64]) -> Vec<(i64, i64, Option<i64>)> {
         let removed = members.iter().filter(|id| self.evidence[id].removed);
         let mut lost: Vec<(i64, i64, Option<i64>)> = removed
@@ -393,8 +393,9 @@ impl Neighbourhood {
                 rest.entry(person).or_insert(*id);
             }
         }
-        for (_, person, other) in &mut lost {
-            *other = rest.get(person).copied();
+        for (id, person, other) in &mut lost {
+            let next = rest.get(person).or_else(|| self.successors.get(id));
+            *other = next.copied();
         }
         lost
     }

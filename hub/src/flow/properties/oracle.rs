@@ -32,11 +32,11 @@ pub fn oracle(world: &World, name: &str, state: &State, now: Timestamp) -> BTree
         .map(|((kind, id), line)| {
             let (source, _) = kind.names();
             let stream = world.stream(kind.names());
-            let value = serde_json::from_str(line).unwrap();
+            let value: crate::model::Value = serde_json::from_str(line).unwrap();
             (
                 *kind,
                 id.clone(),
-                crate::canonical::map(stream, source, id, &value)
+                crate::canonical::map(stream, source, id, &value.into())
                     .canonical
                     .unwrap(),
             )

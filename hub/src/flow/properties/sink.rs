@@ -141,10 +141,9 @@ impl Going {
     /// The members by name and address who agreed.
     pub async fn wanted(&self) -> Members {
         let mut tx = self.world.context.store.read().await.unwrap();
-        let rows = tx
-            .find_persons(&format!("\"world\":\"{}\"", self.name), 10_000)
-            .await
-            .unwrap();
+        let rows = tx.find_persons(&self.name, 10_000).await.unwrap();
+        let is_in = format!("\"world\":\"{}\"", self.name);
+        let rows = rows.into_iter().filter(|row| row.traits.contains(&is_in));
         let mut wanted = Members::new();
         for row in rows {
             let traits: Fields = serde_json::from_str(&row.traits).unwrap();

@@ -106,10 +106,12 @@ impl World {
     /// Every person of one world, as text: id, traits, consents, audiences.
     pub async fn people(&self, world: &str) -> BTreeSet<String> {
         let mut tx = self.context.store.read().await.unwrap();
-        let rows = tx
-            .find_persons(&format!("\"world\":\"{world}\""), 10_000)
-            .await
-            .unwrap();
+        let rows = tx.find_persons(world, 10_000).await.unwrap();
+        let is_in = format!("\"world\":\"{world}\"");
+        let rows: Vec<_> = rows
+            .into_iter()
+            .filter(|row| row.traits.contains(&is_in))
+            .collect();
         let memberships = tx
             .memberships_of(rows.iter().map(|row| row.id))
             .await

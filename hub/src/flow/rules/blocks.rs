@@ -78,7 +78,7 @@ impl Blocks {
             };
             after = last.slot;
             for row in &rows {
-                let identifier = identifier_of(row);
+                let identifier = identifier_of(row)?;
                 self.slots.push(row.slot);
                 nodes.was_live.push(!row.shared && !old.blocks(&identifier));
                 nodes.blocked.push(new.blocks(&identifier));

@@ -3,7 +3,7 @@
 use super::{Alone, Built, FreshClaim, View, claim_of};
 use crate::flow::Context;
 use crate::flow::neighbourhood::Resolved;
-use crate::store::{ClaimRow, PersonRow};
+use crate::store::{ClaimRow, PersonRow, Result};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
@@ -47,7 +47,7 @@ pub(super) fn build(
     stored: Vec<ClaimRow>,
     fresh: Vec<FreshClaim>,
     context: &Context,
-) -> Profiles {
+) -> Result<Profiles> {
     let now = context.clock.now().0;
     let mut profiles = Profiles::default();
     let (mut new, mut known) = (Vec::new(), Vec::new());
@@ -55,7 +55,7 @@ pub(super) fn build(
     let mut stored = ByEvidence::new(stored, |row| row.evidence_id);
     for person in people {
         let (fresh, stored) = (fresh.take(&person.evidence), stored.take(&person.evidence));
-        let built = built(fresh, stored, context);
+        let built = built(fresh, stored, context)?;
         let rows = if person.stands { &mut known } else { &mut new };
         rows.push(PersonRow {
             id: person.id,
@@ -82,16 +82,16 @@ pub(super) fn build(
     profiles.new_rows = new.len();
     new.append(&mut known);
     profiles.rows = new;
-    profiles
+    Ok(profiles)
 }
 
-fn built(mut fresh: Vec<FreshClaim>, known: Vec<ClaimRow>, context: &Context) -> Built {
+fn built(mut fresh: Vec<FreshClaim>, known: Vec<ClaimRow>, context: &Context) -> Result<Built> {
     match fresh.pop() {
-        Some((_, Alone(built))) if fresh.is_empty() && known.is_empty() => built,
+        Some((_, Alone(built))) if fresh.is_empty() && known.is_empty() => Ok(built),
         last => {
             let fresh = fresh.into_iter().chain(last).map(|(row, _)| row);
             let claims = known.into_iter().chain(fresh).map(claim_of);
-            Built::from(claims.collect(), context)
+            Ok(Built::from(claims.collect::<Result<_>>()?, context))
         }
     }
 }

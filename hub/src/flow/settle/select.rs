@@ -4,6 +4,7 @@ use super::View;
 use crate::audience::{self, EventBound, EventFact, Facts};
 use crate::compute::Event;
 use crate::flow::ripple::Ripple;
+use crate::flow::stored_json::read;
 use crate::flow::{Context, suppress};
 use crate::model::{Fields, Timestamp};
 use crate::store::{LogRow, MemberRow, Result, TimerRow, Tx, WantedRow};
@@ -189,11 +190,16 @@ pub(in crate::flow) async fn events_named(
         let after = after.map_or(i64::MIN, Timestamp::millis);
         let rows = tx.events_named(&evidence, name, after, bound.properties);
         for row in rows.await? {
+            let properties = match row.properties.as_str() {
+                // They were not asked for.
+                "" => Fields::new(),
+                text => read("event.properties of evidence", row.evidence_id, text)?,
+            };
             let of = events.entry(owner[&row.evidence_id]).or_default();
             of.push(Happened {
                 name: (*name).to_owned(),
                 time: Timestamp(row.time),
-                properties: serde_json::from_str(&row.properties).unwrap_or_default(),
+                properties,
             });
         }
     }

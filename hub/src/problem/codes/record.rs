@@ -66,9 +66,30 @@ pub static NOT_AN_OBJECT: Code = Code {
     page: include_str!("../pages/OF0509.md"),
 };
 
+pub static DAMAGED_TEXT: Code = Code {
+    id: "OF0510",
+    title: "a text with half a character",
+    class: Class::SkipRecord,
+    page: include_str!("../pages/OF0510.md"),
+};
+
+pub static KEY_TAKEN: Code = Code {
+    id: "OF0511",
+    title: "two records with one key",
+    class: Class::SkipRecord,
+    page: include_str!("../pages/OF0511.md"),
+};
+
+pub static SOURCE_GONE: Code = Code {
+    id: "OF0512",
+    title: "records of a source that the manifests no longer have",
+    class: Class::AskUser,
+    page: include_str!("../pages/OF0512.md"),
+};
+
 pub static RECORD_NOT_JSON: Code = Code {
     id: "OF0590",
     title: "a record is not JSON",
-    class: Class::Stop,
+    class: Class::SkipRecord,
     page: include_str!("../pages/OF0590.md"),
 };

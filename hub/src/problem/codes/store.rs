@@ -12,7 +12,7 @@ pub static STORE_FAILED: Code = Code {
 
 pub static STORE_UNREADABLE: Code = Code {
     id: "OF0802",
-    title: "the store cannot be opened",
+    title: "the store cannot be opened or read",
     class: Class::AskUser,
     page: include_str!("../pages/OF0802.md"),
 };

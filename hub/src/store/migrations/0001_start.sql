@@ -10,8 +10,9 @@ create table counter (name text primary key, next bigint not null); --clustered
 create table job (name text primary key, holder text, token bigint not null, leased_until bigint not null, attempts bigint not null, problem text); --clustered
 
 -- While a full read is under way, `full_since` is the first version that it could make, and `full_seen` how many records have come.
-create table stream (id bigint primary key, source text not null, name text not null, digest text not null, full_since bigint, full_seen bigint not null,
-  unique (source, name));
+-- When a stream's key changes, its records move to a new generation, so that an old and a new key never meet. The last one is read.
+create table stream (id bigint primary key, source text not null, name text not null, generation bigint not null, digest text not null,
+  full_since bigint, full_seen bigint not null, unique (source, name, generation));
 -- The versions that came again unchanged in a full read: 32,768 of them a block, a bit each.
 create table full_seen (stream_id bigint not null, block bigint not null, bits bytea not null, primary key (stream_id, block)); --clustered
 
@@ -31,7 +32,7 @@ create table record_version (id bigint primary key, slot bigint not null, receiv
 
 create table dead_letter (id bigint primary key, kind text not null, source text not null, stream text not null, slot bigint not null, key text not null,
   field text not null, code text not null, message text not null, hint text, created_at bigint not null, state text not null);
-create index dead_letter_slot on dead_letter (slot);
+create index dead_letter_open on dead_letter (slot) where state = 'open';
 
 -- The slot is a hash of kind and value, moved on where it is taken. A shared identifier and one without evidence have no component.
 create table identifier (slot bigint primary key, kind text not null, value text not null, component bigint, shared bigint not null);

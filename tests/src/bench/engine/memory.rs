@@ -17,8 +17,30 @@ use std::sync::Arc;
 /// one resolves and writes. `line` gives a record by its place.
 pub async fn read(
     context: &Context,
+    names: (&str, &str),
+    count: u64,
+    line: impl Fn(u64) -> String + Send + 'static,
+) -> Result<Counts> {
+    pass(context, names, count, Pass::default(), line).await
+}
+
+/// One of several reads of a stream.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Pass {
+    /// Where the cursor of the read before ended.
+    pub base: u64,
+    /// From the start; what does not come is deleted.
+    pub full: bool,
+    /// The lines are deletions.
+    pub deletes: bool,
+}
+
+/// The same for any read of the stream.
+pub async fn pass(
+    context: &Context,
     (source, stream): (&str, &str),
     count: u64,
+    pass: Pass,
     line: impl Fn(u64) -> String + Send + 'static,
 ) -> Result<Counts> {
     let (plan, _) = world::stream(context, source, stream).await?;
@@ -27,9 +49,10 @@ pub async fn read(
     let memory = Box::new(Memory {
         count,
         line: Box::new(line),
+        pass,
     });
     let options = ReadOptions {
-        full: false,
+        full: pass.full,
         cancel: Cancel::default(),
         progress: Arc::new(|_| {}),
     };
@@ -61,6 +84,7 @@ pub async fn put(
 struct Memory {
     count: u64,
     line: Box<dyn Fn(u64) -> String + Send>,
+    pass: Pass,
 }
 
 fn only_read<T>() -> Result<T, Failure> {
@@ -79,20 +103,26 @@ impl Connector for Memory {
     fn read(&mut self, request: &ReadRequest) -> Result<Batch, Failure> {
         let cursor = request.cursor.as_deref();
         let from = cursor.and_then(|cursor| cursor.try_into().ok());
-        let from = from.map_or(0, u64::from_le_bytes);
+        let Pass { base, deletes, .. } = self.pass;
+        let from = from.map_or(0, |from| u64::from_le_bytes(from).saturating_sub(base));
         let to = self.count.min(from + u64::from(request.max_records));
         let mut data = Vec::new();
         for place in from..to {
             data.extend_from_slice((self.line)(place).as_bytes());
             data.push(b'\n');
         }
+        let lines = Chunk {
+            count: (to - from) as u32,
+            data,
+        };
+        let (upserts, deletes) = match deletes {
+            true => (Chunk::default(), Some(lines)),
+            false => (lines, None),
+        };
         Ok(Batch {
-            upserts: Chunk {
-                count: (to - from) as u32,
-                data,
-            },
-            deletes: None,
-            cursor: to.to_le_bytes().to_vec(),
+            upserts,
+            deletes,
+            cursor: (base + to).to_le_bytes().to_vec(),
             done: to == self.count,
         })
     }

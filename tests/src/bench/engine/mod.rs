@@ -3,6 +3,7 @@
 //! them only prepare the hub that the rows after them work on.
 
 mod backfill;
+mod churn;
 mod event;
 mod members;
 mod memory;
@@ -19,11 +20,16 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// In the order in which they are run: what follows `Seed` goes on with its hub.
+/// In the order in which they are run: what follows `Fresh`, and what follows `Seed`, goes on with its hub.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Row {
     Resolve,
+    Fresh,
+    Changed,
+    Remap,
+    Gone,
+    Deleted,
     Seed,
     Backfill,
     Members,
@@ -32,8 +38,13 @@ pub enum Row {
 }
 
 impl Row {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 11] = [
         Self::Resolve,
+        Self::Fresh,
+        Self::Changed,
+        Self::Remap,
+        Self::Gone,
+        Self::Deleted,
         Self::Seed,
         Self::Backfill,
         Self::Members,
@@ -44,6 +55,11 @@ impl Row {
     fn name(self) -> &'static str {
         match self {
             Self::Resolve => "resolve",
+            Self::Fresh => "fresh",
+            Self::Changed => "changed",
+            Self::Remap => "remap",
+            Self::Gone => "gone",
+            Self::Deleted => "deleted",
             Self::Seed => "seed",
             Self::Backfill => "backfill",
             Self::Members => "members",
@@ -141,6 +157,9 @@ pub fn one(row: Row, size: Size, folder: &Path) -> Result<Found> {
     runtime.block_on(async {
         match row {
             Row::Resolve => resolve::run(size, folder).await,
+            Row::Fresh | Row::Changed | Row::Remap | Row::Gone | Row::Deleted => {
+                churn::run(row, size, folder).await
+            }
             Row::Seed => seed::run(size, folder).await,
             Row::Backfill => backfill::run(size, folder).await,
             Row::Members => members::run(size, folder),

@@ -4,6 +4,8 @@ use super::{Found, Row, Size};
 use serde::Serialize;
 
 const RATE_GOAL: f64 = 40_000.0;
+/// What rows where nothing is new must reach of the speed of new records.
+const CHURN_GOAL: f64 = 0.5;
 const EVENT_GOAL_MS: f64 = 50.0;
 const BACKFILL_GOAL_S: f64 = 20.0;
 const UNMERGE_GOAL_MS: f64 = 100.0;
@@ -41,6 +43,11 @@ pub fn title(row: Row, size: Size) -> String {
     } = size;
     match row {
         Row::Resolve => format!("{records} records of {people} people, from nothing"),
+        Row::Fresh => format!("{records} records of as many people, all new"),
+        Row::Changed => format!("{records} records, all changed"),
+        Row::Remap => format!("{records} records, mapped again after an edit"),
+        Row::Gone => format!("{records} records, half of them gone in a full read"),
+        Row::Deleted => format!("{} records, all deleted", records - records / 2),
         Row::Seed => format!("(filling: {profiles} profiles, {events} events)"),
         Row::Backfill => format!("one new audience over {profiles} profiles, {events} events"),
         Row::Members => "(filling: members of the other 99 audiences)".to_owned(),
@@ -122,6 +129,12 @@ fn goals(found: &[(Row, Found)]) -> Vec<Goal> {
     let rate = of(Row::Resolve).map_or(0.0, |(_, found)| {
         found.whole.records as f64 / found.whole.wall_s
     });
+    let speed = |row| {
+        of(row).map_or(0.0, |(_, found)| {
+            found.whole.records as f64 / found.whole.wall_s
+        })
+    };
+    let fresh = speed(Row::Fresh);
     let event = value(Row::Event, |found| found.p99_ms);
     let backfill = value(Row::Backfill, |found| Some(found.whole.wall_s));
     let unmerge = value(Row::Unmerge, |found| found.median_ms);
@@ -132,7 +145,18 @@ fn goals(found: &[(Row, Found)]) -> Vec<Goal> {
         .map(|(_, found)| found.whole.peak_mb)
         .fold(0.0, f64::max);
     let goal = |held: bool, text: String| Goal { text, held };
-    vec![
+    let churn = [
+        (Row::Changed, "changed"),
+        (Row::Remap, "remapped"),
+        (Row::Gone, "half gone in a full read"),
+        (Row::Deleted, "deleted"),
+    ];
+    let churn = churn.map(|(row, what)| {
+        let share = speed(row) / fresh;
+        let text = format!("{what} at least {CHURN_GOAL} times as fast as new: {share:.2}");
+        goal(share >= CHURN_GOAL, text)
+    });
+    let mut goals = vec![
         goal(
             rate >= RATE_GOAL,
             format!("at least {RATE_GOAL} records a second: {rate:.0}"),
@@ -153,5 +177,7 @@ fn goals(found: &[(Row, Found)]) -> Vec<Goal> {
             peak < PEAK_GOAL_MB,
             format!("under {PEAK_GOAL_MB} MB at the peak: {peak:.0} MB"),
         ),
-    ]
+    ];
+    goals.extend(churn);
+    goals
 }

@@ -309,11 +309,16 @@ fn inverse(number: u64, modulus: u64) -> Result<u64> {
 
 /// The hub with the first `audiences` of the hundred.
 pub async fn open(path: &Path, count: usize) -> Result<Context> {
+    open_edited(path, count, ["", ""]).await
+}
+
+/// The same with a part of its manifest in the place of another.
+pub async fn open_edited(path: &Path, count: usize, edit: [&str; 2]) -> Result<Context> {
     let store = Store::open(&format!("sqlite:{}", path.display())).await?;
     let suppression = Suppression::load(&store, Uuid::nil).await?;
     let clock = Clock::standing(Arc::new(AtomicI64::new(NOW)));
     Ok(Context::new(
-        Arc::new(plan(count)?),
+        Arc::new(plan(count, edit)?),
         store,
         clock,
         suppression,
@@ -329,8 +334,11 @@ pub fn audience_name(index: usize) -> String {
     format!("audience_{index}")
 }
 
-fn plan(count: usize) -> Result<Plan> {
-    let mut text = SOURCES.to_owned();
+fn plan(count: usize, [old, new]: [&str; 2]) -> Result<Plan> {
+    let mut text = match old {
+        "" => SOURCES.to_owned(),
+        _ => SOURCES.replacen(old, new, 1),
+    };
     for (index, audience) in audiences(count).into_iter().enumerate() {
         let name = audience_name(index);
         let who = audience.who();

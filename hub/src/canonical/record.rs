@@ -1,0 +1,238 @@
+//! A vendor's line of JSON as a record, and its key. What cannot be read costs as little as possible (I17): half of a
+//! surrogate pair, which vendors leave where they cut a text, costs the fields that read it; anything else the record.
+
+use super::key_of;
+use crate::manifest::Stream;
+use crate::model::Value;
+use crate::problem::{Place, Problem, codes};
+use std::fmt::Write;
+
+/// A record's values.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    pub value: Value,
+    /// Dotted paths of texts and names that were damaged: U+FFFD stands where no character could be read.
+    damaged: Vec<String>,
+}
+
+impl From<Value> for Record {
+    fn from(value: Value) -> Self {
+        let damaged = Vec::new();
+        Self { value, damaged }
+    }
+}
+
+impl Record {
+    /// Whether one of these dotted paths leads to a damaged text, or to something that holds one.
+    pub(super) fn is_damaged(&self, paths: &[String]) -> bool {
+        let is_below = |path: &str, above: &str| {
+            let rest = path.strip_prefix(above);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        self.damaged.iter().any(|damaged| {
+            let mut paths = paths.iter();
+            paths.any(|path| is_below(path, damaged) || is_below(damaged, path))
+        })
+    }
+}
+
+/// Reads one line. `key` is for the place of the problem, where it is known.
+#[allow(
+    clippy::result_large_err,
+    reason = "a line that cannot be read is rare, and its problem is kept"
+)]
+pub fn read(
+    stream: &Stream,
+    source: &str,
+    key: Option<&str>,
+    line: &[u8],
+) -> Result<Record, Problem> {
+    let error = match serde_json::from_slice::<Value>(line) {
+        Ok(value) => return Ok(value.into()),
+        Err(error) => error,
+    };
+    if let Some(record) = repaired(line) {
+        return Ok(record);
+    }
+    let message = format!(
+        "the record cannot be read: {}, column {}",
+        fault(&error),
+        error.column()
+    );
+    Err(Problem::new(&codes::RECORD_NOT_JSON, message)
+        .at(Place::Record {
+            source: source.to_owned(),
+            stream: Some(stream.name.to_string()),
+            key: key.map(str::to_owned),
+            field: None,
+        })
+        .hint("the connector made the line: report it to its author"))
+}
+
+/// The key of a line. Most keys are at the top of a record and found without building the rest of it.
+#[allow(
+    clippy::result_large_err,
+    reason = "a record without a key is rare, and its problem is kept"
+)]
+pub fn key_of_line(stream: &Stream, source: &str, line: &[u8]) -> Result<String, Problem> {
+    match stream.key.glance(line) {
+        Some(key) => Ok(key),
+        None => key_of(stream, source, &read(stream, source, None, line)?),
+    }
+}
+
+/// The library's own words can quote the text.
+fn fault(error: &serde_json::Error) -> &'static str {
+    use serde_json::error::Category;
+    match error.classify() {
+        Category::Eof => "its JSON ends too early",
+        _ => "it is not JSON, or holds a number or a depth that no program reads",
+    }
+}
+
+/// The record of a line that is JSON but for damaged characters.
+fn repaired(line: &[u8]) -> Option<Record> {
+    let value: Value = serde_json::from_str(&with_stand_in(line, '\u{fffd}')).ok()?;
+    // Where a second stand-in makes a difference, there is one.
+    let other: Value = serde_json::from_str(&with_stand_in(line, '\u{fffc}')).ok()?;
+    let mut damaged = Vec::new();
+    compare(&value, &other, "", &mut damaged);
+    Some(Record { value, damaged })
+}
+
+fn compare(value: &Value, other: &Value, path: &str, damaged: &mut Vec<String>) {
+    match (value, other) {
+        (Value::Object(fields), Value::Object(others)) => {
+            for (name, field) in fields {
+                let below = match path {
+                    "" => name.clone(),
+                    _ => format!("{path}.{name}"),
+                };
+                match others.get(name) {
+                    Some(other) => compare(field, other, &below, damaged),
+                    None => damaged.push(below),
+                }
+            }
+        }
+        // Paths do not lead into lists.
+        _ if value != other => damaged.push(path.to_owned()),
+        _ => {}
+    }
+}
+
+/// The line with something in the place of each byte that is not UTF-8 and of each half of a surrogate pair.
+fn with_stand_in(line: &[u8], stand_in: char) -> String {
+    let mut text = String::with_capacity(line.len());
+    for chunk in line.utf8_chunks() {
+        text.push_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            text.push(stand_in);
+        }
+    }
+    let mut whole = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        whole.push_str(before);
+        let length = match unit(escape) {
+            Some(0xd800..=0xdbff) => match unit(&escape[6..]) {
+                Some(0xdc00..=0xdfff) => 12,
+                _ => 0,
+            },
+            Some(0xdc00..=0xdfff) => 0,
+            // The escaped character cannot begin an escape itself.
+            _ => 1 + escape[1..].chars().next().map_or(0, char::len_utf8),
+        };
+        if length == 0 {
+            let _ = write!(whole, "\\u{:04x}", u32::from(stand_in));
+            rest = &escape[6..];
+        } else {
+            whole.push_str(&escape[..length]);
+            rest = &escape[length..];
+        }
+    }
+    whole.push_str(rest);
+    whole
+}
+
+/// The code unit of a `\uXXXX` at the beginning.
+fn unit(text: &str) -> Option<u32> {
+    let digits = text.strip_prefix("\\u")?.get(..4)?;
+    let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    is_hex.then(|| u32::from_str_radix(digits, 16).ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Record, repaired};
+    use serde_json::json;
+
+    fn damaged(line: &[u8]) -> (serde_json::Value, Vec<String>) {
+        let Record { value, damaged } = repaired(line).expect("JSON");
+        (value, damaged)
+    }
+
+    #[test]
+    fn half_a_pair_is_replaced_and_known_by_its_path() {
+        let cases: [(&[u8], serde_json::Value, &[&str]); 7] = [
+            (
+                br#"{"a":{"b":"x\ud83d"},"c":1}"#,
+                json!({"a": {"b": "x\u{fffd}"}, "c": 1}),
+                &["a.b"],
+            ),
+            (
+                br#"{"a":"\uDE00y\ud83d\ud83d\ude00"}"#,
+                json!({"a": "\u{fffd}y\u{fffd}\u{1f600}"}),
+                &["a"],
+            ),
+            (
+                br#"{"a":"\\ud83d","b":"\ud83d\n"}"#,
+                json!({"a": "\\ud83d", "b": "\u{fffd}\n"}),
+                &["b"],
+            ),
+            (
+                br#"{"a":["ok",["\ud83d"]]}"#,
+                json!({"a": ["ok", ["\u{fffd}"]]}),
+                &["a"],
+            ),
+            (br#"{"x\ud83d":1}"#, json!({"x\u{fffd}": 1}), &["x\u{fffd}"]),
+            (
+                b"{\"a\":\"caf\xe9\",\"b\":\"\"}",
+                json!({"a": "caf\u{fffd}", "b": ""}),
+                &["a"],
+            ),
+            (
+                "{\"a\":\"\u{fffd}\",\"b\":\"\\ud83d\"}".as_bytes(),
+                json!({"a": "\u{fffd}", "b": "\u{fffd}"}),
+                &["b"],
+            ),
+        ];
+        for (line, value, paths) in cases {
+            let paths: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
+            assert_eq!(damaged(line), (value, paths));
+        }
+        for line in [
+            &b"{\"a\":\xff}"[..],
+            br#"{"a":"\ud83"}"#,
+            br#"\ud83d"#,
+            b"",
+            br#"{"a":1e999}"#,
+        ] {
+            assert_eq!(repaired(line), None);
+        }
+    }
+
+    #[test]
+    fn a_path_is_damaged_when_it_leads_to_damage_or_holds_it() {
+        let record = repaired(br#"{"a":{"b":"\ud83d"},"ab":1}"#).expect("JSON");
+        for (path, is_damaged) in [
+            ("a", true),
+            ("a.b", true),
+            ("a.b.c", true),
+            ("a.c", false),
+            ("ab", false),
+        ] {
+            assert_eq!(record.is_damaged(&[path.to_owned()]), is_damaged, "{path}");
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Streams in their generations, and how far each was read.
+
+use super::bulk::Arg;
+use super::records::get;
+use super::{Result, Tx, failed};
+use crate::model::Timestamp;
+use crate::problem::Problem;
+use crate::problem::codes::LEASE_LOST;
+
+#[derive(Debug, Clone)]
+pub struct StreamRow {
+    pub id: i64,
+    pub source: String,
+    pub name: String,
+    /// Counts up whenever the key of its records changes.
+    pub generation: i64,
+    /// The digest of the mapping under which its records were mapped, or `EMPTIED`.
+    pub digest: String,
+    /// While a full read is under way: the first version that it could make, or `AGAIN`.
+    pub full_since: Option<i64>,
+    /// How many records have come in it.
+    pub full_seen: i64,
+}
+
+impl StreamRow {
+    /// In the place of the first version of a full read that has to begin again.
+    pub const AGAIN: i64 = -1;
+    /// In the place of the digest of a stream whose records were all moved or removed.
+    pub const EMPTIED: &str = "emptied";
+}
+
+impl Tx {
+    /// The last generation of each stream.
+    pub async fn streams(&mut self) -> Result<Vec<StreamRow>> {
+        let mut rows = self.stream_generations().await?;
+        let later: Vec<StreamRow> = rows.iter().skip(1).cloned().collect();
+        let mut later = later.iter();
+        rows.retain(|row| {
+            let next = later.next();
+            !next.is_some_and(|next| next.source == row.source && next.name == row.name)
+        });
+        Ok(rows)
+    }
+
+    /// Every generation of every stream, those of one stream together, the last one last.
+    pub async fn stream_generations(&mut self) -> Result<Vec<StreamRow>> {
+        let rows = sqlx::query(
+            "select id, source, name, generation, digest, full_since, full_seen from stream order by source, name, generation",
+        )
+        .fetch_all(self.connection())
+        .await
+        .map_err(failed)?;
+        rows.iter()
+            .map(|row| {
+                Ok(StreamRow {
+                    id: get(row, 0)?,
+                    source: get(row, 1)?,
+                    name: get(row, 2)?,
+                    generation: get(row, 3)?,
+                    digest: get(row, 4)?,
+                    full_since: get(row, 5)?,
+                    full_seen: get(row, 6)?,
+                })
+            })
+            .collect()
+    }
+
+    /// The stream's row, made if it is new.
+    pub async fn stream(&mut self, source: &str, name: &str, digest: &str) -> Result<StreamRow> {
+        for stream in self.streams().await? {
+            if stream.source == source && stream.name == name {
+                return Ok(stream);
+            }
+        }
+        let row = StreamRow {
+            id: self.reserve("stream", 1).await?,
+            source: source.to_owned(),
+            name: name.to_owned(),
+            generation: 0,
+            digest: digest.to_owned(),
+            full_since: None,
+            full_seen: 0,
+        };
+        self.add_stream(&row).await?;
+        Ok(row)
+    }
+
+    /// A stream's next generation, which goes on reading where the one before stopped.
+    pub async fn next_generation(&mut self, before: &StreamRow, digest: &str) -> Result<StreamRow> {
+        let row = StreamRow {
+            id: self.reserve("stream", 1).await?,
+            generation: before.generation + 1,
+            digest: digest.to_owned(),
+            // What came so far came under other keys.
+            full_since: before.full_since.map(|_| StreamRow::AGAIN),
+            full_seen: 0,
+            ..before.clone()
+        };
+        self.add_stream(&row).await?;
+        sqlx::query("update stream_cursor set stream_id = $2 where stream_id = $1")
+            .bind(before.id)
+            .bind(row.id)
+            .execute(self.connection())
+            .await
+            .map_err(failed)?;
+        Ok(row)
+    }
+
+    async fn add_stream(&mut self, row: &StreamRow) -> Result<()> {
+        let rows = [row];
+        self.insert(
+            "stream (id, source, name, generation, digest, full_since, full_seen)",
+            &rows,
+            |row| {
+                [
+                    Arg::Int(row.id),
+                    Arg::Text(&row.source),
+                    Arg::Text(&row.name),
+                    Arg::Int(row.generation),
+                    Arg::Text(&row.digest),
+                    Arg::OptInt(row.full_since),
+                    Arg::Int(row.full_seen),
+                ]
+            },
+        )
+        .await
+    }
+
+    pub async fn set_stream_digest(&mut self, id: i64, digest: &str) -> Result<()> {
+        sqlx::query("update stream set digest = $2 where id = $1")
+            .bind(id)
+            .bind(digest)
+            .execute(self.connection())
+            .await
+            .map_err(failed)?;
+        Ok(())
+    }
+
+    pub async fn cursor(&mut self, stream_id: i64, part: &str) -> Result<Option<Vec<u8>>> {
+        let row: Option<(Vec<u8>,)> =
+            sqlx::query_as("select value from stream_cursor where stream_id = $1 and part = $2")
+                .bind(stream_id)
+                .bind(part)
+                .fetch_optional(self.connection())
+                .await
+                .map_err(failed)?;
+        Ok(row.map(|row| row.0))
+    }
+
+    /// When a cursor of the stream last moved.
+    pub async fn cursor_moved_at(&mut self, stream_id: i64) -> Result<Option<i64>> {
+        let row: (Option<i64>,) =
+            sqlx::query_as("select max(updated_at) from stream_cursor where stream_id = $1")
+                .bind(stream_id)
+                .fetch_one(self.connection())
+                .await
+                .map_err(failed)?;
+        Ok(row.0)
+    }
+
+    /// Moves a cursor from where it was when reading began to where the rows of this transaction lead (I3). Fails when it is
+    /// somewhere else by now, since those rows were then read by another process, too.
+    pub async fn move_cursor(
+        &mut self,
+        (stream_id, part): (i64, &str),
+        from: Option<&[u8]>,
+        to: &[u8],
+        now: Timestamp,
+    ) -> Result<()> {
+        let query = match from {
+            None => sqlx::query(
+                "insert into stream_cursor (stream_id, part, value, updated_at) values ($1, $2, $3, $4) \
+                 on conflict (stream_id, part) do nothing",
+            ),
+            Some(_) => sqlx::query(
+                "update stream_cursor set value = $3, updated_at = $4 where stream_id = $1 and part = $2 and value = $5",
+            ),
+        };
+        let query = query.bind(stream_id).bind(part).bind(to).bind(now.0);
+        let query = match from {
+            None => query,
+            Some(from) => query.bind(from),
+        };
+        let moved = query.execute(self.connection()).await.map_err(failed)?;
+        match moved.rows_affected() {
+            1 => Ok(()),
+            _ => Err(Problem::new(
+                &LEASE_LOST,
+                "another process read the same stream meanwhile",
+            )
+            .hint("what it stored is complete; nothing more was stored by this one")),
+        }
+    }
+
+    pub async fn clear_cursors(&mut self, stream_id: i64) -> Result<()> {
+        sqlx::query("delete from stream_cursor where stream_id = $1")
+            .bind(stream_id)
+            .execute(self.connection())
+            .await
+            .map_err(failed)?;
+        Ok(())
+    }
+}

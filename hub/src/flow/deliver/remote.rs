@@ -26,7 +26,7 @@ pub(super) enum Renewed {
     Replaced,
     /// It has the id that it had: either it was made again, or it was there all the time.
     Same,
-    Failed(Failure),
+    Failed(Box<Failure>),
     /// That was done before in this delivery, or nothing says that it is gone.
     Not,
 }
@@ -96,7 +96,7 @@ impl Sender<'_> {
         drop(tx);
         let id = match self.make(&name).await? {
             Ok(id) => id,
-            Err(failure) => return Ok(Renewed::Failed(failure)),
+            Err(failure) => return Ok(Renewed::Failed(Box::new(failure))),
         };
         if before.as_deref() == Some(&*id) {
             return Ok(Renewed::Same);

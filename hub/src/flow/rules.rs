@@ -298,9 +298,7 @@ mod tests {
         other.process = Process::named("other");
         let lease = turn(&other).await.unwrap();
         let mut tx = world.context.store.begin().await.unwrap();
-        tx.set_hub_value(APPLYING, &settle::to_json(&rules))
-            .await
-            .unwrap();
+        tx.set_hub_value(APPLYING, &to_json(&rules)).await.unwrap();
         tx.set_hub_value(VERSION, "1").await.unwrap();
         tx.commit().await.unwrap();
         let mut reading = world.context.clone();

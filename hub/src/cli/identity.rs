@@ -23,13 +23,9 @@ pub async fn identity(
     out: &Out,
     command: IdentityCommand,
 ) -> Outcome {
-    let mut hub = match command {
-        IdentityCommand::Statements
-        | IdentityCommand::Explain { .. }
-        | IdentityCommand::Graph { .. }
-        | IdentityCommand::Simulate { .. }
-        | IdentityCommand::Suggestions { .. } => open(folder, environment, out).await?,
-        _ => open_to_write(folder, environment, out).await?,
+    let mut hub = match only_reads(&command) {
+        true => open(folder, environment, out).await?,
+        false => open_to_write(folder, environment, out).await?,
     };
     let who = |by: Option<String>| {
         by.or_else(|| (environment.read_env)("USER"))
@@ -91,6 +87,17 @@ pub async fn identity(
         }
         IdentityCommand::Review { limit } => review(&hub, out, i64::from(limit)).await,
     }
+}
+
+fn only_reads(command: &IdentityCommand) -> bool {
+    matches!(
+        command,
+        IdentityCommand::Statements
+            | IdentityCommand::Explain { .. }
+            | IdentityCommand::Graph { .. }
+            | IdentityCommand::Simulate { .. }
+            | IdentityCommand::Suggestions { .. }
+    )
 }
 
 /// Shows what other rules would change, or makes them those that hold.

@@ -89,37 +89,21 @@ pub fn operation(object: &str, wanted: Option<&str>, acknowledged: Option<&str>)
     }
 }
 
-/// What is sent for a row: a field that the destination was given, or may have been given by a try without an answer, and
-/// should hold no more is null, which clears it. What others wrote there is left alone.
-pub fn to_send(wanted: &str, acknowledged: Option<&str>, tried: &BTreeSet<String>) -> String {
-    let mut before = acknowledged.map(fields).unwrap_or_default();
-    before.extend(tried.iter().cloned());
-    let Some(mut row) = read(wanted).filter(|row| before.iter().any(|key| !row.contains_key(key)))
-    else {
-        return wanted.to_owned();
-    };
-    for field in before {
-        row.entry(field).or_insert(Value::Null);
+/// What is sent for a row: a field that the destination was given, or may have been given by an attempt without an answer, and
+/// should hold no more is null, which clears it. What others wrote there is left alone. None when the row is sent as it is.
+pub fn to_send(
+    wanted: &Fields,
+    acknowledged: Option<&Fields>,
+    tried: &BTreeSet<String>,
+) -> Option<String> {
+    let before = acknowledged.into_iter().flat_map(Fields::keys).chain(tried);
+    let mut cleared = before.filter(|name| !wanted.contains_key(*name)).peekable();
+    cleared.peek()?;
+    let mut row = wanted.clone();
+    for name in cleared {
+        row.insert(name.clone(), Value::Null);
     }
-    Value::Object(row).to_string()
-}
-
-/// The names of a row's fields.
-pub fn fields(row: &str) -> BTreeSet<String> {
-    let row = read(row).unwrap_or_default();
-    row.into_iter().map(|(name, _)| name).collect()
-}
-
-/// The texts among a row's values.
-pub fn texts(row: &str) -> Vec<String> {
-    let row = read(row).unwrap_or_default();
-    let texts = row.values().filter_map(Value::as_str);
-    texts.map(str::to_owned).collect()
-}
-
-/// What is no object has no fields; stored rows were looked at before.
-fn read(row: &str) -> Option<serde_json::Map<String, Value>> {
-    serde_json::from_str(row).ok()
+    Some(Value::Object(row.into_iter().collect()).to_string())
 }
 
 /// True when a run may take `removals` of `acknowledged` rows away.
@@ -150,24 +134,34 @@ mod tests {
         assert_eq!(operation("audience:vip", None, None), Operation::Nothing);
     }
 
+    fn row(text: &str) -> Fields {
+        serde_json::from_str(text).unwrap()
+    }
+
+    fn sent(wanted: &str, known: Option<&str>, tried: &BTreeSet<String>) -> String {
+        let known = known.map(row);
+        let sent = to_send(&row(wanted), known.as_ref(), tried);
+        sent.unwrap_or_else(|| wanted.to_owned())
+    }
+
     #[test]
     fn a_field_that_was_given_and_is_wanted_no_more_is_cleared() {
         let nothing = BTreeSet::new();
-        let sent = |wanted, known| to_send(wanted, Some(known), &nothing);
+        let sent = |wanted, known| sent(wanted, known, &nothing);
         assert_eq!(
-            sent(r#"{"a":1}"#, r#"{"a":0,"b":2}"#),
+            sent(r#"{"a":1}"#, Some(r#"{"a":0,"b":2}"#)),
             r#"{"a":1,"b":null}"#
         );
-        assert_eq!(sent(r#"{"a":1}"#, r#"{"a":0}"#), r#"{"a":1}"#);
-        assert_eq!(to_send(r#"{"a":1}"#, None, &nothing), r#"{"a":1}"#);
+        assert_eq!(sent(r#"{"a":1}"#, Some(r#"{"a":0}"#)), r#"{"a":1}"#);
+        assert_eq!(sent(r#"{"a":1}"#, None), r#"{"a":1}"#);
     }
 
     #[test]
     fn a_field_that_a_try_without_an_answer_may_have_given_is_cleared_too() {
-        let tried = fields(r#"{"a":1,"b":2}"#);
-        assert_eq!(to_send(r#"{"a":1}"#, None, &tried), r#"{"a":1,"b":null}"#);
+        let tried = row(r#"{"a":1,"b":2}"#).into_keys().collect();
+        assert_eq!(sent(r#"{"a":1}"#, None, &tried), r#"{"a":1,"b":null}"#);
         assert_eq!(
-            to_send(r#"{"a":1}"#, Some(r#"{"a":1,"c":3}"#), &tried),
+            sent(r#"{"a":1}"#, Some(r#"{"a":1,"c":3}"#), &tried),
             r#"{"a":1,"b":null,"c":null}"#
         );
     }

@@ -139,7 +139,7 @@ impl World {
 }
 
 /// The manifest, checked.
-fn plan(manifest: &str, streams: &[(&str, &str)]) -> Plan {
+pub fn plan(manifest: &str, streams: &[(&str, &str)]) -> Plan {
     let spec = |name: &str| StreamSpec {
         name: name.to_owned(),
         schema: json!({ "type": "object" }),

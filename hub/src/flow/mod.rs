@@ -34,6 +34,7 @@ mod state;
 mod stored_json;
 mod suggest;
 mod suppress;
+mod together;
 
 pub use apply::apply;
 pub use backfill::{due, remap, retry_set_aside};

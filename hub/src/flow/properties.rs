@@ -5,7 +5,7 @@
 
 mod definitions;
 mod oracle;
-mod sink;
+pub(super) mod sink;
 mod world;
 
 use crate::flow::{self, Stating};
@@ -126,7 +126,7 @@ fn rule_set(number: u8) -> IdentityRules {
     }
 }
 
-static RUNTIME: LazyLock<tokio::runtime::Runtime> =
+pub(super) static RUNTIME: LazyLock<tokio::runtime::Runtime> =
     LazyLock::new(|| tokio::runtime::Runtime::new().unwrap());
 static WORLDS: AtomicI64 = AtomicI64::new(1);
 /// Hubs that were used a few times: each use has a part of its own, told by its name.
@@ -138,7 +138,7 @@ const USES: u32 = 40;
     clippy::disallowed_methods,
     reason = "a test is asked for more cases from outside"
 )]
-fn sequences() -> u32 {
+pub(super) fn sequences() -> u32 {
     std::env::var("ONEFOLD_SEQUENCES")
         .ok()
         .and_then(|text| text.parse().ok())

@@ -20,6 +20,8 @@ pub(super) const FAMILIES: [&str; 2] = ["person:", "audience:"];
 pub(super) struct Row {
     pub key: String,
     pub payload: String,
+    /// The same, read.
+    pub fields: Fields,
     /// The payload, and null for what it no longer holds.
     pub sent: String,
     /// What was known before it is sent now.
@@ -38,7 +40,7 @@ impl Row {
     /// What is known of it once it is on its way: a field that is given now, or was before, may be there.
     pub fn trying(&self) -> Result<TryRow> {
         let mut tried = names(self.change(), &self.before.tried)?;
-        tried.extend(delivery::fields(&self.payload));
+        tried.extend(self.fields.keys().cloned());
         Ok(TryRow {
             unsure: true,
             tried: to_json(&tried),
@@ -62,8 +64,8 @@ impl Row {
 
     /// The texts that say something of the person.
     pub fn values(&self) -> Vec<String> {
-        let texts = delivery::texts(&self.payload);
-        texts.into_iter().chain([self.key.clone()]).collect()
+        let texts = self.fields.values().filter_map(|value| value.as_str());
+        texts.map(str::to_owned).chain([self.key.clone()]).collect()
     }
 }
 
@@ -125,7 +127,6 @@ fn sendable(
         }
         let traits: Fields = read("person.traits", row.id, traits)?;
         if row.allowed && !list.holds_reached(&traits) {
-            let _: Fields = read("wanted.payload", row.id, wanted)?;
             return Ok((Some(wanted.clone()), false));
         }
         is_suppressed = true;
@@ -157,9 +158,6 @@ pub(super) fn grouped(
             generation: first.generation,
         };
         let (wanted, is_suppressed) = sendable(list, destination, rows)?;
-        if let Some(known) = &first.acknowledged {
-            let _: Fields = read("acknowledged.payload", first.id, known)?;
-        }
         let operation = delivery::operation(
             &first.object,
             wanted.as_deref(),
@@ -187,13 +185,16 @@ pub(super) fn grouped(
             unsure: first.unsure,
         };
         let payload = wanted.unwrap_or_else(|| "{}".to_owned());
+        let fields: Fields = read("wanted.payload", first.id, &payload)?;
+        let known = first.acknowledged.as_deref();
+        let known = known.map(|known| read("acknowledged.payload", first.id, known));
+        let known: Option<Fields> = known.transpose()?;
+        let tried = names(first.id, &first.tried)?;
+        let sent = delivery::to_send(&fields, known.as_ref(), &tried);
         grouped.groups.entry(group).or_default().push(Row {
             key: first.remote_key.clone(),
-            sent: delivery::to_send(
-                &payload,
-                first.acknowledged.as_deref(),
-                &names(first.id, &first.tried)?,
-            ),
+            sent: sent.unwrap_or_else(|| payload.clone()),
+            fields,
             payload,
             before: TryRow {
                 looked,

@@ -180,10 +180,15 @@ impl<'a> Sender<'a> {
             let blamed = search.refused(rows, &reason, failure);
             self.refuse(&group, blamed).await?;
         }
-        match search.end() {
-            End::Rows(blamed) => self.refuse(&group, blamed).await,
+        self.conclude(&group, search.end()).await
+    }
+
+    /// What a search for the rows that were refused came to.
+    async fn conclude(&mut self, group: &Group, end: End<Row, Failure>) -> Result<()> {
+        match end {
+            End::Rows(blamed) => self.refuse(group, blamed).await,
             End::All(failure, rows) => {
-                self.stop(&group, &failure, rows.len() as i64);
+                self.stop(group, &failure, rows.len() as i64);
                 Ok(())
             }
         }

@@ -2,7 +2,7 @@
 #![cfg(test)]
 #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
 
-mod script;
+pub(in crate::flow) mod script;
 
 use crate::flow::harness::World;
 use crate::flow::{ReadOptions, StreamReport, read_stream};

@@ -15,6 +15,12 @@ pub struct Page {
     deletes: Vec<String>,
 }
 
+impl Page {
+    pub fn len(&self) -> usize {
+        self.upserts.len()
+    }
+}
+
 /// Lines, and the keys that are deleted.
 pub fn page(upserts: &[String], deletes: &[&str]) -> Page {
     Page {

@@ -1,0 +1,418 @@
+//! I15, I16: several processes over one store, paused and killed at any step of any transaction. What they leave is what
+//! they would have left one after another: the people, and what the vendor was sent, once.
+#![cfg(test)]
+#![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
+
+use crate::clock::Clock;
+use crate::flow::harness::World;
+use crate::flow::lease::Process;
+use crate::flow::properties::sink::{Members, Sink};
+use crate::flow::properties::{RUNTIME, sequences};
+use crate::flow::read::tests::script::{Page, Script, page};
+use crate::flow::run::{self, Opens, RunOptions};
+use crate::flow::{self, Context, ReadOptions, Suppression};
+use crate::host::{Cancel, Connector};
+use crate::manifest::{Destination, IdentityRules, Source};
+use crate::model::{Identifier, IdentifierKind};
+use crate::problem::Problem;
+use crate::problem::codes::STORE_FAILED;
+use crate::store::{Gate, Store};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::Path;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use uuid::Uuid;
+
+const MANIFEST: &str = r#"
+[hub]
+name = "together"
+store = "sqlite:unused.db"
+default_region = "PL"
+
+[[source]]
+name = "crm"
+connector = "any"
+[[source.stream]]
+name = "contacts"
+to = "person"
+key = "id"
+updated_at = "updated"
+created_at = "updated"
+map.email = "email"
+map.phone = "phone"
+map.first_name = "name"
+consent.marketing_email = "'granted'"
+
+[[audience]]
+name = "ones"
+who = { trait = "first_name", is = "n1" }
+[[audience]]
+name = "everybody"
+who = { not = { event = "Order Completed" } }
+
+[[destination]]
+name = "tool"
+connector = "any"
+consent = ["marketing_email"]
+person = { match = "email", map = { name = "first_name" } }
+audiences = ["ones", "everybody"]
+guard = { max_removed = "100%" }
+"#;
+
+/// Schedules that go on at the same time, since each one sleeps most of the time.
+const AT_ONCE: usize = 8;
+const PATIENCE: Duration = Duration::from_secs(120);
+
+const START_MS: i64 = 1_800_000_000_000;
+/// More than a lease lasts.
+const LONG_MS: i64 = 40_000;
+
+/// A generator that depends on nothing but its seed.
+#[derive(Clone)]
+struct Draw(Arc<AtomicU64>);
+
+impl Draw {
+    fn new(seed: u64) -> Self {
+        let state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        Self(Arc::new(AtomicU64::new(state)))
+    }
+
+    fn below(&self, most: u64) -> u64 {
+        let next = |mut state: u64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^ (state << 17)
+        };
+        let relaxed = Ordering::Relaxed;
+        let before = self
+            .0
+            .fetch_update(relaxed, relaxed, |state| Some(next(state)));
+        (next(before.unwrap()) >> 11) % most
+    }
+}
+
+/// Four addresses and two numbers among six records, each of which comes up to three times.
+fn pages(draw: &Draw) -> Vec<Page> {
+    let pages = 3 + draw.below(4);
+    let mut time = START_MS - 1_000_000;
+    let mut page_of = || {
+        let lines: Vec<String> = (0..1 + draw.below(3))
+            .map(|_| {
+                time += 1_000;
+                let (id, email, name) = (1 + draw.below(6), draw.below(4), draw.below(3));
+                let phone = match draw.below(3) {
+                    0 => format!(r#","phone":"60010000{}""#, draw.below(2)),
+                    _ => String::new(),
+                };
+                format!(
+                    r#"{{"id":"{id}","updated":{time},"email":"p{email}@x.example","name":"n{name}"{phone}}}"#
+                )
+            })
+            .collect();
+        page(&lines, &[])
+    };
+    (0..pages).map(|_| page_of()).collect()
+}
+
+/// What the processes share beside the store.
+#[derive(Clone)]
+struct Outside {
+    pages: Vec<Page>,
+    sink: Sink,
+    hand: Arc<AtomicI64>,
+    ended: Arc<Mutex<HashSet<String>>>,
+}
+
+impl Opens for Outside {
+    fn source(&self, _: &Source) -> Result<Box<dyn Connector>, Vec<Problem>> {
+        Ok(Box::new(Script::of(self.pages.clone())))
+    }
+
+    fn destination(&self, _: &Destination) -> Result<Box<dyn Connector>, Vec<Problem>> {
+        Ok(Box::new(self.sink.clone()))
+    }
+
+    fn rest(&self) {}
+}
+
+impl Outside {
+    fn new(pages: Vec<Page>) -> Self {
+        Self {
+            pages,
+            sink: Sink::default(),
+            hand: Arc::new(AtomicI64::new(START_MS)),
+            ended: Arc::default(),
+        }
+    }
+
+    /// A process of that name over the store at `path`.
+    async fn process(&self, path: &Path, name: &str, gate: Option<Gate>) -> Context {
+        let url = format!("sqlite:{}", path.display());
+        let store = Store::open(&url).await.unwrap();
+        let suppression = Suppression::load(&store, Uuid::nil).await.unwrap();
+        let store = match gate {
+            Some(gate) => store.gated(gate),
+            None => store,
+        };
+        let plan = Arc::new(flow::harness::plan(MANIFEST, &[("crm", "contacts")]));
+        let clock = Clock::standing(self.hand.clone());
+        let mut context = Context::new(plan, store, clock, suppression);
+        let ended = self.ended.clone();
+        context.process = Process {
+            id: name.into(),
+            has_ended: Arc::new(move |id| ended.lock().unwrap().contains(id)),
+        };
+        context
+    }
+}
+
+fn options(deliver: bool) -> RunOptions {
+    RunOptions {
+        source: None,
+        stream: None,
+        deliver,
+        read: ReadOptions {
+            full: false,
+            cancel: Cancel::default(),
+            progress: Arc::new(|_| {}),
+        },
+        events: Arc::new(|_| {}),
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Actor {
+    Run,
+    Deliver,
+    Suppress,
+    Rules,
+    Reader,
+}
+
+fn other_rules() -> IdentityRules {
+    IdentityRules {
+        blocked: vec!["phone:*".to_owned()],
+        ..IdentityRules::default()
+    }
+}
+
+fn suppressed() -> Identifier {
+    Identifier::parse(IdentifierKind::Email, "p0@x.example", None).unwrap()
+}
+
+/// What one actor does, as its command would.
+async fn act(actor: Actor, context: &Context, outside: &Outside) -> Result<(), Problem> {
+    match actor {
+        Actor::Run => {
+            run::run(context, outside, &options(true)).await?;
+        }
+        Actor::Deliver => {
+            let context = run::ready(context).await?;
+            let destination = &context.plan.destinations[0];
+            let events = options(true).events;
+            run::deliver_to(&context, destination, outside, (false, &events)).await?;
+        }
+        Actor::Suppress => {
+            let mut context = context.clone();
+            flow::rules::ready(&mut context).await?;
+            let mut tx = context.store.begin().await?;
+            flow::suppress(&mut tx, &context, &suppressed(), "asked").await?;
+            tx.commit().await?;
+        }
+        Actor::Rules => {
+            let mut context = context.clone();
+            flow::rules::apply(&mut context, &other_rules(), &|_, _| {}).await?;
+        }
+        Actor::Reader => {
+            let mut tx = context.store.read().await?;
+            let people = tx.find_persons("", 1_000).await?;
+            let known: BTreeSet<i64> = people.iter().map(|row| row.id).collect();
+            for audience in ["ones", "everybody"] {
+                for member in tx.members(audience).await? {
+                    assert!(known.contains(&member.person_id), "a member who is nobody");
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Pauses at steps, and fails at each from the one on at which its process is killed.
+fn gate(draw: Draw, killed_at: Option<u64>, hand: Arc<AtomicI64>) -> Gate {
+    let steps = Arc::new(AtomicU64::new(0));
+    Arc::new(move || {
+        let (draw, hand) = (draw.clone(), hand.clone());
+        let step = steps.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async move {
+            if killed_at.is_some_and(|at| step >= at) {
+                return Err(Problem::new(&STORE_FAILED, "killed"));
+            }
+            match draw.below(40) {
+                // Stopped for so long that the others take its work over.
+                0 => {
+                    hand.fetch_add(LONG_MS, Ordering::SeqCst);
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+                1..8 => tokio::time::sleep(Duration::from_micros(draw.below(400))).await,
+                8..20 => tokio::task::yield_now().await,
+                _ => {}
+            }
+            Ok(())
+        })
+    })
+}
+
+/// What can be compared: people, and what the vendor has.
+#[derive(Debug, PartialEq)]
+struct End {
+    people: BTreeSet<String>,
+    members: Members,
+    /// First names of those who are members, by address.
+    rows: BTreeMap<String, String>,
+}
+
+/// Runs until nothing is left, as a process of its own, and looks.
+async fn end(outside: &Outside, context: &Context) -> End {
+    for _ in 0..3 {
+        let report = run::run(context, outside, &options(true)).await.unwrap();
+        assert!(report.problems.is_empty(), "{report:?}");
+        for one in &report.streams {
+            assert_eq!(one.problem, None);
+        }
+        for one in &report.destinations {
+            assert_eq!((&one.problems[..], one.rejected), (&[][..], 0));
+        }
+    }
+    let mut tx = context.store.read().await.unwrap();
+    let mut people = BTreeSet::new();
+    for row in tx.find_persons("", 1_000).await.unwrap() {
+        let audiences = tx.memberships_of([row.id]).await.unwrap();
+        let audiences: BTreeSet<String> = audiences.into_iter().map(|one| one.audience).collect();
+        let id = Uuid::from_bytes(row.uuid);
+        people.insert(format!("{id} {} {audiences:?}", row.traits));
+    }
+    let nothing = [
+        "select count(*) from change where state = 'pending'",
+        "select count(*) from run where state = 'running'",
+        "select count(*) from job where holder is not null",
+    ];
+    for text in nothing {
+        assert_eq!(tx.select_persons(text, &[]).await.unwrap(), [0], "{text}");
+    }
+    let letters = tx.dead_letters(10).await.unwrap();
+    assert_eq!(letters, []);
+    let lines: usize = outside.pages.iter().map(Page::len).sum();
+    let versions = "select count(*) from record_version";
+    let versions = tx.select_persons(versions, &[]).await.unwrap()[0];
+    assert_eq!(versions, lines as i64, "each version is stored once");
+    let members = outside.sink.members.lock().unwrap().clone();
+    let emails: BTreeSet<&String> = members.iter().map(|(_, email)| email).collect();
+    let rows = outside.sink.rows.lock().unwrap();
+    let rows = rows.iter().filter(|(email, _)| emails.contains(email));
+    let name = |row: &crate::model::Fields| row["name"].as_str().unwrap().to_owned();
+    let rows = rows.map(|(email, row)| (email.clone(), name(row)));
+    End {
+        people,
+        rows: rows.collect(),
+        members: members.clone(),
+    }
+}
+
+/// The same work, one process after another, on a hub of its own.
+async fn alone(pages: &[Page], rules: bool, suppress: bool) -> End {
+    let world = World::new(MANIFEST, &[("crm", "contacts")], START_MS).await;
+    let outside = Outside::new(pages.to_vec());
+    let mut context = world.context.clone();
+    flow::rules::keep_first(&context).await.unwrap();
+    if rules {
+        flow::rules::apply(&mut context, &other_rules(), &|_, _| {})
+            .await
+            .unwrap();
+    }
+    if suppress {
+        act(Actor::Suppress, &context, &outside).await.unwrap();
+    }
+    end(&outside, &context).await
+}
+
+async fn schedule(seed: u64) {
+    let draw = Draw::new(seed);
+    let outside = Outside::new(pages(&draw));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hub.db");
+    let first = outside.process(&path, "first", None).await;
+    flow::rules::keep_first(&first).await.unwrap();
+    let kinds = [
+        Actor::Run,
+        Actor::Run,
+        Actor::Deliver,
+        Actor::Suppress,
+        Actor::Rules,
+        Actor::Reader,
+    ];
+    let mut tasks = Vec::new();
+    let mut actors = vec![Actor::Run];
+    actors.extend((0..1 + draw.below(3)).map(|_| kinds[draw.below(6) as usize]));
+    for (number, actor) in actors.into_iter().enumerate() {
+        let name = format!("p{number}");
+        let killed_at = (draw.below(3) == 0).then(|| draw.below(120));
+        let own = Draw::new(seed.wrapping_mul(31).wrapping_add(number as u64 + 1));
+        let gate = gate(own, killed_at, outside.hand.clone());
+        let context = outside.process(&path, &name, Some(gate)).await;
+        let outside = outside.clone();
+        tasks.push(tokio::spawn(async move {
+            // Who is killed, or loses to another process, leaves the rest to the next one.
+            let _ = act(actor, &context, &outside).await;
+            outside.ended.lock().unwrap().insert(name);
+        }));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let context = run::ready(&first).await.unwrap();
+    let found = end(&outside, &context).await;
+    let is_changed = run::ready(&context).await.unwrap().identity == other_rules();
+    let mut tx = context.store.read().await.unwrap();
+    let listed = tx
+        .select_persons("select count(*) from suppression", &[])
+        .await;
+    let is_suppressed = listed.unwrap() == [1];
+    drop(tx);
+    let wanted = alone(&outside.pages, is_changed, is_suppressed).await;
+    assert_eq!(
+        found, wanted,
+        "rules changed: {is_changed}, suppressed: {is_suppressed}"
+    );
+}
+
+/// `ONEFOLD_SCHEDULE` repeats one seed; `ONEFOLD_SEQUENCES` asks for another number of them.
+#[test]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a test is asked for one case from outside"
+)]
+fn processes_at_once_leave_what_they_would_have_left_one_after_another() {
+    let one = std::env::var("ONEFOLD_SCHEDULE").ok();
+    let seeds = match one.and_then(|text| text.parse().ok()) {
+        Some(seed) => seed..seed + 1,
+        None => 0..u64::from(sequences()),
+    };
+    let queue = Arc::new(Mutex::new(seeds));
+    let work = (0..AT_ONCE).map(|_| {
+        let queue = queue.clone();
+        RUNTIME.spawn(async move {
+            loop {
+                let seed = queue.lock().unwrap().next();
+                let Some(seed) = seed else { return };
+                let case = tokio::spawn(tokio::time::timeout(PATIENCE, schedule(seed)));
+                let repeat = format!("ONEFOLD_SCHEDULE={seed} repeats this schedule");
+                case.await.expect(&repeat).expect(&repeat);
+            }
+        })
+    });
+    let work: Vec<_> = work.collect();
+    for one in work {
+        RUNTIME.block_on(one).unwrap();
+    }
+}

@@ -17,6 +17,12 @@ fn signal(child: &Child, name: &str) {
     assert!(sent.unwrap().success());
 }
 
+fn wait(hub: &Hub, ms: u64) {
+    let time = Duration::from_millis(ms);
+    hub.runtime
+        .block_on(async { tokio::time::sleep(time).await });
+}
+
 /// How a child ended, and how long that took.
 fn ended(hub: &Hub, mut child: Child, at_most: Duration) -> (ExitStatus, Duration) {
     let began = Instant::now();
@@ -119,7 +125,7 @@ fn a_run_that_is_interrupted_ends_within_two_seconds_whatever_a_vendor_is_doing(
             .fail_next(50, "/crm/v3/objects/contacts", fault);
         let child = small.hub.spawn(&["run"]);
         asked(&small.hub, &mut requests, "/crm/v3/objects/contacts");
-        std::thread::sleep(Duration::from_millis(300));
+        wait(&small.hub, 300);
         signal(&child, "-INT");
         let (_, took) = ended(&small.hub, child, Duration::from_secs(70));
         assert!(took < Duration::from_secs(2), "{took:?}");
@@ -154,7 +160,7 @@ fn a_source_that_hangs_holds_up_no_other_source_no_timer_no_delivery_and_no_end(
     let began = Instant::now();
     while !small.tagged().contains("oliver@mail.example") {
         assert!(began.elapsed() < Duration::from_secs(30), "he was not sent");
-        std::thread::sleep(Duration::from_millis(20));
+        wait(&small.hub, 20);
     }
     signal(&child, "-INT");
     let (status, took) = ended(&small.hub, child, Duration::from_secs(60));

@@ -23,10 +23,7 @@ pub async fn identity(
     out: &Out,
     command: IdentityCommand,
 ) -> Outcome {
-    let mut hub = match only_reads(&command) {
-        true => open(folder, environment, out).await?,
-        false => open_to_write(folder, environment, out).await?,
-    };
+    let mut hub = opened(folder, environment, out, &command).await?;
     let who = |by: Option<String>| {
         by.or_else(|| (environment.read_env)("USER"))
             .unwrap_or_else(|| "operator".to_owned())
@@ -89,15 +86,21 @@ pub async fn identity(
     }
 }
 
-fn only_reads(command: &IdentityCommand) -> bool {
-    matches!(
-        command,
+/// The hub, to be written to unless the command only reads.
+async fn opened(
+    folder: &Path,
+    environment: &Environment,
+    out: &Out,
+    command: &IdentityCommand,
+) -> Result<Opened, Stopped> {
+    match command {
         IdentityCommand::Statements
-            | IdentityCommand::Explain { .. }
-            | IdentityCommand::Graph { .. }
-            | IdentityCommand::Simulate { .. }
-            | IdentityCommand::Suggestions { .. }
-    )
+        | IdentityCommand::Explain { .. }
+        | IdentityCommand::Graph { .. }
+        | IdentityCommand::Simulate { .. }
+        | IdentityCommand::Suggestions { .. } => open(folder, environment, out).await,
+        _ => open_to_write(folder, environment, out).await,
+    }
 }
 
 /// Shows what other rules would change, or makes them those that hold.

@@ -272,8 +272,15 @@ pub async fn open_to_write(
     out: &Out,
 ) -> Result<Opened, Stopped> {
     let mut hub = open(folder, environment, out).await?;
-    rules::ready(&mut hub.context).await?;
+    hub.ready().await?;
     Ok(hub)
+}
+
+impl Opened {
+    /// For a command that writes.
+    pub async fn ready(&mut self) -> Result<(), Problem> {
+        rules::ready(&mut self.context).await
+    }
 }
 
 /// What the store holds that these manifests no longer have; nothing where there is no store yet.

@@ -194,7 +194,7 @@ async fn definitions(context: &Context, events: &Events) -> Result<Option<Lease>
     let waiting = || {
         events(RunEvent::Waiting {
             what: "definitions",
-        })
+        });
     };
     lease::wait(context, "definitions", waiting).await
 }

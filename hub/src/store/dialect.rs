@@ -367,7 +367,7 @@ mod tests {
         let mut connection = pool.await.unwrap().acquire().await.unwrap();
         past_sqlx(&mut connection, |connection| {
             connection.create_scalar_function("pause", 1, FunctionFlags::default(), |call| {
-                std::thread::sleep(Duration::from_millis(call.get::<u32>(0)?.into()));
+                std::thread::park_timeout(Duration::from_millis(call.get::<u32>(0)?.into()));
                 Ok(true)
             })
         })

@@ -54,6 +54,8 @@ to = "person"
 key = "id"
 updated_at = "last_changed | timestamp"
 map.email = "email_address | email"
+map.first_name = "none"
+map.last_name = "none"
 consent.marketing_email = "'granted' if status == 'subscribed' else 'withdrawn'"
 
 [[audience]]

@@ -38,14 +38,7 @@ pub type Tell<'t> = &'t (dyn Fn(usize, usize) + Sync);
 /// Takes the rules that were applied to the hub; changes nothing. Gives a warning when the manifest says something else, or when
 /// a change is under way or was interrupted.
 pub async fn adopt(context: &mut Context) -> Result<Option<Problem>> {
-    let mut tx = context.store.read().await?;
-    let is_changing = tx.hub_value(APPLYING).await?.is_some();
-    let applied = rules_of(tx.hub_value(APPLIED).await?)?;
-    let version = version(&mut tx).await?;
-    drop(tx);
-    let rules = applied.unwrap_or_else(|| context.plan.identity.clone());
-    context.take_rules(rules, version);
-    if is_changing {
+    if take(context).await?.is_some() {
         let message = "the identity rules are being changed, or a change was interrupted: some people follow the old rules, others the new ones";
         let hint = "the process that changes them finishes it, or else the next `onefold run`";
         return Ok(Some(warning(message, hint)));
@@ -58,6 +51,18 @@ pub async fn adopt(context: &mut Context) -> Result<Option<Problem>> {
     Ok(None)
 }
 
+/// Takes the rules that were applied, and gives those to which they are being changed: both as they were at one moment.
+async fn take(context: &mut Context) -> Result<Option<IdentityRules>> {
+    let mut tx = context.store.read().await?;
+    let applying = rules_of(tx.hub_value(APPLYING).await?)?;
+    let applied = rules_of(tx.hub_value(APPLIED).await?)?;
+    let version = version(&mut tx).await?;
+    drop(tx);
+    let rules = applied.unwrap_or_else(|| context.plan.identity.clone());
+    context.take_rules(rules, version);
+    Ok(applying)
+}
+
 fn warning(message: &str, hint: &str) -> Problem {
     let mut problem = Problem::new(&RULES_NOT_APPLIED, message).hint(hint);
     problem.severity = Severity::Warning;
@@ -67,23 +72,11 @@ fn warning(message: &str, hint: &str) -> Problem {
 /// Takes the rules that were applied to the hub, for work that writes: a change that another process is doing is waited for,
 /// one that was interrupted is finished.
 pub async fn ready(context: &mut Context) -> Result<()> {
-    loop {
-        adopt(context).await?;
-        if context
-            .store
-            .read()
-            .await?
-            .hub_value(APPLYING)
-            .await?
-            .is_none()
-        {
-            return Ok(());
-        }
+    while take(context).await?.is_some() {
         let lease = turn(context).await?;
-        adopt(context).await?;
-        let applying = context.store.read().await?.hub_value(APPLYING).await?;
         let work = async {
-            if let Some(rules) = rules_of(applying)? {
+            // Whoever held the lease may have finished it.
+            if let Some(rules) = take(context).await? {
                 tracing::warn!(
                     "a change of the identity rules was interrupted; it is being finished"
                 );
@@ -94,6 +87,7 @@ pub async fn ready(context: &mut Context) -> Result<()> {
         let done = work.await;
         lease.over(done).await?;
     }
+    Ok(())
 }
 
 /// The lease of changing rules.
@@ -219,6 +213,9 @@ async fn change(
     let mut tx = context.begin().await?;
     tx.set_hub_value(APPLIED, &to_json(rules)).await?;
     tx.remove_hub_value(APPLYING).await?;
+    // Whoever took the old rules meanwhile is told, too.
+    tx.set_hub_value(VERSION, &(version + 1).to_string())
+        .await?;
     tx.commit().await?;
     Ok(difference)
 }

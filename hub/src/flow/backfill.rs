@@ -120,7 +120,7 @@ pub async fn remap(context: &Context, source: &Source) -> Result<i64> {
         };
         let key = Stream::key_digest(&plan.digest);
         if Stream::key_digest(&row.digest) != key {
-            let mut tx = context.store.begin().await?;
+            let mut tx = context.begin().await?;
             let next = tx.next_generation(&row, &plan.digest).await?;
             tx.commit().await?;
             known.push(std::mem::replace(&mut row, next));

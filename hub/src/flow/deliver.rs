@@ -10,7 +10,7 @@ mod send;
 mod tests;
 
 use crate::delivery::{self, Operation};
-use crate::flow::Context;
+use crate::flow::{Context, lease};
 use crate::host::{Cancel, Connector};
 use crate::manifest::Destination;
 use crate::store::Result;
@@ -73,6 +73,8 @@ pub async fn deliver(
 ) -> Result<DeliveryReport> {
     let mut sender = Sender::new(context, destination, connector, cancel);
     for pass in 0..PASSES {
+        // I8: the guard counts removals when the work that causes them is done, not one transaction of it after another.
+        sender.keeps_members = lease::is_unsettled(context).await?;
         let planned = plan(context, destination).await?;
         sender.report.withheld = planned.withheld;
         if planned.guarded {

@@ -115,10 +115,14 @@ pub fn cancelled() -> Problem {
     )
 }
 
-/// Whether somebody works on it now.
-pub async fn is_held(context: &Context, name: &str) -> Result<bool> {
-    let known = context.store.read().await?.job(name).await?;
-    Ok(known.is_some_and(|known| !is_free(&known, &context.process, &context.clock)))
+/// Whether some process is at work that may still put back who seems to be gone: reading, or changing definitions or rules.
+pub async fn is_unsettled(context: &Context) -> Result<bool> {
+    let jobs = context.store.read().await?.jobs().await?;
+    let unsettles = |name: &str| !name.starts_with("deliver ");
+    let mut held = jobs
+        .iter()
+        .filter(|job| !is_free(job, &context.process, &context.clock));
+    Ok(held.any(|job| unsettles(&job.name)))
 }
 
 fn is_free(row: &JobRow, process: &Process, clock: &Clock) -> bool {

@@ -152,7 +152,7 @@ pub async fn remove(
             if !go_on(removed) {
                 return Ok(removed);
             }
-            let mut tx = context.store.begin().await?;
+            let mut tx = context.begin().await?;
             let heads = tx.record_heads(row.id, after, RECORDS).await?;
             let Some(last) = heads.last() else {
                 tx.clear_cursors(row.id).await?;

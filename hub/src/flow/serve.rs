@@ -15,7 +15,7 @@ use crate::store::Result;
 use pace::{Activity, Pace, may_pass};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -38,6 +38,13 @@ struct Serving {
     /// Sources that came up empty when they were read last.
     emptied: Mutex<BTreeSet<String>>,
     activity: Activity,
+}
+
+/// How far a delivery came that did not fail.
+enum Sent {
+    All,
+    /// Some rows wait.
+    Postponed,
 }
 
 /// Runs until the context is cancelled; what is under way ends at its next safe point.
@@ -69,6 +76,15 @@ pub async fn serve(
     let same = serving.clone();
     parts.spawn(async move { same.definitions().await });
     parts.spawn(async move { serving.rests().await });
+    // A part ends before the hub is stopped only by a fault of ours: nobody would notice what is no longer done.
+    tokio::select! {
+        () = context.cancel.cancelled() => {}
+        Some(Err(error)) = parts.join_next(), if !parts.is_empty() => {
+            if error.is_panic() {
+                std::panic::resume_unwind(error.into_panic());
+            }
+        }
+    }
     context.cancel.cancelled().await;
     let ending = async {
         while let Some(part) = parts.join_next().await {
@@ -244,7 +260,11 @@ impl Serving {
         loop {
             let delivered = self.deliver(destination).await;
             let now = self.context.clock.now();
-            let again = pace.after(delivered.as_ref().err(), now);
+            let again = match &delivered {
+                // Rows that the vendor asked to be sent later are not sent at once.
+                Ok(Sent::Postponed) => Some(pace.later(now)),
+                other => pace.after(other.as_ref().err(), now),
+            };
             if let Err(problem) = &delivered {
                 log(problem, "deliver", &destination.name, again);
             }
@@ -263,23 +283,27 @@ impl Serving {
         }
     }
 
-    async fn deliver(&self, destination: &Destination) -> Result<()> {
+    async fn deliver(&self, destination: &Destination) -> Result<Sent> {
         let mut tx = self.context.store.read().await?;
         if !tx.is_anything_pending(&destination.name).await? {
-            return Ok(());
+            return Ok(Sent::All);
         }
         drop(tx);
         let _working = self.activity.begin();
         let context = run::ready(&self.context).await?;
         let name = format!("deliver {}", destination.name);
         let Some(lease) = lease::take(&context, &name).await? else {
-            return Ok(());
+            return Ok(Sent::All);
         };
         let emptied = !self.emptied().is_empty();
         let fenced = lease.fencing(&context);
         let delivered = run::deliver_held(&fenced, destination, &*self.connectors, emptied).await;
+        let mut sent = Sent::All;
         let problem = match delivered {
             Ok(report) => {
+                if report.postponed > 0 {
+                    sent = Sent::Postponed;
+                }
                 let mut problems = report.problems.into_iter();
                 let first = problems.next();
                 for problem in problems {
@@ -289,7 +313,8 @@ impl Serving {
             }
             Err(problem) => Some(problem),
         };
-        give_back(lease, problem).await
+        give_back(lease, problem).await?;
+        Ok(sent)
     }
 
     /// Gives memory back when nothing was done for a while.
@@ -316,11 +341,13 @@ impl Serving {
         self.emptied.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// True when the hub is stopped first. A clock that is set back or forward is noticed within a second.
+    /// True when the hub is stopped first. A clock that is set forward is noticed within a second, and one that is set back
+    /// makes nothing wait longer.
     async fn sleep_until(&self, time: Timestamp) -> bool {
+        let at_most = Instant::now() + until(time, self.context.clock.now());
         loop {
             let now = self.context.clock.now();
-            if now >= time {
+            if now >= time || Instant::now() >= at_most {
                 return self.context.cancel.is_cancelled();
             }
             let tick = Duration::from_millis(TICK_MS as u64);

@@ -24,7 +24,7 @@ pub(super) async fn rekey(
     let mut after = -1;
     let mut total = 0;
     loop {
-        let mut tx = context.store.begin().await?;
+        let mut tx = context.begin().await?;
         let rows = tx.records_by_arrival(from.id, after, RECORDS).await?;
         let Some((last, _)) = rows.last() else {
             tx.set_stream_digest(from.id, StreamRow::EMPTIED).await?;

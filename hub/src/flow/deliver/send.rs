@@ -30,6 +30,8 @@ pub(super) struct Sender<'a> {
     pub again: bool,
     /// Rows of this pass that were not sent, or refused with all others.
     skipped: i64,
+    /// Members whom a guard would count are not removed now.
+    pub keeps_members: bool,
     /// Changes that the vendor asked to send later.
     later: BTreeSet<Looked>,
     /// Objects that the vendor refuses as a whole.
@@ -56,6 +58,7 @@ impl<'a> Sender<'a> {
             moved: 0,
             again: false,
             skipped: 0,
+            keeps_members: false,
             later: BTreeSet::new(),
             stopped: BTreeSet::new(),
             renewed: BTreeSet::new(),
@@ -97,6 +100,9 @@ impl<'a> Sender<'a> {
             tx.commit().await?;
             for (group, mut rows) in groups {
                 rows.retain(|row| !self.later.contains(&row.before.looked));
+                if self.keeps_members && group.operation == Operation::Remove {
+                    rows.retain(|row| !row.is_guarded());
+                }
                 let size = self.batch_size(&group);
                 for batch in rows.chunks(size) {
                     if self.is_over() || self.stopped.contains(&group.object) {

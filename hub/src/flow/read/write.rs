@@ -5,7 +5,8 @@ use super::sweep::FullRead;
 use crate::flow::change::{Change, Counts, StreamRef};
 use crate::flow::land::{self, Arrived, Landed};
 use crate::flow::{Context, apply};
-use crate::problem::codes::RECORDS_CHANGED;
+use crate::problem::Problem;
+use crate::problem::codes::{LEASE_LOST, RECORDS_CHANGED};
 use crate::store::{Result, Tx};
 use tokio::sync::{mpsc, oneshot};
 
@@ -130,7 +131,8 @@ impl Writer {
         batch.unchanged.clear();
         let full_since = self.full.as_ref().map(FullRead::first_version);
         let Some(plan) = self.context.stream(&self.stream) else {
-            return Ok(());
+            let message = "the stream is no longer in the manifests that this process works by";
+            return Err(Problem::new(&LEASE_LOST, message));
         };
         let stream = &self.stream;
         for arrived in std::mem::take(&mut batch.arrived) {

@@ -26,12 +26,17 @@ impl Pace {
             self.failures = 0;
             return None;
         };
+        match may_pass(problem) {
+            true => Some(self.later(now)),
+            false => Some(Timestamp(now.0.saturating_add(UNLIKELY_MS))),
+        }
+    }
+
+    /// When to go on with what has to wait, each time in a row a little later.
+    pub fn later(&mut self, now: Timestamp) -> Timestamp {
         self.failures += 1;
-        let wait_ms = match may_pass(problem) {
-            true => LONGEST_MS.min(FIRST_MS << (self.failures - 1).min(20)),
-            false => UNLIKELY_MS,
-        };
-        Some(Timestamp(now.0.saturating_add(wait_ms)))
+        let wait_ms = LONGEST_MS.min(FIRST_MS << (self.failures - 1).min(20));
+        Timestamp(now.0.saturating_add(wait_ms))
     }
 }
 

@@ -24,12 +24,21 @@ fn has_ended(id: &str, place: &str) -> bool {
     let (Some(number), Some(then), Some(of)) = (parts.next(), parts.next(), parts.next()) else {
         return false;
     };
-    let Ok(number) = number.parse() else {
+    let Ok(number) = number.parse::<u32>() else {
         return false;
     };
-    // Numbers are given again: another start is another process.
-    of == place && then != "?" && Path::new("/proc/self/stat").exists() && {
-        started(number).is_none_or(|now| now.to_string() != then)
+    if of != place || then == "?" || !Path::new("/proc/self/stat").exists() {
+        return false;
+    }
+    // What cannot be read for another reason says nothing.
+    let gone = |error: std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+    match std::fs::metadata(format!("/proc/{number}")) {
+        Err(error) => gone(error),
+        // Numbers are given again: another start is another process.
+        Ok(_) => match std::fs::read_to_string(format!("/proc/{number}/stat")) {
+            Err(error) => gone(error),
+            Ok(stat) => start_in(&stat).is_none_or(|now| now.to_string() != then),
+        },
     }
 }
 
@@ -42,9 +51,12 @@ fn place() -> String {
 
 /// When a process was started, in ticks since the machine was; none when there is no such process or it is a zombie.
 fn started(number: u32) -> Option<u64> {
-    let text = std::fs::read_to_string(format!("/proc/{number}/stat")).ok()?;
+    start_in(&std::fs::read_to_string(format!("/proc/{number}/stat")).ok()?)
+}
+
+fn start_in(stat: &str) -> Option<u64> {
     // The name of the program, in parentheses, may hold anything.
-    let (_, rest) = text.rsplit_once(')')?;
+    let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_whitespace();
     if matches!(fields.next()?, "Z" | "X") {
         return None;

@@ -1,5 +1,5 @@
-//! The one fence of every transaction that writes what follows from records (I15): it goes on only by the rules, the
-//! manifests and the lease by which its process works; whoever was overtaken is told, and stores nothing.
+//! The one fence of every transaction that writes what follows from records (I15): it goes on only by the identity rules and
+//! the lease by which its process works; a process that was overtaken is told, and stores nothing. Manifests are not fenced yet.
 
 use crate::flow::{Context, rules};
 use crate::problem::Problem;

@@ -107,6 +107,12 @@ pub async fn wait(context: &Context, name: &str, waiting: impl FnOnce()) -> Resu
     }
 }
 
+/// Takes the lease of reading a source, for work on its stored records; none when the run is cancelled first.
+pub async fn wait_to_read(context: &Context, source: &str) -> Result<Option<Lease>> {
+    let waiting = || tracing::warn!(source, "another process reads it; waiting for it");
+    wait(context, &format!("read {source}"), waiting).await
+}
+
 /// What somebody says who waited when the run was cancelled.
 pub fn cancelled() -> Problem {
     Problem::new(

@@ -3,7 +3,7 @@
 
 use crate::flow::accounts::Relating;
 use crate::flow::change::{Change, StreamRef, To};
-use crate::flow::{Context, apply};
+use crate::flow::{Context, apply, lease};
 use crate::manifest::Plan;
 use crate::problem::codes::{NOT_FOUND, SOURCE_GONE};
 use crate::problem::{Problem, Severity};
@@ -130,7 +130,18 @@ pub async fn remove(
     left: &Leftover,
     go_on: &(dyn Fn(i64) -> bool + Sync),
 ) -> Result<i64> {
-    let mut context = context.clone();
+    let Some(lease) = lease::wait_to_read(context, &left.source).await? else {
+        return Ok(0);
+    };
+    let removed = remove_held(lease.fencing(context), left, go_on).await;
+    lease.over(removed).await
+}
+
+async fn remove_held(
+    mut context: Context,
+    left: &Leftover,
+    go_on: &(dyn Fn(i64) -> bool + Sync),
+) -> Result<i64> {
     // Whoever had an account through these records has none after, though no stream names accounts any more.
     context.relating = Relating {
         people: true,

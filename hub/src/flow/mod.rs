@@ -40,6 +40,7 @@ pub use apply::apply;
 pub use backfill::{due, remap, retry_set_aside};
 pub use change::{Change, Counts, Put, StreamRef, To};
 pub use deliver::{DeliveryReport, deliver, plan as delivery_plan};
+pub use fence::manifests_digest;
 pub use explain::{Explained, Graph, Step, explain, graph};
 pub use fill::backfill;
 pub use history::{Moment, history};
@@ -47,9 +48,9 @@ pub use land::{Arrived, key_lines, land};
 pub use read::{Progress, ReadOptions, StreamReport, read_stream};
 pub use rebuild::rebuild;
 pub use review::{Review, alarm, review};
-pub use run::{AudienceReport, Events, Opens, RunEvent, RunOptions, RunReport, run};
+pub use run::{AudienceReport, Events, Opens, RunEvent, RunOptions, RunReport, enter, run};
 pub use schedule::next as next_time;
-pub use serve::serve;
+pub use serve::{Served, serve};
 pub use settle::{ConsentEntry, traits_of};
 pub use state::{Stating, named, revoke, state};
 pub use suggest::{SuggestReport, decide, drop_version, likeness_of, reasons_of, suggest};
@@ -103,6 +104,8 @@ pub struct Context {
     pub rules: Arc<identity::Rules>,
     /// Counts the changes of rules; nobody works on by rules that were replaced.
     rules_version: i64,
+    /// Counts the changes of manifests; nobody works on by manifests that were replaced.
+    manifests_version: i64,
     /// Places in `plan.audiences`, those that others refer to first.
     pub audience_order: Vec<usize>,
     /// The same in the order in which people and accounts take turns.
@@ -143,6 +146,7 @@ impl Context {
             computed_names: models::computed_names(&plan),
             identity: plan.identity.clone(),
             rules_version: 0,
+            manifests_version: 0,
             relating: accounts::Relating::of(&plan),
             counted: accounts::counted(&plan),
             plan,

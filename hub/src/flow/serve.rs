@@ -7,13 +7,15 @@ use crate::flow::lease::{self, Lease};
 use crate::flow::rest::rest;
 use crate::flow::run::{self, Opens, RunOptions, SourceReport};
 use crate::flow::schedule::{first_times, next};
-use crate::flow::{Context, due};
+use crate::flow::{Context, due, fence};
 use crate::manifest::{Destination, Source};
 use crate::model::Timestamp;
 use crate::problem::Problem;
+use crate::problem::codes::MANIFESTS_CHANGED;
 use crate::store::Result;
 use pace::{Activity, Pace, may_pass};
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -37,6 +39,8 @@ struct Serving {
     changes: watch::Sender<u64>,
     /// Sources that came up empty when they were read last.
     emptied: Mutex<BTreeSet<String>>,
+    /// Set when another process was found to work by other manifests.
+    overtaken: AtomicBool,
     activity: Activity,
 }
 
@@ -47,12 +51,22 @@ enum Sent {
     Postponed,
 }
 
-/// Runs until the context is cancelled; what is under way ends at its next safe point.
+/// Why serving ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Served {
+    /// Somebody stopped it.
+    Stopped,
+    /// Another process works by other manifests.
+    Overtaken,
+}
+
+/// Runs until the context is cancelled, or another process works by other manifests; what is under way ends at its next safe
+/// point.
 pub async fn serve(
     context: &Context,
     connectors: &Arc<dyn Opens>,
     options: &RunOptions,
-) -> Result<()> {
+) -> Result<Served> {
     let times = first_times(context).await?;
     let serving = Arc::new(Serving {
         context: context.clone(),
@@ -60,6 +74,7 @@ pub async fn serve(
         options: options.clone(),
         changes: watch::channel(0).0,
         emptied: Mutex::default(),
+        overtaken: AtomicBool::new(false),
         activity: Activity::new(context.clock.clone()),
     });
     let mut parts = JoinSet::new();
@@ -75,7 +90,8 @@ pub async fn serve(
     parts.spawn(async move { same.timers().await });
     let same = serving.clone();
     parts.spawn(async move { same.definitions().await });
-    parts.spawn(async move { serving.rests().await });
+    let same = serving.clone();
+    parts.spawn(async move { same.rests().await });
     // A part ends before the hub is stopped only by a fault of ours: nobody would notice what is no longer done.
     tokio::select! {
         () = context.cancel.cancelled() => {}
@@ -100,7 +116,10 @@ pub async fn serve(
             "something did not come to an end; it is left where its last step was stored"
         );
     }
-    Ok(())
+    Ok(match serving.overtaken.load(Ordering::Relaxed) {
+        true => Served::Overtaken,
+        false => Served::Stopped,
+    })
 }
 
 impl Serving {
@@ -124,7 +143,7 @@ impl Serving {
             let scheduled = next(schedule, now);
             let again = pace.after(read.as_ref().err(), now);
             if let Err(problem) = &read {
-                log(problem, "read", &source.name, again);
+                self.failed(problem, "read", &source.name, again);
             }
             // A failure that may pass is not left until the next time.
             let again = again.filter(|_| read.as_ref().err().is_some_and(may_pass));
@@ -170,7 +189,7 @@ impl Serving {
         let mut problems = report.problems.iter().chain(of_streams).peekable();
         let first = problems.peek().map(|problem| (*problem).clone());
         for problem in problems.skip(1) {
-            log(problem, "read", &source.name, None);
+            self.failed(problem, "read", &source.name, None);
         }
         first
     }
@@ -186,7 +205,7 @@ impl Serving {
             let next = match &looked {
                 Ok(next) => *next,
                 Err(problem) => {
-                    log(problem, "timers", "audiences", again);
+                    self.failed(problem, "timers", "audiences", again);
                     again
                 }
             };
@@ -201,7 +220,13 @@ impl Serving {
 
     /// Evaluates whoever is due; gives the next time.
     async fn look_at_timers(&self) -> Result<Option<Timestamp>> {
-        let next = self.context.store.read().await?.next_due().await?;
+        let mut tx = self.context.store.read().await?;
+        if !fence::has_current_manifests(&mut tx, &self.context).await? {
+            self.is_overtaken();
+            return Ok(None);
+        }
+        let next = tx.next_due().await?;
+        drop(tx);
         if next.is_none_or(|next| next > self.context.clock.now().0) {
             return Ok(next.map(Timestamp));
         }
@@ -223,7 +248,7 @@ impl Serving {
             let now = self.context.clock.now();
             let again = pace.after(brought.as_ref().err(), now);
             if let Err(problem) = &brought {
-                log(problem, "definitions", "audiences and traits", again);
+                self.failed(problem, "definitions", "audiences and traits", again);
             }
             let woken = async {
                 if brought.is_ok() {
@@ -266,7 +291,7 @@ impl Serving {
                 other => pace.after(other.as_ref().err(), now),
             };
             if let Err(problem) = &delivered {
-                log(problem, "deliver", &destination.name, again);
+                self.failed(problem, "deliver", &destination.name, again);
             }
             match again {
                 // A vendor that is down is not called for each change.
@@ -307,7 +332,7 @@ impl Serving {
                 let mut problems = report.problems.into_iter();
                 let first = problems.next();
                 for problem in problems {
-                    log(&problem, "deliver", &destination.name, None);
+                    self.failed(&problem, "deliver", &destination.name, None);
                 }
                 first
             }
@@ -331,6 +356,28 @@ impl Serving {
                 return;
             }
         }
+    }
+
+    /// Logs a failure. One by other manifests ends serving.
+    fn failed(&self, problem: &Problem, doing: &str, what: &str, again: Option<Timestamp>) {
+        if problem.code == &MANIFESTS_CHANGED {
+            self.is_overtaken();
+            return;
+        }
+        let again = again.map_or_else(|| "at its next time".to_owned(), Timestamp::to_rfc3339);
+        tracing::error!(
+            code = problem.code.id,
+            doing,
+            what,
+            again,
+            "{}",
+            problem.message
+        );
+    }
+
+    fn is_overtaken(&self) {
+        self.overtaken.store(true, Ordering::Relaxed);
+        self.context.cancel.cancel();
     }
 
     fn changed(&self) {
@@ -373,24 +420,11 @@ async fn give_back(lease: Lease, problem: Option<Problem>) -> Result<()> {
     }
 }
 
-fn log(problem: &Problem, doing: &str, what: &str, again: Option<Timestamp>) {
-    let again = again.map_or_else(|| "at its next time".to_owned(), Timestamp::to_rfc3339);
-    tracing::error!(
-        code = problem.code.id,
-        doing,
-        what,
-        again,
-        "{}",
-        problem.message
-    );
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::flow::ReadOptions;
     use crate::flow::harness::{Nobody, World};
-    use std::sync::atomic::Ordering;
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_hub_rests_once_when_nothing_was_done_for_a_while() {

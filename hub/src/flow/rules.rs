@@ -14,7 +14,7 @@ use crate::flow::neighbourhood::{Neighbourhood, Reshaped};
 use crate::flow::ripple::Ripple;
 use crate::flow::settle::{self, Touched};
 use crate::flow::stored_json::{read, to_json};
-use crate::flow::{Context, announce};
+use crate::flow::{Context, announce, suppress};
 use crate::identity::Rules;
 use crate::manifest::IdentityRules;
 use crate::problem::codes::{RULES_CHANGED, RULES_NOT_APPLIED};
@@ -196,14 +196,18 @@ async fn change(
             reshaped,
             ..
         } = block;
-        let nothing = Touched::default();
+        // I13: an identifier on the list counts by some rules and not by others.
+        let touched = Touched {
+            evidence: suppress::with_listed(&mut tx, context, &neighbourhood.nodes()).await?,
+            ..Touched::default()
+        };
         let mut ripple = Ripple::default();
         let around = (neighbourhood, reshaped);
         settle::settle(
             &mut tx,
             context,
             around,
-            (nothing, Vec::new(), None),
+            (touched, Vec::new(), None),
             &mut ripple,
         )
         .await?;

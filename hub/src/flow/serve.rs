@@ -6,7 +6,7 @@ mod pace;
 use crate::flow::lease::{self, Lease};
 use crate::flow::rest::rest;
 use crate::flow::run::{self, Opens, RunOptions, SourceReport};
-use crate::flow::schedule::{first_times, next};
+use crate::flow::schedule::{first_times, last_read, next};
 use crate::flow::{Context, due, fence};
 use crate::manifest::{Destination, Source};
 use crate::model::Timestamp;
@@ -136,8 +136,14 @@ impl Serving {
                 return;
             }
             let working = self.activity.begin();
-            let read = self.read(source).await;
+            let read = match self.read(source).await {
+                Ok(false) => self.read_after_another(source, due).await,
+                read => read,
+            };
             drop(working);
+            if self.context.cancel.is_cancelled() {
+                return;
+            }
             let now = self.context.clock.now();
             // What came due meanwhile is skipped: the run that just ended saw its data.
             let scheduled = next(schedule, now);
@@ -151,13 +157,29 @@ impl Serving {
         }
     }
 
-    /// Reads a source unless another process does. An error is what the whole comes to; each stream's was logged.
-    async fn read(&self, source: &Source) -> Result<()> {
-        let name = format!("read {}", source.name);
+    /// Waits for the process that reads a source, and reads it then, unless the other one began when it was due or later. False
+    /// when the hub is stopped first.
+    async fn read_after_another(&self, source: &Source, due: Timestamp) -> Result<bool> {
+        tracing::info!(source = %source.name, "another process reads it; waiting for it");
+        let tick = Duration::from_millis(TICK_MS as u64);
+        while !self.context.cancel.wait(tick).await {
+            if lease::is_held(&self.context, &reading(source)).await? {
+                continue;
+            }
+            let began = last_read(&self.context).await?;
+            let is_read = began.get(&*source.name).is_some_and(|began| *began >= due);
+            if is_read || self.read(source).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Reads a source; false when another process does. An error is what the whole comes to; each stream's was logged.
+    async fn read(&self, source: &Source) -> Result<bool> {
         let context = run::ready(&self.context).await?;
-        let Some(lease) = lease::take(&context, &name).await? else {
-            tracing::info!(source = %source.name, "another process reads it; skipped");
-            return Ok(());
+        let Some(lease) = lease::take(&context, &reading(source)).await? else {
+            return Ok(false);
         };
         let (connectors, options) = (&*self.connectors, &self.options);
         let read = run::read_held(lease.fencing(&context), source, connectors, options).await;
@@ -166,7 +188,8 @@ impl Serving {
             Ok(report) => self.tell(source, report),
             Err(problem) => Some(problem.clone()),
         };
-        give_back(lease, problem).await
+        give_back(lease, problem).await?;
+        Ok(true)
     }
 
     /// Logs what was read; gives the first problem.
@@ -403,6 +426,11 @@ impl Serving {
             }
         }
     }
+}
+
+/// The name of the lease of reading a source.
+fn reading(source: &Source) -> String {
+    format!("read {}", source.name)
 }
 
 fn until(time: Timestamp, now: Timestamp) -> Duration {

@@ -123,11 +123,9 @@ pub(super) async fn suppressed(
     let owners = owners(tx, views).await?;
     let evidence = tx.evidence_by_id(owners.keys().copied()).await?;
     let slots = evidence.iter().flat_map(|row| row.nodes.iter().copied());
-    let slots: BTreeSet<i64> = slots.collect();
-    let slots: Vec<i64> = slots.into_iter().collect();
     let mut on_it: FxHashSet<i64> = FxHashSet::default();
-    for row in tx.identifiers_at(&slots).await? {
-        if list.holds(&row.kind, &row.value) && is_live(context, &row)? {
+    for row in listed(tx, &list, slots).await? {
+        if is_live(context, &row)? {
             on_it.insert(row.slot);
         }
     }
@@ -138,6 +136,38 @@ pub(super) async fn suppressed(
         found.extend(holding.filter_map(|row| owners.get(&row.id)));
     }
     Ok(found)
+}
+
+/// The evidence with an identifier that is on the list, whether it is live or not.
+pub(super) async fn with_listed(
+    tx: &mut Tx,
+    context: &Context,
+    evidence: &[(i64, &[i64])],
+) -> Result<FxHashSet<i64>> {
+    let list = context.suppression.at(tx).await?;
+    if list.hashes.is_empty() {
+        return Ok(FxHashSet::default());
+    }
+    let slots = evidence.iter().flat_map(|(_, nodes)| nodes.iter().copied());
+    let listed = listed(tx, &list, slots).await?;
+    let listed: FxHashSet<i64> = listed.iter().map(|row| row.slot).collect();
+    let holding = evidence
+        .iter()
+        .filter(|(_, nodes)| nodes.iter().any(|slot| listed.contains(slot)));
+    Ok(holding.map(|(id, _)| *id).collect())
+}
+
+/// Those of the identifiers at these slots that are on the list.
+async fn listed(
+    tx: &mut Tx,
+    list: &List,
+    slots: impl Iterator<Item = i64>,
+) -> Result<Vec<IdentifierRow<'static>>> {
+    let slots: BTreeSet<i64> = slots.collect();
+    let slots: Vec<i64> = slots.into_iter().collect();
+    let mut rows = tx.identifiers_at(&slots).await?;
+    rows.retain(|row| list.holds(&row.kind, &row.value));
+    Ok(rows)
 }
 
 /// Whose each piece of evidence is.

@@ -85,7 +85,8 @@ async fn manifests(tx: &mut Tx) -> Result<Manifests> {
 async fn check(tx: &mut Tx, context: &Context) -> Result<()> {
     if !has_current_manifests(tx, context).await? {
         let message = "another process began to work on this hub by other manifests";
-        let hint = "run it again: it reads the manifests as they are now, and goes on where it stopped";
+        let hint =
+            "run it again: it reads the manifests as they are now, and goes on where it stopped";
         return Err(Problem::new(&MANIFESTS_CHANGED, message).hint(hint));
     }
     let Some(token) = &context.lease else {

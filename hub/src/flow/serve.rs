@@ -453,13 +453,11 @@ mod tests {
     use super::*;
     use crate::flow::ReadOptions;
     use crate::flow::harness::{Nobody, World};
+    use crate::flow::read::tests::script::{Script, page};
+    use std::sync::atomic::AtomicUsize;
 
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_hub_rests_once_when_nothing_was_done_for_a_while() {
-        let manifest = "[hub]\nname = \"rest\"\nstore = \"sqlite:rest.db\"\n";
-        let world = World::new(manifest, &[], 0).await;
-        let connectors = Arc::new(Nobody::default());
-        let options = RunOptions {
+    fn options(world: &World) -> RunOptions {
+        RunOptions {
             source: None,
             stream: None,
             deliver: false,
@@ -469,7 +467,15 @@ mod tests {
                 progress: Arc::new(|_| {}),
             },
             events: Arc::new(|_| {}),
-        };
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_hub_rests_once_when_nothing_was_done_for_a_while() {
+        let manifest = "[hub]\nname = \"rest\"\nstore = \"sqlite:rest.db\"\n";
+        let world = World::new(manifest, &[], 0).await;
+        let connectors = Arc::new(Nobody::default());
+        let options = options(&world);
         let opens: Arc<dyn Opens> = connectors.clone();
         let serving = serve(&world.context, &opens, &options);
         let moving = async {
@@ -490,5 +496,89 @@ mod tests {
         };
         let (served, ()) = tokio::join!(serving, moving);
         served.unwrap();
+    }
+
+    /// Opens pages of one record, and counts how often.
+    #[derive(Clone, Default)]
+    struct Counting(Arc<AtomicUsize>);
+
+    impl Opens for Counting {
+        fn source(
+            &self,
+            _: &Source,
+        ) -> std::result::Result<Box<dyn crate::host::Connector>, Vec<Problem>> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            let row = r#"{"id":"1","email":"ada@x.example"}"#.to_owned();
+            Ok(Box::new(Script::of([page(&[row], &[])])))
+        }
+
+        fn destination(
+            &self,
+            _: &Destination,
+        ) -> std::result::Result<Box<dyn crate::host::Connector>, Vec<Problem>> {
+            Err(Vec::new())
+        }
+
+        fn rest(&self) {}
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_due_while_another_process_reads_it_is_read_when_that_one_fails() {
+        let manifest = "[hub]\nname = \"busy\"\nstore = \"sqlite:busy.db\"\n[[source]]\nname = \"crm\"\nconnector = \"any\"\n\
+            schedule = { cron = \"0 0 6 * * *\", timezone = \"UTC\" }\n\
+            [[source.stream]]\nname = \"contacts\"\nto = \"person\"\nkey = \"id\"\nmap.email = \"email\"\n";
+        // Half a second before six.
+        let now = 1_800_000_000_000 - 1_800_000_000_000 % 86_400_000 + 6 * 3_600_000 - 500;
+        let world = World::new(manifest, &[("crm", "contacts")], now).await;
+        let mut other = world.context.clone();
+        other.process = lease::Process::named("other");
+        let reading = lease::take(&other, "read crm").await.unwrap().unwrap();
+        let connectors = Counting::default();
+        let opens: Arc<dyn Opens> = Arc::new(connectors.clone());
+        let options = options(&world);
+        let serving = serve(&world.context, &opens, &options);
+        let others = async {
+            tokio::time::sleep(Duration::from_millis(1_200)).await;
+            world.hand.fetch_add(1_000, Ordering::Relaxed);
+            assert_eq!(connectors.0.load(Ordering::Relaxed), 0);
+            reading
+                .fail(&Problem::new(&MANIFESTS_CHANGED, "it failed"))
+                .await
+                .unwrap();
+            let read = async || {
+                let mut tx = world.context.store.read().await.unwrap();
+                !tx.last_done().await.unwrap().is_empty()
+            };
+            while !read().await {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            world.context.cancel.cancel();
+        };
+        let both = async { tokio::join!(serving, others) };
+        let (served, ()) = tokio::time::timeout(Duration::from_secs(20), both)
+            .await
+            .unwrap();
+        assert_eq!(served.unwrap(), Served::Stopped);
+        assert_eq!(connectors.0.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn serving_ends_when_another_process_works_by_other_manifests() {
+        let manifest = "[hub]\nname = \"old\"\nstore = \"sqlite:old.db\"\n";
+        let mut world = World::new(manifest, &[], 0).await;
+        crate::flow::enter(&mut world.context).await.unwrap();
+        let old = world.context.clone();
+        let options = options(&world);
+        let opens: Arc<dyn Opens> = Arc::new(Nobody::default());
+        let serving = serve(&old, &opens, &options);
+        let editing = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            world.reread(&format!("{manifest}\n"), &[]).await;
+        };
+        let both = async { tokio::join!(serving, editing) };
+        let (served, ()) = tokio::time::timeout(Duration::from_secs(20), both)
+            .await
+            .unwrap();
+        assert_eq!(served.unwrap(), Served::Overtaken);
     }
 }

@@ -64,7 +64,8 @@ guard = { max_removed = "100%" }
 fn edited() -> String {
     let denied = MANIFEST.replace("\"'granted'\"", "\"'denied'\"");
     let other = denied.replace("is = \"n1\"", "is = \"n2\"");
-    let gone = "[[audience]]\nname = \"everybody\"\nwho = { not = { event = \"Order Completed\" } }\n";
+    let gone =
+        "[[audience]]\nname = \"everybody\"\nwho = { not = { event = \"Order Completed\" } }\n";
     other
         .replace(gone, "")
         .replace("[\"ones\", \"everybody\"]", "[\"ones\"]")

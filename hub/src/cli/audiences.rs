@@ -7,10 +7,9 @@ use crate::cli::output::{Out, Outcome, fitted, moves, number, plural, table, tri
 use crate::cli::profiles;
 use crate::cli::running::unknown;
 use crate::cli::{Ending, Environment};
-use crate::flow::accounts;
 use crate::flow::audiences::{self, Day, Preview, Sample};
 use crate::flow::show::{self, Found};
-use crate::flow::traits_of;
+use crate::flow::{accounts, traits_of};
 use crate::manifest::{Audience, Plan, Subject};
 use crate::model::Timestamp;
 use crate::problem::{Problem, codes};

@@ -7,15 +7,14 @@
 pub mod audiences;
 mod properties;
 
-use crate::expression::Condition;
+use crate::flow::backfill;
 use crate::flow::change::StreamRef;
+use crate::flow::context::Context;
 use crate::flow::ripple::Ripple;
 use crate::flow::settle::{self, View, traits_of};
 use crate::flow::show::InAudience;
 use crate::flow::stored_json::{read, to_json};
-use crate::flow::{Context, backfill};
 use crate::landing;
-use crate::manifest::{Plan, StreamTarget};
 use crate::model::{EntityKind, Fields, Timestamp, Value};
 use crate::profile::{self, ACCOUNT_FIELD, ACCOUNT_PREFIX, Claim, account_ids};
 use crate::store::{AccountClaimRow, AccountRow, PersonRow, RelationRow, Result, Tx};
@@ -23,40 +22,6 @@ use rustc_hash::FxHashMap;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
-
-/// Whether anybody can have an account, and whether events say whose.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Relating {
-    pub people: bool,
-    pub events: bool,
-}
-
-impl Relating {
-    pub fn of(plan: &Plan) -> Self {
-        let mut relating = Self::default();
-        for stream in plan.sources.iter().flat_map(|source| &source.streams) {
-            let names = stream.map.iter().any(|(name, _)| name == ACCOUNT_FIELD);
-            let events = names && matches!(stream.to, StreamTarget::Event(_));
-            let accounts = stream.to == StreamTarget::Entity(EntityKind::Account);
-            relating.people |= names || accounts;
-            relating.events |= events;
-        }
-        relating
-    }
-}
-
-/// The audiences of people whose members some account counts.
-pub fn counted(plan: &Plan) -> BTreeSet<String> {
-    let mut counted = BTreeSet::new();
-    for audience in &plan.audiences {
-        audience.who.visit(&mut |leaf| {
-            if let Condition::People { step, .. } = leaf {
-                counted.extend(step.clone());
-            }
-        });
-    }
-    counted
-}
 
 /// What a batch says anew about accounts.
 #[derive(Default)]

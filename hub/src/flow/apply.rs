@@ -1,12 +1,13 @@
 //! One batch into the store, in one transaction: records, claims and facts, then identity, then profiles, audiences
 //! and wanted rows for the people touched. The caller commits, together with the cursor (I3).
 
+use crate::flow::accounts;
 use crate::flow::change::{Change, Counts, Meaning, Put, StreamRef, To};
+use crate::flow::context::{Context, beside};
 use crate::flow::neighbourhood::{Neighbourhood, message_id};
 use crate::flow::ripple::Ripple;
 use crate::flow::settle::{self, FreshClaim, Told, Touched};
 use crate::flow::stored_json::to_json;
-use crate::flow::{Context, accounts, beside};
 use crate::model::{Canonical, Fact, Timestamp};
 use crate::problem::{Place, Problem, Severity};
 use crate::store::{

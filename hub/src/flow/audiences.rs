@@ -6,9 +6,10 @@ mod preview;
 pub use preview::{Overlap, Preview, Sample, holding, preview};
 
 use crate::audience::{self, EventFact, Explained};
+use crate::flow::backfill;
+use crate::flow::context::Context;
 use crate::flow::settle::Happened;
 use crate::flow::settle::select::events_named;
-use crate::flow::{Context, backfill};
 use crate::manifest::Audience;
 use crate::model::Timestamp;
 use crate::store::Result;

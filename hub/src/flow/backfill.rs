@@ -6,9 +6,10 @@ mod rekey;
 
 use crate::canonical;
 use crate::flow::change::{Change, Put, StreamRef, To};
+use crate::flow::context::{Context, UNFINISHED, Watch};
 use crate::flow::ripple::Ripple;
 use crate::flow::settle::{self, View};
-use crate::flow::{Context, UNFINISHED, Watch, accounts, announce, apply, land};
+use crate::flow::{accounts, announce, apply, land};
 use crate::manifest::{Source, Stream};
 use crate::store::{PersonRow, Result, StreamRow, Tx};
 use rustc_hash::FxHashMap;

@@ -1,6 +1,8 @@
 //! What a batch of one stream changes, between landing and applying: records with the state that was known of them.
 
+use crate::flow::context::Context;
 use crate::flow::settle::Told;
+use crate::manifest::Stream;
 use crate::model::Canonical;
 use crate::problem::Problem;
 use crate::store::RecordRow;
@@ -13,6 +15,15 @@ pub struct StreamRef {
     pub id: i64,
     pub source: Arc<str>,
     pub name: Arc<str>,
+}
+
+impl Context {
+    /// The plan of a stream that it has.
+    pub(super) fn stream(&self, stream: &StreamRef) -> Option<&Stream> {
+        let mut sources = self.plan.sources.iter();
+        let source = sources.find(|source| source.name == stream.source)?;
+        source.streams.iter().find(|one| one.name == stream.name)
+    }
 }
 
 /// One record with a new state.

@@ -10,7 +10,8 @@ mod send;
 mod tests;
 
 use crate::delivery::{self, Operation};
-use crate::flow::{Context, lease};
+use crate::flow::context::Context;
+use crate::flow::lease;
 use crate::host::{Cancel, Connector};
 use crate::manifest::Destination;
 use crate::store::Result;

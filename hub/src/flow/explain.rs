@@ -1,6 +1,6 @@
 //! Why two identifiers are one person's or not, and the graph that makes a person; for surfaces. Writes nothing.
 
-use crate::flow::Context;
+use crate::flow::context::Context;
 use crate::flow::neighbourhood::{Around, Neighbourhood, find};
 use crate::identity::{self, Edge, Reason, StatementKind};
 use crate::model::Identifier;

@@ -1,7 +1,8 @@
 //! The one fence of every transaction that writes what follows from records (I15): it goes on only by the identity rules and
 //! the lease by which its process works; a process that was overtaken is told, and stores nothing. Manifests are not fenced yet.
 
-use crate::flow::{Context, rules};
+use crate::flow::context::Context;
+use crate::flow::rules;
 use crate::problem::Problem;
 use crate::problem::codes::LEASE_LOST;
 use crate::store::{Result, Tx};

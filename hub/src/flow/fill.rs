@@ -6,13 +6,14 @@
 mod stale;
 
 use crate::audience;
+use crate::flow::accounts;
 use crate::flow::backfill::views;
+use crate::flow::context::{Context, UNFINISHED};
 use crate::flow::ripple::want_of;
 use crate::flow::settle::TOGETHER;
 use crate::flow::settle::select::{
     Moves, Since, events_named, judge, key_of, mark, want_as_stored,
 };
-use crate::flow::{Context, UNFINISHED, accounts};
 use crate::manifest::{Audience, Subject};
 use crate::model::Timestamp;
 use crate::store::{PersonRow, Result, Tx};

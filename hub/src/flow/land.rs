@@ -1,8 +1,8 @@
 //! Landing: the lines of a batch against the records known under their keys. Reads only; `apply` writes.
 
 use crate::canonical;
-use crate::flow::Context;
 use crate::flow::change::{Change, Counts, Meaning, Put, StreamRef, To};
+use crate::flow::context::Context;
 use crate::flow::settle::Told;
 use crate::landing::{self, Arrival, Line, Version, slot_of_identifier};
 use crate::manifest::Stream;

@@ -1,9 +1,10 @@
 //! Records of sources and streams that were taken out of the manifests: nothing updates them, and what they say still counts
 //! until an operator removes them.
 
-use crate::flow::accounts::Relating;
+use crate::flow::apply;
 use crate::flow::change::{Change, StreamRef, To};
-use crate::flow::{Context, apply};
+use crate::flow::context::Context;
+use crate::flow::facts::Relating;
 use crate::manifest::Plan;
 use crate::problem::codes::{NOT_FOUND, SOURCE_GONE};
 use crate::problem::{Problem, Severity};

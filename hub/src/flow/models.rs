@@ -4,10 +4,11 @@
 use crate::compute::Event;
 use crate::compute::models::{Fitted, Sample};
 use crate::flow::backfill::{evaluate_everybody, events_by_person};
+use crate::flow::context::{Context, UNFINISHED, Watch};
+use crate::flow::facts::computed_names;
 use crate::flow::settle::Happened;
 use crate::flow::stored_json::{read, to_json};
-use crate::flow::{Context, UNFINISHED, Watch};
-use crate::manifest::{Model, PREDICTED, Plan};
+use crate::manifest::{Model, Plan};
 use crate::model::Timestamp;
 use crate::store::{ModelRow, Result, Tx};
 use serde::{Deserialize, Serialize};
@@ -20,17 +21,6 @@ const LIFETIME: &str = "lifetime";
 const WORKED_OUT: &str = "computed_traits";
 /// The hub's value that says which models could not be fitted.
 const REFUSED: &str = "refused_models";
-
-/// Names of computed traits, those of models too.
-pub fn computed_names(plan: &Plan) -> Vec<String> {
-    let traits = plan.traits.iter().map(|one| one.name.to_string());
-    let models = plan.models.iter().flat_map(|model| {
-        PREDICTED
-            .iter()
-            .map(move |name| format!("{}{name}", model.prefix))
-    });
-    traits.chain(models).collect()
-}
 
 /// How fitting a model went.
 #[derive(Debug, Serialize)]

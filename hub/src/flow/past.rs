@@ -12,10 +12,10 @@ pub(super) use then::claim;
 
 use crate::canonical;
 use crate::flow::change::StreamRef;
+use crate::flow::context::{Context, beside};
 use crate::flow::models::versions_at;
 use crate::flow::neighbourhood::{identifier_of, message_id, statement_kind};
 use crate::flow::show::{Found, Wanted};
-use crate::flow::{Context, beside};
 use crate::manifest::{Plan, Stream};
 use crate::model::{Canonical, Fields, Identifier, Timestamp};
 use crate::profile::{self, Claim};

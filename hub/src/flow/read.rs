@@ -9,8 +9,8 @@ pub(super) mod tests;
 mod write;
 
 use crate::flow::change::{Counts, StreamRef};
+use crate::flow::context::{Context, beside};
 use crate::flow::land::{self, Arrived};
-use crate::flow::{Context, beside};
 use crate::host::{Cancel, Connector, Failure, ReadRequest};
 use crate::manifest::{Source, Stream};
 use crate::problem::{Place, Problem};

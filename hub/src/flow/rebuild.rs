@@ -1,12 +1,11 @@
 //! When the rules of survivorship changed: every profile and every account is built anew from its claims, which nobody has to
 //! send again. Only what comes out otherwise is written and looked at (I2).
 
-use crate::flow::accounts;
-use crate::flow::backfill;
+use crate::flow::context::{Context, UNFINISHED};
 use crate::flow::ripple::Ripple;
 use crate::flow::settle::{self, View, claim_of, profile_of};
 use crate::flow::stored_json::to_json;
-use crate::flow::{Context, UNFINISHED};
+use crate::flow::{accounts, backfill};
 use crate::profile::Claim;
 use crate::store::{PersonRow, Result, Tx};
 use rustc_hash::FxHashMap;

@@ -1,7 +1,7 @@
 //! What an operator should look at: values that several people share, ties that were refused, components that grew large,
 //! people whose records give them different names. Reads only, but for the mark that an operator was told.
 
-use crate::flow::Context;
+use crate::flow::context::Context;
 use crate::flow::explain::{Step, named_rejections};
 use crate::flow::neighbourhood::{Neighbourhood, identifier_of};
 use crate::flow::settle::claim_of;

@@ -2,10 +2,11 @@
 //! the people are looked at who ask for them; and so on, stratum by stratum, so that nobody enters or leaves anything
 //! in between. All of it is in the transaction of the change.
 
-use crate::flow::accounts::audiences;
+use crate::flow::accounts::{self, audiences};
+use crate::flow::backfill;
+use crate::flow::context::Context;
 use crate::flow::settle::select::{Moves, memberships, want_as_stored};
 use crate::flow::settle::{self, events_of};
-use crate::flow::{Context, accounts, backfill};
 use crate::store::{Result, Tx};
 use std::collections::BTreeSet;
 

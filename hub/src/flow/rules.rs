@@ -9,12 +9,13 @@ mod difference;
 
 pub use difference::{Difference, Example};
 
+use crate::flow::announce;
+use crate::flow::context::Context;
 use crate::flow::lease::{self, Lease};
 use crate::flow::neighbourhood::{Neighbourhood, Reshaped};
 use crate::flow::ripple::Ripple;
 use crate::flow::settle::{self, Touched};
 use crate::flow::stored_json::{read, to_json};
-use crate::flow::{Context, announce};
 use crate::identity::Rules;
 use crate::manifest::IdentityRules;
 use crate::problem::codes::{RULES_CHANGED, RULES_NOT_APPLIED};
@@ -278,8 +279,8 @@ impl Block {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::context::Process;
     use crate::flow::harness::World;
-    use crate::flow::lease::Process;
 
     // B11
     #[tokio::test(flavor = "multi_thread")]

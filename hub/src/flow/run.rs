@@ -1,10 +1,11 @@
 //! A whole run: mappings and definitions brought up to date, sources read, timers looked at, destinations delivered to.
 
+use crate::flow::context::Context;
 use crate::flow::deliver::{DeliveryReport, deliver};
 use crate::flow::lease::{self, Lease};
 use crate::flow::read::{ReadOptions, StreamReport, read_stream};
 use crate::flow::{
-    Context, Counts, alarm, announce, backfill, due, leftover, models, rebuild, remap, rules,
+    Counts, alarm, announce, backfill, due, leftover, models, rebuild, remap, rules,
 };
 use crate::host::Connector;
 use crate::manifest::{Destination, Source, Subject};

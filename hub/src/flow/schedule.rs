@@ -1,6 +1,6 @@
 //! When a source runs next by its schedule, in its time zone.
 
-use crate::flow::Context;
+use crate::flow::context::Context;
 use crate::manifest::{Schedule, Source};
 use crate::model::Timestamp;
 use crate::store::Result;

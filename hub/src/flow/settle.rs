@@ -5,11 +5,12 @@ mod building;
 pub(super) mod computed;
 pub(super) mod select;
 
+use crate::flow::accounts;
 use crate::flow::change::StreamRef;
+use crate::flow::context::{Context, beside};
 use crate::flow::neighbourhood::{Neighbourhood, Reshaped, Resolved};
 use crate::flow::ripple::Ripple;
 use crate::flow::stored_json::{read, to_json};
-use crate::flow::{Context, accounts, beside};
 use crate::manifest::Survivorship;
 use crate::model::{Canonical, ConsentStatus, Fields, Timestamp};
 use crate::profile::{self, ACCOUNT_PREFIX, Claim};

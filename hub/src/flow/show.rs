@@ -1,7 +1,7 @@
 //! Reads for people: one profile with the origin of each value, profiles found by a text.
 //! Loads, and lets the pure stages explain; writes nothing.
 
-use crate::flow::Context;
+use crate::flow::context::Context;
 use crate::flow::neighbourhood::{Around, Neighbourhood, find};
 use crate::flow::settle::{ConsentEntry, claim_of, traits_of};
 use crate::flow::stored_json::read;

@@ -1,10 +1,11 @@
 //! Statements about who is who: made, revoked, and carried out in the transaction that keeps them. What a statement
 //! merged, its revocation takes apart exactly, because people are worked out from evidence and statements anew.
 
+use crate::flow::announce;
+use crate::flow::context::Context;
 use crate::flow::neighbourhood::{Neighbourhood, find};
 use crate::flow::ripple::Ripple;
 use crate::flow::settle::{self, Touched};
-use crate::flow::{Context, announce};
 use crate::identity::StatementKind;
 use crate::model::{Identifier, PersonId};
 use crate::problem::Problem;

@@ -4,10 +4,11 @@
 
 mod link;
 
+use crate::flow::context::{Context, Watch};
 use crate::flow::neighbourhood::identifier_of;
 use crate::flow::settle::traits_of;
 use crate::flow::stored_json::{read, to_json};
-use crate::flow::{Context, Stating, Watch, models, named, revoke, state};
+use crate::flow::{Stating, models, named, revoke, state};
 use crate::identity::StatementKind;
 use crate::likeness::{self, Doubt, Model, Options, Pair, People, Record, Standing};
 use crate::model::{Identifier, IdentifierKind, Value};
@@ -59,7 +60,7 @@ pub async fn suggest(context: &Context, watch: Watch<'_>) -> Result<SuggestRepor
     watch("comparing", report.people);
     // Once most of those who are there twice have been linked, too few are left to learn from.
     let standing = standing(context).await?;
-    let computing = crate::flow::beside(move || compare(&people, &options, standing));
+    let computing = crate::flow::context::beside(move || compare(&people, &options, standing));
     let (refusal, compared) = computing.await;
     report.refused = refusal;
     let Some((version, model, found)) = compared else {

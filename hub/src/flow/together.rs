@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
 
 use crate::clock::Clock;
+use crate::flow::context::Process;
 use crate::flow::harness::World;
-use crate::flow::lease::Process;
 use crate::flow::properties::sink::{Members, Sink};
 use crate::flow::properties::{RUNTIME, sequences};
 use crate::flow::read::tests::script::{Page, Script, page};

@@ -4,8 +4,8 @@
 mod properties;
 
 use crate::audience::{self, Explained, Facts};
-use crate::flow::Context;
 use crate::flow::accounts::{AccountHead, values_of};
+use crate::flow::context::Context;
 use crate::manifest::Audience;
 use crate::model::{Fields, Timestamp};
 use crate::store::{AccountLogRow, AccountMemberRow, AccountTimerRow, Result, Tx};

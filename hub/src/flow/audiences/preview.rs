@@ -5,9 +5,9 @@
 
 use crate::audience::{self, Part, depends_on};
 use crate::expression::Condition;
-use crate::flow::Context;
 use crate::flow::accounts::AccountHead;
 use crate::flow::accounts::audiences::About;
+use crate::flow::context::Context;
 use crate::manifest::{Audience, Plan, Subject};
 use crate::model::Timestamp;
 use crate::store::{Arg, PersonRow, Result, Tx};

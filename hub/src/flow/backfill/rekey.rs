@@ -5,7 +5,8 @@
 use super::{RECORDS, WITH_KEY};
 use crate::canonical;
 use crate::flow::change::{Change, Meaning, Put, StreamRef, To};
-use crate::flow::{Context, apply, land};
+use crate::flow::context::Context;
+use crate::flow::{apply, land};
 use crate::landing::{self, Arrival, Version};
 use crate::manifest::Stream;
 use crate::problem::Problem;

@@ -4,7 +4,7 @@
 use crate::delivery::{self, Operation};
 use crate::flow::settle::ConsentEntry;
 use crate::flow::stored_json::{read, to_json};
-use crate::flow::suppress::List;
+use crate::flow::suppression::List;
 use crate::manifest::Destination;
 use crate::model::{ConsentStatus, Fields};
 use crate::store::{ChangeRow, Looked, Result, TryRow};

@@ -5,7 +5,7 @@ use super::group::{FAMILIES, Group, Grouped, Row, WINDOW, grouped};
 use super::remote::{Renewed, Sent};
 use super::report::{DeliveryReport, at, whole_refused};
 use crate::delivery::{End, Operation, Search};
-use crate::flow::Context;
+use crate::flow::context::Context;
 use crate::flow::settle::select::mark;
 use crate::host::{Cancel, Connector, Failure, FailureKind, Outcome, RowFailure};
 use crate::manifest::Destination;

@@ -1,7 +1,7 @@
 //! Which definitions are new, edited or gone, against what the store says was followed.
 
 use crate::audience;
-use crate::flow::{Context, UNFINISHED};
+use crate::flow::context::{Context, UNFINISHED};
 use crate::manifest::{Destination, Subject};
 use crate::store::Result;
 use std::collections::{BTreeMap, BTreeSet};

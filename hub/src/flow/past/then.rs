@@ -2,8 +2,8 @@
 
 use super::Standing;
 use crate::compute::models::Fitted;
-use crate::flow::Context;
 use crate::flow::apply::first_seen;
+use crate::flow::context::Context;
 use crate::flow::settle::{Happened, View, computed, profile_of};
 use crate::flow::show::{ProfileView, Wanted, links, why, worked_out};
 use crate::identity::{self, Evidence, Neighbourhood, Node, Resolution, Statement, StatementKind};

@@ -3,7 +3,8 @@
 use super::world::{Kind, World};
 use crate::audience::{self, EventFact, Facts};
 use crate::compute::{self, Event, Given};
-use crate::flow::{self, Context, Stating};
+use crate::flow::context::Context;
+use crate::flow::{self, Stating};
 use crate::identity::{self, Evidence, Node, Statement};
 use crate::manifest::IdentityRules;
 use crate::model::{Canonical, ConsentStatus, Fact, Fields, Identifier, Timestamp};

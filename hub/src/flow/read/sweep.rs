@@ -2,8 +2,9 @@
 //! end what did not come is deleted, unless the source came up empty.
 
 use super::{BATCH_RECORDS, place};
+use crate::flow::apply;
 use crate::flow::change::{Change, StreamRef, To};
-use crate::flow::{Context, apply};
+use crate::flow::context::Context;
 use crate::manifest::Source;
 use crate::problem::Problem;
 use crate::problem::codes::{EMPTY_SOURCE, RECORDS_CHANGED};

@@ -2,9 +2,10 @@
 //! changed the same records since they were compared, they are compared again (I15).
 
 use super::sweep::FullRead;
+use crate::flow::apply;
 use crate::flow::change::{Change, Counts, StreamRef};
+use crate::flow::context::Context;
 use crate::flow::land::{self, Arrived, Landed};
-use crate::flow::{Context, apply};
 use crate::problem::Problem;
 use crate::problem::codes::{LEASE_LOST, RECORDS_CHANGED};
 use crate::store::{Result, Tx};

@@ -1,7 +1,7 @@
 //! The profiles of people who changed, from their claims: those that are stored and those that this batch brought.
 
 use super::{Alone, Built, FreshClaim, View, claim_of};
-use crate::flow::Context;
+use crate::flow::context::Context;
 use crate::flow::neighbourhood::Resolved;
 use crate::store::{ClaimRow, PersonRow, Result};
 use rustc_hash::FxHashMap;

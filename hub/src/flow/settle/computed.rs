@@ -5,7 +5,7 @@ use super::select::Happened;
 use crate::audience::{self, EventFact, Facts};
 use crate::compute::models::{Fitted, predicted};
 use crate::compute::{self, Event, Fault, Given};
-use crate::flow::Context;
+use crate::flow::context::Context;
 use crate::model::Timestamp;
 use crate::store::{FaultRow, Result, TimerRow, Tx};
 use rustc_hash::FxHashMap;

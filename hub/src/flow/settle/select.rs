@@ -3,12 +3,15 @@
 use super::View;
 use crate::audience::{self, EventBound, EventFact, Facts};
 use crate::compute::Event;
+use crate::delivery;
+use crate::flow::context::Context;
+use crate::flow::deliver::has_consent;
 use crate::flow::ripple::Ripple;
 use crate::flow::stored_json::read;
-use crate::flow::{Context, suppress};
+use crate::flow::suppress;
 use crate::model::{Fields, Timestamp};
 use crate::store::{LogRow, MemberRow, Result, TimerRow, Tx, WantedRow};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The audiences that a person is in, with the time since when.
@@ -348,6 +351,35 @@ pub(super) async fn want(
     });
     tx.save_wanted(&save).await?;
     mark(tx, keys).await
+}
+
+impl Context {
+    /// What every destination should hold of a person, and whether it may be sent there.
+    fn wanted(
+        &self,
+        view: &View,
+        audiences: &BTreeSet<String>,
+        suppressed: &FxHashSet<i64>,
+    ) -> Vec<WantedRow> {
+        let mut rows = Vec::new();
+        for destination in &self.plan.destinations {
+            let wanted = delivery::wanted(destination, &view.traits, audiences);
+            if wanted.is_empty() {
+                continue;
+            }
+            let allowed =
+                !suppressed.contains(&view.id) && has_consent(destination, &view.consents);
+            rows.extend(wanted.into_iter().map(|row| WantedRow {
+                destination: destination.name.to_string(),
+                object: row.object,
+                person_id: view.id,
+                remote_key: row.remote_key,
+                payload: row.payload,
+                allowed,
+            }));
+        }
+        rows
+    }
 }
 
 pub(in crate::flow) fn key_of(row: &WantedRow) -> (String, String, String) {

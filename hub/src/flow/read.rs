@@ -9,6 +9,7 @@ pub(super) mod tests;
 mod write;
 
 use crate::flow::change::{Counts, StreamRef};
+use crate::flow::connect::calling::retrying;
 use crate::flow::context::{Context, beside};
 use crate::flow::land::{self, Arrived};
 use crate::host::{Cancel, Connector, Failure, ReadRequest};
@@ -16,7 +17,6 @@ use crate::manifest::{Source, Stream};
 use crate::problem::{Place, Problem};
 use crate::store::{Result, RunRow, StreamRow};
 use in_flight::InFlight;
-pub(super) use pages::retrying;
 use pages::{Ended, Message, read_part};
 use std::sync::Arc;
 use sweep::{FullRead, Swept, sweep};

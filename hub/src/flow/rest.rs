@@ -1,8 +1,8 @@
 //! A hub that waits for its next run gives back what it needed for the last one: connectors are mapped from their cache
 //! again when they are called, pages read from the file.
 
+use crate::flow::connect::Opens;
 use crate::flow::context::Context;
-use crate::flow::run::Opens;
 use crate::store::Result;
 use std::time::Duration;
 use tokio::runtime::Handle;

@@ -1,5 +1,6 @@
 //! A whole run: mappings and definitions brought up to date, sources read, timers looked at, destinations delivered to.
 
+use crate::flow::connect::Opens;
 use crate::flow::context::Context;
 use crate::flow::deliver::{DeliveryReport, deliver};
 use crate::flow::lease::{self, Lease};
@@ -14,17 +15,6 @@ use crate::problem::codes::RULES_CHANGED;
 use crate::store::Result;
 use std::sync::Arc;
 use tokio::task::JoinHandle;
-
-/// Opens connectors: `connect` as WebAssembly components, the benchmark natively compiled.
-pub trait Opens: Send + Sync {
-    fn source(&self, source: &Source) -> std::result::Result<Box<dyn Connector>, Vec<Problem>>;
-    fn destination(
-        &self,
-        destination: &Destination,
-    ) -> std::result::Result<Box<dyn Connector>, Vec<Problem>>;
-    /// Nothing will be opened for a while.
-    fn rest(&self);
-}
 
 #[derive(Clone)]
 pub struct RunOptions {

@@ -3,11 +3,12 @@
 
 mod pace;
 
+use crate::flow::connect::Opens;
 use crate::flow::context::Context;
 use crate::flow::due;
 use crate::flow::lease::{self, Lease};
 use crate::flow::rest::rest;
-use crate::flow::run::{self, Opens, RunOptions, SourceReport};
+use crate::flow::run::{self, RunOptions, SourceReport};
 use crate::flow::schedule::{first_times, next};
 use crate::manifest::{Destination, Source};
 use crate::model::Timestamp;

@@ -1,14 +1,11 @@
-//! Reading the pages of one part: calls with retries, and reads that go round in a circle.
+//! Reading the pages of one part, and reads that go round in a circle.
 
+use crate::flow::connect::calling::retrying;
 use crate::host::{Batch, Cancel, Connector, Failure, FailureKind, ReadRequest};
 use crate::landing;
 use crate::problem::codes::CURSOR_REPEATED;
 use rustc_hash::FxHashMap;
-use std::time::Duration;
 use tokio::sync::mpsc;
-
-/// Tries of one call that fails in a way that may pass.
-const TRIES: u32 = 5;
 
 /// What the reader hands to landing.
 pub(super) enum Message {
@@ -26,27 +23,6 @@ pub(super) enum Ended {
     /// The vendor no longer honours the cursor.
     Expired(Failure),
     Failed(Failure),
-}
-
-/// Calls until it works, fails for good, or has failed `TRIES` times. A run that is cancelled waits no longer.
-pub(in crate::flow) fn retrying<T>(
-    cancel: &Cancel,
-    mut call: impl FnMut() -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    let mut wait_ms = 200;
-    for attempt in 1.. {
-        match call() {
-            Err(failure) if failure.is_retryable() && attempt < TRIES => {
-                let ms = failure.retry_after_ms.unwrap_or(wait_ms).min(60_000);
-                if cancel.block(Duration::from_millis(ms)) {
-                    return Err(failure);
-                }
-                wait_ms *= 2;
-            }
-            done => return done,
-        }
-    }
-    unreachable!("the loop ends at the last try")
 }
 
 /// True to go on with the next part.

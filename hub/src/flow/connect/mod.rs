@@ -1,22 +1,24 @@
 //! From a source or destination of the plan to a connector that can be called: finds the component, opens the
 //! secrets, and gives `host` its way out through `egress` and its signatures through `vault`.
 
+pub(super) mod calling;
+mod opens;
+mod way_out;
+
+pub use opens::Opens;
+
 use crate::clock::Clock;
-use crate::egress::{Credential, Egress, EgressSettings, Policy, Random, Request, SendError};
-use crate::flow::run::Opens;
-use crate::host::{
-    Cancel, Component, Connection, Connector, Host, Http, HttpError, HttpRequest, HttpResponse,
-    Keys, LogSink, MacAlgorithm,
-};
+use crate::egress::{Credential, Egress, EgressSettings, Policy, Random};
+use crate::host::{Cancel, Component, Connection, Connector, Host, LogSink};
 use crate::manifest::{Destination, Grants, Limits, SecretRef, Source};
 use crate::model::{Description, Inject, Value};
 use crate::problem::{Problem, codes};
-use crate::vault::{MacKind, Scrubber, Secret, Vault};
+use crate::vault::{Scrubber, Secret, Vault};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 use tokio::runtime::Handle;
+use way_out::{SigningKeys, WayOut};
 
 /// How often a request that may be repeated is sent at most.
 const ATTEMPTS: u32 = 5;
@@ -360,96 +362,4 @@ fn scrubber(side: &Side<'_>, secrets: &BTreeMap<String, Secret>) -> Scrubber {
         }
     }
     scrubber
-}
-
-/// `egress` as `host` asks for it.
-struct WayOut {
-    egress: Egress,
-    runtime: Handle,
-    cancel: Cancel,
-}
-
-impl Http for WayOut {
-    fn send(&self, request: HttpRequest, deadline: Instant) -> Result<HttpResponse, HttpError> {
-        let request = Request {
-            method: request.method,
-            url: request.url,
-            headers: request.headers,
-            body: request.body,
-            auth: request.auth,
-            bucket: request.bucket,
-            idempotent: request.idempotent,
-        };
-        let is_cancelled = || self.cancel.is_cancelled();
-        let sent = self
-            .runtime
-            .block_on(self.egress.send(request, deadline, &is_cancelled));
-        match sent {
-            Ok(response) => Ok(HttpResponse {
-                status: response.status,
-                headers: response.headers,
-                body: response.body,
-            }),
-            Err(error) => Err(match error {
-                SendError::Denied(problem) => HttpError::Denied(problem),
-                SendError::Dns(text) => HttpError::Dns(text),
-                SendError::Connect(text) => HttpError::Connect(text),
-                SendError::Tls(text) => HttpError::Tls(text),
-                SendError::Timeout => HttpError::Timeout,
-                SendError::ResponseTooLarge(most) => HttpError::ResponseTooLarge(most),
-                SendError::Cancelled => HttpError::Cancelled,
-                SendError::Other(text) => HttpError::Other(text),
-            }),
-        }
-    }
-}
-
-/// `vault` as `host` asks for it: only credentials that the connector declares for signing.
-struct SigningKeys {
-    owner: String,
-    keys: BTreeMap<String, Secret>,
-}
-
-impl SigningKeys {
-    fn new(side: &Side<'_>, secrets: BTreeMap<String, Secret>) -> Self {
-        let signs = |name: &String| {
-            let spec = side.description.credentials.get(name);
-            spec.is_some_and(|spec| spec.inject == Inject::Signing)
-        };
-        Self {
-            owner: format!("{} `{}`", side.kind, side.name),
-            keys: secrets
-                .into_iter()
-                .filter(|(name, _)| signs(name))
-                .collect(),
-        }
-    }
-}
-
-impl Keys for SigningKeys {
-    fn mac(
-        &self,
-        credential: &str,
-        algorithm: MacAlgorithm,
-        data: &[u8],
-    ) -> Result<Vec<u8>, String> {
-        let kind = match algorithm {
-            MacAlgorithm::HmacSha1 => MacKind::Sha1,
-            MacAlgorithm::HmacSha256 => MacKind::Sha256,
-            MacAlgorithm::HmacSha512 => MacKind::Sha512,
-        };
-        match self.keys.get(credential) {
-            Some(secret) => Ok(secret.mac(kind, data)),
-            None => Err(format!(
-                "{} has no signing credential `{}`; add `credential.NAME = \"env:NAME\"`",
-                self.owner,
-                credential
-                    .escape_debug()
-                    .to_string()
-                    .chars()
-                    .take(80)
-                    .collect::<String>()
-            )),
-        }
-    }
 }

@@ -7,9 +7,10 @@ use crate::cli::output::{Out, Outcome, fitted, moves, number, plural, table, tri
 use crate::cli::profiles;
 use crate::cli::running::unknown;
 use crate::cli::{Ending, Environment};
+use crate::flow::ask::account;
 use crate::flow::audiences::{self, Day, Preview, Sample};
 use crate::flow::show::{self, Found};
-use crate::flow::{accounts, traits_of};
+use crate::flow::traits_of;
 use crate::manifest::{Audience, Plan, Subject};
 use crate::model::Timestamp;
 use crate::problem::{Problem, codes};
@@ -66,7 +67,7 @@ pub async fn audience(
         AudienceCommand::Explain { name, member } => {
             let audience = find(plan, &name)?;
             if audience.of == Subject::Account {
-                let lines = accounts::audiences::explain(&hub.context, audience, &member).await?;
+                let lines = account::explain(&hub.context, audience, &member).await?;
                 let lines = lines.ok_or_else(no_account)?;
                 show_explained(&name, &member, &member, &lines, out);
                 return Ok(Ending::Done);

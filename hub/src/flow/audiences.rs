@@ -3,13 +3,13 @@
 
 mod preview;
 
+use crate::flow::commit::views::views;
 pub use preview::{Overlap, Preview, Sample, holding, preview};
 
 use crate::audience::{self, EventFact, Explained};
-use crate::flow::backfill;
+use crate::flow::commit::view::Happened;
+use crate::flow::commit::views::events_named;
 use crate::flow::context::Context;
-use crate::flow::settle::Happened;
-use crate::flow::settle::select::events_named;
 use crate::manifest::Audience;
 use crate::model::Timestamp;
 use crate::store::Result;
@@ -87,7 +87,7 @@ pub async fn explain(
     };
     let now = context.clock.now();
     // All events, not only those that still count: an explanation says when the last one was.
-    let Some(view) = backfill::views(&mut tx, context, vec![row]).await?.pop() else {
+    let Some(view) = views(&mut tx, context, vec![row]).await?.pop() else {
         return Ok(None);
     };
     let names: Vec<_> = audience::events_read([&audience.who]).into_iter().collect();

@@ -5,13 +5,18 @@ mod properties;
 mod rekey;
 
 use crate::canonical;
-use crate::flow::change::{Change, Put, StreamRef, To};
+use crate::flow::announce;
+use crate::flow::commit::apply::apply;
+use crate::flow::commit::change::{Change, Put, To};
+use crate::flow::commit::meaning::mapped;
+use crate::flow::commit::settle;
+use crate::flow::commit::stream::StreamRef;
+use crate::flow::commit::touched::Ripple;
+use crate::flow::commit::view::Happened;
+use crate::flow::commit::views::{events_of, views};
 use crate::flow::context::{Context, UNFINISHED, Watch};
-use crate::flow::ripple::Ripple;
-use crate::flow::settle::{self, View};
-use crate::flow::{accounts, announce, apply, land};
 use crate::manifest::{Source, Stream};
-use crate::store::{PersonRow, Result, StreamRow, Tx};
+use crate::store::{Result, StreamRow};
 use rustc_hash::FxHashMap;
 
 /// People that one transaction takes.
@@ -43,37 +48,15 @@ pub async fn evaluate_everybody(context: &Context, watch: Watch<'_>) -> Result<(
 pub async fn events_by_person(
     context: &Context,
     after: i64,
-) -> Result<Option<(i64, FxHashMap<i64, Vec<settle::Happened>>)>> {
+) -> Result<Option<(i64, FxHashMap<i64, Vec<Happened>>)>> {
     let mut tx = context.store.read().await?;
     let rows = tx.persons_after(after, PEOPLE).await?;
     let Some(last) = rows.last().map(|row| row.id) else {
         return Ok(None);
     };
     let views = views(&mut tx, context, rows).await?;
-    let events = settle::events_of(&mut tx, context, &views).await?;
+    let events = events_of(&mut tx, context, &views).await?;
     Ok(Some((last, events)))
-}
-
-/// People with their evidence.
-pub(super) async fn views(
-    tx: &mut Tx,
-    context: &Context,
-    rows: Vec<PersonRow>,
-) -> Result<Vec<View>> {
-    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-    let mut evidence: FxHashMap<i64, Vec<i64>> = FxHashMap::default();
-    for (person, id) in tx.evidence_of_persons(&ids).await? {
-        evidence.entry(person).or_default().push(id);
-    }
-    let mut views = Vec::with_capacity(rows.len());
-    for row in rows {
-        views.push(View {
-            evidence: evidence.remove(&row.id).unwrap_or_default(),
-            ..settle::view_of(&row)?
-        });
-    }
-    accounts::fill(tx, context, &mut views).await?;
-    Ok(views)
 }
 
 /// Evaluates the people and accounts whose timers are due (I7). Gives how many.
@@ -198,7 +181,7 @@ async fn map_stored(
         for (record, body) in rows {
             // I17: one that cannot be read is set aside, as it is when it comes.
             let (meaning, problems) = match canonical::key_of_line(plan, &stream.source, &body) {
-                Ok(_) => land::mapped(stream, plan, context, &record.key, &body),
+                Ok(_) => mapped(stream, plan, context, &record.key, &body),
                 Err(problem) => (None, vec![problem]),
             };
             let put = Put {
@@ -224,6 +207,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
 
     use super::*;
+    use crate::flow::commit::views::traits_of;
     use crate::flow::harness::World;
     use crate::store::{DeadLetterRow, RecordState};
 
@@ -263,12 +247,7 @@ mod tests {
         let rows = tx.persons_after(0, 100).await.unwrap();
         let mut names: Vec<String> = rows
             .iter()
-            .map(|row| {
-                settle::traits_of(row)
-                    .unwrap()
-                    .remove("name")
-                    .unwrap_or_default()
-            })
+            .map(|row| traits_of(row).unwrap().remove("name").unwrap_or_default())
             .map(|name| name.as_str().unwrap_or("-").to_owned())
             .collect();
         names.sort();

@@ -15,7 +15,6 @@ use crate::flow::lease;
 use crate::host::{Cancel, Connector};
 use crate::manifest::Destination;
 use crate::store::Result;
-pub(super) use group::has_consent;
 use group::{FAMILIES, WINDOW, grouped};
 pub use report::DeliveryReport;
 use report::too_many;

@@ -1,7 +1,8 @@
 //! Why two identifiers are one person's or not, and the graph that makes a person; for surfaces. Writes nothing.
 
+use crate::flow::commit::identifiers::find;
+use crate::flow::commit::neighbourhood::{Around, Neighbourhood};
 use crate::flow::context::Context;
-use crate::flow::neighbourhood::{Around, Neighbourhood, find};
 use crate::identity::{self, Edge, Reason, StatementKind};
 use crate::model::Identifier;
 use crate::problem::Problem;

@@ -6,14 +6,14 @@
 mod stale;
 
 use crate::audience;
-use crate::flow::accounts;
-use crate::flow::backfill::views;
+use crate::flow::commit::account_audiences;
+use crate::flow::commit::moves::Moves;
+use crate::flow::commit::select::judge;
+use crate::flow::commit::settle::TOGETHER;
+use crate::flow::commit::view::Since;
+use crate::flow::commit::views::{events_named, views};
+use crate::flow::commit::want::{key_of, mark, want_as_stored, want_of};
 use crate::flow::context::{Context, UNFINISHED};
-use crate::flow::ripple::want_of;
-use crate::flow::settle::TOGETHER;
-use crate::flow::settle::select::{
-    Moves, Since, events_named, judge, key_of, mark, want_as_stored,
-};
 use crate::manifest::{Audience, Subject};
 use crate::model::Timestamp;
 use crate::store::{PersonRow, Result, Tx};
@@ -220,7 +220,7 @@ async fn fill_accounts(
     let mut moved: BTreeSet<String> = BTreeSet::new();
     for (place, cause) in audiences {
         let places = [*place];
-        let of = accounts::audiences::evaluate(&mut tx, context, &places, &ids, Some(*cause));
+        let of = account_audiences::evaluate(&mut tx, context, &places, &ids, Some(*cause));
         moved.extend(of.await?);
     }
     let moved: Vec<String> = moved.into_iter().collect();

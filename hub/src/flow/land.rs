@@ -1,10 +1,11 @@
 //! Landing: the lines of a batch against the records known under their keys. Reads only; `apply` writes.
 
 use crate::canonical;
-use crate::flow::change::{Change, Counts, Meaning, Put, StreamRef, To};
+use crate::flow::commit::change::{Change, Counts, Put, To};
+use crate::flow::commit::meaning::mapped;
+use crate::flow::commit::stream::StreamRef;
 use crate::flow::context::Context;
-use crate::flow::settle::Told;
-use crate::landing::{self, Arrival, Line, Version, slot_of_identifier};
+use crate::landing::{self, Arrival, Line, Version};
 use crate::manifest::Stream;
 use crate::problem::Problem;
 use crate::store::{RecordRow, RecordState, Result, Store};
@@ -313,29 +314,4 @@ fn map(stream: &StreamRef, plan: &Stream, context: &Context, item: &Keyed<'_>) -
         meaning,
         problems,
     }
-}
-
-/// What a line means as a record, and what did not fit.
-pub fn mapped(
-    stream: &StreamRef,
-    plan: &Stream,
-    context: &Context,
-    key: &str,
-    line: &[u8],
-) -> (Option<Meaning>, Vec<Problem>) {
-    let record = match canonical::read(plan, &stream.source, Some(key), line) {
-        Ok(record) => record,
-        Err(problem) => return (None, vec![problem]),
-    };
-    let mapped = canonical::map(plan, &stream.source, key, &record);
-    let meaning = mapped.canonical.map(|mut canonical| Meaning {
-        slots: canonical
-            .identifiers
-            .iter()
-            .map(|identifier| slot_of_identifier(&identifier.kind.text(), &identifier.value))
-            .collect(),
-        told: Told::by(&mut canonical, stream, context),
-        canonical,
-    });
-    (meaning, mapped.problems)
 }

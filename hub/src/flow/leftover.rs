@@ -1,8 +1,9 @@
 //! Records of sources and streams that were taken out of the manifests: nothing updates them, and what they say still counts
 //! until an operator removes them.
 
-use crate::flow::apply;
-use crate::flow::change::{Change, StreamRef, To};
+use crate::flow::commit::apply::apply;
+use crate::flow::commit::change::{Change, To};
+use crate::flow::commit::stream::StreamRef;
 use crate::flow::context::Context;
 use crate::flow::facts::Relating;
 use crate::manifest::Plan;

@@ -4,19 +4,18 @@
 use crate::compute::Event;
 use crate::compute::models::{Fitted, Sample};
 use crate::flow::backfill::{evaluate_everybody, events_by_person};
+use crate::flow::commit::fitted::{LIFETIME, fitted_of, versions_at};
+use crate::flow::commit::view::Happened;
 use crate::flow::context::{Context, UNFINISHED, Watch};
 use crate::flow::facts::computed_names;
-use crate::flow::settle::Happened;
 use crate::flow::stored_json::{read, to_json};
-use crate::manifest::{Model, Plan};
+use crate::manifest::Model;
 use crate::model::Timestamp;
 use crate::store::{ModelRow, Result, Tx};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The kind of row that a model of customers is.
-const LIFETIME: &str = "lifetime";
 /// The hub's value that says by which definitions traits were worked out.
 const WORKED_OUT: &str = "computed_traits";
 /// The hub's value that says which models could not be fitted.
@@ -46,32 +45,6 @@ pub async fn adopt(context: &mut Context) -> Result<()> {
     let rows = context.store.read().await?.models().await?;
     context.models = Arc::new(versions_at(&context.plan, &rows, Timestamp::MAX)?);
     Ok(())
-}
-
-/// The version of each of the plan's models that was asked at `at`, with the model's place.
-pub fn versions_at(plan: &Plan, rows: &[ModelRow], at: Timestamp) -> Result<Vec<(usize, Fitted)>> {
-    let mut models = Vec::new();
-    for (place, model) in plan.models.iter().enumerate() {
-        if let Some(row) = current(rows, model, at) {
-            models.push((place, fitted_of(row)?));
-        }
-    }
-    Ok(models)
-}
-
-/// The latest version of a model that was there at `at` and not dropped.
-fn current<'r>(rows: &'r [ModelRow], model: &Model, at: Timestamp) -> Option<&'r ModelRow> {
-    let stood = |row: &&ModelRow| {
-        row.fitted_at <= at.0 && row.dropped_at.is_none_or(|dropped| dropped > at.0)
-    };
-    rows.iter()
-        .rev()
-        .filter(stood)
-        .find(|row| row.kind == LIFETIME && row.name == *model.name)
-}
-
-pub fn fitted_of(row: &ModelRow) -> Result<Fitted> {
-    read("model.body", row.id, &row.body)
 }
 
 /// What is kept of a version of any kind, for a surface.

@@ -11,10 +11,11 @@ mod then;
 pub(super) use then::claim;
 
 use crate::canonical;
-use crate::flow::change::StreamRef;
+use crate::flow::commit::fitted::versions_at;
+use crate::flow::commit::identifiers::{identifier_of, statement_kind};
+use crate::flow::commit::neighbourhood::message_id;
+use crate::flow::commit::stream::StreamRef;
 use crate::flow::context::{Context, beside};
-use crate::flow::models::versions_at;
-use crate::flow::neighbourhood::{identifier_of, message_id, statement_kind};
 use crate::flow::show::{Found, Wanted};
 use crate::manifest::{Plan, Stream};
 use crate::model::{Canonical, Fields, Identifier, Timestamp};

@@ -8,7 +8,8 @@ mod sweep;
 pub(super) mod tests;
 mod write;
 
-use crate::flow::change::{Counts, StreamRef};
+use crate::flow::commit::change::Counts;
+use crate::flow::commit::stream::StreamRef;
 use crate::flow::connect::calling::retrying;
 use crate::flow::context::{Context, beside};
 use crate::flow::land::{self, Arrived};

@@ -1,11 +1,14 @@
 //! When the rules of survivorship changed: every profile and every account is built anew from its claims, which nobody has to
 //! send again. Only what comes out otherwise is written and looked at (I2).
 
+use crate::flow::commit::claim::{claim_of, profile_of};
+use crate::flow::commit::ripple::look;
+use crate::flow::commit::touched::Ripple;
+use crate::flow::commit::view::View;
+use crate::flow::commit::views::views;
+use crate::flow::commit::{accounts, settle};
 use crate::flow::context::{Context, UNFINISHED};
-use crate::flow::ripple::Ripple;
-use crate::flow::settle::{self, View, claim_of, profile_of};
 use crate::flow::stored_json::to_json;
-use crate::flow::{accounts, backfill};
 use crate::profile::Claim;
 use crate::store::{PersonRow, Result, Tx};
 use rustc_hash::FxHashMap;
@@ -76,14 +79,14 @@ async fn refresh(tx: &mut Tx, context: &Context, ids: Vec<String>) -> Result<usi
     let changed = accounts::rebuild(tx, context, ids).await?;
     let count = changed.len();
     let mut ripple = Ripple::default();
-    accounts::look(tx, context, changed, &mut ripple).await?;
+    look(tx, context, changed, &mut ripple).await?;
     ripple.carry(tx, context).await?;
     Ok(count)
 }
 
 async fn rebuild_people(tx: &mut Tx, context: &Context, rows: Vec<PersonRow>) -> Result<usize> {
     let before: FxHashMap<i64, PersonRow> = rows.iter().map(|row| (row.id, row.clone())).collect();
-    let views = backfill::views(tx, context, rows).await?;
+    let views = views(tx, context, rows).await?;
     let owner: FxHashMap<i64, i64> = views
         .iter()
         .flat_map(|view| view.evidence.iter().map(|id| (*id, view.id)))

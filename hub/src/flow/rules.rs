@@ -7,18 +7,19 @@
 mod blocks;
 mod difference;
 
+use crate::flow::commit::fence::{VERSION, version};
 pub use difference::{Difference, Example};
 
 use crate::flow::announce;
+use crate::flow::commit::neighbourhood::{Neighbourhood, Reshaped};
+use crate::flow::commit::settle;
+use crate::flow::commit::touched::{Ripple, Touched};
 use crate::flow::context::Context;
 use crate::flow::lease::{self, Lease};
-use crate::flow::neighbourhood::{Neighbourhood, Reshaped};
-use crate::flow::ripple::Ripple;
-use crate::flow::settle::{self, Touched};
 use crate::flow::stored_json::{read, to_json};
 use crate::identity::Rules;
 use crate::manifest::IdentityRules;
-use crate::problem::codes::{RULES_CHANGED, RULES_NOT_APPLIED};
+use crate::problem::codes::RULES_NOT_APPLIED;
 use crate::problem::{Problem, Severity};
 use crate::store::{Result, Tx};
 use blocks::Blocks;
@@ -28,7 +29,6 @@ use std::sync::Arc;
 /// Names of the hub's values.
 const APPLIED: &str = "identity_rules";
 const APPLYING: &str = "identity_rules_next";
-const VERSION: &str = "identity_version";
 
 /// Pieces of evidence that one transaction works on.
 const BATCH: usize = 5_000;
@@ -108,23 +108,6 @@ pub async fn keep_first(context: &Context) -> Result<()> {
         tx.commit().await?;
     }
     Ok(())
-}
-
-/// Refuses to work on by rules that another process has replaced.
-pub async fn check_current(tx: &mut Tx, context: &Context) -> Result<()> {
-    match version(tx).await? == context.rules_version {
-        true => Ok(()),
-        false => Err(Problem::new(
-            &RULES_CHANGED,
-            "other identity rules were applied to this hub meanwhile",
-        )
-        .hint("run it again; it goes on where it stopped")),
-    }
-}
-
-async fn version(tx: &mut Tx) -> Result<i64> {
-    let value = tx.hub_value(VERSION).await?;
-    value.map_or(Ok(0), |text| read("hub.value", VERSION, &text))
 }
 
 fn rules_of(text: Option<String>) -> Result<Option<IdentityRules>> {

@@ -1,13 +1,12 @@
 //! A whole run: mappings and definitions brought up to date, sources read, timers looked at, destinations delivered to.
 
+use crate::flow::commit::change::Counts;
 use crate::flow::connect::Opens;
 use crate::flow::context::Context;
 use crate::flow::deliver::{DeliveryReport, deliver};
 use crate::flow::lease::{self, Lease};
 use crate::flow::read::{ReadOptions, StreamReport, read_stream};
-use crate::flow::{
-    Counts, alarm, announce, backfill, due, leftover, models, rebuild, remap, rules,
-};
+use crate::flow::{alarm, announce, backfill, due, leftover, models, rebuild, remap, rules};
 use crate::host::Connector;
 use crate::manifest::{Destination, Source, Subject};
 use crate::problem::Problem;

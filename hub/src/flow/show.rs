@@ -1,9 +1,12 @@
 //! Reads for people: one profile with the origin of each value, profiles found by a text.
 //! Loads, and lets the pure stages explain; writes nothing.
 
+use crate::flow::commit::claim::claim_of;
+use crate::flow::commit::identifiers::find;
+use crate::flow::commit::neighbourhood::{Around, Neighbourhood};
+use crate::flow::commit::view::ConsentEntry;
+use crate::flow::commit::views::traits_of;
 use crate::flow::context::Context;
-use crate::flow::neighbourhood::{Around, Neighbourhood, find};
-use crate::flow::settle::{ConsentEntry, claim_of, traits_of};
 use crate::flow::stored_json::read;
 use crate::identity::{self, Node};
 use crate::manifest::Survivorship;

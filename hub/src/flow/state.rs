@@ -2,10 +2,11 @@
 //! merged, its revocation takes apart exactly, because people are worked out from evidence and statements anew.
 
 use crate::flow::announce;
+use crate::flow::commit::identifiers::find;
+use crate::flow::commit::neighbourhood::Neighbourhood;
+use crate::flow::commit::settle;
+use crate::flow::commit::touched::{Ripple, Touched};
 use crate::flow::context::Context;
-use crate::flow::neighbourhood::{Neighbourhood, find};
-use crate::flow::ripple::Ripple;
-use crate::flow::settle::{self, Touched};
 use crate::identity::StatementKind;
 use crate::model::{Identifier, PersonId};
 use crate::problem::Problem;

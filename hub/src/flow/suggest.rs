@@ -4,9 +4,9 @@
 
 mod link;
 
+use crate::flow::commit::identifiers::identifier_of;
+use crate::flow::commit::views::traits_of;
 use crate::flow::context::{Context, Watch};
-use crate::flow::neighbourhood::identifier_of;
-use crate::flow::settle::traits_of;
 use crate::flow::stored_json::{read, to_json};
 use crate::flow::{Stating, models, named, revoke, state};
 use crate::identity::StatementKind;

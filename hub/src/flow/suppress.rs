@@ -1,72 +1,17 @@
 //! Suppressing an identifier, and finding the people of whom nothing may be sent. Accepting an entry decides anew for the
 //! people who have the identifier (I13).
 
+use crate::flow::commit::identifiers::find;
+use crate::flow::commit::suppressed::is_live;
+use crate::flow::commit::views::view_of;
+use crate::flow::commit::want::{key_of, mark};
 use crate::flow::context::Context;
-use crate::flow::neighbourhood::{find, identifier_of};
-use crate::flow::settle::select::{key_of, mark};
-use crate::flow::settle::{self, View};
 use crate::flow::stored_json::to_json;
 use crate::flow::suppression::REACHED_BY;
 use crate::model::{Fields, Identifier};
-use crate::store::{IdentifierRow, Result, Tx};
+use crate::store::{Result, Tx};
 use hmac::Mac;
-use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
-
-/// Those of the people of whom nothing may be sent.
-pub(super) async fn suppressed(
-    tx: &mut Tx,
-    context: &Context,
-    views: &[View],
-) -> Result<FxHashSet<i64>> {
-    let list = context.suppression.at(tx).await?;
-    if list.is_empty() {
-        return Ok(FxHashSet::default());
-    }
-    let reached = views.iter().filter(|view| list.holds_reached(&view.traits));
-    let mut found: FxHashSet<i64> = reached.map(|view| view.id).collect();
-    let owners = owners(tx, views).await?;
-    let evidence = tx.evidence_by_id(owners.keys().copied()).await?;
-    let slots = evidence.iter().flat_map(|row| row.nodes.iter().copied());
-    let slots: BTreeSet<i64> = slots.collect();
-    let slots: Vec<i64> = slots.into_iter().collect();
-    let mut on_it: FxHashSet<i64> = FxHashSet::default();
-    for row in tx.identifiers_at(&slots).await? {
-        if list.holds(&row.kind, &row.value) && is_live(context, &row)? {
-            on_it.insert(row.slot);
-        }
-    }
-    if !on_it.is_empty() {
-        let holding = evidence
-            .iter()
-            .filter(|row| row.nodes.iter().any(|slot| on_it.contains(slot)));
-        found.extend(holding.filter_map(|row| owners.get(&row.id)));
-    }
-    Ok(found)
-}
-
-/// Whose each piece of evidence is.
-async fn owners(tx: &mut Tx, views: &[View]) -> Result<FxHashMap<i64, i64>> {
-    let mut owners = FxHashMap::default();
-    let mut unknown = Vec::new();
-    for view in views {
-        match view.evidence.is_empty() {
-            true => unknown.push(view.id),
-            false => owners.extend(view.evidence.iter().map(|id| (*id, view.id))),
-        }
-    }
-    if !unknown.is_empty() {
-        unknown.sort_unstable();
-        let pairs = tx.evidence_of_persons(&unknown).await?;
-        owners.extend(pairs.into_iter().map(|(person, id)| (id, person)));
-    }
-    Ok(owners)
-}
-
-/// Neither blocked nor shared, so that it says who somebody is.
-fn is_live(context: &Context, row: &IdentifierRow<'_>) -> Result<bool> {
-    Ok(!row.shared && !context.rules.blocks(&identifier_of(row)?))
-}
 
 /// What an entry on the list changed at once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -120,7 +65,7 @@ async fn holders(tx: &mut Tx, context: &Context, identifier: &Identifier) -> Res
     };
     let mut found = BTreeSet::new();
     for row in &persons {
-        let view = settle::view_of(row)?;
+        let view = view_of(row)?;
         if is_reached(&view.traits) {
             found.insert(view.id);
         }

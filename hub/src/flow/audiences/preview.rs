@@ -5,8 +5,8 @@
 
 use crate::audience::{self, Part, depends_on};
 use crate::expression::Condition;
-use crate::flow::accounts::AccountHead;
-use crate::flow::accounts::audiences::About;
+use crate::flow::ask::account::AccountHead;
+use crate::flow::commit::account_audiences::About;
 use crate::flow::context::Context;
 use crate::manifest::{Audience, Plan, Subject};
 use crate::model::Timestamp;

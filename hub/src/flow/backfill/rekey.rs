@@ -4,9 +4,12 @@
 
 use super::{RECORDS, WITH_KEY};
 use crate::canonical;
-use crate::flow::change::{Change, Meaning, Put, StreamRef, To};
+use crate::flow::commit::apply::apply;
+use crate::flow::commit::change::{Change, Put, To};
+use crate::flow::commit::meaning::{Meaning, mapped};
+use crate::flow::commit::stream::StreamRef;
 use crate::flow::context::Context;
-use crate::flow::{apply, land};
+use crate::flow::land;
 use crate::landing::{self, Arrival, Version};
 use crate::manifest::Stream;
 use crate::problem::Problem;
@@ -192,7 +195,7 @@ impl Moved {
 fn put(context: &Context, to: &StreamRef, plan: &Stream, moving: &Moving) -> Put {
     let (meaning, problems) = match &moving.problem {
         Some(problem) => (None, vec![problem.clone()]),
-        None => land::mapped(to, plan, context, &moving.key, &moving.body),
+        None => mapped(to, plan, context, &moving.key, &moving.body),
     };
     Put {
         hash: moving.row.hash,

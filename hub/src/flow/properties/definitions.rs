@@ -5,8 +5,9 @@
 use super::sink::{Members, Sink};
 use super::{Going, Operation, RUNTIME, new_name, operation};
 use crate::delivery;
+use crate::flow::commit::view::ConsentEntry;
 use crate::flow::fill::Filling;
-use crate::flow::{self, ConsentEntry, models};
+use crate::flow::{self, models};
 use crate::host::Cancel;
 use crate::manifest::Destination;
 use crate::model::{ConsentStatus, Fields};

@@ -2,8 +2,9 @@
 //! end what did not come is deleted, unless the source came up empty.
 
 use super::{BATCH_RECORDS, place};
-use crate::flow::apply;
-use crate::flow::change::{Change, StreamRef, To};
+use crate::flow::commit::apply::apply;
+use crate::flow::commit::change::{Change, To};
+use crate::flow::commit::stream::StreamRef;
 use crate::flow::context::Context;
 use crate::manifest::Source;
 use crate::problem::Problem;

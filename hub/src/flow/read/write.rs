@@ -2,8 +2,9 @@
 //! changed the same records since they were compared, they are compared again (I15).
 
 use super::sweep::FullRead;
-use crate::flow::apply;
-use crate::flow::change::{Change, Counts, StreamRef};
+use crate::flow::commit::apply::apply;
+use crate::flow::commit::change::{Change, Counts};
+use crate::flow::commit::stream::StreamRef;
 use crate::flow::context::Context;
 use crate::flow::land::{self, Arrived, Landed};
 use crate::problem::Problem;

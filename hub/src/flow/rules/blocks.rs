@@ -3,7 +3,7 @@
 //! A block is a set of evidence that nothing leaves: neither the ties of the rules that hold nor those of the new ones. What
 //! happens in a block is worked out from the block alone. Memory: about 20 bytes an identifier and 40 a piece of evidence.
 
-use crate::flow::neighbourhood::identifier_of;
+use crate::flow::commit::identifiers::identifier_of;
 use crate::identity::{Rules, shared_of};
 use crate::manifest::Trust;
 use crate::model::IdentifierKind;

@@ -1,8 +1,8 @@
 //! Links that a model states by itself: many in a transaction, and none against what an operator said.
 
 use super::author;
+use crate::flow::commit::neighbourhood::Neighbourhood;
 use crate::flow::context::{Context, Watch};
-use crate::flow::neighbourhood::Neighbourhood;
 use crate::flow::state::{Stating, state_what_fits};
 use crate::identity::StatementKind;
 use crate::model::Identifier;

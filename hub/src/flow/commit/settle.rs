@@ -1,95 +1,25 @@
 //! After identity: profiles of the people whose claims changed, audiences and wanted rows of everybody touched.
 //! One transaction with what caused it.
 
-mod building;
-pub(super) mod computed;
-pub(super) mod select;
-
-use crate::flow::accounts;
-use crate::flow::change::StreamRef;
+use crate::flow::commit::claim::FreshClaim;
+use crate::flow::commit::moves::Moves;
+use crate::flow::commit::neighbourhood::{Neighbourhood, Reshaped, Resolved};
+use crate::flow::commit::profiles::{self, Profiles};
+use crate::flow::commit::select::memberships;
+use crate::flow::commit::touched::{Ripple, Touched};
+use crate::flow::commit::view::View;
+use crate::flow::commit::views::{events_of, stored_views};
+use crate::flow::commit::want::{key_of, mark, want};
+use crate::flow::commit::{accounts, computed};
 use crate::flow::context::{Context, beside};
-use crate::flow::neighbourhood::{Neighbourhood, Reshaped, Resolved};
-use crate::flow::ripple::Ripple;
-use crate::flow::stored_json::{read, to_json};
-use crate::manifest::Survivorship;
-use crate::model::{Canonical, ConsentStatus, Fields, Timestamp};
-use crate::profile::{self, ACCOUNT_PREFIX, Claim};
-use crate::store::{ClaimRow, PersonRow, Result, Tx};
-use building::Profiles;
+use crate::flow::stored_json::to_json;
+use crate::profile::ACCOUNT_PREFIX;
+use crate::store::{ClaimRow, Result, Tx};
 use rustc_hash::{FxHashMap, FxHashSet};
-pub use select::{Happened, events_of};
-use select::{Moves, key_of, mark, memberships, want};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// People whose events are in memory at the same time.
-pub(super) const TOGETHER: usize = 2_000;
-
-/// Evidence that a batch touched.
-#[derive(Default)]
-pub struct Touched {
-    /// Evidence whose claims or facts changed.
-    pub evidence: FxHashSet<i64>,
-    /// Evidence whose claims changed: its people's profiles are built anew.
-    pub claimed: FxHashSet<i64>,
-}
-
-/// A claim's stored form.
-#[derive(Serialize, Deserialize)]
-struct ClaimBody {
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    traits: Fields,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    consents: BTreeMap<String, ConsentStatus>,
-}
-
-/// A consent as a profile keeps it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ConsentEntry {
-    pub status: ConsentStatus,
-    pub time: i64,
-    pub source: String,
-}
-
-/// A person with what audiences and destinations look at.
-pub struct View {
-    pub id: i64,
-    pub uuid: [u8; 16],
-    pub is_new: bool,
-    pub evidence: Vec<i64>,
-    pub traits: Fields,
-    pub consents: BTreeMap<String, ConsentEntry>,
-    /// The audiences that its main account is in, with the time since when.
-    pub account_audiences: BTreeMap<String, Timestamp>,
-}
-
-impl View {
-    /// Whether the person's latest word on a purpose grants it.
-    pub fn granted(&self, purpose: &str) -> bool {
-        let entry = self.consents.get(purpose);
-        entry.is_some_and(|entry| entry.status == ConsentStatus::Granted)
-    }
-}
-
-#[derive(Serialize)]
-struct ClaimBodyRef<'a> {
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    traits: &'a Fields,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    consents: &'a BTreeMap<String, ConsentStatus>,
-}
-
-/// A stored claim as the stage wants it.
-pub fn claim_of(row: ClaimRow) -> Result<Claim> {
-    let body: ClaimBody = read("claim.body", row.slot, &row.body)?;
-    Ok(Claim {
-        source: row.source,
-        record: row.record,
-        time: Timestamp(row.time),
-        traits: body.traits,
-        consents: body.consents,
-    })
-}
+pub const TOGETHER: usize = 2_000;
 
 /// Stores the neighbourhood and the profiles that follow from it. The claims of those who are built anew may have been read,
 /// those of others among them.
@@ -122,7 +52,7 @@ pub async fn settle(
     // Profiles are built while identifiers, evidence and aliases are written.
     let building = beside({
         let context = context.clone();
-        move || building::build(rebuild, stored, fresh, &context)
+        move || profiles::build(rebuild, stored, fresh, &context)
     });
     neighbourhood.save(tx).await?;
     neighbourhood.save_capped(tx, context.clock.now()).await?;
@@ -218,140 +148,6 @@ async fn leave_all(tx: &mut Tx, context: &Context, ids: &[i64]) -> Result<()> {
     let keys = wanted.iter().map(key_of).collect();
     tx.remove_wanted(&wanted).await?;
     mark(tx, keys).await
-}
-
-/// A claim that was just written, and the profile that it would make alone.
-pub type FreshClaim = (ClaimRow, Alone);
-
-/// A claim as it is stored, and the profile that it would make alone; both made where the record is mapped.
-#[derive(Debug)]
-pub struct Told {
-    pub body: String,
-    pub alone: Alone,
-}
-
-impl Told {
-    /// What a record says of its person; takes the traits and consents out of it. Every record without a fact says something, so that
-    /// its evidence is known to be supported.
-    pub fn by(canonical: &mut Canonical, stream: &StreamRef, context: &Context) -> Option<Self> {
-        if canonical.fact.is_some() && canonical.consents.is_empty() {
-            return None;
-        }
-        let traits = std::mem::take(&mut canonical.traits);
-        let body = to_json(&ClaimBodyRef {
-            traits: &traits,
-            consents: &canonical.consents,
-        });
-        let claim = Claim {
-            source: stream.source.clone(),
-            record: String::new(),
-            time: canonical.told_at(),
-            traits,
-            consents: std::mem::take(&mut canonical.consents),
-        };
-        Some(Self {
-            body,
-            alone: Alone(Built::from(vec![claim], context)),
-        })
-    }
-}
-
-/// The profile of a person about whom one claim is all that is known.
-#[derive(Debug, Default)]
-pub struct Alone(Built);
-
-/// A profile as it is stored, and as audiences and destinations read it where there are any.
-#[derive(Debug, Default)]
-struct Built {
-    traits: String,
-    consents: String,
-    read: Option<(Fields, BTreeMap<String, ConsentEntry>)>,
-}
-
-impl Built {
-    fn from(claims: Vec<Claim>, context: &Context) -> Self {
-        let (traits, consents) = profile_of(claims, &context.plan.survivorship);
-        Self {
-            traits: to_json(&traits),
-            consents: to_json(&consents),
-            read: context.watches_people().then_some((traits, consents)),
-        }
-    }
-}
-
-/// Winning traits and consents of a person's claims.
-pub(super) fn profile_of(
-    mut claims: Vec<Claim>,
-    rules: &Survivorship,
-) -> (Fields, BTreeMap<String, ConsentEntry>) {
-    if claims.len() == 1
-        && let Some(claim) = claims.pop()
-    {
-        let source = claim.source.clone();
-        let (traits, consents) = profile::build_one(claim, rules);
-        let consents = consents
-            .into_iter()
-            .map(|(purpose, won)| (purpose, entry(won, &source)))
-            .collect();
-        return (traits, consents);
-    }
-    let profile = profile::build(&claims, rules);
-    let traits = profile
-        .traits
-        .into_iter()
-        .map(|(name, won)| (name, won.value))
-        .collect();
-    let consents = profile
-        .consents
-        .into_iter()
-        .map(|(purpose, won)| {
-            let source = &claims[won.claim as usize].source;
-            (purpose, entry(won, source))
-        })
-        .collect();
-    (traits, consents)
-}
-
-fn entry(won: profile::WonConsent, source: &str) -> ConsentEntry {
-    ConsentEntry {
-        status: won.status,
-        time: won.time.0,
-        source: source.to_owned(),
-    }
-}
-
-/// People whose profile stands, read back for their audiences.
-pub async fn stored_views(tx: &mut Tx, people: FxHashMap<i64, Vec<i64>>) -> Result<Vec<View>> {
-    if people.is_empty() {
-        return Ok(Vec::new());
-    }
-    let rows = tx.persons(people.keys().copied()).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(View {
-                evidence: people.get(&row.id).cloned().unwrap_or_default(),
-                ..view_of(row)?
-            })
-        })
-        .collect()
-}
-
-/// A stored person without its evidence.
-pub fn view_of(row: &PersonRow) -> Result<View> {
-    Ok(View {
-        id: row.id,
-        uuid: row.uuid,
-        is_new: false,
-        evidence: Vec::new(),
-        traits: traits_of(row)?,
-        consents: read("person.consents", row.id, &row.consents)?,
-        account_audiences: BTreeMap::new(),
-    })
-}
-
-/// The winning values of a stored person.
-pub fn traits_of(row: &PersonRow) -> Result<Fields> {
-    read("person.traits", row.id, &row.traits)
 }
 
 /// Works out the traits and evaluates all audiences for people who stand in the store.

@@ -5,6 +5,7 @@
 #![cfg(test)]
 #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
 
+use crate::flow::commit::views::views;
 use crate::flow::harness::World;
 use crate::flow::{audiences, backfill};
 use crate::manifest::Subject;
@@ -303,7 +304,7 @@ impl Run {
         let context = &self.world.context;
         let mut tx = context.store.read().await.unwrap();
         let rows = tx.persons_after(0, 1_000).await.unwrap();
-        let views = backfill::views(&mut tx, context, rows).await.unwrap();
+        let views = views(&mut tx, context, rows).await.unwrap();
         let mut people = Vec::new();
         for view in views {
             let events = tx.events_of(view.evidence.iter().copied()).await.unwrap();

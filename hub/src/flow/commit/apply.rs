@@ -1,12 +1,15 @@
 //! One batch into the store, in one transaction: records, claims and facts, then identity, then profiles, audiences
 //! and wanted rows for the people touched. The caller commits, together with the cursor (I3).
 
-use crate::flow::accounts;
-use crate::flow::change::{Change, Counts, Meaning, Put, StreamRef, To};
+use crate::flow::commit::change::{Change, Counts, Put, To};
+use crate::flow::commit::claim::{FreshClaim, Told, first_seen};
+use crate::flow::commit::meaning::Meaning;
+use crate::flow::commit::neighbourhood::{Neighbourhood, message_id};
+use crate::flow::commit::ripple::look;
+use crate::flow::commit::stream::StreamRef;
+use crate::flow::commit::touched::{Ripple, Touched};
+use crate::flow::commit::{accounts, settle};
 use crate::flow::context::{Context, beside};
-use crate::flow::neighbourhood::{Neighbourhood, message_id};
-use crate::flow::ripple::Ripple;
-use crate::flow::settle::{self, FreshClaim, Told, Touched};
 use crate::flow::stored_json::to_json;
 use crate::model::{Canonical, Fact, Timestamp};
 use crate::problem::{Place, Problem, Severity};
@@ -110,7 +113,7 @@ pub async fn apply(
     let changed = accounts::settle(tx, context, accounts).await?;
     let mut ripple = Ripple::default();
     settle::settle(tx, context, around, told, &mut ripple).await?;
-    accounts::look(tx, context, changed, &mut ripple).await?;
+    look(tx, context, changed, &mut ripple).await?;
     ripple.carry(tx, context).await?;
     Ok(counts)
 }
@@ -412,15 +415,6 @@ impl Written {
         tx.save_entities(&self.entities).await?;
         tx.add_dead_letters(&self.letters).await?;
         Ok(self.claims)
-    }
-}
-
-/// When the record's evidence was made. Events have a time of their own; a record without any sorts last.
-pub(super) fn first_seen(canonical: &Canonical) -> Timestamp {
-    match (&canonical.created_at, &canonical.fact) {
-        (Some(time), _) => *time,
-        (None, Some(Fact::Event { time, .. })) => *time,
-        (None, _) => Timestamp::MAX,
     }
 }
 

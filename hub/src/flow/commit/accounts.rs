@@ -4,24 +4,19 @@
 //! belongs to the accounts that its trait `account_id` and the same property of its events name. A changed account looks at
 //! its people again, a changed person at its accounts, each in the transaction of the change.
 
-pub mod audiences;
 mod properties;
 
-use crate::flow::backfill;
-use crate::flow::change::StreamRef;
+use crate::flow::commit::stream::StreamRef;
+use crate::flow::commit::touched::Ripple;
+use crate::flow::commit::view::View;
+use crate::flow::commit::views::{self};
 use crate::flow::context::Context;
-use crate::flow::ripple::Ripple;
-use crate::flow::settle::{self, View, traits_of};
-use crate::flow::show::InAudience;
 use crate::flow::stored_json::{read, to_json};
-use crate::landing;
 use crate::model::{EntityKind, Fields, Timestamp, Value};
-use crate::profile::{self, ACCOUNT_FIELD, ACCOUNT_PREFIX, Claim, account_ids};
-use crate::store::{AccountClaimRow, AccountRow, PersonRow, RelationRow, Result, Tx};
+use crate::profile::{self, ACCOUNT_FIELD, Claim, account_ids};
+use crate::store::{AccountClaimRow, AccountRow, RelationRow, Result, Tx};
 use rustc_hash::FxHashMap;
-use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use uuid::Uuid;
 
 /// What a batch says anew about accounts.
 #[derive(Default)]
@@ -68,29 +63,6 @@ pub async fn settle(tx: &mut Tx, context: &Context, mut told: Told) -> Result<Ve
     rebuild(tx, context, touched.into_iter().collect()).await
 }
 
-/// Looks at the people of accounts that changed.
-pub async fn look(
-    tx: &mut Tx,
-    context: &Context,
-    changed: Vec<String>,
-    ripple: &mut Ripple,
-) -> Result<()> {
-    let plan = &context.plan;
-    let nobody_asks =
-        plan.audiences.is_empty() && plan.destinations.is_empty() && !context.works_out_traits();
-    if changed.is_empty() || nobody_asks {
-        return Ok(());
-    }
-    let people = tx.people_of_accounts(&changed).await?;
-    for chunk in people.chunks(5_000) {
-        let rows = tx.persons(chunk.iter().copied()).await?;
-        let mut views = backfill::views(tx, context, rows).await?;
-        settle::evaluate(tx, context, &mut views, ripple).await?;
-    }
-    ripple.accounts(changed);
-    Ok(())
-}
-
 /// Builds accounts from their claims. Gives those whose winning values are others than before.
 pub async fn rebuild(tx: &mut Tx, context: &Context, touched: Vec<String>) -> Result<Vec<String>> {
     let rules = context.plan.survivorship.of_accounts();
@@ -128,7 +100,7 @@ pub async fn rebuild(tx: &mut Tx, context: &Context, touched: Vec<String>) -> Re
     Ok(gone)
 }
 
-fn claim_of(row: AccountClaimRow) -> Result<Claim> {
+pub fn claim_of(row: AccountClaimRow) -> Result<Claim> {
     Ok(Claim {
         source: row.source.into(),
         record: row.record,
@@ -136,12 +108,6 @@ fn claim_of(row: AccountClaimRow) -> Result<Claim> {
         traits: read("account_claim.traits", row.slot, &row.traits)?,
         consents: BTreeMap::new(),
     })
-}
-
-/// The winning values of a stored account. What a vendor calls an account may be a name, so that a problem shows a hash.
-pub fn values_of(row: &AccountRow) -> Result<Fields> {
-    let row_name = format_args!("{:016x}", landing::hash(row.id.as_bytes()));
-    read("account.traits", row_name, &row.traits)
 }
 
 /// Keeps the relations of people whose traits or events changed, and fills in what they read of their accounts.
@@ -185,7 +151,7 @@ pub async fn relate(
     tx.remove_relations(&changed).await?;
     save.sort_unstable();
     tx.save_relations(&save).await?;
-    fill(tx, context, views).await
+    views::fill(tx, context, views).await
 }
 
 /// The accounts that each person's events name.
@@ -212,121 +178,4 @@ async fn named_by_events(
         of.extend(account_ids(&value));
     }
     Ok(named)
-}
-
-/// Puts what people read of their main account beside their traits, as `account.NAME`. Relations must be up to date.
-pub async fn fill(tx: &mut Tx, context: &Context, views: &mut [View]) -> Result<()> {
-    if !context.relating.people || views.is_empty() {
-        return Ok(());
-    }
-    let mut main: FxHashMap<i64, String> = FxHashMap::default();
-    for row in tx.relations_of(views.iter().map(|view| view.id)).await? {
-        main.entry(row.person_id).or_insert(row.account);
-    }
-    let ids: BTreeSet<String> = main.values().cloned().collect();
-    let ids: Vec<String> = ids.into_iter().collect();
-    let mut members: FxHashMap<String, BTreeMap<String, Timestamp>> = FxHashMap::default();
-    if context.has_account_audiences() {
-        for row in tx.account_memberships_of(&ids).await? {
-            let of = members.entry(row.account).or_default();
-            of.insert(row.audience, Timestamp(row.since));
-        }
-    }
-    let mut known: BTreeMap<String, Fields> = BTreeMap::new();
-    for row in tx.accounts(&ids).await? {
-        let values = values_of(&row)?;
-        known.insert(row.id, values);
-    }
-    for view in views {
-        view.traits
-            .retain(|name, _| !name.starts_with(ACCOUNT_PREFIX));
-        view.account_audiences.clear();
-        if let Some(id) = main.remove(&view.id) {
-            view.account_audiences = members.get(&id).cloned().unwrap_or_default();
-            view.traits.extend(profile::account_traits(&[id], &known));
-        }
-    }
-    Ok(())
-}
-
-/// An account in a list.
-#[derive(Debug, Serialize)]
-pub struct AccountHead {
-    pub id: String,
-    pub traits: Fields,
-    pub people: i64,
-}
-
-/// An account as a surface shows it.
-#[derive(Debug, Serialize)]
-pub struct AccountView {
-    pub id: String,
-    pub traits: Fields,
-    pub why: Vec<crate::flow::show::TraitWhy>,
-    pub audiences: Vec<InAudience>,
-    pub people_count: usize,
-    pub people: Vec<PersonHead>,
-}
-
-#[derive(Debug, Serialize)]
-pub struct PersonHead {
-    pub id: String,
-    pub traits: Fields,
-}
-
-/// Accounts after the id `after`, by id.
-pub async fn list(context: &Context, after: &str, limit: i64) -> Result<Vec<AccountHead>> {
-    let mut tx = context.store.read().await?;
-    let rows = tx.accounts_after(after, limit).await?;
-    let head = |(row, people): (AccountRow, i64)| {
-        Ok(AccountHead {
-            traits: values_of(&row)?,
-            id: row.id,
-            people,
-        })
-    };
-    rows.into_iter().map(head).collect()
-}
-
-/// One account with at most `limit` of its people; nothing when neither a record nor a person names it.
-pub async fn show(context: &Context, id: &str, limit: usize) -> Result<Option<AccountView>> {
-    let mut tx = context.store.read().await?;
-    let ids = [id.to_owned()];
-    let claims: Vec<Claim> = tx
-        .account_claims(&ids)
-        .await?
-        .into_iter()
-        .map(claim_of)
-        .collect::<Result<_>>()?;
-    let mut people = tx.people_of_accounts(&ids).await?;
-    if claims.is_empty() && people.is_empty() {
-        return Ok(None);
-    }
-    let people_count = people.len();
-    people.truncate(limit);
-    let mut rows = tx.persons(people).await?;
-    rows.sort_unstable_by_key(|row| row.id);
-    let why = crate::flow::show::why(&context.plan.survivorship.of_accounts(), &claims);
-    let traits = why
-        .iter()
-        .filter_map(|one| Some((one.name.clone(), one.value.clone()?)));
-    let memberships = tx.account_memberships_of(&ids).await?;
-    let memberships = memberships.into_iter().map(|row| InAudience {
-        name: row.audience,
-        since: Timestamp(row.since).to_rfc3339(),
-    });
-    let head = |row: &PersonRow| {
-        Ok(PersonHead {
-            id: Uuid::from_bytes(row.uuid).to_string(),
-            traits: traits_of(row)?,
-        })
-    };
-    Ok(Some(AccountView {
-        id: id.to_owned(),
-        audiences: memberships.collect(),
-        traits: traits.collect(),
-        people_count,
-        people: rows.iter().map(head).collect::<Result<_>>()?,
-        why,
-    }))
 }

@@ -3,8 +3,8 @@
 
 mod properties;
 
-use crate::audience::{self, Explained, Facts};
-use crate::flow::accounts::{AccountHead, values_of};
+use crate::audience::{self, Facts};
+use crate::flow::commit::views::values_of;
 use crate::flow::context::Context;
 use crate::manifest::Audience;
 use crate::model::{Fields, Timestamp};
@@ -16,13 +16,13 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Default)]
 pub struct About {
     pub id: String,
-    traits: Fields,
+    pub traits: Fields,
     /// By audience; all of its people under no name.
     pub people: BTreeMap<String, u64>,
     /// The audiences that it is in.
     audiences: BTreeMap<String, Timestamp>,
     /// Whether a record or a person names it.
-    is_known: bool,
+    pub is_known: bool,
 }
 
 impl About {
@@ -63,14 +63,6 @@ impl About {
             Some(since) => self.audiences.insert(audience.to_owned(), since),
             None => self.audiences.remove(audience),
         };
-    }
-
-    pub fn head(self) -> AccountHead {
-        AccountHead {
-            people: self.people.get("").map_or(0, |count| *count as i64),
-            id: self.id,
-            traits: self.traits,
-        }
     }
 
     pub fn ask<T>(&self, ask: impl FnOnce(&Facts<'_>) -> T) -> T {
@@ -192,17 +184,4 @@ impl Moves {
         let moved: BTreeSet<String> = self.log.into_iter().map(|row| row.account).collect();
         Ok(moved.into_iter().collect())
     }
-}
-
-/// Every condition of an audience for one account; nothing when neither a record nor a person names it.
-pub async fn explain(
-    context: &Context,
-    audience: &Audience,
-    id: &str,
-) -> Result<Option<Vec<Explained>>> {
-    let mut tx = context.store.read().await?;
-    let found = About::load(&mut tx, &[id.to_owned()], &context.counted).await?;
-    let now = context.clock.now();
-    let known = found.into_iter().find(|about| about.is_known);
-    Ok(known.map(|about| about.ask(|facts| audience::explain(&audience.who, facts, now))))
 }

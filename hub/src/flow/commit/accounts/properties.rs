@@ -3,8 +3,9 @@
 #![cfg(test)]
 #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
 
+use crate::flow::audiences;
+use crate::flow::commit::views::views;
 use crate::flow::harness::World;
-use crate::flow::{audiences, backfill};
 use crate::model::{Fields, Timestamp};
 use crate::profile::{self, Claim, account_traits, accounts_of};
 use proptest::prelude::*;
@@ -169,9 +170,7 @@ async fn compare(world: &World, records: &Records) -> Result<(), TestCaseError> 
         .map(|(_, record)| record["email"].as_str().unwrap())
         .collect();
     prop_assert!(rows.len() >= emails.len());
-    let views = backfill::views(&mut tx, &world.context, rows)
-        .await
-        .unwrap();
+    let views = views(&mut tx, &world.context, rows).await.unwrap();
     let mut listed: BTreeSet<String> = expected.keys().cloned().collect();
     let mut members: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
     for view in &views {

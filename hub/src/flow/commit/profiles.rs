@@ -1,8 +1,9 @@
 //! The profiles of people who changed, from their claims: those that are stored and those that this batch brought.
 
-use super::{Alone, Built, FreshClaim, View, claim_of};
+use crate::flow::commit::claim::{Alone, Built, FreshClaim, claim_of};
+use crate::flow::commit::neighbourhood::Resolved;
+use crate::flow::commit::view::View;
 use crate::flow::context::Context;
-use crate::flow::neighbourhood::Resolved;
 use crate::store::{ClaimRow, PersonRow, Result};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -42,7 +43,7 @@ impl<T: Default> ByEvidence<T> {
 }
 
 /// Builds the profiles of people from claims on their evidence, both kinds sorted by evidence, maybe with those of others.
-pub(super) fn build(
+pub fn build(
     people: Vec<Resolved>,
     stored: Vec<ClaimRow>,
     fresh: Vec<FreshClaim>,
@@ -97,7 +98,7 @@ fn built(mut fresh: Vec<FreshClaim>, known: Vec<ClaimRow>, context: &Context) ->
 }
 
 #[derive(Default)]
-pub(super) struct Profiles {
+pub struct Profiles {
     /// Those of people without a row, then the others, each by id.
     pub rows: Vec<PersonRow>,
     pub new_rows: usize,

@@ -2,10 +2,13 @@
 //! the lease by which its process works; a process that was overtaken is told, and stores nothing. Manifests are not fenced yet.
 
 use crate::flow::context::Context;
-use crate::flow::rules;
+use crate::flow::stored_json::read;
 use crate::problem::Problem;
-use crate::problem::codes::LEASE_LOST;
+use crate::problem::codes::{LEASE_LOST, RULES_CHANGED};
 use crate::store::{Result, Tx};
+
+/// The hub's value that counts the changes of identity rules.
+pub const VERSION: &str = "identity_version";
 
 impl Context {
     /// A transaction that may write.
@@ -32,7 +35,7 @@ impl Context {
 
 // I15
 async fn check(tx: &mut Tx, context: &Context) -> Result<()> {
-    rules::check_current(tx, context).await?;
+    check_current(tx, context).await?;
     check_lease(tx, context).await
 }
 
@@ -49,4 +52,21 @@ async fn check_lease(tx: &mut Tx, context: &Context) -> Result<()> {
         )
         .hint("this one was silent for too long; nothing more was stored by it")),
     }
+}
+
+/// Refuses to work on by rules that another process has replaced.
+async fn check_current(tx: &mut Tx, context: &Context) -> Result<()> {
+    match version(tx).await? == context.rules_version {
+        true => Ok(()),
+        false => Err(Problem::new(
+            &RULES_CHANGED,
+            "other identity rules were applied to this hub meanwhile",
+        )
+        .hint("run it again; it goes on where it stopped")),
+    }
+}
+
+pub async fn version(tx: &mut Tx) -> Result<i64> {
+    let value = tx.hub_value(VERSION).await?;
+    value.map_or(Ok(0), |text| read("hub.value", VERSION, &text))
 }

@@ -1,11 +1,10 @@
 //! Loading: identifiers to their slots, whole components to memory, and what evidence that lost a record still stands on.
 
 use super::{Known, Neighbourhood, Seen, Stated, source_of};
-use crate::flow::stored_json::unknown;
-use crate::identity::StatementKind;
-use crate::landing::{next_slot, slot_of_identifier};
+use crate::flow::commit::identifiers::{kind_of, statement_kind};
+use crate::landing::next_slot;
 use crate::model::{Identifier, IdentifierKind};
-use crate::store::{EvidenceRow, IdentifierRow, Result, StatementRow, Tx};
+use crate::store::{EvidenceRow, Result, Tx};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -321,39 +320,5 @@ impl Neighbourhood {
         );
         self.recount = slots;
         Ok(())
-    }
-}
-
-/// The row of an identifier, if the hub has seen it.
-pub async fn find(tx: &mut Tx, identifier: &Identifier) -> Result<Option<IdentifierRow<'static>>> {
-    let kind = identifier.kind.to_string();
-    let mut slot = slot_of_identifier(&kind, &identifier.value);
-    loop {
-        match tx.identifiers_at(&[slot]).await?.pop() {
-            None => return Ok(None),
-            Some(row) if row.kind == kind && row.value == identifier.value => return Ok(Some(row)),
-            Some(_) => slot = next_slot(slot),
-        }
-    }
-}
-
-/// A stored identifier as the stages know it.
-pub fn identifier_of(row: &IdentifierRow<'_>) -> Result<Identifier> {
-    Ok(Identifier {
-        kind: kind_of(row)?,
-        value: row.value.clone().into_owned(),
-    })
-}
-
-fn kind_of(row: &IdentifierRow<'_>) -> Result<IdentifierKind> {
-    IdentifierKind::parse(&row.kind).ok_or_else(|| unknown("identifier.kind", row.slot))
-}
-
-/// What a stored statement says.
-pub fn statement_kind(row: &StatementRow) -> Result<StatementKind> {
-    match row.kind.as_str() {
-        "link" => Ok(StatementKind::MustLink),
-        "separate" => Ok(StatementKind::MustNotLink),
-        _ => Err(unknown("statement.kind", row.id)),
     }
 }

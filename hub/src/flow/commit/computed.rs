@@ -1,10 +1,9 @@
 //! Working traits out: what models and definitions make of a person's values and events, put among the values.
 
-use super::View;
-use super::select::Happened;
 use crate::audience::{self, EventFact, Facts};
 use crate::compute::models::{Fitted, predicted};
 use crate::compute::{self, Event, Fault, Given};
+use crate::flow::commit::view::{Happened, View};
 use crate::flow::context::Context;
 use crate::model::Timestamp;
 use crate::store::{FaultRow, Result, TimerRow, Tx};

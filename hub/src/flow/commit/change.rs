@@ -1,30 +1,9 @@
 //! What a batch of one stream changes, between landing and applying: records with the state that was known of them.
 
-use crate::flow::context::Context;
-use crate::flow::settle::Told;
-use crate::manifest::Stream;
-use crate::model::Canonical;
+use crate::flow::commit::meaning::Meaning;
 use crate::problem::Problem;
 use crate::store::RecordRow;
 use bytes::Bytes;
-use std::sync::Arc;
-
-/// The stream that a batch belongs to.
-#[derive(Debug, Clone)]
-pub struct StreamRef {
-    pub id: i64,
-    pub source: Arc<str>,
-    pub name: Arc<str>,
-}
-
-impl Context {
-    /// The plan of a stream that it has.
-    pub(super) fn stream(&self, stream: &StreamRef) -> Option<&Stream> {
-        let mut sources = self.plan.sources.iter();
-        let source = sources.find(|source| source.name == stream.source)?;
-        source.streams.iter().find(|one| one.name == stream.name)
-    }
-}
 
 /// One record with a new state.
 #[derive(Debug)]
@@ -54,17 +33,6 @@ pub struct Put {
     /// None when the record cannot be used; the problems say why.
     pub meaning: Option<Meaning>,
     pub problems: Vec<Problem>,
-}
-
-/// A record in canonical words, its traits in the forms in which they are stored.
-#[derive(Debug)]
-pub struct Meaning {
-    /// Without its traits and consents.
-    pub canonical: Canonical,
-    /// Where each of its identifiers would like to be.
-    pub slots: Vec<i64>,
-    /// What it says of its person.
-    pub told: Option<Told>,
 }
 
 /// What landed, by kind.

@@ -5,9 +5,7 @@ mod capped;
 mod load;
 mod reshape;
 
-pub use load::{find, identifier_of, statement_kind};
-
-use crate::flow::change::StreamRef;
+use crate::flow::commit::stream::StreamRef;
 use crate::identity::{self, Rules, StatementKind};
 use crate::model::Identifier;
 use crate::store::{EvidenceRow, IdentifierRow, Result, Tx};

@@ -1,11 +1,11 @@
 //! Reads for accounts: one with its people and the origin of each value, lists, and why one is in an audience or not.
 
 use crate::audience::{self, Explained};
+use crate::flow::ask::profile::{InAudience, TraitWhy, why};
 use crate::flow::commit::account_audiences::About;
 use crate::flow::commit::accounts::claim_of;
 use crate::flow::commit::views::{traits_of, values_of};
 use crate::flow::context::Context;
-use crate::flow::show::{InAudience, TraitWhy, why};
 use crate::manifest::Audience;
 use crate::model::{Fields, Timestamp};
 use crate::profile::Claim;

@@ -9,7 +9,7 @@ mod properties;
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::commit::touched::Ripple;
 use crate::flow::commit::view::View;
-use crate::flow::commit::views::{self};
+use crate::flow::commit::views;
 use crate::flow::context::Context;
 use crate::flow::stored_json::{read, to_json};
 use crate::model::{EntityKind, Fields, Timestamp, Value};

@@ -1,5 +1,5 @@
-//! One transaction: what a batch of records, a rule, a statement or a timer changes, and everything that follows from it. The files
-//! stand in the order in which they may import one another: `tests/tests/tidy/rooms.rs` has the table.
+//! One transaction: what a batch of records, a rule, a statement or a timer changes, and everything that follows from it.
+//! The files stand one upon another, in groups from the lowest up; the table in `tests/tests/tidy/rooms.rs` has their order.
 
 pub mod change;
 pub mod claim;

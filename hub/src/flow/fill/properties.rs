@@ -231,7 +231,7 @@ async fn check(
         prop_assert_eq!(&world.stored(definitions.len()).await, &expected);
         let mut tx = world.store.read().await.unwrap();
         for (audience, expected) in context.plan.audiences.iter().zip(&expected) {
-            let found = flow::audiences::holding(&mut tx, &audience.who, Timestamp(now)).await;
+            let found = flow::ask::preview::holding(&mut tx, &audience.who, Timestamp(now)).await;
             let members: Vec<i64> = expected.members.keys().copied().collect();
             prop_assert_eq!(found.unwrap(), members);
         }

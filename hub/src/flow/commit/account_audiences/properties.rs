@@ -5,9 +5,10 @@
 #![cfg(test)]
 #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
 
+use crate::flow::ask::preview::preview;
+use crate::flow::backfill;
 use crate::flow::commit::views::views;
 use crate::flow::harness::World;
-use crate::flow::{audiences, backfill};
 use crate::manifest::Subject;
 use crate::profile::{account_ids, accounts_of};
 use proptest::prelude::*;
@@ -501,7 +502,7 @@ impl Run {
                 if audience.is_step || draft && remembers {
                     continue;
                 }
-                let preview = audiences::preview(context, &context.plan, audience, None, 0);
+                let preview = preview(context, &context.plan, audience, None, 0);
                 let size = preview.await.unwrap().size;
                 let people = self.was.people.keys().filter(|(of, _)| *of == name).count();
                 let accounts = self

@@ -3,7 +3,7 @@
 #![cfg(test)]
 #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
 
-use crate::flow::audiences;
+use crate::flow::ask::preview::holding;
 use crate::flow::commit::views::views;
 use crate::flow::harness::World;
 use crate::model::{Fields, Timestamp};
@@ -204,9 +204,7 @@ async fn compare(world: &World, records: &Records) -> Result<(), TestCaseError> 
         prop_assert_eq!(&is, &wanted, "{}", audience.name);
         // The second evaluator agrees.
         let now = world.context.clock.now();
-        let previewed = audiences::holding(&mut tx, &audience.who, now)
-            .await
-            .unwrap();
+        let previewed = holding(&mut tx, &audience.who, now).await.unwrap();
         prop_assert_eq!(previewed.into_iter().collect::<BTreeSet<_>>(), wanted);
     }
     Ok(())

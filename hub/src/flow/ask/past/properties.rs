@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
 
 use super::profile_at;
+use crate::flow::ask::profile::{self, Found, Wanted};
 use crate::flow::harness::World;
-use crate::flow::show::{self, Found, Wanted};
 use crate::flow::{self, Stating};
 use crate::identity::StatementKind;
 use crate::model::{Identifier, IdentifierKind, Timestamp};
@@ -97,7 +97,7 @@ const START: i64 = 1_700_000_000_000;
 const HOUR: i64 = 3_600_000;
 
 async fn now(world: &World, wanted: &Wanted) -> Value {
-    text(show::profile(&world.context, wanted).await.unwrap())
+    text(profile::profile(&world.context, wanted).await.unwrap())
 }
 
 async fn then(world: &World, wanted: &Wanted, at: i64) -> Value {

@@ -1,11 +1,11 @@
 //! What an operator should look at: values that several people share, ties that were refused, components that grew large,
 //! people whose records give them different names. Reads only, but for the mark that an operator was told.
 
+use crate::flow::ask::explain::{Step, named_rejections};
 use crate::flow::commit::claim::claim_of;
 use crate::flow::commit::identifiers::identifier_of;
 use crate::flow::commit::neighbourhood::Neighbourhood;
 use crate::flow::context::Context;
-use crate::flow::explain::{Step, named_rejections};
 use crate::model::{Fields, Identifier, Timestamp};
 use crate::problem::codes::COMPONENT_CAPPED;
 use crate::problem::{Problem, Severity};

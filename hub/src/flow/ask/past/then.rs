@@ -2,11 +2,11 @@
 
 use super::Standing;
 use crate::compute::models::Fitted;
+use crate::flow::ask::profile::{ProfileView, Wanted, links, why, worked_out};
 use crate::flow::commit::claim::{first_seen, profile_of};
 use crate::flow::commit::computed;
 use crate::flow::commit::view::{Happened, View};
 use crate::flow::context::Context;
-use crate::flow::show::{ProfileView, Wanted, links, why, worked_out};
 use crate::identity::{self, Evidence, Neighbourhood, Node, Resolution, Statement, StatementKind};
 use crate::model::{EntityKind, Fact, Fields, Identifier, Timestamp};
 use crate::profile::{ACCOUNT_FIELD, ACCOUNT_PREFIX, Claim, account_ids, accounts_of};

@@ -11,12 +11,12 @@ mod then;
 pub(super) use then::claim;
 
 use crate::canonical;
+use crate::flow::ask::profile::{Found, Wanted};
 use crate::flow::commit::fitted::versions_at;
 use crate::flow::commit::identifiers::{identifier_of, statement_kind};
 use crate::flow::commit::neighbourhood::message_id;
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::context::{Context, beside};
-use crate::flow::show::{Found, Wanted};
 use crate::manifest::{Plan, Stream};
 use crate::model::{Canonical, Fields, Identifier, Timestamp};
 use crate::profile::{self, Claim};

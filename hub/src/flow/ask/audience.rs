@@ -1,14 +1,9 @@
-//! Reads for audiences: who would be in one now, how it came to its size, and why one person or account is in it or not.
+//! Reads for audiences: how it came to its size, and why one person or account is in it or not.
 //! Writes nothing.
-
-mod preview;
-
-use crate::flow::commit::views::views;
-pub use preview::{Overlap, Preview, Sample, holding, preview};
 
 use crate::audience::{self, EventFact, Explained};
 use crate::flow::commit::view::Happened;
-use crate::flow::commit::views::events_named;
+use crate::flow::commit::views::{events_named, views};
 use crate::flow::context::Context;
 use crate::manifest::Audience;
 use crate::model::Timestamp;

@@ -1,9 +1,9 @@
 //! How a person's winning values came to be: the stored versions of its present records, in the order in which they were
 //! received, and what each changed. Today's mappings and rules are used throughout.
 
+use crate::flow::ask::past::{Mapping, claim};
+use crate::flow::ask::profile::{Place, Wanted, locate};
 use crate::flow::context::Context;
-use crate::flow::past::{Mapping, claim};
-use crate::flow::show::{Place, Wanted, locate};
 use crate::manifest::Survivorship;
 use crate::model::{Timestamp, Value};
 use crate::profile::{self, Claim};

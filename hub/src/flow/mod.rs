@@ -24,7 +24,6 @@ mod serve;
 mod state;
 mod stored_json;
 mod suggest;
-mod suppress;
 mod suppression;
 mod together;
 
@@ -40,6 +39,7 @@ pub use commit::view::ConsentEntry;
 pub use commit::views::traits_of;
 pub use connect::Opens;
 pub use context::{Context, Process, Watch};
+pub use deliver::suppress::{Suppressed, suppress};
 pub use deliver::{DeliveryReport, deliver, plan as delivery_plan};
 pub use fill::backfill;
 pub use land::{Arrived, key_lines, land};
@@ -50,7 +50,6 @@ pub use schedule::next as next_time;
 pub use serve::serve;
 pub use state::{Stating, named, revoke, state};
 pub use suggest::{SuggestReport, decide, drop_version, likeness_of, reasons_of, suggest};
-pub use suppress::{Suppressed, suppress};
 pub use suppression::Suppression;
 
 use crate::store::Result;

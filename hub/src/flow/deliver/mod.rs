@@ -6,6 +6,7 @@ mod group;
 mod remote;
 mod report;
 mod send;
+pub mod suppress;
 #[cfg(test)]
 mod tests;
 

@@ -9,7 +9,7 @@ use crate::flow::commit::change::{Change, Put, To};
 use crate::flow::commit::meaning::{Meaning, mapped};
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::context::Context;
-use crate::flow::land;
+use crate::flow::intake::land;
 use crate::landing::{self, Arrival, Version};
 use crate::manifest::Stream;
 use crate::problem::Problem;

@@ -5,14 +5,14 @@
 mod in_flight;
 mod pages;
 mod sweep;
-pub(super) mod tests;
+pub(in crate::flow) mod tests;
 mod write;
 
 use crate::flow::commit::change::Counts;
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::connect::calling::retrying;
 use crate::flow::context::{Context, beside};
-use crate::flow::land::{self, Arrived};
+use crate::flow::intake::land::{self, Arrived};
 use crate::host::{Cancel, Connector, Failure, ReadRequest};
 use crate::manifest::{Source, Stream};
 use crate::problem::{Place, Problem};

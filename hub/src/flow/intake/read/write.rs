@@ -6,7 +6,7 @@ use crate::flow::commit::apply::apply;
 use crate::flow::commit::change::{Change, Counts};
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::context::Context;
-use crate::flow::land::{self, Arrived, Landed};
+use crate::flow::intake::land::{self, Arrived, Landed};
 use crate::problem::Problem;
 use crate::problem::codes::{LEASE_LOST, RECORDS_CHANGED};
 use crate::store::{Result, Tx};

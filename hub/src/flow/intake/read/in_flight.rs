@@ -1,6 +1,6 @@
 //! What the writer has not committed yet, so that landing does not compare a record with a state that is about to change.
 
-use crate::flow::land::Landed;
+use crate::flow::intake::land::Landed;
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use tokio::sync::oneshot;

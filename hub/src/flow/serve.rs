@@ -5,11 +5,11 @@ mod pace;
 
 use crate::flow::connect::Opens;
 use crate::flow::context::Context;
-use crate::flow::due;
 use crate::flow::lease::{self, Lease};
 use crate::flow::rest::rest;
 use crate::flow::run::{self, RunOptions, SourceReport};
 use crate::flow::schedule::{first_times, next};
+use crate::flow::upkeep::due::due;
 use crate::manifest::{Destination, Source};
 use crate::model::Timestamp;
 use crate::problem::Problem;
@@ -248,7 +248,7 @@ impl Serving {
         if models.iter().any(|model| model.fitted.is_some()) {
             self.changed();
         }
-        if let Some(warning) = crate::flow::alarm(&context).await? {
+        if let Some(warning) = crate::flow::upkeep::alarm::alarm(&context).await? {
             tracing::warn!(code = warning.code.id, "{}", warning.message);
         }
         Ok(())

@@ -1,5 +1,5 @@
 //! What an operator should look at: values that several people share, ties that were refused, components that grew large,
-//! people whose records give them different names. Reads only, but for the mark that an operator was told.
+//! people whose records give them different names. Reads only.
 
 use crate::flow::ask::explain::{Step, named_rejections};
 use crate::flow::commit::claim::claim_of;
@@ -7,9 +7,7 @@ use crate::flow::commit::identifiers::identifier_of;
 use crate::flow::commit::neighbourhood::Neighbourhood;
 use crate::flow::context::Context;
 use crate::model::{Fields, Identifier, Timestamp};
-use crate::problem::codes::COMPONENT_CAPPED;
-use crate::problem::{Problem, Severity};
-use crate::store::{CappedRow, Result, Tx};
+use crate::store::{Result, Tx};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
@@ -101,43 +99,6 @@ async fn somebody(tx: &mut Tx, component: i64) -> Result<String> {
     Ok(id.map_or_else(String::new, |id| id.to_string()))
 }
 
-/// Tells of the components that have crossed the cap, each once.
-pub async fn alarm(context: &Context) -> Result<Option<Problem>> {
-    let is_new = |row: &CappedRow| !row.is_told;
-    if !context
-        .store
-        .read()
-        .await?
-        .capped()
-        .await?
-        .iter()
-        .any(is_new)
-    {
-        return Ok(None);
-    }
-    let mut tx = context.begin().await?;
-    let mut rows = tx.capped().await?;
-    rows.retain(is_new);
-    let (count, largest) = (rows.len(), rows.first().map_or(0, |row| row.identifiers));
-    rows.iter_mut().for_each(|row| row.is_told = true);
-    let names: Vec<i64> = rows.iter().map(|row| row.component).collect();
-    tx.set_capped(&names, &rows).await?;
-    tx.commit().await?;
-    let cap = context.rules.component_cap;
-    let message = match count {
-        1 => format!(
-            "{largest} identifiers hang together, more than `component_cap` allows ({cap}): the weakest ties between them are no longer used"
-        ),
-        count => format!(
-            "{count} groups of identifiers hang together, the largest of {largest}, more than `component_cap` allows ({cap}): the weakest ties in them are no longer used"
-        ),
-    };
-    let mut problem = Problem::new(&COMPONENT_CAPPED, message)
-        .hint("`onefold identity review` names somebody in each; mostly one value is not anybody's and should be `blocked`");
-    problem.severity = Severity::Warning;
-    Ok(Some(problem))
-}
-
 /// People whose records give them first names of which none begins like the other, or other last names.
 async fn names(tx: &mut Tx, limit: usize) -> Result<Vec<Named>> {
     let mut found = Vec::new();
@@ -193,6 +154,7 @@ mod tests {
 
     use super::*;
     use crate::flow::harness::World;
+    use crate::flow::upkeep::alarm::alarm;
     use serde_json::{Value, json};
 
     const MANIFEST: &str = r#"

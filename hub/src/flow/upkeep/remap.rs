@@ -1,86 +1,20 @@
-//! What changes without new records: mappings that changed, timers that are due. Definitions that are new or edited stand
-//! in `fill`.
+//! Mappings and keys that changed: stored records are mapped again. New and edited definitions are in `fill`.
 
 mod properties;
 mod rekey;
 
 use crate::canonical;
-use crate::flow::announce;
 use crate::flow::commit::apply::apply;
 use crate::flow::commit::change::{Change, Put, To};
 use crate::flow::commit::meaning::mapped;
-use crate::flow::commit::settle;
 use crate::flow::commit::stream::StreamRef;
-use crate::flow::commit::touched::Ripple;
-use crate::flow::commit::view::Happened;
-use crate::flow::commit::views::{events_of, views};
-use crate::flow::context::{Context, UNFINISHED, Watch};
+use crate::flow::context::{Context, UNFINISHED};
+use crate::flow::upkeep::announce::announce;
 use crate::manifest::{Source, Stream};
 use crate::store::{Result, StreamRow};
-use rustc_hash::FxHashMap;
 
-/// People that one transaction takes.
-const PEOPLE: i64 = 5_000;
 /// Records that one transaction maps anew.
 const RECORDS: i64 = 5_000;
-
-/// Works out everybody's traits and audiences.
-pub async fn evaluate_everybody(context: &Context, watch: Watch<'_>) -> Result<()> {
-    let (mut after, mut people) = (0, 0);
-    loop {
-        let mut tx = context.begin().await?;
-        let rows = tx.persons_after(after, PEOPLE).await?;
-        let Some(last) = rows.last() else {
-            return Ok(());
-        };
-        after = last.id;
-        people += rows.len();
-        watch("working out traits", people);
-        let mut views = views(&mut tx, context, rows).await?;
-        let mut ripple = Ripple::default();
-        settle::evaluate(&mut tx, context, &mut views, &mut ripple).await?;
-        ripple.carry(&mut tx, context).await?;
-        tx.commit().await?;
-    }
-}
-
-/// The events that are read of the next people after one, by person, and the last of them.
-pub async fn events_by_person(
-    context: &Context,
-    after: i64,
-) -> Result<Option<(i64, FxHashMap<i64, Vec<Happened>>)>> {
-    let mut tx = context.store.read().await?;
-    let rows = tx.persons_after(after, PEOPLE).await?;
-    let Some(last) = rows.last().map(|row| row.id) else {
-        return Ok(None);
-    };
-    let views = views(&mut tx, context, rows).await?;
-    let events = events_of(&mut tx, context, &views).await?;
-    Ok(Some((last, events)))
-}
-
-/// Evaluates the people and accounts whose timers are due (I7). Gives how many.
-pub async fn due(context: &Context) -> Result<usize> {
-    let mut total = 0;
-    loop {
-        let mut tx = context.begin().await?;
-        let now = context.clock.now();
-        let ids = tx.due_persons(now, PEOPLE).await?;
-        let accounts = tx.take_due_accounts(now, PEOPLE).await?;
-        if ids.is_empty() && accounts.is_empty() {
-            return Ok(total);
-        }
-        total += ids.len() + accounts.len();
-        let mut ripple = Ripple::default();
-        ripple.accounts(accounts);
-        let rows = tx.persons(ids.iter().copied()).await?;
-        tx.set_timers(&ids, &[]).await?;
-        let mut views = views(&mut tx, context, rows).await?;
-        settle::evaluate(&mut tx, context, &mut views, &mut ripple).await?;
-        ripple.carry(&mut tx, context).await?;
-        tx.commit().await?;
-    }
-}
 
 /// What an operator can do where a new key is not one of each record.
 const WITH_KEY: &str = "see that `key` names the field by which the vendor tells records apart";
@@ -209,6 +143,7 @@ mod tests {
     use super::*;
     use crate::flow::commit::views::traits_of;
     use crate::flow::harness::World;
+    use crate::flow::upkeep::due::evaluate_everybody;
     use crate::store::{DeadLetterRow, RecordState};
 
     const CONTACTS: (&str, &str) = ("crm", "contacts");
@@ -336,7 +271,9 @@ mod tests {
             .await
             .unwrap_err();
         assert_eq!(problem.code.id, "OF0802", "{problem:?}");
-        let problem = crate::flow::rebuild(&world.context).await.unwrap_err();
+        let problem = crate::flow::upkeep::rebuild::rebuild(&world.context)
+            .await
+            .unwrap_err();
         assert_eq!(problem.code.id, "OF0802", "{problem:?}");
         let mut tx = world.context.store.read().await.unwrap();
         assert_eq!(tx.persons_after(0, 1).await.unwrap()[0].traits, "[]");

@@ -299,7 +299,9 @@ mod tests {
             .reread(&manifest(&["contacts", "companies"]), &STREAMS)
             .await;
         let source = &world.context.plan.sources[0];
-        crate::flow::remap(&world.context, source).await.unwrap();
+        crate::flow::upkeep::remap::remap(&world.context, source)
+            .await
+            .unwrap();
         world
             .apply(CONTACTS, &[row("1", "ada"), row("2", "ida")], &[])
             .await;

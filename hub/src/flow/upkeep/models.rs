@@ -3,12 +3,12 @@
 
 use crate::compute::Event;
 use crate::compute::models::{Fitted, Sample};
-use crate::flow::backfill::{evaluate_everybody, events_by_person};
 use crate::flow::commit::fitted::{LIFETIME, fitted_of, versions_at};
 use crate::flow::commit::view::Happened;
 use crate::flow::context::{Context, UNFINISHED, Watch};
 use crate::flow::facts::computed_names;
 use crate::flow::stored_json::{read, to_json};
+use crate::flow::upkeep::due::{evaluate_everybody, events_by_person};
 use crate::manifest::Model;
 use crate::model::Timestamp;
 use crate::store::{ModelRow, Result, Tx};

@@ -1,12 +1,12 @@
 //! Statements about who is who: made, revoked, and carried out in the transaction that keeps them. What a statement
 //! merged, its revocation takes apart exactly, because people are worked out from evidence and statements anew.
 
-use crate::flow::announce;
 use crate::flow::commit::identifiers::find;
 use crate::flow::commit::neighbourhood::Neighbourhood;
 use crate::flow::commit::settle;
 use crate::flow::commit::touched::{Ripple, Touched};
 use crate::flow::context::Context;
+use crate::flow::upkeep::announce::announce;
 use crate::identity::StatementKind;
 use crate::model::{Identifier, PersonId};
 use crate::problem::Problem;

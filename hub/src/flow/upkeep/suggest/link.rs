@@ -3,7 +3,7 @@
 use super::author;
 use crate::flow::commit::neighbourhood::Neighbourhood;
 use crate::flow::context::{Context, Watch};
-use crate::flow::state::{Stating, state_what_fits};
+use crate::flow::upkeep::statements::{Stating, state_what_fits};
 use crate::identity::StatementKind;
 use crate::model::Identifier;
 use crate::store::{Result, Tx};

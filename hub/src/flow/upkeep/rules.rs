@@ -10,13 +10,13 @@ mod difference;
 use crate::flow::commit::fence::{VERSION, version};
 pub use difference::{Difference, Example};
 
-use crate::flow::announce;
 use crate::flow::commit::neighbourhood::{Neighbourhood, Reshaped};
 use crate::flow::commit::settle;
 use crate::flow::commit::touched::{Ripple, Touched};
 use crate::flow::context::Context;
 use crate::flow::lease::{self, Lease};
 use crate::flow::stored_json::{read, to_json};
+use crate::flow::upkeep::announce::announce;
 use crate::identity::Rules;
 use crate::manifest::IdentityRules;
 use crate::problem::codes::RULES_NOT_APPLIED;

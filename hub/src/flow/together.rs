@@ -10,7 +10,7 @@ use crate::flow::harness::World;
 use crate::flow::intake::read::tests::script::{Page, Script, page};
 use crate::flow::properties::sink::{Members, Sink};
 use crate::flow::properties::{RUNTIME, sequences};
-use crate::flow::run::{self, RunOptions};
+use crate::flow::work::run::{self, RunOptions};
 use crate::flow::{self, Context, ReadOptions, Suppression};
 use crate::host::{Cancel, Connector};
 use crate::manifest::{Destination, IdentityRules, Source};

@@ -1,6 +1,6 @@
 //! Identifies this process, and tells whether another one has ended (on Linux, from `/proc`).
 
-use crate::flow::lease::Process;
+use crate::flow::Process;
 use std::path::Path;
 use std::sync::Arc;
 

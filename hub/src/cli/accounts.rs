@@ -5,7 +5,7 @@ use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome, number, plural, table, trimmed};
 use crate::cli::profiles::{name, origin, text_of};
 use crate::cli::{Ending, Environment};
-use crate::flow::accounts::{self, AccountView};
+use crate::flow::ask::account::{self, AccountView};
 use crate::problem::{Problem, codes};
 use std::path::Path;
 
@@ -19,7 +19,7 @@ pub async fn account(
     match command {
         AccountCommand::List { after, limit } => {
             let after = after.unwrap_or_default();
-            let heads = accounts::list(&hub.context, &after, i64::from(limit)).await?;
+            let heads = account::list(&hub.context, &after, i64::from(limit)).await?;
             if out.json {
                 out.value(&heads);
                 return Ok(Ending::Done);
@@ -42,7 +42,7 @@ pub async fn account(
             }
         }
         AccountCommand::Show { id, why, limit } => {
-            let view = accounts::show(&hub.context, &id, limit as usize).await?;
+            let view = account::show(&hub.context, &id, limit as usize).await?;
             let view = view.ok_or_else(|| {
                 Problem::new(
                     &codes::NOT_FOUND,

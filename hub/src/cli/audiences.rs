@@ -7,9 +7,11 @@ use crate::cli::output::{Out, Outcome, fitted, moves, number, plural, table, tri
 use crate::cli::profiles;
 use crate::cli::running::unknown;
 use crate::cli::{Ending, Environment};
-use crate::flow::accounts;
-use crate::flow::audiences::{self, Day, Preview, Sample};
-use crate::flow::show::{self, Found};
+use crate::flow::ask::account;
+use crate::flow::ask::audience::{self, Day};
+use crate::flow::ask::preview::preview;
+use crate::flow::ask::preview::{Preview, Sample};
+use crate::flow::ask::profile::{self, Found};
 use crate::flow::traits_of;
 use crate::manifest::{Audience, Plan, Subject};
 use crate::model::Timestamp;
@@ -52,28 +54,27 @@ pub async fn audience(
             let context = &hub.context;
             let began = context.clock.now();
             let sample = limit as usize;
-            let preview =
-                audiences::preview(context, plan, audience, with.as_deref(), sample).await?;
+            let preview = preview(context, plan, audience, with.as_deref(), sample).await?;
             let took_ms = context.clock.now().0 - began.0;
             show_preview(&name, &preview, took_ms, out)?;
             Ok(Ending::Done)
         }
         AudienceCommand::History { name, days } => {
             let audience = find(plan, &name)?;
-            let days = audiences::history(&hub.context, audience, i64::from(days)).await?;
+            let days = audience::history(&hub.context, audience, i64::from(days)).await?;
             show_history(&name, &days, out);
             Ok(Ending::Done)
         }
         AudienceCommand::Explain { name, member } => {
             let audience = find(plan, &name)?;
             if audience.of == Subject::Account {
-                let lines = accounts::audiences::explain(&hub.context, audience, &member).await?;
+                let lines = account::explain(&hub.context, audience, &member).await?;
                 let lines = lines.ok_or_else(no_account)?;
                 show_explained(&name, &member, &member, &lines, out);
                 return Ok(Ending::Done);
             }
             let (id, who) = person_of(&hub, &member).await?;
-            match audiences::explain(&hub.context, audience, id.as_bytes()).await? {
+            match audience::explain(&hub.context, audience, id.as_bytes()).await? {
                 Some(lines) => show_explained(&name, &id.to_string(), &who, &lines, out),
                 None => return Err(nobody().into()),
             }
@@ -100,7 +101,7 @@ async fn show(hub: &Opened, out: &Out, name: &str, limit: usize) -> Outcome {
 
 /// A person's id and name.
 async fn person_of(hub: &Opened, text: &str) -> Result<(Uuid, String), Problem> {
-    let found = show::profile(&hub.context, &profiles::wanted(hub, text)?).await?;
+    let found = profile::profile(&hub.context, &profiles::wanted(hub, text)?).await?;
     match found {
         Found::Person(view) => {
             let id = Uuid::parse_str(&view.id).map_err(|_| nobody())?;

@@ -36,8 +36,8 @@ pub use arguments::Arguments;
 
 use crate::clock::Clock;
 use crate::egress::Random;
+use crate::flow::Process;
 use crate::flow::connect::ReadEnv;
-use crate::flow::lease::Process;
 use crate::store::Gate;
 use arguments::{Command, TraitCommand};
 use output::Out;

@@ -97,7 +97,7 @@ async fn list(hub: &Opened, out: &Out) -> Outcome {
 }
 
 fn described(row: &ModelRow) -> (String, String, String) {
-    if let Ok(fitted) = models::fitted_of(row) {
+    if let Ok(fitted) = crate::flow::fitted_of(row) {
         return (
             plural(fitted.customers as i64, "customer", "customers"),
             format!("{:.1}", fitted.buying.log_likelihood),

@@ -5,8 +5,9 @@ use crate::cli::open::{Opened, open};
 use crate::cli::output::{Out, Outcome, plural, table, trimmed};
 use crate::cli::{Ending, Environment};
 use crate::expression::to_timestamp;
-use crate::flow::show::{self, Found, ProfileView, TraitWhy, Wanted};
-use crate::flow::{self, Moment, past, traits_of};
+use crate::flow::ask::past;
+use crate::flow::ask::profile::{self, Found, ProfileView, TraitWhy, Wanted};
+use crate::flow::{self, Moment, traits_of};
 use crate::model::{Fields, Identifier, IdentifierKind, Timestamp, Value, snake_case};
 use crate::problem::{Problem, codes};
 use indicatif::{ProgressBar, ProgressDrawTarget};
@@ -31,7 +32,7 @@ pub async fn profile(
             let wanted = wanted(&hub, &identifier)?;
             let found = match at {
                 Some(text) => profile_at(&hub, &wanted, time(&text)?, out).await?,
-                None => show::profile(&hub.context, &wanted).await?,
+                None => profile::profile(&hub.context, &wanted).await?,
             };
             match found {
                 Found::Person(view) if out.json => out.value(&view),
@@ -62,7 +63,7 @@ pub async fn profile(
 }
 
 async fn find(hub: &Opened, text: &str, limit: i64, out: &Out) -> crate::store::Result<()> {
-    let rows = show::search(&hub.context, text, limit).await?;
+    let rows = profile::search(&hub.context, text, limit).await?;
     let mut people: Vec<(String, Fields)> = Vec::with_capacity(rows.len());
     for row in rows {
         people.push((Uuid::from_bytes(row.uuid).to_string(), traits_of(&row)?));

@@ -3,11 +3,10 @@
 //! transaction of a holder is fenced by the lease's token (`fence`), so that one that was stopped and goes on later writes nothing.
 
 use crate::clock::Clock;
-use crate::flow::Context;
+use crate::flow::context::{Context, Process, Token};
 use crate::problem::Problem;
 use crate::problem::codes::CANCELLED;
 use crate::store::{JobRow, Result, Store};
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
@@ -17,31 +16,6 @@ const LEASE_MS: i64 = 30_000;
 const BEAT: Duration = Duration::from_secs(8);
 /// How often somebody who waits for a lease looks at it.
 const LOOK: Duration = Duration::from_millis(200);
-
-/// Who works: this process, and what it can tell of others.
-#[derive(Clone)]
-pub struct Process {
-    pub id: Arc<str>,
-    /// Whether a process of that id has certainly ended.
-    pub has_ended: Arc<dyn Fn(&str) -> bool + Send + Sync>,
-}
-
-impl Process {
-    /// One that knows nothing of others.
-    pub fn named(id: &str) -> Self {
-        Self {
-            id: id.into(),
-            has_ended: Arc::new(|_| false),
-        }
-    }
-}
-
-/// The name of a lease and the token of who holds it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Token {
-    pub name: Arc<str>,
-    pub number: i64,
-}
 
 /// The right to do a piece of work. Let go of with `end`; one that is dropped is kept until its time is over or its process
 /// has ended.

@@ -4,12 +4,13 @@
 #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
 
 use crate::clock::Clock;
+use crate::flow::connect::Opens;
+use crate::flow::context::Process;
 use crate::flow::harness::World;
-use crate::flow::lease::Process;
+use crate::flow::intake::read::tests::script::{Page, Script, page};
 use crate::flow::properties::sink::{Members, Sink};
 use crate::flow::properties::{RUNTIME, sequences};
-use crate::flow::read::tests::script::{Page, Script, page};
-use crate::flow::run::{self, Opens, RunOptions};
+use crate::flow::work::run::{self, RunOptions};
 use crate::flow::{self, Context, ReadOptions, Suppression};
 use crate::host::{Cancel, Connector};
 use crate::manifest::{Destination, IdentityRules, Source};

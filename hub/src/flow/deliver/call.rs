@@ -2,7 +2,7 @@
 
 use super::group::{Group, Row};
 use crate::delivery::Operation;
-use crate::flow::read::retrying;
+use crate::flow::connect::calling::retrying;
 use crate::host::{
     Cancel, Chunk, Connector, Failure, FailureKind, Member, MemberChange, MemberId, MemberIdForm,
     MemberIdKind, Outcome, WriteMode, WriteRequest,

@@ -2,11 +2,12 @@
 //! each was looked at.
 
 use crate::delivery::{self, Operation};
-use crate::flow::settle::ConsentEntry;
+use crate::flow::commit::view::ConsentEntry;
+use crate::flow::commit::want::has_consent;
 use crate::flow::stored_json::{read, to_json};
-use crate::flow::suppress::List;
+use crate::flow::suppression::List;
 use crate::manifest::Destination;
-use crate::model::{ConsentStatus, Fields};
+use crate::model::Fields;
 use crate::store::{ChangeRow, Looked, Result, TryRow};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -91,19 +92,6 @@ impl Group {
     pub fn target(&self) -> &str {
         self.object.strip_prefix("person:").unwrap_or_default()
     }
-}
-
-// I13: every purpose must be granted, and no statement means no.
-pub(in crate::flow) fn has_consent(
-    destination: &Destination,
-    consents: &BTreeMap<String, ConsentEntry>,
-) -> bool {
-    let granted = |purpose: &String| {
-        consents
-            .get(purpose)
-            .is_some_and(|entry| entry.status == ConsentStatus::Granted)
-    };
-    destination.consent.iter().all(granted)
 }
 
 /// What may be sent at a key: the wanted row of the person with the smallest id among those who allow it. Second, whether only

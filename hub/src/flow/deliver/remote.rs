@@ -4,9 +4,9 @@
 use super::call::{Answer, Call};
 use super::group::{Group, Row};
 use super::send::Sender;
-use crate::flow::beside;
-use crate::flow::read::retrying;
-use crate::flow::settle::select::mark;
+use crate::flow::commit::want::mark;
+use crate::flow::connect::calling::retrying;
+use crate::flow::context::beside;
 use crate::host::{Cancel, Connector, Failure, FailureKind};
 use crate::store::Result;
 

@@ -5,8 +5,10 @@
 use super::sink::{Members, Sink};
 use super::{Going, Operation, RUNTIME, new_name, operation};
 use crate::delivery;
-use crate::flow::fill::Filling;
-use crate::flow::{self, ConsentEntry, models};
+use crate::flow;
+use crate::flow::commit::view::ConsentEntry;
+use crate::flow::upkeep::fill::Filling;
+use crate::flow::upkeep::models;
 use crate::host::Cancel;
 use crate::manifest::Destination;
 use crate::model::{ConsentStatus, Fields};
@@ -189,7 +191,9 @@ impl Changing {
     async fn define(&mut self, definitions: &Definitions) {
         let world = &mut self.going.world;
         world.redefine(&definitions.text()).await;
-        flow::announce(&world.context).await.unwrap();
+        flow::upkeep::announce::announce(&world.context)
+            .await
+            .unwrap();
         self.filling = None;
     }
 

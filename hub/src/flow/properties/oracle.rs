@@ -3,7 +3,9 @@
 use super::world::{Kind, World};
 use crate::audience::{self, EventFact, Facts};
 use crate::compute::{self, Event, Given};
-use crate::flow::{self, Context, Stating};
+use crate::flow;
+use crate::flow::context::Context;
+use crate::flow::upkeep::statements::Stating;
 use crate::identity::{self, Evidence, Node, Statement};
 use crate::manifest::IdentityRules;
 use crate::model::{Canonical, ConsentStatus, Fact, Fields, Identifier, Timestamp};

@@ -1,0 +1,10 @@
+//! Questions of surfaces. They read what is stored, let the pure stages explain it, and change nothing.
+
+pub mod account;
+pub mod audience;
+pub mod explain;
+pub mod history;
+pub mod past;
+pub mod preview;
+pub mod profile;
+pub mod review;

@@ -1,0 +1,279 @@
+//! A profile as it was at a past time: what the hub had received by then, under today's mappings and rules.
+//! Nothing is stored for this; the versions of all records are read again, in two passes.
+//!
+//! The first pass maps every version and only remembers which identifiers it connects, a few bytes each. The second maps what
+//! could have been connected with the person asked for, and that is resolved and built as ever.
+
+mod properties;
+mod reach;
+mod then;
+
+pub(super) use then::claim;
+
+use crate::canonical;
+use crate::flow::ask::profile::{Found, Wanted};
+use crate::flow::commit::fitted::versions_at;
+use crate::flow::commit::identifiers::{identifier_of, statement_kind};
+use crate::flow::commit::neighbourhood::message_id;
+use crate::flow::commit::stream::StreamRef;
+use crate::flow::context::{Context, beside};
+use crate::manifest::{Plan, Stream};
+use crate::model::{Canonical, Fields, Identifier, Timestamp};
+use crate::profile::{self, Claim};
+use crate::store::{PastVersion, Result, StatementRow, Tx};
+use reach::{NOBODY, Reach};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::Arc;
+use then::{Beside, Place, Stated, Then, account_claim};
+
+/// Versions that are read and mapped at once.
+const BATCH: i64 = 4_000;
+
+/// The person asked for, as it was at `at`. `progress` is told how many versions of how many have been looked at.
+pub async fn profile_at(
+    context: &Context,
+    wanted: &Wanted,
+    at: Timestamp,
+    progress: &(dyn Fn(i64, i64) + Sync),
+) -> Result<Found> {
+    let mut tx = context.store.read().await?;
+    let mapping = Arc::new(Mapping::load(&mut tx, context.plan.clone()).await?);
+    let stated = stated_at(&mut tx, at).await?;
+    let mut skimmed = skim(&mut tx, context, &mapping, (wanted, at), &stated, progress).await?;
+    let accounts = std::mem::take(&mut skimmed.accounts);
+    let Some(versions) = skimmed.connected(wanted) else {
+        return Ok(Found::Nobody);
+    };
+    let mut records = Vec::with_capacity(versions.len());
+    for ids in versions.chunks(BATCH as usize) {
+        let rows = tx.versions_at(ids.iter().copied()).await?;
+        let mapping = mapping.clone();
+        let mapped = beside(move || {
+            let mapped = rows.iter().filter_map(|row| mapping.map(row));
+            mapped.collect::<Vec<_>>()
+        });
+        records.extend(mapped.await);
+    }
+    let then = Then::new(records, &stated, &context.rules);
+    let person = match then.find(context, wanted) {
+        Place::Person(person) => person,
+        Place::Shared => return Ok(Found::Shared),
+        Place::Nobody => return Ok(Found::Nobody),
+    };
+    let beside = Beside {
+        account: match then.main_account(context, person) {
+            Some(id) => account_at(&mut tx, context, &mapping, &accounts, &id).await?,
+            None => Fields::new(),
+        },
+        models: versions_at(&context.plan, &tx.models().await?, at)?,
+    };
+    let view = then.view(context, person, at, beside);
+    Ok(Found::Person(Box::new(view)))
+}
+
+/// The winning values of an account, from the records that told of it then.
+async fn account_at(
+    tx: &mut Tx,
+    context: &Context,
+    mapping: &Mapping,
+    accounts: &FxHashMap<i64, (i64, String)>,
+    id: &str,
+) -> Result<Fields> {
+    let versions = accounts.values().filter(|(_, account)| account == id);
+    let mut versions: Vec<i64> = versions.map(|(version, _)| *version).collect();
+    versions.sort_unstable();
+    let rows = tx.versions_at(versions).await?;
+    let claims = rows.iter().filter_map(|row| mapping.map(row));
+    let claims: Vec<Claim> = claims
+        .filter_map(account_claim)
+        .map(|(_, claim)| claim)
+        .collect();
+    let rules = context.plan.survivorship.of_accounts();
+    let built = profile::build(&claims, &rules).traits.into_iter();
+    Ok(built.map(|(name, won)| (name, won.value)).collect())
+}
+
+/// What operators had stated by then and not taken back.
+async fn stated_at(tx: &mut Tx, at: Timestamp) -> Result<Vec<Stated>> {
+    let rows = tx.statements().await?;
+    let stood = |row: &StatementRow| {
+        row.stated_at <= at.0 && row.revoked.as_ref().is_none_or(|revoked| revoked.at > at.0)
+    };
+    let rows: Vec<StatementRow> = rows.into_iter().filter(stood).collect();
+    let slots: Vec<i64> = rows.iter().flat_map(|row| [row.left, row.right]).collect();
+    let identifiers = tx.identifiers_at(&slots).await?;
+    let identifiers: FxHashMap<i64, Identifier> = identifiers
+        .iter()
+        .map(|row| Ok((row.slot, identifier_of(row)?)))
+        .collect::<Result<_>>()?;
+    let mut stated = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let ends = (identifiers.get(&row.left), identifiers.get(&row.right));
+        if let (Some(left), Some(right)) = ends {
+            stated.push(Stated {
+                kind: statement_kind(row)?,
+                left: left.clone(),
+                right: right.clone(),
+            });
+        }
+    }
+    Ok(stated)
+}
+
+/// A record as it stood, in canonical words.
+#[derive(Debug, Clone)]
+pub(super) struct Standing {
+    pub stream: StreamRef,
+    pub key: String,
+    pub canonical: Canonical,
+}
+
+impl Standing {
+    /// The id of the message that the record is.
+    pub fn message(&self) -> String {
+        message_id(&self.stream, &self.key)
+    }
+}
+
+/// Today's mappings of the streams that the store knows.
+pub(super) struct Mapping {
+    plan: Arc<Plan>,
+    /// With the places of the source and of the stream in the plan.
+    streams: FxHashMap<i64, (StreamRef, usize, usize)>,
+}
+
+impl Mapping {
+    pub async fn load(tx: &mut Tx, plan: Arc<Plan>) -> Result<Self> {
+        let mut streams = FxHashMap::default();
+        for row in tx.stream_generations().await? {
+            let found = plan.sources.iter().enumerate().find_map(|(at, source)| {
+                let is_it =
+                    |stream: &Stream| *source.name == *row.source && *stream.name == *row.name;
+                let stream = source.streams.iter().position(is_it)?;
+                Some((at, stream))
+            });
+            // Records of a stream that the manifests no longer have mean nothing today.
+            if let Some((source, stream)) = found {
+                let of = StreamRef {
+                    id: row.id,
+                    source: plan.sources[source].name.clone(),
+                    name: plan.sources[source].streams[stream].name.clone(),
+                };
+                streams.insert(row.id, (of, source, stream));
+            }
+        }
+        Ok(Self { plan, streams })
+    }
+
+    /// Nothing for a deletion, and for a version that cannot be mapped: it was or would be set aside. The key is that of today's
+    /// mapping, too.
+    pub fn map(&self, version: &PastVersion) -> Option<Standing> {
+        let (stream, source_at, stream_at) = self.streams.get(&version.stream_id)?;
+        let plan = &self.plan.sources[*source_at].streams[*stream_at];
+        let body = version.body.as_ref()?;
+        let record = canonical::read(plan, &stream.source, None, body).ok()?;
+        let key = canonical::key_of(plan, &stream.source, &record).ok()?;
+        let canonical = canonical::map(plan, &stream.source, &key, &record).canonical?;
+        Some(Standing {
+            stream: stream.clone(),
+            key,
+            canonical,
+        })
+    }
+}
+
+/// What the first pass remembers of each version.
+#[derive(Default)]
+struct Skimmed {
+    versions: Vec<i64>,
+    slots: Vec<i64>,
+    /// One of its identifiers, or `NOBODY`.
+    nodes: Vec<u32>,
+    reach: Reach,
+    /// By the record's slot: the version that tells of an account, and the account's id.
+    accounts: FxHashMap<i64, (i64, String)>,
+    /// An identifier of the record after which the wanted id is named.
+    named: u32,
+}
+
+async fn skim(
+    tx: &mut Tx,
+    context: &Context,
+    mapping: &Arc<Mapping>,
+    (wanted, at): (&Wanted, Timestamp),
+    stated: &[Stated],
+    progress: &(dyn Fn(i64, i64) + Sync),
+) -> Result<Skimmed> {
+    let mut skimmed = Skimmed {
+        named: NOBODY,
+        ..Skimmed::default()
+    };
+    for statement in stated {
+        skimmed.reach.connect([&statement.left, &statement.right]);
+    }
+    let total = tx.last_version().await?;
+    let mut after = -1;
+    loop {
+        let rows = tx.versions_until(at, after, BATCH).await?;
+        let Some(last) = rows.last() else {
+            return Ok(skimmed);
+        };
+        after = last.id;
+        let (mapping, rules, wanted) = (mapping.clone(), context.rules.clone(), wanted.clone());
+        skimmed = beside(move || {
+            for row in &rows {
+                let standing = mapping.map(row);
+                let is_named = |one: &Standing| match &wanted {
+                    Wanted::Id(id) => rules.person_id(&one.message()).0 == *id,
+                    Wanted::Identifier(_) => false,
+                };
+                let node = standing.as_ref().map_or(NOBODY, |one| {
+                    skimmed.reach.connect(&one.canonical.identifiers)
+                });
+                if standing.as_ref().is_some_and(is_named) {
+                    skimmed.named = node;
+                }
+                skimmed.accounts.remove(&row.slot);
+                if let Some((account, _)) = standing.and_then(account_claim) {
+                    skimmed.accounts.insert(row.slot, (row.id, account));
+                }
+                skimmed.versions.push(row.id);
+                skimmed.slots.push(row.slot);
+                skimmed.nodes.push(node);
+            }
+            skimmed
+        })
+        .await;
+        progress(after, total);
+    }
+}
+
+impl Skimmed {
+    /// The last version of each record that could be connected with the one asked for.
+    fn connected(mut self, wanted: &Wanted) -> Option<Vec<i64>> {
+        let start = match wanted {
+            Wanted::Identifier(identifier) => self.reach.find(identifier)?,
+            Wanted::Id(_) if self.named == NOBODY => return None,
+            Wanted::Id(_) => self.named,
+        };
+        let start = self.reach.root(start);
+        let near: Vec<bool> = (self.nodes.iter())
+            .map(|node| *node != NOBODY && self.reach.root(*node) == start)
+            .collect();
+        let slots = self.slots.iter().zip(&near).filter(|(_, near)| **near);
+        let slots: FxHashSet<i64> = slots.map(|(slot, _)| *slot).collect();
+        let mut last: FxHashMap<i64, usize> = FxHashMap::default();
+        for (index, slot) in self.slots.iter().enumerate() {
+            if slots.contains(slot) {
+                last.insert(*slot, index);
+            }
+        }
+        let mut versions: Vec<i64> = last
+            .into_values()
+            .filter(|index| near[*index])
+            .map(|index| self.versions[index])
+            .collect();
+        versions.sort_unstable();
+        Some(versions)
+    }
+}

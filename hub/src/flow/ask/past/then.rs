@@ -1,0 +1,276 @@
+//! Records as they stood at a past time, made into people and into one profile. Pure: it sees no store.
+
+use super::Standing;
+use crate::compute::models::Fitted;
+use crate::flow::ask::profile::{ProfileView, Wanted, links, why, worked_out};
+use crate::flow::commit::claim::{first_seen, profile_of};
+use crate::flow::commit::computed;
+use crate::flow::commit::view::{Happened, View};
+use crate::flow::context::Context;
+use crate::identity::{self, Evidence, Neighbourhood, Node, Resolution, Statement, StatementKind};
+use crate::model::{EntityKind, Fact, Fields, Identifier, Timestamp};
+use crate::profile::{ACCOUNT_FIELD, ACCOUNT_PREFIX, Claim, account_ids, accounts_of};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// An operator's statement about two identifiers.
+pub struct Stated {
+    pub kind: StatementKind,
+    pub left: Identifier,
+    pub right: Identifier,
+}
+
+/// Where somebody was then.
+pub enum Place {
+    Person(u32),
+    /// The identifier was shared by several people.
+    Shared,
+    Nobody,
+}
+
+/// What stood beside the records then.
+pub struct Beside {
+    /// The values of the person's main account.
+    pub account: Fields,
+    /// Versions of models, with the places of these in the plan.
+    pub models: Vec<(usize, Fitted)>,
+}
+
+pub struct Then {
+    records: Vec<Standing>,
+    /// The piece of evidence that each record supports.
+    evidence: Vec<u32>,
+    graph: Neighbourhood,
+    resolution: Resolution,
+}
+
+impl Then {
+    /// `records` must hold every record that is connected with one of them, through shared identifiers too. Each has identifiers.
+    pub fn new(records: Vec<Standing>, stated: &[Stated], rules: &identity::Rules) -> Self {
+        let mut sets: BTreeMap<(&str, Vec<Identifier>), Vec<usize>> = BTreeMap::new();
+        for (index, record) in records.iter().enumerate() {
+            let mut set = record.canonical.identifiers.clone();
+            set.sort();
+            let source = &*record.stream.source;
+            sets.entry((source, set)).or_default().push(index);
+        }
+        let identifiers: BTreeSet<&Identifier> = sets.keys().flat_map(|(_, set)| set).collect();
+        let nodes: Vec<Node> = identifiers
+            .into_iter()
+            .map(|identifier| Node {
+                shared: false,
+                blocked: rules.blocks(identifier),
+                identifier: identifier.clone().into(),
+            })
+            .collect();
+        let place = |identifier: &Identifier| {
+            let found = nodes.binary_search_by(|node| (*node.identifier).cmp(identifier));
+            found.ok().map(|place| place as u32)
+        };
+        let mut evidence_of = vec![0; records.len()];
+        let mut evidence = Vec::with_capacity(sets.len());
+        for ((_, set), supporters) in &sets {
+            let first = supporters
+                .iter()
+                .map(|index| {
+                    (
+                        first_seen(&records[*index].canonical),
+                        records[*index].message(),
+                    )
+                })
+                .min();
+            let (first_seen, message) = first.unwrap_or((Timestamp::MAX, String::new()));
+            for index in supporters {
+                evidence_of[*index] = evidence.len() as u32;
+            }
+            evidence.push(Evidence {
+                nodes: set.iter().filter_map(place).collect(),
+                first_seen,
+                message: message.into(),
+            });
+        }
+        // A statement waits for records at both of its ends.
+        let statements = stated.iter().filter_map(|one| {
+            Some(Statement {
+                kind: one.kind,
+                left: place(&one.left)?,
+                right: place(&one.right)?,
+            })
+        });
+        let mut graph = Neighbourhood {
+            statements: statements.collect(),
+            nodes,
+            evidence,
+        };
+        let shared = identity::shared(&graph.nodes, &graph.evidence, rules);
+        for (node, shared) in graph.nodes.iter_mut().zip(shared) {
+            node.shared = shared;
+        }
+        drop(sets);
+        Self {
+            resolution: identity::resolve(&graph, rules),
+            records,
+            evidence: evidence_of,
+            graph,
+        }
+    }
+
+    pub fn find(&self, context: &Context, wanted: &Wanted) -> Place {
+        let found = match wanted {
+            Wanted::Identifier(identifier) => {
+                let nodes = &self.graph.nodes;
+                match nodes.binary_search_by(|node| (*node.identifier).cmp(identifier)) {
+                    Ok(node) if nodes[node].shared => return Place::Shared,
+                    Ok(node) => self.resolution.person_of_node[node],
+                    Err(_) => None,
+                }
+            }
+            Wanted::Id(id) => self.named(context, *id),
+        };
+        found.map_or(Place::Nobody, Place::Person)
+    }
+
+    /// The person of that id, or whoever had the record that the id is named after.
+    fn named(&self, context: &Context, id: uuid::Uuid) -> Option<u32> {
+        let people = &self.resolution.people;
+        if let Some(index) = people.iter().position(|person| person.id.0 == id) {
+            return Some(index as u32);
+        }
+        let is_it = |record: &Standing| context.rules.person_id(&record.message()).0 == id;
+        let record = self.records.iter().position(is_it)?;
+        self.resolution.person_of_evidence[self.evidence[record] as usize]
+    }
+
+    fn told_by(&self, index: u32) -> Told {
+        let person = &self.resolution.people[index as usize];
+        let mine = (self.records.iter().zip(&self.evidence))
+            .filter(|(_, evidence)| person.evidence.contains(evidence))
+            .map(|(record, _)| record);
+        let mut told = Told::default();
+        for record in mine {
+            told.claims.extend(claim(record));
+            if let Some(Fact::Event {
+                name,
+                time,
+                properties,
+            }) = &record.canonical.fact
+            {
+                let named = properties.get(ACCOUNT_FIELD).map(account_ids);
+                told.accounts.extend(named.unwrap_or_default());
+                told.events.push(Happened {
+                    name: name.clone(),
+                    time: *time,
+                    properties: properties.clone(),
+                });
+            }
+        }
+        told
+    }
+
+    /// The account of which a person's traits and conditions read.
+    pub fn main_account(&self, context: &Context, person: u32) -> Option<String> {
+        let told = self.told_by(person);
+        let (traits, _) = profile_of(told.claims, &context.plan.survivorship);
+        accounts_of(&traits, told.accounts).into_iter().next()
+    }
+
+    pub fn view(
+        &self,
+        context: &Context,
+        index: u32,
+        at: Timestamp,
+        beside: Beside,
+    ) -> ProfileView {
+        let person = &self.resolution.people[index as usize];
+        let told = self.told_by(index);
+        let claims = told.claims;
+        let sources: BTreeSet<&str> = claims.iter().map(|claim| &*claim.source).collect();
+        let mut why = why(&context.plan.survivorship, &claims);
+        let (sources, records) = (sources.len(), claims.len());
+        let (traits, consents) = profile_of(claims, &context.plan.survivorship);
+        let accounts = accounts_of(&traits, told.accounts);
+        let mut view = View {
+            id: 0,
+            uuid: person.id.0.into_bytes(),
+            is_new: false,
+            evidence: Vec::new(),
+            traits,
+            consents,
+            account_audiences: BTreeMap::new(),
+        };
+        let account = beside.account.into_iter();
+        let account = account.map(|(name, value)| (format!("{ACCOUNT_PREFIX}{name}"), value));
+        view.traits.extend(account);
+        computed::one(context, &beside.models, &mut view, &told.events, at);
+        view.traits
+            .retain(|name, _| !name.starts_with(ACCOUNT_PREFIX));
+        why.extend(worked_out(context, &view.traits));
+        let times = told.events.iter().map(|event| event.time);
+        ProfileView {
+            id: person.id.to_string(),
+            at: Some(at.to_rfc3339()),
+            identifiers: person
+                .nodes
+                .iter()
+                .map(|node| (*self.graph.nodes[*node as usize].identifier).clone())
+                .collect(),
+            sources,
+            records,
+            last_event_at: times.max().map(Timestamp::to_rfc3339),
+            events: told.events.len(),
+            accounts,
+            audiences: None,
+            why,
+            links: links(person, &self.graph.nodes, |index| {
+                self.graph.evidence[index as usize].message.to_string()
+            }),
+            traits: view.traits,
+            consents: view.consents,
+        }
+    }
+}
+
+/// What the records of one person say.
+#[derive(Default)]
+struct Told {
+    claims: Vec<Claim>,
+    events: Vec<Happened>,
+    /// The accounts that its events name.
+    accounts: Vec<String>,
+}
+
+/// What a record says of an account, whose id comes first; nothing when it is about something else.
+pub fn account_claim(record: Standing) -> Option<(String, Claim)> {
+    let time = record.canonical.told_at();
+    let Some(Fact::Entity {
+        kind: EntityKind::Account,
+        fields,
+    }) = record.canonical.fact
+    else {
+        return None;
+    };
+    let named = fields.get("id").map(account_ids).unwrap_or_default();
+    let id = named.into_iter().next();
+    let claim = Claim {
+        source: record.stream.source.clone(),
+        record: format!("{}/{}", record.stream.name, record.key),
+        time,
+        traits: fields,
+        consents: BTreeMap::new(),
+    };
+    Some((id.unwrap_or(record.key), claim))
+}
+
+/// What a record says of its person; nothing when it is about something else.
+pub fn claim(record: &Standing) -> Option<Claim> {
+    let canonical = &record.canonical;
+    if canonical.fact.is_some() && canonical.consents.is_empty() {
+        return None;
+    }
+    Some(Claim {
+        source: record.stream.source.clone(),
+        record: format!("{}/{}", record.stream.name, record.key),
+        time: canonical.told_at(),
+        traits: canonical.traits.clone(),
+        consents: canonical.consents.clone(),
+    })
+}

@@ -1,0 +1,292 @@
+//! Reads for people: one profile with the origin of each value, profiles found by a text.
+//! Loads, and lets the pure stages explain; writes nothing.
+
+use crate::flow::commit::claim::claim_of;
+use crate::flow::commit::identifiers::find;
+use crate::flow::commit::neighbourhood::{Around, Neighbourhood};
+use crate::flow::commit::view::ConsentEntry;
+use crate::flow::commit::views::traits_of;
+use crate::flow::context::Context;
+use crate::flow::stored_json::read;
+use crate::identity::{self, Node};
+use crate::manifest::Survivorship;
+use crate::model::{Fields, Identifier, Timestamp, Value};
+use crate::profile;
+use crate::store::{PersonRow, Result, Tx};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use uuid::Uuid;
+
+/// Whom somebody asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    Identifier(Identifier),
+    /// A person's id, old ones included.
+    Id(Uuid),
+}
+
+/// A profile as a surface shows it.
+#[derive(Debug, Serialize)]
+pub struct ProfileView {
+    pub id: String,
+    /// RFC 3339, when it is shown as it was at a past time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    pub traits: Fields,
+    pub consents: BTreeMap<String, ConsentEntry>,
+    pub identifiers: Vec<Identifier>,
+    pub sources: usize,
+    pub records: usize,
+    pub events: usize,
+    /// RFC 3339.
+    pub last_event_at: Option<String>,
+    /// Ids of its accounts, the main one first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<String>,
+    /// Not for a past time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audiences: Option<Vec<InAudience>>,
+    pub why: Vec<TraitWhy>,
+    /// Edges that made it one person, as `RECORD — KIND VALUE — RECORD`.
+    pub links: Vec<Link>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct InAudience {
+    pub name: String,
+    pub since: String,
+}
+
+/// Where a trait's value comes from.
+#[derive(Debug, Serialize)]
+pub struct TraitWhy {
+    pub name: String,
+    pub value: Option<Value>,
+    pub source: String,
+    pub record: String,
+    pub time: i64,
+    pub claims: usize,
+    pub rule: String,
+}
+
+/// Two identifiers that one record holds together.
+#[derive(Debug, Serialize)]
+pub struct Link {
+    pub from: Identifier,
+    pub to: Identifier,
+    pub record: String,
+}
+
+/// What a lookup found.
+#[derive(Debug)]
+pub enum Found {
+    Person(Box<ProfileView>),
+    /// The identifier is shared by several people and joins nobody.
+    Shared,
+    Nobody,
+}
+
+/// The person asked for, as it is now.
+pub async fn profile(context: &Context, wanted: &Wanted) -> Result<Found> {
+    let mut tx = context.store.read().await?;
+    match locate(context, &mut tx, wanted).await? {
+        Place::Person(located) => view(context, &mut tx, &located).await,
+        Place::Shared => Ok(Found::Shared),
+        Place::Nobody => Ok(Found::Nobody),
+    }
+}
+
+/// Where the person asked for is.
+pub(super) enum Place {
+    Person(Box<Located>),
+    Shared,
+    Nobody,
+}
+
+/// A person in its component, resolved.
+pub(super) struct Located {
+    around: Around,
+    person: usize,
+}
+
+impl Located {
+    fn person(&self) -> &identity::Person {
+        &self.around.resolution.people[self.person]
+    }
+
+    /// Its evidence, by id.
+    pub fn evidence(&self) -> Vec<i64> {
+        let rows = self.person().evidence.iter();
+        rows.map(|index| self.around.rows[*index as usize].id)
+            .collect()
+    }
+}
+
+pub(super) async fn locate(context: &Context, tx: &mut Tx, wanted: &Wanted) -> Result<Place> {
+    let (component, slot, id) = match wanted {
+        Wanted::Identifier(identifier) => match find(tx, identifier).await? {
+            Some(row) if row.shared => return Ok(Place::Shared),
+            Some(row) => (row.component, Some(row.slot), None),
+            None => return Ok(Place::Nobody),
+        },
+        Wanted::Id(id) => {
+            let Some(person) = tx.alias(id.as_bytes()).await? else {
+                return Ok(Place::Nobody);
+            };
+            let Some(row) = tx.persons([person]).await?.pop() else {
+                return Ok(Place::Nobody);
+            };
+            let id = Uuid::from_bytes(row.uuid);
+            (Some(row.component), None, Some(id))
+        }
+    };
+    let Some(component) = component else {
+        return Ok(Place::Nobody);
+    };
+    let mut neighbourhood = Neighbourhood::new(0, context.rules.clone());
+    neighbourhood.load_components(tx, [component]).await?;
+    let around = neighbourhood.around();
+    let resolution = &around.resolution;
+    let node = slot.and_then(|slot| around.slots.iter().position(|other| *other == slot));
+    let person = match node {
+        Some(node) => resolution.person_of_node[node].map(|index| index as usize),
+        None => resolution
+            .people
+            .iter()
+            .position(|person| Some(person.id.0) == id),
+    };
+    Ok(match person {
+        Some(person) => Place::Person(Box::new(Located { around, person })),
+        None => Place::Nobody,
+    })
+}
+
+async fn view(context: &Context, tx: &mut Tx, located: &Located) -> Result<Found> {
+    let (person, around) = (located.person(), &located.around);
+    let evidence = located.evidence();
+    let Some(row_id) = evidence
+        .iter()
+        .find_map(|id| around.rows.iter().find(|row| row.id == *id)?.person_id)
+    else {
+        return Ok(Found::Nobody);
+    };
+    let Some(row) = tx.persons([row_id]).await?.pop() else {
+        return Ok(Found::Nobody);
+    };
+    let claims: Vec<profile::Claim> = tx
+        .claims_of(evidence.iter().copied())
+        .await?
+        .into_iter()
+        .map(claim_of)
+        .collect::<Result<_>>()?;
+    let events = tx.events_of(evidence.iter().copied()).await?;
+    let audiences = tx
+        .memberships_of([row_id])
+        .await?
+        .into_iter()
+        .map(|row| InAudience {
+            name: row.audience,
+            since: Timestamp(row.since).to_rfc3339(),
+        })
+        .collect();
+    let relations = tx.relations_of([row_id]).await?;
+    let traits = traits_of(&row)?;
+    let mut reasons = why(&context.plan.survivorship, &claims);
+    reasons.extend(worked_out(context, &traits));
+    let sources: BTreeSet<&str> = claims.iter().map(|claim| &*claim.source).collect();
+    Ok(Found::Person(Box::new(ProfileView {
+        id: person.id.to_string(),
+        at: None,
+        identifiers: person
+            .nodes
+            .iter()
+            .map(|node| (*around.graph.nodes[*node as usize].identifier).clone())
+            .collect(),
+        sources: sources.len(),
+        records: claims.len(),
+        last_event_at: events
+            .iter()
+            .map(|event| event.time)
+            .max()
+            .map(|time| Timestamp(time).to_rfc3339()),
+        events: events.len(),
+        accounts: relations.into_iter().map(|row| row.account).collect(),
+        audiences: Some(audiences),
+        why: reasons,
+        links: links(person, &around.graph.nodes, |index| {
+            around.rows[index as usize].message.to_string()
+        }),
+        traits,
+        consents: read("person.consents", row.id, &row.consents)?,
+    })))
+}
+
+/// The values that no record tells.
+pub(super) fn worked_out(context: &Context, traits: &Fields) -> Vec<TraitWhy> {
+    let is_of_model = |name: &String| {
+        let plan = &context.plan;
+        let traits = &mut plan.traits.iter();
+        !traits.any(|one| *one.name == **name)
+    };
+    context
+        .computed_names
+        .iter()
+        .filter_map(|name| {
+            let rule = match is_of_model(name) {
+                true => "from a fitted model",
+                false => "computed",
+            };
+            Some(TraitWhy {
+                name: name.clone(),
+                value: Some(traits.get(name)?.clone()),
+                source: String::new(),
+                record: String::new(),
+                time: 0,
+                claims: 0,
+                rule: rule.to_owned(),
+            })
+        })
+        .collect()
+}
+
+/// The edges that made it one person; `message` names the record of a piece of evidence.
+pub(super) fn links(
+    person: &identity::Person,
+    nodes: &[Node],
+    message: impl Fn(u32) -> String,
+) -> Vec<Link> {
+    person
+        .joined
+        .iter()
+        .map(|edge| Link {
+            from: (*nodes[edge.high as usize].identifier).clone(),
+            to: (*nodes[edge.low as usize].identifier).clone(),
+            record: edge.evidence.map(&message).unwrap_or_default(),
+        })
+        .collect()
+}
+
+pub(super) fn why(rules: &Survivorship, claims: &[profile::Claim]) -> Vec<TraitWhy> {
+    profile::explain(claims, rules)
+        .into_iter()
+        .map(|why| {
+            let claim = why.winner.as_ref().map(|won| &claims[won.claim as usize]);
+            TraitWhy {
+                claims: why.losers.len() + usize::from(claim.is_some()),
+                value: why.winner.as_ref().map(|won| won.value.clone()),
+                source: claim
+                    .map(|claim| claim.source.to_string())
+                    .unwrap_or_default(),
+                record: claim.map(|claim| claim.record.clone()).unwrap_or_default(),
+                time: claim.map_or(0, |claim| claim.time.0),
+                name: why.name,
+                rule: why.rule,
+            }
+        })
+        .collect()
+}
+
+/// Profiles whose traits contain a text.
+pub async fn search(context: &Context, text: &str, limit: i64) -> Result<Vec<PersonRow>> {
+    context.store.read().await?.find_persons(text, limit).await
+}

@@ -1,0 +1,429 @@
+//! One batch into the store, in one transaction: records, claims and facts, then identity, then profiles, audiences
+//! and wanted rows for the people touched. The caller commits, together with the cursor (I3).
+
+use crate::flow::commit::change::{Change, Counts, Put, To};
+use crate::flow::commit::claim::{FreshClaim, Told, first_seen};
+use crate::flow::commit::meaning::Meaning;
+use crate::flow::commit::neighbourhood::{Neighbourhood, message_id};
+use crate::flow::commit::ripple::look;
+use crate::flow::commit::stream::StreamRef;
+use crate::flow::commit::touched::{Ripple, Touched};
+use crate::flow::commit::{accounts, settle};
+use crate::flow::context::{Context, beside};
+use crate::flow::stored_json::to_json;
+use crate::model::{Canonical, Fact, Timestamp};
+use crate::problem::{Place, Problem, Severity};
+use crate::store::{
+    ClaimRow, DeadLetterRow, Effect, EntityRow, EventRow, RecordRow, RecordState, Result, Tx,
+    VersionRow,
+};
+use bytes::Bytes;
+use rustc_hash::FxHashSet;
+use std::collections::BTreeSet;
+
+/// Rows that are written once the evidence ids are known.
+#[derive(Default)]
+struct Written {
+    versions: Vec<VersionRow>,
+    /// Of records that are new, and of others, with what they were.
+    records: Vec<RecordRow>,
+    known_records: Vec<(RecordRow, RecordRow)>,
+    claims: Vec<FreshClaim>,
+    events: Vec<EventRow>,
+    entities: Vec<EntityRow>,
+    letters: Vec<DeadLetterRow>,
+    accounts: accounts::Told,
+    lost_claims: Vec<(i64, i64)>,
+    lost_facts: Vec<i64>,
+    judged: Vec<i64>,
+    /// Evidence that may have lost a supporter.
+    losers: BTreeSet<i64>,
+    /// Evidence whose claims or facts changed.
+    touched: FxHashSet<i64>,
+    /// Evidence whose claims changed.
+    claimed: FxHashSet<i64>,
+}
+
+/// First of the ids reserved for this batch.
+struct Ids {
+    version: i64,
+    fact: i64,
+    letter: i64,
+}
+
+/// Applies the changes of one stream. Gives the counts of what changed; reads and unchanged are the caller's.
+pub async fn apply(
+    tx: &mut Tx,
+    context: &Context,
+    stream: &StreamRef,
+    mut changes: Vec<Change>,
+) -> Result<Counts> {
+    if changes.is_empty() {
+        return Ok(Counts::default());
+    }
+    let now = context.clock.now();
+    let mut counts = Counts::default();
+    let count = changes.len() as i64;
+    let letters = changes.iter().map(|change| change.problems().len() as i64);
+    let mut ids = Ids {
+        version: tx.reserve("version", count).await?,
+        fact: tx.reserve("fact", count).await?,
+        letter: tx.reserve("dead_letter", letters.sum()).await?,
+    };
+    let mut neighbourhood =
+        Neighbourhood::new(tx.reserve("evidence", count).await?, context.rules.clone());
+    let placed = place(tx, &mut neighbourhood, &mut changes).await?;
+    tx.leave_before();
+    let mut written = Written::default();
+    for (change, slots) in changes.into_iter().zip(placed) {
+        written.record(
+            change,
+            slots,
+            stream,
+            &mut neighbourhood,
+            &mut ids,
+            now,
+            &mut counts,
+        );
+    }
+    let losers = std::mem::take(&mut written.losers);
+    let accounts = std::mem::take(&mut written.accounts);
+    let touched = Touched {
+        evidence: std::mem::take(&mut written.touched),
+        claimed: std::mem::take(&mut written.claimed),
+    };
+    let (told, around) = if losers.is_empty() {
+        // Nothing that is being written matters to who is who, and whose claims will be asked for is known.
+        let members = neighbourhood.stale_members();
+        let stored = neighbourhood.stored_among(&members, &touched.claimed);
+        let resolving = beside(move || {
+            let reshaped = neighbourhood.resolve_members(&members);
+            (neighbourhood, reshaped)
+        });
+        let fresh = written.save(tx).await?;
+        let stored = tx.claims_of(stored).await?;
+        ((touched, fresh, Some(stored)), resolving.await)
+    } else {
+        let fresh = written.save(tx).await?;
+        neighbourhood.settle_losses(tx, &losers).await?;
+        let reshaped = neighbourhood.resolve();
+        ((touched, fresh, None), (neighbourhood, reshaped))
+    };
+    // Accounts before people, who read them.
+    let changed = accounts::settle(tx, context, accounts).await?;
+    let mut ripple = Ripple::default();
+    settle::settle(tx, context, around, told, &mut ripple).await?;
+    look(tx, context, changed, &mut ripple).await?;
+    ripple.carry(tx, context).await?;
+    Ok(counts)
+}
+
+/// Finds the identifiers of all records and loads the components around them and around what they were.
+async fn place(
+    tx: &mut Tx,
+    neighbourhood: &mut Neighbourhood,
+    changes: &mut [Change],
+) -> Result<Vec<Vec<i64>>> {
+    let sets: Vec<_> = changes
+        .iter_mut()
+        .map(|change| match change.meaning() {
+            Some(meaning) => (
+                std::mem::take(&mut meaning.canonical.identifiers),
+                std::mem::take(&mut meaning.slots),
+            ),
+            None => Default::default(),
+        })
+        .collect();
+    let placed = neighbourhood.place(tx, sets).await?;
+    let former: Vec<i64> = changes
+        .iter()
+        .filter_map(|change| change.prior.as_ref()?.evidence_id)
+        .collect();
+    neighbourhood.load(tx, &placed, &former).await?;
+    Ok(placed)
+}
+
+impl Change {
+    fn meaning(&mut self) -> Option<&mut Meaning> {
+        match &mut self.to {
+            To::Put(put) => put.meaning.as_mut(),
+            To::Stale { .. } | To::Deleted => None,
+        }
+    }
+
+    fn problems(&self) -> &[Problem] {
+        match &self.to {
+            To::Put(put) => &put.problems,
+            To::Stale { .. } | To::Deleted => &[],
+        }
+    }
+}
+
+impl Written {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one record's way through everything the batch collects"
+    )]
+    fn record(
+        &mut self,
+        change: Change,
+        slots: Vec<i64>,
+        stream: &StreamRef,
+        neighbourhood: &mut Neighbourhood,
+        ids: &mut Ids,
+        now: Timestamp,
+        counts: &mut Counts,
+    ) {
+        let Change {
+            slot,
+            key,
+            prior,
+            to,
+        } = change;
+        let (put, deleted) = match to {
+            To::Stale { body } => {
+                self.version(ids, slot, now, Effect::Stale, body);
+                return;
+            }
+            To::Put(put) => (Some(*put), false),
+            To::Deleted => (None, true),
+        };
+        self.forget(prior.as_ref());
+        count(counts, prior.as_ref(), put.as_ref());
+        let version_id = match put.as_ref().map(|put| put.body.is_some()) {
+            Some(false) => prior.as_ref().map_or(0, |prior| prior.version_id),
+            _ => ids.version,
+        };
+        let mut row = RecordRow {
+            slot,
+            stream_id: stream.id,
+            key,
+            hash: prior.as_ref().map_or(0, |prior| prior.hash),
+            version_id,
+            state: if deleted {
+                RecordState::Deleted
+            } else {
+                RecordState::SetAside
+            },
+            updated_at: None,
+            first_seen: Timestamp::MAX.0,
+            evidence_id: None,
+            fact_id: None,
+        };
+        match put {
+            None => self.version(ids, slot, now, Effect::Deleted, Bytes::new()),
+            Some(put) => self.put(put, &mut row, slots, stream, neighbourhood, ids, now),
+        }
+        match prior {
+            None => self.records.push(row),
+            Some(prior) => {
+                self.lose(&prior, &row);
+                if let (Some(left), Some(now)) = (prior.evidence_id, row.evidence_id) {
+                    neighbourhood.follow(left, now);
+                }
+                self.known_records.push((row, prior));
+            }
+        }
+    }
+
+    /// What the record said before no longer counts.
+    fn forget(&mut self, prior: Option<&RecordRow>) {
+        let Some(prior) = prior else { return };
+        self.judged.push(prior.slot);
+        self.accounts.judged.push(prior.slot);
+        if let Some(evidence) = prior.evidence_id {
+            self.lost_claims.push((evidence, prior.slot));
+            self.touched.insert(evidence);
+            self.claimed.insert(evidence);
+        }
+        self.lost_facts.extend(prior.fact_id);
+    }
+
+    /// The old evidence loses a supporter when the record left it or now says that it was made at another time.
+    fn lose(&mut self, prior: &RecordRow, row: &RecordRow) {
+        if let Some(evidence) = prior.evidence_id
+            && (row.evidence_id != Some(evidence) || row.first_seen != prior.first_seen)
+        {
+            self.losers.insert(evidence);
+        }
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one record's way through everything the batch collects"
+    )]
+    fn put(
+        &mut self,
+        put: Put,
+        row: &mut RecordRow,
+        slots: Vec<i64>,
+        stream: &StreamRef,
+        neighbourhood: &mut Neighbourhood,
+        ids: &mut Ids,
+        now: Timestamp,
+    ) {
+        row.hash = put.hash;
+        if let Some(body) = put.body {
+            self.version(ids, row.slot, now, Effect::Current, body);
+        }
+        for problem in put.problems {
+            self.letter(problem, row, stream, put.meaning.is_none(), ids, now);
+        }
+        let Some(Meaning {
+            canonical,
+            told,
+            slots: _,
+        }) = put.meaning
+        else {
+            return;
+        };
+        row.state = RecordState::Live;
+        row.updated_at = canonical.updated_at.map(Timestamp::millis);
+        row.first_seen = first_seen(&canonical).0;
+        if !slots.is_empty() {
+            let evidence = neighbourhood.gain(slots, &stream.source, row.first_seen, || {
+                message_id(stream, &row.key)
+            });
+            row.evidence_id = Some(evidence);
+            self.touched.insert(evidence);
+        }
+        if let (Some(told), Some(evidence)) = (told, row.evidence_id) {
+            self.claim(told, evidence, canonical.told_at(), row, stream);
+        }
+        self.fact(canonical, row, stream, ids);
+    }
+
+    fn claim(
+        &mut self,
+        told: Told,
+        evidence_id: i64,
+        time: Timestamp,
+        row: &RecordRow,
+        stream: &StreamRef,
+    ) {
+        self.claimed.insert(evidence_id);
+        let row = ClaimRow {
+            evidence_id,
+            slot: row.slot,
+            source: stream.source.clone(),
+            record: [&stream.name, "/", &row.key].concat(),
+            time: time.0,
+            body: told.body,
+        };
+        self.claims.push((row, told.alone));
+    }
+
+    fn fact(
+        &mut self,
+        canonical: Canonical,
+        row: &mut RecordRow,
+        stream: &StreamRef,
+        ids: &mut Ids,
+    ) {
+        let told_at = canonical.told_at();
+        let Some(fact) = canonical.fact else { return };
+        let id = ids.fact;
+        ids.fact += 1;
+        row.fact_id = Some(id);
+        match fact {
+            Fact::Event {
+                name,
+                time,
+                properties,
+            } => self.events.push(EventRow {
+                id,
+                evidence_id: row.evidence_id.unwrap_or(0),
+                slot: row.slot,
+                name,
+                time: time.0,
+                properties: to_json(&properties),
+            }),
+            Fact::Entity { kind, fields } => {
+                let record = (row.slot, &*row.key, told_at);
+                self.accounts.entity(kind, &fields, record, stream);
+                self.entities.push(EntityRow {
+                    id,
+                    evidence_id: row.evidence_id,
+                    slot: row.slot,
+                    kind: kind.as_str(),
+                    fields: to_json(&fields),
+                });
+            }
+        }
+    }
+
+    fn version(&mut self, ids: &mut Ids, slot: i64, now: Timestamp, effect: Effect, body: Bytes) {
+        self.versions.push(VersionRow {
+            id: ids.version,
+            slot,
+            received_at: now,
+            effect,
+            body,
+        });
+        ids.version += 1;
+    }
+
+    fn letter(
+        &mut self,
+        problem: Problem,
+        row: &RecordRow,
+        stream: &StreamRef,
+        fatal: bool,
+        ids: &mut Ids,
+        now: Timestamp,
+    ) {
+        let field = match &problem.place {
+            Place::Record {
+                field: Some(field), ..
+            } => field.clone(),
+            _ => String::new(),
+        };
+        let whole = fatal && problem.severity == Severity::Error;
+        self.letters.push(DeadLetterRow {
+            id: ids.letter,
+            kind: if whole { "record" } else { "field" }.to_owned(),
+            source: stream.source.to_string(),
+            stream: stream.name.to_string(),
+            slot: row.slot,
+            key: row.key.clone(),
+            field,
+            code: problem.code.id.to_owned(),
+            message: problem.message,
+            hint: problem.hint,
+            created_at: now.0,
+        });
+        ids.letter += 1;
+    }
+
+    /// Writes everything, sorted by key; gives the claims back, for the profiles of new people.
+    async fn save(mut self, tx: &mut Tx) -> Result<Vec<FreshClaim>> {
+        if !self.judged.is_empty() {
+            tx.close_dead_letters(self.judged).await?;
+            tx.remove_claims(&self.lost_claims).await?;
+            tx.remove_facts(&self.lost_facts).await?;
+        }
+        tx.add_versions(&self.versions).await?;
+        self.records.sort_unstable_by_key(|row| row.slot);
+        tx.add_records(&self.records).await?;
+        self.known_records.sort_unstable_by_key(|(row, _)| row.slot);
+        tx.update_records(&self.known_records).await?;
+        self.claims
+            .sort_unstable_by_key(|(row, _)| (row.evidence_id, row.slot));
+        let claims: Vec<&ClaimRow> = self.claims.iter().map(|(row, _)| row).collect();
+        tx.add_claims(&claims).await?;
+        tx.save_events(&self.events).await?;
+        tx.save_entities(&self.entities).await?;
+        tx.add_dead_letters(&self.letters).await?;
+        Ok(self.claims)
+    }
+}
+
+fn count(counts: &mut Counts, prior: Option<&RecordRow>, put: Option<&Put>) {
+    let existed = prior.is_some_and(|prior| prior.state != RecordState::Deleted);
+    match put {
+        None => counts.deleted += 1,
+        Some(put) if put.meaning.is_none() => counts.set_aside += 1,
+        Some(_) if existed => counts.changed += 1,
+        Some(_) => counts.added += 1,
+    }
+}

@@ -1,0 +1,58 @@
+//! What a batch of one stream changes, between landing and applying: records with the state that was known of them.
+
+use crate::flow::commit::meaning::Meaning;
+use crate::problem::Problem;
+use crate::store::RecordRow;
+use bytes::Bytes;
+
+/// One record with a new state.
+#[derive(Debug)]
+pub struct Change {
+    pub slot: i64,
+    pub key: String,
+    pub prior: Option<RecordRow>,
+    pub to: To,
+}
+
+#[derive(Debug)]
+pub enum To {
+    /// A new current version, mapped.
+    Put(Box<Put>),
+    /// An older version than the one known: kept, without effect.
+    Stale {
+        body: Bytes,
+    },
+    Deleted,
+}
+
+#[derive(Debug)]
+pub struct Put {
+    pub hash: i64,
+    /// None when the version is stored already and only its mapping changed.
+    pub body: Option<Bytes>,
+    /// None when the record cannot be used; the problems say why.
+    pub meaning: Option<Meaning>,
+    pub problems: Vec<Problem>,
+}
+
+/// What landed, by kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counts {
+    pub read: i64,
+    pub added: i64,
+    pub changed: i64,
+    pub unchanged: i64,
+    pub deleted: i64,
+    pub set_aside: i64,
+}
+
+impl Counts {
+    pub fn add(&mut self, other: Self) {
+        self.read += other.read;
+        self.added += other.added;
+        self.changed += other.changed;
+        self.unchanged += other.unchanged;
+        self.deleted += other.deleted;
+        self.set_aside += other.set_aside;
+    }
+}

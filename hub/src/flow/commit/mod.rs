@@ -1,0 +1,28 @@
+//! One transaction: what a batch of records, a rule, a statement or a timer changes, and everything that follows from it.
+//! The files stand one upon another, in groups from the lowest up; the table in `tests/tests/tidy/rooms.rs` has their order.
+
+pub mod change;
+pub mod claim;
+pub mod fence;
+pub mod fitted;
+pub mod identifiers;
+pub mod meaning;
+pub mod moves;
+pub mod stream;
+pub mod suppressed;
+pub mod touched;
+pub mod view;
+pub mod views;
+pub mod want;
+
+pub mod account_audiences;
+pub mod accounts;
+pub mod computed;
+pub mod neighbourhood;
+pub mod profiles;
+pub mod select;
+
+pub mod ripple;
+pub mod settle;
+
+pub mod apply;

@@ -1,0 +1,307 @@
+//! The part of the identity graph that a batch touches: loads it, lets `identity` resolve it, and keeps what changed.
+//! An edge never leaves a component of live identifiers, so recomputing the touched components is exact (I2).
+
+mod capped;
+mod load;
+mod reshape;
+
+use crate::flow::commit::stream::StreamRef;
+use crate::identity::{self, Rules, StatementKind};
+use crate::model::Identifier;
+use crate::store::{EvidenceRow, IdentifierRow, Result, Tx};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// An identifier's row, and whether it must be written.
+#[derive(Debug)]
+struct Known {
+    identifier: Arc<Identifier>,
+    component: Option<i64>,
+    shared: bool,
+    /// By the hub's own list.
+    blocked: bool,
+    is_new: bool,
+    dirty: bool,
+}
+
+/// An evidence's row, and what is known about its writing.
+#[derive(Debug)]
+struct Seen {
+    row: EvidenceRow,
+    is_new: bool,
+    /// Its earliest record is another than it was, and so is the id of a person that it makes.
+    renamed: bool,
+    /// Other columns than its person.
+    dirty: bool,
+    /// Its person.
+    given: bool,
+    removed: bool,
+}
+
+/// A standing statement about two slots.
+#[derive(Debug)]
+struct Stated {
+    kind: StatementKind,
+    left: i64,
+    right: i64,
+}
+
+#[derive(Debug)]
+pub struct Neighbourhood {
+    rules: Arc<Rules>,
+    identifiers: FxHashMap<i64, Known>,
+    /// Slots that were looked for and are free.
+    free: FxHashSet<i64>,
+    evidence: FxHashMap<i64, Seen>,
+    by_set: FxHashMap<Vec<i64>, i64>,
+    /// The sources that evidence comes from, by number.
+    sources: FxHashMap<String, i64>,
+    components: FxHashSet<i64>,
+    /// Components whose evidence changed.
+    stale_components: FxHashSet<i64>,
+    stale_evidence: BTreeSet<i64>,
+    /// The evidence that a record supports now, by what it supported before.
+    successors: FxHashMap<i64, i64>,
+    next_evidence: i64,
+    /// Shared identifiers to be counted again, all of whose evidence is loaded.
+    recount: FxHashSet<i64>,
+    /// Which identifiers are shared by rules that are new to the hub, where those were counted over everything.
+    decided: Option<FxHashMap<i64, bool>>,
+    flipped_live: Vec<i64>,
+    new_shared: Vec<(i64, i64)>,
+    /// By id. Whether there are any is asked once.
+    statements: BTreeMap<i64, Stated>,
+    has_statements: Option<bool>,
+    /// Components above the cap among those that were resolved, with how many identifiers each has.
+    capped: Vec<(i64, i64)>,
+}
+
+/// A person after resolving, with the evidence that makes it.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// The number of one piece of its evidence, the earliest when it was first seen.
+    pub id: i64,
+    pub uuid: [u8; 16],
+    /// The evidence that the uuid follows from.
+    pub earliest: i64,
+    pub component: i64,
+    pub evidence: Vec<i64>,
+    /// It has a row, and may have memberships and the like.
+    pub stands: bool,
+    /// Its uuid is known to lead to `earliest`.
+    pub is_named: bool,
+}
+
+/// A part of the graph, to be explained.
+pub struct Around {
+    pub graph: identity::Neighbourhood,
+    /// Of each node.
+    pub slots: Vec<i64>,
+    /// Of each evidence.
+    pub rows: Vec<EvidenceRow>,
+    /// Of each statement.
+    pub statements: Vec<i64>,
+    pub resolution: identity::Resolution,
+}
+
+/// What resolving changed.
+#[derive(Debug, Default)]
+pub struct Reshaped {
+    pub people: Vec<Resolved>,
+    /// Persons that are no more.
+    pub gone: Vec<i64>,
+    /// Evidence that is no more, and whose it would be.
+    pub heirs: Vec<(i64, Option<i64>)>,
+}
+
+impl Neighbourhood {
+    /// `next_evidence` is the first of the ids reserved for new evidence.
+    pub fn new(next_evidence: i64, rules: Arc<Rules>) -> Self {
+        Self {
+            rules,
+            identifiers: FxHashMap::default(),
+            free: FxHashSet::default(),
+            evidence: FxHashMap::default(),
+            by_set: FxHashMap::default(),
+            sources: FxHashMap::default(),
+            components: FxHashSet::default(),
+            stale_components: FxHashSet::default(),
+            stale_evidence: BTreeSet::new(),
+            successors: FxHashMap::default(),
+            next_evidence,
+            recount: FxHashSet::default(),
+            decided: None,
+            flipped_live: Vec::new(),
+            new_shared: Vec::new(),
+            statements: BTreeMap::new(),
+            has_statements: None,
+            capped: Vec::new(),
+        }
+    }
+
+    /// The evidence of a set of identifiers, supported by one more record of a source.
+    pub fn gain(
+        &mut self,
+        slots: Vec<i64>,
+        source: &str,
+        first_seen: i64,
+        message: impl FnOnce() -> String,
+    ) -> i64 {
+        let key = self.set_key(&slots, source);
+        if let Some(id) = self.by_set.get(&key) {
+            let seen = self
+                .evidence
+                .get_mut(id)
+                .expect("`by_set` holds only ids of `evidence`");
+            if first_seen <= seen.row.first_seen {
+                let message = message();
+                if (first_seen, &*message) < (seen.row.first_seen, &*seen.row.message) {
+                    seen.row.first_seen = first_seen;
+                    seen.row.message = message.into();
+                    seen.renamed = true;
+                    seen.dirty = true;
+                    self.stale_evidence.insert(*id);
+                }
+            }
+            return *id;
+        }
+        let id = self.next_evidence;
+        self.next_evidence += 1;
+        let row = EvidenceRow {
+            id,
+            component: id,
+            person_id: None,
+            nodes: slots,
+            first_seen,
+            message: message().into(),
+        };
+        self.by_set.insert(key, id);
+        self.evidence.insert(
+            id,
+            Seen {
+                row,
+                is_new: true,
+                renamed: false,
+                dirty: true,
+                given: false,
+                removed: false,
+            },
+        );
+        self.stale_evidence.insert(id);
+        id
+    }
+
+    /// I6: ids that follow from the evidence that a record leaves, when nothing else is left of its person, lead on with the record.
+    pub fn follow(&mut self, left: i64, now: i64) {
+        if left != now {
+            self.successors.insert(left, now);
+        }
+    }
+
+    /// The person that evidence belongs to now.
+    pub fn person_of(&self, evidence: i64) -> Option<i64> {
+        self.evidence
+            .get(&evidence)
+            .filter(|seen| !seen.removed)
+            .and_then(|seen| seen.row.person_id)
+    }
+
+    pub fn is_new_evidence(&self, evidence: i64) -> bool {
+        self.evidence.get(&evidence).is_some_and(|seen| seen.is_new)
+    }
+
+    /// The loaded evidence of persons whose shape did not change.
+    pub fn evidence_of_persons(&self, persons: &FxHashSet<i64>) -> FxHashMap<i64, Vec<i64>> {
+        let mut found: FxHashMap<i64, Vec<i64>> = FxHashMap::default();
+        for seen in self.evidence.values().filter(|seen| !seen.removed) {
+            if let Some(person) = seen.row.person_id.filter(|person| persons.contains(person)) {
+                found.entry(person).or_default().push(seen.row.id);
+            }
+        }
+        found
+    }
+
+    /// A person whose shape stands, by its evidence.
+    pub fn standing(&self, id: i64, evidence: Vec<i64>) -> Option<Resolved> {
+        let earliest = self.earliest(evidence.iter().copied())?;
+        let row = &self.evidence[&earliest].row;
+        Some(Resolved {
+            id,
+            uuid: self.rules.person_id(&row.message).0.into_bytes(),
+            earliest,
+            component: row.component,
+            evidence,
+            stands: true,
+            is_named: true,
+        })
+    }
+
+    /// A set of identifiers of one source, whatever their order.
+    fn set_key(&mut self, slots: &[i64], source: &str) -> Vec<i64> {
+        let next = self.sources.len() as i64;
+        let source = match self.sources.get(source) {
+            Some(number) => *number,
+            None => *self.sources.entry(source.to_owned()).or_insert(next),
+        };
+        let mut key = Vec::with_capacity(slots.len() + 1);
+        key.extend_from_slice(slots);
+        key.sort_unstable();
+        key.dedup();
+        key.push(source);
+        key
+    }
+
+    /// Writes what changed, sorted by key.
+    pub async fn save(&mut self, tx: &mut Tx) -> Result<()> {
+        let dirty = self.identifiers.iter().filter(|(_, known)| known.dirty);
+        let (new, known): (Vec<_>, Vec<_>) = dirty.partition(|(_, known)| known.is_new);
+        tx.add_identifiers(&rows(new)).await?;
+        tx.update_identifiers(&rows(known)).await?;
+        let evidence = self.evidence.values();
+        let removed = evidence.clone().filter(|seen| seen.removed && !seen.is_new);
+        tx.remove_evidence(&by_id(removed.collect())).await?;
+        let alive = evidence.filter(|seen| !seen.removed);
+        let (new, known): (Vec<&Seen>, Vec<&Seen>) = alive.partition(|seen| seen.is_new);
+        let (changed, same): (Vec<&Seen>, Vec<&Seen>) =
+            known.into_iter().partition(|seen| seen.dirty);
+        let given = same.into_iter().filter(|seen| seen.given).collect();
+        tx.add_evidence(&by_id(new)).await?;
+        tx.update_evidence(&by_id(changed)).await?;
+        tx.give_evidence(&by_id(given)).await?;
+        tx.remove_shared(&self.flipped_live).await?;
+        self.new_shared.sort_unstable();
+        self.new_shared.dedup();
+        tx.add_shared_evidence(&self.new_shared).await
+    }
+}
+
+fn by_id(seen: Vec<&Seen>) -> Vec<&EvidenceRow> {
+    let mut rows: Vec<_> = seen.into_iter().map(|seen| &seen.row).collect();
+    rows.sort_unstable_by_key(|row| row.id);
+    rows
+}
+
+/// Identifiers as they are stored, sorted by slot.
+fn rows<'k>(known: Vec<(&'k i64, &'k Known)>) -> Vec<IdentifierRow<'k>> {
+    let rows = known.into_iter().map(|(slot, known)| IdentifierRow {
+        slot: *slot,
+        kind: known.identifier.kind.text(),
+        value: known.identifier.value.as_str().into(),
+        component: known.component,
+        shared: known.shared,
+    });
+    let mut rows: Vec<_> = rows.collect();
+    rows.sort_unstable_by_key(|row| row.slot);
+    rows
+}
+
+/// `source/stream/key`: the id of the message that a record is.
+pub fn message_id(stream: &StreamRef, key: &str) -> String {
+    [&stream.source, "/", &stream.name, "/", key].concat()
+}
+
+/// The source of a message.
+fn source_of(message: &str) -> &str {
+    message.split('/').next().unwrap_or_default()
+}

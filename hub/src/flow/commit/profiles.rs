@@ -1,0 +1,107 @@
+//! The profiles of people who changed, from their claims: those that are stored and those that this batch brought.
+
+use crate::flow::commit::claim::{Alone, Built, FreshClaim, claim_of};
+use crate::flow::commit::neighbourhood::Resolved;
+use crate::flow::commit::view::View;
+use crate::flow::context::Context;
+use crate::store::{ClaimRow, PersonRow, Result};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+
+/// Claims that are sorted by evidence, to be taken piece by piece.
+struct ByEvidence<T> {
+    claims: Vec<T>,
+    evidence_of: fn(&T) -> i64,
+    /// Where the claims of each piece of evidence begin.
+    starts: FxHashMap<i64, usize>,
+}
+
+impl<T: Default> ByEvidence<T> {
+    fn new(claims: Vec<T>, evidence_of: fn(&T) -> i64) -> Self {
+        let mut starts = FxHashMap::default();
+        for (place, claim) in claims.iter().enumerate() {
+            starts.entry(evidence_of(claim)).or_insert(place);
+        }
+        Self {
+            claims,
+            evidence_of,
+            starts,
+        }
+    }
+
+    /// Those of some evidence.
+    fn take(&mut self, evidence: &[i64]) -> Vec<T> {
+        let mut taken = Vec::new();
+        for id in evidence {
+            let start = self.starts.get(id).copied().unwrap_or(self.claims.len());
+            let claims = self.claims[start..].iter_mut();
+            let of = claims.take_while(|claim| (self.evidence_of)(claim) == *id);
+            taken.extend(of.map(std::mem::take));
+        }
+        taken
+    }
+}
+
+/// Builds the profiles of people from claims on their evidence, both kinds sorted by evidence, maybe with those of others.
+pub fn build(
+    people: Vec<Resolved>,
+    stored: Vec<ClaimRow>,
+    fresh: Vec<FreshClaim>,
+    context: &Context,
+) -> Result<Profiles> {
+    let now = context.clock.now().0;
+    let mut profiles = Profiles::default();
+    let (mut new, mut known) = (Vec::new(), Vec::new());
+    let mut fresh = ByEvidence::new(fresh, |(row, _)| row.evidence_id);
+    let mut stored = ByEvidence::new(stored, |row| row.evidence_id);
+    for person in people {
+        let (fresh, stored) = (fresh.take(&person.evidence), stored.take(&person.evidence));
+        let built = built(fresh, stored, context)?;
+        let rows = if person.stands { &mut known } else { &mut new };
+        rows.push(PersonRow {
+            id: person.id,
+            uuid: person.uuid,
+            component: person.component,
+            traits: built.traits,
+            consents: built.consents,
+            updated_at: now,
+        });
+        profiles
+            .views
+            .extend(built.read.map(|(traits, consents)| View {
+                id: person.id,
+                uuid: person.uuid,
+                is_new: !person.stands,
+                evidence: person.evidence,
+                traits,
+                consents,
+                account_audiences: BTreeMap::new(),
+            }));
+    }
+    new.sort_unstable_by_key(|row| row.id);
+    known.sort_unstable_by_key(|row| row.id);
+    profiles.new_rows = new.len();
+    new.append(&mut known);
+    profiles.rows = new;
+    Ok(profiles)
+}
+
+fn built(mut fresh: Vec<FreshClaim>, known: Vec<ClaimRow>, context: &Context) -> Result<Built> {
+    match fresh.pop() {
+        Some((_, Alone(built))) if fresh.is_empty() && known.is_empty() => Ok(built),
+        last => {
+            let fresh = fresh.into_iter().chain(last).map(|(row, _)| row);
+            let claims = known.into_iter().chain(fresh).map(claim_of);
+            Ok(Built::from(claims.collect::<Result<_>>()?, context))
+        }
+    }
+}
+
+#[derive(Default)]
+pub struct Profiles {
+    /// Those of people without a row, then the others, each by id.
+    pub rows: Vec<PersonRow>,
+    pub new_rows: usize,
+    /// Empty where nobody watches people.
+    pub views: Vec<View>,
+}

@@ -1,0 +1,194 @@
+//! After identity: profiles of the people whose claims changed, audiences and wanted rows of everybody touched.
+//! One transaction with what caused it.
+
+use crate::flow::commit::claim::FreshClaim;
+use crate::flow::commit::moves::Moves;
+use crate::flow::commit::neighbourhood::{Neighbourhood, Reshaped, Resolved};
+use crate::flow::commit::profiles::{self, Profiles};
+use crate::flow::commit::select::memberships;
+use crate::flow::commit::touched::{Ripple, Touched};
+use crate::flow::commit::view::View;
+use crate::flow::commit::views::{events_of, stored_views};
+use crate::flow::commit::want::{key_of, mark, want};
+use crate::flow::commit::{accounts, computed};
+use crate::flow::context::{Context, beside};
+use crate::flow::stored_json::to_json;
+use crate::profile::ACCOUNT_PREFIX;
+use crate::store::{ClaimRow, Result, Tx};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::BTreeMap;
+
+/// People whose events are in memory at the same time.
+pub const TOGETHER: usize = 2_000;
+
+/// Stores the neighbourhood and the profiles that follow from it. The claims of those who are built anew may have been read,
+/// those of others among them.
+pub async fn settle(
+    tx: &mut Tx,
+    context: &Context,
+    (mut neighbourhood, reshaped): (Neighbourhood, Reshaped),
+    (touched, mut fresh, stored): (Touched, Vec<FreshClaim>, Option<Vec<ClaimRow>>),
+    ripple: &mut Ripple,
+) -> Result<()> {
+    tx.save_heirs(&reshaped.heirs).await?;
+    bury(tx, context, &reshaped.gone, ripple).await?;
+    let (rebuild, look) = people(&neighbourhood, reshaped, &touched);
+    let mut aliases: Vec<([u8; 16], i64)> = rebuild
+        .iter()
+        .filter(|person| !person.is_named)
+        .map(|person| (person.uuid, person.earliest))
+        .collect();
+    aliases.sort_unstable();
+    let stored = match stored {
+        Some(stored) => stored,
+        None => {
+            let evidence = rebuild.iter().flat_map(|person| &person.evidence);
+            let stored = evidence.filter(|id| !neighbourhood.is_new_evidence(**id));
+            tx.claims_of(stored.copied()).await?
+        }
+    };
+    // Those of evidence that was there are among the stored ones.
+    fresh.retain(|(row, _)| neighbourhood.is_new_evidence(row.evidence_id));
+    // Profiles are built while identifiers, evidence and aliases are written.
+    let building = beside({
+        let context = context.clone();
+        move || profiles::build(rebuild, stored, fresh, &context)
+    });
+    neighbourhood.save(tx).await?;
+    neighbourhood.save_capped(tx, context.clock.now()).await?;
+    tx.save_aliases(&aliases).await?;
+    let Profiles {
+        mut rows,
+        new_rows,
+        mut views,
+    } = building.await?;
+    let mut worked = FxHashMap::default();
+    if context.watches_people() {
+        views.extend(stored_views(tx, look).await?);
+        views.sort_unstable_by_key(|view| view.id);
+        accounts::relate(tx, context, &mut views, ripple).await?;
+        worked = select(tx, context, &mut views, ripple).await?;
+    }
+    for row in &mut rows {
+        if let Some(traits) = worked.remove(&row.id) {
+            row.traits = traits;
+        }
+    }
+    // The new ones come first.
+    let (new, known) = rows.split_at(new_rows);
+    tx.add_persons(new).await?;
+    tx.update_persons(known).await?;
+    let worked: Vec<(i64, String)> = worked.into_iter().collect();
+    tx.save_traits(&worked).await?;
+    // Freeing what a batch needed takes a while, too.
+    drop(beside(move || drop((neighbourhood, rows))));
+    Ok(())
+}
+
+/// Who is to be built anew, and whose facts alone changed. Evidence that is gone needs no look: the people of its whole
+/// component are built anew.
+fn people(
+    neighbourhood: &Neighbourhood,
+    reshaped: Reshaped,
+    touched: &Touched,
+) -> (Vec<Resolved>, FxHashMap<i64, Vec<i64>>) {
+    let mut rebuild = reshaped.people;
+    let done: FxHashSet<i64> = rebuild.iter().map(|person| person.id).collect();
+    let of = |evidence: &FxHashSet<i64>| -> FxHashSet<i64> {
+        evidence
+            .iter()
+            .filter_map(|id| neighbourhood.person_of(*id))
+            .filter(|person| !done.contains(person))
+            .collect()
+    };
+    let claimed: FxHashSet<i64> = of(&touched.claimed);
+    let mut look = neighbourhood.evidence_of_persons(&of(&touched.evidence));
+    for id in claimed {
+        let evidence = look.remove(&id).unwrap_or_default();
+        rebuild.extend(neighbourhood.standing(id, evidence));
+    }
+    (rebuild, look)
+}
+
+/// People who are no more: their rows go.
+async fn bury(tx: &mut Tx, context: &Context, ids: &[i64], ripple: &mut Ripple) -> Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    if context.watches_people() {
+        leave_all(tx, context, ids).await?;
+    }
+    ripple.accounts_of(tx, context, ids).await?;
+    tx.remove_relations(ids).await?;
+    tx.remove_persons(ids).await
+}
+
+async fn leave_all(tx: &mut Tx, context: &Context, ids: &[i64]) -> Result<()> {
+    let memberships = tx.memberships_of(ids.iter().copied()).await?;
+    let uuids: FxHashMap<i64, [u8; 16]> = tx
+        .persons(ids.iter().copied())
+        .await?
+        .into_iter()
+        .map(|row| (row.id, row.uuid))
+        .collect();
+    let mut moves = Moves::default();
+    for row in memberships {
+        let uuid = uuids.get(&row.person_id).copied().unwrap_or_default();
+        moves.leave(
+            &row.audience,
+            row.person_id,
+            uuid,
+            "the profile became part of another",
+        );
+    }
+    moves.save(tx, context.clock.now()).await?;
+    tx.set_timers(ids, &[]).await?;
+    tx.set_faults(ids, &[]).await?;
+    let wanted = tx.wanted_of(ids.iter().copied()).await?;
+    let keys = wanted.iter().map(key_of).collect();
+    tx.remove_wanted(&wanted).await?;
+    mark(tx, keys).await
+}
+
+/// Works out the traits and evaluates all audiences for people who stand in the store.
+pub async fn evaluate(
+    tx: &mut Tx,
+    context: &Context,
+    views: &mut [View],
+    ripple: &mut Ripple,
+) -> Result<()> {
+    let worked = select(tx, context, views, ripple).await?;
+    let worked: Vec<(i64, String)> = worked.into_iter().collect();
+    tx.save_traits(&worked).await
+}
+
+/// Works out traits, audiences, and what destinations should hold. Gives the traits that are not what the views said, as JSON,
+/// by person.
+async fn select(
+    tx: &mut Tx,
+    context: &Context,
+    views: &mut [View],
+    ripple: &mut Ripple,
+) -> Result<FxHashMap<i64, String>> {
+    let mut traits = FxHashMap::default();
+    for chunk in views.chunks_mut(TOGETHER) {
+        let events = events_of(tx, context, chunk).await?;
+        let worked = computed::work_out(tx, context, chunk, &events).await?;
+        let changed: FxHashSet<i64> = worked.changed.into_iter().collect();
+        let views = chunk.iter().filter(|view| changed.contains(&view.id));
+        // What is read of an account is kept with the account.
+        let own = |view: &View| -> String {
+            let own = view.traits.iter();
+            let own = own.filter(|(name, _)| !name.starts_with(ACCOUNT_PREFIX));
+            to_json(&own.collect::<BTreeMap<_, _>>())
+        };
+        traits.extend(views.map(|view| (view.id, own(view))));
+        let members = memberships(tx, context, (chunk, &events), worked.timers, 0, ripple).await?;
+        // What is wanted can depend on audiences that are worked out later.
+        match context.has_account_audiences() {
+            true => ripple.people(chunk.iter().map(|view| view.id)),
+            false => want(tx, context, chunk, &members).await?,
+        }
+    }
+    Ok(traits)
+}

@@ -1,0 +1,87 @@
+//! A person as audiences and destinations look at it: values, consents, what happened.
+
+use crate::audience::{EventFact, Facts};
+use crate::compute::Event;
+use crate::model::{ConsentStatus, Fields, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The audiences that a person is in, with the time since when.
+pub type Since = BTreeMap<String, Timestamp>;
+
+/// A consent as a profile keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsentEntry {
+    pub status: ConsentStatus,
+    pub time: i64,
+    pub source: String,
+}
+
+/// A person with what audiences and destinations look at.
+pub struct View {
+    pub id: i64,
+    pub uuid: [u8; 16],
+    pub is_new: bool,
+    pub evidence: Vec<i64>,
+    pub traits: Fields,
+    pub consents: BTreeMap<String, ConsentEntry>,
+    /// The audiences that its main account is in, with the time since when.
+    pub account_audiences: BTreeMap<String, Timestamp>,
+}
+
+impl View {
+    /// Whether the person's latest word on a purpose grants it.
+    pub fn granted(&self, purpose: &str) -> bool {
+        let entry = self.consents.get(purpose);
+        entry.is_some_and(|entry| entry.status == ConsentStatus::Granted)
+    }
+}
+
+impl View {
+    /// The person, what happened, and since when it is in audiences.
+    pub fn ask<T>(
+        &self,
+        events: &[EventFact<'_>],
+        since: &Since,
+        ask: impl FnOnce(&Facts<'_>) -> T,
+    ) -> T {
+        ask(&Facts {
+            id: self.uuid,
+            traits: &|name| self.traits.get(name),
+            granted: &|purpose| self.granted(purpose),
+            audiences: &|name| {
+                since
+                    .get(name)
+                    .or(self.account_audiences.get(name))
+                    .copied()
+            },
+            people: &|_| 0,
+            events,
+        })
+    }
+}
+
+/// An event with its properties read.
+pub struct Happened {
+    pub name: String,
+    pub time: Timestamp,
+    pub properties: Fields,
+}
+
+impl Happened {
+    pub fn event(&self) -> Event<'_> {
+        Event {
+            name: &self.name,
+            time: self.time,
+            properties: &self.properties,
+        }
+    }
+
+    pub fn fact(&self) -> EventFact<'_> {
+        EventFact {
+            name: &self.name,
+            time: self.time,
+            properties: &self.properties,
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Calls of a connector that are made again when they fail in a way that may pass.
+
+use crate::host::{Cancel, Failure};
+use std::time::Duration;
+
+/// Tries of one call that fails in a way that may pass.
+const TRIES: u32 = 5;
+
+/// Calls until it works, fails for good, or has failed `TRIES` times. A run that is cancelled waits no longer.
+pub(in crate::flow) fn retrying<T>(
+    cancel: &Cancel,
+    mut call: impl FnMut() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let mut wait_ms = 200;
+    for attempt in 1.. {
+        match call() {
+            Err(failure) if failure.is_retryable() && attempt < TRIES => {
+                let ms = failure.retry_after_ms.unwrap_or(wait_ms).min(60_000);
+                if cancel.block(Duration::from_millis(ms)) {
+                    return Err(failure);
+                }
+                wait_ms *= 2;
+            }
+            done => return done,
+        }
+    }
+    unreachable!("the loop ends at the last try")
+}

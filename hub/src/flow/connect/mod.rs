@@ -1,0 +1,365 @@
+//! From a source or destination of the plan to a connector that can be called: finds the component, opens the
+//! secrets, and gives `host` its way out through `egress` and its signatures through `vault`.
+
+pub(super) mod calling;
+mod opens;
+mod way_out;
+
+pub use opens::Opens;
+
+use crate::clock::Clock;
+use crate::egress::{Credential, Egress, EgressSettings, Policy, Random};
+use crate::host::{Cancel, Component, Connection, Connector, Host, LogSink};
+use crate::manifest::{Destination, Grants, Limits, SecretRef, Source};
+use crate::model::{Description, Inject, Value};
+use crate::problem::{Problem, codes};
+use crate::vault::{Scrubber, Secret, Vault};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::runtime::Handle;
+use way_out::{SigningKeys, WayOut};
+
+/// How often a request that may be repeated is sent at most.
+const ATTEMPTS: u32 = 5;
+
+/// Reads an environment variable.
+pub type ReadEnv = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// What connecting needs from outside.
+pub struct ConnectSettings {
+    pub host: Arc<Host>,
+    /// Where `NAME.wasm` is looked for, in this order.
+    pub connector_folders: Vec<PathBuf>,
+    /// Relative `file:` secrets start here.
+    pub hub_folder: PathBuf,
+    pub read_env: ReadEnv,
+    pub runtime: Handle,
+    pub clock: Clock,
+    pub random: Random,
+    pub cancel: Cancel,
+    pub log: LogSink,
+}
+
+/// What is asked of each connector before it is loaded, and of what it says about itself afterwards.
+pub struct Admission {
+    /// The connector's name and the file that was found under it, if one was.
+    pub file: AdmitFile,
+    pub description: AdmitDescription,
+}
+
+pub type AdmitFile = Box<dyn Fn(&str, Option<(&Path, &[u8])>) -> Result<(), Problem> + Send + Sync>;
+pub type AdmitDescription = Box<dyn Fn(&str, &Description) -> Result<(), Problem> + Send + Sync>;
+
+pub struct Connectors {
+    settings: ConnectSettings,
+    admission: Option<Admission>,
+}
+
+/// A source or destination with its secrets open. Its connectors share one way out, so that the rate budget holds
+/// for all of them together.
+#[derive(Clone)]
+pub struct Opened {
+    component: Component,
+    connection: Connection,
+}
+
+impl Opened {
+    /// One more instance, for one more thread.
+    pub fn connector(&self) -> Box<dyn Connector> {
+        self.component.connect(self.connection.clone())
+    }
+
+    /// One with another connection, such as one whose way out is listened to.
+    pub fn connect(&self, connection: Connection) -> Box<dyn Connector> {
+        self.component.connect(connection)
+    }
+
+    /// For a connector that is not WebAssembly, or that is tried.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+/// The parts that sources and destinations have in common.
+struct Side<'a> {
+    kind: &'static str,
+    name: &'a Arc<str>,
+    connector: &'a str,
+    description: &'a Description,
+    config: &'a Value,
+    credentials: &'a BTreeMap<String, SecretRef>,
+    grants: &'a Grants,
+    limits: &'a Limits,
+}
+
+impl<'a> From<&'a Source> for Side<'a> {
+    fn from(source: &'a Source) -> Self {
+        Self {
+            kind: "source",
+            name: &source.name,
+            connector: &source.connector,
+            description: &source.description,
+            config: &source.config,
+            credentials: &source.credentials,
+            grants: &source.grants,
+            limits: &source.limits,
+        }
+    }
+}
+
+impl<'a> From<&'a Destination> for Side<'a> {
+    fn from(destination: &'a Destination) -> Self {
+        Self {
+            kind: "destination",
+            name: &destination.name,
+            connector: &destination.connector,
+            description: &destination.description,
+            config: &destination.config,
+            credentials: &destination.credentials,
+            grants: &destination.grants,
+            limits: &destination.limits,
+        }
+    }
+}
+
+impl Connectors {
+    pub fn new(settings: ConnectSettings) -> Self {
+        Self {
+            settings,
+            admission: None,
+        }
+    }
+
+    /// Loads only what is admitted.
+    pub fn guarded(self, admission: Admission) -> Self {
+        Self {
+            admission: Some(admission),
+            ..self
+        }
+    }
+
+    pub fn open_source(&self, source: &Source) -> Result<Opened, Vec<Problem>> {
+        self.open(&source.into())
+    }
+
+    pub fn open_destination(&self, destination: &Destination) -> Result<Opened, Vec<Problem>> {
+        self.open(&destination.into())
+    }
+
+    /// The secrets that these connections name and that cannot be had. Calls nobody.
+    pub fn missing_secrets<'a>(
+        &self,
+        sources: impl IntoIterator<Item = &'a Source>,
+        destinations: impl IntoIterator<Item = &'a Destination>,
+    ) -> Vec<Problem> {
+        let sources = sources.into_iter().map(Side::from);
+        let destinations = destinations.into_iter().map(Side::from);
+        sources
+            .chain(destinations)
+            .filter_map(|side| self.secrets(&side).err())
+            .flatten()
+            .collect()
+    }
+
+    pub fn describe(&self, connector: &str) -> Result<Arc<Description>, Problem> {
+        let description = self.component(connector)?.describe()?;
+        if let Some(admission) = &self.admission {
+            (admission.description)(connector, &description)?;
+        }
+        Ok(description)
+    }
+
+    /// The names of all connectors that can be found.
+    pub fn names(&self) -> BTreeSet<String> {
+        let folders = self.settings.connector_folders.iter();
+        folders
+            .filter_map(|folder| std::fs::read_dir(folder).ok())
+            .flat_map(|entries| entries.flatten())
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|ending| ending == "wasm"))
+            .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+            .collect()
+    }
+
+    fn component(&self, connector: &str) -> Result<Component, Problem> {
+        let found = self.find(connector)?;
+        if let Some(admission) = &self.admission {
+            let file = found.as_ref().map(|(path, bytes)| (&**path, &**bytes));
+            (admission.file)(connector, file)?;
+        }
+        let Some((_, bytes)) = found else {
+            return Err(not_found(connector, &self.settings.connector_folders));
+        };
+        self.settings.host.load(&bytes).map_err(|mut problem| {
+            problem.message = format!("connector `{connector}`: {}", problem.message);
+            problem
+        })
+    }
+
+    /// The first file under the connector's name, with its bytes.
+    fn find(&self, connector: &str) -> Result<Option<(PathBuf, Vec<u8>)>, Problem> {
+        let is_name = !connector.is_empty()
+            && connector
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+        let folders = &self.settings.connector_folders;
+        let found = folders
+            .iter()
+            .filter(|_| is_name)
+            .map(|folder| folder.join(format!("{connector}.wasm")))
+            .find(|path| path.is_file());
+        let Some(path) = found else { return Ok(None) };
+        match std::fs::read(&path) {
+            Ok(bytes) => Ok(Some((path, bytes))),
+            Err(error) => Err(Problem::new(
+                &codes::CONNECTOR_NOT_FOUND,
+                format!("connector `{connector}` cannot be read: {error}"),
+            )),
+        }
+    }
+
+    /// A connector that is in none of the folders, with the settings of a source.
+    pub fn open_component(
+        &self,
+        component: Component,
+        source: &Source,
+    ) -> Result<Opened, Vec<Problem>> {
+        let side = source.into();
+        let secrets = self.secrets(&side)?;
+        Ok(self.open_with(&side, secrets, component))
+    }
+
+    fn open(&self, side: &Side<'_>) -> Result<Opened, Vec<Problem>> {
+        let secrets = self.secrets(side)?;
+        let component = self.component(side.connector).map_err(|it| vec![it])?;
+        Ok(self.open_with(side, secrets, component))
+    }
+
+    fn open_with(
+        &self,
+        side: &Side<'_>,
+        secrets: BTreeMap<String, Secret>,
+        component: Component,
+    ) -> Opened {
+        let scrubber = scrubber(side, &secrets);
+        let scrub: crate::host::Scrub = Arc::new(move |text: &str| scrubber.scrub(text));
+        let owner = format!("{} `{}`", side.kind, side.name);
+        let hosts = side.description.hosts.iter().chain(&side.grants.hosts);
+        let egress = Egress::new(EgressSettings {
+            policy: Policy::new(&owner, hosts.map(String::as_str), &side.grants.addresses),
+            credentials: sendable(side, &secrets),
+            rates: side.description.rates.clone(),
+            response_bytes: side.limits.response_bytes,
+            attempts: ATTEMPTS,
+            random: self.settings.random.clone(),
+            clock: self.settings.clock.clone(),
+            scrub: scrub.clone(),
+        });
+        let connection = Connection {
+            name: side.name.clone(),
+            config: side.config.to_string(),
+            limits: *side.limits,
+            http: Arc::new(WayOut {
+                egress,
+                runtime: self.settings.runtime.clone(),
+                cancel: self.settings.cancel.clone(),
+            }),
+            keys: Some(Arc::new(SigningKeys::new(side, secrets))),
+            clock: self.settings.clock.clone(),
+            cancel: self.settings.cancel.clone(),
+            log: self.settings.log.clone(),
+            scrub,
+        };
+        Opened {
+            component,
+            connection,
+        }
+    }
+
+    fn secrets(&self, side: &Side<'_>) -> Result<BTreeMap<String, Secret>, Vec<Problem>> {
+        let vault = Vault {
+            read_env: &*self.settings.read_env,
+            folder: &self.settings.hub_folder,
+        };
+        let opened = vault.open(side.name, side.credentials);
+        let mut problems = Vec::new();
+        for (name, spec) in &side.description.credentials {
+            if spec.required && !side.credentials.contains_key(name) {
+                problems.push(
+                    Problem::new(
+                        &codes::SECRET_MISSING,
+                        format!("{} `{}` has no credential `{name}`", side.kind, side.name),
+                    )
+                    .hint(format!("add `credential.{name} = \"env:NAME\"`")),
+                );
+            }
+        }
+        match opened {
+            Ok(secrets) if problems.is_empty() => Ok(secrets),
+            Ok(_) => Err(problems),
+            Err(missing) => Err(problems.into_iter().chain(missing).collect()),
+        }
+    }
+}
+
+impl Opens for Connectors {
+    fn source(&self, source: &Source) -> Result<Box<dyn Connector>, Vec<Problem>> {
+        Ok(self.open_source(source)?.connector())
+    }
+
+    fn destination(&self, destination: &Destination) -> Result<Box<dyn Connector>, Vec<Problem>> {
+        Ok(self.open_destination(destination)?.connector())
+    }
+
+    fn rest(&self) {
+        self.settings.host.rest();
+    }
+}
+
+fn not_found(connector: &str, folders: &[PathBuf]) -> Problem {
+    let shown: String = connector
+        .escape_debug()
+        .to_string()
+        .chars()
+        .take(80)
+        .collect();
+    let looked: Vec<String> = folders
+        .iter()
+        .map(|folder| format!("`{}`", Path::display(folder)))
+        .collect();
+    Problem::new(
+        &codes::CONNECTOR_NOT_FOUND,
+        format!(
+            "there is no connector `{shown}`; looked for `{shown}.wasm` in {}",
+            looked.join(", ")
+        ),
+    )
+    .hint("`onefold connector list` shows those that there are")
+}
+
+/// The credentials that go into requests, as the connector describes them.
+fn sendable(side: &Side<'_>, secrets: &BTreeMap<String, Secret>) -> BTreeMap<String, Credential> {
+    secrets
+        .iter()
+        .filter_map(|(name, secret)| {
+            let spec = side.description.credentials.get(name)?;
+            let credential = Credential {
+                inject: spec.inject.clone(),
+                value: secret.expose().into(),
+            };
+            Some((name.clone(), credential))
+        })
+        .collect()
+}
+
+fn scrubber(side: &Side<'_>, secrets: &BTreeMap<String, Secret>) -> Scrubber {
+    let mut scrubber = Scrubber::new(secrets);
+    for (name, secret) in secrets {
+        let spec = side.description.credentials.get(name);
+        if let Some(Inject::Basic { username }) = spec.map(|spec| &spec.inject) {
+            scrubber.add_basic(name, username, secret);
+        }
+    }
+    scrubber
+}

@@ -1,0 +1,102 @@
+//! What `host` asks for, made of `egress` and `vault`: requests, and signatures with keys that stay here.
+
+use super::Side;
+use crate::egress::{Egress, Request, SendError};
+use crate::host::{Cancel, Http, HttpError, HttpRequest, HttpResponse, Keys, MacAlgorithm};
+use crate::model::Inject;
+use crate::vault::{MacKind, Secret};
+use std::collections::BTreeMap;
+use std::time::Instant;
+use tokio::runtime::Handle;
+
+/// `egress` as `host` asks for it.
+pub(super) struct WayOut {
+    pub egress: Egress,
+    pub runtime: Handle,
+    pub cancel: Cancel,
+}
+
+impl Http for WayOut {
+    fn send(&self, request: HttpRequest, deadline: Instant) -> Result<HttpResponse, HttpError> {
+        let request = Request {
+            method: request.method,
+            url: request.url,
+            headers: request.headers,
+            body: request.body,
+            auth: request.auth,
+            bucket: request.bucket,
+            idempotent: request.idempotent,
+        };
+        let is_cancelled = || self.cancel.is_cancelled();
+        let sent = self
+            .runtime
+            .block_on(self.egress.send(request, deadline, &is_cancelled));
+        match sent {
+            Ok(response) => Ok(HttpResponse {
+                status: response.status,
+                headers: response.headers,
+                body: response.body,
+            }),
+            Err(error) => Err(match error {
+                SendError::Denied(problem) => HttpError::Denied(problem),
+                SendError::Dns(text) => HttpError::Dns(text),
+                SendError::Connect(text) => HttpError::Connect(text),
+                SendError::Tls(text) => HttpError::Tls(text),
+                SendError::Timeout => HttpError::Timeout,
+                SendError::ResponseTooLarge(most) => HttpError::ResponseTooLarge(most),
+                SendError::Cancelled => HttpError::Cancelled,
+                SendError::Other(text) => HttpError::Other(text),
+            }),
+        }
+    }
+}
+
+/// `vault` as `host` asks for it: only credentials that the connector declares for signing.
+pub(super) struct SigningKeys {
+    owner: String,
+    keys: BTreeMap<String, Secret>,
+}
+
+impl SigningKeys {
+    pub fn new(side: &Side<'_>, secrets: BTreeMap<String, Secret>) -> Self {
+        let signs = |name: &String| {
+            let spec = side.description.credentials.get(name);
+            spec.is_some_and(|spec| spec.inject == Inject::Signing)
+        };
+        Self {
+            owner: format!("{} `{}`", side.kind, side.name),
+            keys: secrets
+                .into_iter()
+                .filter(|(name, _)| signs(name))
+                .collect(),
+        }
+    }
+}
+
+impl Keys for SigningKeys {
+    fn mac(
+        &self,
+        credential: &str,
+        algorithm: MacAlgorithm,
+        data: &[u8],
+    ) -> Result<Vec<u8>, String> {
+        let kind = match algorithm {
+            MacAlgorithm::HmacSha1 => MacKind::Sha1,
+            MacAlgorithm::HmacSha256 => MacKind::Sha256,
+            MacAlgorithm::HmacSha512 => MacKind::Sha512,
+        };
+        match self.keys.get(credential) {
+            Some(secret) => Ok(secret.mac(kind, data)),
+            None => Err(format!(
+                "{} has no signing credential `{}`; add `credential.NAME = \"env:NAME\"`",
+                self.owner,
+                credential
+                    .escape_debug()
+                    .to_string()
+                    .chars()
+                    .take(80)
+                    .collect::<String>()
+            )),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! What every hop needs: the plan, the store, the clock, what follows from the plan, and who works.
+
+use crate::audience::{self, EventBound, Stratum};
+use crate::clock::Clock;
+use crate::compute;
+use crate::compute::models::Fitted;
+use crate::flow::facts::{self, Relating};
+use crate::flow::suppression::Suppression;
+use crate::host::Cancel;
+use crate::identity;
+use crate::manifest::{IdentityRules, Plan};
+use crate::store::Store;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Told what is being done, and with how many of what it is done.
+pub type Watch<'a> = &'a (dyn Fn(&str, usize) + Send + Sync);
+
+/// What every hop needs.
+#[derive(Clone)]
+pub struct Context {
+    pub plan: Arc<Plan>,
+    pub store: Store,
+    pub clock: Clock,
+    /// The rules that hold, as an operator wrote them.
+    pub identity: IdentityRules,
+    pub rules: Arc<identity::Rules>,
+    /// Counts the changes of rules; nobody works on by rules that were replaced.
+    pub(super) rules_version: i64,
+    /// Counts the changes of manifests; nobody works on by manifests that were replaced.
+    pub(super) manifests_version: i64,
+    /// Places in `plan.audiences`, those that others refer to first.
+    pub audience_order: Vec<usize>,
+    /// The same in the order in which people and accounts take turns.
+    pub strata: Vec<Stratum>,
+    /// Audiences of people whose members some account counts.
+    pub counted: BTreeSet<String>,
+    /// The events that audiences, traits and models read, by name.
+    pub events_read: BTreeMap<String, EventBound>,
+    pub suppression: Arc<Suppression>,
+    /// Names of all computed traits, those of models too, and of some that are no more.
+    pub computed_names: Vec<String>,
+    /// Places in `plan.models`, and the version of each that is asked.
+    pub models: Arc<Vec<(usize, Fitted)>>,
+    /// Whether people have accounts.
+    pub relating: Relating,
+    /// Ends every wait of what is being done.
+    pub cancel: Cancel,
+    pub process: Process,
+    /// Of work that one process does at a time.
+    pub(super) lease: Option<Token>,
+}
+
+impl Context {
+    pub fn new(plan: Arc<Plan>, store: Store, clock: Clock, suppression: Suppression) -> Self {
+        let rules = Arc::new(identity::Rules::new(&plan.identity, &plan.hub.name));
+        let audience_order = audience::order(&plan.audiences);
+        let strata = audience::strata(&plan.audiences);
+        let worked_out = compute::reads(&plan.traits);
+        let conditions = plan.audiences.iter().map(|audience| &audience.who);
+        let whole = audience::events_read(&worked_out).into_keys();
+        let whole = whole.chain(plan.models.iter().map(|model| model.event.as_str()));
+        let events_read = audience::events_read(conditions)
+            .into_iter()
+            .chain(whole.map(|name| (name, EventBound::ALL)))
+            .map(|(name, bound)| (name.to_owned(), bound))
+            .collect();
+        Self {
+            computed_names: facts::computed_names(&plan),
+            identity: plan.identity.clone(),
+            rules_version: 0,
+            manifests_version: 0,
+            relating: Relating::of(&plan),
+            counted: facts::counted(&plan),
+            plan,
+            store,
+            clock,
+            rules,
+            audience_order,
+            strata,
+            events_read,
+            suppression: Arc::new(suppression),
+            models: Arc::default(),
+            cancel: Cancel::default(),
+            process: Process::named("this"),
+            lease: None,
+        }
+    }
+
+    pub(super) fn take_rules(&mut self, rules: IdentityRules, version: i64) {
+        self.rules = Arc::new(identity::Rules::new(&rules, &self.plan.hub.name));
+        self.identity = rules;
+        self.rules_version = version;
+    }
+
+    /// True when anything looks at profiles after they are built.
+    pub(super) fn watches_people(&self) -> bool {
+        !(self.plan.audiences.is_empty() && self.plan.destinations.is_empty())
+            || self.works_out_traits()
+            || self.relating.people
+    }
+
+    /// The names of audiences at these places.
+    pub(super) fn names<'c>(&'c self, places: &'c [usize]) -> impl Iterator<Item = &'c str> {
+        places
+            .iter()
+            .map(|place| &*self.plan.audiences[*place].name)
+    }
+
+    /// True when some audience is one of accounts.
+    pub(super) fn has_account_audiences(&self) -> bool {
+        self.strata
+            .iter()
+            .any(|stratum| !stratum.accounts.is_empty())
+    }
+
+    pub(super) fn works_out_traits(&self) -> bool {
+        !self.computed_names.is_empty()
+    }
+}
+
+/// Who works: this process, and what it can tell of others.
+#[derive(Clone)]
+pub struct Process {
+    pub id: Arc<str>,
+    /// Whether a process of that id has certainly ended.
+    pub has_ended: Arc<dyn Fn(&str) -> bool + Send + Sync>,
+}
+
+impl Process {
+    /// One that knows nothing of others.
+    pub fn named(id: &str) -> Self {
+        Self {
+            id: id.into(),
+            has_ended: Arc::new(|_| false),
+        }
+    }
+}
+
+/// The name of a lease and the token of who holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    pub name: Arc<str>,
+    pub number: i64,
+}
+
+/// In the place of the digest of a definition that some people or records follow and others do not.
+pub(super) const UNFINISHED: &str = "";
+
+/// Starts `work` at once on a thread for work that blocks or computes; the future waits for it.
+pub(super) fn beside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> impl Future<Output = T> {
+    let running = tokio::task::spawn_blocking(work);
+    async move {
+        match running.await {
+            Ok(done) => done,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Suppressing an identifier, and finding the people of whom nothing may be sent. Accepting an entry decides anew for the
+//! people who have the identifier (I13).
+
+use crate::flow::commit::identifiers::find;
+use crate::flow::commit::suppressed::is_live;
+use crate::flow::commit::views::view_of;
+use crate::flow::commit::want::{key_of, mark};
+use crate::flow::context::Context;
+use crate::flow::stored_json::to_json;
+use crate::flow::suppression::REACHED_BY;
+use crate::model::{Fields, Identifier};
+use crate::store::{Result, Tx};
+use std::collections::BTreeSet;
+
+/// What an entry on the list changed at once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Suppressed {
+    /// People who have the identifier now, or are reached at it.
+    pub people: usize,
+    /// Of them, those of whom something could be sent to some destination until now.
+    pub stopped: usize,
+}
+
+/// Puts an identifier on the list, in the caller's transaction. What is wanted of the people who have it may not be sent from
+/// the moment that the transaction commits, and they are removed from the audiences that hold them.
+pub async fn suppress(
+    tx: &mut Tx,
+    context: &Context,
+    identifier: &Identifier,
+    reason: &str,
+) -> Result<Suppressed> {
+    let list = context.suppression.at(tx).await?;
+    let hash = list.hash(&identifier.kind.text(), &identifier.value);
+    tx.suppress(&hash, reason, context.clock.now()).await?;
+    let people = holders(tx, context, identifier).await?;
+    let rows = tx.forbid_wanted(people.iter().copied()).await?;
+    // I13, I16: a delivery that looked at them before sends nothing of them any more.
+    mark(tx, rows.iter().map(key_of).collect()).await?;
+    let stopped: BTreeSet<i64> = rows.iter().map(|row| row.person_id).collect();
+    Ok(Suppressed {
+        people: people.len(),
+        stopped: stopped.len(),
+    })
+}
+
+async fn holders(tx: &mut Tx, context: &Context, identifier: &Identifier) -> Result<BTreeSet<i64>> {
+    let Some(row) = find(tx, identifier).await? else {
+        return Ok(BTreeSet::new());
+    };
+    if is_live(context, &row)? {
+        let evidence = tx.evidence_of_components(row.component).await?.into_iter();
+        let holding = evidence.filter(|one| one.nodes.contains(&row.slot));
+        return Ok(holding.filter_map(|one| one.person_id).collect());
+    }
+    if !REACHED_BY.contains(&identifier.kind) {
+        return Ok(BTreeSet::new());
+    }
+    let name = identifier.kind.text();
+    let ids = tx.persons_with_value(&to_json(&identifier.value)).await?;
+    let persons = tx.persons(ids).await?;
+    let is_reached = |traits: &Fields| {
+        let value = traits.get(&*name).and_then(|value| value.as_str());
+        value == Some(identifier.value.as_str())
+    };
+    let mut found = BTreeSet::new();
+    for row in &persons {
+        let view = view_of(row)?;
+        if is_reached(&view.traits) {
+            found.insert(view.id);
+        }
+    }
+    Ok(found)
+}

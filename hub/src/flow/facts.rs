@@ -1,0 +1,52 @@
+//! What follows from a plan alone: whether people have accounts, which audiences are counted, how computed traits are called.
+
+use crate::expression::Condition;
+use crate::manifest::{PREDICTED, Plan, StreamTarget};
+use crate::model::EntityKind;
+use crate::profile::ACCOUNT_FIELD;
+use std::collections::BTreeSet;
+
+/// Whether anybody can have an account, and whether events say whose.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Relating {
+    pub people: bool,
+    pub events: bool,
+}
+
+impl Relating {
+    pub fn of(plan: &Plan) -> Self {
+        let mut relating = Self::default();
+        for stream in plan.sources.iter().flat_map(|source| &source.streams) {
+            let names = stream.map.iter().any(|(name, _)| name == ACCOUNT_FIELD);
+            let events = names && matches!(stream.to, StreamTarget::Event(_));
+            let accounts = stream.to == StreamTarget::Entity(EntityKind::Account);
+            relating.people |= names || accounts;
+            relating.events |= events;
+        }
+        relating
+    }
+}
+
+/// The audiences of people whose members some account counts.
+pub fn counted(plan: &Plan) -> BTreeSet<String> {
+    let mut counted = BTreeSet::new();
+    for audience in &plan.audiences {
+        audience.who.visit(&mut |leaf| {
+            if let Condition::People { step, .. } = leaf {
+                counted.extend(step.clone());
+            }
+        });
+    }
+    counted
+}
+
+/// Names of computed traits, those of models too.
+pub fn computed_names(plan: &Plan) -> Vec<String> {
+    let traits = plan.traits.iter().map(|one| one.name.to_string());
+    let models = plan.models.iter().flat_map(|model| {
+        PREDICTED
+            .iter()
+            .map(move |name| format!("{}{name}", model.prefix))
+    });
+    traits.chain(models).collect()
+}

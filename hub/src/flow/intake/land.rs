@@ -1,0 +1,317 @@
+//! Landing: the lines of a batch against the records known under their keys. Reads only; `apply` writes.
+
+use crate::canonical;
+use crate::flow::commit::change::{Change, Counts, Put, To};
+use crate::flow::commit::meaning::mapped;
+use crate::flow::commit::stream::StreamRef;
+use crate::flow::context::Context;
+use crate::landing::{self, Arrival, Line, Version};
+use crate::manifest::Stream;
+use crate::problem::Problem;
+use crate::store::{RecordRow, RecordState, Result, Store};
+use bytes::Bytes;
+use rustc_hash::FxHashMap;
+
+/// The rows of one or more batches of a stream, in the order in which they came: what comes later counts.
+#[derive(Debug, Clone, Default)]
+pub struct Arrived(Vec<(Kind, Bytes)>);
+
+/// What the lines of a chunk are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// JSON lines.
+    Upserts,
+    /// JSON lines with the key fields only.
+    Deletes,
+}
+
+impl Arrived {
+    /// Adds a batch. Within one batch, upserts count before deletes.
+    pub fn add(&mut self, upserts: Bytes, deletes: Option<Bytes>) {
+        self.0.push((Kind::Upserts, upserts));
+        let deletes = deletes.map(|deletes| (Kind::Deletes, deletes));
+        self.0.extend(deletes);
+    }
+}
+
+/// What landing found.
+#[derive(Debug, Default)]
+pub struct Landed {
+    pub changes: Vec<Change>,
+    pub counts: Counts,
+    /// Versions of the records that came again and stay what is known.
+    pub unchanged_versions: Vec<i64>,
+    /// Where records that change would be if others were not there.
+    pub displaced: Vec<i64>,
+}
+
+/// A line with its key, before it is known whether anything changed.
+struct Keyed<'a> {
+    /// What the line is cut from; its body stays a part of it.
+    chunk: &'a Bytes,
+    line: Line<'a>,
+    key: String,
+    slot: i64,
+    problem: Option<Problem>,
+    kind: Kind,
+}
+
+/// The lines of a batch with their keys.
+pub struct Lines<'a>(Vec<Keyed<'a>>);
+
+impl Lines<'_> {
+    /// Where the records of these lines are, to be compared with those that are still being written.
+    pub fn slots(&self) -> impl Iterator<Item = i64> {
+        self.0.iter().map(|keyed| keyed.slot)
+    }
+}
+
+pub fn key_lines<'a>(stream: &StreamRef, plan: &Stream, arrived: &'a Arrived) -> Lines<'a> {
+    let mut keyed = Vec::new();
+    for (kind, chunk) in &arrived.0 {
+        for line in landing::lines(chunk) {
+            keyed.push(key(stream, plan, chunk, line, *kind));
+        }
+    }
+    Lines(keyed)
+}
+
+/// Compares what arrived with what is known, and maps what is new. In a full read, `full_since` is the first version that
+/// it could make: what is older than that is what the vendor said before, and gives way whatever its time.
+pub async fn land(
+    context: &Context,
+    stream: &StreamRef,
+    plan: &Stream,
+    lines: Lines<'_>,
+    full_since: Option<i64>,
+) -> Result<Landed> {
+    let mut keyed = lines.0;
+    let known = known(&context.store, stream, &mut keyed).await?;
+    let mut comparing = Comparing {
+        context,
+        stream,
+        plan,
+        full_since,
+        places: FxHashMap::default(),
+        landed: Landed::default(),
+    };
+    comparing.all(keyed, known);
+    Ok(comparing.landed)
+}
+
+// I17: a line that cannot be read is set aside, and the others go on.
+fn key<'a>(
+    stream: &StreamRef,
+    plan: &Stream,
+    chunk: &'a Bytes,
+    line: Line<'a>,
+    kind: Kind,
+) -> Keyed<'a> {
+    let found = canonical::key_of_line(plan, &stream.source, line.body);
+    let (key, kind, problem) = match found {
+        Ok(key) => (key, kind, None),
+        // A deletion of nobody knows what is set aside, too.
+        Err(problem) => (without_key(line.hash), Kind::Upserts, Some(problem)),
+    };
+    let slot = landing::slot_of(stream.id, &key);
+    Keyed {
+        chunk,
+        line,
+        key,
+        slot,
+        problem,
+        kind,
+    }
+}
+
+/// What stands in the place of the key of a record that has none.
+pub fn without_key(hash: i64) -> String {
+    format!("no key, version {hash:016x}")
+}
+
+/// The rows of the keys, by slot; moves a key on where another holds its slot.
+async fn known(
+    store: &Store,
+    stream: &StreamRef,
+    keyed: &mut [Keyed<'_>],
+) -> Result<FxHashMap<i64, RecordRow>> {
+    let mut tx = store.read().await?;
+    let mut rows: FxHashMap<i64, RecordRow> = FxHashMap::default();
+    let mut owners: FxHashMap<i64, String> = FxHashMap::default();
+    let mut open: Vec<usize> = (0..keyed.len()).collect();
+    while !open.is_empty() {
+        let mut slots: Vec<i64> = open.iter().map(|index| keyed[*index].slot).collect();
+        slots.sort_unstable();
+        slots.dedup();
+        for row in tx.records_at(&slots).await? {
+            rows.insert(row.slot, row);
+        }
+        let mut moved = Vec::new();
+        for index in open {
+            let item = &mut keyed[index];
+            let taken = match rows.get(&item.slot) {
+                Some(row) => row.stream_id != stream.id || row.key != item.key,
+                None => *owners.entry(item.slot).or_insert_with(|| item.key.clone()) != item.key,
+            };
+            if taken {
+                item.slot = landing::next_slot(item.slot);
+                moved.push(index);
+            }
+        }
+        open = moved;
+    }
+    Ok(rows)
+}
+
+/// One record while the batch goes through.
+struct Passing {
+    /// What the store knows.
+    prior: Option<RecordRow>,
+    /// The one change that the record's row goes through, as a place in `changes`.
+    change: Option<usize>,
+    now: Now,
+}
+
+/// What is known of a record at some line of a batch.
+#[derive(Clone, Copy)]
+enum Now {
+    /// Never seen, or deleted.
+    Absent,
+    /// With the version in the store, or without one when it came in this batch.
+    There(Version, Option<i64>),
+}
+
+impl Passing {
+    fn of(prior: Option<RecordRow>) -> Self {
+        let now = match &prior {
+            Some(row) if row.state != RecordState::Deleted => {
+                Now::There(version_of(row), Some(row.version_id))
+            }
+            _ => Now::Absent,
+        };
+        Self {
+            prior,
+            change: None,
+            now,
+        }
+    }
+}
+
+struct Comparing<'a> {
+    context: &'a Context,
+    stream: &'a StreamRef,
+    plan: &'a Stream,
+    full_since: Option<i64>,
+    /// By slot.
+    places: FxHashMap<i64, Passing>,
+    landed: Landed,
+}
+
+impl Comparing<'_> {
+    fn all(&mut self, keyed: Vec<Keyed<'_>>, mut known: FxHashMap<i64, RecordRow>) {
+        for item in keyed {
+            let place = self.places.entry(item.slot);
+            let now = place
+                .or_insert_with(|| Passing::of(known.remove(&item.slot)))
+                .now;
+            match (item.kind, now) {
+                (Kind::Upserts, now) => self.upsert(item, now),
+                (Kind::Deletes, Now::There(..)) => self.change(item, To::Deleted, Now::Absent),
+                // Nobody knows it.
+                (Kind::Deletes, Now::Absent) => {}
+            }
+        }
+    }
+
+    fn upsert(&mut self, item: Keyed<'_>, now: Now) {
+        self.landed.counts.read += 1;
+        let (known, stored) = match now {
+            Now::Absent => (None, None),
+            Now::There(version, stored) => (Some(version), stored),
+        };
+        if known.is_some_and(|known| known.hash == item.line.hash) {
+            return self.stays(stored);
+        }
+        let put = Box::new(map(self.stream, self.plan, self.context, &item));
+        let meaning = put.meaning.as_ref();
+        let updated_at = meaning.and_then(|meaning| meaning.canonical.updated_at);
+        let version = Version {
+            hash: put.hash,
+            updated_at: updated_at.map(|time| time.0),
+        };
+        // A full read says how things are now.
+        let is_outdated = |stored| self.full_since.is_some_and(|since| stored < since);
+        let known = known.map(|known| Version {
+            updated_at: known
+                .updated_at
+                .filter(|_| !stored.is_some_and(is_outdated)),
+            ..known
+        });
+        if landing::decide(known, version) == Arrival::Stale {
+            self.stays(stored);
+            return self.keep(item.slot, item.key, put.body);
+        }
+        self.change(item, To::Put(put), Now::There(version, None));
+    }
+
+    /// The record came, and what is known of it stays.
+    fn stays(&mut self, stored: Option<i64>) {
+        self.landed.counts.unchanged += 1;
+        self.landed.unchanged_versions.extend(stored);
+    }
+
+    /// A version without effect is kept all the same.
+    fn keep(&mut self, slot: i64, key: String, body: Option<Bytes>) {
+        if let Some(body) = body {
+            self.landed.changes.push(Change {
+                slot,
+                key,
+                prior: None,
+                to: To::Stale { body },
+            });
+        }
+    }
+
+    /// The record is something else from here on. What an earlier line of the batch made of it becomes history.
+    fn change(&mut self, item: Keyed<'_>, to: To, now: Now) {
+        let Keyed { slot, key, .. } = item;
+        let place = self.places.get_mut(&slot).expect("`all` made it");
+        place.now = now;
+        let Some(index) = place.change else {
+            place.change = Some(self.landed.changes.len());
+            let home = landing::slot_of(self.stream.id, &key);
+            self.landed.displaced.extend((home != slot).then_some(home));
+            self.landed.changes.push(Change {
+                slot,
+                key,
+                prior: place.prior.take(),
+                to,
+            });
+            return;
+        };
+        match std::mem::replace(&mut self.landed.changes[index].to, to) {
+            To::Put(put) => self.keep(slot, key, put.body),
+            To::Stale { .. } | To::Deleted => {}
+        }
+    }
+}
+
+fn version_of(row: &RecordRow) -> Version {
+    Version {
+        hash: row.hash,
+        updated_at: row.updated_at,
+    }
+}
+
+fn map(stream: &StreamRef, plan: &Stream, context: &Context, item: &Keyed<'_>) -> Put {
+    let (meaning, problems) = match &item.problem {
+        Some(problem) => (None, vec![problem.clone()]),
+        None => mapped(stream, plan, context, &item.key, item.line.body),
+    };
+    Put {
+        hash: item.line.hash,
+        body: Some(item.chunk.slice_ref(item.line.body)),
+        meaning,
+        problems,
+    }
+}

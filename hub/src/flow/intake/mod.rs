@@ -1,0 +1,4 @@
+//! Records in: pages are read, landed and written.
+
+pub mod land;
+pub mod read;

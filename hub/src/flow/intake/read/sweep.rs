@@ -1,0 +1,182 @@
+//! Full reads: what came is noted in the transaction of its cursor, so that a read that was interrupted goes on, and in the
+//! end what did not come is deleted, unless the source came up empty.
+
+use super::{BATCH_RECORDS, place};
+use crate::flow::commit::apply::apply;
+use crate::flow::commit::change::{Change, To};
+use crate::flow::commit::stream::StreamRef;
+use crate::flow::context::Context;
+use crate::manifest::Source;
+use crate::problem::Problem;
+use crate::problem::codes::{EMPTY_SOURCE, RECORDS_CHANGED};
+use crate::store::{RecordRow, Result, SeenBlock, StreamRow, Tx};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Versions that have a bit in the same block.
+const BLOCK_VERSIONS: i64 = 32_768;
+const BLOCK_BYTES: usize = BLOCK_VERSIONS as usize / 8;
+/// How often records are looked at again that changed meanwhile.
+const LOOKS: usize = 20;
+
+/// A full read under way.
+pub(super) struct FullRead {
+    /// The first version that it could make. Versions from here on came in it.
+    since: i64,
+    /// Older versions that came again, by block.
+    seen: BTreeMap<i64, Vec<u8>>,
+    /// Blocks that are not stored as they are.
+    marked: BTreeSet<i64>,
+}
+
+impl FullRead {
+    /// The one that was begun and not ended.
+    pub async fn going_on(tx: &mut Tx, stream: &StreamRow) -> Result<Option<Self>> {
+        let Some(since) = stream.full_since else {
+            return Ok(None);
+        };
+        let mut full = Self::since(since);
+        for block in tx.seen_blocks(stream.id).await? {
+            full.seen.insert(block.block, block.bits);
+        }
+        Ok(Some(full))
+    }
+
+    /// One from the stream's start.
+    pub async fn begin(tx: &mut Tx, stream_id: i64) -> Result<Self> {
+        Ok(Self::since(tx.begin_full_read(stream_id).await?))
+    }
+
+    fn since(since: i64) -> Self {
+        Self {
+            since,
+            seen: BTreeMap::new(),
+            marked: BTreeSet::new(),
+        }
+    }
+
+    pub fn first_version(&self) -> i64 {
+        self.since
+    }
+
+    /// These records came and stay what they are.
+    pub fn mark(&mut self, versions: &[i64]) {
+        for version in versions {
+            let block = version / BLOCK_VERSIONS;
+            let bit = (version % BLOCK_VERSIONS) as usize;
+            let bits = self.seen.entry(block);
+            bits.or_insert_with(|| vec![0; BLOCK_BYTES])[bit / 8] |= 1 << (bit % 8);
+            self.marked.insert(block);
+        }
+    }
+
+    /// Stores what was marked, in the transaction that moves the cursor (I3).
+    pub async fn save(&mut self, tx: &mut Tx, stream_id: i64, records: i64) -> Result<()> {
+        let marked = self.marked.iter();
+        let blocks: Vec<SeenBlock> = marked
+            .map(|block| SeenBlock {
+                block: *block,
+                bits: self.seen[block].clone(),
+            })
+            .collect();
+        tx.note_seen(stream_id, records, &blocks).await
+    }
+
+    /// What was marked is committed.
+    pub fn saved(&mut self) {
+        self.marked.clear();
+    }
+
+    fn came(&self, version: i64) -> bool {
+        let bit = (version % BLOCK_VERSIONS) as usize;
+        version >= self.since
+            || self
+                .seen
+                .get(&(version / BLOCK_VERSIONS))
+                .is_some_and(|bits| bits[bit / 8] & (1 << (bit % 8)) != 0)
+    }
+}
+
+pub(super) enum Swept {
+    Deleted(i64),
+    Stopped(Problem),
+}
+
+/// At the end of a full read: records that did not come are deleted.
+pub(super) async fn sweep(
+    context: &Context,
+    source: &Source,
+    stream: &StreamRef,
+    full: &FullRead,
+) -> Result<Swept> {
+    let mut deleted = 0;
+    let mut after = -1;
+    loop {
+        let mut tx = context.store.read().await?;
+        let rows = tx
+            .record_heads(stream.id, after, BATCH_RECORDS as i64)
+            .await?;
+        let is_empty = tx.full_seen(stream.id).await? == 0;
+        drop(tx);
+        let Some(last) = rows.last() else {
+            let mut tx = context.begin().await?;
+            tx.end_full_read(stream.id).await?;
+            tx.commit().await?;
+            return Ok(Swept::Deleted(deleted));
+        };
+        let last = last.slot;
+        if is_empty && source.empty_source_stops {
+            // The next run reads from the start again, in case it was a mistake.
+            let mut tx = context.begin().await?;
+            tx.clear_cursors(stream.id).await?;
+            tx.commit().await?;
+            return Ok(Swept::Stopped(empty(stream)));
+        }
+        deleted += delete(context, stream, full, (after, rows)).await?;
+        after = last;
+    }
+}
+
+/// Deletes the records of one part that did not come; gives how many. They are looked at again when somebody changed them.
+async fn delete(
+    context: &Context,
+    stream: &StreamRef,
+    full: &FullRead,
+    (after, mut rows): (i64, Vec<RecordRow>),
+) -> Result<i64> {
+    for look in 1.. {
+        let changes: Vec<Change> = rows
+            .into_iter()
+            .filter(|row| !full.came(row.version_id))
+            .map(|row| Change {
+                slot: row.slot,
+                key: row.key.clone(),
+                prior: Some(row),
+                to: To::Deleted,
+            })
+            .collect();
+        if changes.is_empty() {
+            return Ok(0);
+        }
+        let mut tx = context.begin().await?;
+        match apply(&mut tx, context, stream, changes).await {
+            Ok(counts) => {
+                tx.commit().await?;
+                return Ok(counts.deleted);
+            }
+            Err(problem) if problem.code == &RECORDS_CHANGED && look < LOOKS => {}
+            Err(problem) => return Err(problem),
+        }
+        drop(tx);
+        let mut tx = context.store.read().await?;
+        rows = tx
+            .record_heads(stream.id, after, BATCH_RECORDS as i64)
+            .await?;
+    }
+    unreachable!("the last look returns")
+}
+
+fn empty(stream: &StreamRef) -> Problem {
+    let problem = Problem::new(&EMPTY_SOURCE, "the source gave no records at all, but had some before; nothing was removed")
+        .hint("if it is right that it is empty, set `guard.empty_source = \"allow\"` for the source and run again");
+    place(problem, stream)
+}

@@ -1,0 +1,245 @@
+//! Fitted models: made from everybody's purchases, kept as versions, and put to use for everybody at once. Computed traits that
+//! are new, edited or gone are brought up to date here, too.
+
+use crate::compute::Event;
+use crate::compute::models::{Fitted, Sample};
+use crate::flow::commit::fitted::{LIFETIME, fitted_of, versions_at};
+use crate::flow::commit::view::Happened;
+use crate::flow::context::{Context, UNFINISHED, Watch};
+use crate::flow::facts::computed_names;
+use crate::flow::stored_json::{read, to_json};
+use crate::flow::upkeep::due::{evaluate_everybody, events_by_person};
+use crate::manifest::Model;
+use crate::model::Timestamp;
+use crate::store::{ModelRow, Result, Tx};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The hub's value that says by which definitions traits were worked out.
+const WORKED_OUT: &str = "computed_traits";
+/// The hub's value that says which models could not be fitted.
+const REFUSED: &str = "refused_models";
+
+/// How fitting a model went.
+#[derive(Debug, Serialize)]
+pub struct FitReport {
+    pub model: String,
+    pub fitted: Option<Fitted>,
+    /// Why there is no version.
+    pub refused: Option<String>,
+}
+
+/// A try to fit a model for which there was not enough.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Refused {
+    pub reason: String,
+    pub tried_at: i64,
+    digest: String,
+    /// The latest event that there was.
+    last_event: i64,
+}
+
+/// Takes the versions that the store has of the plan's models.
+pub async fn adopt(context: &mut Context) -> Result<()> {
+    let rows = context.store.read().await?.models().await?;
+    context.models = Arc::new(versions_at(&context.plan, &rows, Timestamp::MAX)?);
+    Ok(())
+}
+
+/// What is kept of a version of any kind, for a surface.
+pub fn body_of(row: &ModelRow) -> Result<serde_json::Value> {
+    read("model.body", row.id, &row.body)
+}
+
+/// Fits the models that are due, and brings every computed trait up to date with what is defined now.
+pub async fn refresh(context: &mut Context, watch: Watch<'_>) -> Result<Vec<FitReport>> {
+    adopt(context).await?;
+    let mut tx = context.store.read().await?;
+    let rows = tx.models().await?;
+    let refused = refused(&mut tx).await?;
+    let mut due = Vec::new();
+    for (place, model) in context.plan.models.iter().enumerate() {
+        if !is_due(context, model, &rows)? {
+            continue;
+        }
+        // One that was refused is refused again until there is something new to fit it on.
+        let is_hopeless = match refused.get(&*model.name) {
+            Some(refused) if refused.digest == model.digest => {
+                context.clock.now().0.saturating_sub(refused.tried_at) < model.refit_ms
+                    && !tx.has_event_after(refused.last_event, &model.event).await?
+            }
+            _ => false,
+        };
+        if !is_hopeless {
+            due.push(place);
+        }
+    }
+    drop(tx);
+    let reports = fit(context, &due, watch).await?;
+    work_out_everybody(context, watch).await?;
+    Ok(reports)
+}
+
+/// Whether the latest version is old or was made by another definition. One that was dropped counts from the moment at which it
+/// was, so that the version before it is used for a while.
+fn is_due(context: &Context, model: &Model, rows: &[ModelRow]) -> Result<bool> {
+    let mut versions = rows.iter().rev();
+    let latest = versions.find(|row| row.kind == LIFETIME && row.name == *model.name);
+    let Some(row) = latest else {
+        return Ok(true);
+    };
+    let since = row.dropped_at.unwrap_or(row.fitted_at);
+    let age_ms = context.clock.now().0.saturating_sub(since);
+    Ok(age_ms >= model.refit_ms || fitted_of(row)?.digest != model.digest)
+}
+
+/// The models that could not be fitted when it was tried last, by name.
+pub async fn refused(tx: &mut Tx) -> Result<BTreeMap<String, Refused>> {
+    let known = tx.hub_value(REFUSED).await?;
+    known.map_or_else(
+        || Ok(BTreeMap::new()),
+        |text| read("hub.value", REFUSED, &text),
+    )
+}
+
+/// Fits models by their places; a version is added for each that could be.
+pub async fn fit(
+    context: &mut Context,
+    places: &[usize],
+    watch: Watch<'_>,
+) -> Result<Vec<FitReport>> {
+    let mut reports = Vec::new();
+    for place in places {
+        let plan = context.plan.clone();
+        reports.push(fit_one(context, &plan.models[*place], watch).await?);
+    }
+    adopt(context).await?;
+    Ok(reports)
+}
+
+async fn fit_one(context: &Context, model: &Model, watch: Watch<'_>) -> Result<FitReport> {
+    let as_of = context.clock.now();
+    // Asked for before the events are read: one that comes meanwhile is new at the next run.
+    let last_event = context.store.read().await?.last_event().await?;
+    let doing = format!("fitting {}", model.name);
+    let mut sample = Sample::default();
+    let (mut after, mut people) = (0, 0);
+    while let Some((last, events)) = events_by_person(context, after).await? {
+        after = last;
+        people += events.len();
+        watch(&doing, people);
+        for events in events.values() {
+            let events: Vec<Event<'_>> = events.iter().map(Happened::event).collect();
+            sample.add(model, &events, as_of);
+        }
+    }
+    let (fitted, reason) = match sample.fit(model, as_of) {
+        Ok(fitted) => (Some(fitted), None),
+        Err(reason) => (None, Some(reason)),
+    };
+    let mut tx = context.begin().await?;
+    let mut refused = refused(&mut tx).await?;
+    refused.remove(&*model.name);
+    if let Some(reason) = &reason {
+        let refusal = Refused {
+            reason: reason.clone(),
+            tried_at: as_of.0,
+            digest: model.digest.clone(),
+            last_event,
+        };
+        refused.insert(model.name.to_string(), refusal);
+    }
+    tx.set_hub_value(REFUSED, &to_json(&refused)).await?;
+    if let Some(fitted) = &fitted {
+        let row = ModelRow {
+            id: tx.reserve("model", 1).await?,
+            kind: LIFETIME.to_owned(),
+            name: model.name.to_string(),
+            fitted_at: as_of.0,
+            body: to_json(fitted),
+            dropped_at: None,
+        };
+        tx.add_model(&row).await?;
+    }
+    tx.commit().await?;
+    Ok(FitReport {
+        model: model.name.to_string(),
+        fitted,
+        refused: reason,
+    })
+}
+
+/// Definitions of traits and versions of models: the names that they fill, and what tells them from others.
+fn working_by(context: &Context) -> (Vec<String>, String) {
+    let names = computed_names(&context.plan);
+    let digests: Vec<&str> = context
+        .plan
+        .traits
+        .iter()
+        .map(|one| one.digest.as_str())
+        .collect();
+    let versions: Vec<(&str, i64)> = context
+        .models
+        .iter()
+        .map(|(place, fitted)| (context.plan.models[*place].digest.as_str(), fitted.as_of))
+        .collect();
+    let text = to_json(&(&names, digests, versions));
+    (names, text)
+}
+
+/// The names of what is kept as worked out.
+fn worked_out_names(known: Option<String>) -> Result<Vec<String>> {
+    let Some(text) = known else {
+        return Ok(Vec::new());
+    };
+    let (names, _, _): (Vec<String>, serde_json::Value, serde_json::Value) =
+        read("hub.value", WORKED_OUT, &text)?;
+    Ok(names)
+}
+
+/// Whether somebody's traits may not follow the definitions and versions of now.
+pub async fn are_behind(context: &Context) -> Result<bool> {
+    let known = context.store.read().await?.hub_value(WORKED_OUT).await?;
+    let (names, wanted) = working_by(context);
+    Ok(known.as_ref() != Some(&wanted) && !(known.is_none() && names.is_empty()))
+}
+
+/// Says in the store, before anybody's traits are worked out by definitions that it does not know, that not everybody's follow
+/// the ones that it knows: should the old ones come back, they are worked out anew.
+pub async fn announce(context: &Context) -> Result<()> {
+    if !are_behind(context).await? {
+        return Ok(());
+    }
+    let (mut names, _) = working_by(context);
+    let known = context.store.read().await?.hub_value(WORKED_OUT).await?;
+    names.extend(worked_out_names(known.clone())?);
+    names.sort_unstable();
+    names.dedup();
+    let nothing: [&str; 0] = [];
+    let unfinished = to_json(&(&names, nothing, UNFINISHED));
+    if known.as_deref() != Some(&unfinished) {
+        let mut tx = context.begin().await?;
+        tx.set_hub_value(WORKED_OUT, &unfinished).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// Works out everybody's traits where definitions or model versions are not those by which it was done last.
+pub async fn work_out_everybody(context: &mut Context, watch: Watch<'_>) -> Result<bool> {
+    if !are_behind(context).await? {
+        return Ok(false);
+    }
+    announce(context).await?;
+    let (names, wanted) = working_by(context);
+    let known = context.store.read().await?.hub_value(WORKED_OUT).await?;
+    // A trait that is defined no more goes with the others.
+    context.computed_names.extend(worked_out_names(known)?);
+    evaluate_everybody(context, watch).await?;
+    context.computed_names = names;
+    let mut tx = context.begin().await?;
+    tx.set_hub_value(WORKED_OUT, &wanted).await?;
+    tx.commit().await?;
+    Ok(true)
+}

@@ -1,0 +1,292 @@
+//! Mappings and keys that changed: stored records are mapped again. New and edited definitions are in `fill`.
+
+mod properties;
+mod rekey;
+
+use crate::canonical;
+use crate::flow::commit::apply::apply;
+use crate::flow::commit::change::{Change, Put, To};
+use crate::flow::commit::meaning::mapped;
+use crate::flow::commit::stream::StreamRef;
+use crate::flow::context::{Context, UNFINISHED};
+use crate::flow::lease;
+use crate::flow::upkeep::announce::announce;
+use crate::manifest::{Source, Stream};
+use crate::store::{Result, StreamRow};
+
+/// Records that one transaction maps anew.
+const RECORDS: i64 = 5_000;
+
+/// What an operator can do where a new key is not one of each record.
+const WITH_KEY: &str = "see that `key` names the field by which the vendor tells records apart";
+
+/// Which stored records are mapped again.
+#[derive(Clone, Copy, PartialEq)]
+enum Which {
+    All,
+    WithLetters,
+}
+
+/// Maps a source's stored records again where the mapping changed since, and moves them where the key did. Gives how many
+/// records.
+pub async fn remap(context: &Context, source: &Source) -> Result<i64> {
+    let mut total = 0;
+    for plan in &source.streams {
+        let mut known = context.store.read().await?.stream_generations().await?;
+        known.retain(|row| *row.source == *source.name && *row.name == *plan.name);
+        let Some(mut row) = known.pop() else {
+            continue;
+        };
+        let key = Stream::key_digest(&plan.digest);
+        if Stream::key_digest(&row.digest) != key {
+            let mut tx = context.begin().await?;
+            let next = tx.next_generation(&row, &plan.digest).await?;
+            tx.commit().await?;
+            known.push(std::mem::replace(&mut row, next));
+        }
+        let stream = StreamRef {
+            id: row.id,
+            source: source.name.clone(),
+            name: plan.name.clone(),
+        };
+        known.retain(|before| before.digest != StreamRow::EMPTIED);
+        for before in &known {
+            total += rekey::rekey(context, before, &stream, plan).await?;
+        }
+        if row.digest == plan.digest {
+            continue;
+        }
+        // I9: stopped half-way, neither the old mapping nor this one is what all records follow.
+        let mut tx = context.begin().await?;
+        let unfinished = format!("{key}-{UNFINISHED}");
+        tx.set_stream_digest(stream.id, &unfinished).await?;
+        tx.commit().await?;
+        total += map_stored(context, &stream, plan, Which::All).await?;
+        let mut tx = context.begin().await?;
+        tx.set_stream_digest(stream.id, &plan.digest).await?;
+        tx.commit().await?;
+    }
+    Ok(total)
+}
+
+/// Maps records with open dead letters again. Gives how many.
+pub async fn retry_set_aside(context: &Context) -> Result<i64> {
+    announce(context).await?;
+    let mut total = 0;
+    for source in &context.plan.sources {
+        let Some(lease) = lease::wait_to_read(context, &source.name).await? else {
+            break;
+        };
+        let mapped = retry_held(&lease.fencing(context), source).await;
+        total += lease.over(mapped).await?;
+    }
+    Ok(total)
+}
+
+async fn retry_held(context: &Context, source: &Source) -> Result<i64> {
+    // Where the mapping changed, all records follow the new one first.
+    remap(context, source).await?;
+    let known = context.store.read().await?.streams().await?;
+    let mut total = 0;
+    for plan in &source.streams {
+        let row = known
+            .iter()
+            .find(|row| *row.source == *source.name && *row.name == *plan.name);
+        let Some(row) = row else { continue };
+        let stream = StreamRef {
+            id: row.id,
+            source: source.name.clone(),
+            name: plan.name.clone(),
+        };
+        total += map_stored(context, &stream, plan, Which::WithLetters).await?;
+    }
+    Ok(total)
+}
+
+async fn map_stored(
+    context: &Context,
+    stream: &StreamRef,
+    plan: &Stream,
+    which: Which,
+) -> Result<i64> {
+    let mut after = -1;
+    let mut total = 0;
+    loop {
+        let mut tx = context.begin().await?;
+        let rows = match which {
+            Which::All => tx.records_of_stream(stream.id, after, RECORDS).await?,
+            Which::WithLetters => tx.records_with_letters(stream.id, after, RECORDS).await?,
+        };
+        let Some((last, _)) = rows.last() else {
+            return Ok(total);
+        };
+        after = last.slot;
+        total += rows.len() as i64;
+        let mut changes = Vec::with_capacity(rows.len());
+        for (record, body) in rows {
+            // I17: one that cannot be read is set aside, as it is when it comes.
+            let (meaning, problems) = match canonical::key_of_line(plan, &stream.source, &body) {
+                Ok(_) => mapped(stream, plan, context, &record.key, &body),
+                Err(problem) => (None, vec![problem]),
+            };
+            let put = Put {
+                hash: record.hash,
+                body: None,
+                meaning,
+                problems,
+            };
+            changes.push(Change {
+                slot: record.slot,
+                key: record.key.clone(),
+                prior: Some(record),
+                to: To::Put(Box::new(put)),
+            });
+        }
+        apply(&mut tx, context, stream, changes).await?;
+        tx.commit().await?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
+
+    use super::*;
+    use crate::flow::commit::views::traits_of;
+    use crate::flow::harness::World;
+    use crate::flow::upkeep::due::evaluate_everybody;
+    use crate::store::{DeadLetterRow, RecordState};
+
+    const CONTACTS: (&str, &str) = ("crm", "contacts");
+
+    fn manifest(key: &str, name: &str) -> String {
+        format!(
+            "[hub]\nname = \"test\"\nstore = \"sqlite:unused.db\"\n[[source]]\nname = \"crm\"\nconnector = \"any\"\n\
+             [[source.stream]]\nname = \"contacts\"\nto = \"person\"\nkey = \"{key}\"\nmap.email = \"email\"\nmap.name = \"{name}\"\n"
+        )
+    }
+
+    /// Each open dead letter as `kind code field`, and the records by state.
+    async fn state(world: &World) -> (Vec<String>, [usize; 3]) {
+        let mut tx = world.context.store.read().await.unwrap();
+        let letters = tx.dead_letters(100).await.unwrap();
+        let shown = |one: &DeadLetterRow| {
+            assert_eq!((&*one.source, &*one.stream), CONTACTS);
+            assert!(!one.message.contains("ada@"), "{}", one.message);
+            format!("{} {} {}", one.kind, one.code, one.field)
+        };
+        let mut letters: Vec<String> = letters.iter().map(shown).collect();
+        letters.sort();
+        let stream = tx.streams().await.unwrap().pop().unwrap();
+        let heads = tx.record_heads(stream.id, -1, 100).await.unwrap();
+        let count = |state| heads.iter().filter(|one| one.state == state).count();
+        let states = [
+            RecordState::Live,
+            RecordState::SetAside,
+            RecordState::Deleted,
+        ];
+        (letters, states.map(count))
+    }
+
+    async fn names(world: &World) -> Vec<String> {
+        let mut tx = world.context.store.read().await.unwrap();
+        let rows = tx.persons_after(0, 100).await.unwrap();
+        let mut names: Vec<String> = rows
+            .iter()
+            .map(|row| traits_of(row).unwrap().remove("name").unwrap_or_default())
+            .map(|name| name.as_str().unwrap_or("-").to_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Lines as no vendor should send them, and one as it should.
+    const LINES: [&str; 9] = [
+        r#"{"id":"1","part":"a","email":"ada@example.com","name":"Ada"}"#,
+        r#"{"id":"2","part":"a","email":"ida@example.com","name":"Ida \ud83d"}"#,
+        r#"{"id":"3","part":"a","email":"eda\ud83d@example.com","name":"Eda"}"#,
+        r#"{"id":"4\ud83d","part":"a","name":"Oda"}"#,
+        r#"{"id":"5","part":"a","name":1e999}"#,
+        r#"{"id":"6","part":"a","name":"Uda""#,
+        "not json",
+        "7",
+        r#"{"id":"8","part":"a","unread":"\udc00","name":"Una"}"#,
+    ];
+
+    #[tokio::test]
+    async fn lines_that_cannot_be_read_are_set_aside_and_stop_neither_a_retry_nor_a_new_mapping() {
+        // The second key is not one that is found at a glance.
+        // To the second key, a number is an object without fields.
+        for (key, of_a_number) in [("id", "OF0501 key"), ("id ~ '/' ~ part", "OF0509 ")] {
+            let mut world = World::new(&manifest(key, "name"), &[CONTACTS], 1_000).await;
+            world.apply(CONTACTS, &LINES, &[]).await;
+            let expected = [
+                "field OF0510 email",
+                "field OF0510 name",
+                "record OF0501 key",
+                &format!("record {of_a_number}"),
+                "record OF0590 ",
+                "record OF0590 ",
+                "record OF0590 ",
+            ];
+            let expected = (expected.map(str::to_owned).to_vec(), [4, 5, 0]);
+            assert_eq!(state(&world).await, expected, "{key}");
+            let known = ["Ada", "Eda", "Ida \u{fffd}", "Una"];
+            assert_eq!(names(&world).await, known);
+
+            assert_eq!(retry_set_aside(&world.context).await.unwrap(), 7);
+            assert_eq!(state(&world).await, expected, "{key}");
+            world
+                .reread(&manifest(key, "name | upper"), &[CONTACTS])
+                .await;
+            let source = &world.context.plan.sources[0];
+            assert_eq!(remap(&world.context, source).await.unwrap(), 9);
+            assert_eq!(state(&world).await, expected, "{key}");
+            let known = ["ADA", "EDA", "IDA \u{fffd}", "UNA"];
+            assert_eq!(names(&world).await, known);
+
+            // The vendor mends them.
+            let mended = [
+                r#"{"id":"2","part":"a","email":"ida@example.com","name":"Ida B"}"#,
+                r#"{"id":"5","part":"a","name":"Elf"}"#,
+            ];
+            world.apply(CONTACTS, &mended, &[]).await;
+            assert!(names(&world).await.contains(&"IDA B".to_owned()));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stored_row_that_cannot_be_read_is_an_error_and_is_not_written_over() {
+        for (damage, column) in [
+            ("update claim set body = '{'", "claim.body"),
+            ("update identifier set kind = 'nothing'", "identifier.kind"),
+        ] {
+            let world = World::new(&manifest("id", "name"), &[CONTACTS], 1_000).await;
+            world.apply(CONTACTS, &[LINES[0]], &[]).await;
+            let mut tx = world.context.store.begin().await.unwrap();
+            tx.damage(damage).await;
+            tx.commit().await.unwrap();
+            let before = names(&world).await;
+            let second = r#"{"id":"9","part":"a","email":"ada@example.com","name":"Countess"}"#;
+            let problem = world.try_apply(CONTACTS, &[second], &[]).await.unwrap_err();
+            assert_eq!(problem.code.id, "OF0802", "{problem:?}");
+            assert!(problem.message.contains(column), "{problem:?}");
+            assert_eq!(names(&world).await, before);
+        }
+        let world = World::new(&manifest("id", "name"), &[CONTACTS], 1_000).await;
+        world.apply(CONTACTS, &[LINES[0]], &[]).await;
+        let mut tx = world.context.store.begin().await.unwrap();
+        tx.damage("update person set traits = '[]'").await;
+        tx.commit().await.unwrap();
+        let problem = evaluate_everybody(&world.context, &|_, _| {})
+            .await
+            .unwrap_err();
+        assert_eq!(problem.code.id, "OF0802", "{problem:?}");
+        let problem = crate::flow::upkeep::rebuild::rebuild(&world.context)
+            .await
+            .unwrap_err();
+        assert_eq!(problem.code.id, "OF0802", "{problem:?}");
+        let mut tx = world.context.store.read().await.unwrap();
+        assert_eq!(tx.persons_after(0, 1).await.unwrap()[0].traits, "[]");
+    }
+}

@@ -1,0 +1,6 @@
+//! Who does what and when: a whole run, and the tasks of a service.
+
+mod rest;
+pub mod run;
+pub mod schedule;
+pub mod serve;

@@ -1,0 +1,416 @@
+//! A whole run: mappings and definitions brought up to date, sources read, timers looked at, destinations delivered to.
+
+use crate::flow::commit::change::Counts;
+use crate::flow::commit::fence;
+use crate::flow::connect::Opens;
+use crate::flow::context::Context;
+use crate::flow::deliver::{DeliveryReport, deliver};
+use crate::flow::intake::read::{ReadOptions, StreamReport, read_stream};
+use crate::flow::lease::{self, Lease};
+use crate::flow::upkeep::alarm::alarm;
+use crate::flow::upkeep::announce::announce;
+use crate::flow::upkeep::due::due;
+use crate::flow::upkeep::fill::backfill;
+use crate::flow::upkeep::rebuild::rebuild;
+use crate::flow::upkeep::remap::remap;
+use crate::flow::upkeep::{leftover, models, rules};
+use crate::manifest::{Destination, Source, Subject};
+use crate::problem::Problem;
+use crate::problem::codes::{MANIFESTS_CHANGED, RULES_CHANGED};
+use crate::store::Result;
+use std::sync::Arc;
+use tokio::task::JoinHandle;
+
+#[derive(Clone)]
+pub struct RunOptions {
+    /// One source only; nothing is delivered unless `deliver`.
+    pub source: Option<String>,
+    pub stream: Option<String>,
+    pub read: ReadOptions,
+    pub deliver: bool,
+    /// Told as each part begins and ends.
+    pub events: Events,
+}
+
+pub type Events = Arc<dyn Fn(RunEvent<'_>) + Send + Sync>;
+
+/// How often a stream goes on after the identity rules were changed beside it.
+const RULES_TRIES: usize = 5;
+
+/// What a surface shows while a run goes on.
+#[derive(Debug, Clone, Copy)]
+pub enum RunEvent<'a> {
+    /// Another process is doing it.
+    Waiting {
+        what: &'a str,
+    },
+    Reading {
+        source: &'a str,
+        stream: &'a str,
+    },
+    Read(&'a StreamReport),
+    /// Something that takes its time between reading and delivering, with how many people it has come to.
+    Working {
+        what: &'a str,
+        people: usize,
+    },
+    Delivering {
+        destination: &'a str,
+    },
+    Delivered(&'a DeliveryReport),
+}
+
+/// How a run went.
+#[derive(Debug, Default, serde::Serialize)]
+pub struct RunReport {
+    pub streams: Vec<StreamReport>,
+    pub remapped: i64,
+    pub people: i64,
+    pub people_before: i64,
+    pub records: i64,
+    pub audiences: Vec<AudienceReport>,
+    pub destinations: Vec<DeliveryReport>,
+    pub dead_letters: i64,
+    /// Models that were fitted, or could not be.
+    pub models: Vec<models::FitReport>,
+    #[serde(skip)]
+    pub problems: Vec<Problem>,
+    /// What an operator should look at, though the run did what it should.
+    #[serde(skip)]
+    pub warnings: Vec<Problem>,
+}
+
+#[derive(Debug, serde::Serialize)]
+pub struct AudienceReport {
+    pub name: String,
+    pub size: i64,
+    pub entered: i64,
+    pub left: i64,
+}
+
+impl RunReport {
+    /// True when a guard stopped something.
+    pub fn is_guarded(&self) -> bool {
+        self.streams.iter().any(|stream| stream.guarded)
+            || self.destinations.iter().any(|one| one.guarded)
+    }
+
+    /// True when some rows or streams failed.
+    pub fn is_partial(&self) -> bool {
+        !self.problems.is_empty()
+            || self
+                .streams
+                .iter()
+                .any(|stream| stream.problem.is_some() || stream.counts.set_aside > 0)
+            || self
+                .destinations
+                .iter()
+                .any(|one| !one.problems.is_empty() || one.rejected > 0 || one.postponed > 0)
+    }
+
+    /// Everything read, of all streams.
+    pub fn totals(&self) -> Counts {
+        let mut totals = Counts::default();
+        for stream in &self.streams {
+            totals.add(stream.counts);
+        }
+        totals
+    }
+}
+
+/// Runs once. A stream or destination that fails does not keep the others from going on.
+pub async fn run(
+    context: &Context,
+    connectors: &dyn Opens,
+    options: &RunOptions,
+) -> Result<RunReport> {
+    let mut report = RunReport::default();
+    let mut tx = context.store.read().await?;
+    report.people_before = tx.status_counts().await?.people;
+    let log = [
+        tx.last_log_id(Subject::Person).await?,
+        tx.last_log_id(Subject::Account).await?,
+    ];
+    drop(tx);
+    let mut context = ready(context).await?;
+    let filling = prepare(&context, &options.events).await?;
+    for source in wanted(&context, options) {
+        let read = read_source(&context, source, connectors, options).await?;
+        report.remapped += read.remapped;
+        report.streams.extend(read.streams);
+        report.problems.extend(read.problems);
+    }
+    if let Some(filling) = filling {
+        match filling.await {
+            Ok(filled) => filled?,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+    if !context.cancel.is_cancelled() {
+        report.models = bring_up_to_date(&mut context, &options.events).await?;
+        due(&context).await?;
+    }
+    // I8: a source that came up empty is not proof that its people are gone.
+    let emptied = report.streams.iter().any(|stream| stream.guarded);
+    for destination in &context.plan.destinations {
+        if !options.deliver || context.cancel.is_cancelled() {
+            break;
+        }
+        let delivered = deliver_to(
+            &context,
+            destination,
+            connectors,
+            (emptied, &options.events),
+        )
+        .await?;
+        report.destinations.push(delivered);
+    }
+    finish(&context, log, &mut report).await?;
+    report.warnings.extend(alarm(&context).await?);
+    // A single source runs often, and counting takes a look at every record.
+    if options.source.is_none() {
+        let mut tx = context.store.read().await?;
+        let left = leftover::leftovers(&mut tx, &context.plan).await?;
+        report.warnings.extend(leftover::warnings(&left));
+    }
+    Ok(report)
+}
+
+/// Makes this process one that writes to the hub: from now on by its manifests, with the definitions that changed announced
+/// before anybody is judged by them, and by the rules and models of now. Done once.
+pub async fn enter(context: &mut Context) -> Result<()> {
+    fence::adopt_manifests(context).await?;
+    rules::ready(context).await?;
+    models::adopt(context).await?;
+    announce(context).await
+}
+
+/// The context by the rules and models of now. A change of rules that another process is doing is waited for.
+pub async fn ready(context: &Context) -> Result<Context> {
+    let mut context = context.clone();
+    rules::ready(&mut context).await?;
+    rules::keep_first(&context).await?;
+    models::adopt(&mut context).await?;
+    Ok(context)
+}
+
+/// Takes the lease of bringing definitions up to date; none when the run is cancelled first.
+async fn definitions(context: &Context, events: &Events) -> Result<Option<Lease>> {
+    let waiting = || {
+        events(RunEvent::Waiting {
+            what: "definitions",
+        });
+    };
+    lease::wait(context, "definitions", waiting).await
+}
+
+/// Says which definitions are new, and begins to fill them while sources are read, unless everybody's traits are worked out
+/// again before.
+async fn prepare(context: &Context, events: &Events) -> Result<Option<JoinHandle<Result<()>>>> {
+    let Some(lease) = definitions(context, events).await? else {
+        return Ok(None);
+    };
+    let fenced = lease.fencing(context);
+    let prepared = async {
+        announce(&fenced).await?;
+        rebuild(&fenced).await?;
+        models::are_behind(&fenced).await
+    };
+    match prepared.await {
+        Ok(false) => Ok(Some(tokio::spawn(async move {
+            let filled = backfill(&fenced).await.map(drop);
+            lease.over(filled).await
+        }))),
+        other => lease.over(other.map(|_| None)).await,
+    }
+}
+
+/// Fits the models that are due, and brings traits and audiences up to date with what is defined now.
+pub async fn bring_up_to_date(
+    context: &mut Context,
+    events: &Events,
+) -> Result<Vec<models::FitReport>> {
+    let Some(lease) = definitions(context, events).await? else {
+        return Ok(Vec::new());
+    };
+    let mut fenced = lease.fencing(context);
+    let watch = |what: &str, people| events(RunEvent::Working { what, people });
+    let brought = async {
+        announce(&fenced).await?;
+        rebuild(&fenced).await?;
+        let models = models::refresh(&mut fenced, &watch).await?;
+        backfill(&fenced).await?;
+        Ok(models)
+    };
+    let brought = brought.await;
+    let models = lease.over(brought).await?;
+    models::adopt(context).await?;
+    Ok(models)
+}
+
+fn wanted<'a>(context: &'a Context, options: &'a RunOptions) -> impl Iterator<Item = &'a Source> {
+    context.plan.sources.iter().filter(|source| {
+        options
+            .source
+            .as_deref()
+            .is_none_or(|name| name == &*source.name)
+    })
+}
+
+/// What reading one source came to.
+#[derive(Debug, Default)]
+pub struct SourceReport {
+    /// Stored records that were mapped again.
+    pub remapped: i64,
+    pub streams: Vec<StreamReport>,
+    pub problems: Vec<Problem>,
+}
+
+/// Reads a source, once no other process does.
+pub async fn read_source(
+    context: &Context,
+    source: &Source,
+    connectors: &dyn Opens,
+    options: &RunOptions,
+) -> Result<SourceReport> {
+    let name = format!("read {}", source.name);
+    let waiting = || (options.events)(RunEvent::Waiting { what: &name });
+    let Some(lease) = lease::wait(context, &name, waiting).await? else {
+        return Ok(SourceReport::default());
+    };
+    let read = read_held(lease.fencing(context), source, connectors, options).await;
+    lease.over(read).await
+}
+
+/// The same by whoever holds the lease of it.
+pub async fn read_held(
+    mut context: Context,
+    source: &Source,
+    connectors: &dyn Opens,
+    options: &RunOptions,
+) -> Result<SourceReport> {
+    let mut report = SourceReport {
+        remapped: remap(&context, source).await?,
+        ..SourceReport::default()
+    };
+    let mut connector = match connectors.source(source) {
+        Ok(connector) => connector,
+        Err(problems) => {
+            report.problems.extend(problems);
+            return Ok(report);
+        }
+    };
+    let named = options.stream.as_deref();
+    let streams = source.streams.iter();
+    for stream in streams.filter(|stream| named.is_none_or(|name| name == &*stream.name)) {
+        if options.read.cancel.is_cancelled() {
+            break;
+        }
+        (options.events)(RunEvent::Reading {
+            source: &source.name,
+            stream: &stream.name,
+        });
+        let (mut tries, mut before) = (0, Counts::default());
+        let read = loop {
+            let (mut read, back) =
+                read_stream(&context, source, stream, connector, &options.read).await?;
+            connector = back;
+            read.counts.add(before);
+            if let Some(problem) = read.problem.take_if(|one| one.code == &MANIFESTS_CHANGED) {
+                return Err(problem);
+            }
+            let overtaken = read.problem.as_ref();
+            let overtaken = overtaken.is_some_and(|problem| problem.code == &RULES_CHANGED);
+            if !overtaken || tries == RULES_TRIES {
+                break read;
+            }
+            // By the rules of now, from where it stopped.
+            tries += 1;
+            before = read.counts;
+            rules::ready(&mut context).await?;
+        };
+        (options.events)(RunEvent::Read(&read));
+        report.streams.push(read);
+    }
+    Ok(report)
+}
+
+/// Delivers to one destination, once no other process does.
+pub async fn deliver_to(
+    context: &Context,
+    destination: &Destination,
+    connectors: &dyn Opens,
+    (emptied, events): (bool, &Events),
+) -> Result<DeliveryReport> {
+    let name = format!("deliver {}", destination.name);
+    let waiting = || events(RunEvent::Waiting { what: &name });
+    let Some(lease) = lease::wait(context, &name, waiting).await? else {
+        return Ok(nothing(destination));
+    };
+    events(RunEvent::Delivering {
+        destination: &destination.name,
+    });
+    let fenced = lease.fencing(context);
+    let delivered = deliver_held(&fenced, destination, connectors, emptied).await;
+    let report = lease.over(delivered).await?;
+    events(RunEvent::Delivered(&report));
+    Ok(report)
+}
+
+/// The same by whoever holds the lease of it. `emptied`: some source gave no records though it had some before.
+pub async fn deliver_held(
+    context: &Context,
+    destination: &Destination,
+    connectors: &dyn Opens,
+    emptied: bool,
+) -> Result<DeliveryReport> {
+    if emptied && destination.guard.empty_source_stops {
+        return Ok(DeliveryReport {
+            guarded: true,
+            ..nothing(destination)
+        });
+    }
+    match connectors.destination(destination) {
+        Ok(connector) => deliver(context, destination, connector, &context.cancel).await,
+        Err(problems) => Ok(DeliveryReport {
+            problems,
+            ..nothing(destination)
+        }),
+    }
+}
+
+fn nothing(destination: &Destination) -> DeliveryReport {
+    DeliveryReport {
+        destination: destination.name.to_string(),
+        ..DeliveryReport::default()
+    }
+}
+
+async fn finish(
+    context: &Context,
+    [of_people, of_accounts]: [i64; 2],
+    report: &mut RunReport,
+) -> Result<()> {
+    let mut tx = context.store.read().await?;
+    let counts = tx.status_counts().await?;
+    report.people = counts.people;
+    report.records = counts.records;
+    report.dead_letters = counts.dead_letters;
+    let shown = context.plan.audiences.iter().filter(|one| !one.is_step);
+    for audience in shown {
+        let name = &*audience.name;
+        let before = match audience.of {
+            Subject::Person => of_people,
+            Subject::Account => of_accounts,
+        };
+        let (entered, left) = tx.log_counts(audience.of, name, before).await?;
+        let size = tx.member_count(audience.of, name).await?;
+        report.audiences.push(AudienceReport {
+            name: audience.name.to_string(),
+            size,
+            entered,
+            left,
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,588 @@
+//! Serving: each source at its schedule, timers when they are due, each destination when there is something to send. They
+//! do not wait for one another, and nothing that fails ends them: it is logged and tried again.
+
+mod pace;
+
+use crate::flow::commit::fence;
+use crate::flow::connect::Opens;
+use crate::flow::context::Context;
+use crate::flow::lease::{self, Lease};
+use crate::flow::upkeep::due::due;
+use crate::flow::work::rest::rest;
+use crate::flow::work::run::{self, RunOptions, SourceReport};
+use crate::flow::work::schedule::{first_times, last_read, next};
+use crate::manifest::{Destination, Source};
+use crate::model::Timestamp;
+use crate::problem::Problem;
+use crate::problem::codes::MANIFESTS_CHANGED;
+use crate::store::Result;
+use pace::{Activity, Pace, may_pass};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// Timers and changes that other processes made are looked for this often at the latest.
+const TICK_MS: i64 = 1_000;
+/// Definitions and models are looked at this often, and after each change.
+const LOOK_AT_DEFINITIONS: Duration = Duration::from_secs(60);
+/// When nothing was done for so long, the hub rests: threads that only blocked or computed have ended by then.
+const STILL_MS: i64 = 12_000;
+/// So long what is under way has to come to its next safe point when the hub stops.
+const LAST_STEPS: Duration = Duration::from_secs(30);
+
+/// What all parts of a serving hub share.
+struct Serving {
+    context: Context,
+    connectors: Arc<dyn Opens>,
+    options: RunOptions,
+    /// Goes up when something may have to be sent, fitted or filled.
+    changes: watch::Sender<u64>,
+    /// Sources that came up empty when they were read last.
+    emptied: Mutex<BTreeSet<String>>,
+    /// Set when another process was found to work by other manifests.
+    overtaken: AtomicBool,
+    activity: Activity,
+}
+
+/// How far a delivery came that did not fail.
+enum Sent {
+    All,
+    /// Some rows wait.
+    Postponed,
+}
+
+/// Why serving ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Served {
+    /// Somebody stopped it.
+    Stopped,
+    /// Another process works by other manifests.
+    Overtaken,
+}
+
+/// Runs until the context is cancelled, or another process works by other manifests; what is under way ends at its next safe
+/// point.
+pub async fn serve(
+    context: &Context,
+    connectors: &Arc<dyn Opens>,
+    options: &RunOptions,
+) -> Result<Served> {
+    let times = first_times(context).await?;
+    let serving = Arc::new(Serving {
+        context: context.clone(),
+        connectors: connectors.clone(),
+        options: options.clone(),
+        changes: watch::channel(0).0,
+        emptied: Mutex::default(),
+        overtaken: AtomicBool::new(false),
+        activity: Activity::new(context.clock.clone()),
+    });
+    let mut parts = JoinSet::new();
+    for (place, first) in times {
+        let serving = serving.clone();
+        parts.spawn(async move { serving.source(place, first).await });
+    }
+    for place in 0..context.plan.destinations.len() {
+        let serving = serving.clone();
+        parts.spawn(async move { serving.destination(place).await });
+    }
+    let same = serving.clone();
+    parts.spawn(async move { same.timers().await });
+    let same = serving.clone();
+    parts.spawn(async move { same.definitions().await });
+    let same = serving.clone();
+    parts.spawn(async move { same.rests().await });
+    // A part ends before the hub is stopped only by a fault of ours: nobody would notice what is no longer done.
+    tokio::select! {
+        () = context.cancel.cancelled() => {}
+        Some(Err(error)) = parts.join_next(), if !parts.is_empty() => {
+            if error.is_panic() {
+                std::panic::resume_unwind(error.into_panic());
+            }
+        }
+    }
+    context.cancel.cancelled().await;
+    let ending = async {
+        while let Some(part) = parts.join_next().await {
+            if let Err(error) = part
+                && error.is_panic()
+            {
+                std::panic::resume_unwind(error.into_panic());
+            }
+        }
+    };
+    if tokio::time::timeout(LAST_STEPS, ending).await.is_err() {
+        tracing::warn!(
+            "something did not come to an end; it is left where its last step was stored"
+        );
+    }
+    Ok(match serving.overtaken.load(Ordering::Relaxed) {
+        true => Served::Overtaken,
+        false => Served::Stopped,
+    })
+}
+
+impl Serving {
+    /// One source, each time that it is due.
+    async fn source(&self, place: usize, first: Option<Timestamp>) {
+        let source = &self.context.plan.sources[place];
+        let Some(schedule) = &source.schedule else {
+            return;
+        };
+        let mut pace = Pace::default();
+        let mut time = first;
+        while let Some(due) = time {
+            if self.sleep_until(due).await {
+                return;
+            }
+            let working = self.activity.begin();
+            let read = match self.read(source).await {
+                Ok(false) => self.read_after_another(source, due).await,
+                read => read,
+            };
+            drop(working);
+            if self.context.cancel.is_cancelled() {
+                return;
+            }
+            let now = self.context.clock.now();
+            // What came due meanwhile is skipped: the run that just ended saw its data.
+            let scheduled = next(schedule, now);
+            let again = pace.after(read.as_ref().err(), now);
+            if let Err(problem) = &read {
+                self.failed(problem, "read", &source.name, again);
+            }
+            // A failure that may pass is not left until the next time.
+            let again = again.filter(|_| read.as_ref().err().is_some_and(may_pass));
+            time = [scheduled, again].into_iter().flatten().min();
+        }
+    }
+
+    /// Waits for the process that reads a source, and reads it then, unless the other one began when it was due or later. False
+    /// when the hub is stopped first.
+    async fn read_after_another(&self, source: &Source, due: Timestamp) -> Result<bool> {
+        tracing::info!(source = %source.name, "another process reads it; waiting for it");
+        let tick = Duration::from_millis(TICK_MS as u64);
+        while !self.context.cancel.wait(tick).await {
+            if lease::is_held(&self.context, &reading(source)).await? {
+                continue;
+            }
+            let began = last_read(&self.context).await?;
+            let is_read = began.get(&*source.name).is_some_and(|began| *began >= due);
+            if is_read || self.read(source).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Reads a source; false when another process does. An error is what the whole comes to; each stream's was logged.
+    async fn read(&self, source: &Source) -> Result<bool> {
+        let context = run::ready(&self.context).await?;
+        let Some(lease) = lease::take(&context, &reading(source)).await? else {
+            return Ok(false);
+        };
+        let (connectors, options) = (&*self.connectors, &self.options);
+        let read = run::read_held(lease.fencing(&context), source, connectors, options).await;
+        self.changed();
+        let problem = match &read {
+            Ok(report) => self.tell(source, report),
+            Err(problem) => Some(problem.clone()),
+        };
+        give_back(lease, problem).await?;
+        Ok(true)
+    }
+
+    /// Logs what was read; gives the first problem.
+    fn tell(&self, source: &Source, report: &SourceReport) -> Option<Problem> {
+        for stream in &report.streams {
+            let counts = stream.counts;
+            tracing::info!(
+                source = %stream.source, stream = %stream.stream, read = counts.read, added = counts.added,
+                changed = counts.changed, deleted = counts.deleted, set_aside = counts.set_aside, "read"
+            );
+        }
+        let mut emptied = self.emptied();
+        match report.streams.iter().any(|stream| stream.guarded) {
+            true => emptied.insert(source.name.to_string()),
+            false => emptied.remove(&*source.name),
+        };
+        drop(emptied);
+        let of_streams = report.streams.iter();
+        let of_streams = of_streams.filter_map(|stream| stream.problem.as_ref());
+        let mut problems = report.problems.iter().chain(of_streams).peekable();
+        let first = problems.peek().map(|problem| (*problem).clone());
+        for problem in problems.skip(1) {
+            self.failed(problem, "read", &source.name, None);
+        }
+        first
+    }
+
+    /// Audiences, journeys and traits that change by themselves (I7).
+    async fn timers(&self) {
+        let mut pace = Pace::default();
+        let mut changes = self.changes.subscribe();
+        loop {
+            let looked = self.look_at_timers().await;
+            let now = self.context.clock.now();
+            let again = pace.after(looked.as_ref().err(), now);
+            let next = match &looked {
+                Ok(next) => *next,
+                Err(problem) => {
+                    self.failed(problem, "timers", "audiences", again);
+                    again
+                }
+            };
+            let wait_ms = next.map_or(TICK_MS, |next| next.0 - now.0);
+            let wait = Duration::from_millis(wait_ms.clamp(1, TICK_MS) as u64);
+            tokio::select! {
+                stopped = self.context.cancel.wait(wait) => if stopped { return },
+                _ = changes.changed() => {}
+            }
+        }
+    }
+
+    /// Evaluates whoever is due; gives the next time.
+    async fn look_at_timers(&self) -> Result<Option<Timestamp>> {
+        let mut tx = self.context.store.read().await?;
+        if !fence::has_current_manifests(&mut tx, &self.context).await? {
+            self.is_overtaken();
+            return Ok(None);
+        }
+        let next = tx.next_due().await?;
+        drop(tx);
+        if next.is_none_or(|next| next > self.context.clock.now().0) {
+            return Ok(next.map(Timestamp));
+        }
+        let _working = self.activity.begin();
+        let context = run::ready(&self.context).await?;
+        if due(&context).await? > 0 {
+            self.changed();
+        }
+        let next = self.context.store.read().await?.next_due().await?;
+        Ok(next.map(Timestamp))
+    }
+
+    /// New definitions, models that are due, and what follows from them.
+    async fn definitions(&self) {
+        let mut pace = Pace::default();
+        let mut changes = self.changes.subscribe();
+        loop {
+            let brought = self.bring_up_to_date().await;
+            let now = self.context.clock.now();
+            let again = pace.after(brought.as_ref().err(), now);
+            if let Err(problem) = &brought {
+                self.failed(problem, "definitions", "audiences and traits", again);
+            }
+            let woken = async {
+                if brought.is_ok() {
+                    let _ = changes.changed().await;
+                } else {
+                    std::future::pending::<()>().await;
+                }
+            };
+            let wait = again.map_or(LOOK_AT_DEFINITIONS, |again| until(again, now));
+            tokio::select! {
+                stopped = self.context.cancel.wait(wait) => if stopped { return },
+                () = woken => {}
+            }
+        }
+    }
+
+    async fn bring_up_to_date(&self) -> Result<()> {
+        let mut context = run::ready(&self.context).await?;
+        let models = run::bring_up_to_date(&mut context, &self.options.events).await?;
+        if models.iter().any(|model| model.fitted.is_some()) {
+            self.changed();
+        }
+        if let Some(warning) = crate::flow::upkeep::alarm::alarm(&context).await? {
+            tracing::warn!(code = warning.code.id, "{}", warning.message);
+        }
+        Ok(())
+    }
+
+    /// One destination, each time that there is something to send.
+    async fn destination(&self, place: usize) {
+        let destination = &self.context.plan.destinations[place];
+        let mut pace = Pace::default();
+        let mut changes = self.changes.subscribe();
+        loop {
+            let delivered = self.deliver(destination).await;
+            let now = self.context.clock.now();
+            let again = match &delivered {
+                // Rows that the vendor asked to be sent later are not sent at once.
+                Ok(Sent::Postponed) => Some(pace.later(now)),
+                other => pace.after(other.as_ref().err(), now),
+            };
+            if let Err(problem) = &delivered {
+                self.failed(problem, "deliver", &destination.name, again);
+            }
+            match again {
+                // A vendor that is down is not called for each change.
+                Some(again) => {
+                    if self.sleep_until(again).await {
+                        return;
+                    }
+                }
+                None => tokio::select! {
+                    stopped = self.context.cancel.wait(Duration::from_millis(TICK_MS as u64)) => if stopped { return },
+                    _ = changes.changed() => {}
+                },
+            }
+        }
+    }
+
+    async fn deliver(&self, destination: &Destination) -> Result<Sent> {
+        let mut tx = self.context.store.read().await?;
+        if !tx.is_anything_pending(&destination.name).await? {
+            return Ok(Sent::All);
+        }
+        drop(tx);
+        let _working = self.activity.begin();
+        let context = run::ready(&self.context).await?;
+        let name = format!("deliver {}", destination.name);
+        let Some(lease) = lease::take(&context, &name).await? else {
+            return Ok(Sent::All);
+        };
+        let emptied = !self.emptied().is_empty();
+        let fenced = lease.fencing(&context);
+        let delivered = run::deliver_held(&fenced, destination, &*self.connectors, emptied).await;
+        let mut sent = Sent::All;
+        let problem = match delivered {
+            Ok(report) => {
+                if report.postponed > 0 {
+                    sent = Sent::Postponed;
+                }
+                let mut problems = report.problems.into_iter();
+                let first = problems.next();
+                for problem in problems {
+                    self.failed(&problem, "deliver", &destination.name, None);
+                }
+                first
+            }
+            Err(problem) => Some(problem),
+        };
+        give_back(lease, problem).await?;
+        Ok(sent)
+    }
+
+    /// Gives memory back when nothing was done for a while.
+    async fn rests(&self) {
+        loop {
+            if self.activity.is_still(STILL_MS)
+                && let Err(problem) = rest(&self.context, &*self.connectors).await
+            {
+                // A hub that cannot rest can work all the same.
+                tracing::warn!(code = problem.code.id, "{}", problem.message);
+            }
+            let tick = Duration::from_millis(TICK_MS as u64);
+            if self.context.cancel.wait(tick).await {
+                return;
+            }
+        }
+    }
+
+    /// Logs a failure. One by other manifests ends serving.
+    fn failed(&self, problem: &Problem, doing: &str, what: &str, again: Option<Timestamp>) {
+        if problem.code == &MANIFESTS_CHANGED {
+            self.is_overtaken();
+            return;
+        }
+        let again = again.map_or_else(|| "at its next time".to_owned(), Timestamp::to_rfc3339);
+        tracing::error!(
+            code = problem.code.id,
+            doing,
+            what,
+            again,
+            "{}",
+            problem.message
+        );
+    }
+
+    fn is_overtaken(&self) {
+        self.overtaken.store(true, Ordering::Relaxed);
+        self.context.cancel.cancel();
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    fn emptied(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
+        self.emptied.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// True when the hub is stopped first. A clock that is set forward is noticed within a second, and one that is set back
+    /// makes nothing wait longer.
+    async fn sleep_until(&self, time: Timestamp) -> bool {
+        let at_most = Instant::now() + until(time, self.context.clock.now());
+        loop {
+            let now = self.context.clock.now();
+            if now >= time || Instant::now() >= at_most {
+                return self.context.cancel.is_cancelled();
+            }
+            let tick = Duration::from_millis(TICK_MS as u64);
+            if self.context.cancel.wait(until(time, now).min(tick)).await {
+                return true;
+            }
+        }
+    }
+}
+
+/// The name of the lease of reading a source.
+fn reading(source: &Source) -> String {
+    format!("read {}", source.name)
+}
+
+fn until(time: Timestamp, now: Timestamp) -> Duration {
+    Duration::from_millis((time.0 - now.0).max(1) as u64)
+}
+
+/// The work is done, or the problem is told with the lease.
+async fn give_back(lease: Lease, problem: Option<Problem>) -> Result<()> {
+    match problem {
+        None => lease.end().await,
+        Some(problem) => {
+            lease.fail(&problem).await?;
+            Err(problem)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::ReadOptions;
+    use crate::flow::context::Process;
+    use crate::flow::harness::{Nobody, World};
+    use crate::flow::intake::read::tests::script::{Script, page};
+    use std::sync::atomic::AtomicUsize;
+
+    fn options(world: &World) -> RunOptions {
+        RunOptions {
+            source: None,
+            stream: None,
+            deliver: false,
+            read: ReadOptions {
+                full: false,
+                cancel: world.context.cancel.clone(),
+                progress: Arc::new(|_| {}),
+            },
+            events: Arc::new(|_| {}),
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_hub_rests_once_when_nothing_was_done_for_a_while() {
+        let manifest = "[hub]\nname = \"rest\"\nstore = \"sqlite:rest.db\"\n";
+        let world = World::new(manifest, &[], 0).await;
+        let connectors = Arc::new(Nobody::default());
+        let options = options(&world);
+        let opens: Arc<dyn Opens> = connectors.clone();
+        let serving = serve(&world.context, &opens, &options);
+        let moving = async {
+            assert_eq!(connectors.rests(), 0);
+            // Whenever it began to wait, it has waited long enough at some time.
+            let soon = Duration::from_millis(100);
+            while tokio::time::timeout(soon, connectors.rested.notified())
+                .await
+                .is_err()
+            {
+                world.hand.fetch_add(STILL_MS, Ordering::Relaxed);
+            }
+            // Its next looks find nothing that was done since.
+            world.hand.fetch_add(10 * STILL_MS, Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_millis(1_500)).await;
+            assert_eq!(connectors.rests(), 1);
+            world.context.cancel.cancel();
+        };
+        let (served, ()) = tokio::join!(serving, moving);
+        served.unwrap();
+    }
+
+    /// Opens pages of one record, and counts how often.
+    #[derive(Clone, Default)]
+    struct Counting(Arc<AtomicUsize>);
+
+    impl Opens for Counting {
+        fn source(
+            &self,
+            _: &Source,
+        ) -> std::result::Result<Box<dyn crate::host::Connector>, Vec<Problem>> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            let row = r#"{"id":"1","email":"ada@x.example"}"#.to_owned();
+            Ok(Box::new(Script::of([page(&[row], &[])])))
+        }
+
+        fn destination(
+            &self,
+            _: &Destination,
+        ) -> std::result::Result<Box<dyn crate::host::Connector>, Vec<Problem>> {
+            Err(Vec::new())
+        }
+
+        fn rest(&self) {}
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_due_while_another_process_reads_it_is_read_when_that_one_fails() {
+        let manifest = "[hub]\nname = \"busy\"\nstore = \"sqlite:busy.db\"\n[[source]]\nname = \"crm\"\nconnector = \"any\"\n\
+            schedule = { cron = \"0 0 6 * * *\", timezone = \"UTC\" }\n\
+            [[source.stream]]\nname = \"contacts\"\nto = \"person\"\nkey = \"id\"\nmap.email = \"email\"\n";
+        // Half a second before six.
+        let now = 1_800_000_000_000 - 1_800_000_000_000 % 86_400_000 + 6 * 3_600_000 - 500;
+        let world = World::new(manifest, &[("crm", "contacts")], now).await;
+        let mut other = world.context.clone();
+        other.process = Process::named("other");
+        let reading = lease::take(&other, "read crm").await.unwrap().unwrap();
+        let connectors = Counting::default();
+        let opens: Arc<dyn Opens> = Arc::new(connectors.clone());
+        let options = options(&world);
+        let serving = serve(&world.context, &opens, &options);
+        let others = async {
+            tokio::time::sleep(Duration::from_millis(1_200)).await;
+            world.hand.fetch_add(1_000, Ordering::Relaxed);
+            assert_eq!(connectors.0.load(Ordering::Relaxed), 0);
+            reading
+                .fail(&Problem::new(&MANIFESTS_CHANGED, "it failed"))
+                .await
+                .unwrap();
+            let read = async || {
+                let mut tx = world.context.store.read().await.unwrap();
+                !tx.last_done().await.unwrap().is_empty()
+            };
+            while !read().await {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            world.context.cancel.cancel();
+        };
+        let both = async { tokio::join!(serving, others) };
+        let (served, ()) = tokio::time::timeout(Duration::from_secs(20), both)
+            .await
+            .unwrap();
+        assert_eq!(served.unwrap(), Served::Stopped);
+        assert_eq!(connectors.0.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn serving_ends_when_another_process_works_by_other_manifests() {
+        let manifest = "[hub]\nname = \"old\"\nstore = \"sqlite:old.db\"\n";
+        let mut world = World::new(manifest, &[], 0).await;
+        crate::flow::enter(&mut world.context).await.unwrap();
+        let old = world.context.clone();
+        let options = options(&world);
+        let opens: Arc<dyn Opens> = Arc::new(Nobody::default());
+        let serving = serve(&old, &opens, &options);
+        let editing = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            world.reread(&format!("{manifest}\n"), &[]).await;
+        };
+        let both = async { tokio::join!(serving, editing) };
+        let (served, ()) = tokio::time::timeout(Duration::from_secs(20), both)
+            .await
+            .unwrap();
+        assert_eq!(served.unwrap(), Served::Overtaken);
+    }
+}

@@ -1,25 +1,30 @@
 //! One statement for many rows, prepared once. Values are lent, not copied: no allocation stands between a row and the
 //! database.
 
-use super::dialect;
-use super::{Result, Tx, failed};
+use super::value::Arg;
+use super::{Result, Tx, dialect, failed};
 use tokio::runtime::Handle;
-
-/// One value of a row.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Arg<'r> {
-    Int(i64),
-    OptInt(Option<i64>),
-    Text(&'r str),
-    OptText(Option<&'r str>),
-    Bytes(&'r [u8]),
-    /// Stored as bytes, eight each, little endian.
-    Integers(&'r [i64]),
-    Real(f64),
-}
 
 /// So many keys are looked up by two connections at the same time, where there are two. Tests go that way with few.
 pub(super) const LONG: usize = if cfg!(test) { 2 } else { 2_000 };
+
+/// How writing rows ended that another process may write as well.
+#[must_use]
+pub(super) enum Race {
+    Won,
+    /// A row to be added was there, or one to be changed was not as it had been; how that was seen.
+    Lost(String),
+}
+
+impl Race {
+    /// For rows that nobody else writes: losing is a failure of the store.
+    fn won(self) -> Result<()> {
+        match self {
+            Self::Won => Ok(()),
+            Self::Lost(how) => Err(failed(how)),
+        }
+    }
+}
 
 impl Tx {
     /// The rows of each key, in the order of the keys; `text` selects them by `$1`.
@@ -90,10 +95,22 @@ impl Tx {
         rows: &[R],
         values: impl for<'r> Fn(&'r R) -> [Arg<'r>; N],
     ) -> Result<()> {
+        self.race_to_insert(table, rows, values).await?.won()
+    }
+
+    /// The same for rows that another process may have added.
+    pub(super) async fn race_to_insert<R, const N: usize>(
+        &mut self,
+        table: &'static str,
+        rows: &[R],
+        values: impl for<'r> Fn(&'r R) -> [Arg<'r>; N],
+    ) -> Result<Race> {
         self.pass().await?;
-        dialect::insert(self.connection(), table, rows, values)
-            .await
-            .map_err(failed)
+        match dialect::insert(self.connection(), table, rows, values).await {
+            Ok(()) => Ok(Race::Won),
+            Err(error) if dialect::is_there(&error) => Ok(Race::Lost(error.to_string())),
+            Err(error) => Err(failed(error)),
+        }
     }
 
     /// The same for rows that may be there; `tail` says what happens then. Where it is known which are, `insert` and
@@ -117,15 +134,27 @@ impl Tx {
         rows: &[R],
         values: impl for<'r> Fn(&'r R) -> [Arg<'r>; N],
     ) -> Result<()> {
+        self.race_to_update(text, rows, values).await?.won()
+    }
+
+    /// The same for rows that another process may have changed, where `text` selects them as they were looked at.
+    pub(super) async fn race_to_update<R, const N: usize>(
+        &mut self,
+        text: &str,
+        rows: &[R],
+        values: impl for<'r> Fn(&'r R) -> [Arg<'r>; N],
+    ) -> Result<Race> {
         self.pass().await?;
         let changed = dialect::each(self.connection(), text, rows, values)
             .await
             .map_err(failed)?;
-        if changed == rows.len() {
-            return Ok(());
-        }
-        let there = format!("{changed} of {} rows are there to be changed", rows.len());
-        Err(failed(there))
+        Ok(match changed == rows.len() {
+            true => Race::Won,
+            false => {
+                let all = rows.len();
+                Race::Lost(format!("{changed} of {all} rows are there to be changed"))
+            }
+        })
     }
 
     /// Runs a statement with `$1` to `$N` for each row, in the order given.
@@ -141,25 +170,4 @@ impl Tx {
             .map(drop)
             .map_err(failed)
     }
-}
-
-/// Integers as `Arg::Integers` stores them.
-pub(super) fn pack(integers: &[i64]) -> Vec<u8> {
-    integers
-        .iter()
-        .flat_map(|integer| integer.to_le_bytes())
-        .collect()
-}
-
-/// Integers as the JSON array that `dialect::IN_INTEGERS` takes.
-pub(super) fn json_integers(values: impl IntoIterator<Item = i64>) -> String {
-    let mut text = String::from("[");
-    for (index, value) in values.into_iter().enumerate() {
-        if index > 0 {
-            text.push(',');
-        }
-        text.push_str(&value.to_string());
-    }
-    text.push(']');
-    text
 }

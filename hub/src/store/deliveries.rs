@@ -1,8 +1,8 @@
 //! What destinations should hold, what they have acknowledged, and the keys at which the two may differ.
 
-use super::bulk::Arg;
-use super::records::get;
-use super::{Result, Tx, failed};
+use super::query::{columns, get, value};
+use super::value::Arg;
+use super::{Result, Tx};
 use crate::model::Timestamp;
 use std::collections::BTreeSet;
 
@@ -94,55 +94,41 @@ const NOTHING_TRIED: &str = "[]";
 
 impl Tx {
     pub async fn destinations(&mut self) -> Result<Vec<(String, String)>> {
-        sqlx::query_as("select name, digest from destination order by name")
-            .fetch_all(self.connection())
-            .await
-            .map_err(failed)
+        self.all(
+            "select name, digest from destination order by name",
+            &[],
+            columns,
+        )
+        .await
     }
 
     pub async fn set_destination(&mut self, name: &str, digest: &str) -> Result<()> {
-        sqlx::query(
-            "insert into destination (name, digest) values ($1, $2) on conflict (name) do update set digest = excluded.digest",
-        )
-        .bind(name)
-        .bind(digest)
-        .execute(self.connection())
-        .await
-        .map_err(failed)?;
-        Ok(())
+        let text = "insert into destination (name, digest) values ($1, $2) on conflict (name) do update set digest = excluded.digest";
+        self.run(text, &[Arg::Text(name), Arg::Text(digest)]).await
     }
 
     pub async fn remove_destination(&mut self, name: &str) -> Result<()> {
-        sqlx::query("delete from destination where name = $1")
-            .bind(name)
-            .execute(self.connection())
-            .await
-            .map(drop)
-            .map_err(failed)
+        self.run(
+            "delete from destination where name = $1",
+            &[Arg::Text(name)],
+        )
+        .await
     }
 
     /// Some of the rows that are wanted at a destination.
     pub async fn wanted_at(&mut self, destination: &str, limit: i64) -> Result<Vec<WantedRow>> {
-        let rows = sqlx::query(
-            "select object, person_id, remote_key, payload, allowed from wanted where destination = $1 limit $2",
-        )
-        .bind(destination)
-        .bind(limit)
-        .fetch_all(self.connection())
-        .await
-        .map_err(failed)?;
-        rows.iter()
-            .map(|row| {
-                Ok(WantedRow {
-                    destination: destination.to_owned(),
-                    object: get(row, 0)?,
-                    person_id: get(row, 1)?,
-                    remote_key: get(row, 2)?,
-                    payload: get(row, 3)?,
-                    allowed: get::<i64>(row, 4)? != 0,
-                })
+        let text = "select object, person_id, remote_key, payload, allowed from wanted where destination = $1 limit $2";
+        self.all(text, &[Arg::Text(destination), Arg::Int(limit)], |row| {
+            Ok(WantedRow {
+                destination: destination.to_owned(),
+                object: get(row, 0)?,
+                person_id: get(row, 1)?,
+                remote_key: get(row, 2)?,
+                payload: get(row, 3)?,
+                allowed: get::<i64>(row, 4)? != 0,
             })
-            .collect()
+        })
+        .await
     }
 
     pub async fn wanted_of(
@@ -231,22 +217,20 @@ impl Tx {
         after: i64,
         limit: i64,
     ) -> Result<Vec<ChangeRow>> {
-        let rows = sqlx::query(
-            "select c.id, c.object, c.remote_key, c.attempts, c.unsure, a.payload, w.payload, p.uuid, p.traits, p.consents, c.tried, c.generation, w.allowed \
+        let text = "select c.id, c.object, c.remote_key, c.attempts, c.unsure, a.payload, w.payload, p.uuid, p.traits, p.consents, c.tried, c.generation, w.allowed \
              from (select * from change where destination = $1 and state = 'pending' and id > $2 and object like $4 order by id limit $3) c \
              left join acknowledged a on a.destination = c.destination and a.object = c.object and a.remote_key = c.remote_key \
              left join wanted w on w.destination = c.destination and w.object = c.object and w.remote_key = c.remote_key \
-             left join person p on p.id = w.person_id order by c.id, p.uuid",
-        )
-        .bind(destination)
-        .bind(after)
-        .bind(limit)
-        .bind(format!("{family}%"))
-        .fetch_all(self.connection())
-        .await
-        .map_err(failed)?;
-        rows.iter()
-            .map(|row| {
+             left join person p on p.id = w.person_id order by c.id, p.uuid";
+        self.all(
+            text,
+            &[
+                Arg::Text(destination),
+                Arg::Int(after),
+                Arg::Int(limit),
+                Arg::Text(&format!("{family}%")),
+            ],
+            |row| {
                 let uuid: Option<Vec<u8>> = get(row, 7)?;
                 Ok(ChangeRow {
                     id: get(row, 0)?,
@@ -263,32 +247,23 @@ impl Tx {
                     generation: get(row, 11)?,
                     allowed: get::<Option<i64>>(row, 12)? == Some(1),
                 })
-            })
-            .collect()
+            },
+        )
+        .await
     }
 
     pub async fn is_anything_pending(&mut self, destination: &str) -> Result<bool> {
-        let row: (i64,) = sqlx::query_as(
-            "select exists (select 1 from change where destination = $1 and state = 'pending')",
-        )
-        .bind(destination)
-        .fetch_one(self.connection())
-        .await
-        .map_err(failed)?;
-        Ok(row.0 != 0)
+        let text =
+            "select exists (select 1 from change where destination = $1 and state = 'pending')";
+        let is_any: i64 = self.one(text, &[Arg::Text(destination)], value).await?;
+        Ok(is_any != 0)
     }
 
     /// Rows acknowledged for an object.
     pub async fn acknowledged_count(&mut self, destination: &str, object: &str) -> Result<i64> {
-        let row: (i64,) = sqlx::query_as(
-            "select count(*) from acknowledged where destination = $1 and object = $2",
-        )
-        .bind(destination)
-        .bind(object)
-        .fetch_one(self.connection())
-        .await
-        .map_err(failed)?;
-        Ok(row.0)
+        let text = "select count(*) from acknowledged where destination = $1 and object = $2";
+        self.one(text, &[Arg::Text(destination), Arg::Text(object)], value)
+            .await
     }
 
     /// Those of the changes that wait and are as they were looked at.
@@ -359,11 +334,8 @@ impl Tx {
 
     /// Rejected changes are tried again; gives how many.
     pub async fn retry_rejected(&mut self) -> Result<u64> {
-        sqlx::query("update change set state = 'pending', generation = generation + 1, attempts = 0 where state = 'rejected'")
-            .execute(self.connection())
-            .await
-            .map(|done| done.rows_affected())
-            .map_err(failed)
+        let text = "update change set state = 'pending', generation = generation + 1, attempts = 0 where state = 'rejected'";
+        self.changed(text, &[]).await
     }
 
     pub async fn acknowledge(
@@ -412,16 +384,13 @@ impl Tx {
         object: &str,
         limit: i64,
     ) -> Result<Vec<String>> {
-        let rows: Vec<(String,)> = sqlx::query_as(
-            "select remote_key from acknowledged where destination = $1 and object = $2 order by remote_key limit $3",
+        let text = "select remote_key from acknowledged where destination = $1 and object = $2 order by remote_key limit $3";
+        self.all(
+            text,
+            &[Arg::Text(destination), Arg::Text(object), Arg::Int(limit)],
+            value,
         )
-        .bind(destination)
-        .bind(object)
-        .bind(limit)
-        .fetch_all(self.connection())
         .await
-        .map_err(failed)?;
-        Ok(rows.into_iter().map(|row| row.0).collect())
     }
 
     /// Whether the destination holds these keys, which are marked, is unknown.
@@ -444,14 +413,9 @@ impl Tx {
 
     /// Wanted rows that may not be sent.
     pub async fn withheld_count(&mut self, destination: &str) -> Result<i64> {
-        let row: (i64,) = sqlx::query_as(
-            "select count(distinct person_id) from wanted where destination = $1 and allowed = 0",
-        )
-        .bind(destination)
-        .fetch_one(self.connection())
-        .await
-        .map_err(failed)?;
-        Ok(row.0)
+        let text =
+            "select count(distinct person_id) from wanted where destination = $1 and allowed = 0";
+        self.one(text, &[Arg::Text(destination)], value).await
     }
 
     pub async fn remote_audience(
@@ -459,15 +423,9 @@ impl Tx {
         destination: &str,
         audience: &str,
     ) -> Result<Option<String>> {
-        let row: Option<(String,)> = sqlx::query_as(
-            "select remote_id from remote_audience where destination = $1 and audience = $2",
-        )
-        .bind(destination)
-        .bind(audience)
-        .fetch_optional(self.connection())
-        .await
-        .map_err(failed)?;
-        Ok(row.map(|row| row.0))
+        let text = "select remote_id from remote_audience where destination = $1 and audience = $2";
+        self.maybe(text, &[Arg::Text(destination), Arg::Text(audience)], value)
+            .await
     }
 
     pub async fn set_remote_audience(
@@ -476,16 +434,16 @@ impl Tx {
         audience: &str,
         remote_id: &str,
     ) -> Result<()> {
-        sqlx::query(
-            "insert into remote_audience (destination, audience, remote_id) values ($1, $2, $3) \
-             on conflict (destination, audience) do update set remote_id = excluded.remote_id",
+        let text = "insert into remote_audience (destination, audience, remote_id) values ($1, $2, $3) \
+             on conflict (destination, audience) do update set remote_id = excluded.remote_id";
+        self.run(
+            text,
+            &[
+                Arg::Text(destination),
+                Arg::Text(audience),
+                Arg::Text(remote_id),
+            ],
         )
-        .bind(destination)
-        .bind(audience)
-        .bind(remote_id)
-        .execute(self.connection())
         .await
-        .map_err(failed)?;
-        Ok(())
     }
 }

@@ -1,8 +1,8 @@
 //! Identifiers, evidence, and where each person's id leads.
 
-use super::bulk::Arg;
-use super::records::get;
-use super::{Result, Tx, dialect, failed};
+use super::query::{columns, value};
+use super::value::{Arg, json_integers};
+use super::{Result, Tx, dialect};
 use crate::model::IdentifierKind;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -56,13 +56,8 @@ impl Tx {
 
     /// Identifiers that join nobody, with the pieces of evidence that hold them, most first.
     pub async fn most_shared(&mut self, limit: i64) -> Result<Vec<(i64, i64)>> {
-        sqlx::query_as(
-            "select slot, count(*) from shared_evidence group by slot order by count(*) desc, slot limit $1",
-        )
-        .bind(limit)
-        .fetch_all(self.connection())
-        .await
-        .map_err(failed)
+        let text = "select slot, count(*) from shared_evidence group by slot order by count(*) desc, slot limit $1";
+        self.all(text, &[Arg::Int(limit)], columns).await
     }
 
     /// Components of at least `least` pieces of evidence with their people and pieces, the largest first.
@@ -71,39 +66,23 @@ impl Tx {
         least: i64,
         limit: i64,
     ) -> Result<Vec<(i64, i64, i64)>> {
-        sqlx::query_as(
-            "select component, count(distinct person_id), count(*) from evidence group by component \
-             having count(*) >= $1 order by count(*) desc, component limit $2",
-        )
-        .bind(least)
-        .bind(limit)
-        .fetch_all(self.connection())
-        .await
-        .map_err(failed)
+        let text = "select component, count(distinct person_id), count(*) from evidence group by component \
+             having count(*) >= $1 order by count(*) desc, component limit $2";
+        self.all(text, &[Arg::Int(least), Arg::Int(limit)], columns)
+            .await
     }
 
     /// Components of more than one person.
     pub async fn divided_components(&mut self, limit: i64) -> Result<Vec<i64>> {
-        let rows: Vec<(i64,)> = sqlx::query_as(
-            "select component from evidence where person_id is not null group by component \
-             having min(person_id) <> max(person_id) order by component limit $1",
-        )
-        .bind(limit)
-        .fetch_all(self.connection())
-        .await
-        .map_err(failed)?;
-        Ok(rows.into_iter().map(|row| row.0).collect())
+        let text = "select component from evidence where person_id is not null group by component \
+             having min(person_id) <> max(person_id) order by component limit $1";
+        self.all(text, &[Arg::Int(limit)], value).await
     }
 
     /// People with more than one piece of evidence.
     pub async fn persons_of_several_sets(&mut self) -> Result<Vec<i64>> {
-        let rows: Vec<(i64,)> = sqlx::query_as(
-            "select person_id from evidence where person_id is not null group by person_id having count(*) > 1 order by person_id",
-        )
-        .fetch_all(self.connection())
-        .await
-        .map_err(failed)?;
-        Ok(rows.into_iter().map(|row| row.0).collect())
+        let text = "select person_id from evidence where person_id is not null group by person_id having count(*) > 1 order by person_id";
+        self.all(text, &[], value).await
     }
 
     /// New rows, sorted by slot.
@@ -266,10 +245,7 @@ impl Tx {
             "select slot, evidence_id from shared_evidence where slot {}",
             dialect::IN_INTEGERS
         );
-        let rows = self.rows_in(text, slots).await?;
-        rows.iter()
-            .map(|row| Ok((get(row, 0)?, get(row, 1)?)))
-            .collect()
+        self.rows_in(text, slots, columns).await
     }
 
     pub async fn add_shared_evidence(&mut self, pairs: &[(i64, i64)]) -> Result<()> {
@@ -290,7 +266,8 @@ impl Tx {
             "delete from shared_evidence where slot {}",
             dialect::IN_INTEGERS
         );
-        self.execute_in(text, slots.iter().copied()).await
+        let set = json_integers(slots.iter().copied());
+        self.run(text, &[Arg::Text(&set)]).await
     }
 
     /// Whom ids were given to; rows sorted by uuid.
@@ -326,12 +303,8 @@ impl Tx {
 
     /// The living person that an id leads to.
     pub async fn alias(&mut self, uuid: &[u8]) -> Result<Option<i64>> {
-        let row: Option<(i64,)> = sqlx::query_as("select evidence_id from alias where uuid = $1")
-            .bind(uuid)
-            .fetch_optional(self.connection())
-            .await
-            .map_err(failed)?;
-        let mut next = row.map(|row| row.0);
+        let text = "select evidence_id from alias where uuid = $1";
+        let mut next: Option<i64> = self.maybe(text, &[Arg::Bytes(uuid)], value).await?;
         let mut passed = BTreeSet::new();
         while let Some(number) = next {
             // A person's number is that of evidence, which knows whose it is now.
@@ -343,13 +316,9 @@ impl Tx {
             if !passed.insert(number) {
                 return Ok(None);
             }
-            let row: Option<(Option<i64>,)> =
-                sqlx::query_as("select person_id from heir where evidence_id = $1")
-                    .bind(number)
-                    .fetch_optional(self.connection())
-                    .await
-                    .map_err(failed)?;
-            next = row.and_then(|row| row.0);
+            let text = "select person_id from heir where evidence_id = $1";
+            let heir: Option<Option<i64>> = self.maybe(text, &[Arg::Int(number)], value).await?;
+            next = heir.flatten();
         }
         Ok(None)
     }

@@ -14,6 +14,7 @@ mod identity;
 mod jobs;
 mod models;
 mod profiles;
+mod query;
 mod records;
 mod runs;
 mod statements;
@@ -23,12 +24,12 @@ mod suppressions;
 mod tests;
 mod tidying;
 mod turn;
+mod value;
 mod versions;
 
 pub use account_audiences::{AccountLogRow, AccountMemberRow, AccountTimerRow, CountRow};
 pub use accounts::{AccountClaimRow, AccountRow, RelationRow};
 pub use audiences::{HappenedRow, LogRow, MemberRow, MovedRow, TimerRow};
-pub use bulk::Arg;
 pub use capped::CappedRow;
 pub use computed::FaultRow;
 pub use deliveries::{AcknowledgedRow, ChangeRow, Looked, RefusedRow, TryRow, WantedRow};
@@ -42,10 +43,12 @@ pub use runs::{RunRow, StatusCounts};
 pub use statements::{Revoked, StatementRow};
 pub use streams::StreamRow;
 pub use suggestions::SuggestionRow;
+pub use value::Arg;
 pub use versions::{Effect, PastVersion, VersionRow};
 
 use crate::problem::Problem;
 use crate::problem::codes::{STORE_FAILED, STORE_UNREADABLE};
+use query::value;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, Executor, SqlSafeStr, Transaction};
 use std::borrow::Cow;
@@ -178,7 +181,7 @@ impl Store {
             }
         }
         if let Some(writer) = idle.first_mut() {
-            dialect::work_off(writer).await.map_err(failed)?;
+            dialect::checkpoint(writer).await.map_err(failed)?;
         }
         for mut connection in idle {
             dialect::shrink(&mut connection).await.map_err(failed)?;
@@ -210,45 +213,32 @@ impl Tx {
 
     /// Hands out `count` ids in a row of the counter `name`; the first is returned.
     pub async fn reserve(&mut self, name: &'static str, count: i64) -> Result<i64> {
-        let row: (i64,) = sqlx::query_as(
-            "insert into counter (name, next) values ($1, 1 + $2) \
-             on conflict (name) do update set next = counter.next + $2 returning next",
-        )
-        .bind(name)
-        .bind(count)
-        .fetch_one(self.connection())
-        .await
-        .map_err(failed)?;
-        Ok(row.0 - count)
+        let text = "insert into counter (name, next) values ($1, 1 + $2) \
+             on conflict (name) do update set next = counter.next + $2 returning next";
+        let next: i64 = self
+            .one(text, &[Arg::Text(name), Arg::Int(count)], value)
+            .await?;
+        Ok(next - count)
     }
 
     /// A value of the hub itself, such as its schema's version.
     pub async fn hub_value(&mut self, name: &str) -> Result<Option<String>> {
-        let row: Option<(String,)> = sqlx::query_as("select value from hub where name = $1")
-            .bind(name)
-            .fetch_optional(self.connection())
-            .await
-            .map_err(failed)?;
-        Ok(row.map(|row| row.0))
+        self.maybe(
+            "select value from hub where name = $1",
+            &[Arg::Text(name)],
+            value,
+        )
+        .await
     }
 
     pub async fn set_hub_value(&mut self, name: &str, value: &str) -> Result<()> {
-        sqlx::query("insert into hub (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value")
-            .bind(name)
-            .bind(value)
-            .execute(self.connection())
-            .await
-            .map_err(failed)?;
-        Ok(())
+        let text = "insert into hub (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value";
+        self.run(text, &[Arg::Text(name), Arg::Text(value)]).await
     }
 
     pub async fn remove_hub_value(&mut self, name: &str) -> Result<()> {
-        sqlx::query("delete from hub where name = $1")
-            .bind(name)
-            .execute(self.connection())
+        self.run("delete from hub where name = $1", &[Arg::Text(name)])
             .await
-            .map_err(failed)?;
-        Ok(())
     }
 
     async fn pass(&self) -> Result<()> {

@@ -1,8 +1,8 @@
 //! Streams in their generations, and how far each was read.
 
-use super::bulk::Arg;
-use super::records::get;
-use super::{Result, Tx, failed};
+use super::query::{get, value};
+use super::value::Arg;
+use super::{Result, Tx};
 use crate::model::Timestamp;
 use crate::problem::Problem;
 use crate::problem::codes::LEASE_LOST;
@@ -44,25 +44,19 @@ impl Tx {
 
     /// Every generation of every stream, those of one stream together, the last one last.
     pub async fn stream_generations(&mut self) -> Result<Vec<StreamRow>> {
-        let rows = sqlx::query(
-            "select id, source, name, generation, digest, full_since, full_seen from stream order by source, name, generation",
-        )
-        .fetch_all(self.connection())
-        .await
-        .map_err(failed)?;
-        rows.iter()
-            .map(|row| {
-                Ok(StreamRow {
-                    id: get(row, 0)?,
-                    source: get(row, 1)?,
-                    name: get(row, 2)?,
-                    generation: get(row, 3)?,
-                    digest: get(row, 4)?,
-                    full_since: get(row, 5)?,
-                    full_seen: get(row, 6)?,
-                })
+        let text = "select id, source, name, generation, digest, full_since, full_seen from stream order by source, name, generation";
+        self.all(text, &[], |row| {
+            Ok(StreamRow {
+                id: get(row, 0)?,
+                source: get(row, 1)?,
+                name: get(row, 2)?,
+                generation: get(row, 3)?,
+                digest: get(row, 4)?,
+                full_since: get(row, 5)?,
+                full_seen: get(row, 6)?,
             })
-            .collect()
+        })
+        .await
     }
 
     /// The stream's row, made if it is new.
@@ -97,12 +91,9 @@ impl Tx {
             ..before.clone()
         };
         self.add_stream(&row).await?;
-        sqlx::query("update stream_cursor set stream_id = $2 where stream_id = $1")
-            .bind(before.id)
-            .bind(row.id)
-            .execute(self.connection())
-            .await
-            .map_err(failed)?;
+        let text = "update stream_cursor set stream_id = $2 where stream_id = $1";
+        self.run(text, &[Arg::Int(before.id), Arg::Int(row.id)])
+            .await?;
         Ok(row)
     }
 
@@ -127,35 +118,20 @@ impl Tx {
     }
 
     pub async fn set_stream_digest(&mut self, id: i64, digest: &str) -> Result<()> {
-        sqlx::query("update stream set digest = $2 where id = $1")
-            .bind(id)
-            .bind(digest)
-            .execute(self.connection())
-            .await
-            .map_err(failed)?;
-        Ok(())
+        let text = "update stream set digest = $2 where id = $1";
+        self.run(text, &[Arg::Int(id), Arg::Text(digest)]).await
     }
 
     pub async fn cursor(&mut self, stream_id: i64, part: &str) -> Result<Option<Vec<u8>>> {
-        let row: Option<(Vec<u8>,)> =
-            sqlx::query_as("select value from stream_cursor where stream_id = $1 and part = $2")
-                .bind(stream_id)
-                .bind(part)
-                .fetch_optional(self.connection())
-                .await
-                .map_err(failed)?;
-        Ok(row.map(|row| row.0))
+        let text = "select value from stream_cursor where stream_id = $1 and part = $2";
+        self.maybe(text, &[Arg::Int(stream_id), Arg::Text(part)], value)
+            .await
     }
 
     /// When a cursor of the stream last moved.
     pub async fn cursor_moved_at(&mut self, stream_id: i64) -> Result<Option<i64>> {
-        let row: (Option<i64>,) =
-            sqlx::query_as("select max(updated_at) from stream_cursor where stream_id = $1")
-                .bind(stream_id)
-                .fetch_one(self.connection())
-                .await
-                .map_err(failed)?;
-        Ok(row.0)
+        let text = "select max(updated_at) from stream_cursor where stream_id = $1";
+        self.one(text, &[Arg::Int(stream_id)], value).await
     }
 
     /// Moves a cursor from where it was when reading began to where the rows of this transaction lead (I3). Fails when it is
@@ -167,22 +143,23 @@ impl Tx {
         to: &[u8],
         now: Timestamp,
     ) -> Result<()> {
-        let query = match from {
-            None => sqlx::query(
+        let text = match from {
+            None => {
                 "insert into stream_cursor (stream_id, part, value, updated_at) values ($1, $2, $3, $4) \
-                 on conflict (stream_id, part) do nothing",
-            ),
-            Some(_) => sqlx::query(
-                "update stream_cursor set value = $3, updated_at = $4 where stream_id = $1 and part = $2 and value = $5",
-            ),
+                 on conflict (stream_id, part) do nothing"
+            }
+            Some(_) => {
+                "update stream_cursor set value = $3, updated_at = $4 where stream_id = $1 and part = $2 and value = $5"
+            }
         };
-        let query = query.bind(stream_id).bind(part).bind(to).bind(now.0);
-        let query = match from {
-            None => query,
-            Some(from) => query.bind(from),
-        };
-        let moved = query.execute(self.connection()).await.map_err(failed)?;
-        match moved.rows_affected() {
+        let mut arguments = vec![
+            Arg::Int(stream_id),
+            Arg::Text(part),
+            Arg::Bytes(to),
+            Arg::Int(now.0),
+        ];
+        arguments.extend(from.map(Arg::Bytes));
+        match self.changed(text, &arguments).await? {
             1 => Ok(()),
             _ => Err(Problem::new(
                 &LEASE_LOST,
@@ -193,11 +170,7 @@ impl Tx {
     }
 
     pub async fn clear_cursors(&mut self, stream_id: i64) -> Result<()> {
-        sqlx::query("delete from stream_cursor where stream_id = $1")
-            .bind(stream_id)
-            .execute(self.connection())
-            .await
-            .map_err(failed)?;
-        Ok(())
+        let text = "delete from stream_cursor where stream_id = $1";
+        self.run(text, &[Arg::Int(stream_id)]).await
     }
 }

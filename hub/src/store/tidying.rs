@@ -29,12 +29,12 @@ pub fn start(readers: Pool, turn: Turn) -> Told {
 
 async fn tidy(readers: &Pool, turn: &Turn) -> Result<(), sqlx::Error> {
     let mut connection = readers.acquire().await?;
-    if dialect::logged(&mut connection).await? < MANY {
+    if dialect::pages_in_wal(&mut connection).await? < MANY {
         return Ok(());
     }
     for _ in 0..PASSES {
-        dialect::work_off(&mut connection).await?;
-        if dialect::logged(&mut connection).await? < FEW {
+        dialect::checkpoint(&mut connection).await?;
+        if dialect::pages_in_wal(&mut connection).await? < FEW {
             break;
         }
     }
@@ -42,5 +42,5 @@ async fn tidy(readers: &Pool, turn: &Turn) -> Result<(), sqlx::Error> {
     let Ok(_turn) = turn.take().await else {
         return Ok(());
     };
-    dialect::work_off(&mut connection).await
+    dialect::checkpoint(&mut connection).await
 }

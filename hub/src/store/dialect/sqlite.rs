@@ -1,9 +1,9 @@
 //! The statements, types and calls that differ between databases. Everything else in `store` is one text for all.
 //! Knows no table.
 
-use super::bulk::{Arg, pack};
 use crate::expression::{Pattern, place};
 use crate::model::fold;
+use crate::store::value::{Arg, pack};
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{FromSqlError, ToSql, ToSqlOutput, Value, ValueRef};
 use sqlx::ConnectOptions;
@@ -271,14 +271,14 @@ pub fn migration(text: &str) -> String {
 pub const IN_INTEGERS: &str = "in (select value from json_each($1))";
 
 /// Pages that were committed and are not in their place in the file yet.
-pub async fn logged(connection: &mut Connection) -> Result<i64, sqlx::Error> {
+pub async fn pages_in_wal(connection: &mut Connection) -> Result<i64, sqlx::Error> {
     let text = "pragma wal_checkpoint(noop)";
     let (_, pages, done): (i64, i64, i64) = sqlx::query_as(text).fetch_one(connection).await?;
     Ok(pages - done)
 }
 
 /// Puts them there, but for those that somebody still reads past or that are committed meanwhile.
-pub async fn work_off(connection: &mut Connection) -> Result<(), sqlx::Error> {
+pub async fn checkpoint(connection: &mut Connection) -> Result<(), sqlx::Error> {
     let text = "pragma wal_checkpoint(passive)";
     sqlx::query(text).execute(connection).await?;
     Ok(())

@@ -2,9 +2,10 @@
 
 mod process;
 
-use crate::cli::{self, Arguments, Environment};
+use crate::cli::{self, Arguments};
 use crate::clock::Clock;
 use crate::model::Timestamp;
+use crate::opening::Environment;
 use crate::store::Gate;
 use clap::Parser;
 use std::hash::{BuildHasher, Hasher, RandomState};

@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use crate::cli::connector_arguments::{AddArguments, KeyCommand, PublishArguments};
+use crate::cli::connector::arguments::{AddArguments, KeyCommand, PublishArguments};
 use crate::cli::sources::SourceCommand;
 use crate::kit::project::{Kind, Language};
 use clap::{Args, Parser, Subcommand};

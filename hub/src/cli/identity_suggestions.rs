@@ -2,10 +2,10 @@
 
 use crate::cli::Ending;
 use crate::cli::identity::print_stated;
-use crate::cli::open::Opened;
 use crate::cli::output::{Out, Outcome, number, plural};
 use crate::cli::running::{bar_of, told};
 use crate::flow;
+use crate::opening::Opened;
 use crate::problem::{Problem, codes};
 use crate::store::SuggestionRow;
 use serde_json::json;

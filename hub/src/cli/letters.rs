@@ -1,12 +1,12 @@
 //! `onefold dead-letters` and `onefold suppress`.
 
+use crate::cli::Ending;
 use crate::cli::arguments::DeadLetterCommand;
 use crate::cli::open::{open, open_to_write};
 use crate::cli::output::{Out, Outcome, plural, table, trimmed};
-use crate::cli::profiles::parse_identifier;
-use crate::cli::{Ending, Environment};
 use crate::flow;
 use crate::model::Timestamp;
+use crate::opening::{Environment, parse_identifier};
 use crate::problem::{Problem, codes};
 use serde_json::json;
 use std::path::Path;

@@ -1,13 +1,14 @@
 //! `onefold model` and `onefold trait`: versions of fitted models, and computed traits with what they could not be made of.
 
+use crate::cli::Ending;
 use crate::cli::arguments::ModelCommand;
-use crate::cli::open::{Opened, open, open_to_write};
+use crate::cli::open::{open, open_to_write};
 use crate::cli::output::{Out, Outcome, number, plural, table, trimmed};
-use crate::cli::running::{bar_of, told, unknown};
-use crate::cli::{Ending, Environment};
+use crate::cli::running::{bar_of, told};
 use crate::compute::models::Fitted;
 use crate::flow::models::{self, FitReport};
 use crate::model::Timestamp;
+use crate::opening::{Environment, Opened, unknown};
 use crate::problem::{Problem, codes};
 use crate::store::ModelRow;
 use serde_json::json;
@@ -221,36 +222,20 @@ async fn drop_version(
 /// `onefold trait list`
 pub async fn traits(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
     let hub = open(folder, environment, out).await?;
-    let faults = hub.context.store.read().await?.fault_counts().await?;
-    let plan = &hub.context.plan;
-    let of = |name: &str| -> Vec<(String, i64)> {
-        let faults = faults.iter().filter(|(of, ..)| of == name);
-        faults
-            .map(|(_, kind, count)| (kind.clone(), *count))
-            .collect()
-    };
+    let traits = hub.traits().await?;
     if out.json {
-        let rows: Vec<_> = plan
-            .traits
-            .iter()
-            .map(|one| json!({ "name": &*one.name, "description": one.description, "faults": of(&one.name) }))
-            .collect();
-        out.value(&rows);
+        out.value(&traits);
         return Ok(Ending::Done);
     }
     let mut shown = table(&["trait", "description", "could not be worked out for"]);
-    for one in &plan.traits {
-        let faults: Vec<String> = of(&one.name)
-            .into_iter()
-            .map(|(kind, count)| format!("{} people: {kind}", number(count)))
+    for one in &traits {
+        let faults = one.faults.iter();
+        let faults: Vec<String> = faults
+            .map(|(kind, count)| format!("{} people: {kind}", number(*count)))
             .collect();
-        shown.add_row([
-            one.name.to_string(),
-            one.description.clone(),
-            faults.join("; "),
-        ]);
+        shown.add_row([one.name.clone(), one.description.clone(), faults.join("; ")]);
     }
-    match plan.traits.is_empty() {
+    match traits.is_empty() {
         true => out.line("no computed traits"),
         false => out.line(trimmed(&shown)),
     }

@@ -1,13 +1,14 @@
 //! `onefold profile`: one person with the origin of each value, or people found by a text.
 
+use crate::cli::Ending;
 use crate::cli::arguments::ProfileCommand;
-use crate::cli::open::{Opened, open};
+use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome, plural, table, trimmed};
-use crate::cli::{Ending, Environment};
 use crate::expression::to_timestamp;
 use crate::flow::show::{self, Found, ProfileView, TraitWhy, Wanted};
 use crate::flow::{self, Moment, past, traits_of};
-use crate::model::{Fields, Identifier, IdentifierKind, Timestamp, Value, snake_case};
+use crate::model::{Fields, Timestamp, Value, snake_case};
+use crate::opening::{Environment, Opened, wanted};
 use crate::problem::{Problem, codes};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde_json::json;
@@ -28,7 +29,7 @@ pub async fn profile(
             why,
             at,
         } => {
-            let wanted = wanted(&hub, &identifier)?;
+            let wanted = wanted(&hub.context.plan, &identifier)?;
             let found = match at {
                 Some(text) => profile_at(&hub, &wanted, time(&text)?, out).await?,
                 None => show::profile(&hub.context, &wanted).await?,
@@ -46,7 +47,7 @@ pub async fn profile(
             identifier,
             trait_name,
         } => {
-            let wanted = wanted(&hub, &identifier)?;
+            let wanted = wanted(&hub.context.plan, &identifier)?;
             let Some(mut moments) = flow::history(&hub.context, &wanted).await? else {
                 return Err(none("is known of nobody").into());
             };
@@ -89,17 +90,6 @@ async fn find(hub: &Opened, text: &str, limit: i64, out: &Out) -> crate::store::
         false => out.line(trimmed(&rows)),
     }
     Ok(())
-}
-
-pub fn wanted(hub: &Opened, text: &str) -> Result<Wanted, Problem> {
-    match text.strip_prefix("id:").map(Uuid::parse_str) {
-        Some(Ok(id)) => Ok(Wanted::Id(id)),
-        Some(Err(_)) => Err(bad(text, "a profile id is a UUID")),
-        None => {
-            let region = hub.context.plan.hub.default_region.as_deref();
-            parse_identifier(text, region).map(Wanted::Identifier)
-        }
-    }
 }
 
 fn time(text: &str) -> Result<Timestamp, Problem> {
@@ -145,31 +135,6 @@ fn print_history(moments: &[Moment], out: &Out) {
         ]);
     }
     out.line(trimmed(&rows));
-}
-
-/// Reads `email:ada@example.com`.
-pub fn parse_identifier(text: &str, region: Option<&str>) -> Result<Identifier, Problem> {
-    let kinds = "`user_id:`, `email:`, `phone:`, `external:SOURCE:`, `anonymous_id:`, `device_id:`, `ad_id:` or `id:`";
-    let (kind, value) = match text
-        .strip_prefix("external:")
-        .and_then(|rest| rest.split_once(':'))
-    {
-        Some((source, value)) => (IdentifierKind::parse(&format!("external:{source}")), value),
-        None => match text.split_once(':') {
-            Some((kind, value)) => (IdentifierKind::parse(kind), value),
-            None => (None, text),
-        },
-    };
-    let Some(kind) = kind else {
-        return Err(bad(text, &format!("begin it with {kinds}")));
-    };
-    let shown = kind.to_string();
-    Identifier::parse(kind, value, region)
-        .map_err(|_| bad(text, &format!("its value cannot be of kind `{shown}`")))
-}
-
-fn bad(_text: &str, why: &str) -> Problem {
-    Problem::new(&codes::USAGE, "that is not an identifier").hint(why)
 }
 
 fn none(what: &str) -> Problem {

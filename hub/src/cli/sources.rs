@@ -1,11 +1,12 @@
 //! `onefold source`: what is left of sources that were taken out of the manifests.
 
-use crate::cli::connector_add::is_yes;
-use crate::cli::open::{Opened, open};
+use crate::cli::Ending;
+use crate::cli::connector::add::is_yes;
+use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome, plural};
 use crate::cli::running::{bar, wait_for_signal};
-use crate::cli::{Ending, Environment};
 use crate::flow::leftover::{self, Leftover};
+use crate::opening::{Environment, Opened};
 use crate::problem::{Problem, codes};
 use clap::Subcommand;
 use serde_json::json;

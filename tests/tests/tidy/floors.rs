@@ -21,6 +21,7 @@ const FLOORS: &[&[&str]] = &[
     ],
     &["store", "host", "egress", "vault"],
     &["flow", "kit"],
+    &["opening"],
     &["cli", "api", "ui", "collector"],
     &["app", "config", "telemetry", "main"],
 ];

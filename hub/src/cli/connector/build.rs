@@ -1,9 +1,10 @@
 //! `onefold connector build`: a project becomes a component.
 
+use crate::cli::Ending;
 use crate::cli::output::{Out, Outcome, number};
-use crate::cli::{Ending, Environment};
 use crate::kit::project::Project;
 use crate::kit::toolchain::{self, Toolchains};
+use crate::opening::Environment;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 

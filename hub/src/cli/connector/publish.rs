@@ -1,14 +1,14 @@
 //! `onefold connector publish`, `sign`, `key` and `bundle`: a connector on its way from its author to a hub.
 
-use crate::cli::connector_add::{secret, wire};
-use crate::cli::connector_arguments::{KeyCommand, PublishArguments};
-use crate::cli::open;
+use crate::cli::Ending;
+use crate::cli::connector::add::{secret, wire};
+use crate::cli::connector::arguments::{KeyCommand, PublishArguments};
 use crate::cli::output::{Out, Outcome, plural};
-use crate::cli::{Ending, Environment};
 use crate::kit::lock::{signature_path, write_whole};
 use crate::kit::oci::{Artifact, Reference, push};
 use crate::kit::registry::{pack, read};
 use crate::kit::signature::{self, SigningKey};
+use crate::opening::{self, Environment};
 use crate::problem::{Problem, codes};
 use serde_json::json;
 use std::io::Write;
@@ -25,7 +25,7 @@ pub async fn publish(
     })?;
     let wire = wire(environment, &arguments.access)?;
     let bytes = read(&arguments.file)?;
-    let component = open::host(environment)?.load(&bytes)?;
+    let component = opening::host(environment)?.load(&bytes)?;
     let description = component.describe()?;
     let signature = signature::read(&signature_path(&arguments.file))?;
     // A signature of other bytes would only be found out by those who trust it.
@@ -60,7 +60,7 @@ pub fn sign(environment: &Environment, out: &Out, file: &Path, key: &str) -> Out
     let key = SigningKey::parse(&secret(environment, "key", key)?)?;
     let bytes = read(file)?;
     // Whoever signs says that it is a connector.
-    open::host(environment)?.load(&bytes)?.describe()?;
+    opening::host(environment)?.load(&bytes)?.describe()?;
     let beside = signature_path(file);
     write_whole(&beside, key.sign(&bytes).as_bytes())?;
     let digest = signature::digest(&bytes);

@@ -1,14 +1,15 @@
 //! `onefold connector record` and `replay`: one session with a connector, onto a cassette or from one.
 
+use crate::cli::Ending;
 use crate::cli::arguments::RecordArguments;
-use crate::cli::connector_subject::{blocking, ready};
-use crate::cli::output::{Out, Outcome, Stopped, table, trimmed};
-use crate::cli::{Ending, Environment};
+use crate::cli::connector::subject::{blocking, ready};
+use crate::cli::output::{Out, Outcome, table, trimmed};
 use crate::host::{Connector, Failure};
 use crate::kit::cassette::{Cassette, Recorder};
 use crate::kit::conformance::VendorSettings;
 use crate::kit::session::{Extent, StreamRead, read};
 use crate::model::Description;
+use crate::opening::{Environment, Stopped};
 use crate::problem::{Problem, codes};
 use serde_json::json;
 use std::path::Path;

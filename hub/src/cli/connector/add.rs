@@ -1,15 +1,14 @@
 //! `onefold connector add` and `remove`: shows what a connector asks for, waits for a yes where a version asks for more
 //! than the one before, and locks it.
 
-use crate::cli::connector_arguments::{AccessArguments, AddArguments};
-use crate::cli::open;
+use crate::cli::Ending;
+use crate::cli::connector::arguments::{AccessArguments, AddArguments};
 use crate::cli::output::{Out, Outcome, plural};
-use crate::cli::running::unknown;
-use crate::cli::{Ending, Environment};
 use crate::kit::lock::Lock;
 use crate::kit::registry::{self, Access, Change, Source, Wire, examine, take};
 use crate::kit::signature::{Verdict, is_digest};
 use crate::manifest::SecretRef;
+use crate::opening::{self, Environment, unknown};
 use crate::problem::{Problem, codes};
 use crate::vault::{Secret, Vault};
 use serde_json::{Value, json};
@@ -28,11 +27,11 @@ pub async fn add(
         let message = "`--digest` is no digest: write `sha256:` and 64 digits";
         return Err(Problem::new(&codes::USAGE, message).into());
     }
-    let signers = open::signers(folder)?;
+    let signers = opening::signers(folder)?;
     let lock = Lock::read(folder)?;
     let source = Source::parse(&arguments.source)?;
     let packages = source.fetch(&wire(environment, &arguments.access)?).await?;
-    let host = open::host(environment)?;
+    let host = opening::host(environment)?;
     let mut changes = Vec::new();
     let mut problems = Vec::new();
     for package in packages {

@@ -2,14 +2,15 @@
 //! vendor wrote them and as the default mapping understands them, side by side.
 
 use crate::canonical;
+use crate::cli::Ending;
 use crate::cli::arguments::SubjectArguments;
-use crate::cli::connector_subject::{Ready, blocking, ready};
-use crate::cli::output::{Out, Outcome, Stopped, fitted, table, trimmed};
+use crate::cli::connector::subject::{Ready, blocking, ready};
+use crate::cli::output::{Out, Outcome, fitted, table, trimmed};
 use crate::cli::running::wait_for_signal;
-use crate::cli::{Ending, Environment};
 use crate::kit::session::{Extent, StreamRead, read};
 use crate::manifest::{self, Stream};
 use crate::model::{Canonical, Value};
+use crate::opening::{Environment, Stopped};
 use crate::problem::{Problem, codes};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -171,7 +172,7 @@ fn mapping(ready: &Ready) -> Result<BTreeMap<String, Stream>, Stopped> {
     let mut plan = manifest::load(&files, &known).map_err(|problems| Stopped {
         problems,
         files: files.to_vec(),
-        nothing_was_run: false,
+        ..Stopped::default()
     })?;
     let streams = plan
         .sources

@@ -1,16 +1,15 @@
 //! From a folder or a file to a connector that can be tried: finds the component and `conformance.toml`, and opens the
 //! connection. Starts nothing and calls nobody.
 
-use crate::cli::Environment;
 use crate::cli::arguments::SubjectArguments;
-use crate::cli::output::Stopped;
 use crate::flow::connect::{ConnectSettings, Connectors};
-use crate::host::{Cancel, Component, Connection, Host, HostSettings, LogLine};
+use crate::host::{Cancel, Component, Connection, Host, LogLine};
 use crate::kit::cassette::{Cassette, Player};
 use crate::kit::conformance::{ConnectionSettings, Settings};
 use crate::kit::vendor::Vendor;
 use crate::manifest::{Grants, Limits, SecretRef, Source};
 use crate::model::Description;
+use crate::opening::{self, Environment, Stopped};
 use crate::problem::{Problem, codes};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -137,10 +136,7 @@ pub struct Opening<'a> {
 }
 
 pub fn host(environment: &Environment) -> Result<Arc<Host>, Problem> {
-    Ok(Arc::new(Host::new(HostSettings {
-        cache_folder: environment.cache_folder.clone(),
-        runtime: Handle::current(),
-    })?))
+    opening::host(environment).map(Arc::new)
 }
 
 impl Opening<'_> {

@@ -115,7 +115,7 @@ pub fn system_clock() -> Clock {
     })
 }
 
-/// Seeded by the operating system, afresh for each number.
+/// Seeded by the operating system, for each number again.
 pub fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }

@@ -103,14 +103,14 @@ async fn opened(
     }
 }
 
-/// Shows what other rules would change, or makes them those that hold.
+/// Shows what other rules would change, or puts them into force.
 async fn change(hub: &mut Opened, out: &Out, file: Option<PathBuf>, apply: bool) -> Outcome {
     let rules = wanted(hub, file)?;
     let bar = bar(out);
-    let told = |done, all| tell(&bar, done, all);
+    let progress = |done, all| show_progress(&bar, done, all);
     let difference = match apply {
-        true => flow::rules::apply(&mut hub.context, &rules, &told).await?,
-        false => flow::rules::simulate(&hub.context, &rules, &told).await?,
+        true => flow::rules::apply(&mut hub.context, &rules, &progress).await?,
+        false => flow::rules::simulate(&hub.context, &rules, &progress).await?,
     };
     bar.finish_and_clear();
     show(&difference, apply, out);
@@ -120,7 +120,7 @@ async fn change(hub: &mut Opened, out: &Out, file: Option<PathBuf>, apply: bool)
     Ok(Ending::Done)
 }
 
-fn tell(bar: &indicatif::ProgressBar, done: usize, all: usize) {
+fn show_progress(bar: &indicatif::ProgressBar, done: usize, all: usize) {
     let done = done * 100 / all.max(1);
     bar.set_message(format!("working out who is who: {done} %"));
 }
@@ -185,7 +185,7 @@ async fn state(
     Ok(Ending::Done)
 }
 
-/// What a new statement came to.
+/// The effect of a new statement.
 pub(super) fn print_stated(id: i64, kind: StatementKind, explained: &Explained, out: &Out) {
     out.line(format!("statement {id} is kept"));
     print_explained(explained, out);
@@ -197,7 +197,7 @@ pub(super) fn print_stated(id: i64, kind: StatementKind, explained: &Explained, 
 async fn revoke(hub: &Opened, out: &Out, number: i64, reason: &str, by: &str) -> Outcome {
     let count = flow::revoke(&hub.context, |row| row.id == number, by, reason).await?;
     if count == 0 {
-        let message = format!("no statement {number} stands");
+        let message = format!("there is no statement {number}, or it was revoked");
         let hint = "`onefold identity statements` lists them";
         return Err(Problem::new(&codes::NOT_FOUND, message).hint(hint).into());
     }

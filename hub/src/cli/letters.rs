@@ -95,7 +95,7 @@ pub async fn suppress(
     out.line(match done.people {
         0 => "suppressed; nobody has this identifier now, and nothing is sent about anybody who gets it".to_owned(),
         people => format!(
-            "suppressed; nothing about {} is sent from now on, by running processes neither",
+            "suppressed; nothing about {} is sent from now on, not even by processes that are already running",
             plural(people as i64, "person", "people")
         ),
     });

@@ -1,4 +1,4 @@
-//! The command line: what can be asked, and which file answers. Reads no environment of its own; `app` hands it in.
+//! The command line: what can be asked, and which file answers. Reads no environment of its own; `app` passes it in.
 
 mod accounts;
 mod arguments;
@@ -37,7 +37,7 @@ pub enum Ending {
     Guarded = 3,
 }
 
-/// Carries a command out. What it prints on standard output is for people, or JSON with `--json`.
+/// Runs a command. What it prints on standard output is for people, or JSON with `--json`.
 pub async fn run(arguments: Arguments, environment: &Environment) -> Ending {
     let out = Out::new(arguments.json);
     let folder = arguments.hub.clone();

@@ -1,10 +1,10 @@
-//! `onefold model` and `onefold trait`: versions of fitted models, and computed traits with what they could not be made of.
+//! `onefold model` and `onefold trait`: versions of fitted models, and computed traits with the reasons why some could not be computed.
 
 use crate::cli::Ending;
 use crate::cli::arguments::ModelCommand;
 use crate::cli::open::{open, open_to_write};
 use crate::cli::output::{Out, Outcome, number, plural, table, trimmed};
-use crate::cli::running::{bar_of, told};
+use crate::cli::running::{bar_of, progress_on};
 use crate::compute::models::Fitted;
 use crate::flow::models::{self, FitReport};
 use crate::model::Timestamp;
@@ -36,7 +36,7 @@ async fn list(hub: &Opened, out: &Out) -> Outcome {
     let rows = tx.models().await?;
     let mut refused = models::refused(&mut tx).await?;
     drop(tx);
-    // Of a model that is defined no more, nobody wants to know why there is none.
+    // Models that are no longer defined need no explanation.
     refused.retain(|name, _| {
         let mut models = hub.context.plan.models.iter();
         models.any(|model| *model.name == **name)
@@ -146,7 +146,7 @@ async fn fit(hub: &mut Opened, out: &Out, name: Option<String>) -> Outcome {
         }
     };
     let bar = bar_of(out, "people");
-    let watch = told(&bar);
+    let watch = progress_on(&bar);
     let reports = models::fit(&mut hub.context, &places, &watch).await?;
     models::work_out_everybody(&mut hub.context, &watch).await?;
     bar.finish_and_clear();
@@ -205,7 +205,7 @@ async fn drop_version(
         })?;
     let by = (environment.read_env)("USER").unwrap_or_else(|| "operator".to_owned());
     let bar = bar_of(out, "people");
-    let links = crate::flow::drop_version(&mut hub.context, &row, &by, &told(&bar)).await;
+    let links = crate::flow::drop_version(&mut hub.context, &row, &by, &progress_on(&bar)).await;
     bar.finish_and_clear();
     let links = links?;
     match out.json {

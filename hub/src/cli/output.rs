@@ -25,7 +25,7 @@ impl Out {
         Self { json, look }
     }
 
-    /// One line of a result. A reader that went away is no failure.
+    /// One line of a result. A reader that went away is not a failure.
     pub fn line(&self, text: impl AsRef<str>) {
         let _ = writeln!(std::io::stdout(), "{}", text.as_ref());
     }
@@ -37,7 +37,7 @@ impl Out {
         }
     }
 
-    /// One line beside the result.
+    /// One line that is not part of the result.
     pub fn note(&self, text: impl AsRef<str>) {
         let _ = writeln!(std::io::stderr(), "{}", text.as_ref());
     }

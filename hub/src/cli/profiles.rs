@@ -38,9 +38,12 @@ pub async fn profile(
                 Found::Person(view) if out.json => out.value(&view),
                 Found::Person(view) => print(&view, why, out),
                 Found::Shared => {
-                    return Err(none("is shared by several people, so it names nobody").into());
+                    return Err(none(
+                        "that identifier is shared by several people, so it names nobody",
+                    )
+                    .into());
                 }
-                Found::Nobody => return Err(none("is known of nobody").into()),
+                Found::Nobody => return Err(none("no person has that identifier").into()),
             }
         }
         ProfileCommand::History {
@@ -49,7 +52,7 @@ pub async fn profile(
         } => {
             let wanted = wanted(&hub.context.plan, &identifier)?;
             let Some(mut moments) = flow::history(&hub.context, &wanted).await? else {
-                return Err(none("is known of nobody").into());
+                return Err(none("no person has that identifier").into());
             };
             if let Some(name) = &trait_name {
                 let name = snake_case(name);
@@ -94,7 +97,7 @@ async fn find(hub: &Opened, text: &str, limit: i64, out: &Out) -> crate::store::
 
 fn time(text: &str) -> Result<Timestamp, Problem> {
     to_timestamp(&Value::String(text.to_owned())).map_err(|_| {
-        Problem::new(&codes::USAGE, format!("`{text}` is no time"))
+        Problem::new(&codes::USAGE, format!("`{text}` is not a time"))
             .hint("write it as `2026-03-02T09:14:00Z`, or as a date, `2026-03-02`")
     })
 }
@@ -137,8 +140,8 @@ fn print_history(moments: &[Moment], out: &Out) {
     out.line(trimmed(&rows));
 }
 
-fn none(what: &str) -> Problem {
-    Problem::new(&codes::NOT_FOUND, format!("that identifier {what}"))
+fn none(message: &str) -> Problem {
+    Problem::new(&codes::NOT_FOUND, message)
         .hint("`onefold profile find TEXT` looks through all traits")
 }
 

@@ -75,7 +75,7 @@ pub fn bar_of(out: &Out, what: &str) -> ProgressBar {
 }
 
 /// Shows on a bar what is being done.
-pub fn told(bar: &ProgressBar) -> impl Fn(&str, usize) + Send + Sync {
+pub fn progress_on(bar: &ProgressBar) -> impl Fn(&str, usize) + Send + Sync {
     let bar = bar.clone();
     move |what, done| {
         bar.set_message(what.to_owned());
@@ -164,7 +164,7 @@ fn print(report: &RunReport, out: &Out) {
     }
     if report.remapped > 0 {
         out.line(format!(
-            "mapped anew   {}",
+            "mapped again  {}",
             plural(report.remapped, "record", "records")
         ));
     }
@@ -267,13 +267,13 @@ fn print_planned(stream: &PlannedStream, out: &Out) {
         Some(time) => format!("what changed since {time}"),
         None => "from the start".to_owned(),
     };
-    let anew = if stream.remap {
-        ", after mapping the stored records anew"
+    let again = if stream.remap {
+        ", after mapping the stored records again"
     } else {
         ""
     };
     let (source, name) = (&stream.source, &stream.stream);
-    out.line(format!("would read    {source} {name}: {from}{anew}"));
+    out.line(format!("would read    {source} {name}: {from}{again}"));
 }
 
 /// `onefold plan`

@@ -1,5 +1,5 @@
 //! From a folder to a hub that can be worked with, the one door of every surface: reads the manifests, asks the connectors
-//! what they are, checks, opens the store. Returns problems and warnings as values; how they are shown is not known here.
+//! what they are, checks, opens the store. Returns problems and warnings as values; it does not know how they are shown.
 
 mod capturing;
 mod named;
@@ -206,7 +206,7 @@ pub fn load(folder: &Path, environment: &Environment) -> Result<Loaded, Stopped>
     load_with(folder, environment, None)
 }
 
-/// The folder's manifests with a draft, whose audiences stand for those of the same names.
+/// The folder's manifests with a draft, whose audiences replace the ones with the same names.
 pub fn load_draft(
     folder: &Path,
     environment: &Environment,
@@ -227,7 +227,7 @@ fn load_with(
             let message = format!("`{name}` cannot be read: {error}");
             Problem::new(&codes::UNREADABLE, message)
         })?;
-        // A draft that lies in the hub's folder is read once.
+        // A draft in the hub's folder is read once.
         let inside = path.parent().and_then(|parent| parent.canonicalize().ok());
         if inside.is_some() && inside == folder.canonicalize().ok() {
             let of = path.file_name().unwrap_or_default().to_string_lossy();
@@ -251,7 +251,7 @@ fn load_with(
             Ok(description) => {
                 known.described.insert(name, description);
             }
-            // The manifest says it better, with a place.
+            // The manifest check reports it, with a place.
             Err(problem) if problem.code == &codes::CONNECTOR_NOT_FOUND => {}
             Err(problem) => problems.push(problem),
         }
@@ -316,7 +316,7 @@ pub async fn open(folder: &Path, environment: &Environment) -> Result<Opened, St
     }
 }
 
-/// Opens the store; with a warning when the manifests' identity rules are not those in force.
+/// Opens the store; with a warning when the manifests' identity rules are not in force.
 async fn context(
     plan: Plan,
     environment: &Environment,
@@ -361,7 +361,7 @@ impl Opened {
         }
     }
 
-    /// A run that would stop half-way for want of a secret does not begin.
+    /// A run that would stop half-way because a secret is missing does not begin.
     pub fn refuse_without_secrets(
         &self,
         source: Option<&str>,
@@ -378,7 +378,7 @@ impl Opened {
         }
     }
 
-    /// For work that writes: it goes by the rules of now, and waits while they are being changed.
+    /// For work that writes: uses the current identity rules, and waits while they are being changed.
     pub async fn ready(&mut self) -> Result<(), Problem> {
         rules::ready(&mut self.context).await
     }

@@ -127,7 +127,7 @@ impl Tx {
         .await
     }
 
-    /// Takes the timers away that are due, of at most `limit` accounts, and gives these.
+    /// Removes the timers that are due, of at most `limit` accounts, and returns the accounts.
     pub async fn take_due_accounts(&mut self, now: Timestamp, limit: i64) -> Result<Vec<String>> {
         let text = "select distinct account from account_timer where due_at <= $1 order by account limit $2";
         let due = [Arg::Int(now.0), Arg::Int(limit)];
@@ -141,7 +141,7 @@ impl Tx {
         Ok(accounts)
     }
 
-    /// Of these accounts, how many people each has, and how many of them are in these audiences. No row where there are none.
+    /// How many people each of these accounts has, and how many of them are in these audiences. No row for a count of zero.
     pub async fn count_people(
         &mut self,
         accounts: &[String],

@@ -33,7 +33,7 @@ pub struct RelationRow {
 }
 
 impl Tx {
-    /// Removes what records said, and gives the accounts that they said it about.
+    /// Removes the claims of records, and returns the accounts that they were about.
     pub async fn take_account_claims(&mut self, slots: &[i64]) -> Result<Vec<String>> {
         if slots.is_empty() {
             return Ok(Vec::new());
@@ -90,7 +90,7 @@ impl Tx {
         .await
     }
 
-    /// Accounts after the id `after`, by id, each with how many people belong to it; those too that only people name.
+    /// Accounts after the id `after`, by id, each with how many people belong to it; including accounts that only people name.
     pub async fn accounts_after(
         &mut self,
         after: &str,

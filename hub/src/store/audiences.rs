@@ -72,7 +72,7 @@ impl Tx {
             .await
     }
 
-    /// Takes an audience's members and their timers away, as if it had never had any of that kind.
+    /// Removes an audience's members of one kind and their timers, as if it had never had any.
     pub async fn forget_members(&mut self, of: Subject, name: &str) -> Result<()> {
         let prefix = prefix(of);
         for table in ["membership", "timer"] {
@@ -232,7 +232,7 @@ impl Tx {
         self.one(text, &[], value).await
     }
 
-    /// Runs a query that gives person ids; every value in it is bound, in the order of the placeholders.
+    /// Runs a query that selects person ids; every value in it is bound, in the order of the placeholders.
     pub async fn select_persons(&mut self, text: &str, binds: &[Arg<'_>]) -> Result<Vec<i64>> {
         dialect::integers(self.connection(), text, binds)
             .await
@@ -246,7 +246,7 @@ impl Tx {
             .await
     }
 
-    /// The members with `after < id <= last`, and since when they are.
+    /// The members with `after < id <= last`, and since when they are members.
     pub async fn members_between(
         &mut self,
         audience: &str,

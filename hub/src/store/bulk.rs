@@ -1,18 +1,17 @@
-//! One statement for many rows, prepared once. Values are lent, not copied: no allocation stands between a row and the
-//! database.
+//! One statement for many rows, prepared once. Values are borrowed, not copied: no allocation per row.
 
 use super::value::Arg;
 use super::{Result, Tx, dialect, failed};
 use tokio::runtime::Handle;
 
-/// So many keys are looked up by two connections at the same time, where there are two. Tests go that way with few.
+/// From this many keys on, two connections look them up in parallel, where there are two. Tests do so with few.
 pub(super) const LONG: usize = if cfg!(test) { 2 } else { 2_000 };
 
-/// How writing rows ended that another process may write as well.
+/// The outcome of writing rows that another process may be writing, too.
 #[must_use]
 pub(super) enum Race {
     Won,
-    /// A row to be added was there, or one to be changed was not as it had been; how that was seen.
+    /// A row to add existed already, or one to change was no longer as it was read; the text says how that showed.
     Lost(String),
 }
 
@@ -56,13 +55,13 @@ impl Tx {
         };
         let (words, its, same) = (text.to_owned(), its.to_vec(), dialect::owned(more));
         let runtime = Handle::current();
-        let beside = tokio::task::spawn_blocking(move || {
+        let other = tokio::task::spawn_blocking(move || {
             let look = dialect::by_key(before.connection(), &words, &its, &same, read);
             let found = runtime.block_on(look);
             (before, found)
         });
         let found = dialect::by_key(self.connection(), text, mine, more, read).await;
-        let (before, rest) = match beside.await {
+        let (before, rest) = match other.await {
             Ok(done) => done,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
@@ -72,7 +71,7 @@ impl Tx {
         Ok(found)
     }
 
-    /// The same for keys in any order, none of which counts twice.
+    /// The same for keys in any order, without duplicates.
     pub(super) async fn of_keys<T: Send + 'static>(
         &mut self,
         text: &str,
@@ -88,7 +87,7 @@ impl Tx {
         self.by_key(text, &keys, read).await
     }
 
-    /// Adds rows that are not there, in the order given; `table` names the columns, too.
+    /// Adds rows that do not exist, in the given order; `table` names the columns, too.
     pub(super) async fn insert<R, const N: usize>(
         &mut self,
         table: &'static str,
@@ -113,7 +112,7 @@ impl Tx {
         }
     }
 
-    /// The same for rows that may be there; `tail` says what happens then. Where it is known which are, `insert` and
+    /// The same for rows that may exist; `tail` says what happens then. Where it is known which exist, `insert` and
     /// `update` cost less.
     pub(super) async fn upsert<R, const N: usize>(
         &mut self,
@@ -127,7 +126,7 @@ impl Tx {
         self.each(&text, rows, values).await
     }
 
-    /// Runs an `update` with `$1` to `$N` for each row, each of which changes exactly one that is there.
+    /// Runs an `update` with `$1` to `$N` for each row, each of which changes exactly one existing row.
     pub(super) async fn update<R, const N: usize>(
         &mut self,
         text: &str,
@@ -137,7 +136,7 @@ impl Tx {
         self.race_to_update(text, rows, values).await?.won()
     }
 
-    /// The same for rows that another process may have changed, where `text` selects them as they were looked at.
+    /// The same for rows that another process may have changed, where `text` selects them as they were read.
     pub(super) async fn race_to_update<R, const N: usize>(
         &mut self,
         text: &str,
@@ -157,7 +156,7 @@ impl Tx {
         })
     }
 
-    /// Runs a statement with `$1` to `$N` for each row, in the order given.
+    /// Runs a statement with `$1` to `$N` for each row, in the given order.
     pub(super) async fn each<R, const N: usize>(
         &mut self,
         text: &str,

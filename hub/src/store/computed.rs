@@ -1,4 +1,4 @@
-//! What was worked out of a person's traits, and where it could not be.
+//! Computed traits, and why some could not be computed.
 
 use super::query::columns;
 use super::value::Arg;
@@ -36,7 +36,7 @@ impl Tx {
         .await
     }
 
-    /// How many persons each trait could not be worked out for, by trait and reason.
+    /// For how many persons each trait could not be computed, by trait and reason.
     pub async fn fault_counts(&mut self) -> Result<Vec<(String, String, i64)>> {
         let text = "select trait, kind, count(*) from trait_fault group by trait, kind order by trait, kind";
         self.all(text, &[], columns).await

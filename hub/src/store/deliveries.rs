@@ -36,7 +36,7 @@ pub struct ChangeRow {
     pub remote_key: String,
     pub attempts: i64,
     pub unsure: bool,
-    /// JSON: the names of the fields that tries without an answer gave.
+    /// JSON: the names of the fields that attempts without an answer sent.
     pub tried: String,
     pub acknowledged: Option<String>,
     pub wanted: Option<String>,
@@ -48,7 +48,7 @@ pub struct ChangeRow {
     pub consents: Option<String>,
 }
 
-/// A change as somebody looked at it. What is done to it is done to that generation only.
+/// A change as it was read. Updates apply to that generation only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Looked {
     pub change: i64,
@@ -61,7 +61,7 @@ impl Looked {
     }
 }
 
-/// What is known of the attempts to send a change.
+/// What is known about the attempts to send a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TryRow {
     pub looked: Looked,
@@ -182,7 +182,7 @@ impl Tx {
         .await
     }
 
-    /// Marks keys as differing. A key that is marked already is judged again, whoever is sending it.
+    /// Marks keys as differing. A key that is marked already is evaluated again, even while it is being sent.
     pub async fn mark_changes(
         &mut self,
         first_id: i64,
@@ -209,7 +209,7 @@ impl Tx {
     }
 
     /// Pending changes of a destination's objects of one `family` (`person:` or `audience:`) after `after`, in order. A key
-    /// wanted by several persons comes several times, in a row.
+    /// wanted by several persons appears several times in a row.
     pub async fn pending_changes(
         &mut self,
         destination: &str,
@@ -266,7 +266,7 @@ impl Tx {
             .await
     }
 
-    /// Those of the changes that wait and are as they were looked at.
+    /// The changes that are still pending in the generation that was read.
     pub async fn still_pending(&mut self, looked: &[Looked]) -> Result<BTreeSet<Looked>> {
         let text = "select id, generation from change where id = $1 and state = 'pending'";
         let ids = looked.iter().map(|one| one.change);
@@ -287,8 +287,8 @@ impl Tx {
             .collect())
     }
 
-    // I9: said before anything is sent, so that a crash in between is known. I15: the generation goes up, so that whoever
-    // began before ends nothing any more.
+    // I9: recorded before anything is sent, so that a crash in between is known. I15: the generation goes up, so that a
+    // delivery that began earlier can no longer finish the change.
     pub async fn begin_tries(&mut self, tries: &[TryRow]) -> Result<()> {
         self.update(
             "update change set unsure = $1, tried = $2, attempts = $3, generation = generation + 1 where id = $4 and generation = $5",
@@ -298,8 +298,8 @@ impl Tx {
         .await
     }
 
-    /// An answer came that says nothing was applied: what was known before the attempt is known again. Where the change moved
-    /// meanwhile, what was tried stays noted.
+    /// The vendor answered that nothing was applied: the state before the attempt is restored. Where the change moved on
+    /// meanwhile, the attempted fields stay recorded.
     pub async fn undo_tries(&mut self, tries: &[TryRow]) -> Result<()> {
         let text = "update change set unsure = $1, tried = $2, attempts = $3 where id = $4 and generation = $5";
         self.each(text, tries, TryRow::args).await
@@ -310,7 +310,7 @@ impl Tx {
         self.each(text, looked, Looked::args).await
     }
 
-    /// They wait until their key is wanted again.
+    /// Held until their key is wanted again.
     pub async fn hold_changes(&mut self, looked: &[Looked]) -> Result<()> {
         let text = "update change set state = 'held' where id = $1 and generation = $2";
         self.each(text, looked, Looked::args).await
@@ -332,7 +332,7 @@ impl Tx {
         .await
     }
 
-    /// Rejected changes are tried again; gives how many.
+    /// Retries rejected changes; returns how many.
     pub async fn retry_rejected(&mut self) -> Result<u64> {
         let text = "update change set state = 'pending', generation = generation + 1, attempts = 0 where state = 'rejected'";
         self.changed(text, &[]).await
@@ -377,7 +377,7 @@ impl Tx {
         .await
     }
 
-    /// The keys that an object is known to hold there, some at a time.
+    /// Up to `limit` keys that an object is known to hold there.
     pub async fn acknowledged_keys(
         &mut self,
         destination: &str,

@@ -1,11 +1,11 @@
-//! Full reads under way: what has come, so that one that was interrupted goes on where it stopped and knows in the end
-//! what did not come.
+//! Full reads under way: which records have been seen, so that an interrupted one resumes where it stopped and knows in the
+//! end which records are missing.
 
 use super::query::{get, value};
 use super::value::Arg;
 use super::{Result, Tx};
 
-/// Some versions that came again, a bit each.
+/// Some versions that were seen again, one bit each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenBlock {
     pub block: i64,
@@ -13,7 +13,7 @@ pub struct SeenBlock {
 }
 
 impl Tx {
-    /// The stream is read from its start, and what does not come is deleted in the end. Gives the first version that can be
+    /// The stream is read from its start, and what is not seen is deleted in the end. Returns the first version that can be
     /// made from now on.
     pub async fn begin_full_read(&mut self, stream_id: i64) -> Result<i64> {
         self.clear_cursors(stream_id).await?;
@@ -23,7 +23,7 @@ impl Tx {
         Ok(since)
     }
 
-    /// Everything that did not come was dealt with.
+    /// Everything that was not seen has been dealt with.
     pub async fn end_full_read(&mut self, stream_id: i64) -> Result<()> {
         self.forget_seen(stream_id).await?;
         self.set_full_read(stream_id, None).await
@@ -51,7 +51,7 @@ impl Tx {
         .await
     }
 
-    /// How many records came, and the blocks in which some were marked.
+    /// How many records were seen, and the blocks in which some were marked.
     pub async fn note_seen(
         &mut self,
         stream_id: i64,
@@ -76,7 +76,7 @@ impl Tx {
             .await
     }
 
-    /// How many records came in the full read that is under way.
+    /// How many records were seen in the full read that is under way.
     pub async fn full_seen(&mut self, stream_id: i64) -> Result<i64> {
         let text = "select full_seen from stream where id = $1";
         let seen: Option<i64> = self.maybe(text, &[Arg::Int(stream_id)], value).await?;

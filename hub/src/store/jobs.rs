@@ -1,19 +1,19 @@
-//! Work that one process does at a time: who has it, until when, and when it is due again.
+//! Jobs, each of which one process does at a time: who holds the lease, until when, and when the job is due again.
 
 use super::query::get;
 use super::value::Arg;
 use super::{Result, Tx, dialect};
 
-/// One piece of work by its name, such as `read crm` or `deliver newsletter`.
+/// One job by its name, such as `read crm` or `deliver newsletter`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct JobRow {
     pub name: String,
-    /// The process that has it.
+    /// The process that holds the lease.
     pub holder: Option<String>,
-    /// Goes up each time somebody takes it: who writes with an older one has lost it.
+    /// The fencing token: goes up each time the lease is taken. A process with an older one has lost it.
     pub token: i64,
     pub leased_until: i64,
-    /// Failures in a row.
+    /// Consecutive failures.
     pub attempts: i64,
     /// Why the last attempt failed.
     pub problem: Option<String>,

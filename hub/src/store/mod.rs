@@ -57,7 +57,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use turn::{Held, Turn};
 
-/// So long is waited for a connection that is no more than a help.
+/// How long to wait for a connection that only makes things faster.
 const SOON: Duration = Duration::from_millis(50);
 
 /// One hub's database. Cheap to clone.
@@ -66,21 +66,21 @@ pub struct Store {
     readers: dialect::Pool,
     /// SQLite has one writer: one connection, with most of the memory that SQLite may use.
     writer: dialect::Pool,
-    /// Writers queue for it, those of other processes too.
+    /// Writers queue for it, including writers in other processes.
     turn: Turn,
-    tidying: tidying::Told,
+    tidying: tidying::Committed,
     gate: Option<Gate>,
 }
 
-/// Asked before each step of a transaction; may take its time, and refuse. Only tests have one.
+/// Called before each step of a transaction; may wait, and may refuse. Only tests have one.
 pub type Gate = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<()>> + Send>> + Send + Sync>;
 
 /// A transaction, rolled back unless committed.
 pub struct Tx {
     inner: Transaction<'static, dialect::Database>,
     /// Of one that may write.
-    turn: Option<(Held, tidying::Told)>,
-    /// Reads what there was before this transaction.
+    turn: Option<(Held, tidying::Committed)>,
+    /// Reads the state before this transaction.
     before: Option<Box<Tx>>,
     gate: Option<Gate>,
 }
@@ -88,7 +88,7 @@ pub struct Tx {
 pub type Result<T> = std::result::Result<T, Problem>;
 
 impl Store {
-    /// Opens, and makes or migrates the schema.
+    /// Opens the database, and creates or migrates the schema.
     pub async fn open(url: &str) -> Result<Self> {
         let url = if url.starts_with("sqlite:") && !url.contains('?') {
             format!("{url}?mode=rwc")
@@ -125,7 +125,7 @@ impl Store {
         }
     }
 
-    /// A transaction that may write, and says so at once: from its first look on, nobody else writes (I15).
+    /// A transaction that may write, and begins as a writer: from its first read on, nobody else writes (I15).
     pub async fn begin(&self) -> Result<Tx> {
         pass(self.gate.as_ref()).await?;
         let held = self.turn.take().await?;
@@ -142,17 +142,18 @@ impl Store {
         })
     }
 
-    /// The same for so many records. Where they are many, a second connection, if one is free, takes half of every long
-    /// look-up until `leave_before`. Nothing may be written before that, because the second connection would not see it.
+    /// The same for that many records. For many, a second connection, if one is free, does half of every long look-up
+    /// until `leave_before`. Nothing may be written before that, because the second connection would not see it.
     pub async fn begin_for(&self, records: usize) -> Result<Tx> {
         let mut tx = self.begin().await?;
         if records < bulk::LONG {
             return Ok(tx);
         }
-        // Nobody else writes: whoever begins to read now sees what this transaction began with. Whoever waits for this writer may have all of the others.
+        // Nobody else writes: a reader that begins now sees what this transaction began with. It may find all connections in
+        // use by tasks that wait for this writer, so the wait is short.
         if let Ok(before) = tokio::time::timeout(SOON, self.read()).await {
             let mut before = before?;
-            // A transaction sees what there is when it first looks.
+            // The snapshot is taken at the first read.
             before.hub_value("schema").await?;
             tx.before = Some(Box::new(before));
         }
@@ -170,8 +171,7 @@ impl Store {
         })
     }
 
-    /// Puts what was committed into its place in the file, and gives back the memory of connections that nobody uses: what
-    /// they keep of the file can be read again.
+    /// Checkpoints the WAL, and frees the page caches of idle connections: their pages can be read again.
     pub async fn rest(&self) -> Result<()> {
         let _turn = self.turn.take().await?;
         let mut idle = Vec::new();
@@ -200,18 +200,18 @@ impl Tx {
         self.pass().await?;
         self.inner.commit().await.map_err(failed)?;
         if let Some((_turn, tidying)) = self.turn {
-            // When it is full, a look is due anyway.
+            // When the channel is full, a check is due anyway.
             let _ = tidying.try_send(());
         }
         Ok(())
     }
 
-    /// Gives the second connection back; from now on this transaction may write.
+    /// Returns the second connection to the pool; from now on this transaction may write.
     pub fn leave_before(&mut self) {
         self.before = None;
     }
 
-    /// Hands out `count` ids in a row of the counter `name`; the first is returned.
+    /// Reserves `count` consecutive ids of the counter `name`; returns the first.
     pub async fn reserve(&mut self, name: &'static str, count: i64) -> Result<i64> {
         let text = "insert into counter (name, next) values ($1, 1 + $2) \
              on conflict (name) do update set next = counter.next + $2 returning next";

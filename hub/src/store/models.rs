@@ -1,4 +1,4 @@
-//! Versions of fitted models: rows that are added, and dropped by a mark.
+//! Versions of fitted models: rows are added, and marked when they are dropped.
 
 use super::query::{get, value};
 use super::value::Arg;

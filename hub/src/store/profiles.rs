@@ -96,7 +96,7 @@ impl Tx {
         .await
     }
 
-    /// Rows that are there, sorted by id.
+    /// Existing rows, sorted by id.
     pub async fn update_persons(&mut self, persons: &[PersonRow]) -> Result<()> {
         self.update(
             "update person set uuid = $1, component = $2, traits = $3, consents = $4, updated_at = $5 where id = $6",
@@ -137,7 +137,7 @@ impl Tx {
         .await
     }
 
-    /// New rows, sorted by key. What a record said before is removed first.
+    /// New rows, sorted by key. The record's earlier claims are removed first.
     pub async fn add_claims(&mut self, claims: &[&ClaimRow]) -> Result<()> {
         self.insert(
             "claim (evidence_id, slot, source, record, time, body)",
@@ -156,8 +156,7 @@ impl Tx {
         .await
     }
 
-    /// Claims by evidence and record. Each pair is looked up by the whole key: two sets side by side would be probed as their
-    /// product.
+    /// Claims by evidence and record. Each pair is looked up by the whole key: two separate sets would be probed as their product.
     pub async fn remove_claims(&mut self, pairs: &[(i64, i64)]) -> Result<()> {
         let mut pairs = pairs.to_vec();
         pairs.sort_unstable();

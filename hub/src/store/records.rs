@@ -1,4 +1,4 @@
-//! What is known of each record now, and dead letters. Every version of a record is in `versions`.
+//! The current state of each record, and dead letters. Every version of a record is in `versions`.
 
 use super::bulk::Race;
 use super::query::{columns, get, known, value};
@@ -27,7 +27,7 @@ impl RecordState {
     }
 }
 
-/// What is known of a record now.
+/// The current state of a record.
 #[derive(Debug, Clone)]
 pub struct RecordRow {
     pub slot: i64,
@@ -64,7 +64,7 @@ const RECORD_COLUMNS: &str =
     "slot, stream_id, key, hash, version_id, state, updated_at, first_seen, evidence_id, fact_id";
 
 impl Tx {
-    /// How many records of a stream are not deleted. Looks at every record of the hub.
+    /// How many records of a stream are not deleted. Scans every record of the hub.
     pub async fn record_count(&mut self, stream_id: i64) -> Result<i64> {
         let text = "select count(*) from record where stream_id = $1 and state <> 1";
         self.one(text, &[Arg::Int(stream_id)], value).await
@@ -107,7 +107,7 @@ impl Tx {
         .await
     }
 
-    /// The same in the order in which their versions came, after the version `after`.
+    /// The same in the order in which their versions arrived, after the version `after`.
     pub async fn records_by_arrival(
         &mut self,
         stream_id: i64,
@@ -197,8 +197,8 @@ impl Tx {
         not_overtaken(race)
     }
 
-    /// Rows that are there, sorted by slot, each with what it was when it was looked at (I15). Fails when another process has
-    /// changed one of them since.
+    /// Existing rows, sorted by slot, each with its state when it was read (I15). Fails when another process has changed
+    /// one of them since.
     pub async fn update_records(&mut self, records: &[(RecordRow, RecordRow)]) -> Result<()> {
         let race = self.race_to_update(
             "update record set hash = $1, version_id = $2, state = $3, updated_at = $4, first_seen = $5, \
@@ -226,7 +226,7 @@ impl Tx {
         not_overtaken(race)
     }
 
-    /// Closes the open dead letters of records that are about to be judged anew.
+    /// Closes the open dead letters of records that are about to be mapped again.
     pub async fn close_dead_letters(&mut self, slots: impl IntoIterator<Item = i64>) -> Result<()> {
         let mut slots: Vec<i64> = slots.into_iter().collect();
         slots.sort_unstable();

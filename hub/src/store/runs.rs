@@ -60,7 +60,7 @@ impl Tx {
         .await
     }
 
-    /// Runs of a stream that never came to an end: their process was killed. For whoever holds the stream's lease.
+    /// Ends runs of a stream whose process was killed. Only for the process that holds the stream's lease.
     pub async fn end_interrupted_runs(
         &mut self,
         source: &str,

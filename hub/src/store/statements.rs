@@ -28,14 +28,14 @@ pub struct Revoked {
 const COLUMNS: &str = "id, kind, left_slot, right_slot, reason, author, stated_at, revoked_at, revoked_by, revoked_for";
 
 impl Tx {
-    /// Whether any statement stands.
+    /// Whether any statement is in force.
     pub async fn has_statements(&mut self) -> Result<bool> {
         let text = "select id from statement where revoked_at is null limit 1";
         let found: Option<i64> = self.maybe(text, &[], value).await?;
         Ok(found.is_some())
     }
 
-    /// The standing statements with an end among the slots, by id.
+    /// The statements in force with an end among the slots, by id.
     pub async fn statements_on(&mut self, slots: &[i64]) -> Result<Vec<StatementRow>> {
         let mut found = BTreeMap::new();
         for column in ["left_slot", "right_slot"] {

@@ -12,20 +12,20 @@ pub struct StreamRow {
     pub id: i64,
     pub source: String,
     pub name: String,
-    /// Counts up whenever the key of its records changes.
+    /// Goes up whenever the key of its records changes.
     pub generation: i64,
     /// The digest of the mapping under which its records were mapped, or `EMPTIED`.
     pub digest: String,
     /// While a full read is under way: the first version that it could make, or `AGAIN`.
     pub full_since: Option<i64>,
-    /// How many records have come in it.
+    /// How many records were seen in it.
     pub full_seen: i64,
 }
 
 impl StreamRow {
-    /// In the place of the first version of a full read that has to begin again.
+    /// Instead of the first version: the full read has to begin again.
     pub const AGAIN: i64 = -1;
-    /// In the place of the digest of a stream whose records were all moved or removed.
+    /// Instead of a digest: all records of the stream were moved or removed.
     pub const EMPTIED: &str = "emptied";
 }
 
@@ -42,7 +42,7 @@ impl Tx {
         Ok(rows)
     }
 
-    /// Every generation of every stream, those of one stream together, the last one last.
+    /// Every generation of every stream; the generations of one stream are together, the latest last.
     pub async fn stream_generations(&mut self) -> Result<Vec<StreamRow>> {
         let text = "select id, source, name, generation, digest, full_since, full_seen from stream order by source, name, generation";
         self.all(text, &[], |row| {
@@ -79,13 +79,13 @@ impl Tx {
         Ok(row)
     }
 
-    /// A stream's next generation, which goes on reading where the one before stopped.
+    /// A stream's next generation, which resumes reading where the previous one stopped.
     pub async fn next_generation(&mut self, before: &StreamRow, digest: &str) -> Result<StreamRow> {
         let row = StreamRow {
             id: self.reserve("stream", 1).await?,
             generation: before.generation + 1,
             digest: digest.to_owned(),
-            // What came so far came under other keys.
+            // What was seen so far had other keys.
             full_since: before.full_since.map(|_| StreamRow::AGAIN),
             full_seen: 0,
             ..before.clone()
@@ -134,8 +134,8 @@ impl Tx {
         self.one(text, &[Arg::Int(stream_id)], value).await
     }
 
-    /// Moves a cursor from where it was when reading began to where the rows of this transaction lead (I3). Fails when it is
-    /// somewhere else by now, since those rows were then read by another process, too.
+    /// Moves a cursor from its value when reading began to the one that follows the rows of this transaction (I3). Fails when
+    /// it has moved meanwhile: then another process read the same rows, too.
     pub async fn move_cursor(
         &mut self,
         (stream_id, part): (i64, &str),

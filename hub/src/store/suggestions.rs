@@ -1,4 +1,4 @@
-//! Pairs of people who look alike, waiting for an operator or decided by one.
+//! Pairs of people who look alike, waiting for an operator, or decided by one.
 
 use super::query::{get, uuid};
 use super::value::Arg;
@@ -19,7 +19,7 @@ pub struct SuggestionRow {
 }
 
 impl Tx {
-    /// Those that wait, the likeliest first, or those that were decided.
+    /// Suggestions that wait, the likeliest first, or the decided ones.
     pub async fn suggestions(&mut self, waiting: bool) -> Result<Vec<SuggestionRow>> {
         let text = match waiting {
             true => {
@@ -45,7 +45,7 @@ impl Tx {
         .await
     }
 
-    /// Puts these in the place of all that wait.
+    /// Replaces all waiting suggestions.
     pub async fn replace_waiting(&mut self, rows: &mut [SuggestionRow]) -> Result<()> {
         self.run("delete from suggestion where state = 'waiting'", &[])
             .await?;

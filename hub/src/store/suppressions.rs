@@ -1,4 +1,4 @@
-//! Keyed hashes of identifiers that are sent nowhere, and what is wanted of the people who have them.
+//! Keyed hashes of suppressed identifiers, and the wanted rows of the people who have them.
 
 use super::deliveries::WantedRow;
 use super::query::value;
@@ -7,7 +7,7 @@ use super::{Result, Tx};
 use crate::model::Timestamp;
 
 impl Tx {
-    /// Puts a hash on the list; whoever keeps a copy of the list sees by its version that it is an old one.
+    /// Adds a hash to the list and raises its version, by which a process sees that its copy is out of date.
     pub async fn suppress(&mut self, hash: &[u8], reason: &str, now: Timestamp) -> Result<()> {
         self.reserve("suppression", 1).await?;
         let text = "insert into suppression (hash, created_at, reason) values ($1, $2, $3) on conflict (hash) do nothing";
@@ -30,8 +30,7 @@ impl Tx {
         self.all("select hash from suppression", &[], value).await
     }
 
-    /// People among whose traits a value stands, exactly as JSON has it, or who merely have it within another value. Looks at
-    /// everybody.
+    /// People with a trait that contains this JSON text, whether as the whole value or as a part of it. Scans everybody.
     pub async fn persons_with_value(&mut self, json: &str) -> Result<Vec<i64>> {
         let text =
             "select id from person where traits like '%' || $1 || '%' escape '\\' order by id";
@@ -42,7 +41,7 @@ impl Tx {
         self.all(text, &[Arg::Text(&part)], value).await
     }
 
-    /// Nothing that is wanted of these people may be sent. Gives the rows that could be before.
+    /// Forbids sending these people's wanted rows. Returns the rows that were allowed before.
     pub async fn forbid_wanted(
         &mut self,
         persons: impl IntoIterator<Item = i64>,

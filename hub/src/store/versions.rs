@@ -6,14 +6,14 @@ use super::{Result, Tx, dialect};
 use crate::model::Timestamp;
 use bytes::Bytes;
 
-/// What a version did when it came.
+/// What a version did when it arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// It became what is known of the record.
+    /// It became the record's current version.
     Current,
     /// The record was deleted.
     Deleted,
-    /// It was older than what was known, and is kept without effect.
+    /// It was older than the current version, and is kept without effect.
     Stale,
 }
 
@@ -85,7 +85,7 @@ impl Tx {
         self.rows_in(text, ids, past_version).await
     }
 
-    /// All versions of some records, in the order in which they came. Looks through every version, since an index by record
+    /// All versions of some records, in the order in which they arrived. Scans every version, since an index by record
     /// would slow every write down for a question that is rarely asked.
     pub async fn versions_of(
         &mut self,

@@ -44,7 +44,7 @@ pub async fn build(folder: &Path, environment: &Environment, out: &Out) -> Outco
     Ok(Ending::Done)
 }
 
-/// Where compilers are kept: `ONEFOLD_TOOLCHAINS`, or beside the cache of compiled connectors.
+/// Where compilers are kept: `ONEFOLD_TOOLCHAINS`, or next to the cache of compiled connectors.
 fn toolchains_folder(environment: &Environment) -> PathBuf {
     (environment.read_env)("ONEFOLD_TOOLCHAINS")
         .map(PathBuf::from)

@@ -139,9 +139,8 @@ async fn build(folder: &Path) -> Result<(), Problem> {
         .map_err(|error| failed(format!("the build cannot start: {error}")))?;
     match status.success() {
         true => Ok(()),
-        false => Err(failed(format!("`{}` is not built", folder.display())).hint(
-            "the build's own words stand above; `--no-build` tries the component that is there",
-        )),
+        false => Err(failed(format!("`{}` is not built", folder.display()))
+            .hint("the build's output is above; `--no-build` tests the component that is there")),
     }
 }
 
@@ -215,7 +214,7 @@ fn understood(stream: Option<&Stream>, line: &str) -> Vec<String> {
     let mapped = canonical::map(stream, "dev", &key, &record);
     let mut lines = vec![format!("key: {key}")];
     if let Some(canonical) = &mapped.canonical {
-        lines.extend(told(canonical));
+        lines.extend(described(canonical));
     }
     lines.extend(
         mapped
@@ -226,7 +225,7 @@ fn understood(stream: Option<&Stream>, line: &str) -> Vec<String> {
     lines
 }
 
-fn told(canonical: &Canonical) -> Vec<String> {
+fn described(canonical: &Canonical) -> Vec<String> {
     let identifiers = canonical
         .identifiers
         .iter()

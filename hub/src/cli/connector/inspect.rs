@@ -82,7 +82,7 @@ fn show(path: &Path, one: &Inspection, out: &Out) {
         Some(said) => describe(said, &mut row),
         None => row(
             "name",
-            "not told: the file carries no documents, so only its types can be seen".to_owned(),
+            "unknown: the file carries no documents, so only its types can be seen".to_owned(),
         ),
     }
     row("contract", one.contract.clone());

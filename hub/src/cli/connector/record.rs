@@ -62,7 +62,7 @@ pub async fn replay(
     out: &Out,
     options: RecordArguments,
 ) -> Outcome {
-    // What the cassette is named by starts where the program stands, not at the connector's folder.
+    // The cassette's path is relative to the current folder, not to the connector's.
     let cassette =
         std::path::absolute(&options.cassette).unwrap_or_else(|_| options.cassette.clone());
     let ready = ready(hub, environment, &options.subject, |settings| {

@@ -2,10 +2,12 @@
 //! what they are, checks, opens the store. Returns problems and warnings as values; it does not know how they are shown.
 
 mod capturing;
+mod changes;
 mod named;
 mod overview;
 
 pub use capturing::CapturingConnectors;
+pub use changes::Retried;
 pub use named::{find_audience, parse_identifier, unknown, wanted};
 pub use overview::{
     AudienceHead, Members, NextRun, Planned, PlannedStream, Stated, Status, TraitHead,

@@ -2,6 +2,7 @@
 
 use super::value::Arg;
 use super::{Result, Tx, dialect, failed};
+use crate::problem::Problem;
 use tokio::runtime::Handle;
 
 /// From this many keys on, two connections look them up in parallel, where there are two. Tests do so with few.
@@ -21,6 +22,14 @@ impl Race {
         match self {
             Self::Won => Ok(()),
             Self::Lost(how) => Err(failed(how)),
+        }
+    }
+
+    /// For rows that another process may have written first: losing is the caller's problem `lost`.
+    pub(super) fn won_or(self, lost: fn() -> Problem) -> Result<()> {
+        match self {
+            Self::Won => Ok(()),
+            Self::Lost(_) => Err(lost()),
         }
     }
 }

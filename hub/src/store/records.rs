@@ -1,6 +1,5 @@
 //! The current state of each record, and dead letters. Every version of a record is in `versions`.
 
-use super::bulk::Race;
 use super::query::{columns, get, known, value};
 use super::value::Arg;
 use super::{Result, Tx, dialect};
@@ -194,7 +193,7 @@ impl Tx {
             },
         )
         .await?;
-        not_overtaken(race)
+        race.won_or(overtaken)
     }
 
     /// Existing rows, sorted by slot, each with its state when it was read (I15). Fails when another process has changed
@@ -223,7 +222,7 @@ impl Tx {
             },
         )
         .await?;
-        not_overtaken(race)
+        race.won_or(overtaken)
     }
 
     /// Closes the open dead letters of records that are about to be mapped again.
@@ -279,16 +278,10 @@ impl Tx {
     }
 }
 
-/// Fails when another process changed the same records meanwhile.
-fn not_overtaken(race: Race) -> Result<()> {
-    match race {
-        Race::Won => Ok(()),
-        Race::Lost(_) => {
-            let message = "another process changed the same records meanwhile";
-            let hint = "nothing of this step was stored; run it again";
-            Err(Problem::new(&RECORDS_CHANGED, message).hint(hint))
-        }
-    }
+/// Another process changed the same records meanwhile.
+fn overtaken() -> Problem {
+    let message = "another process changed the same records meanwhile";
+    Problem::new(&RECORDS_CHANGED, message).hint("nothing of this step was stored; run it again")
 }
 
 /// A row of `record` and its body.

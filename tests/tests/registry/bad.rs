@@ -19,7 +19,11 @@ fn what_is_no_connector_is_refused_with_its_problem_however_it_comes() {
             "OF0301",
             "a core WebAssembly module",
         ),
-        (golden()[..20_000].to_vec(), "OF0301", "no valid component"),
+        (
+            golden()[..20_000].to_vec(),
+            "OF0301",
+            "not a valid component",
+        ),
         (
             b"\0asm\x0d\0\x01\0".to_vec(),
             "OF0302",

@@ -2,9 +2,10 @@
 
 mod process;
 
-use crate::cli::{self, Arguments, Environment};
+use crate::cli::{self, Arguments};
 use crate::clock::Clock;
 use crate::model::Timestamp;
+use crate::opening::Environment;
 use crate::store::Gate;
 use clap::Parser;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -114,7 +115,7 @@ pub fn system_clock() -> Clock {
     })
 }
 
-/// Seeded by the operating system, afresh for each number.
+/// Seeded by the operating system, for each number again.
 pub fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }

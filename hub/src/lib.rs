@@ -31,6 +31,8 @@ pub mod vault;
 pub mod flow;
 pub mod kit;
 // Floor 6
-pub mod cli;
+pub mod opening;
 // Floor 7
+pub mod cli;
+// Floor 8
 pub mod app;

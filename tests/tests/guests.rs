@@ -841,7 +841,7 @@ fn what_is_no_connector_is_refused_with_the_reason() {
         (b"#!/bin/sh", "not WebAssembly"),
         (b"\0asm\x01\0\0\0", "a core WebAssembly module"),
         (component, "does not export `onefold:connector/meta@0.1.0`"),
-        (b"\0asm\x0d\0\x01\0\xff", "no valid component"),
+        (b"\0asm\x0d\0\x01\0\xff", "not a valid component"),
     ];
     for (bytes, reason) in cases {
         let text = host.load(bytes).err().unwrap().to_string();

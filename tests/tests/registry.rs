@@ -133,14 +133,14 @@ fn a_registry_that_is_down_is_named_after_several_tries_and_nothing_is_changed()
     let refused = hub.run(&["connector", "add", &target]).ends_with(2);
     assert!(refused.stderr.contains("error[OF0342]: "), "{refused:?}");
     assert!(
-        refused.stderr.contains("does not answer after 5 tries"),
+        refused.stderr.contains("does not answer after 5 attempts"),
         "{refused:?}"
     );
     assert_eq!(registry.requests().len(), 5);
     let place = registry.address;
     drop(registry);
     let refused = hub.run(&["connector", "add", &target]).ends_with(2);
-    let expected = format!("`{place}` does not answer after 5 tries");
+    let expected = format!("`{place}` does not answer after 5 attempts");
     assert!(refused.stderr.contains(&expected), "{refused:?}");
     // What was added goes on without it.
     hub.run(&["run"]).ends_with(0);

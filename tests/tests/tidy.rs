@@ -2,6 +2,7 @@
 //! Owns the list of exceptions, which may only shrink; `ARCHITECTURE.md` says what the rules are for.
 
 mod codes;
+mod english;
 mod floors;
 mod rules;
 mod source;
@@ -109,6 +110,22 @@ fn sources() -> Vec<Source> {
     sources
 }
 
+/// The hub's documents: what it is, how it is built, and the page of each problem.
+fn documents() -> Vec<english::Document> {
+    let pages =
+        std::fs::read_dir(root().join("hub/src/problem/pages")).expect("pages can be listed");
+    let mut files: Vec<PathBuf> = pages
+        .map(|entry| entry.expect("a folder can be read").path())
+        .collect();
+    files.sort();
+    files.extend(["README.md", "hub/ARCHITECTURE.md"].map(|name| root().join(name)));
+    let documents = files.iter().map(|file| {
+        let source = read(file);
+        (source.path, source.text)
+    });
+    documents.collect()
+}
+
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     let entries = std::fs::read_dir(folder)
         .unwrap_or_else(|error| panic!("cannot list `{}`: {error}", folder.display()));
@@ -188,6 +205,11 @@ fn nothing_is_left_for_later() {
 #[test]
 fn no_stored_row_counts_as_empty() {
     hold("defaults", &rules::defaults_for_rows(&sources()));
+}
+
+#[test]
+fn comments_messages_and_documents_are_in_plain_english() {
+    hold("english", &english::unclear(&sources(), &documents()));
 }
 
 #[test]

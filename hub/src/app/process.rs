@@ -1,4 +1,4 @@
-//! Identifies this process, and tells whether another one has ended (on Linux, from `/proc`).
+//! Identifies this process, and says whether another one has ended (on Linux, from `/proc`).
 
 use crate::flow::Process;
 use std::path::Path;
@@ -18,7 +18,7 @@ pub fn this() -> Process {
     }
 }
 
-/// Certainly so: a process of this machine, since it was started, that this one would see.
+/// True only when it is certain: for a process of this machine since its start that this one would see.
 fn has_ended(id: &str, place: &str) -> bool {
     let mut parts = id.splitn(3, '/');
     let (Some(number), Some(then), Some(of)) = (parts.next(), parts.next(), parts.next()) else {
@@ -30,11 +30,11 @@ fn has_ended(id: &str, place: &str) -> bool {
     if of != place || then == "?" || !Path::new("/proc/self/stat").exists() {
         return false;
     }
-    // What cannot be read for another reason says nothing.
+    // Another reason why it cannot be read proves nothing.
     let gone = |error: std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
     match std::fs::metadata(format!("/proc/{number}")) {
         Err(error) => gone(error),
-        // Numbers are given again: another start is another process.
+        // Process ids are reused: another start time is another process.
         Ok(_) => match std::fs::read_to_string(format!("/proc/{number}/stat")) {
             Err(error) => gone(error),
             Ok(stat) => start_in(&stat).is_none_or(|now| now.to_string() != then),

@@ -117,7 +117,7 @@ impl Mapper<'_> {
             return Err(self.fatal(
                 &codes::NOT_AN_OBJECT,
                 None,
-                "the record is no JSON object".to_owned(),
+                "the record is not a JSON object".to_owned(),
             ));
         }
         let stream = self.stream;

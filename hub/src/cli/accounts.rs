@@ -1,11 +1,12 @@
 //! `onefold account`: the companies and groups that people belong to.
 
+use crate::cli::Ending;
 use crate::cli::arguments::AccountCommand;
 use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome, number, plural, table, trimmed};
 use crate::cli::profiles::{name, origin, text_of};
-use crate::cli::{Ending, Environment};
 use crate::flow::ask::account::{self, AccountView};
+use crate::opening::Environment;
 use crate::problem::{Problem, codes};
 use std::path::Path;
 

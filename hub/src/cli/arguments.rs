@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use crate::cli::connector_arguments::{AddArguments, KeyCommand, PublishArguments};
+use crate::cli::connector::arguments::{AddArguments, KeyCommand, PublishArguments};
 use crate::cli::sources::SourceCommand;
 use crate::kit::project::{Kind, Language};
 use clap::{Args, Parser, Subcommand};
@@ -213,7 +213,7 @@ pub enum IdentityCommand {
         #[arg(long, value_name = "FILE")]
         rules: Option<PathBuf>,
     },
-    /// Make the manifest's rules, or a file's, those that hold, for the whole history.
+    /// Put the manifest's rules, or a file's, into force for the whole history.
     Apply {
         /// A file with an `[identity]` table; the manifest's own by default.
         #[arg(long, value_name = "FILE")]
@@ -301,7 +301,7 @@ pub enum AudienceCommand {
     /// Who would be in it now by its definition, whatever has been stored: size, some people, overlap with other audiences.
     Preview {
         name: String,
-        /// A file of audiences that stand for those of the same names.
+        /// A file of audiences that replace the ones with the same names.
         #[arg(long, value_name = "DRAFT.toml")]
         file: Option<PathBuf>,
         /// Only the overlap with this audience.
@@ -340,7 +340,7 @@ pub enum DeadLetterCommand {
 pub enum ConnectorCommand {
     /// The connectors that can be named in a manifest, and whether they are locked.
     List,
-    /// Take a connector into the hub: from a registry, a web server, a file, or all those of a bundle.
+    /// Take a connector into the hub: from a registry, a web server, a file, or every connector of a bundle.
     Add(AddArguments),
     /// Take a connector that was added out again.
     Remove { name: String },
@@ -349,9 +349,9 @@ pub enum ConnectorCommand {
         #[arg(value_name = "FILE.tar")]
         file: PathBuf,
     },
-    /// Put a connector, and its signature if there is one beside it, into a registry.
+    /// Put a connector, and its signature if there is one next to it, into a registry.
     Publish(PublishArguments),
-    /// Sign a connector: writes `FILE.wasm.sig` beside it.
+    /// Sign a connector: writes `FILE.wasm.sig` next to it.
     Sign {
         #[arg(value_name = "FILE.wasm")]
         file: PathBuf,
@@ -370,7 +370,7 @@ pub enum ConnectorCommand {
         /// A source's or destination's name.
         name: String,
     },
-    /// The streams that a source has, as the vendor tells them now.
+    /// The streams that a source has, as the vendor lists them now.
     Discover {
         /// A source's name.
         name: String,
@@ -397,7 +397,7 @@ pub enum ConnectorCommand {
         #[arg(value_name = "FILE.wasm|NAME")]
         what: String,
     },
-    /// Try whether a connector keeps the rules, against the vendor that its `conformance.toml` names.
+    /// Test whether a connector keeps the rules, against the vendor that its `conformance.toml` names.
     Test(SubjectArguments),
     /// Let a connector check, discover and read, and keep what it asked and was answered on a cassette, without secrets.
     Record(RecordArguments),
@@ -405,7 +405,7 @@ pub enum ConnectorCommand {
     Replay(RecordArguments),
     /// Repeat a read that failed in a run.
     RunOne {
-        /// A captured call; without it those that there are are listed.
+        /// A captured call; without it the captured calls are listed.
         #[arg(value_name = "FILE.json")]
         file: Option<PathBuf>,
         /// Ask the vendor, although what it said was captured.
@@ -422,7 +422,7 @@ pub enum ConnectorCommand {
         /// Once, without watching.
         #[arg(long)]
         once: bool,
-        /// Do not build: try the component that is there.
+        /// Do not build: test the component that is there.
         #[arg(long)]
         no_build: bool,
     },
@@ -453,13 +453,13 @@ pub struct VendorArguments {
 
 #[derive(Debug, Args)]
 pub struct SubjectArguments {
-    /// The connector's folder, or its component with `conformance.toml` beside it.
+    /// The connector's folder, or its component with `conformance.toml` next to it.
     #[arg(value_name = "FOLDER|FILE.wasm", default_value = ".")]
     pub path: PathBuf,
     /// The component, when it is not in the folder.
     #[arg(long, value_name = "FILE.wasm")]
     pub component: Option<PathBuf>,
-    /// Another file than the `conformance.toml` beside it.
+    /// Another file than the `conformance.toml` next to it.
     #[arg(long, value_name = "FILE")]
     pub conformance: Option<PathBuf>,
 }

@@ -1,22 +1,22 @@
 //! `onefold audience`: sizes, members, previews, histories and explanations.
 
 use crate::audience::Explained;
+use crate::cli::Ending;
 use crate::cli::arguments::AudienceCommand;
-use crate::cli::open::{Opened, load_draft, open};
+use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome, fitted, moves, number, plural, table, trimmed};
 use crate::cli::profiles;
-use crate::cli::running::unknown;
-use crate::cli::{Ending, Environment};
 use crate::flow::ask::account;
 use crate::flow::ask::audience::{self, Day};
 use crate::flow::ask::preview::preview;
 use crate::flow::ask::preview::{Preview, Sample};
 use crate::flow::ask::profile::{self, Found};
 use crate::flow::traits_of;
-use crate::manifest::{Audience, Plan, Subject};
+use crate::manifest::{Audience, Subject};
 use crate::model::Timestamp;
+use crate::opening::{Environment, Members, Opened, find_audience, load_draft, wanted};
 use crate::problem::{Problem, codes};
-use crate::store::{AccountMemberRow, PersonRow};
+use crate::store::PersonRow;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -35,7 +35,11 @@ pub async fn audience(
     let plan = &hub.context.plan;
     match command {
         AudienceCommand::List => list(&hub, out).await,
-        AudienceCommand::Show { name, limit } => show(&hub, out, &name, limit as usize).await,
+        AudienceCommand::Show { name, limit } => {
+            let audience = find_audience(plan, &name)?;
+            show_members(&hub.members(audience, limit as usize).await?, out);
+            Ok(Ending::Done)
+        }
         AudienceCommand::Preview {
             name,
             file,
@@ -47,9 +51,9 @@ pub async fn audience(
                 None => None,
             };
             let plan = draft.as_ref().unwrap_or(plan);
-            let audience = find(plan, &name)?;
+            let audience = find_audience(plan, &name)?;
             if let Some(other) = &with {
-                same_kind(audience, find(plan, other)?)?;
+                same_kind(audience, find_audience(plan, other)?)?;
             }
             let context = &hub.context;
             let began = context.clock.now();
@@ -60,13 +64,13 @@ pub async fn audience(
             Ok(Ending::Done)
         }
         AudienceCommand::History { name, days } => {
-            let audience = find(plan, &name)?;
+            let audience = find_audience(plan, &name)?;
             let days = audience::history(&hub.context, audience, i64::from(days)).await?;
             show_history(&name, &days, out);
             Ok(Ending::Done)
         }
         AudienceCommand::Explain { name, member } => {
-            let audience = find(plan, &name)?;
+            let audience = find_audience(plan, &name)?;
             if audience.of == Subject::Account {
                 let lines = account::explain(&hub.context, audience, &member).await?;
                 let lines = lines.ok_or_else(no_account)?;
@@ -83,25 +87,9 @@ pub async fn audience(
     }
 }
 
-/// Who is in an audience.
-async fn show(hub: &Opened, out: &Out, name: &str, limit: usize) -> Outcome {
-    let of = find(&hub.context.plan, name)?.of;
-    let mut tx = hub.context.store.read().await?;
-    if of == Subject::Account {
-        let members = tx.account_members(name).await?;
-        show_accounts(name, &members, limit, out);
-        return Ok(Ending::Done);
-    }
-    let members = tx.members(name).await?;
-    drop(tx);
-    let since = members.iter().map(|row| (row.person_id, row.since));
-    let since: Vec<(i64, i64)> = since.collect();
-    show_people(hub, out, name, &since, limit).await
-}
-
 /// A person's id and name.
 async fn person_of(hub: &Opened, text: &str) -> Result<(Uuid, String), Problem> {
-    let found = profile::profile(&hub.context, &profiles::wanted(hub, text)?).await?;
+    let found = profile::profile(&hub.context, &wanted(&hub.context.plan, text)?).await?;
     match found {
         Found::Person(view) => {
             let id = Uuid::parse_str(&view.id).map_err(|_| nobody())?;
@@ -275,38 +263,25 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 }
 
 async fn list(hub: &Opened, out: &Out) -> Outcome {
-    let mut tx = hub.context.store.read().await?;
-    let mut rows = table(&["audience", "members", "of", "description"]);
-    let mut values = Vec::new();
-    let shown = hub.context.plan.audiences.iter().filter(|one| !one.is_step);
-    for audience in shown {
-        let size = tx.member_count(audience.of, &audience.name).await?;
-        let of = match audience.of {
-            Subject::Person => "people",
-            Subject::Account => "accounts",
-        };
-        rows.add_row([
-            fitted(&audience.name, 40),
-            number(size),
-            of.to_owned(),
-            fitted(&audience.description, 36),
-        ]);
-        values.push(
-            json!({ "name": &*audience.name, "of": of, "size": size, "description": audience.description }),
-        );
+    let audiences = hub.audiences().await?;
+    if out.json {
+        out.value(&audiences);
+        return Ok(Ending::Done);
     }
-    match out.json {
-        true => out.value(&values),
-        false if values.is_empty() => out.line("no audiences"),
+    let mut rows = table(&["audience", "members", "of", "description"]);
+    for one in &audiences {
+        rows.add_row([
+            fitted(&one.name, 40),
+            number(one.size),
+            one.of.to_owned(),
+            fitted(&one.description, 36),
+        ]);
+    }
+    match audiences.is_empty() {
+        true => out.line("no audiences"),
         false => out.line(trimmed(&rows)),
     }
     Ok(Ending::Done)
-}
-
-fn find<'p>(plan: &'p Plan, name: &str) -> Result<&'p Audience, Problem> {
-    let names = || plan.audiences.iter().map(|audience| &*audience.name);
-    let found = plan.audiences.iter().find(|one| *one.name == *name);
-    found.ok_or_else(|| unknown("audience", name, names()))
 }
 
 fn same_kind(audience: &Audience, other: &Audience) -> Result<(), Problem> {
@@ -330,84 +305,31 @@ fn no_account() -> Problem {
     .hint("`onefold account list` shows all of them")
 }
 
-fn show_accounts(name: &str, members: &[AccountMemberRow], limit: usize, out: &Out) {
-    let shown = &members[..members.len().min(limit)];
+fn show_members(members: &Members, out: &Out) {
     if out.json {
-        let values: Vec<_> = shown
-            .iter()
-            .map(|row| json!({ "id": row.account, "since": Timestamp(row.since).to_rfc3339() }))
-            .collect();
-        let size = members.len();
-        return out.value(&json!({ "audience": name, "size": size, "members": values }));
+        return out.value(members);
     }
-    out.line(format!(
-        "{name}: {}",
-        plural(members.len() as i64, "account", "accounts")
-    ));
-    let mut rows = table(&["account", "since"]);
-    for row in shown {
-        rows.add_row([fitted(&row.account, 60), Timestamp(row.since).to_rfc3339()]);
+    let (heads, one, many): (&[&str], _, _) = match members.of {
+        Subject::Account => (&["account", "since"], "account", "accounts"),
+        Subject::Person => (&["id", "email", "since"], "member", "members"),
+    };
+    let size = members.size as i64;
+    out.line(format!("{}: {}", members.audience, plural(size, one, many)));
+    let mut rows = table(heads);
+    for member in &members.members {
+        let mut row = vec![fitted(&member.id, 60)];
+        row.extend(member.email.clone());
+        row.push(member.since.clone());
+        rows.add_row(row);
     }
-    if !shown.is_empty() {
+    if !members.members.is_empty() {
         out.line(trimmed(&rows));
     }
-    if members.len() > shown.len() {
-        let more = number((members.len() - shown.len()) as i64);
+    let more = members.size - members.members.len();
+    if more > 0 {
+        let more = number(more as i64);
         out.line(format!("… and {more} more; `--limit` shows them"));
     }
-}
-
-async fn show_people(
-    hub: &Opened,
-    out: &Out,
-    name: &str,
-    people: &[(i64, i64)],
-    limit: usize,
-) -> Outcome {
-    let shown = &people[..people.len().min(limit)];
-    let mut tx = hub.context.store.read().await?;
-    let mut rows = tx.persons(shown.iter().map(|(id, _)| *id)).await?;
-    rows.sort_unstable_by_key(|row| row.id);
-    let mut lines = table(&["id", "email", "since"]);
-    let mut values = Vec::new();
-    for row in rows {
-        let since = shown
-            .iter()
-            .find(|(id, _)| *id == row.id)
-            .map_or(0, |(_, since)| *since);
-        let traits = traits_of(&row)?;
-        let id = Uuid::from_bytes(row.uuid).to_string();
-        let email = traits
-            .get("email")
-            .and_then(|value| value.as_str())
-            .unwrap_or_default()
-            .to_owned();
-        let when = if since == 0 {
-            String::new()
-        } else {
-            Timestamp(since).to_rfc3339()
-        };
-        values.push(json!({ "id": id, "email": email, "since": when }));
-        lines.add_row([id, email, when]);
-    }
-    if out.json {
-        out.value(&json!({ "audience": name, "size": people.len(), "members": values }));
-        return Ok(Ending::Done);
-    }
-    out.line(format!(
-        "{name}: {}",
-        plural(people.len() as i64, "member", "members")
-    ));
-    if !values.is_empty() {
-        out.line(trimmed(&lines));
-    }
-    if people.len() > shown.len() {
-        out.line(format!(
-            "… and {} more; `--limit` shows them",
-            number((people.len() - shown.len()) as i64)
-        ));
-    }
-    Ok(Ending::Done)
 }
 
 #[cfg(test)]

@@ -1,17 +1,17 @@
 //! `onefold identity`: explain who is who, state it, change its rules.
 
+use crate::cli::Ending;
 use crate::cli::arguments::IdentityCommand;
-use crate::cli::open::{Opened, open, open_to_write};
-use crate::cli::output::{Out, Outcome, Stopped, number, plural, table, trimmed};
-use crate::cli::profiles::parse_identifier;
+use crate::cli::open::{open, open_to_write};
+use crate::cli::output::{Out, Outcome, number, plural, table, trimmed};
 use crate::cli::running::bar;
-use crate::cli::{Ending, Environment};
 use crate::cli::{identity_graph, identity_suggestions};
 use crate::flow::rules::Difference;
 use crate::flow::{self, Explained, Review, Stating};
 use crate::identity::StatementKind;
 use crate::manifest::{self, IdentityRules};
-use crate::model::{Identifier, Timestamp};
+use crate::model::Identifier;
+use crate::opening::{Environment, Opened, Stopped, parse_identifier};
 use crate::problem::{Problem, codes};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -103,14 +103,14 @@ async fn opened(
     }
 }
 
-/// Shows what other rules would change, or makes them those that hold.
+/// Shows what other rules would change, or puts them into force.
 async fn change(hub: &mut Opened, out: &Out, file: Option<PathBuf>, apply: bool) -> Outcome {
     let rules = wanted(hub, file)?;
     let bar = bar(out);
-    let told = |done, all| tell(&bar, done, all);
+    let progress = |done, all| show_progress(&bar, done, all);
     let difference = match apply {
-        true => flow::rules::apply(&mut hub.context, &rules, &told).await?,
-        false => flow::rules::simulate(&hub.context, &rules, &told).await?,
+        true => flow::rules::apply(&mut hub.context, &rules, &progress).await?,
+        false => flow::rules::simulate(&hub.context, &rules, &progress).await?,
     };
     bar.finish_and_clear();
     show(&difference, apply, out);
@@ -120,7 +120,7 @@ async fn change(hub: &mut Opened, out: &Out, file: Option<PathBuf>, apply: bool)
     Ok(Ending::Done)
 }
 
-fn tell(bar: &indicatif::ProgressBar, done: usize, all: usize) {
+fn show_progress(bar: &indicatif::ProgressBar, done: usize, all: usize) {
     let done = done * 100 / all.max(1);
     bar.set_message(format!("working out who is who: {done} %"));
 }
@@ -137,11 +137,8 @@ fn wanted(hub: &Opened, file: Option<PathBuf>) -> Result<IdentityRules, Stopped>
             format!("`{name}` cannot be read: {error}"),
         )
     })?;
-    manifest::identity_rules(&name, &text).map_err(|problems| Stopped {
-        problems,
-        files: vec![(name, text)],
-        nothing_was_run: true,
-    })
+    manifest::identity_rules(&name, &text)
+        .map_err(|problems| Stopped::in_files(problems, vec![(name, text)]))
 }
 
 /// An identifier as it was typed, or the strongest one of the person with an id.
@@ -188,7 +185,7 @@ async fn state(
     Ok(Ending::Done)
 }
 
-/// What a new statement came to.
+/// The effect of a new statement.
 pub(super) fn print_stated(id: i64, kind: StatementKind, explained: &Explained, out: &Out) {
     out.line(format!("statement {id} is kept"));
     print_explained(explained, out);
@@ -200,7 +197,7 @@ pub(super) fn print_stated(id: i64, kind: StatementKind, explained: &Explained, 
 async fn revoke(hub: &Opened, out: &Out, number: i64, reason: &str, by: &str) -> Outcome {
     let count = flow::revoke(&hub.context, |row| row.id == number, by, reason).await?;
     if count == 0 {
-        let message = format!("no statement {number} stands");
+        let message = format!("there is no statement {number}, or it was revoked");
         let hint = "`onefold identity statements` lists them";
         return Err(Problem::new(&codes::NOT_FOUND, message).hint(hint).into());
     }
@@ -212,27 +209,8 @@ async fn revoke(hub: &Opened, out: &Out, number: i64, reason: &str, by: &str) ->
 }
 
 async fn statements(hub: &Opened, out: &Out) -> Outcome {
-    let mut tx = hub.context.store.read().await?;
-    let rows = tx.statements().await?;
-    let slots: Vec<i64> = rows.iter().flat_map(|row| [row.left, row.right]).collect();
-    let known = tx.identifiers_at(&slots).await?;
-    let name = |slot: i64| {
-        let row = known.iter().find(|row| row.slot == slot);
-        row.map_or_else(String::new, |row| format!("{}:{}", row.kind, row.value))
-    };
+    let rows = hub.statements().await?;
     if out.json {
-        let rows: Vec<_> = rows
-            .iter()
-            .map(|row| {
-                json!({
-                    "id": row.id, "kind": row.kind, "left": name(row.left), "right": name(row.right),
-                    "reason": row.reason, "author": row.author, "stated_at": Timestamp(row.stated_at).to_rfc3339(),
-                    "revoked": row.revoked.as_ref().map(|revoked| json!({
-                        "at": Timestamp(revoked.at).to_rfc3339(), "by": revoked.by, "reason": revoked.reason,
-                    })),
-                })
-            })
-            .collect();
         out.value(&rows);
         return Ok(Ending::Done);
     }
@@ -248,10 +226,10 @@ async fn statements(hub: &Opened, out: &Out) -> Outcome {
         shown.add_row([
             row.id.to_string(),
             row.kind.clone(),
-            name(row.left),
-            name(row.right),
+            row.left.clone(),
+            row.right.clone(),
             row.author.clone(),
-            Timestamp(row.stated_at).to_minutes(),
+            row.stated.to_minutes(),
             reason,
         ]);
     }

@@ -78,7 +78,7 @@ pub fn svg(graph: &Graph) -> String {
     svg
 }
 
-/// Where a row stands.
+/// The position of a row.
 fn y(place: usize) -> usize {
     70 + place * ROW
 }

@@ -2,10 +2,10 @@
 
 use crate::cli::Ending;
 use crate::cli::identity::print_stated;
-use crate::cli::open::Opened;
 use crate::cli::output::{Out, Outcome, number, plural};
-use crate::cli::running::{bar_of, told};
+use crate::cli::running::{bar_of, progress_on};
 use crate::flow;
+use crate::opening::Opened;
 use crate::problem::{Problem, codes};
 use crate::store::SuggestionRow;
 use serde_json::json;
@@ -19,7 +19,7 @@ pub async fn suggest(hub: &Opened, out: &Out) -> Outcome {
             .into());
     }
     let bar = bar_of(out, "people");
-    let report = flow::suggest(&hub.context, &told(&bar)).await;
+    let report = flow::suggest(&hub.context, &progress_on(&bar)).await;
     bar.finish_and_clear();
     let report = report?;
     if out.json {
@@ -28,9 +28,7 @@ pub async fn suggest(hub: &Opened, out: &Out) -> Outcome {
         match (&report.version, &report.refused) {
             (Some(version), refused) => {
                 if let Some(refused) = refused {
-                    out.note(format!(
-                        "version {version}, which stands, is asked: {refused}"
-                    ));
+                    out.note(format!("version {version} stays in use: {refused}"));
                 }
                 out.line(format!(
                 "version {version} over {}: {} linked, {} waiting for a decision, {} too common to compare",

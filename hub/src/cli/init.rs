@@ -1,7 +1,8 @@
 //! `onefold init`: the smallest hub that `onefold check` accepts, with the next steps in it.
 
 use crate::cli::Ending;
-use crate::cli::output::{Out, Outcome, Stopped};
+use crate::cli::output::{Out, Outcome};
+use crate::opening::Stopped;
 use crate::problem::{Problem, codes};
 use std::path::Path;
 

@@ -1,13 +1,11 @@
 //! `onefold dead-letters` and `onefold suppress`.
 
+use crate::cli::Ending;
 use crate::cli::arguments::DeadLetterCommand;
 use crate::cli::open::{open, open_to_write};
 use crate::cli::output::{Out, Outcome, plural, table, trimmed};
-use crate::cli::profiles::parse_identifier;
-use crate::cli::{Ending, Environment};
-use crate::flow;
 use crate::model::Timestamp;
-use crate::problem::{Problem, codes};
+use crate::opening::Environment;
 use serde_json::json;
 use std::path::Path;
 
@@ -49,16 +47,13 @@ pub async fn dead_letters(
         }
         DeadLetterCommand::Retry => {
             let hub = open_to_write(folder, environment, out).await?;
-            let records = flow::retry_set_aside(&hub.context).await?;
-            let mut tx = hub.context.store.begin().await?;
-            let rows = tx.retry_rejected().await?;
-            tx.commit().await?;
+            let retried = hub.retry().await?;
             match out.json {
-                true => out.value(&json!({ "records": records, "rows": rows })),
+                true => out.value(&retried),
                 false => out.line(format!(
                     "mapped {} again; {} will be sent again by the next run",
-                    plural(records, "record", "records"),
-                    plural(rows as i64, "rejected row", "rejected rows")
+                    plural(retried.records, "record", "records"),
+                    plural(retried.rows as i64, "rejected row", "rejected rows")
                 )),
             }
         }
@@ -73,29 +68,18 @@ pub async fn suppress(
     identifier: &str,
     reason: &str,
 ) -> Outcome {
-    if identifier.starts_with("id:") {
-        return Err(Problem::new(
-            &codes::USAGE,
-            "a person's id can pass to another person when people are merged or separated",
-        )
-        .hint("suppress one of its identifiers: `onefold profile show` lists them")
-        .into());
-    }
     let hub = open_to_write(folder, environment, out).await?;
-    let identifier = parse_identifier(identifier, hub.context.plan.hub.default_region.as_deref())?;
-    let mut tx = hub.context.begin().await?;
-    let done = flow::suppress(&mut tx, &hub.context, &identifier, reason).await?;
-    tx.commit().await?;
+    let (kind, done) = hub.suppress(identifier, reason).await?;
     if out.json {
         out.value(&json!({
-            "suppressed": identifier.kind.to_string(), "people": done.people, "stopped": done.stopped,
+            "suppressed": kind.to_string(), "people": done.people, "stopped": done.stopped,
         }));
         return Ok(Ending::Done);
     }
     out.line(match done.people {
         0 => "suppressed; nobody has this identifier now, and nothing is sent about anybody who gets it".to_owned(),
         people => format!(
-            "suppressed; nothing about {} is sent from now on, by running processes neither",
+            "suppressed; nothing about {} is sent from now on, not even by processes that are already running",
             plural(people as i64, "person", "people")
         ),
     });

@@ -1,23 +1,10 @@
-//! The command line: what can be asked, and which file answers. Reads no environment of its own; `app` hands it in.
+//! The command line: what can be asked, and which file answers. Reads no environment of its own; `app` passes it in.
 
 mod accounts;
 mod arguments;
 mod audiences;
-mod connector_add;
-mod connector_arguments;
-mod connector_bench;
-mod connector_build;
-mod connector_capture;
-mod connector_dev;
-mod connector_inspect;
-mod connector_new;
-mod connector_publish;
-mod connector_record;
-mod connector_run_one;
-mod connector_subject;
-mod connector_test;
-mod connector_vendor;
-mod connectors;
+mod check;
+mod connector;
 mod identity;
 mod identity_graph;
 mod identity_suggestions;
@@ -34,29 +21,9 @@ mod usage;
 
 pub use arguments::Arguments;
 
-use crate::clock::Clock;
-use crate::egress::Random;
-use crate::flow::Process;
-use crate::flow::connect::ReadEnv;
-use crate::store::Gate;
+use crate::opening::Environment;
 use arguments::{Command, TraitCommand};
 use output::Out;
-use std::path::PathBuf;
-
-/// The world outside, as `app` found it.
-#[derive(Clone)]
-pub struct Environment {
-    pub read_env: ReadEnv,
-    pub clock: Clock,
-    pub random: Random,
-    /// Where bundled connectors are, after the hub's own.
-    pub connector_folders: Vec<PathBuf>,
-    /// Where compiled connectors are kept.
-    pub cache_folder: Option<PathBuf>,
-    pub process: Process,
-    /// What each step of the store passes; only tests have one.
-    pub gate: Option<Gate>,
-}
 
 /// How a command ended; the number is the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,14 +37,14 @@ pub enum Ending {
     Guarded = 3,
 }
 
-/// Carries a command out. What it prints on standard output is for people, or JSON with `--json`.
+/// Runs a command. What it prints on standard output is for people, or JSON with `--json`.
 pub async fn run(arguments: Arguments, environment: &Environment) -> Ending {
     let out = Out::new(arguments.json);
     let folder = arguments.hub.clone();
     let done = match arguments.command {
         Command::Init { name } => init::init(&folder, name.as_deref(), &out),
         Command::Help { topic } => usage::help(topic.as_deref(), &out),
-        Command::Check => open::check(&folder, environment, &out).await,
+        Command::Check => check::check(&folder, environment, &out).await,
         Command::Plan => running::plan(&folder, environment, &out).await,
         Command::Run {
             source,
@@ -117,7 +84,7 @@ pub async fn run(arguments: Arguments, environment: &Environment) -> Ending {
             letters::dead_letters(&folder, environment, &out, command).await
         }
         Command::Connector { command } => {
-            connectors::connector(&folder, environment, &out, command).await
+            connector::connector(&folder, environment, &out, command).await
         }
         Command::Source { command } => sources::source(&folder, environment, &out, command).await,
         Command::Suppress { identifier, reason } => {

@@ -1,13 +1,14 @@
-//! `onefold model` and `onefold trait`: versions of fitted models, and computed traits with what they could not be made of.
+//! `onefold model` and `onefold trait`: versions of fitted models, and computed traits with the reasons why some could not be computed.
 
+use crate::cli::Ending;
 use crate::cli::arguments::ModelCommand;
-use crate::cli::open::{Opened, open, open_to_write};
+use crate::cli::open::{open, open_to_write};
 use crate::cli::output::{Out, Outcome, number, plural, table, trimmed};
-use crate::cli::running::{bar_of, told, unknown};
-use crate::cli::{Ending, Environment};
+use crate::cli::running::{bar_of, progress_on};
 use crate::compute::models::Fitted;
 use crate::flow::models::{self, FitReport};
 use crate::model::Timestamp;
+use crate::opening::{Environment, Opened, unknown};
 use crate::problem::{Problem, codes};
 use crate::store::ModelRow;
 use serde_json::json;
@@ -35,7 +36,7 @@ async fn list(hub: &Opened, out: &Out) -> Outcome {
     let rows = tx.models().await?;
     let mut refused = models::refused(&mut tx).await?;
     drop(tx);
-    // Of a model that is defined no more, nobody wants to know why there is none.
+    // Models that are no longer defined need no explanation.
     refused.retain(|name, _| {
         let mut models = hub.context.plan.models.iter();
         models.any(|model| *model.name == **name)
@@ -145,7 +146,7 @@ async fn fit(hub: &mut Opened, out: &Out, name: Option<String>) -> Outcome {
         }
     };
     let bar = bar_of(out, "people");
-    let watch = told(&bar);
+    let watch = progress_on(&bar);
     let reports = models::fit(&mut hub.context, &places, &watch).await?;
     models::work_out_everybody(&mut hub.context, &watch).await?;
     bar.finish_and_clear();
@@ -204,7 +205,7 @@ async fn drop_version(
         })?;
     let by = (environment.read_env)("USER").unwrap_or_else(|| "operator".to_owned());
     let bar = bar_of(out, "people");
-    let links = crate::flow::drop_version(&mut hub.context, &row, &by, &told(&bar)).await;
+    let links = crate::flow::drop_version(&mut hub.context, &row, &by, &progress_on(&bar)).await;
     bar.finish_and_clear();
     let links = links?;
     match out.json {
@@ -221,36 +222,20 @@ async fn drop_version(
 /// `onefold trait list`
 pub async fn traits(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
     let hub = open(folder, environment, out).await?;
-    let faults = hub.context.store.read().await?.fault_counts().await?;
-    let plan = &hub.context.plan;
-    let of = |name: &str| -> Vec<(String, i64)> {
-        let faults = faults.iter().filter(|(of, ..)| of == name);
-        faults
-            .map(|(_, kind, count)| (kind.clone(), *count))
-            .collect()
-    };
+    let traits = hub.traits().await?;
     if out.json {
-        let rows: Vec<_> = plan
-            .traits
-            .iter()
-            .map(|one| json!({ "name": &*one.name, "description": one.description, "faults": of(&one.name) }))
-            .collect();
-        out.value(&rows);
+        out.value(&traits);
         return Ok(Ending::Done);
     }
     let mut shown = table(&["trait", "description", "could not be worked out for"]);
-    for one in &plan.traits {
-        let faults: Vec<String> = of(&one.name)
-            .into_iter()
-            .map(|(kind, count)| format!("{} people: {kind}", number(count)))
+    for one in &traits {
+        let faults = one.faults.iter();
+        let faults: Vec<String> = faults
+            .map(|(kind, count)| format!("{} people: {kind}", number(*count)))
             .collect();
-        shown.add_row([
-            one.name.to_string(),
-            one.description.clone(),
-            faults.join("; "),
-        ]);
+        shown.add_row([one.name.clone(), one.description.clone(), faults.join("; ")]);
     }
-    match plan.traits.is_empty() {
+    match traits.is_empty() {
         true => out.line("no computed traits"),
         false => out.line(trimmed(&shown)),
     }

@@ -1,6 +1,7 @@
 //! Standard output for results, standard error for everything else; text that fits a terminal, or JSON.
 
 use crate::cli::Ending;
+use crate::opening::Stopped;
 use crate::problem::{self, Look, Problem};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
@@ -9,34 +10,6 @@ use std::io::{IsTerminal, Write};
 pub struct Out {
     pub json: bool,
     pub look: Look,
-}
-
-/// A command that could not do its work.
-#[derive(Debug, Default)]
-pub struct Stopped {
-    pub problems: Vec<Problem>,
-    /// The manifests, so that places can be shown.
-    pub files: Vec<(String, String)>,
-    /// Where the files are, for the last line.
-    pub nothing_was_run: bool,
-}
-
-impl From<Problem> for Stopped {
-    fn from(problem: Problem) -> Self {
-        Self {
-            problems: vec![problem],
-            ..Self::default()
-        }
-    }
-}
-
-impl From<Vec<Problem>> for Stopped {
-    fn from(problems: Vec<Problem>) -> Self {
-        Self {
-            problems,
-            ..Self::default()
-        }
-    }
 }
 
 /// The end of a command, or why it could not begin.
@@ -52,7 +25,7 @@ impl Out {
         Self { json, look }
     }
 
-    /// One line of a result. A reader that went away is no failure.
+    /// One line of a result. A reader that went away is not a failure.
     pub fn line(&self, text: impl AsRef<str>) {
         let _ = writeln!(std::io::stdout(), "{}", text.as_ref());
     }
@@ -64,7 +37,7 @@ impl Out {
         }
     }
 
-    /// One line beside the result.
+    /// One line that is not part of the result.
     pub fn note(&self, text: impl AsRef<str>) {
         let _ = writeln!(std::io::stderr(), "{}", text.as_ref());
     }
@@ -82,7 +55,15 @@ impl Out {
         }
     }
 
+    /// What does not stop a command; in JSON there is only its result.
+    pub fn warnings(&self, warnings: &[Problem], files: &[(String, String)]) {
+        if !self.json {
+            self.problems(warnings, files);
+        }
+    }
+
     pub fn stopped(&self, stopped: &Stopped) -> Ending {
+        self.warnings(&stopped.warnings, &stopped.files);
         self.problems(&stopped.problems, &stopped.files);
         if !self.json && stopped.nothing_was_run {
             self.note(format!("\n{}", problem::summary(&stopped.problems)));

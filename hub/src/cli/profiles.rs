@@ -1,14 +1,15 @@
 //! `onefold profile`: one person with the origin of each value, or people found by a text.
 
+use crate::cli::Ending;
 use crate::cli::arguments::ProfileCommand;
-use crate::cli::open::{Opened, open};
+use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome, plural, table, trimmed};
-use crate::cli::{Ending, Environment};
 use crate::expression::to_timestamp;
 use crate::flow::ask::past;
 use crate::flow::ask::profile::{self, Found, ProfileView, TraitWhy, Wanted};
 use crate::flow::{self, Moment, traits_of};
-use crate::model::{Fields, Identifier, IdentifierKind, Timestamp, Value, snake_case};
+use crate::model::{Fields, Timestamp, Value, snake_case};
+use crate::opening::{Environment, Opened, wanted};
 use crate::problem::{Problem, codes};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde_json::json;
@@ -29,7 +30,7 @@ pub async fn profile(
             why,
             at,
         } => {
-            let wanted = wanted(&hub, &identifier)?;
+            let wanted = wanted(&hub.context.plan, &identifier)?;
             let found = match at {
                 Some(text) => profile_at(&hub, &wanted, time(&text)?, out).await?,
                 None => profile::profile(&hub.context, &wanted).await?,
@@ -38,18 +39,21 @@ pub async fn profile(
                 Found::Person(view) if out.json => out.value(&view),
                 Found::Person(view) => print(&view, why, out),
                 Found::Shared => {
-                    return Err(none("is shared by several people, so it names nobody").into());
+                    return Err(none(
+                        "that identifier is shared by several people, so it names nobody",
+                    )
+                    .into());
                 }
-                Found::Nobody => return Err(none("is known of nobody").into()),
+                Found::Nobody => return Err(none("no person has that identifier").into()),
             }
         }
         ProfileCommand::History {
             identifier,
             trait_name,
         } => {
-            let wanted = wanted(&hub, &identifier)?;
+            let wanted = wanted(&hub.context.plan, &identifier)?;
             let Some(mut moments) = flow::history(&hub.context, &wanted).await? else {
-                return Err(none("is known of nobody").into());
+                return Err(none("no person has that identifier").into());
             };
             if let Some(name) = &trait_name {
                 let name = snake_case(name);
@@ -92,20 +96,9 @@ async fn find(hub: &Opened, text: &str, limit: i64, out: &Out) -> crate::store::
     Ok(())
 }
 
-pub fn wanted(hub: &Opened, text: &str) -> Result<Wanted, Problem> {
-    match text.strip_prefix("id:").map(Uuid::parse_str) {
-        Some(Ok(id)) => Ok(Wanted::Id(id)),
-        Some(Err(_)) => Err(bad(text, "a profile id is a UUID")),
-        None => {
-            let region = hub.context.plan.hub.default_region.as_deref();
-            parse_identifier(text, region).map(Wanted::Identifier)
-        }
-    }
-}
-
 fn time(text: &str) -> Result<Timestamp, Problem> {
     to_timestamp(&Value::String(text.to_owned())).map_err(|_| {
-        Problem::new(&codes::USAGE, format!("`{text}` is no time"))
+        Problem::new(&codes::USAGE, format!("`{text}` is not a time"))
             .hint("write it as `2026-03-02T09:14:00Z`, or as a date, `2026-03-02`")
     })
 }
@@ -148,33 +141,8 @@ fn print_history(moments: &[Moment], out: &Out) {
     out.line(trimmed(&rows));
 }
 
-/// Reads `email:ada@example.com`.
-pub fn parse_identifier(text: &str, region: Option<&str>) -> Result<Identifier, Problem> {
-    let kinds = "`user_id:`, `email:`, `phone:`, `external:SOURCE:`, `anonymous_id:`, `device_id:`, `ad_id:` or `id:`";
-    let (kind, value) = match text
-        .strip_prefix("external:")
-        .and_then(|rest| rest.split_once(':'))
-    {
-        Some((source, value)) => (IdentifierKind::parse(&format!("external:{source}")), value),
-        None => match text.split_once(':') {
-            Some((kind, value)) => (IdentifierKind::parse(kind), value),
-            None => (None, text),
-        },
-    };
-    let Some(kind) = kind else {
-        return Err(bad(text, &format!("begin it with {kinds}")));
-    };
-    let shown = kind.to_string();
-    Identifier::parse(kind, value, region)
-        .map_err(|_| bad(text, &format!("its value cannot be of kind `{shown}`")))
-}
-
-fn bad(_text: &str, why: &str) -> Problem {
-    Problem::new(&codes::USAGE, "that is not an identifier").hint(why)
-}
-
-fn none(what: &str) -> Problem {
-    Problem::new(&codes::NOT_FOUND, format!("that identifier {what}"))
+fn none(message: &str) -> Problem {
+    Problem::new(&codes::NOT_FOUND, message)
         .hint("`onefold profile find TEXT` looks through all traits")
 }
 

@@ -1,18 +1,16 @@
 //! `run`, `plan` and `serve`: progress while it lasts, and in the end what happened in a few lines.
 
-use crate::cli::connector_capture::CapturingConnectors;
+use crate::cli::Ending;
 use crate::cli::models::said;
-use crate::cli::open::{Opened, open};
-use crate::cli::output::{Out, Outcome, Stopped, moves, number, plural, table, trimmed};
-use crate::cli::{Ending, Environment};
+use crate::cli::open::open;
+use crate::cli::output::{Out, Outcome, moves, number, plural, table, trimmed};
 use crate::flow::{
-    self, Context, DeliveryReport, Opens, Progress, ReadOptions, RunEvent, RunOptions, RunReport,
-    Served, StreamReport, leftover,
+    self, DeliveryReport, Opens, Progress, ReadOptions, RunEvent, RunOptions, RunReport, Served,
+    StreamReport, leftover,
 };
 use crate::host::Cancel;
-use crate::model::Timestamp;
+use crate::opening::{self, CapturingConnectors, Environment, Opened, PlannedStream, Stopped};
 use crate::problem::Problem;
-use crate::problem::codes::MANIFESTS_CHANGED;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use std::io::IsTerminal;
@@ -33,8 +31,8 @@ pub struct Choice {
 /// `onefold run`
 pub async fn run(folder: &Path, environment: &Environment, out: &Out, choice: Choice) -> Outcome {
     let mut hub = open(folder, environment, out).await?;
-    refuse_unknown(&hub, &choice)?;
-    refuse_without_secrets(&hub, &choice)?;
+    hub.refuse_unknown(choice.source.as_deref(), choice.stream.as_deref())?;
+    hub.refuse_without_secrets(choice.source.as_deref(), choice.deliver)?;
     hub.ready().await?;
     let cancel = hub.cancel.clone();
     tokio::spawn(async move {
@@ -55,63 +53,6 @@ pub async fn run(folder: &Path, environment: &Environment, out: &Out, choice: Ch
     let report = done?;
     hub.context.store.close().await;
     Ok(finish(&report, out))
-}
-
-fn refuse_unknown(hub: &Opened, choice: &Choice) -> Result<(), Problem> {
-    let sources = &hub.context.plan.sources;
-    if let Some(name) = &choice.source
-        && !sources.iter().any(|source| *source.name == **name)
-    {
-        return Err(unknown(
-            "source",
-            name,
-            sources.iter().map(|source| &*source.name),
-        ));
-    }
-    let streams = || {
-        sources
-            .iter()
-            .flat_map(|source| source.streams.iter().map(|stream| &*stream.name))
-    };
-    match &choice.stream {
-        Some(name) if !streams().any(|stream| stream == name) => {
-            Err(unknown("stream", name, streams()))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// A run that would stop half-way for want of a secret does not begin.
-fn refuse_without_secrets(hub: &Opened, choice: &Choice) -> Result<(), Stopped> {
-    let plan = &hub.context.plan;
-    let sources = plan.sources.iter().filter(|source| {
-        let named = choice.source.as_deref();
-        named.is_none_or(|name| name == &*source.name)
-    });
-    let destinations = plan.destinations.iter().filter(|_| choice.deliver);
-    let problems = hub.connectors.missing_secrets(sources, destinations);
-    match problems.is_empty() {
-        true => Ok(()),
-        false => Err(Stopped {
-            problems,
-            nothing_was_run: true,
-            ..Stopped::default()
-        }),
-    }
-}
-
-/// A name on the command line that the manifests do not have.
-pub fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Problem {
-    let known: Vec<&str> = known.collect();
-    let hint = match crate::expression::closest(name, known.iter().copied()) {
-        Some(close) => format!("did you mean `{close}`?"),
-        None => format!("there are: {}", known.join(", ")),
-    };
-    Problem::new(
-        &crate::problem::codes::NOT_FOUND,
-        format!("there is no {what} `{name}`"),
-    )
-    .hint(hint)
 }
 
 /// For work that goes by records.
@@ -136,7 +77,7 @@ pub fn bar_of(out: &Out, what: &str) -> ProgressBar {
 }
 
 /// Shows on a bar what is being done.
-pub fn told(bar: &ProgressBar) -> impl Fn(&str, usize) + Send + Sync {
+pub fn progress_on(bar: &ProgressBar) -> impl Fn(&str, usize) + Send + Sync {
     let bar = bar.clone();
     move |what, done| {
         bar.set_message(what.to_owned());
@@ -225,7 +166,7 @@ fn print(report: &RunReport, out: &Out) {
     }
     if report.remapped > 0 {
         out.line(format!(
-            "mapped anew   {}",
+            "mapped again  {}",
             plural(report.remapped, "record", "records")
         ));
     }
@@ -323,99 +264,49 @@ fn sentence(report: &DeliveryReport) -> String {
     parts.join(", ")
 }
 
-/// What would be read of each stream, as JSON.
-async fn planned_streams(context: &Context) -> Result<Vec<serde_json::Value>, Problem> {
-    let mut tx = context.store.read().await?;
-    let known = tx.streams().await?;
-    let mut streams = Vec::new();
-    for source in &context.plan.sources {
-        for stream in &source.streams {
-            let row = known
-                .iter()
-                .find(|row| row.source == *source.name && row.name == *stream.name);
-            let since = match row {
-                Some(row) => tx.cursor_moved_at(row.id).await?,
-                None => None,
-            };
-            let remap = row.is_some_and(|row| row.digest != stream.digest);
-            streams.push(json!({
-                "source": &*source.name, "stream": &*stream.name, "remap": remap,
-                "since": since.map(|time| Timestamp(time).to_rfc3339()),
-            }));
-        }
-    }
-    Ok(streams)
-}
-
-fn print_planned(stream: &serde_json::Value, out: &Out) {
-    let text = |key: &str| stream[key].as_str().unwrap_or_default().to_owned();
-    let from = match stream["since"].as_str() {
+fn print_planned(stream: &PlannedStream, out: &Out) {
+    let from = match &stream.since {
         Some(time) => format!("what changed since {time}"),
         None => "from the start".to_owned(),
     };
-    let anew = if stream["remap"] == true {
-        ", after mapping the stored records anew"
+    let again = if stream.remap {
+        ", after mapping the stored records again"
     } else {
         ""
     };
-    out.line(format!(
-        "would read    {} {}: {from}{anew}",
-        text("source"),
-        text("stream")
-    ));
+    let (source, name) = (&stream.source, &stream.stream);
+    out.line(format!("would read    {source} {name}: {from}{again}"));
 }
 
 /// `onefold plan`
 pub async fn plan(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
     let hub = open(folder, environment, out).await?;
-    let context = &hub.context;
-    let streams = planned_streams(context).await?;
-    let audiences = context.store.read().await?.audiences().await?;
-    let changed: Vec<&str> = context
-        .plan
-        .audiences
-        .iter()
-        .filter(|one| {
-            !audiences
-                .iter()
-                .any(|(name, digest)| *name == *one.name && *digest == one.digest)
-        })
-        .map(|one| &*one.name)
-        .collect();
-    let mut destinations = Vec::new();
-    for destination in &context.plan.destinations {
-        destinations.push(flow::delivery_plan(context, destination).await?);
-    }
-    let guarded = destinations.iter().any(|one| one.guarded);
-    let left = leftover::leftovers(&mut context.store.read().await?, &context.plan).await?;
+    let planned = hub.planned().await?;
     if out.json {
-        out.value(&json!({ "streams": streams, "audiences_to_fill": changed, "destinations": destinations, "left_over": left }));
-        return Ok(if guarded {
-            Ending::Guarded
-        } else {
-            Ending::Done
-        });
-    }
-    streams.iter().for_each(|stream| print_planned(stream, out));
-    for name in changed {
-        out.line(format!(
-            "would fill    audience {name}: it is new or edited"
-        ));
-    }
-    for report in &destinations {
-        out.line(format!(
-            "would send    {}: {}",
-            report.destination,
-            sentence(report)
-        ));
-        out.problems(&report.problems, &[]);
-    }
-    out.problems(&leftover::warnings(&left), &[]);
-    out.line("nothing was read, changed or sent");
-    Ok(if guarded {
-        Ending::Guarded
+        out.value(&planned);
     } else {
-        Ending::Done
+        for stream in &planned.streams {
+            print_planned(stream, out);
+        }
+        for name in &planned.audiences_to_fill {
+            out.line(format!(
+                "would fill    audience {name}: it is new or edited"
+            ));
+        }
+        for report in &planned.destinations {
+            out.line(format!(
+                "would send    {}: {}",
+                report.destination,
+                sentence(report)
+            ));
+            out.problems(&report.problems, &[]);
+        }
+        out.problems(&leftover::warnings(&planned.left_over), &[]);
+        out.line("nothing was read, changed or sent");
+    }
+    Ok(match planned.is_guarded() {
+        true => Ending::Guarded,
+        false => Ending::Done,
     })
 }
 
@@ -429,7 +320,7 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
         stopping.cancel();
     });
     let mut hub = open(folder, environment, out).await?;
-    refuse_without_secrets(&hub, &SERVED)?;
+    hub.refuse_without_secrets(None, true)?;
     hub.ready().await?;
     loop {
         let digest = hub.context.plan.digest.clone();
@@ -462,20 +353,14 @@ async fn serve_by(hub: Opened, folder: &Path, out: &Out, stop: &Cancel) -> Resul
         stop.cancelled().await;
         cancel.cancel();
     });
-    for source in &hub.context.plan.sources {
-        let Some(schedule) = &source.schedule else {
-            out.note(format!(
-                "source `{}` has no schedule and is not run by `serve`",
-                source.name
-            ));
-            continue;
-        };
-        if let Some(time) = flow::next_time(schedule, hub.context.clock.now()) {
-            out.note(format!(
-                "source `{}` runs next at {}",
-                source.name,
-                time.to_rfc3339()
-            ));
+    for next in hub.next_runs() {
+        let source = next.source;
+        match next.at {
+            Some(time) => out.note(format!("source `{source}` runs next at {time}")),
+            None if next.is_scheduled => {}
+            None => out.note(format!(
+                "source `{source}` has no schedule and is not run by `serve`"
+            )),
         }
     }
     let left = leftover::leftovers(&mut hub.context.store.read().await?, &hub.context.plan).await?;
@@ -497,8 +382,7 @@ async fn serve_by(hub: Opened, folder: &Path, out: &Out, stop: &Cancel) -> Resul
 /// How often the folder is looked at while it cannot be served.
 const LOOK_AT_FOLDER: Duration = Duration::from_secs(2);
 
-/// The folder as it is now, as soon as it can be served; none when the hub is stopped first. A folder that is still as it was
-/// `before`, when the hub is worked on by other manifests, is not what somebody edited: taking it would undo what they do.
+/// The folder as it is now, as soon as it can be served; none when the hub is stopped first.
 async fn reopen(
     folder: &Path,
     environment: &Environment,
@@ -507,8 +391,11 @@ async fn reopen(
 ) -> Option<Opened> {
     let mut shown = Vec::new();
     loop {
-        let stopped = match opened_again(folder, environment, out, before).await {
-            Ok(hub) => return Some(hub),
+        let stopped = match opening::open_edited(folder, environment, before).await {
+            Ok(hub) => {
+                out.warnings(&hub.warnings, &hub.files);
+                return Some(hub);
+            }
             Err(stopped) => stopped,
         };
         // Once, and again when it is something else.
@@ -526,25 +413,6 @@ async fn reopen(
             return None;
         }
     }
-}
-
-async fn opened_again(
-    folder: &Path,
-    environment: &Environment,
-    out: &Out,
-    before: &str,
-) -> Result<Opened, Stopped> {
-    let mut hub = open(folder, environment, out).await?;
-    let known = flow::manifests_digest(&mut hub.context.store.read().await?).await?;
-    if hub.context.plan.digest == before && known != before {
-        let message = "another process works on this hub's store by other manifests than those of this folder";
-        return Err(Problem::new(&MANIFESTS_CHANGED, message)
-            .hint("give each folder of manifests a store of its own, or restart `serve` to go on by these")
-            .into());
-    }
-    refuse_without_secrets(&hub, &SERVED)?;
-    hub.ready().await?;
-    Ok(hub)
 }
 
 /// Interrupt or terminate.

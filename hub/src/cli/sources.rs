@@ -1,11 +1,12 @@
-//! `onefold source`: what is left of sources that were taken out of the manifests.
+//! `onefold source`: what is left of sources that were removed from the manifests.
 
-use crate::cli::connector_add::is_yes;
-use crate::cli::open::{Opened, open};
+use crate::cli::Ending;
+use crate::cli::connector::add::is_yes;
+use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome, plural};
 use crate::cli::running::{bar, wait_for_signal};
-use crate::cli::{Ending, Environment};
 use crate::flow::leftover::{self, Leftover};
+use crate::opening::{Environment, Opened};
 use crate::problem::{Problem, codes};
 use clap::Subcommand;
 use serde_json::json;
@@ -14,7 +15,7 @@ use std::path::Path;
 
 #[derive(Debug, Subcommand)]
 pub enum SourceCommand {
-    /// Remove the records of a source that is not in the manifests any more, and what follows from them alone.
+    /// Remove the records of a source that is no longer in the manifests, and what follows from them alone.
     Remove {
         /// The source's name, as the manifests had it.
         name: String,
@@ -43,7 +44,7 @@ pub async fn source(
             plural(records, "record", "records")
         );
         let problem = Problem::new(&codes::SOURCE_GONE, message)
-            .hint("if you agree, say it again with `--yes`");
+            .hint("if you agree, run it again with `--yes`");
         out.problems(&[problem], &[]);
         return Ok(Ending::Guarded);
     }
@@ -96,7 +97,7 @@ async fn remove(hub: &Opened, out: &Out, left: &[Leftover], records: i64) -> Out
             ));
             out.line(match is_done {
                 true => "the next run sends to the destinations what changed",
-                false => "stopped before the end: say it again to remove the rest",
+                false => "stopped before the end: run it again to remove the rest",
             });
         }
     }
@@ -121,7 +122,7 @@ fn agrees(out: &Out, left: &[Leftover], records: i64) -> bool {
         ));
     }
     out.note(format!(
-        "{} will be removed, and people and audience members that rest on them alone. Agree? Type `yes`:",
+        "{} will be removed, and people and audience members that depend on them alone. Agree? Type `yes`:",
         plural(records, "record", "records")
     ));
     is_yes(&mut std::io::stdin().lock())

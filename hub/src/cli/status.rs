@@ -1,72 +1,45 @@
 //! `onefold status`: the hub at a glance.
 
 use crate::cli::Ending;
-use crate::cli::Environment;
 use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome, number, plural, table, trimmed};
-use crate::flow::{self, Context, leftover};
+use crate::flow::leftover;
 use crate::model::Timestamp;
+use crate::opening::Environment;
 use crate::store::RunRow;
-use serde_json::json;
 use std::path::Path;
 
 pub async fn status(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
     let hub = open(folder, environment, out).await?;
-    let context = &hub.context;
-    let mut tx = context.store.read().await?;
-    let counts = tx.status_counts().await?;
-    let runs = tx.last_runs().await?;
-    let capped = tx.capped().await?.len();
-    let left = leftover::leftovers(&mut tx, &context.plan).await?;
-    let mut audiences = Vec::new();
-    for audience in context.plan.audiences.iter().filter(|one| !one.is_step) {
-        let size = tx.member_count(audience.of, &audience.name).await?;
-        audiences.push((audience.name.to_string(), size));
-    }
-    drop(tx);
-    let next = next_runs(context);
+    let status = hub.status().await?;
     if out.json {
-        let mut value = serde_json::to_value(&counts).unwrap_or_default();
-        value["hub"] = json!(context.plan.hub.name);
-        value["components_capped"] = json!(capped);
-        value["streams"] = json!(runs);
-        value["left_over"] = json!(left);
-        value["audiences"] = audiences
-            .iter()
-            .map(|(name, size)| json!({ "name": name, "size": size }))
-            .collect();
-        value["next_runs"] = next
-            .iter()
-            .map(|(name, time)| json!({ "source": name, "at": time }))
-            .collect();
-        out.value(&value);
+        out.value(&status);
         return Ok(Ending::Done);
     }
+    let counts = &status.counts;
     out.line(format!(
         "{}: {}, {}, {}",
-        context.plan.hub.name,
+        status.hub,
         plural(counts.people, "person", "people"),
         plural(counts.records, "record", "records"),
         plural(counts.events, "event", "events")
     ));
-    print_runs(&runs, out);
-    for (name, size) in audiences {
-        out.line(format!(
-            "audience {name}: {}",
-            plural(size, "member", "members")
-        ));
+    print_runs(&status.streams, out);
+    for one in &status.audiences {
+        let members = plural(one.size, "member", "members");
+        out.line(format!("audience {}: {members}", one.name));
     }
-    for (name, time) in next {
-        if let Some(time) = time {
-            out.line(format!("source {name} is due at {time}"));
+    for next in &status.next_runs {
+        if let Some(time) = &next.at {
+            out.line(format!("source {} is due at {time}", next.source));
         }
     }
-    out.problems(&leftover::warnings(&left), &[]);
-    if capped > 0 {
-        let cap = context.rules.component_cap;
+    out.problems(&leftover::warnings(&status.left_over), &[]);
+    if status.components_capped > 0 {
+        let cap = hub.context.rules.component_cap;
         out.line(format!(
             "{} above `component_cap` ({}); `onefold identity review` shows more",
-            plural(capped as i64, "component", "components"),
+            plural(status.components_capped as i64, "component", "components"),
             number(cap as i64)
         ));
     }
@@ -77,17 +50,6 @@ pub async fn status(folder: &Path, environment: &Environment, out: &Out) -> Outc
         plural(counts.dead_letters, "dead letter", "dead letters")
     ));
     Ok(Ending::Done)
-}
-
-/// When each source is due, if it has a schedule.
-fn next_runs(context: &Context) -> Vec<(String, Option<String>)> {
-    let sources = context.plan.sources.iter();
-    let next = sources.map(|source| {
-        let schedule = source.schedule.as_ref();
-        let time = schedule.and_then(|one| flow::next_time(one, context.clock.now()));
-        (source.name.to_string(), time.map(Timestamp::to_rfc3339))
-    });
-    next.collect()
 }
 
 fn print_runs(runs: &[RunRow], out: &Out) {

@@ -3,7 +3,7 @@
 use crate::cli::Ending;
 use crate::cli::arguments::Arguments;
 use crate::cli::output::{Out, Outcome};
-use crate::cli::running::unknown;
+use crate::opening::unknown;
 use crate::problem;
 use clap::CommandFactory;
 

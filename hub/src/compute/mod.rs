@@ -85,9 +85,9 @@ impl FaultKind {
 
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::NotANumber => "a value that is no number",
-            Self::NotAText => "a value that is no text",
-            Self::NotADate => "a value that is no date",
+            Self::NotANumber => "a value that is not a number",
+            Self::NotAText => "a value that is not text",
+            Self::NotADate => "a value that is not a date",
             Self::NotASingleValue => "a list or an object where single values are counted",
             Self::TooLarge => "a number too large to be added exactly",
             Self::InTheFuture => "a date in the future",

@@ -50,7 +50,7 @@ fn install_crypto() {
     });
 }
 
-/// The resolver of one origin: it knows the port, which a resolver is otherwise not told.
+/// The resolver of one origin: it knows the port, which resolvers do not get otherwise.
 struct Checked {
     origin: Origin,
     policy: Arc<Policy>,

@@ -11,5 +11,5 @@ pub use policy::Policy;
 pub use request::{Credential, Request};
 pub use send::{Egress, EgressSettings, Response, SendError};
 
-/// Gives a number that nobody can foresee.
+/// Returns an unpredictable number.
 pub type Random = std::sync::Arc<dyn Fn() -> u64 + Send + Sync>;

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The longest pause that a vendor can impose.
-/// Longer than this nobody is waited for, whatever a vendor says.
+/// The hub waits no longer than this, whatever a vendor says.
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 const DEFAULT: &str = "default";
 

@@ -20,7 +20,7 @@ use url::Url;
 
 const REDIRECTS: u32 = 5;
 const ORIGINS: usize = 64;
-/// The longest wait before the second try; it doubles with every further one.
+/// The longest wait before the second attempt; it doubles with every further one.
 const BACKOFF: Duration = Duration::from_millis(250);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(20);
 /// How long a wait may go on after the run was cancelled.
@@ -269,7 +269,7 @@ impl Egress {
                 "the answer has too many headers".to_owned(),
             ));
         }
-        // What is announced costs the vendor nothing, so it is not believed blindly.
+        // Announcing a length costs the vendor nothing, so it is not trusted blindly.
         let mut body = Vec::with_capacity(usize::try_from(announced.min(1 << 20)).unwrap_or(0));
         while let Some(part) = response.chunk().await.map_err(|error| self.sort(&error))? {
             if (body.len() + part.len()) as u64 > most {

@@ -113,22 +113,26 @@ impl Filter {
         }
         Ok(match self {
             Self::Email => normalise_email(text)
-                .map_err(|_| self.unusable("it is no email address"))?
+                .map_err(|_| self.unusable("it is not a valid email address"))?
                 .into(),
             Self::Phone => normalise_phone(text, region)
                 .map_err(|_| match region {
-                    Some(_) => self.unusable("it is no valid phone number in the source's region"),
+                    Some(_) => {
+                        self.unusable("it is not a valid phone number in the source's region")
+                    }
                     None => self.unusable(
-                        "it is no valid phone number with a country code, and no region is set",
+                        "it is not a valid phone number with a country code, and no region is set",
                     ),
                 })?
                 .into(),
             Self::Country => country_code(text)
-                .ok_or_else(|| self.unusable("it is no country's ISO 3166 code or English name"))?
+                .ok_or_else(|| {
+                    self.unusable("it is not a country's ISO 3166 code or English name")
+                })?
                 .into(),
             Self::Timestamp => to_timestamp(value)?.0.into(),
             Self::Date => to_date(value)?.into(),
-            Self::Number => to_number(text).ok_or_else(|| self.unusable("it is no number"))?,
+            Self::Number => to_number(text).ok_or_else(|| self.unusable("it is not a number"))?,
             Self::Lower => text.to_lowercase().into(),
             Self::Upper => text.to_uppercase().into(),
             Self::Trim => text.trim().into(),
@@ -179,7 +183,7 @@ pub fn to_timestamp(value: &Value) -> Result<Timestamp, Failure> {
     match millis {
         Some(millis) if (EARLIEST..=LAST).contains(&millis) => Ok(Timestamp(millis)),
         _ => Err(Filter::Timestamp.unusable(
-            "it is no time in RFC 3339, no date, and no count of (milli)seconds since 1970",
+            "it is neither a time in RFC 3339, nor a date, nor a count of (milli)seconds since 1970",
         )),
     }
 }
@@ -228,7 +232,7 @@ fn read_time(text: &str) -> Option<i64> {
 
 /// `YYYY-MM-DD`: a date as it is written, or the UTC day of a time.
 pub fn to_date(value: &Value) -> Result<String, Failure> {
-    let unusable = |_| Filter::Date.unusable("it is no date and no time");
+    let unusable = |_| Filter::Date.unusable("it is neither a date nor a time");
     if let Value::String(text) = value {
         let text = text.trim();
         if let Some(day) = text.get(..10)

@@ -220,7 +220,10 @@ fn syntax_error(error: &Error, text: &str) -> ParseError {
     let start = floor(text, span.start);
     let end = floor(text, span.end).max(start);
     ParseError {
-        message: error.detail().unwrap_or("this is no expression").to_owned(),
+        message: error
+            .detail()
+            .unwrap_or("this is not an expression")
+            .to_owned(),
         span: start..end,
         hint: None,
     }
@@ -256,7 +259,7 @@ fn from_json(value: &Value) -> Cell {
 fn to_json(cell: &Cell) -> Result<Option<Value>, Failure> {
     let no_value = |what: &str| {
         Failure::Failed(format!(
-            "the result is {what}, which is no value of a field"
+            "the result is {what}, which is not a value that a field can have"
         ))
     };
     Ok(Some(match cell.kind() {

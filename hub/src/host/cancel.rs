@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// Cheap to clone; all clones share one wish.
+/// Cheap to clone; all clones share one flag.
 #[derive(Debug, Clone, Default)]
 pub struct Cancel(Arc<Wish>);
 
@@ -14,7 +14,7 @@ struct Wish {
     said: AtomicBool,
     /// For threads that block.
     lock: Mutex<()>,
-    told: Condvar,
+    cancelled: Condvar,
     /// For tasks.
     notify: Notify,
 }
@@ -24,7 +24,7 @@ impl Cancel {
         let lock = self.0.lock.lock().unwrap_or_else(PoisonError::into_inner);
         self.0.said.store(true, Ordering::SeqCst);
         drop(lock);
-        self.0.told.notify_all();
+        self.0.cancelled.notify_all();
         self.0.notify.notify_waiters();
     }
 
@@ -37,7 +37,7 @@ impl Cancel {
         let lock = self.0.lock.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self
             .0
-            .told
+            .cancelled
             .wait_timeout_while(lock, time, |()| !self.is_cancelled());
         drop(waited);
         self.is_cancelled()
@@ -49,14 +49,14 @@ impl Cancel {
         self.is_cancelled()
     }
 
-    /// Comes back when the run is cancelled.
+    /// Returns when the run is cancelled.
     pub async fn cancelled(&self) {
-        let told = self.0.notify.notified();
-        tokio::pin!(told);
-        // Listening first: what is said from here on is heard.
-        told.as_mut().enable();
+        let notified = self.0.notify.notified();
+        tokio::pin!(notified);
+        // Registered first, so that a cancellation from here on is not missed.
+        notified.as_mut().enable();
         if !self.is_cancelled() {
-            told.await;
+            notified.await;
         }
     }
 }

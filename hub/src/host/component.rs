@@ -93,7 +93,7 @@ impl Host {
             .map_err(|error| {
                 Problem::new(
                     &codes::NOT_A_COMPONENT,
-                    format!("the file is no valid component: {}", error.root_cause()),
+                    format!("the file is not a valid component: {}", error.root_cause()),
                 )
             })?;
         let is_wasi = keeps_contract(&code, &self.engine)?;
@@ -124,7 +124,7 @@ impl Host {
         Ok(component)
     }
 
-    /// Lets go of connectors that nobody holds and that the cache of compiled code has: loading them again costs little.
+    /// Releases connectors that nobody holds and that are in the cache of compiled code: loading them again costs little.
     pub fn rest(&self) {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         loaded.retain(|key, component| {
@@ -188,7 +188,9 @@ fn keeps_contract(code: &wasmtime::component::Component, engine: &Engine) -> Res
     if !has_meta {
         return Err(Problem::new(
             &codes::WRONG_CONTRACT,
-            format!("the component is no connector: it does not export `{PACKAGE}meta@{VERSION}`"),
+            format!(
+                "the component is not a connector: it does not export `{PACKAGE}meta@{VERSION}`"
+            ),
         ));
     }
     Ok(is_wasi)
@@ -329,7 +331,7 @@ impl Component {
         Ok(self.0.description.get_or_init(|| description).clone())
     }
 
-    /// The manifest and the configuration's schema as the connector tells them now.
+    /// The manifest and the configuration's schema as the connector returns them now.
     pub fn documents(&self) -> Result<(String, String), Problem> {
         let mut guest = Guest::new(self.clone(), without_grants());
         let (manifest,) = guest
@@ -406,7 +408,7 @@ fn without_grants() -> Connection {
     }
 }
 
-/// The way out of a connector that is only asked what it is.
+/// The HTTP of a connector that is only asked to describe itself.
 struct NoHttp;
 
 impl Http for NoHttp {

@@ -110,7 +110,7 @@ impl Cache {
         folder.is_some_and(|folder| folder.join(code_name(key)).is_file())
     }
 
-    /// What was compiled before, mapped from its file: of a connector that rests, no code is in memory.
+    /// What was compiled before, mapped from its file: no code of an idle connector is in memory.
     fn revive(&self, engine: &Engine, name: &str) -> Option<Component> {
         let file = self.folder.as_ref()?.join(name);
         if !is_whole(&file).ok()? {
@@ -169,7 +169,7 @@ fn write_whole(folder: &Path, name: &str, content: &[u8]) -> std::io::Result<()>
     sealed.extend_from_slice(blake3::hash(content).as_bytes());
     std::fs::write(&temporary, sealed)?;
     std::fs::rename(&temporary, folder.join(name)).inspect_err(|_| {
-        // What could not be renamed is of no use to anybody; a second failure changes nothing.
+        // What could not be renamed is useless; a second failure changes nothing.
         let _ = std::fs::remove_file(&temporary);
     })
 }

@@ -8,9 +8,9 @@ use crate::model::without_personal;
 use crate::problem::{Code, Problem, codes};
 use wasmtime::Trap;
 
-/// What a vendor writes can hold personal data and go on for ever.
+/// What a vendor writes can hold personal data and be endless.
 const DETAIL_BYTES: usize = 300;
-/// So much of it is looked at.
+/// How much of it is looked at.
 const LONGEST_READ: usize = 4 << 10;
 
 /// The guest answered with an error.
@@ -89,7 +89,7 @@ fn describe(detail: &Detail, said: &str, state: &State) -> String {
     let status = detail
         .http_status
         .map_or_else(String::new, |status| format!("HTTP {status}, "));
-    // Addresses are taken out before the text is cut: half of one would be recognised no more.
+    // Addresses are taken out before the text is cut: half of one would no longer be recognised.
     let message = without_personal(&state.clean(&detail.message, LONGEST_READ), &[]);
     let text = format!("{status}`{said}`: {message}");
     let one_line = text.replace(|c: char| c.is_control(), " ");
@@ -155,7 +155,7 @@ fn trapped(error: &wasmtime::Error, call: &str, state: &State) -> Failure {
                 super::engine::STACK_BYTES >> 10
             ),
         ),
-        // Also what a Rust guest does when its own stack, which lies in its memory, runs out.
+        // Also what a Rust guest does when its own stack, which is in its memory, runs out.
         Some(trap) => Failure::guest(&codes::TRAPPED, format!("`{call}` trapped: {trap}")),
         None => {
             let text = state.clean(&error.root_cause().to_string(), DETAIL_BYTES);
@@ -190,7 +190,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use std::time::Instant;
 
-    /// Gives these answers one after another.
+    /// Returns these answers one after another.
     struct Scripted(Mutex<Vec<Result<HttpResponse, HttpError>>>);
 
     impl Http for Scripted {
@@ -270,7 +270,7 @@ mod tests {
         let failure = said(Error::Transient(detail("no way")), &state);
         assert_eq!(failure.kind, FailureKind::Transient);
         assert!(failure.may_have_written);
-        // A connector that says itself that it is the configuration is told which line is missing.
+        // A connector that says itself that it is the configuration gets the line that is missing.
         let failure = said(Error::Config(detail("denied")), &state);
         assert_eq!(failure.problem.code.id, codes::HOST_DENIED.id);
         assert!(failure.may_have_written);

@@ -25,7 +25,7 @@ impl Requests {
         *self.seen() = Seen::default();
     }
 
-    /// A request is about to be sent. A guest that is stopped while it waits never comes to `ended`.
+    /// A request is about to be sent. A guest that is stopped while it waits never reaches `ended`.
     pub fn sending(&self, method: &str) {
         if changes(method) {
             self.seen().changing += 1;
@@ -69,7 +69,7 @@ impl Requests {
     }
 }
 
-/// Many vendors read by POST as well, which cannot be told from a write here: it counts as one.
+/// Many vendors read by POST as well, which cannot be distinguished from a write here: it counts as one.
 fn changes(method: &str) -> bool {
     !["GET", "HEAD", "OPTIONS"]
         .iter()

@@ -37,7 +37,7 @@ impl std::error::Error for Limit {}
 pub struct State {
     pub connection: Connection,
     pub stream: Option<String>,
-    /// Set by whatever stops the call.
+    /// Set by what stops the call.
     pub hit: Option<Limit>,
     /// What became of the requests of this call.
     pub requests: Requests,
@@ -144,8 +144,8 @@ impl State {
         self.emit(level, message, fields);
     }
 
-    /// At most this many bytes of a guest's text, without secrets. Secrets are taken out first: half of one would be recognised
-    /// no more.
+    /// At most this many bytes of a guest's text, without secrets. Secrets are taken out first: half of one would no
+    /// longer be recognised.
     pub fn clean(&self, text: &str, most: usize) -> String {
         let near = cut(text, most + LONGEST_SECRET);
         cut(&(self.connection.scrub)(near), most).to_owned()

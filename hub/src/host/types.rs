@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// A connector with its configuration, ready to be called. The calls block, for at most the connection's
-/// `limits.wall_ms` each. Every call stands alone: after any failure the next call may still succeed.
+/// `limits.wall_ms` each. Every call is independent: after any failure the next call may still succeed.
 pub trait Connector: Send {
     /// Calls the vendor once to prove that the configuration and the credential work.
     fn check(&mut self) -> Result<CheckReport, Failure>;
     fn discover(&mut self) -> Result<Vec<StreamInfo>, Failure>;
-    /// Parts that can be read side by side; one empty text when the stream has no parts.
+    /// Parts that can be read in parallel; one empty text when the stream has no parts.
     fn split(&mut self, stream: &str, since: Option<&str>) -> Result<Vec<String>, Failure>;
     fn read(&mut self, request: &ReadRequest) -> Result<Batch, Failure>;
 
@@ -24,7 +24,7 @@ pub trait Connector: Send {
     fn poll_write(&mut self, job: &str, rows: u32) -> Result<Option<Outcome>, Failure>;
 
     fn list_audiences(&mut self, page: Option<&str>) -> Result<AudiencePage, Failure>;
-    /// Gives the audience of that name, making it when there is none.
+    /// Returns the audience of that name, creating it when there is none.
     fn create_audience(
         &mut self,
         name: &str,
@@ -162,7 +162,7 @@ pub struct ReadRequest {
     pub max_bytes: u32,
 }
 
-/// What one read gives. Upserts count before deletes: a key that is in both is deleted. Between batches the order is kept.
+/// What one read returns. Upserts count before deletes: a key that is in both is deleted. Between batches the order is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Batch {
     pub upserts: Chunk,
@@ -219,9 +219,9 @@ pub struct WriteRequest {
     pub target: String,
     pub mode: WriteMode,
     pub rows: Chunk,
-    /// The same on every try of the same rows.
+    /// The same on every attempt with the same rows.
     pub idempotency_key: String,
-    /// An earlier try ended without an answer: the connector looks first.
+    /// An earlier attempt ended without an answer: the connector checks first.
     pub verify: bool,
 }
 

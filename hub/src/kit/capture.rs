@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 const FORMAT: u32 = 1;
 
-/// The folder in the hub's folder where captured calls lie.
+/// The folder in the hub's folder where captured calls are stored.
 pub const FOLDER: &str = "captured";
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,7 +88,7 @@ pub struct Capture {
     pub folder: PathBuf,
     pub source: String,
     pub connector: String,
-    /// Keeps what was said, when the operator wants it.
+    /// Keeps the exchanges, when the operator wants it.
     pub recorder: Option<Arc<Recorder>>,
 }
 
@@ -151,7 +151,7 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
 pub struct Capturing {
     inner: Box<dyn Connector>,
     capture: Capture,
-    /// A capture of this stream may lie there from an earlier run, or from an earlier try.
+    /// A capture of this stream may be there from an earlier run or attempt.
     stale: Option<String>,
 }
 

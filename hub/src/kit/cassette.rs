@@ -204,8 +204,8 @@ impl Http for Recorder {
     }
 }
 
-/// Answers from a cassette and calls nobody. Equal requests are answered in the order of the recording; the last answer
-/// is given again.
+/// Answers from a cassette and calls no vendor. Equal requests are answered in the order of the recording; the last answer
+/// is repeated.
 pub struct Player {
     cassette: Cassette,
     vendor: String,

@@ -1,5 +1,5 @@
-//! From a core module to a component, and the two documents in its custom sections, from which a component can be told
-//! without running it.
+//! From a core module to a component, and the two documents in its custom sections, from which a component can be
+//! described without running it.
 
 use crate::kit::project::Project;
 use crate::problem::{Problem, codes};
@@ -89,7 +89,7 @@ fn put_length(out: &mut Vec<u8>, mut length: usize) {
 /// The interfaces that a component imports, sorted.
 pub fn imports(component: &[u8]) -> Result<Vec<String>, Problem> {
     let decoded = wit_component::decode(component)
-        .map_err(|error| unfit("what was built is no component", &error))?;
+        .map_err(|error| unfit("what was built is not a component", &error))?;
     let DecodedWasm::Component(resolve, world) = decoded else {
         let message = "what was built is a package of types, not a component";
         return Err(Problem::new(&codes::BUILD_FAILED, message));

@@ -1,5 +1,5 @@
-//! What can be said of a component without running it: its two documents, which lie in custom sections, and its types.
-//! Decides which files are no connector at all, and says how; knows no engine.
+//! What can be said of a component without running it: its two documents, which are in custom sections, and its types.
+//! Decides which files are not connectors at all, and says how; knows no engine.
 
 use crate::host::parse_description;
 use crate::model::Description;
@@ -19,7 +19,7 @@ const SPOKEN: (u64, u64) = (0, 1);
 /// A connector as its file shows it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Inspection {
-    /// The documents as they stand in the file, when it carries them.
+    /// The documents as they are in the file, when it carries them.
     pub manifest: Option<String>,
     pub config_schema: Option<String>,
     /// What the documents say.
@@ -202,7 +202,7 @@ fn document(outside: &Outside, section: &str) -> Result<Option<String>, Problem>
     }
     match String::from_utf8(data.clone()) {
         Ok(text) => Ok(Some(text)),
-        Err(_) => Err(wrong("is no text")),
+        Err(_) => Err(wrong("is not text")),
     }
 }
 

@@ -42,7 +42,7 @@ pub struct Entry {
     pub source: String,
     /// `sha256:` and 64 digits, of the component's bytes.
     pub digest: String,
-    /// The manifest's name for whoever signed it; none when nobody who is trusted did.
+    /// The manifest's name for the signer; none when no trusted key signed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signer: Option<String>,
     /// The version of the contract that it was built for.
@@ -99,7 +99,7 @@ impl Lock {
         Ok(format!("{HEAD}{body}"))
     }
 
-    /// Writes beside the file and renames, so that a reader sees the old lock or the new one.
+    /// Writes a temporary file next to it and renames, so that a reader sees the old lock or the new one.
     pub fn write(&self, hub_folder: &Path) -> Result<(), Problem> {
         write_whole(&hub_folder.join(FILE), self.text()?.as_bytes())
     }
@@ -108,14 +108,14 @@ impl Lock {
         self.entries.iter().find(|entry| entry.name == name)
     }
 
-    /// Puts an entry in the place of the one of the same name.
+    /// Replaces the entry of the same name.
     pub fn put(&mut self, entry: Entry) {
         self.entries.retain(|other| other.name != entry.name);
         self.entries.push(entry);
         self.entries.sort_by(|a, b| a.name.cmp(&b.name));
     }
 
-    /// Takes an entry out.
+    /// Removes an entry.
     pub fn take(&mut self, name: &str) -> Option<Entry> {
         let at = self.entries.iter().position(|entry| entry.name == name)?;
         Some(self.entries.remove(at))
@@ -123,7 +123,7 @@ impl Lock {
 }
 
 impl Entry {
-    /// What a version that would stand in this one's place asks for beyond it, as sentences; empty when nothing.
+    /// What a version that would replace this one asks for beyond it, as sentences; empty when nothing.
     pub fn surpassed_by(&self, next: &Self) -> Vec<String> {
         let mut more = self.granted.surpassed_by(&next.granted);
         if next.version == self.version && next.digest != self.digest {
@@ -186,7 +186,7 @@ pub fn component_path(hub_folder: &Path, name: &str) -> PathBuf {
     hub_folder.join(FOLDER).join(format!("{name}.wasm"))
 }
 
-/// Writes to a temporary file beside it, waits until it is on disk, and renames.
+/// Writes to a temporary file next to it, waits until it is on disk, and renames.
 pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), Problem> {
     let failed = |error: std::io::Error| {
         Problem::new(
@@ -204,7 +204,7 @@ pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), Problem> {
         })
         .and_then(|()| std::fs::rename(&temporary, path));
     written.map_err(|error| {
-        // What could not be renamed is of no use to anybody; a second failure changes nothing.
+        // What could not be renamed is useless; a second failure changes nothing.
         let _ = std::fs::remove_file(&temporary);
         failed(error)
     })

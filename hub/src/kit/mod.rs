@@ -1,6 +1,6 @@
-//! What makers and operators of connectors use before a hub runs them: projects and how they become components, a vendor to
-//! practise on, what tries, records and inspects a connector, where connectors come from, who signed them, and what a hub
-//! has agreed to. Knows no store and no flow; what needs a connection is handed in by the command line.
+//! What authors and operators of connectors use before a hub runs them: projects and how they become components, a vendor
+//! to practise on, what tests, records and inspects a connector, where connectors come from, who signed them, and what a hub
+//! has agreed to. Knows no store and no flow; what needs a connection is passed in by the command line.
 
 pub mod capture;
 pub mod cassette;

@@ -38,7 +38,7 @@ pub enum Version {
 }
 
 impl Reference {
-    /// None when it is no `oci://` at all.
+    /// None when it is not `oci://` at all.
     pub fn parse(text: &str) -> Option<Result<Self, Problem>> {
         let rest = text.strip_prefix(SCHEME)?;
         Some(Self::read(rest).map_err(|why| {
@@ -168,7 +168,7 @@ struct ImageManifest {
     annotations: BTreeMap<String, String>,
 }
 
-/// What a registry is told about a component beside its bytes.
+/// What a registry stores about a component in addition to its bytes.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct WasmConfig<'a> {

@@ -1,4 +1,4 @@
-//! A connector's project as it lies on disk: `connector.toml`, the two documents, and where SDK and contract are.
+//! A connector's project on disk: `connector.toml`, the two documents, and where SDK and contract are.
 
 use crate::problem::{Problem, codes};
 use clap::ValueEnum;
@@ -133,9 +133,11 @@ impl Project {
             wrong(format!("`{}`: {}", file.display(), line.trim_end()))
         })?;
         if !is_name(&connector.name) {
-            return Err(
-                wrong(format!("`{}` is no name for a connector", connector.name)).hint(NAME),
-            );
+            return Err(wrong(format!(
+                "`{}` is not a valid name for a connector",
+                connector.name
+            ))
+            .hint(NAME));
         }
         let document = |name: &str| {
             let path = folder.join(name);
@@ -143,7 +145,7 @@ impl Project {
                 .map_err(|error| wrong(format!("`{}` cannot be read: {error}", path.display())))?;
             match serde_json::from_str::<serde::de::IgnoredAny>(&text) {
                 Ok(_) => Ok(text),
-                Err(error) => Err(wrong(format!("`{}` is no JSON: {error}", path.display()))),
+                Err(error) => Err(wrong(format!("`{}` is not JSON: {error}", path.display()))),
             }
         };
         Ok(Self {
@@ -201,9 +203,9 @@ mod tests {
         assert!(
             problem(&good.replace("\"c\"", "\"cobol\""), "{}").contains("unknown variant `cobol`")
         );
-        assert!(problem(&good.replace("acme", "../acme"), "{}").contains("is no name"));
+        assert!(problem(&good.replace("acme", "../acme"), "{}").contains("is not a valid name"));
         assert!(problem(&format!("{good}colour = 1"), "{}").contains("unknown field `colour`"));
-        assert!(problem(good, "{").contains("is no JSON"));
+        assert!(problem(good, "{").contains("is not JSON"));
         let empty = tempfile::tempdir().expect("a folder");
         let missing = Project::read(empty.path()).expect_err("is refused");
         assert!(

@@ -32,7 +32,7 @@ impl<'de> Deserialize<'de> for Members {
 }
 
 impl Members {
-    /// None when the text is no object.
+    /// None when the text is not an object.
     pub fn parse(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
     }
@@ -106,7 +106,7 @@ pub fn each_object(text: &str, found: &mut dyn FnMut(&Members)) {
     }
 }
 
-/// Calls `found` with every object that stands in a list, at any depth.
+/// Calls `found` with every object in a list, at any depth.
 pub fn each_row(text: &str, found: &mut dyn FnMut(&Members)) {
     match text.as_bytes().first() {
         Some(b'{') => {
@@ -125,7 +125,7 @@ pub fn each_row(text: &str, found: &mut dyn FnMut(&Members)) {
     }
 }
 
-/// The text with one more member in every object that stands in a list and that `wants` it.
+/// The text with one more member in every object that is in a list and that `wants` it.
 pub fn with_member(text: &str, member: &str, wants: &dyn Fn(&Members) -> bool) -> String {
     fn walk(
         text: &str,

@@ -32,7 +32,7 @@ pub enum Source {
 /// A component as it came, with its signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Package {
-    /// As it shall stand in the lock.
+    /// As the lock will have it.
     pub source: String,
     pub component: Vec<u8>,
     pub signature: Option<String>,
@@ -56,7 +56,7 @@ impl Source {
         if !text.starts_with("https://") && !text.starts_with("http://") {
             return match text.split_once("://") {
                 Some((scheme, _)) if scheme.bytes().all(|b| b.is_ascii_alphanumeric()) => Err(
-                    bad_reference(&format!("`{scheme}` is no way to fetch a connector")),
+                    bad_reference(&format!("`{scheme}` is not a way to fetch a connector")),
                 ),
                 _ => Ok(Self::File(PathBuf::from(text))),
             };
@@ -73,7 +73,7 @@ impl Source {
         }
     }
 
-    /// Fetches what is there: one connector, or those of a bundle.
+    /// Fetches what is there: one connector, or all connectors of a bundle.
     pub async fn fetch(&self, wire: &Wire) -> Result<Vec<Package>, Problem> {
         let (source, bytes, signature) = match self {
             Self::Registry(reference) => {
@@ -89,9 +89,9 @@ impl Source {
                 if bundle::is_one(&bytes) {
                     return bundle::unpack(&bytes);
                 }
-                let mut beside = url.clone();
-                beside.set_path(&format!("{}.sig", url.path()));
-                let signature = download(wire, &beside, signature::MOST_BYTES).await?;
+                let mut signature_url = url.clone();
+                signature_url.set_path(&format!("{}.sig", url.path()));
+                let signature = download(wire, &signature_url, signature::MOST_BYTES).await?;
                 let signature = signature.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
                 (url.to_string(), bytes, signature)
             }
@@ -114,7 +114,7 @@ impl Source {
 }
 
 /// Looks at a component as a hub would: is it a connector, whose, and what does it ask for? It runs once, without
-/// grants, to say what it is, and not before its bytes and its signer are those that were wanted.
+/// grants, to say what it is, and only after its bytes and its signer were found to be the wanted ones.
 pub fn examine(
     host: &Host,
     package: Package,
@@ -176,10 +176,10 @@ pub fn examine(
     })
 }
 
-/// The digest of a package's bytes, if they are those that the operator and a bundle's lock want.
+/// The digest of a package's bytes, if they are the ones that the operator and a bundle's lock want.
 fn wanted_bytes(package: &Package, wanted: Option<&str>) -> Result<String, Problem> {
     let source = &package.source;
-    // It is shown before anybody says yes, and stands in the lock.
+    // It is shown before anybody agrees, and is in the lock.
     if !is_plain_line(source) {
         let shown: String = source.escape_debug().take(120).collect();
         return Err(bad_reference(&format!(
@@ -282,15 +282,15 @@ mod tests {
             locked: None,
         };
         let digest = signature::digest(b"one");
-        let told = |source: &str, wanted: Option<&str>| {
+        let digest_of = |source: &str, wanted: Option<&str>| {
             wanted_bytes(&package(source), wanted).map_err(|problem| problem.code.id)
         };
-        assert_eq!(told("crm.wasm", None), Ok(digest.clone()));
-        assert_eq!(told("crm.wasm", Some(&digest)), Ok(digest.clone()));
+        assert_eq!(digest_of("crm.wasm", None), Ok(digest.clone()));
+        assert_eq!(digest_of("crm.wasm", Some(&digest)), Ok(digest.clone()));
         let other = signature::digest(b"two");
-        assert_eq!(told("crm.wasm", Some(&other)), Err("OF0346"));
+        assert_eq!(digest_of("crm.wasm", Some(&other)), Err("OF0346"));
         for hidden in ["a\nsigned by acme", "a\u{1b}[1A", "a\u{202e}b"] {
-            assert_eq!(told(hidden, None), Err("OF0341"), "{hidden:?}");
+            assert_eq!(digest_of(hidden, None), Err("OF0341"), "{hidden:?}");
         }
     }
 }

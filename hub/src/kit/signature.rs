@@ -11,17 +11,17 @@ use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// What is signed begins with this, so that no signature over anything else can stand for one over a connector.
+/// What is signed begins with this, so that no signature over anything else can pass for one over a connector.
 const DOMAIN: &str = "onefold connector signature 1\n";
 const LAYOUT: u32 = 1;
 /// No signature file is longer.
 pub const MOST_BYTES: u64 = 16 << 10;
-/// What stands before the 32 bytes of a private key in PKCS#8 (RFC 8410).
+/// What precedes the 32 bytes of a private key in PKCS#8 (RFC 8410).
 const PKCS8_HEAD: [u8; 16] = [
     0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20,
 ];
 
-/// The file beside a component.
+/// The file next to a component.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wire {
@@ -47,7 +47,7 @@ pub struct SigningKey(Ed25519KeyPair);
 impl SigningKey {
     /// A new key, as the text of a PEM file, and itself.
     pub fn generate() -> Result<(String, Self), Problem> {
-        let unusable = || bad_key("this machine gives no random numbers");
+        let unusable = || bad_key("this machine provides no random numbers");
         let mut seed = [0; 32];
         SystemRandom::new()
             .fill(&mut seed)
@@ -67,7 +67,7 @@ impl SigningKey {
             .ok()
             .and_then(|der| Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).ok());
         pair.map(Self)
-            .ok_or_else(|| bad_key("the secret of `--key` is no Ed25519 private key"))
+            .ok_or_else(|| bad_key("the secret of `--key` is not an Ed25519 private key"))
     }
 
     /// The public half in base64, as a manifest names it.
@@ -75,7 +75,7 @@ impl SigningKey {
         BASE64.encode(self.0.public_key().as_ref())
     }
 
-    /// The text of the file beside the component.
+    /// The text of the file next to the component.
     pub fn sign(&self, bytes: &[u8]) -> String {
         let digest = digest(bytes);
         let signature = self.0.sign(message(&digest).as_bytes());

@@ -1,5 +1,5 @@
-//! A connector's way out with a tap in it: it counts the requests, keeps the answers, and lets one go wrong when it is told
-//! to. Stands before the egress, so that the connector sees the fault and no retry hides it.
+//! A connector's way out with a tap in it: it counts the requests, keeps the answers, and makes one fail on request.
+//! It is in front of the egress, so that the connector sees the fault and no retry hides it.
 
 use crate::host::{Http, HttpError, HttpRequest, HttpResponse};
 use crate::kit::raw_json;

@@ -63,7 +63,7 @@ fn run(command: &[String], folder: &Path) -> Result<Running, Problem> {
     let Some((program, arguments)) = command.split_first() else {
         return Err(cannot("`command` in `[vendor]` is empty"));
     };
-    // A program that lies in the folder is named from there; any other is looked for in PATH.
+    // A program in the folder is named from there; any other is looked for in PATH.
     let inside = folder.join(program);
     let found = match program.contains('/') && inside.exists() {
         true => inside.as_path(),

@@ -29,7 +29,7 @@ impl Loader<'_> {
                 "ask its people: `{ people = { event = … }, count = { at_least = 1 } }`",
             ),
             (Subject::Account, "consent") => (
-                "an account gives no consent",
+                "accounts do not give consent",
                 "ask its people: `{ people = { consent = … }, count = { at_least = 1 } }`",
             ),
             _ => return Some(()),

@@ -139,10 +139,10 @@ impl Loader<'_> {
         let item = table.get("name")?;
         let (code, message, hint) = if name.contains('-') {
             let hint = format!("did you mean `{}`?", name.replace('-', "_"));
-            let message = format!("`{name}` is no name for a trait: `-` means minus");
+            let message = format!("`{name}` is not a valid name for a trait: `-` means minus");
             (&codes::BAD_NAME, message, hint)
         } else if IDENTIFIER_FIELDS.contains(&&*name) {
-            let message = format!("`{name}` identifies people, and only sources can tell it");
+            let message = format!("`{name}` identifies people, and only sources can provide it");
             (&codes::DUPLICATE, message, "take another name".to_owned())
         } else if let Some(source) = catalog.traits.get(&*name) {
             let message = format!("source `{source}` fills the trait `{name}` already");

@@ -115,7 +115,7 @@ fn secret(item: &Item<'_>, report: &mut Report) -> Option<SecretRef> {
     let reference = item.raw().as_str().and_then(SecretRef::parse);
     if reference.is_none() {
         let message = format!(
-            "the secret of `credential.{}` must not stand in a manifest",
+            "the secret of `credential.{}` must not be written in a manifest",
             item.key
         );
         report
@@ -142,7 +142,7 @@ fn grants(item: &Item<'_>, report: &mut Report) -> Grants {
                 .error(
                     &codes::BAD_GRANT,
                     &item.spot(),
-                    format!("`{text}` is no host"),
+                    format!("`{text}` is not a valid host"),
                 )
                 .with_hint(Some(
                     "write `HOST` or `HOST:PORT`, without a scheme or a path".to_owned(),
@@ -161,7 +161,7 @@ fn grants(item: &Item<'_>, report: &mut Report) -> Grants {
                     .error(
                         &codes::BAD_GRANT,
                         &item.spot(),
-                        format!("`{text}` is no address with a port"),
+                        format!("`{text}` is not a valid address with a port"),
                     )
                     .with_hint(Some(
                         "write `ADDRESS:PORT` such as `127.0.0.1:8420` or `[::1]:8420`".to_owned(),

@@ -103,7 +103,7 @@ impl Loader<'_> {
                 self.report
                     .error(&codes::BAD_CONDITION, &within.key_spot(), message)
                     .with_hint(Some(
-                        "`within` beside `sequence` says how long ago the last step may be"
+                        "`within` next to `sequence` says how long ago the last step may be"
                             .to_owned(),
                     ));
                 None

@@ -143,7 +143,7 @@ fn kinds(table: &Table<'_>, key: &str, report: &mut Report) -> Option<Vec<String
             continue;
         }
         if kinds.iter().any(|known| known == name) {
-            let message = format!("`{name}` stands twice in `{key}`");
+            let message = format!("`{name}` is listed twice in `{key}`");
             report.error(&codes::CONTRADICTION, &item.spot(), message);
             continue;
         }
@@ -159,7 +159,7 @@ fn is_kind(name: &str, spot: &Spot, report: &mut Report) -> bool {
             .error(
                 &codes::UNKNOWN_KIND,
                 spot,
-                format!("`{name}` is no kind of identifier"),
+                format!("`{name}` is not a kind of identifier"),
             )
             .with_hint(suggest(name, KINDS));
     }
@@ -237,8 +237,7 @@ fn contradictions(table: &Table<'_>, rules: &IdentityRules, report: &mut Report)
     for (item, kind) in item.texts(report) {
         match weak {
             Some(weak) if is_strong(kind) => {
-                let message =
-                    format!("`{kind}` is strong but stands behind `{weak}`, which is weak");
+                let message = format!("`{kind}` is strong but comes after `{weak}`, which is weak");
                 report
                     .error(&codes::CONTRADICTION, &item.spot(), message)
                     .with_hint(Some(format!(

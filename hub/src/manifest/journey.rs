@@ -2,7 +2,7 @@
 //! people who no longer meet the entry, or who meet the exit, are in no stage.
 //!
 //! For stages `a` and `b` there are the audiences `journey/entered`, `journey/a/reached` (entered, waited, `when`), and so
-//! on for each stage but the last; `journey/a` is the people who reached `a` but not `b`, `journey/b` those who reached `b`.
+//! on for each stage but the last; `journey/a` is the people who reached `a` but not `b`, `journey/b` is the people who reached `b`.
 
 use crate::expression::Condition;
 use crate::manifest::audience::{Relations, together};
@@ -119,7 +119,8 @@ impl Loader<'_> {
         };
         let name = name?;
         if matches!(&*name, "entered") {
-            let message = "`entered` is what a journey calls those who wait for the first stage";
+            let message =
+                "`entered` is what a journey calls the people who wait for the first stage";
             self.report.error(&codes::BAD_NAME, &table.spot(), message);
             return None;
         }

@@ -42,7 +42,7 @@ use tree::{File, Hinted, Item, Report, Spot, suggest};
 pub struct Connectors {
     /// Every name that could be used, for "did you mean".
     pub available: Vec<String>,
-    /// What those in use say about themselves, by name.
+    /// The descriptions of connectors in use, by name.
     pub described: BTreeMap<String, Arc<Description>>,
 }
 
@@ -105,7 +105,7 @@ pub fn signers(files: &[(String, String)]) -> Result<Signers, Vec<Problem>> {
     }
 }
 
-/// Checks all files as one hub. `files` are names, as they shall be shown, and texts.
+/// Checks all files as one hub. `files` are names, as they will be shown, and texts.
 /// The error holds every problem, warnings included, in the order of the files.
 pub fn load(files: &[(String, String)], connectors: &Connectors) -> Result<Plan, Vec<Problem>> {
     load_with(files, connectors, false)
@@ -403,7 +403,7 @@ impl<'c> Loader<'c> {
         let item = table.need("name", what, &mut self.report)?;
         let name = item.text(&mut self.report)?;
         if !is_name(name) {
-            let message = format!("`{name}` is no name for {what}");
+            let message = format!("`{name}` is not a valid name for {what}");
             self.report
                 .error(&codes::BAD_NAME, &item.spot(), message)
                 .with_hint(Some(

@@ -160,7 +160,7 @@ impl Stream {
     }
 }
 
-/// Purpose, and an expression that gives `granted`, `denied`, `withdrawn` or none.
+/// Purpose, and an expression that results in `granted`, `denied`, `withdrawn` or none.
 pub type ConsentMap = Vec<(String, Expression)>;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -191,7 +191,7 @@ pub struct Model {
     pub filter: Vec<(String, Test)>,
     /// The property that says what a purchase is worth.
     pub value: Option<String>,
-    /// Stands before the names of its traits.
+    /// The prefix of the names of its traits.
     pub prefix: String,
     /// How old a version may grow.
     pub refit_ms: i64,
@@ -214,7 +214,7 @@ pub enum TraitKind {
         /// Traits that are operands of `*`, where the expression language would repeat a text.
         multiplied: Vec<String>,
     },
-    /// The label of the range in which a number lies. There is one label more than edges; an edge belongs to the range above it.
+    /// The label of the range that a number is in. There is one label more than edges; an edge belongs to the range above it.
     Bin {
         of: String,
         edges: Vec<f64>,
@@ -393,7 +393,7 @@ pub struct IdentityRules {
     pub limits: Vec<(String, u32)>,
     /// Further blocked values as `kind:value`; a `*` in the value matches any text.
     pub blocked: Vec<String>,
-    /// Kinds from the strongest; those not named follow in their usual order.
+    /// Kinds from the strongest; the others follow in their usual order.
     pub priority: Vec<String>,
     /// Kinds that name one person in one system.
     pub strong: Vec<String>,
@@ -455,7 +455,7 @@ impl Default for IdentityRules {
 pub struct Survivorship {
     pub by_trait: BTreeMap<String, SurvivorshipRule>,
     /// Traits that have no rule of their own, each with the trait that leads its group: the claim that wins the leading trait
-    /// gives them, too. A leading trait follows none.
+    /// wins them, too. A leading trait follows none.
     pub with: BTreeMap<String, String>,
     pub default: SurvivorshipRule,
 }

@@ -68,7 +68,7 @@ impl Loader<'_> {
             .error(
                 &codes::BAD_REGION,
                 &item.spot(),
-                format!("`{text}` is no region"),
+                format!("`{text}` is not a valid region"),
             )
             .with_hint(Some(hint));
         None

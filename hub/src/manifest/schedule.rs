@@ -47,7 +47,7 @@ fn cron(item: &Item<'_>, report: &mut Report) -> Option<String> {
         match cron::Schedule::from_str(text) {
             Ok(_) => return Some(text.to_owned()),
             Err(_) => (
-                format!("`{text}` is no cron schedule"),
+                format!("`{text}` is not a valid cron expression"),
                 "fields are second, minute, hour, day of the month, month, day of the week"
                     .to_owned(),
             ),
@@ -107,7 +107,7 @@ pub(super) fn duration(item: &Item<'_>, report: &mut Report) -> Option<i64> {
             .error(
                 &codes::BAD_DURATION,
                 &item.spot(),
-                format!("`{text}` is no duration"),
+                format!("`{text}` is not a valid duration"),
             )
             .with_hint(Some(
                 "write a whole number and `m`, `h`, `d` or `w`, such as `30d`".to_owned(),
@@ -153,7 +153,7 @@ pub(super) fn time(item: &Item<'_>, report: &mut Report) -> Option<Timestamp> {
                 .error(
                     &codes::BAD_DURATION,
                     &item.spot(),
-                    format!("`{text}` is no date and no time"),
+                    format!("`{text}` is neither a date nor a time"),
                 )
                 .with_hint(Some(
                     "write `2026-01-31` or `2026-01-31T09:00:00Z`".to_owned(),

@@ -42,7 +42,7 @@ pub(super) fn find_path(schema: &Value, path: &str) -> Found {
     Found::Yes
 }
 
-/// The same letters in another order: nobody gives a field of their own such a name.
+/// The same letters in another order: nobody would give another field such a name.
 fn is_slip(name: &str, near: &str) -> bool {
     let sorted = |text: &str| {
         let mut letters: Vec<char> = text.chars().collect();
@@ -152,7 +152,7 @@ fn check_value(schema: &Value, path: &str, item: &Item<'_>, report: &mut Report)
             .error(
                 &codes::BAD_CONFIG,
                 &item.spot(),
-                format!("`{path}` is none of its choices"),
+                format!("`{path}` is not one of its choices"),
             )
             .with_hint(suggest(given, words));
     }

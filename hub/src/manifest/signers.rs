@@ -54,7 +54,7 @@ impl Signers {
                 .error(
                     &codes::BAD_TRUSTED_KEY,
                     &item.spot(),
-                    "this is no trusted key",
+                    "this is not a valid trusted key",
                 )
                 .with_hint(Some(
                     "write `NAME:BASE64` with the 32 bytes of an Ed25519 public key, as `onefold connector key new` \

@@ -85,7 +85,7 @@ impl Loader<'_> {
             .unwrap_or(true)
     }
 
-    /// Streams in the manifest's order, then those of `streams`; all that have a default mapping when neither is given.
+    /// Streams in the manifest's order, then the ones in `streams`; with neither, all that have a default mapping.
     fn streams(&mut self, table: &Table<'_>, scope: StreamScope<'_>) -> Vec<Stream> {
         if let Some(description) = scope.description
             && description.streams.is_empty()

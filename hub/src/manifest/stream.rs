@@ -23,7 +23,7 @@ const KEYS: [&str; 10] = [
     "region",
 ];
 
-/// Counts up when mapping the same record by the same text gives something else.
+/// Counts up when mapping the same record by the same text has another result.
 const MAPPING_VERSION: u32 = 1;
 
 const TARGETS: [(&str, EntityOr); 7] = [

@@ -37,7 +37,7 @@ struct Draft {
 }
 
 impl Survivorship {
-    /// The rules for accounts: those of the traits whose names begin with `account.`, and the default.
+    /// The rules for accounts: the rules of traits whose names begin with `account.`, and the default.
     pub fn of_accounts(&self) -> Self {
         let own = |name: &String| name.strip_prefix("account.").map(str::to_owned);
         let rules = self.by_trait.iter();

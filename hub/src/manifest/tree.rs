@@ -16,7 +16,7 @@ pub(super) struct File<'t> {
     pub broken: bool,
 }
 
-/// Where an item stands.
+/// Where an item is.
 #[derive(Clone)]
 pub(super) struct Spot {
     pub file: Arc<str>,
@@ -222,7 +222,7 @@ impl<'t> Item<'t> {
         }
     }
 
-    /// Where a part of a text value stands; the whole value when it is written with escapes.
+    /// Where a part of a text value is; the whole value when it is written with escapes.
     pub fn part(&self, span: Range<usize>) -> Spot {
         let whole = self.spot();
         let written = self.file.text.get(whole.span.clone()).unwrap_or_default();

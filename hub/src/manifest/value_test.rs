@@ -80,7 +80,10 @@ impl Loader<'_> {
         match Pattern::parse(text) {
             Ok(pattern) => Some(pattern),
             Err(bad) => {
-                let message = format!("`{text}` is no regular expression: {}", bad.message);
+                let message = format!(
+                    "`{text}` is not a valid regular expression: {}",
+                    bad.message
+                );
                 self.report
                     .error(&codes::BAD_PATTERN, &item.part(bad.span), message)
                     .with_hint(Some(

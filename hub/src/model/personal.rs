@@ -5,7 +5,7 @@ use std::ops::Range;
 
 /// Fewer digits are no phone number, and more are none either.
 const PHONE_DIGITS: Range<usize> = 7..16;
-/// A value that is shorter stands in many a text by chance.
+/// A value that is shorter occurs in many texts by chance.
 const SHORTEST_VALUE: usize = 3;
 
 /// The text with `[e-mail]`, `[phone]` and, for each of `values`, `[value]` where they stood. Case does not matter.

@@ -13,8 +13,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// Whether a text from outside is what it looks like when it is shown to a person: a terminal neither obeys it, nor breaks
-/// its line, nor turns its direction around, and no character of it is invisible. Two of those that some languages need to
-/// join and to part letters are let through.
+/// its line, nor turns its direction around, and no character of it is invisible. Two invisible ones that some languages
+/// need to join and to separate letters are allowed.
 pub fn is_plain_line(text: &str) -> bool {
     !text.chars().any(is_deceiving)
 }

@@ -165,8 +165,8 @@ fn first_line(text: &str, span: &Range<usize>) -> Range<usize> {
     }
 }
 
-/// The text of a file, byte for byte as long, with stars in place of secrets: those that were reported, and texts under
-/// a telling name that are neither `env:` nor `file:`.
+/// The text of a file, byte for byte as long, with stars in place of secrets: the reported ones, and texts under
+/// a name that suggests one and that are neither `env:` nor `file:`.
 fn masked(name: &str, text: &str, problems: &[Problem]) -> String {
     let mut bytes = text.as_bytes().to_vec();
     for problem in problems
@@ -208,7 +208,7 @@ const TELLING: [&str; 7] = [
     "private",
 ];
 
-/// What follows `=` on a line whose key tells of a secret.
+/// What follows `=` on a line whose key suggests a secret.
 fn telling_values(line: &str) -> Vec<Range<usize>> {
     let mut values = Vec::new();
     let mut from = 0;

@@ -1,9 +1,9 @@
 //! Audiences of accounts: memberships, their log, timers, and how many of an account's people are in audiences of people.
 
-use super::accounts::{RelationRow, relation_row, rows_in_texts};
-use super::bulk::Arg;
-use super::records::get;
-use super::{Result, Tx, failed};
+use super::accounts::{RelationRow, relation_row};
+use super::query::{get, json_texts, value};
+use super::value::Arg;
+use super::{Result, Tx, dialect};
 use crate::model::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,18 +44,13 @@ impl Tx {
         accounts: &[String],
     ) -> Result<Vec<AccountMemberRow>> {
         let text = "select audience, account, since from account_membership where account";
-        let rows = rows_in_texts(self, text, accounts, "").await?;
-        rows.iter().map(member_row).collect()
+        self.rows_in_texts(text, accounts, "", member_row).await
     }
 
     /// All members, by id.
     pub async fn account_members(&mut self, audience: &str) -> Result<Vec<AccountMemberRow>> {
-        let rows = sqlx::query("select audience, account, since from account_membership where audience = $1 order by account")
-            .bind(audience)
-            .fetch_all(self.connection())
-            .await
-            .map_err(failed)?;
-        rows.iter().map(member_row).collect()
+        let text = "select audience, account, since from account_membership where audience = $1 order by account";
+        self.all(text, &[Arg::Text(audience)], member_row).await
     }
 
     pub async fn add_account_members(&mut self, members: &[AccountMemberRow]) -> Result<()> {
@@ -132,16 +127,11 @@ impl Tx {
         .await
     }
 
-    /// Takes the timers away that are due, of at most `limit` accounts, and gives these.
+    /// Removes the timers that are due, of at most `limit` accounts, and returns the accounts.
     pub async fn take_due_accounts(&mut self, now: Timestamp, limit: i64) -> Result<Vec<String>> {
         let text = "select distinct account from account_timer where due_at <= $1 order by account limit $2";
-        let rows: Vec<(String,)> = sqlx::query_as(text)
-            .bind(now.0)
-            .bind(limit)
-            .fetch_all(self.connection())
-            .await
-            .map_err(failed)?;
-        let accounts: Vec<String> = rows.into_iter().map(|row| row.0).collect();
+        let due = [Arg::Int(now.0), Arg::Int(limit)];
+        let accounts: Vec<String> = self.all(text, &due, value).await?;
         self.each(
             "delete from account_timer where account = $1 and due_at <= $2",
             &accounts,
@@ -151,55 +141,51 @@ impl Tx {
         Ok(accounts)
     }
 
-    /// Of these accounts, how many people each has, and how many of them are in these audiences. No row where there are none.
+    /// How many people each of these accounts has, and how many of them are in these audiences. No row for a count of zero.
     pub async fn count_people(
         &mut self,
         accounts: &[String],
         audiences: &[&str],
     ) -> Result<Vec<CountRow>> {
         let all = "select account, '', count(*) from account_person where account";
-        let mut rows = rows_in_texts(self, all, accounts, "group by account").await?;
+        let mut rows = self
+            .rows_in_texts(all, accounts, "group by account", count_row)
+            .await?;
         if !audiences.is_empty() {
             // Each account's people first, then each one's membership: the tables' keys lead from one to the next.
-            let members = sqlx::query(
-                "select r.account, n.value, count(*) from json_each($1) as i cross join account_person as r \
+            let text = "select r.account, n.value, count(*) from json_each($1) as i cross join account_person as r \
                  cross join json_each($2) as n cross join membership as m \
-                 where r.account = i.value and m.audience = n.value and m.person_id = r.person_id group by 1, 2",
-            )
-            .bind(serde_json::Value::from(accounts.to_vec()).to_string())
-            .bind(serde_json::Value::from(audiences.to_vec()).to_string())
-            .fetch_all(self.connection())
-            .await
-            .map_err(failed)?;
-            rows.extend(members);
+                 where r.account = i.value and m.audience = n.value and m.person_id = r.person_id group by 1, 2";
+            let (accounts, audiences) = (json_texts(accounts), json_texts(audiences));
+            let sets = [Arg::Text(&accounts), Arg::Text(&audiences)];
+            rows.extend(self.all(text, &sets, count_row).await?);
         }
-        rows.iter()
-            .map(|row| {
-                Ok(CountRow {
-                    account: get(row, 0)?,
-                    audience: get(row, 1)?,
-                    people: get(row, 2)?,
-                })
-            })
-            .collect()
+        Ok(rows)
     }
 
     /// Who belongs to these accounts.
     pub async fn relations_to(&mut self, accounts: &[String]) -> Result<Vec<RelationRow>> {
         let text = "select person_id, place, account from account_person where account";
-        let rows = rows_in_texts(self, text, accounts, "").await?;
-        rows.iter().map(relation_row).collect()
+        self.rows_in_texts(text, accounts, "", relation_row).await
     }
 
     /// Whose main account is one of these, by person.
     pub async fn people_of_main_accounts(&mut self, accounts: &[String]) -> Result<Vec<i64>> {
         let text = "select person_id from account_person where place = 0 and account";
-        let rows = rows_in_texts(self, text, accounts, "order by person_id").await?;
-        rows.iter().map(|row| get(row, 0)).collect()
+        self.rows_in_texts(text, accounts, "order by person_id", value)
+            .await
     }
 }
 
-fn member_row(row: &super::dialect::Row) -> Result<AccountMemberRow> {
+fn count_row(row: &dialect::Row) -> Result<CountRow> {
+    Ok(CountRow {
+        account: get(row, 0)?,
+        audience: get(row, 1)?,
+        people: get(row, 2)?,
+    })
+}
+
+fn member_row(row: &dialect::Row) -> Result<AccountMemberRow> {
     Ok(AccountMemberRow {
         audience: get(row, 0)?,
         account: get(row, 1)?,
@@ -212,44 +198,32 @@ impl Tx {
     /// The log after a row of it.
     pub async fn account_log_after(&mut self, id: i64) -> Result<Vec<AccountLogRow>> {
         let text = "select id, audience, account, at, entered, cause from account_membership_log where id > $1 order by id";
-        let rows = sqlx::query(text)
-            .bind(id)
-            .fetch_all(self.connection())
-            .await
-            .map_err(failed)?;
-        rows.iter()
-            .map(|row| {
-                Ok(AccountLogRow {
-                    id: get(row, 0)?,
-                    audience: get(row, 1)?,
-                    account: get(row, 2)?,
-                    at: get(row, 3)?,
-                    entered: get::<i64>(row, 4)? != 0,
-                    cause: get(row, 5)?,
-                })
+        self.all(text, &[Arg::Int(id)], |row| {
+            Ok(AccountLogRow {
+                id: get(row, 0)?,
+                audience: get(row, 1)?,
+                account: get(row, 2)?,
+                at: get(row, 3)?,
+                entered: get::<i64>(row, 4)? != 0,
+                cause: get(row, 5)?,
             })
-            .collect()
+        })
+        .await
     }
 
     /// The log of people after a row of it.
     pub async fn log_after(&mut self, id: i64) -> Result<Vec<super::LogRow>> {
         let text = "select id, audience, person, at, entered, cause from membership_log where id > $1 order by id";
-        let rows = sqlx::query(text)
-            .bind(id)
-            .fetch_all(self.connection())
-            .await
-            .map_err(failed)?;
-        rows.iter()
-            .map(|row| {
-                Ok(super::LogRow {
-                    id: get(row, 0)?,
-                    audience: get(row, 1)?,
-                    person: super::records::uuid(row, 2)?,
-                    at: get(row, 3)?,
-                    entered: get::<i64>(row, 4)? != 0,
-                    cause: get(row, 5)?,
-                })
+        self.all(text, &[Arg::Int(id)], |row| {
+            Ok(super::LogRow {
+                id: get(row, 0)?,
+                audience: get(row, 1)?,
+                person: super::query::uuid(row, 2)?,
+                at: get(row, 3)?,
+                entered: get::<i64>(row, 4)? != 0,
+                cause: get(row, 5)?,
             })
-            .collect()
+        })
+        .await
     }
 }

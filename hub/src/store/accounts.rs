@@ -1,8 +1,8 @@
 //! Accounts: what records say about them, the winning values, and which people belong to which.
 
-use super::bulk::Arg;
-use super::records::get;
-use super::{Result, Tx, dialect, failed};
+use super::query::{columns, get, value};
+use super::value::{Arg, json_integers};
+use super::{Result, Tx, dialect};
 
 /// What one record says about an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub struct RelationRow {
 }
 
 impl Tx {
-    /// Removes what records said, and gives the accounts that they said it about.
+    /// Removes the claims of records, and returns the accounts that they were about.
     pub async fn take_account_claims(&mut self, slots: &[i64]) -> Result<Vec<String>> {
         if slots.is_empty() {
             return Ok(Vec::new());
@@ -42,8 +42,7 @@ impl Tx {
             "delete from account_claim where slot {} returning account",
             dialect::IN_INTEGERS
         );
-        let rows = self.rows_in(text, slots.iter().copied()).await?;
-        rows.iter().map(|row| get(row, 0)).collect()
+        self.rows_in(text, slots.iter().copied(), value).await
     }
 
     pub async fn save_account_claims(&mut self, claims: &[AccountClaimRow]) -> Result<()> {
@@ -68,45 +67,42 @@ impl Tx {
     pub async fn account_claims(&mut self, accounts: &[String]) -> Result<Vec<AccountClaimRow>> {
         let text =
             "select account, slot, source, record, time, traits from account_claim where account";
-        let rows = rows_in_texts(self, text, accounts, "").await?;
-        rows.iter()
-            .map(|row| {
-                Ok(AccountClaimRow {
-                    account: get(row, 0)?,
-                    slot: get(row, 1)?,
-                    source: get(row, 2)?,
-                    record: get(row, 3)?,
-                    time: get(row, 4)?,
-                    traits: get(row, 5)?,
-                })
+        self.rows_in_texts(text, accounts, "", |row| {
+            Ok(AccountClaimRow {
+                account: get(row, 0)?,
+                slot: get(row, 1)?,
+                source: get(row, 2)?,
+                record: get(row, 3)?,
+                time: get(row, 4)?,
+                traits: get(row, 5)?,
             })
-            .collect()
+        })
+        .await
     }
 
     pub async fn accounts(&mut self, ids: &[String]) -> Result<Vec<AccountRow>> {
-        let rows = rows_in_texts(self, "select id, traits from account where id", ids, "").await?;
-        rows.iter().map(account_row).collect()
+        self.rows_in_texts(
+            "select id, traits from account where id",
+            ids,
+            "",
+            account_row,
+        )
+        .await
     }
 
-    /// Accounts after the id `after`, by id, each with how many people belong to it; those too that only people name.
+    /// Accounts after the id `after`, by id, each with how many people belong to it; including accounts that only people name.
     pub async fn accounts_after(
         &mut self,
         after: &str,
         limit: i64,
     ) -> Result<Vec<(AccountRow, i64)>> {
-        let rows = sqlx::query(
-            "select i.id, coalesce(a.traits, '{}'), (select count(*) from account_person p where p.account = i.id) \
+        let text = "select i.id, coalesce(a.traits, '{}'), (select count(*) from account_person p where p.account = i.id) \
              from (select id from account union select account from account_person) i \
-             left join account a on a.id = i.id where i.id > $1 order by i.id limit $2",
-        )
-        .bind(after)
-        .bind(limit)
-        .fetch_all(self.connection())
+             left join account a on a.id = i.id where i.id > $1 order by i.id limit $2";
+        self.all(text, &[Arg::Text(after), Arg::Int(limit)], |row| {
+            Ok((account_row(row)?, get(row, 2)?))
+        })
         .await
-        .map_err(failed)?;
-        rows.iter()
-            .map(|row| Ok((account_row(row)?, get(row, 2)?)))
-            .collect()
     }
 
     pub async fn save_accounts(&mut self, accounts: &[AccountRow]) -> Result<()> {
@@ -135,15 +131,13 @@ impl Tx {
             "select person_id, place, account from account_person where person_id {} order by person_id, place",
             dialect::IN_INTEGERS
         );
-        let rows = self.rows_in(text, persons).await?;
-        rows.iter().map(relation_row).collect()
+        self.rows_in(text, persons, relation_row).await
     }
 
     /// Who belongs to any of these accounts, by person.
     pub async fn people_of_accounts(&mut self, accounts: &[String]) -> Result<Vec<i64>> {
         let text = "select distinct person_id from account_person where account";
-        let rows = rows_in_texts(self, text, accounts, "").await?;
-        let mut people: Vec<i64> = rows.iter().map(|row| get(row, 0)).collect::<Result<_>>()?;
+        let mut people: Vec<i64> = self.rows_in_texts(text, accounts, "", value).await?;
         people.sort_unstable();
         Ok(people)
     }
@@ -178,32 +172,13 @@ impl Tx {
             "select distinct evidence_id, properties -> $2 from event where evidence_id {} and properties -> $2 is not null",
             dialect::IN_INTEGERS
         );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(text))
-            .bind(super::bulk::json_integers(evidence))
-            .bind(property)
-            .fetch_all(self.connection())
-            .await
-            .map_err(failed)?;
-        rows.iter()
-            .map(|row| Ok((get(row, 0)?, get(row, 1)?)))
-            .collect()
-    }
-}
-
-/// Runs `{head} in (…) {tail}` for a set of texts.
-pub(super) async fn rows_in_texts(
-    tx: &mut Tx,
-    head: &str,
-    texts: &[String],
-    tail: &str,
-) -> Result<Vec<dialect::Row>> {
-    let set = serde_json::Value::from(texts.to_vec()).to_string();
-    let text = format!("{head} {} {tail}", dialect::IN_INTEGERS);
-    sqlx::query(sqlx::AssertSqlSafe(text))
-        .bind(set)
-        .fetch_all(tx.connection())
+        self.all(
+            text,
+            &[Arg::Text(&json_integers(evidence)), Arg::Text(property)],
+            columns,
+        )
         .await
-        .map_err(failed)
+    }
 }
 
 fn account_row(row: &dialect::Row) -> Result<AccountRow> {

@@ -1,11 +1,10 @@
 //! Memberships, their log, and the timers at which an answer changes with no new data.
 
-use super::bulk::Arg;
-use super::records::get;
+use super::query::{columns, get, value};
+use super::value::Arg;
 use super::{Result, Tx, dialect, failed};
 use crate::manifest::Subject;
 use crate::model::Timestamp;
-use sqlx::AssertSqlSafe;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemberRow {
@@ -53,43 +52,32 @@ pub struct MovedRow {
 impl Tx {
     /// Known definitions and their digests.
     pub async fn audiences(&mut self) -> Result<Vec<(String, String)>> {
-        sqlx::query_as("select name, digest from audience order by name")
-            .fetch_all(self.connection())
-            .await
-            .map_err(failed)
+        self.all(
+            "select name, digest from audience order by name",
+            &[],
+            columns,
+        )
+        .await
     }
 
     pub async fn set_audience(&mut self, name: &str, digest: &str) -> Result<()> {
-        sqlx::query("insert into audience (name, digest) values ($1, $2) on conflict (name) do update set digest = excluded.digest")
-            .bind(name)
-            .bind(digest)
-            .execute(self.connection())
-            .await
-            .map_err(failed)?;
-        Ok(())
+        let text = "insert into audience (name, digest) values ($1, $2) on conflict (name) do update set digest = excluded.digest";
+        self.run(text, &[Arg::Text(name), Arg::Text(digest)]).await
     }
 
     pub async fn remove_audience(&mut self, name: &str) -> Result<()> {
         self.forget_members(Subject::Person, name).await?;
         self.forget_members(Subject::Account, name).await?;
-        sqlx::query("delete from audience where name = $1")
-            .bind(name)
-            .execute(self.connection())
+        self.run("delete from audience where name = $1", &[Arg::Text(name)])
             .await
-            .map_err(failed)?;
-        Ok(())
     }
 
-    /// Takes an audience's members and their timers away, as if it had never had any of that kind.
+    /// Removes an audience's members of one kind and their timers, as if it had never had any.
     pub async fn forget_members(&mut self, of: Subject, name: &str) -> Result<()> {
         let prefix = prefix(of);
         for table in ["membership", "timer"] {
             let text = format!("delete from {prefix}{table} where audience = $1");
-            sqlx::query(AssertSqlSafe(text))
-                .bind(name)
-                .execute(self.connection())
-                .await
-                .map_err(failed)?;
+            self.run(text, &[Arg::Text(name)]).await?;
         }
         Ok(())
     }
@@ -111,31 +99,21 @@ impl Tx {
 
     /// Ids of all members, ascending.
     pub async fn members(&mut self, audience: &str) -> Result<Vec<MemberRow>> {
-        let rows = sqlx::query("select audience, person_id, since from membership where audience = $1 order by person_id")
-            .bind(audience)
-            .fetch_all(self.connection())
-            .await
-            .map_err(failed)?;
-        rows.iter()
-            .map(|row| {
-                Ok(MemberRow {
-                    audience: get(row, 0)?,
-                    person_id: get(row, 1)?,
-                    since: get(row, 2)?,
-                })
+        let text = "select audience, person_id, since from membership where audience = $1 order by person_id";
+        self.all(text, &[Arg::Text(audience)], |row| {
+            Ok(MemberRow {
+                audience: get(row, 0)?,
+                person_id: get(row, 1)?,
+                since: get(row, 2)?,
             })
-            .collect()
+        })
+        .await
     }
 
     pub async fn member_count(&mut self, of: Subject, audience: &str) -> Result<i64> {
         let prefix = prefix(of);
         let text = format!("select count(*) from {prefix}membership where audience = $1");
-        let row: (i64,) = sqlx::query_as(AssertSqlSafe(text))
-            .bind(audience)
-            .fetch_one(self.connection())
-            .await
-            .map_err(failed)?;
-        Ok(row.0)
+        self.one(text, &[Arg::Text(audience)], value).await
     }
 
     pub async fn add_members(&mut self, members: &[MemberRow]) -> Result<()> {
@@ -192,22 +170,14 @@ impl Tx {
             "select coalesce(sum(entered), 0), coalesce(sum(1 - entered), 0) from {}membership_log where audience = $1 and id > $2",
             prefix(of)
         );
-        let row: (i64, i64) = sqlx::query_as(AssertSqlSafe(text))
-            .bind(audience)
-            .bind(after_id)
-            .fetch_one(self.connection())
-            .await
-            .map_err(failed)?;
-        Ok(row)
+        let of = [Arg::Text(audience), Arg::Int(after_id)];
+        self.one(text, &of, columns).await
     }
 
     pub async fn last_log_id(&mut self, of: Subject) -> Result<i64> {
         let text = format!("select max(id) from {}membership_log", prefix(of));
-        let row: (Option<i64>,) = sqlx::query_as(AssertSqlSafe(text))
-            .fetch_one(self.connection())
-            .await
-            .map_err(failed)?;
-        Ok(row.0.unwrap_or(0))
+        let last: Option<i64> = self.one(text, &[], value).await?;
+        Ok(last.unwrap_or_default())
     }
 
     /// Replaces the timers of persons.
@@ -250,29 +220,19 @@ impl Tx {
 
     /// Persons with a timer that is due, at most `limit`.
     pub async fn due_persons(&mut self, now: Timestamp, limit: i64) -> Result<Vec<i64>> {
-        let rows: Vec<(i64,)> = sqlx::query_as(
-            "select distinct person_id from timer where due_at <= $1 order by person_id limit $2",
-        )
-        .bind(now.0)
-        .bind(limit)
-        .fetch_all(self.connection())
-        .await
-        .map_err(failed)?;
-        Ok(rows.into_iter().map(|row| row.0).collect())
+        let text =
+            "select distinct person_id from timer where due_at <= $1 order by person_id limit $2";
+        self.all(text, &[Arg::Int(now.0), Arg::Int(limit)], value)
+            .await
     }
 
     pub async fn next_due(&mut self) -> Result<Option<i64>> {
-        let row: (Option<i64>,) = sqlx::query_as(
-            "select min(due_at) from (select min(due_at) as due_at from timer \
-             union all select min(due_at) from account_timer) as both",
-        )
-        .fetch_one(self.connection())
-        .await
-        .map_err(failed)?;
-        Ok(row.0)
+        let text = "select min(due_at) from (select min(due_at) as due_at from timer \
+             union all select min(due_at) from account_timer) as both";
+        self.one(text, &[], value).await
     }
 
-    /// Runs a query that gives person ids; every value in it is bound, in the order of the placeholders.
+    /// Runs a query that selects person ids; every value in it is bound, in the order of the placeholders.
     pub async fn select_persons(&mut self, text: &str, binds: &[Arg<'_>]) -> Result<Vec<i64>> {
         dialect::integers(self.connection(), text, binds)
             .await
@@ -281,32 +241,24 @@ impl Tx {
 
     /// The last of the next `limit` persons after `after`, by id.
     pub async fn last_person(&mut self, after: i64, limit: i64) -> Result<Option<i64>> {
-        let row: (Option<i64>,) = sqlx::query_as(
-            "select max(id) from (select id from person where id > $1 order by id limit $2) as next",
-        )
-        .bind(after)
-        .bind(limit)
-        .fetch_one(self.connection())
-        .await
-        .map_err(failed)?;
-        Ok(row.0)
+        let text = "select max(id) from (select id from person where id > $1 order by id limit $2) as next";
+        self.one(text, &[Arg::Int(after), Arg::Int(limit)], value)
+            .await
     }
 
-    /// The members with `after < id <= last`, and since when they are.
+    /// The members with `after < id <= last`, and since when they are members.
     pub async fn members_between(
         &mut self,
         audience: &str,
         (after, last): (i64, i64),
     ) -> Result<Vec<(i64, i64)>> {
-        sqlx::query_as(
-            "select person_id, since from membership where audience = $1 and person_id > $2 and person_id <= $3",
+        let text = "select person_id, since from membership where audience = $1 and person_id > $2 and person_id <= $3";
+        self.all(
+            text,
+            &[Arg::Text(audience), Arg::Int(after), Arg::Int(last)],
+            columns,
         )
-        .bind(audience)
-        .bind(after)
-        .bind(last)
-        .fetch_all(self.connection())
         .await
-        .map_err(failed)
     }
 
     /// Replaces the timers of persons with `after < id <= last` in some audiences.
@@ -359,22 +311,15 @@ impl Tx {
              where audience = $1 and at >= $2 group by 1, 2, 3 order by 1 desc, 4 desc, 3",
             prefix(of)
         );
-        let rows = sqlx::query(AssertSqlSafe(text))
-            .bind(audience)
-            .bind(from.0)
-            .fetch_all(self.connection())
-            .await
-            .map_err(failed)?;
-        rows.iter()
-            .map(|row| {
-                Ok(MovedRow {
-                    day: get(row, 0)?,
-                    entered: get::<i64>(row, 1)? != 0,
-                    cause: get(row, 2)?,
-                    members: get(row, 3)?,
-                })
+        self.all(text, &[Arg::Text(audience), Arg::Int(from.0)], |row| {
+            Ok(MovedRow {
+                day: get(row, 0)?,
+                entered: get::<i64>(row, 1)? != 0,
+                cause: get(row, 2)?,
+                members: get(row, 3)?,
             })
-            .collect()
+        })
+        .await
     }
 }
 

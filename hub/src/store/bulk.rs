@@ -1,25 +1,38 @@
-//! One statement for many rows, prepared once. Values are lent, not copied: no allocation stands between a row and the
-//! database.
+//! One statement for many rows, prepared once. Values are borrowed, not copied: no allocation per row.
 
-use super::dialect;
-use super::{Result, Tx, failed};
+use super::value::Arg;
+use super::{Result, Tx, dialect, failed};
+use crate::problem::Problem;
 use tokio::runtime::Handle;
 
-/// One value of a row.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Arg<'r> {
-    Int(i64),
-    OptInt(Option<i64>),
-    Text(&'r str),
-    OptText(Option<&'r str>),
-    Bytes(&'r [u8]),
-    /// Stored as bytes, eight each, little endian.
-    Integers(&'r [i64]),
-    Real(f64),
+/// From this many keys on, two connections look them up in parallel, where there are two. Tests do so with few.
+pub(super) const LONG: usize = if cfg!(test) { 2 } else { 2_000 };
+
+/// The outcome of writing rows that another process may be writing, too.
+#[must_use]
+pub(super) enum Race {
+    Won,
+    /// A row to add existed already, or one to change was no longer as it was read; the text says how that showed.
+    Lost(String),
 }
 
-/// So many keys are looked up by two connections at the same time, where there are two. Tests go that way with few.
-pub(super) const LONG: usize = if cfg!(test) { 2 } else { 2_000 };
+impl Race {
+    /// For rows that nobody else writes: losing is a failure of the store.
+    fn won(self) -> Result<()> {
+        match self {
+            Self::Won => Ok(()),
+            Self::Lost(how) => Err(failed(how)),
+        }
+    }
+
+    /// For rows that another process may have written first: losing is the caller's problem `lost`.
+    pub(super) fn won_or(self, lost: fn() -> Problem) -> Result<()> {
+        match self {
+            Self::Won => Ok(()),
+            Self::Lost(_) => Err(lost()),
+        }
+    }
+}
 
 impl Tx {
     /// The rows of each key, in the order of the keys; `text` selects them by `$1`.
@@ -51,13 +64,13 @@ impl Tx {
         };
         let (words, its, same) = (text.to_owned(), its.to_vec(), dialect::owned(more));
         let runtime = Handle::current();
-        let beside = tokio::task::spawn_blocking(move || {
+        let other = tokio::task::spawn_blocking(move || {
             let look = dialect::by_key(before.connection(), &words, &its, &same, read);
             let found = runtime.block_on(look);
             (before, found)
         });
         let found = dialect::by_key(self.connection(), text, mine, more, read).await;
-        let (before, rest) = match beside.await {
+        let (before, rest) = match other.await {
             Ok(done) => done,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
@@ -67,7 +80,7 @@ impl Tx {
         Ok(found)
     }
 
-    /// The same for keys in any order, none of which counts twice.
+    /// The same for keys in any order, without duplicates.
     pub(super) async fn of_keys<T: Send + 'static>(
         &mut self,
         text: &str,
@@ -83,20 +96,32 @@ impl Tx {
         self.by_key(text, &keys, read).await
     }
 
-    /// Adds rows that are not there, in the order given; `table` names the columns, too.
+    /// Adds rows that do not exist, in the given order; `table` names the columns, too.
     pub(super) async fn insert<R, const N: usize>(
         &mut self,
         table: &'static str,
         rows: &[R],
         values: impl for<'r> Fn(&'r R) -> [Arg<'r>; N],
     ) -> Result<()> {
-        self.pass().await?;
-        dialect::insert(self.connection(), table, rows, values)
-            .await
-            .map_err(failed)
+        self.race_to_insert(table, rows, values).await?.won()
     }
 
-    /// The same for rows that may be there; `tail` says what happens then. Where it is known which are, `insert` and
+    /// The same for rows that another process may have added.
+    pub(super) async fn race_to_insert<R, const N: usize>(
+        &mut self,
+        table: &'static str,
+        rows: &[R],
+        values: impl for<'r> Fn(&'r R) -> [Arg<'r>; N],
+    ) -> Result<Race> {
+        self.pass().await?;
+        match dialect::insert(self.connection(), table, rows, values).await {
+            Ok(()) => Ok(Race::Won),
+            Err(error) if dialect::is_there(&error) => Ok(Race::Lost(error.to_string())),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// The same for rows that may exist; `tail` says what happens then. Where it is known which exist, `insert` and
     /// `update` cost less.
     pub(super) async fn upsert<R, const N: usize>(
         &mut self,
@@ -110,25 +135,37 @@ impl Tx {
         self.each(&text, rows, values).await
     }
 
-    /// Runs an `update` with `$1` to `$N` for each row, each of which changes exactly one that is there.
+    /// Runs an `update` with `$1` to `$N` for each row, each of which changes exactly one existing row.
     pub(super) async fn update<R, const N: usize>(
         &mut self,
         text: &str,
         rows: &[R],
         values: impl for<'r> Fn(&'r R) -> [Arg<'r>; N],
     ) -> Result<()> {
+        self.race_to_update(text, rows, values).await?.won()
+    }
+
+    /// The same for rows that another process may have changed, where `text` selects them as they were read.
+    pub(super) async fn race_to_update<R, const N: usize>(
+        &mut self,
+        text: &str,
+        rows: &[R],
+        values: impl for<'r> Fn(&'r R) -> [Arg<'r>; N],
+    ) -> Result<Race> {
         self.pass().await?;
         let changed = dialect::each(self.connection(), text, rows, values)
             .await
             .map_err(failed)?;
-        if changed == rows.len() {
-            return Ok(());
-        }
-        let there = format!("{changed} of {} rows are there to be changed", rows.len());
-        Err(failed(there))
+        Ok(match changed == rows.len() {
+            true => Race::Won,
+            false => {
+                let all = rows.len();
+                Race::Lost(format!("{changed} of {all} rows are there to be changed"))
+            }
+        })
     }
 
-    /// Runs a statement with `$1` to `$N` for each row, in the order given.
+    /// Runs a statement with `$1` to `$N` for each row, in the given order.
     pub(super) async fn each<R, const N: usize>(
         &mut self,
         text: &str,
@@ -141,25 +178,4 @@ impl Tx {
             .map(drop)
             .map_err(failed)
     }
-}
-
-/// Integers as `Arg::Integers` stores them.
-pub(super) fn pack(integers: &[i64]) -> Vec<u8> {
-    integers
-        .iter()
-        .flat_map(|integer| integer.to_le_bytes())
-        .collect()
-}
-
-/// Integers as the JSON array that `dialect::IN_INTEGERS` takes.
-pub(super) fn json_integers(values: impl IntoIterator<Item = i64>) -> String {
-    let mut text = String::from("[");
-    for (index, value) in values.into_iter().enumerate() {
-        if index > 0 {
-            text.push(',');
-        }
-        text.push_str(&value.to_string());
-    }
-    text.push(']');
-    text
 }

@@ -1,7 +1,8 @@
 //! Components of identifiers that are larger than the cap.
 
-use super::bulk::Arg;
-use super::{Result, Tx, failed};
+use super::query::{get, value};
+use super::value::Arg;
+use super::{Result, Tx};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CappedRow {
@@ -14,19 +15,16 @@ pub struct CappedRow {
 impl Tx {
     /// All of them, the largest first.
     pub async fn capped(&mut self) -> Result<Vec<CappedRow>> {
-        let rows: Vec<(i64, i64, i64, i64)> = sqlx::query_as(
-            "select component, identifiers, since, told from capped order by identifiers desc, component",
-        )
-        .fetch_all(self.connection())
+        let text = "select component, identifiers, since, told from capped order by identifiers desc, component";
+        self.all(text, &[], |row| {
+            Ok(CappedRow {
+                component: get(row, 0)?,
+                identifiers: get(row, 1)?,
+                since: get(row, 2)?,
+                is_told: get::<i64>(row, 3)? != 0,
+            })
+        })
         .await
-        .map_err(failed)?;
-        let row = |(component, identifiers, since, told)| CappedRow {
-            component,
-            identifiers,
-            since,
-            is_told: told != 0,
-        };
-        Ok(rows.into_iter().map(row).collect())
     }
 
     pub async fn set_capped(&mut self, gone: &[i64], rows: &[CappedRow]) -> Result<()> {
@@ -49,12 +47,7 @@ impl Tx {
 
     /// One of the people of a component.
     pub async fn person_of_component(&mut self, component: i64) -> Result<Option<i64>> {
-        let row: (Option<i64>,) =
-            sqlx::query_as("select min(person_id) from evidence where component = $1")
-                .bind(component)
-                .fetch_one(self.connection())
-                .await
-                .map_err(failed)?;
-        Ok(row.0)
+        let text = "select min(person_id) from evidence where component = $1";
+        self.one(text, &[Arg::Int(component)], value).await
     }
 }

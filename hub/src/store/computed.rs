@@ -1,7 +1,8 @@
-//! What was worked out of a person's traits, and where it could not be.
+//! Computed traits, and why some could not be computed.
 
-use super::bulk::Arg;
-use super::{Result, Tx, failed};
+use super::query::columns;
+use super::value::Arg;
+use super::{Result, Tx};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FaultRow {
@@ -35,11 +36,9 @@ impl Tx {
         .await
     }
 
-    /// How many persons each trait could not be worked out for, by trait and reason.
+    /// For how many persons each trait could not be computed, by trait and reason.
     pub async fn fault_counts(&mut self) -> Result<Vec<(String, String, i64)>> {
-        sqlx::query_as("select trait, kind, count(*) from trait_fault group by trait, kind order by trait, kind")
-            .fetch_all(self.connection())
-            .await
-            .map_err(failed)
+        let text = "select trait, kind, count(*) from trait_fault group by trait, kind order by trait, kind";
+        self.all(text, &[], columns).await
     }
 }

@@ -1,8 +1,8 @@
 //! What destinations should hold, what they have acknowledged, and the keys at which the two may differ.
 
-use super::bulk::Arg;
-use super::records::get;
-use super::{Result, Tx, failed};
+use super::query::{columns, get, value};
+use super::value::Arg;
+use super::{Result, Tx};
 use crate::model::Timestamp;
 use std::collections::BTreeSet;
 
@@ -36,7 +36,7 @@ pub struct ChangeRow {
     pub remote_key: String,
     pub attempts: i64,
     pub unsure: bool,
-    /// JSON: the names of the fields that tries without an answer gave.
+    /// JSON: the names of the fields that attempts without an answer sent.
     pub tried: String,
     pub acknowledged: Option<String>,
     pub wanted: Option<String>,
@@ -48,7 +48,7 @@ pub struct ChangeRow {
     pub consents: Option<String>,
 }
 
-/// A change as somebody looked at it. What is done to it is done to that generation only.
+/// A change as it was read. Updates apply to that generation only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Looked {
     pub change: i64,
@@ -61,7 +61,7 @@ impl Looked {
     }
 }
 
-/// What is known of the attempts to send a change.
+/// What is known about the attempts to send a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TryRow {
     pub looked: Looked,
@@ -94,55 +94,41 @@ const NOTHING_TRIED: &str = "[]";
 
 impl Tx {
     pub async fn destinations(&mut self) -> Result<Vec<(String, String)>> {
-        sqlx::query_as("select name, digest from destination order by name")
-            .fetch_all(self.connection())
-            .await
-            .map_err(failed)
+        self.all(
+            "select name, digest from destination order by name",
+            &[],
+            columns,
+        )
+        .await
     }
 
     pub async fn set_destination(&mut self, name: &str, digest: &str) -> Result<()> {
-        sqlx::query(
-            "insert into destination (name, digest) values ($1, $2) on conflict (name) do update set digest = excluded.digest",
-        )
-        .bind(name)
-        .bind(digest)
-        .execute(self.connection())
-        .await
-        .map_err(failed)?;
-        Ok(())
+        let text = "insert into destination (name, digest) values ($1, $2) on conflict (name) do update set digest = excluded.digest";
+        self.run(text, &[Arg::Text(name), Arg::Text(digest)]).await
     }
 
     pub async fn remove_destination(&mut self, name: &str) -> Result<()> {
-        sqlx::query("delete from destination where name = $1")
-            .bind(name)
-            .execute(self.connection())
-            .await
-            .map(drop)
-            .map_err(failed)
+        self.run(
+            "delete from destination where name = $1",
+            &[Arg::Text(name)],
+        )
+        .await
     }
 
     /// Some of the rows that are wanted at a destination.
     pub async fn wanted_at(&mut self, destination: &str, limit: i64) -> Result<Vec<WantedRow>> {
-        let rows = sqlx::query(
-            "select object, person_id, remote_key, payload, allowed from wanted where destination = $1 limit $2",
-        )
-        .bind(destination)
-        .bind(limit)
-        .fetch_all(self.connection())
-        .await
-        .map_err(failed)?;
-        rows.iter()
-            .map(|row| {
-                Ok(WantedRow {
-                    destination: destination.to_owned(),
-                    object: get(row, 0)?,
-                    person_id: get(row, 1)?,
-                    remote_key: get(row, 2)?,
-                    payload: get(row, 3)?,
-                    allowed: get::<i64>(row, 4)? != 0,
-                })
+        let text = "select object, person_id, remote_key, payload, allowed from wanted where destination = $1 limit $2";
+        self.all(text, &[Arg::Text(destination), Arg::Int(limit)], |row| {
+            Ok(WantedRow {
+                destination: destination.to_owned(),
+                object: get(row, 0)?,
+                person_id: get(row, 1)?,
+                remote_key: get(row, 2)?,
+                payload: get(row, 3)?,
+                allowed: get::<i64>(row, 4)? != 0,
             })
-            .collect()
+        })
+        .await
     }
 
     pub async fn wanted_of(
@@ -196,7 +182,7 @@ impl Tx {
         .await
     }
 
-    /// Marks keys as differing. A key that is marked already is judged again, whoever is sending it.
+    /// Marks keys as differing. A key that is marked already is evaluated again, even while it is being sent.
     pub async fn mark_changes(
         &mut self,
         first_id: i64,
@@ -223,7 +209,7 @@ impl Tx {
     }
 
     /// Pending changes of a destination's objects of one `family` (`person:` or `audience:`) after `after`, in order. A key
-    /// wanted by several persons comes several times, in a row.
+    /// wanted by several persons appears several times in a row.
     pub async fn pending_changes(
         &mut self,
         destination: &str,
@@ -231,22 +217,20 @@ impl Tx {
         after: i64,
         limit: i64,
     ) -> Result<Vec<ChangeRow>> {
-        let rows = sqlx::query(
-            "select c.id, c.object, c.remote_key, c.attempts, c.unsure, a.payload, w.payload, p.uuid, p.traits, p.consents, c.tried, c.generation, w.allowed \
+        let text = "select c.id, c.object, c.remote_key, c.attempts, c.unsure, a.payload, w.payload, p.uuid, p.traits, p.consents, c.tried, c.generation, w.allowed \
              from (select * from change where destination = $1 and state = 'pending' and id > $2 and object like $4 order by id limit $3) c \
              left join acknowledged a on a.destination = c.destination and a.object = c.object and a.remote_key = c.remote_key \
              left join wanted w on w.destination = c.destination and w.object = c.object and w.remote_key = c.remote_key \
-             left join person p on p.id = w.person_id order by c.id, p.uuid",
-        )
-        .bind(destination)
-        .bind(after)
-        .bind(limit)
-        .bind(format!("{family}%"))
-        .fetch_all(self.connection())
-        .await
-        .map_err(failed)?;
-        rows.iter()
-            .map(|row| {
+             left join person p on p.id = w.person_id order by c.id, p.uuid";
+        self.all(
+            text,
+            &[
+                Arg::Text(destination),
+                Arg::Int(after),
+                Arg::Int(limit),
+                Arg::Text(&format!("{family}%")),
+            ],
+            |row| {
                 let uuid: Option<Vec<u8>> = get(row, 7)?;
                 Ok(ChangeRow {
                     id: get(row, 0)?,
@@ -263,35 +247,26 @@ impl Tx {
                     generation: get(row, 11)?,
                     allowed: get::<Option<i64>>(row, 12)? == Some(1),
                 })
-            })
-            .collect()
+            },
+        )
+        .await
     }
 
     pub async fn is_anything_pending(&mut self, destination: &str) -> Result<bool> {
-        let row: (i64,) = sqlx::query_as(
-            "select exists (select 1 from change where destination = $1 and state = 'pending')",
-        )
-        .bind(destination)
-        .fetch_one(self.connection())
-        .await
-        .map_err(failed)?;
-        Ok(row.0 != 0)
+        let text =
+            "select exists (select 1 from change where destination = $1 and state = 'pending')";
+        let is_any: i64 = self.one(text, &[Arg::Text(destination)], value).await?;
+        Ok(is_any != 0)
     }
 
     /// Rows acknowledged for an object.
     pub async fn acknowledged_count(&mut self, destination: &str, object: &str) -> Result<i64> {
-        let row: (i64,) = sqlx::query_as(
-            "select count(*) from acknowledged where destination = $1 and object = $2",
-        )
-        .bind(destination)
-        .bind(object)
-        .fetch_one(self.connection())
-        .await
-        .map_err(failed)?;
-        Ok(row.0)
+        let text = "select count(*) from acknowledged where destination = $1 and object = $2";
+        self.one(text, &[Arg::Text(destination), Arg::Text(object)], value)
+            .await
     }
 
-    /// Those of the changes that wait and are as they were looked at.
+    /// The changes that are still pending in the generation that was read.
     pub async fn still_pending(&mut self, looked: &[Looked]) -> Result<BTreeSet<Looked>> {
         let text = "select id, generation from change where id = $1 and state = 'pending'";
         let ids = looked.iter().map(|one| one.change);
@@ -312,8 +287,8 @@ impl Tx {
             .collect())
     }
 
-    // I9: said before anything is sent, so that a crash in between is known. I15: the generation goes up, so that whoever
-    // began before ends nothing any more.
+    // I9: recorded before anything is sent, so that a crash in between is known. I15: the generation goes up, so that a
+    // delivery that began earlier can no longer finish the change.
     pub async fn begin_tries(&mut self, tries: &[TryRow]) -> Result<()> {
         self.update(
             "update change set unsure = $1, tried = $2, attempts = $3, generation = generation + 1 where id = $4 and generation = $5",
@@ -323,8 +298,8 @@ impl Tx {
         .await
     }
 
-    /// An answer came that says nothing was applied: what was known before the attempt is known again. Where the change moved
-    /// meanwhile, what was tried stays noted.
+    /// The vendor answered that nothing was applied: the state before the attempt is restored. Where the change moved on
+    /// meanwhile, the attempted fields stay recorded.
     pub async fn undo_tries(&mut self, tries: &[TryRow]) -> Result<()> {
         let text = "update change set unsure = $1, tried = $2, attempts = $3 where id = $4 and generation = $5";
         self.each(text, tries, TryRow::args).await
@@ -335,7 +310,7 @@ impl Tx {
         self.each(text, looked, Looked::args).await
     }
 
-    /// They wait until their key is wanted again.
+    /// Held until their key is wanted again.
     pub async fn hold_changes(&mut self, looked: &[Looked]) -> Result<()> {
         let text = "update change set state = 'held' where id = $1 and generation = $2";
         self.each(text, looked, Looked::args).await
@@ -357,13 +332,10 @@ impl Tx {
         .await
     }
 
-    /// Rejected changes are tried again; gives how many.
+    /// Retries rejected changes; returns how many.
     pub async fn retry_rejected(&mut self) -> Result<u64> {
-        sqlx::query("update change set state = 'pending', generation = generation + 1, attempts = 0 where state = 'rejected'")
-            .execute(self.connection())
-            .await
-            .map(|done| done.rows_affected())
-            .map_err(failed)
+        let text = "update change set state = 'pending', generation = generation + 1, attempts = 0 where state = 'rejected'";
+        self.changed(text, &[]).await
     }
 
     pub async fn acknowledge(
@@ -405,23 +377,20 @@ impl Tx {
         .await
     }
 
-    /// The keys that an object is known to hold there, some at a time.
+    /// Up to `limit` keys that an object is known to hold there.
     pub async fn acknowledged_keys(
         &mut self,
         destination: &str,
         object: &str,
         limit: i64,
     ) -> Result<Vec<String>> {
-        let rows: Vec<(String,)> = sqlx::query_as(
-            "select remote_key from acknowledged where destination = $1 and object = $2 order by remote_key limit $3",
+        let text = "select remote_key from acknowledged where destination = $1 and object = $2 order by remote_key limit $3";
+        self.all(
+            text,
+            &[Arg::Text(destination), Arg::Text(object), Arg::Int(limit)],
+            value,
         )
-        .bind(destination)
-        .bind(object)
-        .bind(limit)
-        .fetch_all(self.connection())
         .await
-        .map_err(failed)?;
-        Ok(rows.into_iter().map(|row| row.0).collect())
     }
 
     /// Whether the destination holds these keys, which are marked, is unknown.
@@ -444,14 +413,9 @@ impl Tx {
 
     /// Wanted rows that may not be sent.
     pub async fn withheld_count(&mut self, destination: &str) -> Result<i64> {
-        let row: (i64,) = sqlx::query_as(
-            "select count(distinct person_id) from wanted where destination = $1 and allowed = 0",
-        )
-        .bind(destination)
-        .fetch_one(self.connection())
-        .await
-        .map_err(failed)?;
-        Ok(row.0)
+        let text =
+            "select count(distinct person_id) from wanted where destination = $1 and allowed = 0";
+        self.one(text, &[Arg::Text(destination)], value).await
     }
 
     pub async fn remote_audience(
@@ -459,15 +423,9 @@ impl Tx {
         destination: &str,
         audience: &str,
     ) -> Result<Option<String>> {
-        let row: Option<(String,)> = sqlx::query_as(
-            "select remote_id from remote_audience where destination = $1 and audience = $2",
-        )
-        .bind(destination)
-        .bind(audience)
-        .fetch_optional(self.connection())
-        .await
-        .map_err(failed)?;
-        Ok(row.map(|row| row.0))
+        let text = "select remote_id from remote_audience where destination = $1 and audience = $2";
+        self.maybe(text, &[Arg::Text(destination), Arg::Text(audience)], value)
+            .await
     }
 
     pub async fn set_remote_audience(
@@ -476,16 +434,16 @@ impl Tx {
         audience: &str,
         remote_id: &str,
     ) -> Result<()> {
-        sqlx::query(
-            "insert into remote_audience (destination, audience, remote_id) values ($1, $2, $3) \
-             on conflict (destination, audience) do update set remote_id = excluded.remote_id",
+        let text = "insert into remote_audience (destination, audience, remote_id) values ($1, $2, $3) \
+             on conflict (destination, audience) do update set remote_id = excluded.remote_id";
+        self.run(
+            text,
+            &[
+                Arg::Text(destination),
+                Arg::Text(audience),
+                Arg::Text(remote_id),
+            ],
         )
-        .bind(destination)
-        .bind(audience)
-        .bind(remote_id)
-        .execute(self.connection())
         .await
-        .map_err(failed)?;
-        Ok(())
     }
 }

@@ -1,10 +1,11 @@
-//! Full reads under way: what has come, so that one that was interrupted goes on where it stopped and knows in the end
-//! what did not come.
+//! Full reads under way: which records have been seen, so that an interrupted one resumes where it stopped and knows in the
+//! end which records are missing.
 
-use super::bulk::Arg;
-use super::{Result, Tx, failed};
+use super::query::{get, value};
+use super::value::Arg;
+use super::{Result, Tx};
 
-/// Some versions that came again, a bit each.
+/// Some versions that were seen again, one bit each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenBlock {
     pub block: i64,
@@ -12,7 +13,7 @@ pub struct SeenBlock {
 }
 
 impl Tx {
-    /// The stream is read from its start, and what does not come is deleted in the end. Gives the first version that can be
+    /// The stream is read from its start, and what is not seen is deleted in the end. Returns the first version that can be
     /// made from now on.
     pub async fn begin_full_read(&mut self, stream_id: i64) -> Result<i64> {
         self.clear_cursors(stream_id).await?;
@@ -22,45 +23,35 @@ impl Tx {
         Ok(since)
     }
 
-    /// Everything that did not come was dealt with.
+    /// Everything that was not seen has been dealt with.
     pub async fn end_full_read(&mut self, stream_id: i64) -> Result<()> {
         self.forget_seen(stream_id).await?;
         self.set_full_read(stream_id, None).await
     }
 
     async fn set_full_read(&mut self, stream_id: i64, since: Option<i64>) -> Result<()> {
-        sqlx::query("update stream set full_since = $2, full_seen = 0 where id = $1")
-            .bind(stream_id)
-            .bind(since)
-            .execute(self.connection())
+        let text = "update stream set full_since = $2, full_seen = 0 where id = $1";
+        self.run(text, &[Arg::Int(stream_id), Arg::OptInt(since)])
             .await
-            .map(drop)
-            .map_err(failed)
     }
 
     async fn forget_seen(&mut self, stream_id: i64) -> Result<()> {
-        sqlx::query("delete from full_seen where stream_id = $1")
-            .bind(stream_id)
-            .execute(self.connection())
-            .await
-            .map(drop)
-            .map_err(failed)
+        let text = "delete from full_seen where stream_id = $1";
+        self.run(text, &[Arg::Int(stream_id)]).await
     }
 
     pub async fn seen_blocks(&mut self, stream_id: i64) -> Result<Vec<SeenBlock>> {
-        let rows: Vec<(i64, Vec<u8>)> =
-            sqlx::query_as("select block, bits from full_seen where stream_id = $1 order by block")
-                .bind(stream_id)
-                .fetch_all(self.connection())
-                .await
-                .map_err(failed)?;
-        let blocks = rows.into_iter();
-        Ok(blocks
-            .map(|(block, bits)| SeenBlock { block, bits })
-            .collect())
+        let text = "select block, bits from full_seen where stream_id = $1 order by block";
+        self.all(text, &[Arg::Int(stream_id)], |row| {
+            Ok(SeenBlock {
+                block: get(row, 0)?,
+                bits: get(row, 1)?,
+            })
+        })
+        .await
     }
 
-    /// How many records came, and the blocks in which some were marked.
+    /// How many records were seen, and the blocks in which some were marked.
     pub async fn note_seen(
         &mut self,
         stream_id: i64,
@@ -80,22 +71,15 @@ impl Tx {
             },
         )
         .await?;
-        sqlx::query("update stream set full_seen = full_seen + $2 where id = $1")
-            .bind(stream_id)
-            .bind(records)
-            .execute(self.connection())
+        let text = "update stream set full_seen = full_seen + $2 where id = $1";
+        self.run(text, &[Arg::Int(stream_id), Arg::Int(records)])
             .await
-            .map(drop)
-            .map_err(failed)
     }
 
-    /// How many records came in the full read that is under way.
+    /// How many records were seen in the full read that is under way.
     pub async fn full_seen(&mut self, stream_id: i64) -> Result<i64> {
-        let row: Option<(i64,)> = sqlx::query_as("select full_seen from stream where id = $1")
-            .bind(stream_id)
-            .fetch_optional(self.connection())
-            .await
-            .map_err(failed)?;
-        Ok(row.map_or(0, |row| row.0))
+        let text = "select full_seen from stream where id = $1";
+        let seen: Option<i64> = self.maybe(text, &[Arg::Int(stream_id)], value).await?;
+        Ok(seen.unwrap_or_default())
     }
 }

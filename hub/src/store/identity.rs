@@ -1,14 +1,14 @@
-//! Identifiers, evidence, and where each person's id leads.
+//! Identifiers, evidence, and what each person's id resolves to.
 
-use super::bulk::Arg;
-use super::records::get;
-use super::{Result, Tx, dialect, failed};
+use super::query::{columns, value};
+use super::value::{Arg, json_integers};
+use super::{Result, Tx, dialect};
 use crate::model::IdentifierKind;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Rows that are read at a time where everything is gone through.
+/// Page size for reading whole tables.
 const PAGE: usize = 20_000;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Tx {
         self.by_key(text, slots, identifier).await
     }
 
-    /// The identifiers after a slot, by slot, some at a time.
+    /// The identifiers after a slot, by slot, one page.
     pub async fn identifiers_after(&mut self, slot: i64) -> Result<Vec<IdentifierRow<'static>>> {
         let text = format!(
             "select slot, kind, value, component, shared from identifier where slot > $1 order by slot limit {PAGE}"
@@ -46,7 +46,7 @@ impl Tx {
         self.by_key(&text, &[slot], identifier).await
     }
 
-    /// The evidence after an id, by id, some at a time.
+    /// The evidence after an id, by id, one page.
     pub async fn evidence_after(&mut self, id: i64) -> Result<Vec<EvidenceRow>> {
         let text = format!(
             "select id, component, person_id, nodes, first_seen, message from evidence where id > $1 order by id limit {PAGE}"
@@ -56,13 +56,8 @@ impl Tx {
 
     /// Identifiers that join nobody, with the pieces of evidence that hold them, most first.
     pub async fn most_shared(&mut self, limit: i64) -> Result<Vec<(i64, i64)>> {
-        sqlx::query_as(
-            "select slot, count(*) from shared_evidence group by slot order by count(*) desc, slot limit $1",
-        )
-        .bind(limit)
-        .fetch_all(self.connection())
-        .await
-        .map_err(failed)
+        let text = "select slot, count(*) from shared_evidence group by slot order by count(*) desc, slot limit $1";
+        self.all(text, &[Arg::Int(limit)], columns).await
     }
 
     /// Components of at least `least` pieces of evidence with their people and pieces, the largest first.
@@ -71,39 +66,23 @@ impl Tx {
         least: i64,
         limit: i64,
     ) -> Result<Vec<(i64, i64, i64)>> {
-        sqlx::query_as(
-            "select component, count(distinct person_id), count(*) from evidence group by component \
-             having count(*) >= $1 order by count(*) desc, component limit $2",
-        )
-        .bind(least)
-        .bind(limit)
-        .fetch_all(self.connection())
-        .await
-        .map_err(failed)
+        let text = "select component, count(distinct person_id), count(*) from evidence group by component \
+             having count(*) >= $1 order by count(*) desc, component limit $2";
+        self.all(text, &[Arg::Int(least), Arg::Int(limit)], columns)
+            .await
     }
 
     /// Components of more than one person.
     pub async fn divided_components(&mut self, limit: i64) -> Result<Vec<i64>> {
-        let rows: Vec<(i64,)> = sqlx::query_as(
-            "select component from evidence where person_id is not null group by component \
-             having min(person_id) <> max(person_id) order by component limit $1",
-        )
-        .bind(limit)
-        .fetch_all(self.connection())
-        .await
-        .map_err(failed)?;
-        Ok(rows.into_iter().map(|row| row.0).collect())
+        let text = "select component from evidence where person_id is not null group by component \
+             having min(person_id) <> max(person_id) order by component limit $1";
+        self.all(text, &[Arg::Int(limit)], value).await
     }
 
     /// People with more than one piece of evidence.
     pub async fn persons_of_several_sets(&mut self) -> Result<Vec<i64>> {
-        let rows: Vec<(i64,)> = sqlx::query_as(
-            "select person_id from evidence where person_id is not null group by person_id having count(*) > 1 order by person_id",
-        )
-        .fetch_all(self.connection())
-        .await
-        .map_err(failed)?;
-        Ok(rows.into_iter().map(|row| row.0).collect())
+        let text = "select person_id from evidence where person_id is not null group by person_id having count(*) > 1 order by person_id";
+        self.all(text, &[], value).await
     }
 
     /// New rows, sorted by slot.
@@ -124,7 +103,7 @@ impl Tx {
         .await
     }
 
-    /// Rows that are there, sorted by slot.
+    /// Existing rows, sorted by slot.
     pub async fn update_identifiers(&mut self, identifiers: &[IdentifierRow<'_>]) -> Result<()> {
         self.update(
             "update identifier set component = $1, shared = $2 where slot = $3",
@@ -192,7 +171,7 @@ impl Tx {
         .await
     }
 
-    /// Rows that are there, sorted by id.
+    /// Existing rows, sorted by id.
     pub async fn update_evidence(&mut self, evidence: &[&EvidenceRow]) -> Result<()> {
         self.update(
             "update evidence set component = $1, person_id = $2, first_seen = $3, message = $4 where id = $5",
@@ -210,7 +189,7 @@ impl Tx {
         .await
     }
 
-    /// Whose evidence is now: of rows that are there, sorted by id, and change in nothing else.
+    /// The owners of evidence: existing rows, sorted by id, in which nothing else changes.
     pub async fn give_evidence(&mut self, evidence: &[&EvidenceRow]) -> Result<()> {
         self.update(
             "update evidence set person_id = $1 where id = $2",
@@ -220,7 +199,7 @@ impl Tx {
         .await
     }
 
-    /// Rows that are there, sorted by id, with what is kept of their shared identifiers.
+    /// Existing rows, sorted by id, with their entries for shared identifiers.
     pub async fn remove_evidence(&mut self, evidence: &[&EvidenceRow]) -> Result<()> {
         self.each("delete from evidence where id = $1", evidence, |row| {
             [Arg::Int(row.id)]
@@ -240,7 +219,7 @@ impl Tx {
     }
 
     /// The records that still support the given evidence: its id, first sighting, source, stream and key, by evidence. Each
-    /// table is asked by its own index: over a union of them there is none, and every claim and event would be read.
+    /// table is queried by its own index: a union of them would have no index, and every claim and event would be read.
     pub async fn supporters(
         &mut self,
         evidence: impl IntoIterator<Item = i64>,
@@ -266,10 +245,7 @@ impl Tx {
             "select slot, evidence_id from shared_evidence where slot {}",
             dialect::IN_INTEGERS
         );
-        let rows = self.rows_in(text, slots).await?;
-        rows.iter()
-            .map(|row| Ok((get(row, 0)?, get(row, 1)?)))
-            .collect()
+        self.rows_in(text, slots, columns).await
     }
 
     pub async fn add_shared_evidence(&mut self, pairs: &[(i64, i64)]) -> Result<()> {
@@ -290,10 +266,11 @@ impl Tx {
             "delete from shared_evidence where slot {}",
             dialect::IN_INTEGERS
         );
-        self.execute_in(text, slots.iter().copied()).await
+        let set = json_integers(slots.iter().copied());
+        self.run(text, &[Arg::Text(&set)]).await
     }
 
-    /// Whom ids were given to; rows sorted by uuid.
+    /// Which evidence each id was issued for; rows sorted by uuid.
     pub async fn save_aliases(&mut self, aliases: &[([u8; 16], i64)]) -> Result<()> {
         self.upsert(
             "alias (uuid, evidence_id)",
@@ -304,7 +281,7 @@ impl Tx {
         .await
     }
 
-    /// Evidence that is no more, and whose it would be.
+    /// Removed evidence, and the person it would belong to.
     pub async fn save_heirs(&mut self, pairs: &[(i64, Option<i64>)]) -> Result<()> {
         self.upsert(
             "heir (evidence_id, person_id)",
@@ -315,7 +292,7 @@ impl Tx {
         .await
     }
 
-    /// Those of some evidence that is no more and would be nobody's.
+    /// Of these ids, removed evidence that would belong to nobody.
     pub async fn without_heir(
         &mut self,
         evidence: impl IntoIterator<Item = i64>,
@@ -324,14 +301,10 @@ impl Tx {
         self.of_keys(text, evidence, |row| row.get(0)).await
     }
 
-    /// The living person that an id leads to.
+    /// The current person that an id resolves to.
     pub async fn alias(&mut self, uuid: &[u8]) -> Result<Option<i64>> {
-        let row: Option<(i64,)> = sqlx::query_as("select evidence_id from alias where uuid = $1")
-            .bind(uuid)
-            .fetch_optional(self.connection())
-            .await
-            .map_err(failed)?;
-        let mut next = row.map(|row| row.0);
+        let text = "select evidence_id from alias where uuid = $1";
+        let mut next: Option<i64> = self.maybe(text, &[Arg::Bytes(uuid)], value).await?;
         let mut passed = BTreeSet::new();
         while let Some(number) = next {
             // A person's number is that of evidence, which knows whose it is now.
@@ -339,17 +312,13 @@ impl Tx {
             if let Some(owner) = evidence.and_then(|row| row.person_id) {
                 return Ok(Some(owner));
             }
-            // Two who were each other's heir at different times are both no more.
+            // Two that were each other's heir at different times: neither exists any more.
             if !passed.insert(number) {
                 return Ok(None);
             }
-            let row: Option<(Option<i64>,)> =
-                sqlx::query_as("select person_id from heir where evidence_id = $1")
-                    .bind(number)
-                    .fetch_optional(self.connection())
-                    .await
-                    .map_err(failed)?;
-            next = row.and_then(|row| row.0);
+            let text = "select person_id from heir where evidence_id = $1";
+            let heir: Option<Option<i64>> = self.maybe(text, &[Arg::Int(number)], value).await?;
+            next = heir.flatten();
         }
         Ok(None)
     }

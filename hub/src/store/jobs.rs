@@ -1,19 +1,19 @@
-//! Work that one process does at a time: who has it, until when, and when it is due again.
+//! Jobs, each of which one process does at a time: who holds the lease, until when, and when the job is due again.
 
-use super::bulk::Arg;
-use super::records::get;
-use super::{Result, Tx, failed};
+use super::query::get;
+use super::value::Arg;
+use super::{Result, Tx, dialect};
 
-/// One piece of work by its name, such as `read crm` or `deliver newsletter`.
+/// One job by its name, such as `read crm` or `deliver newsletter`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct JobRow {
     pub name: String,
-    /// The process that has it.
+    /// The process that holds the lease.
     pub holder: Option<String>,
-    /// Goes up each time somebody takes it: who writes with an older one has lost it.
+    /// The fencing token: goes up each time the lease is taken. A process with an older one has lost it.
     pub token: i64,
     pub leased_until: i64,
-    /// Failures in a row.
+    /// Consecutive failures.
     pub attempts: i64,
     /// Why the last attempt failed.
     pub problem: Option<String>,
@@ -23,20 +23,12 @@ const COLUMNS: &str = "select name, holder, token, leased_until, attempts, probl
 
 impl Tx {
     pub async fn job(&mut self, name: &str) -> Result<Option<JobRow>> {
-        let row = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} where name = $1")))
-            .bind(name)
-            .fetch_optional(self.connection())
-            .await
-            .map_err(failed)?;
-        row.as_ref().map(job).transpose()
+        let text = format!("{COLUMNS} where name = $1");
+        self.maybe(text, &[Arg::Text(name)], job).await
     }
 
     pub async fn jobs(&mut self) -> Result<Vec<JobRow>> {
-        let rows = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} order by name")))
-            .fetch_all(self.connection())
-            .await
-            .map_err(failed)?;
-        rows.iter().map(job).collect()
+        self.all(format!("{COLUMNS} order by name"), &[], job).await
     }
 
     pub async fn save_job(&mut self, job: &JobRow) -> Result<()> {
@@ -58,7 +50,7 @@ impl Tx {
     }
 }
 
-fn job(row: &super::dialect::Row) -> Result<JobRow> {
+fn job(row: &dialect::Row) -> Result<JobRow> {
     Ok(JobRow {
         name: get(row, 0)?,
         holder: get(row, 1)?,

@@ -14,6 +14,7 @@ mod identity;
 mod jobs;
 mod models;
 mod profiles;
+mod query;
 mod records;
 mod runs;
 mod statements;
@@ -23,12 +24,12 @@ mod suppressions;
 mod tests;
 mod tidying;
 mod turn;
+mod value;
 mod versions;
 
 pub use account_audiences::{AccountLogRow, AccountMemberRow, AccountTimerRow, CountRow};
 pub use accounts::{AccountClaimRow, AccountRow, RelationRow};
 pub use audiences::{HappenedRow, LogRow, MemberRow, MovedRow, TimerRow};
-pub use bulk::Arg;
 pub use capped::CappedRow;
 pub use computed::FaultRow;
 pub use deliveries::{AcknowledgedRow, ChangeRow, Looked, RefusedRow, TryRow, WantedRow};
@@ -42,10 +43,12 @@ pub use runs::{RunRow, StatusCounts};
 pub use statements::{Revoked, StatementRow};
 pub use streams::StreamRow;
 pub use suggestions::SuggestionRow;
+pub use value::Arg;
 pub use versions::{Effect, PastVersion, VersionRow};
 
 use crate::problem::Problem;
 use crate::problem::codes::{STORE_FAILED, STORE_UNREADABLE};
+use query::value;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, Executor, SqlSafeStr, Transaction};
 use std::borrow::Cow;
@@ -54,7 +57,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use turn::{Held, Turn};
 
-/// So long is waited for a connection that is no more than a help.
+/// How long to wait for a connection that only makes things faster.
 const SOON: Duration = Duration::from_millis(50);
 
 /// One hub's database. Cheap to clone.
@@ -63,21 +66,21 @@ pub struct Store {
     readers: dialect::Pool,
     /// SQLite has one writer: one connection, with most of the memory that SQLite may use.
     writer: dialect::Pool,
-    /// Writers queue for it, those of other processes too.
+    /// Writers queue for it, including writers in other processes.
     turn: Turn,
-    tidying: tidying::Told,
+    tidying: tidying::Committed,
     gate: Option<Gate>,
 }
 
-/// Asked before each step of a transaction; may take its time, and refuse. Only tests have one.
+/// Called before each step of a transaction; may wait, and may refuse. Only tests have one.
 pub type Gate = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<()>> + Send>> + Send + Sync>;
 
 /// A transaction, rolled back unless committed.
 pub struct Tx {
     inner: Transaction<'static, dialect::Database>,
     /// Of one that may write.
-    turn: Option<(Held, tidying::Told)>,
-    /// Reads what there was before this transaction.
+    turn: Option<(Held, tidying::Committed)>,
+    /// Reads the state before this transaction.
     before: Option<Box<Tx>>,
     gate: Option<Gate>,
 }
@@ -85,7 +88,7 @@ pub struct Tx {
 pub type Result<T> = std::result::Result<T, Problem>;
 
 impl Store {
-    /// Opens, and makes or migrates the schema.
+    /// Opens the database, and creates or migrates the schema.
     pub async fn open(url: &str) -> Result<Self> {
         let url = if url.starts_with("sqlite:") && !url.contains('?') {
             format!("{url}?mode=rwc")
@@ -122,7 +125,7 @@ impl Store {
         }
     }
 
-    /// A transaction that may write, and says so at once: from its first look on, nobody else writes (I15).
+    /// A transaction that may write, and begins as a writer: from its first read on, nobody else writes (I15).
     pub async fn begin(&self) -> Result<Tx> {
         pass(self.gate.as_ref()).await?;
         let held = self.turn.take().await?;
@@ -139,17 +142,18 @@ impl Store {
         })
     }
 
-    /// The same for so many records. Where they are many, a second connection, if one is free, takes half of every long
-    /// look-up until `leave_before`. Nothing may be written before that, because the second connection would not see it.
+    /// The same for that many records. For many, a second connection, if one is free, does half of every long look-up
+    /// until `leave_before`. Nothing may be written before that, because the second connection would not see it.
     pub async fn begin_for(&self, records: usize) -> Result<Tx> {
         let mut tx = self.begin().await?;
         if records < bulk::LONG {
             return Ok(tx);
         }
-        // Nobody else writes: whoever begins to read now sees what this transaction began with. Whoever waits for this writer may have all of the others.
+        // Nobody else writes: a reader that begins now sees what this transaction began with. It may find all connections in
+        // use by tasks that wait for this writer, so the wait is short.
         if let Ok(before) = tokio::time::timeout(SOON, self.read()).await {
             let mut before = before?;
-            // A transaction sees what there is when it first looks.
+            // The snapshot is taken at the first read.
             before.hub_value("schema").await?;
             tx.before = Some(Box::new(before));
         }
@@ -167,8 +171,7 @@ impl Store {
         })
     }
 
-    /// Puts what was committed into its place in the file, and gives back the memory of connections that nobody uses: what
-    /// they keep of the file can be read again.
+    /// Checkpoints the WAL, and frees the page caches of idle connections: their pages can be read again.
     pub async fn rest(&self) -> Result<()> {
         let _turn = self.turn.take().await?;
         let mut idle = Vec::new();
@@ -178,7 +181,7 @@ impl Store {
             }
         }
         if let Some(writer) = idle.first_mut() {
-            dialect::work_off(writer).await.map_err(failed)?;
+            dialect::checkpoint(writer).await.map_err(failed)?;
         }
         for mut connection in idle {
             dialect::shrink(&mut connection).await.map_err(failed)?;
@@ -197,58 +200,45 @@ impl Tx {
         self.pass().await?;
         self.inner.commit().await.map_err(failed)?;
         if let Some((_turn, tidying)) = self.turn {
-            // When it is full, a look is due anyway.
+            // When the channel is full, a check is due anyway.
             let _ = tidying.try_send(());
         }
         Ok(())
     }
 
-    /// Gives the second connection back; from now on this transaction may write.
+    /// Returns the second connection to the pool; from now on this transaction may write.
     pub fn leave_before(&mut self) {
         self.before = None;
     }
 
-    /// Hands out `count` ids in a row of the counter `name`; the first is returned.
+    /// Reserves `count` consecutive ids of the counter `name`; returns the first.
     pub async fn reserve(&mut self, name: &'static str, count: i64) -> Result<i64> {
-        let row: (i64,) = sqlx::query_as(
-            "insert into counter (name, next) values ($1, 1 + $2) \
-             on conflict (name) do update set next = counter.next + $2 returning next",
-        )
-        .bind(name)
-        .bind(count)
-        .fetch_one(self.connection())
-        .await
-        .map_err(failed)?;
-        Ok(row.0 - count)
+        let text = "insert into counter (name, next) values ($1, 1 + $2) \
+             on conflict (name) do update set next = counter.next + $2 returning next";
+        let next: i64 = self
+            .one(text, &[Arg::Text(name), Arg::Int(count)], value)
+            .await?;
+        Ok(next - count)
     }
 
     /// A value of the hub itself, such as its schema's version.
     pub async fn hub_value(&mut self, name: &str) -> Result<Option<String>> {
-        let row: Option<(String,)> = sqlx::query_as("select value from hub where name = $1")
-            .bind(name)
-            .fetch_optional(self.connection())
-            .await
-            .map_err(failed)?;
-        Ok(row.map(|row| row.0))
+        self.maybe(
+            "select value from hub where name = $1",
+            &[Arg::Text(name)],
+            value,
+        )
+        .await
     }
 
     pub async fn set_hub_value(&mut self, name: &str, value: &str) -> Result<()> {
-        sqlx::query("insert into hub (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value")
-            .bind(name)
-            .bind(value)
-            .execute(self.connection())
-            .await
-            .map_err(failed)?;
-        Ok(())
+        let text = "insert into hub (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value";
+        self.run(text, &[Arg::Text(name), Arg::Text(value)]).await
     }
 
     pub async fn remove_hub_value(&mut self, name: &str) -> Result<()> {
-        sqlx::query("delete from hub where name = $1")
-            .bind(name)
-            .execute(self.connection())
+        self.run("delete from hub where name = $1", &[Arg::Text(name)])
             .await
-            .map_err(failed)?;
-        Ok(())
     }
 
     async fn pass(&self) -> Result<()> {

@@ -1,7 +1,8 @@
 //! Persons, their claims, events and other entities.
 
-use super::bulk::Arg;
-use super::{Result, Tx, dialect, failed};
+use super::query::value;
+use super::value::Arg;
+use super::{Result, Tx, dialect};
 use crate::model::fold;
 use std::sync::Arc;
 
@@ -69,14 +70,11 @@ impl Tx {
 
     /// Persons with a trait value that contains a text, regardless of case in any script.
     pub async fn find_persons(&mut self, text: &str, limit: i64) -> Result<Vec<PersonRow>> {
-        let rows: Vec<(i64,)> =
-            sqlx::query_as("select id from person where mentions(traits, $1) order by id limit $2")
-                .bind(fold(text))
-                .bind(limit)
-                .fetch_all(self.connection())
-                .await
-                .map_err(failed)?;
-        self.persons(rows.into_iter().map(|row| row.0)).await
+        let wanted = fold(text);
+        let text = "select id from person where mentions(traits, $1) order by id limit $2";
+        let wanted = [Arg::Text(&wanted), Arg::Int(limit)];
+        let ids: Vec<i64> = self.all(text, &wanted, value).await?;
+        self.persons(ids).await
     }
 
     /// New rows, sorted by id.
@@ -98,7 +96,7 @@ impl Tx {
         .await
     }
 
-    /// Rows that are there, sorted by id.
+    /// Existing rows, sorted by id.
     pub async fn update_persons(&mut self, persons: &[PersonRow]) -> Result<()> {
         self.update(
             "update person set uuid = $1, component = $2, traits = $3, consents = $4, updated_at = $5 where id = $6",
@@ -139,7 +137,7 @@ impl Tx {
         .await
     }
 
-    /// New rows, sorted by key. What a record said before is removed first.
+    /// New rows, sorted by key. The record's earlier claims are removed first.
     pub async fn add_claims(&mut self, claims: &[&ClaimRow]) -> Result<()> {
         self.insert(
             "claim (evidence_id, slot, source, record, time, body)",
@@ -158,8 +156,7 @@ impl Tx {
         .await
     }
 
-    /// Claims by evidence and record. Each pair is looked up by the whole key: two sets side by side would be probed as their
-    /// product.
+    /// Claims by evidence and record. Each pair is looked up by the whole key: two separate sets would be probed as their product.
     pub async fn remove_claims(&mut self, pairs: &[(i64, i64)]) -> Result<()> {
         let mut pairs = pairs.to_vec();
         pairs.sort_unstable();
@@ -254,8 +251,8 @@ fn person(row: &dialect::Found<'_>) -> dialect::FoundResult<PersonRow> {
 impl Tx {
     /// Runs any text, to damage a row.
     pub async fn damage(&mut self, text: &'static str) {
-        let done = sqlx::query(text).execute(self.connection()).await;
-        assert!(done.expect(text).rows_affected() > 0, "{text}");
+        let changed = self.changed(text, &[]).await;
+        assert!(changed.expect(text) > 0, "{text}");
     }
 }
 
@@ -287,11 +284,9 @@ mod tests {
     }
 
     async fn claim_count(tx: &mut Tx) -> i64 {
-        let row: (i64,) = sqlx::query_as("select count(*) from claim")
-            .fetch_one(tx.connection())
+        tx.one("select count(*) from claim", &[], value)
             .await
-            .unwrap();
-        row.0
+            .unwrap()
     }
 
     #[tokio::test]

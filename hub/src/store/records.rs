@@ -1,10 +1,10 @@
-//! What is known of each record now, and dead letters. Every version of a record is in `versions`.
+//! The current state of each record, and dead letters. Every version of a record is in `versions`.
 
-use super::bulk::{Arg, json_integers};
-use super::{Result, Tx, dialect, failed};
+use super::query::{columns, get, known, value};
+use super::value::Arg;
+use super::{Result, Tx, dialect};
 use crate::problem::Problem;
 use crate::problem::codes::RECORDS_CHANGED;
-use sqlx::Row;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordState {
@@ -26,7 +26,7 @@ impl RecordState {
     }
 }
 
-/// What is known of a record now.
+/// The current state of a record.
 #[derive(Debug, Clone)]
 pub struct RecordRow {
     pub slot: i64,
@@ -63,15 +63,10 @@ const RECORD_COLUMNS: &str =
     "slot, stream_id, key, hash, version_id, state, updated_at, first_seen, evidence_id, fact_id";
 
 impl Tx {
-    /// How many records of a stream are not deleted. Looks at every record of the hub.
+    /// How many records of a stream are not deleted. Scans every record of the hub.
     pub async fn record_count(&mut self, stream_id: i64) -> Result<i64> {
-        let row: (i64,) =
-            sqlx::query_as("select count(*) from record where stream_id = $1 and state <> 1")
-                .bind(stream_id)
-                .fetch_one(self.connection())
-                .await
-                .map_err(failed)?;
-        Ok(row.0)
+        let text = "select count(*) from record where stream_id = $1 and state <> 1";
+        self.one(text, &[Arg::Int(stream_id)], value).await
     }
 
     pub async fn records_at(&mut self, slots: &[i64]) -> Result<Vec<RecordRow>> {
@@ -100,43 +95,33 @@ impl Tx {
         after: i64,
         limit: i64,
     ) -> Result<Vec<(RecordRow, Vec<u8>)>> {
-        let rows = sqlx::query(
-            "select r.slot, r.stream_id, r.key, r.hash, r.version_id, r.state, r.updated_at, r.first_seen, r.evidence_id, \
+        let text = "select r.slot, r.stream_id, r.key, r.hash, r.version_id, r.state, r.updated_at, r.first_seen, r.evidence_id, \
              r.fact_id, v.body from record r join record_version v on v.id = r.version_id \
-             where r.stream_id = $1 and r.slot > $2 and r.state <> 1 order by r.slot limit $3",
+             where r.stream_id = $1 and r.slot > $2 and r.state <> 1 order by r.slot limit $3";
+        self.all(
+            text,
+            &[Arg::Int(stream_id), Arg::Int(after), Arg::Int(limit)],
+            record_and_body,
         )
-        .bind(stream_id)
-        .bind(after)
-        .bind(limit)
-        .fetch_all(self.connection())
         .await
-        .map_err(failed)?;
-        rows.iter()
-            .map(|row| Ok((record_row(row)?, get(row, 10)?)))
-            .collect()
     }
 
-    /// The same in the order in which their versions came, after the version `after`.
+    /// The same in the order in which their versions arrived, after the version `after`.
     pub async fn records_by_arrival(
         &mut self,
         stream_id: i64,
         after: i64,
         limit: i64,
     ) -> Result<Vec<(RecordRow, Vec<u8>)>> {
-        let rows = sqlx::query(
-            "select r.slot, r.stream_id, r.key, r.hash, r.version_id, r.state, r.updated_at, r.first_seen, r.evidence_id, \
+        let text = "select r.slot, r.stream_id, r.key, r.hash, r.version_id, r.state, r.updated_at, r.first_seen, r.evidence_id, \
              r.fact_id, v.body from record_version v cross join record r on r.slot = v.slot \
-             where v.id > $2 and r.version_id = v.id and r.stream_id = $1 and r.state <> 1 order by v.id limit $3",
+             where v.id > $2 and r.version_id = v.id and r.stream_id = $1 and r.state <> 1 order by v.id limit $3";
+        self.all(
+            text,
+            &[Arg::Int(stream_id), Arg::Int(after), Arg::Int(limit)],
+            record_and_body,
         )
-        .bind(stream_id)
-        .bind(after)
-        .bind(limit)
-        .fetch_all(self.connection())
         .await
-        .map_err(failed)?;
-        rows.iter()
-            .map(|row| Ok((record_row(row)?, get(row, 10)?)))
-            .collect()
     }
 
     /// The same for records with an open dead letter, whole or in a field.
@@ -146,21 +131,16 @@ impl Tx {
         after: i64,
         limit: i64,
     ) -> Result<Vec<(RecordRow, Vec<u8>)>> {
-        let rows = sqlx::query(
-            "select r.slot, r.stream_id, r.key, r.hash, r.version_id, r.state, r.updated_at, r.first_seen, r.evidence_id, \
+        let text = "select r.slot, r.stream_id, r.key, r.hash, r.version_id, r.state, r.updated_at, r.first_seen, r.evidence_id, \
              r.fact_id, v.body from dead_letter d cross join record r on r.slot = d.slot \
              cross join record_version v on v.id = r.version_id \
-             where d.state = 'open' and d.slot > $2 and r.stream_id = $1 and r.state <> 1 group by d.slot order by d.slot limit $3",
+             where d.state = 'open' and d.slot > $2 and r.stream_id = $1 and r.state <> 1 group by d.slot order by d.slot limit $3";
+        self.all(
+            text,
+            &[Arg::Int(stream_id), Arg::Int(after), Arg::Int(limit)],
+            record_and_body,
         )
-        .bind(stream_id)
-        .bind(after)
-        .bind(limit)
-        .fetch_all(self.connection())
         .await
-        .map_err(failed)?;
-        rows.iter()
-            .map(|row| Ok((record_row(row)?, get(row, 10)?)))
-            .collect()
     }
 
     /// The same without bodies.
@@ -173,14 +153,12 @@ impl Tx {
         let text = format!(
             "select {RECORD_COLUMNS} from record where stream_id = $1 and slot > $2 and state <> 1 order by slot limit $3"
         );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(text))
-            .bind(stream_id)
-            .bind(after)
-            .bind(limit)
-            .fetch_all(self.connection())
-            .await
-            .map_err(failed)?;
-        rows.iter().map(record_row).collect()
+        self.all(
+            text,
+            &[Arg::Int(stream_id), Arg::Int(after), Arg::Int(limit)],
+            record_row,
+        )
+        .await
     }
 
     pub async fn bodies(
@@ -191,17 +169,12 @@ impl Tx {
             "select id, body from record_version where id {}",
             dialect::IN_INTEGERS
         );
-        let rows = self.rows_in(text, versions).await?;
-        rows.iter()
-            .map(|row| Ok((get(row, 0)?, get(row, 1)?)))
-            .collect()
+        self.rows_in(text, versions, columns).await
     }
 
     /// New rows, sorted by slot. Fails when another process has added one of them.
     pub async fn add_records(&mut self, records: &[RecordRow]) -> Result<()> {
-        self.pass().await?;
-        let added = dialect::insert(
-            self.connection(),
+        let race = self.race_to_insert(
             "record (slot, stream_id, key, hash, version_id, state, updated_at, first_seen, evidence_id, fact_id)",
             records,
             |record| {
@@ -219,19 +192,14 @@ impl Tx {
                 ]
             },
         )
-        .await;
-        added.map_err(|error| match dialect::is_there(&error) {
-            true => overtaken(),
-            false => failed(error),
-        })
+        .await?;
+        race.won_or(overtaken)
     }
 
-    /// Rows that are there, sorted by slot, each with what it was when it was looked at (I15). Fails when another process has
-    /// changed one of them since.
+    /// Existing rows, sorted by slot, each with its state when it was read (I15). Fails when another process has changed
+    /// one of them since.
     pub async fn update_records(&mut self, records: &[(RecordRow, RecordRow)]) -> Result<()> {
-        self.pass().await?;
-        let changed = dialect::each(
-            self.connection(),
+        let race = self.race_to_update(
             "update record set hash = $1, version_id = $2, state = $3, updated_at = $4, first_seen = $5, \
              evidence_id = $6, fact_id = $7 where slot = $8 and version_id = $9 and state = $10 \
              and evidence_id is $11 and fact_id is $12",
@@ -253,15 +221,11 @@ impl Tx {
                 ]
             },
         )
-        .await
-        .map_err(failed)?;
-        match changed == records.len() {
-            true => Ok(()),
-            false => Err(overtaken()),
-        }
+        .await?;
+        race.won_or(overtaken)
     }
 
-    /// Closes the open dead letters of records that are about to be judged anew.
+    /// Closes the open dead letters of records that are about to be mapped again.
     pub async fn close_dead_letters(&mut self, slots: impl IntoIterator<Item = i64>) -> Result<()> {
         let mut slots: Vec<i64> = slots.into_iter().collect();
         slots.sort_unstable();
@@ -293,57 +257,24 @@ impl Tx {
 
     /// Open dead letters, newest first.
     pub async fn dead_letters(&mut self, limit: i64) -> Result<Vec<DeadLetterRow>> {
-        let rows = sqlx::query(
-            "select id, kind, source, stream, slot, key, field, code, message, hint, created_at \
-             from dead_letter where state = 'open' order by id desc limit $1",
-        )
-        .bind(limit)
-        .fetch_all(self.connection())
-        .await
-        .map_err(failed)?;
-        rows.iter()
-            .map(|row| {
-                Ok(DeadLetterRow {
-                    id: get(row, 0)?,
-                    kind: get(row, 1)?,
-                    source: get(row, 2)?,
-                    stream: get(row, 3)?,
-                    slot: get(row, 4)?,
-                    key: get(row, 5)?,
-                    field: get(row, 6)?,
-                    code: get(row, 7)?,
-                    message: get(row, 8)?,
-                    hint: get(row, 9)?,
-                    created_at: get(row, 10)?,
-                })
+        let text = "select id, kind, source, stream, slot, key, field, code, message, hint, created_at \
+             from dead_letter where state = 'open' order by id desc limit $1";
+        self.all(text, &[Arg::Int(limit)], |row| {
+            Ok(DeadLetterRow {
+                id: get(row, 0)?,
+                kind: get(row, 1)?,
+                source: get(row, 2)?,
+                stream: get(row, 3)?,
+                slot: get(row, 4)?,
+                key: get(row, 5)?,
+                field: get(row, 6)?,
+                code: get(row, 7)?,
+                message: get(row, 8)?,
+                hint: get(row, 9)?,
+                created_at: get(row, 10)?,
             })
-            .collect()
-    }
-
-    /// Runs `text`, whose `$1` is a set of integers.
-    pub(super) async fn rows_in(
-        &mut self,
-        text: String,
-        values: impl IntoIterator<Item = i64>,
-    ) -> Result<Vec<dialect::Row>> {
-        sqlx::query(sqlx::AssertSqlSafe(text))
-            .bind(json_integers(values))
-            .fetch_all(self.connection())
-            .await
-            .map_err(failed)
-    }
-
-    pub(super) async fn execute_in(
-        &mut self,
-        text: String,
-        values: impl IntoIterator<Item = i64>,
-    ) -> Result<()> {
-        sqlx::query(sqlx::AssertSqlSafe(text))
-            .bind(json_integers(values))
-            .execute(self.connection())
-            .await
-            .map(drop)
-            .map_err(failed)
+        })
+        .await
     }
 }
 
@@ -351,6 +282,11 @@ impl Tx {
 fn overtaken() -> Problem {
     let message = "another process changed the same records meanwhile";
     Problem::new(&RECORDS_CHANGED, message).hint("nothing of this step was stored; run it again")
+}
+
+/// A row of `record` and its body.
+fn record_and_body(row: &dialect::Row) -> Result<(RecordRow, Vec<u8>)> {
+    Ok((record_row(row)?, get(row, 10)?))
 }
 
 fn record_row(row: &dialect::Row) -> Result<RecordRow> {
@@ -366,24 +302,4 @@ fn record_row(row: &dialect::Row) -> Result<RecordRow> {
         evidence_id: get(row, 8)?,
         fact_id: get(row, 9)?,
     })
-}
-
-/// A column of codes, each of which must be one that is known.
-pub(super) fn known<T>(row: &dialect::Row, index: usize, read: fn(i64) -> Option<T>) -> Result<T> {
-    read(get(row, index)?).ok_or_else(|| failed(format!("column {index} holds an unknown code")))
-}
-
-/// A column of a person's id.
-pub(super) fn uuid(row: &dialect::Row, index: usize) -> Result<[u8; 16]> {
-    let bytes: Vec<u8> = get(row, index)?;
-    let wrong = || failed(format!("column {index} does not hold an id of 16 bytes"));
-    bytes.try_into().map_err(|_| wrong())
-}
-
-/// A column by its place.
-pub(super) fn get<'r, T>(row: &'r dialect::Row, index: usize) -> Result<T>
-where
-    T: sqlx::Decode<'r, dialect::Database> + sqlx::Type<dialect::Database>,
-{
-    row.try_get(index).map_err(failed)
 }

@@ -1,7 +1,8 @@
 //! The history of runs, and the counts that `status` shows.
 
-use super::records::get;
-use super::{Result, Tx, failed};
+use super::query::{columns, get};
+use super::value::Arg;
+use super::{Result, Tx};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct RunRow {
@@ -33,107 +34,88 @@ pub struct StatusCounts {
 
 impl Tx {
     pub async fn save_run(&mut self, run: &RunRow) -> Result<()> {
-        sqlx::query(
-            "insert into run (id, source, stream, started_at, finished_at, state, read, added, changed, unchanged, deleted, set_aside, problem) \
+        let text = "insert into run (id, source, stream, started_at, finished_at, state, read, added, changed, unchanged, deleted, set_aside, problem) \
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict (id) do update set \
              finished_at = excluded.finished_at, state = excluded.state, read = excluded.read, added = excluded.added, \
              changed = excluded.changed, unchanged = excluded.unchanged, deleted = excluded.deleted, \
-             set_aside = excluded.set_aside, problem = excluded.problem",
+             set_aside = excluded.set_aside, problem = excluded.problem";
+        self.run(
+            text,
+            &[
+                Arg::Int(run.id),
+                Arg::Text(&run.source),
+                Arg::Text(&run.stream),
+                Arg::Int(run.started_at),
+                Arg::OptInt(run.finished_at),
+                Arg::Text(&run.state),
+                Arg::Int(run.read),
+                Arg::Int(run.added),
+                Arg::Int(run.changed),
+                Arg::Int(run.unchanged),
+                Arg::Int(run.deleted),
+                Arg::Int(run.set_aside),
+                Arg::OptText(run.problem.as_deref()),
+            ],
         )
-        .bind(run.id)
-        .bind(&run.source)
-        .bind(&run.stream)
-        .bind(run.started_at)
-        .bind(run.finished_at)
-        .bind(&run.state)
-        .bind(run.read)
-        .bind(run.added)
-        .bind(run.changed)
-        .bind(run.unchanged)
-        .bind(run.deleted)
-        .bind(run.set_aside)
-        .bind(run.problem.as_deref())
-        .execute(self.connection())
         .await
-        .map_err(failed)?;
-        Ok(())
     }
 
-    /// Runs of a stream that never came to an end: their process was killed. For whoever holds the stream's lease.
+    /// Ends runs of a stream whose process was killed. Only for the process that holds the stream's lease.
     pub async fn end_interrupted_runs(
         &mut self,
         source: &str,
         stream: &str,
         now: i64,
     ) -> Result<()> {
-        sqlx::query(
-            "update run set state = 'interrupted', finished_at = $3 where source = $1 and stream = $2 and state = 'running'",
-        )
-        .bind(source)
-        .bind(stream)
-        .bind(now)
-        .execute(self.connection())
-        .await
-        .map(drop)
-        .map_err(failed)
+        let text = "update run set state = 'interrupted', finished_at = $3 where source = $1 and stream = $2 and state = 'running'";
+        self.run(text, &[Arg::Text(source), Arg::Text(stream), Arg::Int(now)])
+            .await
     }
 
     /// When the last run of each stream that came to its end began: source, stream, time.
     pub async fn last_done(&mut self) -> Result<Vec<(String, String, i64)>> {
-        sqlx::query_as(
-            "select source, stream, max(started_at) from run where state = 'done' group by source, stream",
-        )
-        .fetch_all(self.connection())
-        .await
-        .map_err(failed)
+        let text = "select source, stream, max(started_at) from run where state = 'done' group by source, stream";
+        self.all(text, &[], columns).await
     }
 
     /// The newest run of each stream.
     pub async fn last_runs(&mut self) -> Result<Vec<RunRow>> {
-        let rows = sqlx::query(
-            "select id, source, stream, started_at, finished_at, state, read, added, changed, unchanged, deleted, set_aside, problem \
-             from run where id in (select max(id) from run group by source, stream) order by source, stream",
-        )
-        .fetch_all(self.connection())
-        .await
-        .map_err(failed)?;
-        rows.iter()
-            .map(|row| {
-                Ok(RunRow {
-                    id: get(row, 0)?,
-                    source: get(row, 1)?,
-                    stream: get(row, 2)?,
-                    started_at: get(row, 3)?,
-                    finished_at: get(row, 4)?,
-                    state: get(row, 5)?,
-                    read: get(row, 6)?,
-                    added: get(row, 7)?,
-                    changed: get(row, 8)?,
-                    unchanged: get(row, 9)?,
-                    deleted: get(row, 10)?,
-                    set_aside: get(row, 11)?,
-                    problem: get(row, 12)?,
-                })
+        let text = "select id, source, stream, started_at, finished_at, state, read, added, changed, unchanged, deleted, set_aside, problem \
+             from run where id in (select max(id) from run group by source, stream) order by source, stream";
+        self.all(text, &[], |row| {
+            Ok(RunRow {
+                id: get(row, 0)?,
+                source: get(row, 1)?,
+                stream: get(row, 2)?,
+                started_at: get(row, 3)?,
+                finished_at: get(row, 4)?,
+                state: get(row, 5)?,
+                read: get(row, 6)?,
+                added: get(row, 7)?,
+                changed: get(row, 8)?,
+                unchanged: get(row, 9)?,
+                deleted: get(row, 10)?,
+                set_aside: get(row, 11)?,
+                problem: get(row, 12)?,
             })
-            .collect()
+        })
+        .await
     }
 
     pub async fn status_counts(&mut self) -> Result<StatusCounts> {
-        let row: (i64, i64, i64, i64, i64, i64) = sqlx::query_as(
-            "select (select count(*) from person), (select count(*) from record where state = 0), (select count(*) from event), \
+        let text = "select (select count(*) from person), (select count(*) from record where state = 0), (select count(*) from event), \
              (select count(*) from dead_letter where state = 'open'), (select count(*) from change where state = 'pending' and destination in (select name from destination)), \
-             (select count(*) from change where state = 'rejected')",
-        )
-        .fetch_one(self.connection())
-        .await
-        .map_err(failed)?;
-        Ok(StatusCounts {
-            people: row.0,
-            records: row.1,
-            events: row.2,
-            dead_letters: row.3,
-            changes_pending: row.4,
-            changes_rejected: row.5,
+             (select count(*) from change where state = 'rejected')";
+        self.one(text, &[], |row| {
+            Ok(StatusCounts {
+                people: get(row, 0)?,
+                records: get(row, 1)?,
+                events: get(row, 2)?,
+                dead_letters: get(row, 3)?,
+                changes_pending: get(row, 4)?,
+                changes_rejected: get(row, 5)?,
+            })
         })
+        .await
     }
 }

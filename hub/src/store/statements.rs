@@ -1,8 +1,8 @@
 //! What was stated about who is who: rows that are added and revoked, never changed otherwise.
 
-use super::bulk::Arg;
-use super::records::get;
-use super::{Result, Tx, dialect, failed};
+use super::query::{get, value};
+use super::value::Arg;
+use super::{Result, Tx, dialect};
 use std::collections::BTreeMap;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,17 +28,14 @@ pub struct Revoked {
 const COLUMNS: &str = "id, kind, left_slot, right_slot, reason, author, stated_at, revoked_at, revoked_by, revoked_for";
 
 impl Tx {
-    /// Whether any statement stands.
+    /// Whether any statement is in force.
     pub async fn has_statements(&mut self) -> Result<bool> {
-        let row: Option<(i64,)> =
-            sqlx::query_as("select id from statement where revoked_at is null limit 1")
-                .fetch_optional(self.connection())
-                .await
-                .map_err(failed)?;
-        Ok(row.is_some())
+        let text = "select id from statement where revoked_at is null limit 1";
+        let found: Option<i64> = self.maybe(text, &[], value).await?;
+        Ok(found.is_some())
     }
 
-    /// The standing statements with an end among the slots, by id.
+    /// The statements in force with an end among the slots, by id.
     pub async fn statements_on(&mut self, slots: &[i64]) -> Result<Vec<StatementRow>> {
         let mut found = BTreeMap::new();
         for column in ["left_slot", "right_slot"] {
@@ -46,8 +43,7 @@ impl Tx {
                 "select {COLUMNS} from statement where revoked_at is null and {column} {}",
                 dialect::IN_INTEGERS
             );
-            for row in self.rows_in(text, slots.iter().copied()).await? {
-                let row = statement(&row)?;
+            for row in self.rows_in(text, slots.iter().copied(), statement).await? {
                 found.insert(row.id, row);
             }
         }
@@ -57,11 +53,7 @@ impl Tx {
     /// Every statement ever made, by id.
     pub async fn statements(&mut self) -> Result<Vec<StatementRow>> {
         let text = format!("select {COLUMNS} from statement order by id");
-        let rows = sqlx::query(sqlx::AssertSqlSafe(text))
-            .fetch_all(self.connection())
-            .await
-            .map_err(failed)?;
-        rows.iter().map(statement).collect()
+        self.all(text, &[], statement).await
     }
 
     pub async fn add_statements(&mut self, rows: &[StatementRow]) -> Result<()> {
@@ -84,17 +76,18 @@ impl Tx {
     }
 
     pub async fn revoke_statement(&mut self, id: i64, revoked: &Revoked) -> Result<()> {
-        sqlx::query(
-            "update statement set revoked_at = $1, revoked_by = $2, revoked_for = $3 where id = $4",
+        let text =
+            "update statement set revoked_at = $1, revoked_by = $2, revoked_for = $3 where id = $4";
+        self.run(
+            text,
+            &[
+                Arg::Int(revoked.at),
+                Arg::Text(&revoked.by),
+                Arg::Text(&revoked.reason),
+                Arg::Int(id),
+            ],
         )
-        .bind(revoked.at)
-        .bind(&revoked.by)
-        .bind(&revoked.reason)
-        .bind(id)
-        .execute(self.connection())
         .await
-        .map(drop)
-        .map_err(failed)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Streams in their generations, and how far each was read.
 
-use super::bulk::Arg;
-use super::records::get;
-use super::{Result, Tx, failed};
+use super::query::{get, value};
+use super::value::Arg;
+use super::{Result, Tx};
 use crate::model::Timestamp;
 use crate::problem::Problem;
 use crate::problem::codes::LEASE_LOST;
@@ -12,20 +12,20 @@ pub struct StreamRow {
     pub id: i64,
     pub source: String,
     pub name: String,
-    /// Counts up whenever the key of its records changes.
+    /// Goes up whenever the key of its records changes.
     pub generation: i64,
     /// The digest of the mapping under which its records were mapped, or `EMPTIED`.
     pub digest: String,
     /// While a full read is under way: the first version that it could make, or `AGAIN`.
     pub full_since: Option<i64>,
-    /// How many records have come in it.
+    /// How many records were seen in it.
     pub full_seen: i64,
 }
 
 impl StreamRow {
-    /// In the place of the first version of a full read that has to begin again.
+    /// Instead of the first version: the full read has to begin again.
     pub const AGAIN: i64 = -1;
-    /// In the place of the digest of a stream whose records were all moved or removed.
+    /// Instead of a digest: all records of the stream were moved or removed.
     pub const EMPTIED: &str = "emptied";
 }
 
@@ -42,27 +42,21 @@ impl Tx {
         Ok(rows)
     }
 
-    /// Every generation of every stream, those of one stream together, the last one last.
+    /// Every generation of every stream; the generations of one stream are together, the latest last.
     pub async fn stream_generations(&mut self) -> Result<Vec<StreamRow>> {
-        let rows = sqlx::query(
-            "select id, source, name, generation, digest, full_since, full_seen from stream order by source, name, generation",
-        )
-        .fetch_all(self.connection())
-        .await
-        .map_err(failed)?;
-        rows.iter()
-            .map(|row| {
-                Ok(StreamRow {
-                    id: get(row, 0)?,
-                    source: get(row, 1)?,
-                    name: get(row, 2)?,
-                    generation: get(row, 3)?,
-                    digest: get(row, 4)?,
-                    full_since: get(row, 5)?,
-                    full_seen: get(row, 6)?,
-                })
+        let text = "select id, source, name, generation, digest, full_since, full_seen from stream order by source, name, generation";
+        self.all(text, &[], |row| {
+            Ok(StreamRow {
+                id: get(row, 0)?,
+                source: get(row, 1)?,
+                name: get(row, 2)?,
+                generation: get(row, 3)?,
+                digest: get(row, 4)?,
+                full_since: get(row, 5)?,
+                full_seen: get(row, 6)?,
             })
-            .collect()
+        })
+        .await
     }
 
     /// The stream's row, made if it is new.
@@ -85,24 +79,21 @@ impl Tx {
         Ok(row)
     }
 
-    /// A stream's next generation, which goes on reading where the one before stopped.
+    /// A stream's next generation, which resumes reading where the previous one stopped.
     pub async fn next_generation(&mut self, before: &StreamRow, digest: &str) -> Result<StreamRow> {
         let row = StreamRow {
             id: self.reserve("stream", 1).await?,
             generation: before.generation + 1,
             digest: digest.to_owned(),
-            // What came so far came under other keys.
+            // What was seen so far had other keys.
             full_since: before.full_since.map(|_| StreamRow::AGAIN),
             full_seen: 0,
             ..before.clone()
         };
         self.add_stream(&row).await?;
-        sqlx::query("update stream_cursor set stream_id = $2 where stream_id = $1")
-            .bind(before.id)
-            .bind(row.id)
-            .execute(self.connection())
-            .await
-            .map_err(failed)?;
+        let text = "update stream_cursor set stream_id = $2 where stream_id = $1";
+        self.run(text, &[Arg::Int(before.id), Arg::Int(row.id)])
+            .await?;
         Ok(row)
     }
 
@@ -127,39 +118,24 @@ impl Tx {
     }
 
     pub async fn set_stream_digest(&mut self, id: i64, digest: &str) -> Result<()> {
-        sqlx::query("update stream set digest = $2 where id = $1")
-            .bind(id)
-            .bind(digest)
-            .execute(self.connection())
-            .await
-            .map_err(failed)?;
-        Ok(())
+        let text = "update stream set digest = $2 where id = $1";
+        self.run(text, &[Arg::Int(id), Arg::Text(digest)]).await
     }
 
     pub async fn cursor(&mut self, stream_id: i64, part: &str) -> Result<Option<Vec<u8>>> {
-        let row: Option<(Vec<u8>,)> =
-            sqlx::query_as("select value from stream_cursor where stream_id = $1 and part = $2")
-                .bind(stream_id)
-                .bind(part)
-                .fetch_optional(self.connection())
-                .await
-                .map_err(failed)?;
-        Ok(row.map(|row| row.0))
+        let text = "select value from stream_cursor where stream_id = $1 and part = $2";
+        self.maybe(text, &[Arg::Int(stream_id), Arg::Text(part)], value)
+            .await
     }
 
     /// When a cursor of the stream last moved.
     pub async fn cursor_moved_at(&mut self, stream_id: i64) -> Result<Option<i64>> {
-        let row: (Option<i64>,) =
-            sqlx::query_as("select max(updated_at) from stream_cursor where stream_id = $1")
-                .bind(stream_id)
-                .fetch_one(self.connection())
-                .await
-                .map_err(failed)?;
-        Ok(row.0)
+        let text = "select max(updated_at) from stream_cursor where stream_id = $1";
+        self.one(text, &[Arg::Int(stream_id)], value).await
     }
 
-    /// Moves a cursor from where it was when reading began to where the rows of this transaction lead (I3). Fails when it is
-    /// somewhere else by now, since those rows were then read by another process, too.
+    /// Moves a cursor from its value when reading began to the one that follows the rows of this transaction (I3). Fails when
+    /// it has moved meanwhile: then another process read the same rows, too.
     pub async fn move_cursor(
         &mut self,
         (stream_id, part): (i64, &str),
@@ -167,22 +143,23 @@ impl Tx {
         to: &[u8],
         now: Timestamp,
     ) -> Result<()> {
-        let query = match from {
-            None => sqlx::query(
+        let text = match from {
+            None => {
                 "insert into stream_cursor (stream_id, part, value, updated_at) values ($1, $2, $3, $4) \
-                 on conflict (stream_id, part) do nothing",
-            ),
-            Some(_) => sqlx::query(
-                "update stream_cursor set value = $3, updated_at = $4 where stream_id = $1 and part = $2 and value = $5",
-            ),
+                 on conflict (stream_id, part) do nothing"
+            }
+            Some(_) => {
+                "update stream_cursor set value = $3, updated_at = $4 where stream_id = $1 and part = $2 and value = $5"
+            }
         };
-        let query = query.bind(stream_id).bind(part).bind(to).bind(now.0);
-        let query = match from {
-            None => query,
-            Some(from) => query.bind(from),
-        };
-        let moved = query.execute(self.connection()).await.map_err(failed)?;
-        match moved.rows_affected() {
+        let mut arguments = vec![
+            Arg::Int(stream_id),
+            Arg::Text(part),
+            Arg::Bytes(to),
+            Arg::Int(now.0),
+        ];
+        arguments.extend(from.map(Arg::Bytes));
+        match self.changed(text, &arguments).await? {
             1 => Ok(()),
             _ => Err(Problem::new(
                 &LEASE_LOST,
@@ -193,11 +170,7 @@ impl Tx {
     }
 
     pub async fn clear_cursors(&mut self, stream_id: i64) -> Result<()> {
-        sqlx::query("delete from stream_cursor where stream_id = $1")
-            .bind(stream_id)
-            .execute(self.connection())
-            .await
-            .map_err(failed)?;
-        Ok(())
+        let text = "delete from stream_cursor where stream_id = $1";
+        self.run(text, &[Arg::Int(stream_id)]).await
     }
 }

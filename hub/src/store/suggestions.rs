@@ -1,8 +1,8 @@
-//! Pairs of people who look alike, waiting for an operator or decided by one.
+//! Pairs of people who look alike, waiting for an operator, or decided by one.
 
-use super::bulk::Arg;
-use super::records::{get, uuid};
-use super::{Result, Tx, failed};
+use super::query::{get, uuid};
+use super::value::Arg;
+use super::{Result, Tx};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct SuggestionRow {
@@ -19,7 +19,7 @@ pub struct SuggestionRow {
 }
 
 impl Tx {
-    /// Those that wait, the likeliest first, or those that were decided.
+    /// Suggestions that wait, the likeliest first, or the decided ones.
     pub async fn suggestions(&mut self, waiting: bool) -> Result<Vec<SuggestionRow>> {
         let text = match waiting {
             true => {
@@ -31,31 +31,24 @@ impl Tx {
                       where state <> 'waiting' order by id"
             }
         };
-        let rows = sqlx::query(text)
-            .fetch_all(self.connection())
-            .await
-            .map_err(failed)?;
-        rows.iter()
-            .map(|row| {
-                Ok(SuggestionRow {
-                    id: get(row, 0)?,
-                    model: get(row, 1)?,
-                    left: uuid(row, 2)?,
-                    right: uuid(row, 3)?,
-                    probability: get(row, 4)?,
-                    reasons: get(row, 5)?,
-                    state: get(row, 6)?,
-                })
+        self.all(text, &[], |row| {
+            Ok(SuggestionRow {
+                id: get(row, 0)?,
+                model: get(row, 1)?,
+                left: uuid(row, 2)?,
+                right: uuid(row, 3)?,
+                probability: get(row, 4)?,
+                reasons: get(row, 5)?,
+                state: get(row, 6)?,
             })
-            .collect()
+        })
+        .await
     }
 
-    /// Puts these in the place of all that wait.
+    /// Replaces all waiting suggestions.
     pub async fn replace_waiting(&mut self, rows: &mut [SuggestionRow]) -> Result<()> {
-        sqlx::query("delete from suggestion where state = 'waiting'")
-            .execute(self.connection())
-            .await
-            .map_err(failed)?;
+        self.run("delete from suggestion where state = 'waiting'", &[])
+            .await?;
         let first = self.reserve("suggestion", rows.len() as i64).await?;
         for (row, id) in rows.iter_mut().zip(first..) {
             row.id = id;
@@ -79,21 +72,12 @@ impl Tx {
     }
 
     pub async fn drop_waiting(&mut self, model: i64) -> Result<()> {
-        sqlx::query("delete from suggestion where state = 'waiting' and model_id = $1")
-            .bind(model)
-            .execute(self.connection())
-            .await
-            .map(drop)
-            .map_err(failed)
+        let text = "delete from suggestion where state = 'waiting' and model_id = $1";
+        self.run(text, &[Arg::Int(model)]).await
     }
 
     pub async fn decide_suggestion(&mut self, id: i64, state: &str) -> Result<()> {
-        sqlx::query("update suggestion set state = $1 where id = $2")
-            .bind(state)
-            .bind(id)
-            .execute(self.connection())
-            .await
-            .map(drop)
-            .map_err(failed)
+        let text = "update suggestion set state = $1 where id = $2";
+        self.run(text, &[Arg::Text(state), Arg::Int(id)]).await
     }
 }

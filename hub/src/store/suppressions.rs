@@ -1,60 +1,47 @@
-//! Keyed hashes of identifiers that are sent nowhere, and what is wanted of the people who have them.
+//! Keyed hashes of suppressed identifiers, and the wanted rows of the people who have them.
 
 use super::deliveries::WantedRow;
-use super::{Result, Tx, failed};
+use super::query::value;
+use super::value::Arg;
+use super::{Result, Tx};
 use crate::model::Timestamp;
 
 impl Tx {
-    /// Puts a hash on the list; whoever keeps a copy of the list sees by its version that it is an old one.
+    /// Adds a hash to the list and raises its version, by which a process sees that its copy is out of date.
     pub async fn suppress(&mut self, hash: &[u8], reason: &str, now: Timestamp) -> Result<()> {
         self.reserve("suppression", 1).await?;
-        sqlx::query("insert into suppression (hash, created_at, reason) values ($1, $2, $3) on conflict (hash) do nothing")
-            .bind(hash)
-            .bind(now.0)
-            .bind(reason)
-            .execute(self.connection())
-            .await
-            .map(drop)
-            .map_err(failed)
+        let text = "insert into suppression (hash, created_at, reason) values ($1, $2, $3) on conflict (hash) do nothing";
+        self.run(
+            text,
+            &[Arg::Bytes(hash), Arg::Int(now.0), Arg::Text(reason)],
+        )
+        .await
     }
 
     /// Goes up with each suppression.
     pub async fn suppression_version(&mut self) -> Result<i64> {
-        let row: Option<(i64,)> =
-            sqlx::query_as("select next from counter where name = 'suppression'")
-                .fetch_optional(self.connection())
-                .await
-                .map_err(failed)?;
-        Ok(row.map_or(0, |row| row.0))
+        let text = "select next from counter where name = 'suppression'";
+        let next: Option<i64> = self.maybe(text, &[], value).await?;
+        Ok(next.unwrap_or_default())
     }
 
     /// All suppressed hashes; the list is small compared with the people.
     pub async fn suppressed(&mut self) -> Result<Vec<Vec<u8>>> {
-        let rows: Vec<(Vec<u8>,)> = sqlx::query_as("select hash from suppression")
-            .fetch_all(self.connection())
-            .await
-            .map_err(failed)?;
-        Ok(rows.into_iter().map(|row| row.0).collect())
+        self.all("select hash from suppression", &[], value).await
     }
 
-    /// People among whose traits a value stands, exactly as JSON has it, or who merely have it within another value. Looks at
-    /// everybody.
+    /// People with a trait that contains this JSON text, whether as the whole value or as a part of it. Scans everybody.
     pub async fn persons_with_value(&mut self, json: &str) -> Result<Vec<i64>> {
-        let rows: Vec<(i64,)> = sqlx::query_as(
-            "select id from person where traits like '%' || $1 || '%' escape '\\' order by id",
-        )
-        .bind(
-            json.replace('\\', "\\\\")
-                .replace('%', "\\%")
-                .replace('_', "\\_"),
-        )
-        .fetch_all(self.connection())
-        .await
-        .map_err(failed)?;
-        Ok(rows.into_iter().map(|row| row.0).collect())
+        let text =
+            "select id from person where traits like '%' || $1 || '%' escape '\\' order by id";
+        let part = json
+            .replace('\\', "\\\\")
+            .replace('%', "\\%")
+            .replace('_', "\\_");
+        self.all(text, &[Arg::Text(&part)], value).await
     }
 
-    /// Nothing that is wanted of these people may be sent. Gives the rows that could be before.
+    /// Forbids sending these people's wanted rows. Returns the rows that were allowed before.
     pub async fn forbid_wanted(
         &mut self,
         persons: impl IntoIterator<Item = i64>,

@@ -1,46 +1,46 @@
-//! What was committed goes to its place in the file beside the work that goes on: a writer that had to do it itself would
-//! stand still for it. Only the last of it, which is little, is done while nobody writes; the log then begins anew.
+//! Checkpoints the WAL in the background, in parallel to writers: a writer that had to checkpoint by itself would pause for
+//! it. Only the last few pages are written while nobody else writes; the WAL then starts from its beginning.
 
 use super::dialect::{self, Pool};
 use super::turn::Turn;
 use tokio::sync::mpsc;
 
-/// From so many pages on, the log is worked off.
+/// From this many pages on, the WAL is checkpointed.
 const MANY: i64 = 48_000;
-/// With so few left, the writer waits for the rest.
+/// With this few left, writers wait for the rest.
 const FEW: i64 = 1_500;
-/// Passes over what was written meanwhile, before the writer waits in any case.
+/// Passes over pages that were written meanwhile, before writers wait in any case.
 const PASSES: usize = 3;
 
-/// Tells that something was committed. The work ends when all who could tell are gone.
-pub type Told = mpsc::Sender<()>;
+/// Signals that something was committed. The task ends when all senders are dropped.
+pub type Committed = mpsc::Sender<()>;
 
-/// Starts the work; `turn` is the writer's.
-pub fn start(readers: Pool, turn: Turn) -> Told {
-    let (told, mut heard) = mpsc::channel(1);
+/// Starts the task; `turn` is the writer's.
+pub fn start(readers: Pool, turn: Turn) -> Committed {
+    let (committed, mut signals) = mpsc::channel(1);
     tokio::spawn(async move {
-        while heard.recv().await.is_some() {
-            // What fails here is done by whoever closes the store, or opens it next.
+        while signals.recv().await.is_some() {
+            // What fails here is done when the store is closed or opened next.
             let _ = tidy(&readers, &turn).await;
         }
     });
-    told
+    committed
 }
 
 async fn tidy(readers: &Pool, turn: &Turn) -> Result<(), sqlx::Error> {
     let mut connection = readers.acquire().await?;
-    if dialect::logged(&mut connection).await? < MANY {
+    if dialect::pages_in_wal(&mut connection).await? < MANY {
         return Ok(());
     }
     for _ in 0..PASSES {
-        dialect::work_off(&mut connection).await?;
-        if dialect::logged(&mut connection).await? < FEW {
+        dialect::checkpoint(&mut connection).await?;
+        if dialect::pages_in_wal(&mut connection).await? < FEW {
             break;
         }
     }
-    // Another process that does not let go leaves a longer log, and nothing else.
+    // If another process keeps the turn, the WAL grows; nothing else happens.
     let Ok(_turn) = turn.take().await else {
         return Ok(());
     };
-    dialect::work_off(&mut connection).await
+    dialect::checkpoint(&mut connection).await
 }

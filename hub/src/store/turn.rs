@@ -1,6 +1,6 @@
 //! Whose turn it is to write. SQLite takes one writer at a time and lets the others poll, so that a process that writes
-//! transaction after transaction could keep another one waiting for ever. Here writers queue: within the process by a fair
-//! mutex, between processes by two locked files beside the database. The operating system unlocks them when a process ends.
+//! transaction after transaction could keep another one waiting forever. Here writers queue: within the process by a fair
+//! mutex, between processes by two locked files next to the database. The operating system unlocks them when a process ends.
 
 use super::Result;
 use crate::problem::Problem;
@@ -13,17 +13,17 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// How long one process waits for the others. A transaction takes about a second at most.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The first pause between two looks at a lock; it doubles up to the longest.
+/// The first pause between two attempts at a lock; it doubles up to the longest.
 const PAUSE: Duration = Duration::from_micros(250);
 const LONGEST_PAUSE: Duration = Duration::from_millis(5);
 
-/// The queue of those who want to write to one database. Cheap to clone.
+/// The queue of writers to one database. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Turn {
     queue: Arc<Mutex<Option<Files>>>,
 }
 
-/// Whoever holds `next` is the next writer, whoever holds `now` is the writer.
+/// The lock on `now` is held by the writer, the lock on `next` by the next one.
 struct Files {
     next: File,
     now: File,
@@ -42,7 +42,7 @@ impl Drop for Held {
     }
 }
 
-/// Unlocks when it is dropped, also when waiting was given up.
+/// Unlocks when it is dropped, also when the wait was cancelled.
 struct Next<'f>(&'f File);
 
 impl Drop for Next<'_> {
@@ -99,7 +99,7 @@ async fn lock(file: &File, began: Instant) -> Result<()> {
     }
 }
 
-/// Another process is writing and does not end.
+/// Another process has been writing for too long.
 pub(super) fn busy() -> Problem {
     let message = format!(
         "another process has held the store for {} seconds",

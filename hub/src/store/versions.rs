@@ -1,19 +1,19 @@
 //! Every version of every record, and how to look back at them. Versions are only ever added.
 
-use super::bulk::Arg;
-use super::records::get;
-use super::{Result, Tx, dialect, failed};
+use super::query::{get, value};
+use super::value::Arg;
+use super::{Result, Tx, dialect};
 use crate::model::Timestamp;
 use bytes::Bytes;
 
-/// What a version did when it came.
+/// What a version did when it arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// It became what is known of the record.
+    /// It became the record's current version.
     Current,
     /// The record was deleted.
     Deleted,
-    /// It was older than what was known, and is kept without effect.
+    /// It was older than the current version, and is kept without effect.
     Stale,
 }
 
@@ -68,14 +68,12 @@ impl Tx {
     ) -> Result<Vec<PastVersion>> {
         let text =
             format!("{COLUMNS} and v.received_at <= $1 and v.id > $2 order by v.id limit $3");
-        let rows = sqlx::query(sqlx::AssertSqlSafe(text))
-            .bind(until.0)
-            .bind(after)
-            .bind(limit)
-            .fetch_all(self.connection())
-            .await
-            .map_err(failed)?;
-        rows.iter().map(past_version).collect()
+        self.all(
+            text,
+            &[Arg::Int(until.0), Arg::Int(after), Arg::Int(limit)],
+            past_version,
+        )
+        .await
     }
 
     /// Versions by id, in the order of their ids.
@@ -84,11 +82,10 @@ impl Tx {
         ids: impl IntoIterator<Item = i64>,
     ) -> Result<Vec<PastVersion>> {
         let text = format!("{COLUMNS} and v.id {} order by v.id", dialect::IN_INTEGERS);
-        let rows = self.rows_in(text, ids).await?;
-        rows.iter().map(past_version).collect()
+        self.rows_in(text, ids, past_version).await
     }
 
-    /// All versions of some records, in the order in which they came. Looks through every version, since an index by record
+    /// All versions of some records, in the order in which they arrived. Scans every version, since an index by record
     /// would slow every write down for a question that is rarely asked.
     pub async fn versions_of(
         &mut self,
@@ -98,17 +95,14 @@ impl Tx {
             "{COLUMNS} and v.slot {} order by v.id",
             dialect::IN_INTEGERS
         );
-        let rows = self.rows_in(text, slots).await?;
-        rows.iter().map(past_version).collect()
+        self.rows_in(text, slots, past_version).await
     }
 
     /// The greatest id of a version, 0 when there is none.
     pub async fn last_version(&mut self) -> Result<i64> {
-        let row: (Option<i64>,) = sqlx::query_as("select max(id) from record_version")
-            .fetch_one(self.connection())
-            .await
-            .map_err(failed)?;
-        Ok(row.0.unwrap_or_default())
+        let text = "select max(id) from record_version";
+        let last: Option<i64> = self.one(text, &[], value).await?;
+        Ok(last.unwrap_or_default())
     }
 }
 

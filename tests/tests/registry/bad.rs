@@ -1,4 +1,4 @@
-//! What arrives and is no connector, or not the one that was asked for: each with its own problem, and nothing is kept.
+//! What arrives and is not a connector, or not the one that was asked for: each with its own problem, and nothing is kept.
 
 use super::world::{Author, MANIFEST, clean_hub, files, golden, reference, rewritten};
 use onefold_tests::registry::{Gate, Registry};
@@ -19,11 +19,15 @@ fn what_is_no_connector_is_refused_with_its_problem_however_it_comes() {
             "OF0301",
             "a core WebAssembly module",
         ),
-        (golden()[..20_000].to_vec(), "OF0301", "no valid component"),
+        (
+            golden()[..20_000].to_vec(),
+            "OF0301",
+            "not a valid component",
+        ),
         (
             b"\0asm\x0d\0\x01\0".to_vec(),
             "OF0302",
-            "the component is no connector",
+            "the component is not a connector",
         ),
         (elsewhere, "OF0303", "another:connector/"),
         (newer, "OF0302", "that version is newer"),

@@ -21,6 +21,7 @@ const FLOORS: &[&[&str]] = &[
     ],
     &["store", "host", "egress", "vault"],
     &["flow", "kit"],
+    &["opening"],
     &["cli", "api", "ui", "collector"],
     &["app", "config", "telemetry", "main"],
 ];
@@ -120,7 +121,7 @@ fn objection(from: &str, to: &str) -> Option<String> {
         return None;
     }
     let Some(below) = floor(to) else {
-        return Some(format!("`crate::{to}` is no module with a floor"));
+        return Some(format!("`crate::{to}` is not a module with a floor"));
     };
     match floor(from) {
         None => Some(format!("`{from}` has no floor")),

@@ -26,6 +26,7 @@ const STORED: &[&str] = &[
     "hub/src/flow",
     "hub/src/store",
     "hub/src/delivery",
+    "hub/src/opening",
     "hub/src/cli",
 ];
 
@@ -386,7 +387,7 @@ fn a_default_for_a_stored_row_is_seen() {
             |path| defaults_for_rows(&sample(path, &format!("fn f() {{ {text} }}\n"))).len();
         assert_eq!(found("hub/src/flow/a.rs"), breaches, "{text}");
         assert_eq!(
-            found("hub/src/kit/a.rs") + found("hub/src/cli/connector_a.rs"),
+            found("hub/src/kit/a.rs") + found("hub/src/cli/connector/a.rs"),
             0
         );
     }

@@ -215,10 +215,10 @@ fn nothing_special_happens_where_the_published_formula_divides_by_zero() {
     };
     check_integrated(&bgnbd::Parameters { a: 1.0, ..CDNOW }, 2, 3.0, 10.0, 20.0);
     for (a, b) in [(1.0, 2.426), (0.25, 0.75)] {
-        let beside = 0.5 * (at(a + 1e-5, b) + at(a - 1e-5, b));
+        let numeric = 0.5 * (at(a + 1e-5, b) + at(a - 1e-5, b));
         assert!(
-            close(at(a, b), beside, 1e-8),
-            "{a} {b}: {} {beside}",
+            close(at(a, b), numeric, 1e-8),
+            "{a} {b}: {} {numeric}",
             at(a, b)
         );
     }

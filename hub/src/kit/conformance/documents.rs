@@ -11,7 +11,7 @@ pub fn manifest(trial: &Trial) -> Tried {
     let schema = |what: String, schema: &Value| match validator(schema) {
         Ok(_) => Ok(()),
         Err(why) => failed(format!(
-            "the schema of {what} is no JSON Schema: {}",
+            "the schema of {what} is not a valid JSON Schema: {}",
             shown(&why)
         )),
     };
@@ -99,14 +99,14 @@ pub fn documents(trial: &Trial) -> Tried {
             "the file carries no documents; `onefold connector build` puts them in",
         );
     };
-    let (told, told_schema) = trial.subject.component.documents()?;
-    for (what, carried, told) in [
-        ("manifest", manifest, &told),
-        ("configuration schema", schema, &told_schema),
+    let (returned, returned_schema) = trial.subject.component.documents()?;
+    for (what, carried, returned) in [
+        ("manifest", manifest, &returned),
+        ("configuration schema", schema, &returned_schema),
     ] {
-        if compact(carried) != compact(told) {
+        if compact(carried) != compact(returned) {
             return failed(format!(
-                "the {what} in the file is not the one that the connector tells"
+                "the {what} in the file is not the one that the connector returns"
             ));
         }
     }
@@ -167,7 +167,7 @@ pub fn discover(trial: &Trial) -> Tried {
         }
         if let Err(why) = validator(&stream.schema) {
             return failed(format!(
-                "stream `{}`: its schema is none: {}",
+                "stream `{}`: its schema is not valid: {}",
                 stream.name,
                 shown(&why)
             ));
@@ -207,7 +207,7 @@ pub fn targets(trial: &Trial) -> Tried {
     for declared in &trial.description().targets {
         let Some(target) = found.iter().find(|one| one.name == declared.name) else {
             return failed(format!(
-                "target `{}` of the manifest is not told",
+                "target `{}` of the manifest is not returned",
                 declared.name
             ));
         };

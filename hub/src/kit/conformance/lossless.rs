@@ -1,5 +1,5 @@
-//! Whether what a vendor wrote comes through unchanged: each record is laid beside the row that the vendor sent for it, and
-//! a member that nobody declared is put into every row.
+//! Whether what a vendor wrote comes through unchanged: each record is compared with the row that the vendor sent for it,
+//! and a member that nobody declared is put into every row.
 
 use super::reading::{Baseline, lines, read_part};
 use super::{Stop, Trial, Tried, failed, not_applicable, shown};
@@ -8,7 +8,7 @@ use crate::kit::tap::Tap;
 use crate::model::StreamSpec;
 use std::collections::HashMap;
 
-/// Hard on whoever parses and writes again: a spelling, a number beyond 2^53, one beyond 64 bits, escapes, emptiness.
+/// Hard for code that parses and serialises: a spelling, a number beyond 2^53, one beyond 64 bits, escapes, emptiness.
 const PROBE_NAME: &str = "onefold_probe";
 const PROBE: &str = r#"{"spelled":1.10,"big":9007199254740993,"bigger":123456789012345678901234567890,"exponent":1E+2,"text":"\u00e9 ż \ud83e\udd8a \/ 🦊","empty":"","none":null,"list":[[],{}]}"#;
 
@@ -18,7 +18,7 @@ pub fn unknown_fields(trial: &Trial) -> Tried {
     let mut built = Vec::new();
     for stream in &trial.description().streams {
         let baseline = &baselines[&stream.name];
-        match beside(stream, &baseline.answers, &baseline.records())? {
+        match count_unchanged(stream, &baseline.answers, &baseline.records())? {
             0 => built.push(format!("`{}`", stream.name)),
             some => {
                 compared += some;
@@ -37,7 +37,11 @@ pub fn unknown_fields(trial: &Trial) -> Tried {
 
 /// How many records were found in the vendor's answers. Either all of a stream's records are the vendor's rows, or it
 /// builds its records itself and none is.
-fn beside(stream: &StreamSpec, answers: &[Vec<u8>], records: &[&str]) -> Result<usize, Stop> {
+fn count_unchanged(
+    stream: &StreamSpec,
+    answers: &[Vec<u8>],
+    records: &[&str],
+) -> Result<usize, Stop> {
     let mut rows: HashMap<String, Vec<Members>> = HashMap::new();
     for answer in answers {
         let text = std::str::from_utf8(answer).unwrap_or_default();
@@ -51,7 +55,10 @@ fn beside(stream: &StreamSpec, answers: &[Vec<u8>], records: &[&str]) -> Result<
     let mut stranger = None;
     for record in records {
         let Some(members) = Members::parse(record) else {
-            return failed(format!("stream `{}`: a record is no object", stream.name));
+            return failed(format!(
+                "stream `{}`: a record is not an object",
+                stream.name
+            ));
         };
         let key = members.key(&stream.primary_key).unwrap_or_default();
         match rows.get(&key) {
@@ -140,7 +147,7 @@ mod tests {
     fn verdict(record: &str) -> Result<usize, String> {
         let answer =
             br#"{"contacts":[{"id": 9007199254740993, "score": 1.10, "u": "\u00e9"}],"id":"page"}"#;
-        beside(&stream(), &[answer.to_vec()], &[record]).map_err(|stop| match stop {
+        count_unchanged(&stream(), &[answer.to_vec()], &[record]).map_err(|stop| match stop {
             Stop::Failed(why) | Stop::NotApplicable(why) => why,
         })
     }
@@ -162,6 +169,6 @@ mod tests {
         assert_eq!(verdict(r#"{"id":"a-b"}"#), Ok(0));
         let answer = br#"[{"id":1},{"id":9007199254740993}]"#;
         let rounded = [r#"{"id":1}"#, r#"{"id":9007199254740992}"#];
-        assert!(beside(&stream(), &[answer.to_vec()], &rounded).is_err());
+        assert!(count_unchanged(&stream(), &[answer.to_vec()], &rounded).is_err());
     }
 }

@@ -1,5 +1,5 @@
-//! The conformance suite: tries a connector against a vendor and says rule by rule whether it keeps them. Finds what there
-//! is to try from the connector's own description. Owns the list of checks and the report; opens no connection.
+//! The conformance suite: tests a connector against a vendor and says rule by rule whether it keeps them. Finds what there
+//! is to test from the connector's own description. Owns the list of checks and the report; opens no connection.
 
 mod audiences;
 mod created_again;
@@ -23,12 +23,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Every check by its name, and the rule that it tries.
+/// Every check by its name, and the rule that it tests.
 pub const CHECKS: &[(&str, &str)] = &[
     ("manifest", "manifest and schemas are valid"),
     (
         "documents",
-        "the documents in the file are those that the connector tells",
+        "the documents in the file are the ones that the connector returns",
     ),
     ("check", "`check` finds the account"),
     (
@@ -68,11 +68,11 @@ pub const CHECKS: &[(&str, &str)] = &[
     ),
     (
         "read-server-error",
-        "500 while reading becomes `transient`, or is tried again",
+        "500 while reading becomes `transient`, or is retried",
     ),
     (
         "read-reset",
-        "a broken connection while reading becomes `transient`, or is tried again",
+        "a broken connection while reading becomes `transient`, or is retried",
     ),
     (
         "read-half-body",
@@ -98,7 +98,7 @@ pub const CHECKS: &[(&str, &str)] = &[
     ),
     (
         "unknown-outcome",
-        "a try without an answer is looked at and writes nothing twice",
+        "an attempt without an answer is looked at and writes nothing twice",
     ),
     (
         "write-faults",
@@ -168,12 +168,12 @@ impl From<Failure> for Stop {
     }
 }
 
-/// What is tried, and all that it takes.
+/// What is tested, and everything that this needs.
 pub struct Subject {
     pub component: Component,
     pub inspection: Inspection,
     pub description: Arc<Description>,
-    /// The documents beside the source, when a folder is tried.
+    /// The documents next to the source, when a folder is tested.
     pub files: Option<(String, String)>,
     pub settings: Settings,
     pub vendor: String,
@@ -199,7 +199,7 @@ pub(super) struct Trial {
     said: RefCell<Vec<String>>,
 }
 
-/// Tries everything. Blocks, for as long as the connector takes.
+/// Runs every check. Blocks for as long as the connector takes.
 pub fn run(subject: Subject) -> Vec<Check> {
     let trial = Trial {
         subject,
@@ -207,7 +207,7 @@ pub fn run(subject: Subject) -> Vec<Check> {
         numbers: Cell::new(0),
         said: RefCell::default(),
     };
-    let tries = CHECKS.iter().map(|&(name, rule)| {
+    let reports = CHECKS.iter().map(|&(name, rule)| {
         let excused = trial.subject.settings.not_applicable.get(name);
         let verdict = match excused {
             Some(reason) => Verdict::NotApplicable(format!("{reason} (says conformance.toml)")),
@@ -223,7 +223,7 @@ pub fn run(subject: Subject) -> Vec<Check> {
             verdict,
         }
     });
-    tries.collect()
+    reports.collect()
 }
 
 fn try_one(trial: &Trial, name: &str) -> Tried {
@@ -343,7 +343,7 @@ impl Trial {
     }
 }
 
-/// Looks through everything that the tries brought to light.
+/// Looks through everything that the checks brought to light.
 fn secrets(trial: &Trial) -> Tried {
     if trial.subject.secrets.is_empty() {
         return not_applicable("the connector has no credential");
@@ -416,7 +416,7 @@ pub fn ask_state(http: &dyn Http, url: String) -> Option<String> {
     (answer.status == 200).then(|| String::from_utf8(answer.body).ok())?
 }
 
-/// The schema as a validator, or why it is none.
+/// The schema as a validator, or why it is not valid.
 pub(super) fn validator(schema: &Value) -> Result<jsonschema::Validator, String> {
     jsonschema::options()
         .with_draft(jsonschema::Draft::Draft202012)

@@ -1,4 +1,4 @@
-//! Checks of reading: what one full read gives is compared with what other ways of reading the same give.
+//! Checks of reading: what one full read returns is compared with what other ways of reading the same return.
 
 use super::{Stop, Trial, Tried, failed, not_applicable, shown, validator};
 use crate::host::{Batch, Connector, Failure, ReadRequest};
@@ -137,7 +137,10 @@ pub fn record_schema(trial: &Trial) -> Tried {
     let baselines = trial.baselines()?;
     for stream in &trial.description().streams {
         let Ok(validator) = validator(&stream.schema) else {
-            return failed(format!("the schema of stream `{}` is none", stream.name));
+            return failed(format!(
+                "the schema of stream `{}` is not valid",
+                stream.name
+            ));
         };
         for record in baselines[&stream.name].records() {
             records += 1;
@@ -213,7 +216,7 @@ fn same(stream: &str, what: &str, one: &Baseline, other: &Baseline) -> Tried {
     if left != right {
         let at = left.iter().zip(&right).position(|(a, b)| a != b);
         return failed(format!(
-            "stream `{stream}`: {what} gives {} records and not {}, or in another order from record {}",
+            "stream `{stream}`: {what} returns {} records and not {}, or in another order from record {}",
             right.len(),
             left.len(),
             at.unwrap_or(left.len().min(right.len())) + 1
@@ -230,7 +233,7 @@ fn same(stream: &str, what: &str, one: &Baseline, other: &Baseline) -> Tried {
     };
     match deleted(one) == deleted(other) {
         true => Ok(()),
-        false => failed(format!("stream `{stream}`: {what} gives other deletions")),
+        false => failed(format!("stream `{stream}`: {what} returns other deletions")),
     }
 }
 
@@ -372,7 +375,7 @@ pub fn deletions(trial: &Trial) -> Tried {
 fn deletion_after_erasure(trial: &Trial) -> Tried {
     match trial.subject.settings.vendor.practice {
         Some(_) => failed("the practice help desk has deleted contacts, and none of them arrives"),
-        None => not_applicable("no deletion is in what the vendor has to tell"),
+        None => not_applicable("the vendor reports no deletion"),
     }
 }
 

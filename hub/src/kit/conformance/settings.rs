@@ -1,4 +1,4 @@
-//! `conformance.toml`: which vendor a connector is tried against, with which configuration, credentials and rows.
+//! `conformance.toml`: which vendor a connector is tested against, with which configuration, credentials and rows.
 //! Knows what may be written; starting the vendor is `vendor`'s.
 
 use crate::kit::practice;
@@ -20,10 +20,10 @@ pub struct Settings {
     /// What is different with credentials that are wrong; made up when it is not said.
     #[serde(default)]
     pub wrong: Option<ConnectionSettings>,
-    /// By target: what is written in tries.
+    /// By target: what the checks write.
     #[serde(default)]
     pub rows: BTreeMap<String, RowSettings>,
-    /// Who is erased in a try, when no row says so.
+    /// Who is erased by a check, when no row says so.
     #[serde(default)]
     pub erase: Option<EraseSettings>,
     /// Checks that do not apply, with the reason for each.
@@ -44,7 +44,7 @@ pub struct VendorSettings {
     /// The real vendor, at the address that the configuration names: for recording.
     #[serde(default)]
     pub live: bool,
-    /// A path of the vendor that shows what it holds, as JSON, so that tries of writing can be compared.
+    /// A path of the vendor that shows what it holds, as JSON, so that the effects of writes can be compared.
     #[serde(default)]
     pub state: Option<String>,
 }

@@ -9,9 +9,9 @@ use crate::kit::tap::{Fault, Tap};
 use crate::model::{TargetSpec, Value};
 use serde_json::json;
 
-/// Rows of one try.
+/// Rows of one attempt.
 const ROWS: usize = 3;
-/// Faults are tried at this many requests of a write at most.
+/// Faults are injected into at most this many requests of a write.
 const MOST_POSITIONS: usize = 6;
 
 /// Rows that are new to the vendor, as many as asked for.
@@ -239,7 +239,7 @@ pub fn partial_failure(trial: &Trial) -> Tried {
         match grown(&before, &trial.state()?) == expected {
             true => Ok(()),
             false => failed(format!(
-                "target `{}`: the rows beside a wrong one are not written once",
+                "target `{}`: the rows next to a wrong one are not written once",
                 target.name
             )),
         }
@@ -288,7 +288,7 @@ pub fn unknown_outcome(trial: &Trial) -> Tried {
                     ));
                 }
                 write(trial, &request, None)?;
-                let what = "a second try with `verify` writes what is there already";
+                let what = "a second attempt with `verify` writes what is there already";
                 unchanged(target, what, &after, &trial.state()?)?;
             }
         }

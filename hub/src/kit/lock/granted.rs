@@ -82,7 +82,7 @@ impl Granted {
     }
 }
 
-/// Whether whoever may call `granted` may call `host`.
+/// Whether a grant for `granted` covers `host`.
 fn covers(granted: &str, host: &str) -> bool {
     if granted == host {
         return true;

@@ -1,5 +1,5 @@
-//! Holds connectors to the lock and to the keys that the hub trusts, each time one is loaded. Reads the lock afresh,
-//! so that what an operator adds while a hub serves counts at once.
+//! Holds connectors to the lock and to the keys that the hub trusts, each time one is loaded. Reads the lock each time,
+//! so that what an operator adds while a hub serves takes effect at once.
 
 use crate::kit::lock::{FILE, Granted, Lock};
 use crate::kit::signature::{self, Verdict};
@@ -30,7 +30,7 @@ impl Guard {
             (None, None) => return Ok(()),
             (Some(entry), None) => {
                 return Err(broken(
-                    format!("connector `{name}` stands in `{FILE}`, and its file is gone"),
+                    format!("connector `{name}` is in `{FILE}`, and its file is gone"),
                     &entry.source,
                 ));
             }
@@ -57,8 +57,8 @@ impl Guard {
         Ok(())
     }
 
-    /// Whether a connector that may be loaded says no more about itself than was locked. It could say another thing
-    /// each time it is asked.
+    /// Whether a connector that may be loaded declares no more than was locked. Its answer may differ each time it is
+    /// asked.
     pub fn admit_description(&self, name: &str, description: &Description) -> Result<(), Problem> {
         let lock = Lock::read(&self.hub_folder)?;
         let Some(entry) = lock.entry(name) else {

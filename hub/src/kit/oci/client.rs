@@ -44,7 +44,7 @@ pub async fn pull(wire: &Wire, reference: &Reference) -> Result<Pulled, Problem>
         Some(layer) => {
             let bytes = client.blob(layer, SIGNATURE_BYTES).await?;
             let text = String::from_utf8(bytes);
-            Some(text.map_err(|_| client.no_connector("has a signature that is no text"))?)
+            Some(text.map_err(|_| client.no_connector("has a signature that is not text"))?)
         }
     };
     Ok(Pulled {
@@ -53,7 +53,7 @@ pub async fn pull(wire: &Wire, reference: &Reference) -> Result<Pulled, Problem>
     })
 }
 
-/// Publishes a connector and gives the manifest's digest.
+/// Publishes a connector and returns the manifest's digest.
 pub async fn push(
     wire: &Wire,
     reference: &Reference,
@@ -81,7 +81,7 @@ pub async fn push(
 struct Client<'a> {
     wire: &'a Wire,
     reference: &'a Reference,
-    /// What the registry was satisfied with last.
+    /// The login that the registry accepted last.
     login: Login,
 }
 
@@ -216,7 +216,7 @@ impl<'a> Client<'a> {
             url: session.clone(),
         };
         let response = self.call(put).await?;
-        // When the answer to a first try was lost, the session is gone and the blob is there.
+        // When the answer to the first attempt was lost, the session is gone and the blob is there.
         if response.status == 201 || (response.status == 404 && self.has(blob).await?) {
             return Ok(());
         }

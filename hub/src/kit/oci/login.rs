@@ -1,5 +1,5 @@
-//! What a registry asks for before it answers, and how it is given: basic authentication, or a token that another
-//! server hands out for one repository.
+//! What a registry asks for before it answers, and how it is provided: basic authentication, or a token that another
+//! server issues for one repository.
 
 use crate::kit::registry::{Access, Ask, Login, Wire, bad_source, is_loopback, place};
 use crate::problem::{Problem, codes};
@@ -67,7 +67,7 @@ pub async fn log_in(
 ) -> Result<Option<Login>, Problem> {
     let (realm, parameters) = match (challenge, wire.own_login()) {
         (Challenge::Basic, Login::Nobody) => return Ok(None),
-        // A token without a name is the operator's own, and a registry that gives out others takes it as it is.
+        // A token without a name is the operator's own, and a registry that issues others accepts it as it is.
         (_, login @ Login::Bearer(_)) | (Challenge::Basic, login) => return Ok(Some(login)),
         (Challenge::Bearer { realm, parameters }, _) => (realm, parameters),
     };
@@ -77,7 +77,7 @@ pub async fn log_in(
         .ok_or_else(|| {
             let place = place(registry);
             bad_source(format!(
-                "`{place}` sends to a place for tokens that is none"
+                "`{place}` names an address for tokens that is not valid"
             ))
         })?;
     url.query_pairs_mut()
@@ -93,7 +93,7 @@ pub async fn log_in(
     let secret = token.as_deref().and_then(Secret::new);
     match secret {
         Some(secret) => Ok(Some(Login::Bearer(secret))),
-        None => Err(bad_source(format!("`{}` gives no token", place(&url)))),
+        None => Err(bad_source(format!("`{}` returns no token", place(&url)))),
     }
 }
 

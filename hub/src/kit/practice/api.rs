@@ -166,8 +166,8 @@ fn body(call: &Call, known: &[&str]) -> Result<Map<String, Value>, Answer> {
             only(&members, known)?;
             Ok(members)
         }
-        Ok(_) => Err(invalid("the body is no JSON object")),
-        Err(error) => Err(invalid(&format!("the body is no JSON: {error}"))),
+        Ok(_) => Err(invalid("the body is not a JSON object")),
+        Err(error) => Err(invalid(&format!("the body is not JSON: {error}"))),
     }
 }
 
@@ -252,7 +252,7 @@ fn failed(code: &str, message: &str) -> String {
 
 type Row = Result<Wanted, (&'static str, &'static str)>;
 
-/// What is no row at all refuses the request; what is wrong in a row is that row's error.
+/// What is not a row at all refuses the request; what is wrong in a row is that row's error.
 fn wanted(row: Value) -> Result<Row, Answer> {
     let Value::Object(mut row) = row else {
         return Err(invalid("a contact is an object"));
@@ -260,7 +260,12 @@ fn wanted(row: Value) -> Result<Row, Answer> {
     only(&row, &["email", "name", "phone", "plan"])?;
     let email = match row.remove("email") {
         Some(Value::String(email)) if is_email(&email) => email,
-        _ => return Ok(Err(("invalid_email", "`email` is no e-mail address"))),
+        _ => {
+            return Ok(Err((
+                "invalid_email",
+                "`email` is not a valid e-mail address",
+            )));
+        }
     };
     let name = match row.remove("name") {
         None => None,
@@ -275,7 +280,12 @@ fn wanted(row: Value) -> Result<Row, Answer> {
         None => None,
         Some(Value::Null) => Some(None),
         Some(Value::String(phone)) if is_phone(&phone) => Some(Some(phone)),
-        Some(_) => return Ok(Err(("invalid_phone", "`phone` is no telephone number"))),
+        Some(_) => {
+            return Ok(Err((
+                "invalid_phone",
+                "`phone` is not a valid telephone number",
+            )));
+        }
     };
     let plan = match row.remove("plan") {
         None => None,
@@ -359,7 +369,7 @@ fn tags(desk: &Desk, call: &Call) -> Reply {
         None => 0,
         Some(id) => match tag_index(desk, &id) {
             Some(index) => index + 1,
-            None => return Err(invalid("`after` is no tag's id")),
+            None => return Err(invalid("`after` is not a tag's id")),
         },
     };
     let end = desk.tags.len().min(first + TAGS_A_PAGE);

@@ -1,11 +1,11 @@
 //! What the help desk holds: contacts, tickets, tags, and the answers that were given under an idempotency key. Time moves
-//! by one second with every change, so that a try repeats exactly. Knows no HTTP.
+//! by one second with every change, so that an attempt can be repeated exactly. Knows no HTTP.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 
-/// Where a row stands in its list.
+/// The position of a row in its list.
 pub type Place = (i64, u64);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub struct Tag {
 
 #[derive(Debug, Default)]
 pub struct Desk {
-    /// Tells this help desk's tokens from another's.
+    /// Distinguishes this help desk's tokens from another's.
     pub seed: u64,
     pub contacts: Listed,
     pub tickets: Listed,

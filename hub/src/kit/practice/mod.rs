@@ -1,4 +1,4 @@
-//! The practice help desk: a made-up vendor on loopback that connectors are tried against. Strict and stateful; the same
+//! The practice help desk: a made-up vendor on loopback that connectors are tested against. Strict and stateful; the same
 //! seed gives the same data. Owns the socket; `api` knows the rules, `desk` the state, `data` what there is at first.
 
 mod api;

@@ -1,5 +1,5 @@
 //! A bundle: all locked connectors of a hub with their signatures and the lock, in one tar file, for a hub without a
-//! network. What comes out of one is believed no more than what comes from a registry.
+//! network. Its content is trusted no more than what comes from a registry.
 
 use crate::kit::lock::{self, FILE, FOLDER, Lock, signature_path};
 use crate::kit::registry::{COMPONENT_BYTES, Package, read};
@@ -46,7 +46,7 @@ pub fn pack(hub_folder: &Path) -> Result<(Lock, Vec<u8>), Problem> {
         }
     }
     let bytes = bundle.into_inner().map_err(|error| broken(&error))?;
-    // Whoever adds it reads no more than this, and refuses what this hub should not make.
+    // A hub that adds it reads at most this much, so a larger one must not be made.
     if bytes.len() as u64 > COMPONENT_BYTES {
         let length = bytes.len();
         return Err(bad(&format!(
@@ -71,7 +71,7 @@ fn add(bundle: &mut Builder<Vec<u8>>, name: &str, content: &[u8]) -> Result<(), 
 pub fn unpack(bytes: &[u8]) -> Result<Vec<Package>, Problem> {
     let mut files = files(bytes)?;
     let lock = files.remove(FILE).ok_or_else(|| bad("has no lock"))?;
-    let lock = String::from_utf8(lock).map_err(|_| bad("has a lock that is no text"))?;
+    let lock = String::from_utf8(lock).map_err(|_| bad("has a lock that is not text"))?;
     let lock = Lock::parse(&lock).map_err(|problem| {
         bad(&format!(
             "has a lock that cannot be used: {}",
@@ -81,7 +81,10 @@ pub fn unpack(bytes: &[u8]) -> Result<Vec<Package>, Problem> {
     let mut packages = Vec::new();
     for entry in lock.entries {
         if !is_digest(&entry.digest) {
-            let message = format!("has a lock in which the digest of `{}` is none", entry.name);
+            let message = format!(
+                "has a lock in which the digest of `{}` is not valid",
+                entry.name
+            );
             return Err(bad(&message));
         }
         let name = format!("{FOLDER}/{}.wasm", entry.name);

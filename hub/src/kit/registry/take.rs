@@ -1,4 +1,4 @@
-//! Taking connectors into a hub: what would change is worked out first and written afterwards, all of it or nothing
+//! Taking connectors into a hub: what would change is computed first and written afterwards, all of it or nothing
 //! that a hub would load.
 
 use crate::kit::lock::{self, FOLDER, Lock, signature_path};
@@ -65,7 +65,7 @@ pub fn take(hub_folder: &Path, changes: &[Change]) -> Result<Vec<Taken>, Problem
             let message = format!("`{name}` was changed by another command meanwhile");
             let problem = Problem::new(&codes::LOCK_CHANGED, message);
             return Err(
-                problem.hint("nothing was changed; see what is locked now, and say it again")
+                problem.hint("nothing was changed; see what is locked now, and run it again")
             );
         }
         lock.put(candidate.entry.clone());
@@ -83,10 +83,10 @@ pub fn take(hub_folder: &Path, changes: &[Change]) -> Result<Vec<Taken>, Problem
     for Change { candidate, .. } in changes {
         let path = lock::component_path(hub_folder, &candidate.entry.name);
         lock::write_whole(&path, &candidate.package.component)?;
-        let beside = signature_path(&path);
+        let signature = signature_path(&path);
         match &candidate.package.signature {
-            Some(text) => lock::write_whole(&beside, text.as_bytes())?,
-            None => remove(&beside)?,
+            Some(text) => lock::write_whole(&signature, text.as_bytes())?,
+            None => remove(&signature)?,
         }
         taken.push(Taken {
             component: path,

@@ -1,6 +1,6 @@
 //! One request to a registry or web server, through `egress`: no proxy of the environment, nothing without TLS but to
-//! this machine, bodies of bounded size, several tries. Follows redirects of reads, as registries use them for large
-//! files, and takes no credential along to another host.
+//! this machine, bodies of bounded size, several attempts. Follows redirects of reads, as registries use them for large
+//! files, and sends no credential to another host.
 
 use crate::clock::Clock;
 use crate::egress::{
@@ -18,18 +18,18 @@ use url::{Host, Url};
 /// How often a request is sent at most.
 const ATTEMPTS: u32 = 5;
 const REDIRECTS: u32 = 5;
-/// For one request with all its tries; a component can be large and a line slow.
+/// For one request with all its attempts; a component can be large and a line slow.
 const PATIENCE: Duration = Duration::from_secs(600);
 /// The name of the login among an egress's credentials.
 const LOGIN: &str = "credential";
 
-/// What an operator gives beside the place.
+/// What an operator names in addition to the place.
 #[derive(Clone, Default)]
 pub struct Access {
     pub username: Option<String>,
     /// A password when there is a user name, a token otherwise.
     pub secret: Option<Secret>,
-    /// Addresses that are not public and may be dialled all the same.
+    /// Addresses that are not public and may be dialled anyway.
     pub addresses: Vec<SocketAddr>,
 }
 
@@ -278,7 +278,7 @@ fn down(url: &Url, why: &str) -> Problem {
     Problem::new(
         &codes::SOURCE_DOWN,
         format!(
-            "`{}` does not answer after {ATTEMPTS} tries: {why}",
+            "`{}` does not answer after {ATTEMPTS} attempts: {why}",
             place(url)
         ),
     )

@@ -1,4 +1,4 @@
-//! A project in C: a Makefile for its tests, the SDK's files beside it.
+//! A project in C: a Makefile for its tests, the SDK's files next to it.
 
 use super::{File, Template, always, patch, reading, writing};
 

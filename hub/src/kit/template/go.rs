@@ -1,4 +1,4 @@
-//! A project in Go: one package, the SDK's module beside it.
+//! A project in Go: one package, the SDK's module next to it.
 
 use super::{File, Template, always, patch, reading, writing};
 

@@ -1,4 +1,4 @@
-//! Projects in TypeScript and JavaScript: an npm package whose SDK lies beside it.
+//! Projects in TypeScript and JavaScript: an npm package with the SDK next to it.
 
 use super::{File, Template, always, patch, reading, writing};
 

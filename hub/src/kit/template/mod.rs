@@ -1,5 +1,5 @@
-//! A new project: the example connector of its language with another name, the SDK and the contract beside it. The files
-//! are those of this repository, held by the program, so that a project can be made anywhere.
+//! A new project: the example connector of its language with another name, the SDK and the contract next to it. The files
+//! are the ones of this repository, embedded in the program, so that a project can be made anywhere.
 
 mod c;
 mod files;
@@ -90,7 +90,7 @@ fn template(language: Language) -> &'static Template {
     }
 }
 
-/// Makes the folder `parent/name` and gives the files in it.
+/// Makes the folder `parent/name` and returns the files in it.
 pub fn make(
     parent: &Path,
     name: &str,
@@ -99,7 +99,7 @@ pub fn make(
 ) -> Result<Vec<PathBuf>, Problem> {
     let refuse = |message: String| Problem::new(&codes::CANNOT_MAKE_PROJECT, message);
     if !is_name(name) {
-        return Err(refuse(format!("`{name}` is no name for a connector")).hint(NAME));
+        return Err(refuse(format!("`{name}` is not a valid name for a connector")).hint(NAME));
     }
     let template = template(language);
     let folder = parent.join(name);

@@ -1,4 +1,4 @@
-//! A project in Python: code under `src`, the SDK's package beside it.
+//! A project in Python: code under `src`, the SDK's package next to it.
 
 use super::{File, Template, always, patch, reading, writing};
 

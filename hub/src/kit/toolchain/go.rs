@@ -1,5 +1,5 @@
-//! Go: its compiler for WASI the old way, bindings generated here from the contract, and the SDK's own code between those
-//! and the project. All of it is compiled as a part of the project's module, so that its `go.mod` says what is used.
+//! Go: its compiler for WASI the old way, bindings generated here from the contract, and the SDK's own code between the
+//! bindings and the project. All of it is compiled as a part of the project's module, so that its `go.mod` says what is used.
 
 use crate::kit::component;
 use crate::kit::project::Project;

@@ -10,7 +10,7 @@ use std::process::Command;
 /// Compilers of ours.
 pub struct Toolchains<'a> {
     folder: PathBuf,
-    /// Told what is going on, a line at a time.
+    /// Receives progress messages, one line each.
     say: &'a (dyn Fn(&str) + Sync),
 }
 
@@ -111,7 +111,7 @@ impl<'a> Toolchains<'a> {
         Ok(folder)
     }
 
-    /// Runs a program and gives what it printed. `hint` says how to get it when it is not there.
+    /// Runs a program and returns what it printed. `hint` says how to get it when it is not there.
     pub(super) fn run(&self, command: &mut Command, hint: &str) -> Result<String, Problem> {
         let name = Path::new(command.get_program())
             .file_name()

@@ -59,7 +59,7 @@ pub fn build(project: &Project, tools: &Toolchains<'_>) -> Result<Built, Problem
     })
 }
 
-/// Writes beside the file and renames, so that a hub that is running reads the old or the new one, never half.
+/// Writes a temporary file next to it and renames, so that a hub that is running reads the old or the new one, never half.
 fn replace(file: &Path, content: &[u8]) -> Result<(), Problem> {
     let temporary = file.with_extension(format!("{}.new", std::process::id()));
     std::fs::write(&temporary, content)

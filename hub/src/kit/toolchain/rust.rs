@@ -50,7 +50,7 @@ pub fn compile(project: &Project, tools: &Toolchains<'_>) -> Result<Vec<u8>, Pro
     component::encode(&read(&module)?)
 }
 
-/// The module of the package in that file, among all that cargo tells.
+/// The module of the package in that file, among everything that cargo reports.
 fn module(said: &str, manifest: &Path) -> Option<PathBuf> {
     let messages = said
         .lines()

@@ -19,7 +19,7 @@ pub static BUILD_FAILED: Code = Code {
 
 pub static BAD_PROJECT: Code = Code {
     id: "OF0323",
-    title: "the folder is no connector's project",
+    title: "the folder is not a connector's project",
     class: Class::AskUser,
     page: include_str!("../pages/OF0323.md"),
 };
@@ -40,7 +40,7 @@ pub static WRONG_CONFORMANCE: Code = Code {
 
 pub static NO_VENDOR: Code = Code {
     id: "OF0332",
-    title: "the vendor to try the connector against cannot be started",
+    title: "the vendor to test the connector against cannot be started",
     class: Class::AskUser,
     page: include_str!("../pages/OF0332.md"),
 };

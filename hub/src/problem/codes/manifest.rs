@@ -33,7 +33,7 @@ pub static MISSING_KEY: Code = Code {
 
 pub static INLINE_SECRET: Code = Code {
     id: "OF0105",
-    title: "a secret stands in the manifest",
+    title: "a secret is written in the manifest",
     class: Class::AskUser,
     page: include_str!("../pages/OF0105.md"),
 };

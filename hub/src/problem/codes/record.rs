@@ -47,7 +47,7 @@ pub static WRONG_SHAPE: Code = Code {
 
 pub static NOT_MONEY: Code = Code {
     id: "OF0507",
-    title: "an amount that is no whole number of minor units",
+    title: "an amount that is not a whole number of minor units",
     class: Class::SkipRecord,
     page: include_str!("../pages/OF0507.md"),
 };
@@ -61,7 +61,7 @@ pub static UNKNOWN_CONSENT: Code = Code {
 
 pub static NOT_AN_OBJECT: Code = Code {
     id: "OF0509",
-    title: "a record that is no object",
+    title: "a record that is not an object",
     class: Class::SkipRecord,
     page: include_str!("../pages/OF0509.md"),
 };

@@ -40,7 +40,7 @@ pub static BAD_SOURCE: Code = Code {
 
 pub static DIGEST_MISMATCH: Code = Code {
     id: "OF0346",
-    title: "the bytes are not those that were asked for",
+    title: "the bytes are not the ones that were asked for",
     class: Class::AskUser,
     page: include_str!("../pages/OF0346.md"),
 };

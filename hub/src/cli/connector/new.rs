@@ -7,7 +7,7 @@ use crate::kit::template;
 use serde_json::json;
 use std::path::Path;
 
-/// Makes the project in the folder that one stands in.
+/// Makes the project in the current folder.
 pub fn new(name: &str, language: Language, kind: Kind, out: &Out) -> Outcome {
     let files = template::make(Path::new(""), name, language, kind)?;
     if out.json {

@@ -1,13 +1,14 @@
 //! `onefold connector bench`: what a connector costs: size, cold start, records a second, memory, calls.
 
+use crate::cli::Ending;
 use crate::cli::arguments::SubjectArguments;
-use crate::cli::connector_subject::{Ready, blocking, ready};
-use crate::cli::output::{Out, Outcome, Stopped, number, table, trimmed};
-use crate::cli::{Ending, Environment};
+use crate::cli::connector::subject::{Ready, blocking, ready};
+use crate::cli::output::{Out, Outcome, number, table, trimmed};
 use crate::host::{Component, Host, HostSettings};
 use crate::kit::conformance::PracticeSettings;
 use crate::kit::session::{Extent, StreamRead, read};
 use crate::kit::tap::Tap;
+use crate::opening::{Environment, Stopped};
 use crate::problem::Problem;
 use serde_json::json;
 use std::path::{Path, PathBuf};

@@ -2,14 +2,15 @@
 //! vendor wrote them and as the default mapping understands them, side by side.
 
 use crate::canonical;
+use crate::cli::Ending;
 use crate::cli::arguments::SubjectArguments;
-use crate::cli::connector_subject::{Ready, blocking, ready};
-use crate::cli::output::{Out, Outcome, Stopped, fitted, table, trimmed};
+use crate::cli::connector::subject::{Ready, blocking, ready};
+use crate::cli::output::{Out, Outcome, fitted, table, trimmed};
 use crate::cli::running::wait_for_signal;
-use crate::cli::{Ending, Environment};
 use crate::kit::session::{Extent, StreamRead, read};
 use crate::manifest::{self, Stream};
 use crate::model::{Canonical, Value};
+use crate::opening::{Environment, Stopped};
 use crate::problem::{Problem, codes};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -138,9 +139,8 @@ async fn build(folder: &Path) -> Result<(), Problem> {
         .map_err(|error| failed(format!("the build cannot start: {error}")))?;
     match status.success() {
         true => Ok(()),
-        false => Err(failed(format!("`{}` is not built", folder.display())).hint(
-            "the build's own words stand above; `--no-build` tries the component that is there",
-        )),
+        false => Err(failed(format!("`{}` is not built", folder.display()))
+            .hint("the build's output is above; `--no-build` tests the component that is there")),
     }
 }
 
@@ -171,7 +171,7 @@ fn mapping(ready: &Ready) -> Result<BTreeMap<String, Stream>, Stopped> {
     let mut plan = manifest::load(&files, &known).map_err(|problems| Stopped {
         problems,
         files: files.to_vec(),
-        nothing_was_run: false,
+        ..Stopped::default()
     })?;
     let streams = plan
         .sources
@@ -214,7 +214,7 @@ fn understood(stream: Option<&Stream>, line: &str) -> Vec<String> {
     let mapped = canonical::map(stream, "dev", &key, &record);
     let mut lines = vec![format!("key: {key}")];
     if let Some(canonical) = &mapped.canonical {
-        lines.extend(told(canonical));
+        lines.extend(described(canonical));
     }
     lines.extend(
         mapped
@@ -225,7 +225,7 @@ fn understood(stream: Option<&Stream>, line: &str) -> Vec<String> {
     lines
 }
 
-fn told(canonical: &Canonical) -> Vec<String> {
+fn described(canonical: &Canonical) -> Vec<String> {
     let identifiers = canonical
         .identifiers
         .iter()

@@ -1,11 +1,11 @@
 //! `onefold connector run-one`: repeats a read that failed in a run, from what was captured of it.
 
-use crate::cli::connector_subject::blocking;
-use crate::cli::open::load;
-use crate::cli::output::{Out, Outcome, Stopped, fitted, table, trimmed};
-use crate::cli::{Ending, Environment};
+use crate::cli::Ending;
+use crate::cli::connector::subject::blocking;
+use crate::cli::output::{Out, Outcome, fitted, table, trimmed};
 use crate::kit::capture::{Captured, FOLDER};
 use crate::kit::cassette::Player;
+use crate::opening::{Environment, Stopped, load};
 use crate::problem::{Problem, codes};
 use serde_json::json;
 use std::path::{Path, PathBuf};

@@ -1,14 +1,15 @@
 //! `onefold connector record` and `replay`: one session with a connector, onto a cassette or from one.
 
+use crate::cli::Ending;
 use crate::cli::arguments::RecordArguments;
-use crate::cli::connector_subject::{blocking, ready};
-use crate::cli::output::{Out, Outcome, Stopped, table, trimmed};
-use crate::cli::{Ending, Environment};
+use crate::cli::connector::subject::{blocking, ready};
+use crate::cli::output::{Out, Outcome, table, trimmed};
 use crate::host::{Connector, Failure};
 use crate::kit::cassette::{Cassette, Recorder};
 use crate::kit::conformance::VendorSettings;
 use crate::kit::session::{Extent, StreamRead, read};
 use crate::model::Description;
+use crate::opening::{Environment, Stopped};
 use crate::problem::{Problem, codes};
 use serde_json::json;
 use std::path::Path;
@@ -61,7 +62,7 @@ pub async fn replay(
     out: &Out,
     options: RecordArguments,
 ) -> Outcome {
-    // What the cassette is named by starts where the program stands, not at the connector's folder.
+    // The cassette's path is relative to the current folder, not to the connector's.
     let cassette =
         std::path::absolute(&options.cassette).unwrap_or_else(|_| options.cassette.clone());
     let ready = ready(hub, environment, &options.subject, |settings| {

@@ -1,13 +1,14 @@
 //! `onefold connector test`: starts the vendor, runs the conformance suite, and shows what it found.
 
+use crate::cli::Ending;
 use crate::cli::arguments::SubjectArguments;
-use crate::cli::connector_subject::{Opening, Ready, blocking, find, host, ready};
-use crate::cli::output::{Out, Outcome, Stopped, plural, table, trimmed};
-use crate::cli::{Ending, Environment};
+use crate::cli::connector::subject::{Opening, Ready, blocking, find, host, ready};
+use crate::cli::output::{Out, Outcome, plural, table, trimmed};
 use crate::host::Cancel;
 use crate::kit::conformance::{self, Check, ConnectionSettings, Subject, Verdict};
 use crate::kit::inspect::inspect;
 use crate::kit::vendor::Vendor;
+use crate::opening::{Environment, Stopped};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,17 +1,26 @@
 //! `onefold connector`: what there is, and whether it works.
 
+pub mod add;
+pub mod arguments;
+mod bench;
+mod build;
+mod dev;
+mod inspect;
+mod new;
+mod publish;
+mod record;
+mod run_one;
+mod subject;
+mod test;
+mod vendor;
+
+use crate::cli::Ending;
 use crate::cli::arguments::ConnectorCommand;
-use crate::cli::open::{Loaded, connectors, load, signers};
-use crate::cli::output::{Out, Outcome, Stopped, table, trimmed};
-use crate::cli::running::unknown;
-use crate::cli::{
-    Ending, Environment, connector_add, connector_bench, connector_build, connector_dev,
-    connector_inspect, connector_new, connector_publish, connector_record, connector_run_one,
-    connector_test, connector_vendor,
-};
+use crate::cli::output::{Out, Outcome, table, trimmed};
 use crate::flow::Opens;
 use crate::host::{Cancel, Connector};
 use crate::kit::lock::{Entry, Lock};
+use crate::opening::{Environment, Loaded, Stopped, connectors, load, signers, unknown};
 use crate::problem::plain_line;
 use serde_json::json;
 use std::path::Path;
@@ -28,36 +37,26 @@ pub async fn connector(
             name,
             language,
             kind,
-        } => connector_new::new(&name, language, kind, out),
-        ConnectorCommand::Build { folder } => {
-            connector_build::build(&folder, environment, out).await
-        }
-        ConnectorCommand::Add(arguments) => {
-            connector_add::add(folder, environment, out, &arguments).await
-        }
-        ConnectorCommand::Remove { name } => connector_add::remove(folder, out, &name),
-        ConnectorCommand::Bundle { file } => connector_publish::bundle(folder, out, &file),
+        } => new::new(&name, language, kind, out),
+        ConnectorCommand::Build { folder } => build::build(&folder, environment, out).await,
+        ConnectorCommand::Add(arguments) => add::add(folder, environment, out, &arguments).await,
+        ConnectorCommand::Remove { name } => add::remove(folder, out, &name),
+        ConnectorCommand::Bundle { file } => publish::bundle(folder, out, &file),
         ConnectorCommand::Publish(arguments) => {
-            connector_publish::publish(environment, out, &arguments).await
+            publish::publish(environment, out, &arguments).await
         }
-        ConnectorCommand::Sign { file, key } => {
-            connector_publish::sign(environment, out, &file, &key)
-        }
-        ConnectorCommand::Key { command } => connector_publish::key(environment, out, &command),
-        ConnectorCommand::Inspect { what } => {
-            connector_inspect::inspect(folder, environment, out, &what)
-        }
-        ConnectorCommand::Test(options) => {
-            connector_test::test(folder, environment, out, &options).await
-        }
+        ConnectorCommand::Sign { file, key } => publish::sign(environment, out, &file, &key),
+        ConnectorCommand::Key { command } => publish::key(environment, out, &command),
+        ConnectorCommand::Inspect { what } => inspect::inspect(folder, environment, out, &what),
+        ConnectorCommand::Test(options) => test::test(folder, environment, out, &options).await,
         ConnectorCommand::Record(options) => {
-            connector_record::record(folder, environment, out, &options).await
+            record::record(folder, environment, out, &options).await
         }
         ConnectorCommand::Replay(options) => {
-            connector_record::replay(folder, environment, out, options).await
+            record::replay(folder, environment, out, options).await
         }
         ConnectorCommand::RunOne { file, live } => {
-            connector_run_one::run_one(folder, environment, out, file.as_deref(), live).await
+            run_one::run_one(folder, environment, out, file.as_deref(), live).await
         }
         ConnectorCommand::Dev {
             subject,
@@ -65,18 +64,18 @@ pub async fn connector(
             once,
             no_build,
         } => {
-            let options = connector_dev::Options {
+            let options = dev::Options {
                 subject,
                 records,
                 once,
                 builds: !no_build,
             };
-            connector_dev::dev(folder, environment, out, &options).await
+            dev::dev(folder, environment, out, &options).await
         }
         ConnectorCommand::Bench { subject, contacts } => {
-            connector_bench::bench(folder, environment, out, &subject, contacts).await
+            bench::bench(folder, environment, out, &subject, contacts).await
         }
-        ConnectorCommand::Vendor(options) => connector_vendor::vendor(&options, out).await,
+        ConnectorCommand::Vendor(options) => vendor::vendor(&options, out).await,
         ConnectorCommand::Check { name } => check(folder, environment, out, &name).await,
         ConnectorCommand::Discover { name } => discover(folder, environment, out, &name).await,
     }

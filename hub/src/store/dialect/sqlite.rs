@@ -1,9 +1,9 @@
 //! The statements, types and calls that differ between databases. Everything else in `store` is one text for all.
 //! Knows no table.
 
-use super::bulk::{Arg, pack};
 use crate::expression::{Pattern, place};
 use crate::model::fold;
+use crate::store::value::{Arg, pack};
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{FromSqlError, ToSql, ToSqlOutput, Value, ValueRef};
 use sqlx::ConnectOptions;
@@ -20,7 +20,7 @@ pub type Row = sqlx::sqlite::SqliteRow;
 pub type Found<'r> = rusqlite::Row<'r>;
 pub use rusqlite::Result as FoundResult;
 
-/// What either of the two drivers says.
+/// An error of either of the two drivers.
 #[derive(Debug, thiserror::Error)]
 pub enum Failed {
     #[error(transparent)]
@@ -32,11 +32,11 @@ pub enum Failed {
 /// How many rows one statement inserts: it keeps its place in the tree from row to row, and its program stays small.
 const ROWS: usize = 64;
 
-/// Runs `insert into {table} values (…)` for rows that are not there.
+/// Runs `insert into {table} values (…)` for rows that do not exist.
 ///
-/// `or fail` does not change what happens: whoever sees an error rolls the whole transaction back. But SQLite copies each
-/// page before a statement of many rows changes it, unless that statement need not be undone by itself. One of a single row
-/// need not be either, so what may update goes through `each`.
+/// `or fail` does not change what happens: after an error the whole transaction is rolled back. But SQLite copies each
+/// page before a statement of many rows changes it, unless that statement never has to be undone alone. Nor has a statement of
+/// a single row, so what may update goes through `each`.
 pub async fn insert<R, const N: usize>(
     connection: &mut Connection,
     table: &str,
@@ -67,7 +67,7 @@ pub async fn insert<R, const N: usize>(
     .await
 }
 
-/// Runs one statement for each row; gives how many rows of the database they changed.
+/// Runs one statement for each row; returns how many rows of the database they changed.
 pub async fn each<R, const N: usize>(
     connection: &mut Connection,
     text: &str,
@@ -183,7 +183,7 @@ pub async fn integers(
 /// worker while the worker waits for it: there is room for more than are run while a thread is not scheduled.
 const COMMANDS: usize = 1 << 24;
 
-/// How to connect. The library does not log statements: a slow one is nothing that an operator can act on, and would be
+/// How to connect. The library does not log statements: a slow one is not something that an operator can act on, and would be
 /// printed on the terminal as a warning with its whole text.
 pub fn options(url: &str) -> Result<Options, sqlx::Error> {
     let options: Options = url.parse()?;
@@ -191,7 +191,7 @@ pub fn options(url: &str) -> Result<Options, sqlx::Error> {
     Ok(options.disable_statement_logging())
 }
 
-/// Teaches a connection what conditions and searches ask of it: `regexp(pattern, text)`, `place(split, uuid)` and
+/// Registers the functions that conditions and searches use: `regexp(pattern, text)`, `place(split, uuid)` and
 /// `mentions(values, folded)`, whether a text value of a JSON object contains a text regardless of case.
 pub async fn teach(connection: &mut Connection) -> Result<(), Failed> {
     past_sqlx(connection, |connection| {
@@ -229,8 +229,8 @@ fn mentions(value: &serde_json::Value, folded: &str) -> bool {
     }
 }
 
-/// Lends the open connection to rusqlite. sqlx would copy every value twice and hand each statement and each row to
-/// another thread. This blocks for as long as it takes.
+/// Lends the open connection to rusqlite. sqlx would copy every value twice and pass each statement and each row to
+/// another thread. Blocks until it is done.
 async fn past_sqlx<T>(
     connection: &mut Connection,
     run: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>,
@@ -260,7 +260,7 @@ impl ToSql for Arg<'_> {
     }
 }
 
-/// Turns a migration's text into the database's own.
+/// Translates a migration into the database's own SQL.
 pub fn migration(text: &str) -> String {
     text.lines()
         .map(|line| match line.strip_suffix(" --clustered") {
@@ -275,15 +275,15 @@ pub fn migration(text: &str) -> String {
 /// A set of integers given as one JSON array in parameter `$1`.
 pub const IN_INTEGERS: &str = "in (select value from json_each($1))";
 
-/// Pages that were committed and are not in their place in the file yet.
-pub async fn logged(connection: &mut Connection) -> Result<i64, sqlx::Error> {
+/// Committed pages in the WAL that are not checkpointed yet.
+pub async fn pages_in_wal(connection: &mut Connection) -> Result<i64, sqlx::Error> {
     let text = "pragma wal_checkpoint(noop)";
     let (_, pages, done): (i64, i64, i64) = sqlx::query_as(text).fetch_one(connection).await?;
     Ok(pages - done)
 }
 
-/// Puts them there, but for those that somebody still reads past or that are committed meanwhile.
-pub async fn work_off(connection: &mut Connection) -> Result<(), sqlx::Error> {
+/// Checkpoints them, except pages that a reader still needs to be in the WAL, and later commits.
+pub async fn checkpoint(connection: &mut Connection) -> Result<(), sqlx::Error> {
     let text = "pragma wal_checkpoint(passive)";
     sqlx::query(text).execute(connection).await?;
     Ok(())
@@ -298,12 +298,12 @@ pub async fn shrink(connection: &mut Connection) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-/// What the writing connection says first. What was committed is put into its place by `tidying`, and by the writer itself
-/// only when that does not keep up.
+/// The first statements of the writing connection. `tidying` checkpoints the WAL; the writer does so only when that does
+/// not keep up.
 pub const OPENING_WRITER: &str = "pragma busy_timeout = 30000; pragma page_size = 8192; pragma journal_mode = wal; pragma synchronous = normal; \
     pragma cache_size = -16384; pragma temp_store = memory; pragma wal_autocheckpoint = 100000; pragma mmap_size = 0;";
 
-/// What a reading connection says first.
+/// The first statements of a reading connection.
 pub const OPENING_READER: &str = "pragma busy_timeout = 30000; pragma cache_size = -4096; pragma temp_store = memory; \
     pragma mmap_size = 0; pragma query_only = true;";
 
@@ -319,7 +319,7 @@ pub fn path(url: &str) -> Option<&Path> {
     (!path.is_empty() && !path.starts_with(':')).then(|| Path::new(path))
 }
 
-/// Whether another process writes.
+/// Whether another process is writing.
 pub fn is_busy(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     // SQLITE_BUSY, with or without an extended code in the upper bytes.
@@ -327,7 +327,7 @@ pub fn is_busy(error: &sqlx::Error) -> bool {
         .is_some_and(|code| code & 0xff == 5)
 }
 
-/// Whether a row with the same key was there already.
+/// Whether a row with the same key exists already.
 pub fn is_there(error: &Failed) -> bool {
     let Failed::Rusqlite(error) = error else {
         return false;

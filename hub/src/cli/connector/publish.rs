@@ -1,14 +1,14 @@
 //! `onefold connector publish`, `sign`, `key` and `bundle`: a connector on its way from its author to a hub.
 
-use crate::cli::connector_add::{secret, wire};
-use crate::cli::connector_arguments::{KeyCommand, PublishArguments};
-use crate::cli::open;
+use crate::cli::Ending;
+use crate::cli::connector::add::{secret, wire};
+use crate::cli::connector::arguments::{KeyCommand, PublishArguments};
 use crate::cli::output::{Out, Outcome, plural};
-use crate::cli::{Ending, Environment};
 use crate::kit::lock::{signature_path, write_whole};
 use crate::kit::oci::{Artifact, Reference, push};
 use crate::kit::registry::{pack, read};
 use crate::kit::signature::{self, SigningKey};
+use crate::opening::{self, Environment};
 use crate::problem::{Problem, codes};
 use serde_json::json;
 use std::io::Write;
@@ -25,10 +25,10 @@ pub async fn publish(
     })?;
     let wire = wire(environment, &arguments.access)?;
     let bytes = read(&arguments.file)?;
-    let component = open::host(environment)?.load(&bytes)?;
+    let component = opening::host(environment)?.load(&bytes)?;
     let description = component.describe()?;
     let signature = signature::read(&signature_path(&arguments.file))?;
-    // A signature of other bytes would only be found out by those who trust it.
+    // A signature of other bytes would only be noticed by hubs that trust it.
     signature::judge(&bytes, signature.as_deref(), &[])?;
     let interfaces = component.interfaces();
     let artifact = Artifact {
@@ -59,18 +59,18 @@ pub async fn publish(
 pub fn sign(environment: &Environment, out: &Out, file: &Path, key: &str) -> Outcome {
     let key = SigningKey::parse(&secret(environment, "key", key)?)?;
     let bytes = read(file)?;
-    // Whoever signs says that it is a connector.
-    open::host(environment)?.load(&bytes)?.describe()?;
-    let beside = signature_path(file);
-    write_whole(&beside, key.sign(&bytes).as_bytes())?;
+    // A signature states that it is a connector.
+    opening::host(environment)?.load(&bytes)?.describe()?;
+    let signature = signature_path(file);
+    write_whole(&signature, key.sign(&bytes).as_bytes())?;
     let digest = signature::digest(&bytes);
     match out.json {
         true => {
             out.value(
-                &json!({ "signature": beside, "digest": digest, "public_key": key.public() }),
+                &json!({ "signature": signature, "digest": digest, "public_key": key.public() }),
             );
         }
-        false => out.line(format!("wrote {}, for {digest}", beside.display())),
+        false => out.line(format!("wrote {}, for {digest}", signature.display())),
     }
     Ok(Ending::Done)
 }
@@ -103,7 +103,7 @@ fn show(out: &Out, name: &str, key: &SigningKey) {
         out.value(&json!({ "name": name, "public_key": public }));
         return;
     }
-    out.line("for the manifests of whoever trusts it:");
+    out.line("for the manifests of hubs that trust it:");
     out.line(format!(
         "  [connectors]\n  trusted_keys = [\"{name}:{public}\"]"
     ));

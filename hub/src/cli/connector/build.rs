@@ -1,9 +1,10 @@
 //! `onefold connector build`: a project becomes a component.
 
+use crate::cli::Ending;
 use crate::cli::output::{Out, Outcome, number};
-use crate::cli::{Ending, Environment};
 use crate::kit::project::Project;
 use crate::kit::toolchain::{self, Toolchains};
+use crate::opening::Environment;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -43,7 +44,7 @@ pub async fn build(folder: &Path, environment: &Environment, out: &Out) -> Outco
     Ok(Ending::Done)
 }
 
-/// Where compilers are kept: `ONEFOLD_TOOLCHAINS`, or beside the cache of compiled connectors.
+/// Where compilers are kept: `ONEFOLD_TOOLCHAINS`, or next to the cache of compiled connectors.
 fn toolchains_folder(environment: &Environment) -> PathBuf {
     (environment.read_env)("ONEFOLD_TOOLCHAINS")
         .map(PathBuf::from)

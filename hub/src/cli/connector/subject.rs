@@ -1,16 +1,15 @@
-//! From a folder or a file to a connector that can be tried: finds the component and `conformance.toml`, and opens the
+//! From a folder or a file to a connector that can be tested: finds the component and `conformance.toml`, and opens the
 //! connection. Starts nothing and calls nobody.
 
-use crate::cli::Environment;
 use crate::cli::arguments::SubjectArguments;
-use crate::cli::output::Stopped;
 use crate::flow::connect::{ConnectSettings, Connectors};
-use crate::host::{Cancel, Component, Connection, Host, HostSettings, LogLine};
+use crate::host::{Cancel, Component, Connection, Host, LogLine};
 use crate::kit::cassette::{Cassette, Player};
 use crate::kit::conformance::{ConnectionSettings, Settings};
 use crate::kit::vendor::Vendor;
 use crate::manifest::{Grants, Limits, SecretRef, Source};
 use crate::model::Description;
+use crate::opening::{self, Environment, Stopped};
 use crate::problem::{Problem, codes};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,7 +19,7 @@ use tokio::runtime::Handle;
 /// Where a build may have left a component, below the connector's folder.
 const PRODUCTS: &[&str] = &["", "build", "dist", "target"];
 
-/// A component with what lies around it.
+/// A component with the files around it.
 pub struct Found {
     pub bytes: Vec<u8>,
     /// Paths in `conformance.toml` start here.
@@ -30,8 +29,9 @@ pub struct Found {
 }
 
 fn no_file(message: String) -> Problem {
-    Problem::new(&codes::NO_COMPONENT_FILE, message)
-        .hint("`onefold connector build` makes one; `--component FILE.wasm` names one that lies elsewhere")
+    Problem::new(&codes::NO_COMPONENT_FILE, message).hint(
+        "`onefold connector build` makes one; `--component FILE.wasm` names one that is elsewhere",
+    )
 }
 
 pub fn read(path: &Path) -> Result<Vec<u8>, Problem> {
@@ -59,7 +59,7 @@ pub fn component_path(
         .ok_or_else(|| {
             let message = format!("there is no file and no connector `{what}`");
             Problem::new(&codes::CONNECTOR_NOT_FOUND, message)
-                .hint("`onefold connector list` shows those that there are")
+                .hint("`onefold connector list` shows the connectors that there are")
         })
 }
 
@@ -79,7 +79,7 @@ pub fn find(
     }
     let manifest = std::fs::read_to_string(path.join("manifest.json")).map_err(|error| {
         no_file(format!(
-            "`{}` is no connector's folder: `manifest.json` cannot be read: {error}",
+            "`{}` is not a connector's folder: `manifest.json` cannot be read: {error}",
             path.display()
         ))
     })?;
@@ -113,8 +113,8 @@ fn found(component: &Path, folder: &Path) -> Result<Found, Problem> {
 
 /// Reads `conformance.toml`, or the file that stands for it.
 pub fn settings(folder: &Path, named: Option<&Path>) -> Result<Settings, Problem> {
-    let beside = folder.join("conformance.toml");
-    let path = named.unwrap_or(&beside);
+    let default = folder.join("conformance.toml");
+    let path = named.unwrap_or(&default);
     let text = std::fs::read_to_string(path).map_err(|error| {
         let message = format!("`{}` cannot be read: {error}", path.display());
         Problem::new(&codes::WRONG_CONFORMANCE, message)
@@ -137,10 +137,7 @@ pub struct Opening<'a> {
 }
 
 pub fn host(environment: &Environment) -> Result<Arc<Host>, Problem> {
-    Ok(Arc::new(Host::new(HostSettings {
-        cache_folder: environment.cache_folder.clone(),
-        runtime: Handle::current(),
-    })?))
+    opening::host(environment).map(Arc::new)
 }
 
 impl Opening<'_> {
@@ -156,8 +153,8 @@ impl Opening<'_> {
             .collect()
     }
 
-    /// A connection with these credentials. A vendor that is there to be tried against has no budget of requests; a real
-    /// one keeps it.
+    /// A connection with these credentials. A vendor made for tests has no rate budget; a real one keeps
+    /// it.
     pub fn connection(&self, secrets: BTreeMap<String, String>) -> Result<Connection, Stopped> {
         let references = secrets
             .keys()
@@ -274,7 +271,7 @@ pub fn ready(
     })
 }
 
-/// Runs what blocks beside the runtime's own threads.
+/// Runs blocking work outside of the runtime's own threads.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,

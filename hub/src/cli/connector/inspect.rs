@@ -1,16 +1,17 @@
 //! `onefold connector inspect`: a component as its file shows it. Runs nothing.
 
-use crate::cli::connector_subject;
+use crate::cli::Ending;
+use crate::cli::connector::subject;
 use crate::cli::output::{Out, Outcome, number, table, trimmed};
-use crate::cli::{Ending, Environment};
 use crate::kit::inspect::{Inspection, inspect as look};
 use crate::model::{Description, Inject};
+use crate::opening::Environment;
 use serde_json::{Value, json};
 use std::path::Path;
 
 pub fn inspect(folder: &Path, environment: &Environment, out: &Out, what: &str) -> Outcome {
-    let path = connector_subject::component_path(folder, environment, what)?;
-    let bytes = connector_subject::read(&path)?;
+    let path = subject::component_path(folder, environment, what)?;
+    let bytes = subject::read(&path)?;
     let inspection = look(&bytes).map_err(|mut problem| {
         problem.message = format!("`{}`: {}", path.display(), problem.message);
         problem
@@ -81,7 +82,7 @@ fn show(path: &Path, one: &Inspection, out: &Out) {
         Some(said) => describe(said, &mut row),
         None => row(
             "name",
-            "not told: the file carries no documents, so only its types can be seen".to_owned(),
+            "unknown: the file carries no documents, so only its types can be seen".to_owned(),
         ),
     }
     row("contract", one.contract.clone());

@@ -37,7 +37,7 @@ pub struct AccessArguments {
     /// The name that goes with the password.
     #[arg(long, value_name = "NAME", requires = "credential")]
     pub username: Option<String>,
-    /// An address that is not public and may be called all the same, for a server of your own; several times.
+    /// An address that is not public and may be called anyway, for a server of your own; can be repeated.
     #[arg(long = "address", value_name = "ADDRESS:PORT")]
     pub addresses: Vec<SocketAddr>,
 }
@@ -47,7 +47,7 @@ pub enum KeyCommand {
     /// Make a pair of keys: the private one into a new file, the public one on standard output.
     New {
         file: PathBuf,
-        /// What manifests shall call whoever signs with it; the file's name by default.
+        /// The signer's name in manifests; the file's name by default.
         #[arg(long)]
         name: Option<String>,
     },
@@ -56,7 +56,7 @@ pub enum KeyCommand {
         /// Where the private key is: `env:NAME` or `file:PATH`.
         #[arg(long, value_name = "SECRET", allow_hyphen_values = true)]
         key: String,
-        /// What manifests shall call whoever signs with it.
+        /// The signer's name in manifests.
         #[arg(long, default_value = "signer")]
         name: String,
     },

@@ -1,15 +1,14 @@
 //! `onefold connector add` and `remove`: shows what a connector asks for, waits for a yes where a version asks for more
 //! than the one before, and locks it.
 
-use crate::cli::connector_arguments::{AccessArguments, AddArguments};
-use crate::cli::open;
+use crate::cli::Ending;
+use crate::cli::connector::arguments::{AccessArguments, AddArguments};
 use crate::cli::output::{Out, Outcome, plural};
-use crate::cli::running::unknown;
-use crate::cli::{Ending, Environment};
 use crate::kit::lock::Lock;
 use crate::kit::registry::{self, Access, Change, Source, Wire, examine, take};
 use crate::kit::signature::{Verdict, is_digest};
 use crate::manifest::SecretRef;
+use crate::opening::{self, Environment, unknown};
 use crate::problem::{Problem, codes};
 use crate::vault::{Secret, Vault};
 use serde_json::{Value, json};
@@ -25,14 +24,14 @@ pub async fn add(
 ) -> Outcome {
     let wanted = arguments.digest.as_deref();
     if wanted.is_some_and(|wanted| !is_digest(wanted)) {
-        let message = "`--digest` is no digest: write `sha256:` and 64 digits";
+        let message = "`--digest` is not a digest: write `sha256:` and 64 digits";
         return Err(Problem::new(&codes::USAGE, message).into());
     }
-    let signers = open::signers(folder)?;
+    let signers = opening::signers(folder)?;
     let lock = Lock::read(folder)?;
     let source = Source::parse(&arguments.source)?;
     let packages = source.fetch(&wire(environment, &arguments.access)?).await?;
-    let host = open::host(environment)?;
+    let host = opening::host(environment)?;
     let mut changes = Vec::new();
     let mut problems = Vec::new();
     for package in packages {
@@ -103,7 +102,7 @@ pub fn wire(environment: &Environment, access: &AccessArguments) -> Result<Wire,
 /// The secret behind `--NAME env:…` or `file:…`; a path starts where the command was typed.
 pub fn secret(environment: &Environment, name: &str, text: &str) -> Result<Secret, Vec<Problem>> {
     let Some(reference) = SecretRef::parse(text) else {
-        // What stands there may be the secret itself and is not repeated.
+        // It may be the secret itself and is not repeated.
         let message = format!("`--{name}` does not say where the secret is");
         let problem = Problem::new(&codes::USAGE, message);
         return Err(vec![
@@ -188,11 +187,11 @@ fn asks_for_more(change: &Change) -> Option<Problem> {
         entry.version,
         change.more.join("; ")
     );
-    let hint = "nothing was changed; if you agree, say it again with `--yes`";
+    let hint = "nothing was changed; if you agree, run it again with `--yes`";
     Some(Problem::new(&codes::ASKS_FOR_MORE, message).hint(hint))
 }
 
-/// Asks, when somebody is there to answer. Silence is no yes.
+/// Asks, when somebody is there to answer. Silence is not a yes.
 fn agrees(out: &Out, count: usize) -> bool {
     let is_there = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     if out.json || !is_there {

@@ -1,0 +1,420 @@
+//! From a folder to a hub that can be worked with, the one door of every surface: reads the manifests, asks the connectors
+//! what they are, checks, opens the store. Returns problems and warnings as values; it does not know how they are shown.
+
+mod capturing;
+mod changes;
+mod named;
+mod overview;
+
+pub use capturing::CapturingConnectors;
+pub use changes::Retried;
+pub use named::{find_audience, parse_identifier, unknown, wanted};
+pub use overview::{
+    AudienceHead, Members, NextRun, Planned, PlannedStream, Stated, Status, TraitHead,
+};
+
+use crate::clock::Clock;
+use crate::egress::Random;
+use crate::flow::connect::{Admission, ConnectSettings, Connectors, ReadEnv};
+use crate::flow::{self, Context, Process, Suppression, leftover, models, rules};
+use crate::host::{Cancel, Host, HostSettings, LogLevel, LogLine};
+use crate::kit::lock::Guard;
+use crate::manifest::{self, Plan, Signers};
+use crate::problem::{Problem, codes};
+use crate::store::{Gate, Store};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::runtime::Handle;
+use uuid::Uuid;
+
+/// The world outside, as `app` found it.
+#[derive(Clone)]
+pub struct Environment {
+    pub read_env: ReadEnv,
+    pub clock: Clock,
+    pub random: Random,
+    /// Where bundled connectors are, after the hub's own.
+    pub connector_folders: Vec<PathBuf>,
+    /// Where compiled connectors are kept.
+    pub cache_folder: Option<PathBuf>,
+    pub process: Process,
+    /// What each step of the store passes; only tests have one.
+    pub gate: Option<Gate>,
+}
+
+/// Why something could not be done.
+#[derive(Debug, Default)]
+pub struct Stopped {
+    pub problems: Vec<Problem>,
+    /// What was found before and does not stop anything.
+    pub warnings: Vec<Problem>,
+    /// The manifests, so that places can be shown.
+    pub files: Vec<(String, String)>,
+    /// It ended before anything had an effect.
+    pub nothing_was_run: bool,
+}
+
+impl Stopped {
+    /// Problems of files.
+    pub fn in_files(problems: Vec<Problem>, files: Vec<(String, String)>) -> Self {
+        Self {
+            problems,
+            files,
+            nothing_was_run: true,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<Problem> for Stopped {
+    fn from(problem: Problem) -> Self {
+        vec![problem].into()
+    }
+}
+
+impl From<Vec<Problem>> for Stopped {
+    fn from(problems: Vec<Problem>) -> Self {
+        Self {
+            problems,
+            ..Self::default()
+        }
+    }
+}
+
+/// Manifests that were read, and what can be connected.
+pub struct Loaded {
+    pub files: Vec<(String, String)>,
+    pub plan: Plan,
+    pub connectors: Connectors,
+    pub cancel: Cancel,
+}
+
+/// A hub with its store open.
+pub struct Opened {
+    pub context: Context,
+    pub connectors: Connectors,
+    pub cancel: Cancel,
+    /// What does not stop anybody from working with the hub.
+    pub warnings: Vec<Problem>,
+    /// The manifests, so that places can be shown.
+    pub files: Vec<(String, String)>,
+}
+
+pub fn host(environment: &Environment) -> Result<Host, Problem> {
+    Host::new(HostSettings {
+        cache_folder: environment.cache_folder.clone(),
+        runtime: Handle::current(),
+    })
+}
+
+/// Whose connectors the folder's manifests trust; a folder without manifests trusts nobody and requires nothing.
+pub fn signers(folder: &Path) -> Result<Signers, Stopped> {
+    let files = match read_files(folder) {
+        Ok(files) => files,
+        Err(stopped)
+            if stopped
+                .problems
+                .iter()
+                .all(|one| one.code == &codes::NO_MANIFESTS) =>
+        {
+            return Ok(Signers::default());
+        }
+        Err(stopped) => return Err(stopped),
+    };
+    manifest::signers(&files).map_err(|problems| Stopped::in_files(problems, files))
+}
+
+pub fn connectors(
+    folder: &Path,
+    environment: &Environment,
+    cancel: &Cancel,
+    signers: Signers,
+) -> Result<Connectors, Stopped> {
+    let host = host(environment)?;
+    let guard = Arc::new(Guard::new(folder, signers));
+    let same = guard.clone();
+    let admission = Admission {
+        file: Box::new(move |name, found| guard.admit(name, found)),
+        description: Box::new(move |name, description| same.admit_description(name, description)),
+    };
+    let mut folders = vec![folder.join("connectors")];
+    folders.extend(environment.connector_folders.iter().cloned());
+    let connectors = Connectors::new(ConnectSettings {
+        host: Arc::new(host),
+        connector_folders: folders,
+        hub_folder: folder.to_owned(),
+        read_env: environment.read_env.clone(),
+        runtime: Handle::current(),
+        clock: environment.clock.clone(),
+        random: environment.random.clone(),
+        cancel: cancel.clone(),
+        log: Arc::new(log),
+    });
+    Ok(connectors.guarded(admission))
+}
+
+/// A connector's own words, one line each.
+fn log(line: &LogLine) {
+    let stream = line.stream.as_deref().unwrap_or_default();
+    let (connection, message) = (&*line.connection, &line.message);
+    match line.level {
+        LogLevel::Trace | LogLevel::Debug => tracing::debug!(connection, stream, "{message}"),
+        LogLevel::Info => tracing::info!(connection, stream, "{message}"),
+        LogLevel::Warn => tracing::warn!(connection, stream, "{message}"),
+        LogLevel::Error => tracing::error!(connection, stream, "{message}"),
+    }
+}
+
+/// The folder's manifests: every `*.toml` in it, by name.
+fn read_files(folder: &Path) -> Result<Vec<(String, String)>, Stopped> {
+    let unreadable = |what: &str, error: &std::io::Error| {
+        Stopped::from(
+            Problem::new(
+                &codes::UNREADABLE,
+                format!("{what} cannot be read: {error}"),
+            )
+            .hint("`onefold --hub DIR …` names the hub's folder; `onefold init` makes one"),
+        )
+    };
+    let shown = format!("the hub's folder `{}`", folder.display());
+    let entries = std::fs::read_dir(folder).map_err(|error| unreadable(&shown, &error))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| unreadable(&shown, &error))?.path();
+        if path.extension().is_some_and(|ending| ending == "toml") {
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            let text = std::fs::read_to_string(&path)
+                .map_err(|error| unreadable(&format!("`{name}`"), &error))?;
+            files.push((name, text));
+        }
+    }
+    if files.is_empty() {
+        return Err(Stopped::from(
+            Problem::new(&codes::NO_MANIFESTS, format!("{shown} holds no manifest"))
+                .hint("a hub is a folder of `.toml` files; `onefold init` makes one"),
+        ));
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Reads and checks; every problem of every file at once.
+pub fn load(folder: &Path, environment: &Environment) -> Result<Loaded, Stopped> {
+    load_with(folder, environment, None)
+}
+
+/// The folder's manifests with a draft, whose audiences replace the ones with the same names.
+pub fn load_draft(
+    folder: &Path,
+    environment: &Environment,
+    draft: &Path,
+) -> Result<Loaded, Stopped> {
+    load_with(folder, environment, Some(draft))
+}
+
+fn load_with(
+    folder: &Path,
+    environment: &Environment,
+    draft: Option<&Path>,
+) -> Result<Loaded, Stopped> {
+    let mut files = read_files(folder)?;
+    if let Some(path) = draft {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let message = format!("`{name}` cannot be read: {error}");
+            Problem::new(&codes::UNREADABLE, message)
+        })?;
+        // A draft in the hub's folder is read once.
+        let inside = path.parent().and_then(|parent| parent.canonicalize().ok());
+        if inside.is_some() && inside == folder.canonicalize().ok() {
+            let of = path.file_name().unwrap_or_default().to_string_lossy();
+            files.retain(|(name, _)| *name != of);
+        }
+        files.push((name, text));
+    }
+    let cancel = Cancel::default();
+    // Keys that cannot be read are reported with the rest, and then nothing is run.
+    let signers = manifest::signers(&files).ok();
+    let may_run = signers.is_some();
+    let connectors = connectors(folder, environment, &cancel, signers.unwrap_or_default())?;
+    let mut known = manifest::Connectors {
+        available: connectors.names().into_iter().collect(),
+        ..Default::default()
+    };
+    let mut problems = Vec::new();
+    let names = manifest::connector_names(&files).into_iter();
+    for name in names.filter(|_| may_run) {
+        match connectors.describe(&name) {
+            Ok(description) => {
+                known.described.insert(name, description);
+            }
+            // The manifest check reports it, with a place.
+            Err(problem) if problem.code == &codes::CONNECTOR_NOT_FOUND => {}
+            Err(problem) => problems.push(problem),
+        }
+    }
+    let checked = match draft {
+        Some(_) => manifest::load_draft(&files, &known),
+        None => manifest::load(&files, &known),
+    };
+    match checked {
+        Ok(mut plan) if problems.is_empty() => {
+            plan.hub.store = store_path(folder, &plan.hub.store);
+            Ok(Loaded {
+                files,
+                plan,
+                connectors,
+                cancel,
+            })
+        }
+        Ok(_) => Err(Stopped::in_files(problems, files)),
+        Err(found) => {
+            problems.extend(found);
+            Err(Stopped::in_files(problems, files))
+        }
+    }
+}
+
+/// A relative path starts at the hub's folder.
+fn store_path(folder: &Path, store: &str) -> String {
+    match store.strip_prefix("sqlite:") {
+        Some(path) if !path.starts_with(':') && Path::new(path).is_relative() => {
+            format!("sqlite:{}", folder.join(path).display())
+        }
+        _ => store.to_owned(),
+    }
+}
+
+/// The hub of a folder.
+pub async fn open(folder: &Path, environment: &Environment) -> Result<Opened, Stopped> {
+    let Loaded {
+        files,
+        plan,
+        connectors,
+        cancel,
+    } = load(folder, environment)?;
+    let mut warnings = plan.warnings.clone();
+    match context(plan, environment, &cancel).await {
+        Ok((context, warning)) => {
+            warnings.extend(warning);
+            Ok(Opened {
+                context,
+                connectors,
+                cancel,
+                warnings,
+                files,
+            })
+        }
+        Err(problem) => Err(Stopped {
+            warnings,
+            files,
+            ..Stopped::from(problem)
+        }),
+    }
+}
+
+/// Opens the store; with a warning when the manifests' identity rules are not in force.
+async fn context(
+    plan: Plan,
+    environment: &Environment,
+    cancel: &Cancel,
+) -> Result<(Context, Option<Problem>), Problem> {
+    let store = Store::open(&plan.hub.store).await?;
+    let store = match &environment.gate {
+        Some(gate) => store.gated(gate.clone()),
+        None => store,
+    };
+    let random = environment.random.clone();
+    let suppression =
+        Suppression::load(&store, move || Uuid::from_u64_pair(random(), random())).await?;
+    let clock = environment.clock.clone();
+    let mut context = Context::new(Arc::new(plan), store, clock, suppression);
+    context.cancel = cancel.clone();
+    context.process = environment.process.clone();
+    models::adopt(&mut context).await?;
+    let warning = rules::adopt(&mut context).await?;
+    Ok((context, warning))
+}
+
+impl Opened {
+    /// Refuses a source or stream that the manifests do not have.
+    pub fn refuse_unknown(
+        &self,
+        source: Option<&str>,
+        stream: Option<&str>,
+    ) -> Result<(), Problem> {
+        let sources = &self.context.plan.sources;
+        let names = || sources.iter().map(|source| &*source.name);
+        if let Some(name) = source.filter(|name| !names().any(|one| one == *name)) {
+            return Err(unknown("source", name, names()));
+        }
+        let streams = || {
+            let streams = sources.iter().flat_map(|source| &source.streams);
+            streams.map(|stream| &*stream.name)
+        };
+        match stream.filter(|name| !streams().any(|one| one == *name)) {
+            Some(name) => Err(unknown("stream", name, streams())),
+            None => Ok(()),
+        }
+    }
+
+    /// A run that would stop half-way because a secret is missing does not begin.
+    pub fn refuse_without_secrets(
+        &self,
+        source: Option<&str>,
+        delivers: bool,
+    ) -> Result<(), Stopped> {
+        let plan = &self.context.plan;
+        let sources = plan.sources.iter();
+        let sources = sources.filter(|one| source.is_none_or(|name| name == &*one.name));
+        let destinations = plan.destinations.iter().filter(|_| delivers);
+        let problems = self.connectors.missing_secrets(sources, destinations);
+        match problems.is_empty() {
+            true => Ok(()),
+            false => Err(Stopped::in_files(problems, Vec::new())),
+        }
+    }
+
+    /// For work that writes: the hub is worked on by these manifests from now on. Uses the current identity rules, and waits
+    /// while they are being changed.
+    pub async fn ready(&mut self) -> Result<(), Problem> {
+        flow::enter(&mut self.context).await
+    }
+}
+
+/// The folder again, for a service that worked by manifests with the digest `before` until another process adopted other ones. A
+/// folder that has not changed is not what that process read: adopting it would undo the other process's work.
+pub async fn open_edited(
+    folder: &Path,
+    environment: &Environment,
+    before: &str,
+) -> Result<Opened, Stopped> {
+    let mut hub = open(folder, environment).await?;
+    let known = flow::manifests_digest(&mut hub.context.store.read().await?).await?;
+    if hub.context.plan.digest == before && known != before {
+        let message = "another process works on this hub's store by other manifests than those of this folder";
+        return Err(Problem::new(&codes::MANIFESTS_CHANGED, message)
+            .hint("give each folder of manifests a store of its own, or restart `serve` to use these")
+            .into());
+    }
+    hub.refuse_without_secrets(None, true)?;
+    hub.ready().await?;
+    Ok(hub)
+}
+
+/// What the store holds that these manifests no longer have; nothing where there is no store yet.
+pub async fn left_over(plan: &Plan) -> Result<Vec<Problem>, Problem> {
+    let path = plan.hub.store.strip_prefix("sqlite:").unwrap_or_default();
+    let path = path.split('?').next().unwrap_or_default();
+    if !Path::new(path).is_file() {
+        return Ok(Vec::new());
+    }
+    let store = Store::open(&plan.hub.store).await?;
+    let left = leftover::leftovers(&mut store.read().await?, plan).await;
+    store.close().await;
+    Ok(leftover::warnings(&left?))
+}

@@ -1,0 +1,323 @@
+//! What every surface shows of a hub as a whole, as values: its state, its plan, its audiences, statements and traits.
+
+use super::Opened;
+use crate::flow::leftover::{self, Leftover};
+use crate::flow::{self, DeliveryReport, traits_of};
+use crate::manifest::{Audience, Subject};
+use crate::model::Timestamp;
+use crate::store::{Result, RunRow, StatusCounts};
+use serde::Serialize;
+use uuid::Uuid;
+
+/// The hub at a glance.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    #[serde(flatten)]
+    pub counts: StatusCounts,
+    pub hub: String,
+    /// Components above `component_cap`.
+    pub components_capped: usize,
+    /// The newest run of each stream.
+    pub streams: Vec<RunRow>,
+    pub left_over: Vec<Leftover>,
+    pub audiences: Vec<AudienceSize>,
+    pub next_runs: Vec<NextRun>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct AudienceSize {
+    pub name: String,
+    pub size: i64,
+}
+
+/// When a source is due; never, if it has no schedule.
+#[derive(Debug, Serialize)]
+pub struct NextRun {
+    pub source: String,
+    pub at: Option<String>,
+    #[serde(skip)]
+    pub is_scheduled: bool,
+}
+
+/// What a run would read, change and send now.
+#[derive(Debug, Serialize)]
+pub struct Planned {
+    pub streams: Vec<PlannedStream>,
+    /// New or edited definitions.
+    pub audiences_to_fill: Vec<String>,
+    pub destinations: Vec<DeliveryReport>,
+    pub left_over: Vec<Leftover>,
+}
+
+impl Planned {
+    pub fn is_guarded(&self) -> bool {
+        self.destinations.iter().any(|one| one.guarded)
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub struct PlannedStream {
+    pub source: String,
+    pub stream: String,
+    /// Its stored records are mapped again first.
+    pub remap: bool,
+    /// What changed since then is read; everything, if there is no time.
+    pub since: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct AudienceHead {
+    pub name: String,
+    /// `people` or `accounts`
+    pub of: &'static str,
+    pub size: i64,
+    pub description: String,
+}
+
+/// The first members of an audience.
+#[derive(Debug, Serialize)]
+pub struct Members {
+    pub audience: String,
+    #[serde(skip)]
+    pub of: Subject,
+    /// Of the whole audience.
+    pub size: usize,
+    pub members: Vec<Member>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Member {
+    pub id: String,
+    /// Empty where a person has none; accounts have no such field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    pub since: String,
+}
+
+/// A statement about who is who, with its identifiers as `KIND:VALUE`.
+#[derive(Debug, Serialize)]
+pub struct Stated {
+    pub id: i64,
+    pub kind: String,
+    pub left: String,
+    pub right: String,
+    pub reason: String,
+    pub author: String,
+    pub stated_at: String,
+    #[serde(skip)]
+    pub stated: Timestamp,
+    pub revoked: Option<Taken>,
+}
+
+/// How a statement was taken back.
+#[derive(Debug, Serialize)]
+pub struct Taken {
+    pub at: String,
+    pub by: String,
+    pub reason: String,
+}
+
+/// A computed trait.
+#[derive(Debug, Serialize)]
+pub struct TraitHead {
+    pub name: String,
+    pub description: String,
+    /// For how many people it could not be computed, by reason.
+    pub faults: Vec<(String, i64)>,
+}
+
+impl Opened {
+    pub async fn status(&self) -> Result<Status> {
+        let plan = &self.context.plan;
+        let mut tx = self.context.store.read().await?;
+        let mut audiences = Vec::new();
+        for audience in plan.audiences.iter().filter(|one| !one.is_step) {
+            audiences.push(AudienceSize {
+                name: audience.name.to_string(),
+                size: tx.member_count(audience.of, &audience.name).await?,
+            });
+        }
+        Ok(Status {
+            counts: tx.status_counts().await?,
+            hub: plan.hub.name.clone(),
+            components_capped: tx.capped().await?.len(),
+            streams: tx.last_runs().await?,
+            left_over: leftover::leftovers(&mut tx, plan).await?,
+            audiences,
+            next_runs: self.next_runs(),
+        })
+    }
+
+    pub fn next_runs(&self) -> Vec<NextRun> {
+        let now = self.context.clock.now();
+        let sources = self.context.plan.sources.iter();
+        let next = sources.map(|source| NextRun {
+            source: source.name.to_string(),
+            at: source
+                .schedule
+                .as_ref()
+                .and_then(|schedule| flow::next_time(schedule, now))
+                .map(Timestamp::to_rfc3339),
+            is_scheduled: source.schedule.is_some(),
+        });
+        next.collect()
+    }
+
+    pub async fn planned(&self) -> Result<Planned> {
+        let context = &self.context;
+        let streams = self.planned_streams().await?;
+        let known = context.store.read().await?.audiences().await?;
+        let audiences = context.plan.audiences.iter().filter(|one| {
+            let mut known = known.iter();
+            !known.any(|(name, digest)| *name == *one.name && *digest == one.digest)
+        });
+        let mut destinations = Vec::new();
+        for destination in &context.plan.destinations {
+            destinations.push(flow::delivery_plan(context, destination).await?);
+        }
+        Ok(Planned {
+            streams,
+            audiences_to_fill: audiences.map(|one| one.name.to_string()).collect(),
+            destinations,
+            left_over: leftover::leftovers(&mut context.store.read().await?, &context.plan).await?,
+        })
+    }
+
+    async fn planned_streams(&self) -> Result<Vec<PlannedStream>> {
+        let mut tx = self.context.store.read().await?;
+        let known = tx.streams().await?;
+        let mut streams = Vec::new();
+        for source in &self.context.plan.sources {
+            for stream in &source.streams {
+                let row = known
+                    .iter()
+                    .find(|row| row.source == *source.name && row.name == *stream.name);
+                let since = match row {
+                    Some(row) => tx.cursor_moved_at(row.id).await?,
+                    None => None,
+                };
+                streams.push(PlannedStream {
+                    source: source.name.to_string(),
+                    stream: stream.name.to_string(),
+                    remap: row.is_some_and(|row| row.digest != stream.digest),
+                    since: since.map(|time| Timestamp(time).to_rfc3339()),
+                });
+            }
+        }
+        Ok(streams)
+    }
+
+    /// The manifests' audiences with the sizes that they have now.
+    pub async fn audiences(&self) -> Result<Vec<AudienceHead>> {
+        let mut tx = self.context.store.read().await?;
+        let mut heads = Vec::new();
+        let audiences = self.context.plan.audiences.iter();
+        for audience in audiences.filter(|one| !one.is_step) {
+            heads.push(AudienceHead {
+                name: audience.name.to_string(),
+                of: match audience.of {
+                    Subject::Person => "people",
+                    Subject::Account => "accounts",
+                },
+                size: tx.member_count(audience.of, &audience.name).await?,
+                description: audience.description.clone(),
+            });
+        }
+        Ok(heads)
+    }
+
+    /// Up to `limit` members of an audience, by id.
+    pub async fn members(&self, audience: &Audience, limit: usize) -> Result<Members> {
+        let (size, members) = match audience.of {
+            Subject::Person => self.people_in(&audience.name, limit).await?,
+            Subject::Account => self.accounts_in(&audience.name, limit).await?,
+        };
+        Ok(Members {
+            audience: audience.name.to_string(),
+            of: audience.of,
+            size,
+            members,
+        })
+    }
+
+    async fn accounts_in(&self, audience: &str, limit: usize) -> Result<(usize, Vec<Member>)> {
+        let mut tx = self.context.store.read().await?;
+        let rows = tx.account_members(audience).await?;
+        let size = rows.len();
+        let members = rows.into_iter().take(limit).map(|row| Member {
+            id: row.account,
+            email: None,
+            since: Timestamp(row.since).to_rfc3339(),
+        });
+        Ok((size, members.collect()))
+    }
+
+    async fn people_in(&self, audience: &str, limit: usize) -> Result<(usize, Vec<Member>)> {
+        let mut tx = self.context.store.read().await?;
+        let rows = tx.members(audience).await?;
+        let shown = &rows[..rows.len().min(limit)];
+        let mut persons = tx.persons(shown.iter().map(|row| row.person_id)).await?;
+        persons.sort_unstable_by_key(|person| person.id);
+        let mut members = Vec::with_capacity(persons.len());
+        for person in persons {
+            let since = shown.iter().find(|row| row.person_id == person.id);
+            let since = since.map_or(0, |row| row.since);
+            let traits = traits_of(&person)?;
+            let email = traits.get("email").and_then(|value| value.as_str());
+            members.push(Member {
+                id: Uuid::from_bytes(person.uuid).to_string(),
+                email: Some(email.unwrap_or_default().to_owned()),
+                since: match since {
+                    0 => String::new(),
+                    since => Timestamp(since).to_rfc3339(),
+                },
+            });
+        }
+        Ok((rows.len(), members))
+    }
+
+    /// Every statement ever made about who is who, by number.
+    pub async fn statements(&self) -> Result<Vec<Stated>> {
+        let mut tx = self.context.store.read().await?;
+        let rows = tx.statements().await?;
+        let slots: Vec<i64> = rows.iter().flat_map(|row| [row.left, row.right]).collect();
+        let known = tx.identifiers_at(&slots).await?;
+        let name = |slot: i64| {
+            let row = known.iter().find(|row| row.slot == slot);
+            row.map_or_else(String::new, |row| format!("{}:{}", row.kind, row.value))
+        };
+        let stated = rows.into_iter().map(|row| Stated {
+            id: row.id,
+            kind: row.kind,
+            left: name(row.left),
+            right: name(row.right),
+            reason: row.reason,
+            author: row.author,
+            stated_at: Timestamp(row.stated_at).to_rfc3339(),
+            stated: Timestamp(row.stated_at),
+            revoked: row.revoked.map(|revoked| Taken {
+                at: Timestamp(revoked.at).to_rfc3339(),
+                by: revoked.by,
+                reason: revoked.reason,
+            }),
+        });
+        Ok(stated.collect())
+    }
+
+    /// The computed traits of the manifests.
+    pub async fn traits(&self) -> Result<Vec<TraitHead>> {
+        let faults = self.context.store.read().await?.fault_counts().await?;
+        let of = |name: &str| {
+            let faults = faults.iter().filter(|(of, ..)| of == name);
+            let faults = faults.map(|(_, kind, count)| (kind.clone(), *count));
+            faults.collect()
+        };
+        let traits = self.context.plan.traits.iter();
+        let heads = traits.map(|one| TraitHead {
+            name: one.name.to_string(),
+            description: one.description.clone(),
+            faults: of(&one.name),
+        });
+        Ok(heads.collect())
+    }
+}

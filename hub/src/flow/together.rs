@@ -268,14 +268,14 @@ fn gate(draw: Draw, killed_at: Option<u64>, hand: Arc<AtomicI64>) -> Gate {
             if killed_at.is_some_and(|at| step >= at) {
                 return Err(Problem::new(&STORE_FAILED, "killed"));
             }
-            match draw.below(40) {
+            match draw.below(150) {
                 // Stopped for so long that the others take its work over.
                 0 => {
                     hand.fetch_add(LONG_MS, Ordering::SeqCst);
                     tokio::time::sleep(Duration::from_millis(2)).await;
                 }
-                1..8 => tokio::time::sleep(Duration::from_micros(draw.below(400))).await,
-                8..20 => tokio::task::yield_now().await,
+                1..20 => tokio::time::sleep(Duration::from_micros(draw.below(400))).await,
+                20..60 => tokio::task::yield_now().await,
                 _ => {}
             }
             Ok(())
@@ -380,7 +380,7 @@ async fn schedule(seed: u64) {
     actors.extend((0..1 + draw.below(3)).map(|_| kinds[draw.below(6) as usize]));
     for (number, actor) in actors.into_iter().enumerate() {
         let name = format!("p{number}");
-        let killed_at = (draw.below(3) == 0).then(|| draw.below(120));
+        let killed_at = (draw.below(3) == 0).then(|| draw.below(600));
         let own = Draw::new(seed.wrapping_mul(31).wrapping_add(number as u64 + 1));
         let gate = gate(own, killed_at, outside.hand.clone());
         let manifest = match actor {

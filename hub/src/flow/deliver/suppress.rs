@@ -10,7 +10,6 @@ use crate::flow::stored_json::to_json;
 use crate::flow::suppression::REACHED_BY;
 use crate::model::{Fields, Identifier};
 use crate::store::{Result, Tx};
-use hmac::Mac;
 use std::collections::BTreeSet;
 
 /// What an entry on the list changed at once.

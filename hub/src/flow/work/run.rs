@@ -13,7 +13,6 @@ use crate::flow::upkeep::fill::backfill;
 use crate::flow::upkeep::rebuild::rebuild;
 use crate::flow::upkeep::remap::remap;
 use crate::flow::upkeep::{leftover, models, rules};
-use crate::host::Connector;
 use crate::manifest::{Destination, Source, Subject};
 use crate::problem::Problem;
 use crate::problem::codes::RULES_CHANGED;

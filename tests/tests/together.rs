@@ -168,6 +168,71 @@ fn a_source_that_hangs_holds_up_no_other_source_no_timer_no_delivery_and_no_end(
     assert!(took < Duration::from_secs(2), "{took:?}");
 }
 
+/// Waits until the vendor's member of that address has this last name.
+fn named(small: &Small, address: &str, name: &str) {
+    let began = Instant::now();
+    loop {
+        let snapshot = small.mailchimp.with(|mailchimp| mailchimp.snapshot());
+        let (_, fields) = &snapshot.members[address];
+        if fields["LNAME"] == serde_json::json!(name) {
+            return;
+        }
+        assert!(began.elapsed() < Duration::from_secs(30), "{fields}");
+        wait(&small.hub, 50);
+    }
+}
+
+/// The contact of Ada gets another last name.
+fn rename(small: &Small, name: &str) {
+    small.hubspot.with(|hubspot| {
+        let now_ms = hubspot.clock.now_ms();
+        hubspot.contacts.edit(11, &[("lastname", name)], now_ms);
+    });
+}
+
+// I13, I15
+#[test]
+fn serve_goes_on_by_edited_manifests_once_another_process_works_by_them_and_waits_for_bad_ones() {
+    let small = Small::new();
+    small.hub.run(&["run"]).ends_with(0);
+    for connector in ["hubspot", "stripe", "mailchimp"] {
+        schedule(&small, connector);
+    }
+    let mut child = small.hub.spawn(&["serve"]);
+    rename(&small, "Byron");
+    named(&small, "ada@poczta.example", "Byron");
+    // Nobody ordered so often; the service still knows the older definition, and reads each second.
+    small.edit("at_least = 2", "at_least = 9");
+    small.hub.run(&["run"]).ends_with(0);
+    assert_eq!(small.tagged(), set([]));
+    rename(&small, "King");
+    named(&small, "ada@poczta.example", "King");
+    assert_eq!(small.tagged(), set([]));
+    // It is stopped while the manifests are edited again, used, and spoilt.
+    signal(&child, "-STOP");
+    small.edit("at_least = 9", "at_least = 1");
+    small.hub.run(&["run"]).ends_with(0);
+    assert_ne!(small.tagged(), set([]));
+    small.edit("at_least = 1", "at_leest = 1");
+    signal(&child, "-CONT");
+    rename(&small, "Gordon");
+    wait(&small.hub, 4_000);
+    assert!(child.try_wait().unwrap().is_none(), "it ended");
+    let snapshot = small.mailchimp.with(|mailchimp| mailchimp.snapshot());
+    let (_, fields) = &snapshot.members["ada@poczta.example"];
+    assert_eq!(fields["LNAME"], serde_json::json!("King"));
+    small.edit("at_leest = 1", "at_least = 2");
+    named(&small, "ada@poczta.example", "Gordon");
+    assert_eq!(
+        small.tagged(),
+        set(["ada@poczta.example", "zofia@poczta.example"])
+    );
+    signal(&child, "-INT");
+    let (status, took) = ended(&small.hub, child, Duration::from_secs(60));
+    assert_eq!(status.code(), Some(0));
+    assert!(took < Duration::from_secs(2), "{took:?}");
+}
+
 /// How long `serve` is tried; `ONEFOLD_SOAK_SECONDS` makes it longer.
 #[allow(
     clippy::disallowed_methods,
@@ -255,11 +320,9 @@ fn serve_lives_beside_every_command_while_its_store_fails_now_and_then() {
             );
         }
         round += 1;
-        small.hubspot.with(|hubspot| {
-            let name = format!("Round{round}");
-            let now_ms = hubspot.clock.now_ms();
-            hubspot.contacts.edit(11, &[("lastname", &name)], now_ms);
-        });
+        rename(&small, &format!("Round{round}"));
+        // The service reads its folder again when the first of the next commands that write has read it.
+        small.edit("[hub]\n", "# Edited.\n[hub]\n");
     }
     assert!(round > 0);
     signal(&child, "-TERM");

@@ -83,7 +83,7 @@ pub async fn suppress(
     }
     let hub = open_to_write(folder, environment, out).await?;
     let identifier = parse_identifier(identifier, hub.context.plan.hub.default_region.as_deref())?;
-    let mut tx = hub.context.store.begin().await?;
+    let mut tx = hub.context.begin().await?;
     let done = flow::suppress(&mut tx, &hub.context, &identifier, reason).await?;
     tx.commit().await?;
     if out.json {

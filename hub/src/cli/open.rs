@@ -4,7 +4,7 @@
 use crate::cli::output::{Out, Outcome, Stopped};
 use crate::cli::{Ending, Environment};
 use crate::flow::connect::{Admission, ConnectSettings, Connectors};
-use crate::flow::{Context, Suppression, leftover, models, rules};
+use crate::flow::{self, Context, Suppression, leftover, models, rules};
 use crate::host::{Cancel, Host, HostSettings, LogLevel, LogLine};
 use crate::kit::lock::Guard;
 use crate::manifest::{self, Plan, Signers};
@@ -232,7 +232,10 @@ fn store_path(folder: &Path, store: &str) -> String {
 }
 
 pub async fn open(folder: &Path, environment: &Environment, out: &Out) -> Result<Opened, Stopped> {
-    let loaded = load(folder, environment)?;
+    opened(load(folder, environment)?, environment, out).await
+}
+
+async fn opened(loaded: Loaded, environment: &Environment, out: &Out) -> Result<Opened, Stopped> {
     if !out.json {
         out.problems(&loaded.plan.warnings, &loaded.files);
     }
@@ -265,7 +268,8 @@ pub async fn open(folder: &Path, environment: &Environment, out: &Out) -> Result
     })
 }
 
-/// The same for a command that writes: it works by the rules of now, and a change of them is waited for.
+/// The same for a command that writes: the hub is worked on by these manifests from now on, and by the rules of now; a change of
+/// them is waited for.
 pub async fn open_to_write(
     folder: &Path,
     environment: &Environment,
@@ -279,7 +283,7 @@ pub async fn open_to_write(
 impl Opened {
     /// For a command that writes.
     pub async fn ready(&mut self) -> Result<(), Problem> {
-        rules::ready(&mut self.context).await
+        flow::enter(&mut self.context).await
     }
 }
 

@@ -7,10 +7,12 @@ use crate::cli::output::{Out, Outcome, Stopped, moves, number, plural, table, tr
 use crate::cli::{Ending, Environment};
 use crate::flow::{
     self, Context, DeliveryReport, Opens, Progress, ReadOptions, RunEvent, RunOptions, RunReport,
-    StreamReport, leftover,
+    Served, StreamReport, leftover,
 };
+use crate::host::Cancel;
 use crate::model::Timestamp;
 use crate::problem::Problem;
+use crate::problem::codes::MANIFESTS_CHANGED;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use std::io::IsTerminal;
@@ -30,9 +32,10 @@ pub struct Choice {
 
 /// `onefold run`
 pub async fn run(folder: &Path, environment: &Environment, out: &Out, choice: Choice) -> Outcome {
-    let hub = open(folder, environment, out).await?;
+    let mut hub = open(folder, environment, out).await?;
     refuse_unknown(&hub, &choice)?;
     refuse_without_secrets(&hub, &choice)?;
+    hub.ready().await?;
     let cancel = hub.cancel.clone();
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
@@ -416,21 +419,47 @@ pub async fn plan(folder: &Path, environment: &Environment, out: &Out) -> Outcom
     })
 }
 
-/// `onefold serve`
+/// `onefold serve`. When another process works by other manifests, the folder is read again.
 pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
-    let hub = open(folder, environment, out).await?;
-    let choice = Choice {
-        source: None,
-        stream: None,
-        full: false,
-        deliver: true,
-        capture: false,
-    };
-    refuse_without_secrets(&hub, &choice)?;
-    let cancel = hub.cancel.clone();
+    let stop = Cancel::default();
+    let stopping = stop.clone();
     tokio::spawn(async move {
         wait_for_signal().await;
         tracing::info!("stopping after the batch under way");
+        stopping.cancel();
+    });
+    let mut hub = open(folder, environment, out).await?;
+    refuse_without_secrets(&hub, &SERVED)?;
+    hub.ready().await?;
+    loop {
+        let digest = hub.context.plan.digest.clone();
+        if serve_by(hub, folder, out, &stop).await? == Served::Stopped {
+            break;
+        }
+        tracing::info!("another process works by other manifests; reading them again");
+        match reopen(folder, environment, out, (&digest, &stop)).await {
+            Some(opened) => hub = opened,
+            None => break,
+        }
+    }
+    out.note("stopped");
+    Ok(Ending::Done)
+}
+
+/// Everything that has a schedule, and everything that it is delivered to.
+const SERVED: Choice = Choice {
+    source: None,
+    stream: None,
+    full: false,
+    deliver: true,
+    capture: false,
+};
+
+/// Serves by the manifests that were read.
+async fn serve_by(hub: Opened, folder: &Path, out: &Out, stop: &Cancel) -> Result<Served, Stopped> {
+    let (stop, cancel) = (stop.clone(), hub.cancel.clone());
+    let stopping = tokio::spawn(async move {
+        stop.cancelled().await;
         cancel.cancel();
     });
     for source in &hub.context.plan.sources {
@@ -453,16 +482,69 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
     for warning in leftover::warnings(&left) {
         tracing::warn!(code = warning.code.id, "{}", warning.message);
     }
-    let options = options(&hub, choice, true, &ProgressBar::hidden());
+    let options = options(&hub, SERVED, true, &ProgressBar::hidden());
     let connectors: Arc<dyn Opens> = Arc::new(CapturingConnectors {
         connectors: hub.connectors,
         folder: folder.to_owned(),
         keeps_exchanges: false,
     });
-    flow::serve(&hub.context, &connectors, &options).await?;
+    let served = flow::serve(&hub.context, &connectors, &options).await;
+    stopping.abort();
     hub.context.store.close().await;
-    out.note("stopped");
-    Ok(Ending::Done)
+    Ok(served?)
+}
+
+/// How often the folder is looked at while it cannot be served.
+const LOOK_AT_FOLDER: Duration = Duration::from_secs(2);
+
+/// The folder as it is now, as soon as it can be served; none when the hub is stopped first. A folder that is still as it was
+/// `before`, when the hub is worked on by other manifests, is not what somebody edited: taking it would undo what they do.
+async fn reopen(
+    folder: &Path,
+    environment: &Environment,
+    out: &Out,
+    (before, stop): (&str, &Cancel),
+) -> Option<Opened> {
+    let mut shown = Vec::new();
+    loop {
+        let stopped = match opened_again(folder, environment, out, before).await {
+            Ok(hub) => return Some(hub),
+            Err(stopped) => stopped,
+        };
+        // Once, and again when it is something else.
+        let messages: Vec<String> = stopped
+            .problems
+            .iter()
+            .map(|one| one.message.clone())
+            .collect();
+        if messages != shown {
+            out.problems(&stopped.problems, &stopped.files);
+            tracing::error!("nothing is served until that is corrected");
+            shown = messages;
+        }
+        if stop.wait(LOOK_AT_FOLDER).await {
+            return None;
+        }
+    }
+}
+
+async fn opened_again(
+    folder: &Path,
+    environment: &Environment,
+    out: &Out,
+    before: &str,
+) -> Result<Opened, Stopped> {
+    let mut hub = open(folder, environment, out).await?;
+    let known = flow::manifests_digest(&mut hub.context.store.read().await?).await?;
+    if hub.context.plan.digest == before && known != before {
+        let message = "another process works on this hub's store by other manifests than those of this folder";
+        return Err(Problem::new(&MANIFESTS_CHANGED, message)
+            .hint("give each folder of manifests a store of its own, or restart `serve` to go on by these")
+            .into());
+    }
+    refuse_without_secrets(&hub, &SERVED)?;
+    hub.ready().await?;
+    Ok(hub)
 }
 
 /// Interrupt or terminate.

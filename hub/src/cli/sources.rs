@@ -34,7 +34,7 @@ pub async fn source(
     command: SourceCommand,
 ) -> Outcome {
     let SourceCommand::Remove { name, stream, yes } = command;
-    let hub = open(folder, environment, out).await?;
+    let mut hub = open(folder, environment, out).await?;
     let left = leftover::removable(&hub.context, &name, stream.as_deref()).await?;
     let records = left.iter().map(|one| one.records).sum();
     if !yes && !agrees(out, &left, records) {
@@ -47,6 +47,7 @@ pub async fn source(
         out.problems(&[problem], &[]);
         return Ok(Ending::Guarded);
     }
+    hub.ready().await?;
     remove(&hub, out, &left, records).await
 }
 

@@ -27,6 +27,8 @@ pub struct Context {
     pub rules: Arc<identity::Rules>,
     /// Counts the changes of rules; nobody works on by rules that were replaced.
     pub(super) rules_version: i64,
+    /// Counts the changes of manifests; nobody works on by manifests that were replaced.
+    pub(super) manifests_version: i64,
     /// Places in `plan.audiences`, those that others refer to first.
     pub audience_order: Vec<usize>,
     /// The same in the order in which people and accounts take turns.
@@ -67,6 +69,7 @@ impl Context {
             computed_names: facts::computed_names(&plan),
             identity: plan.identity.clone(),
             rules_version: 0,
+            manifests_version: 0,
             relating: Relating::of(&plan),
             counted: facts::counted(&plan),
             plan,

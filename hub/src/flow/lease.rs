@@ -35,8 +35,7 @@ impl Drop for Lease {
 pub async fn take(context: &Context, name: &str) -> Result<Option<Lease>> {
     let (store, clock) = (&context.store, &context.clock);
     // A look first: whoever waits does not queue for the writer.
-    let known = store.read().await?.job(name).await?;
-    if known.is_some_and(|known| !is_free(&known, &context.process, clock)) {
+    if is_held(context, name).await? {
         return Ok(None);
     }
     let mut tx = store.begin().await?;
@@ -79,6 +78,18 @@ pub async fn wait(context: &Context, name: &str, waiting: impl FnOnce()) -> Resu
             return Ok(None);
         }
     }
+}
+
+/// Whether some process holds the lease of that name.
+pub async fn is_held(context: &Context, name: &str) -> Result<bool> {
+    let known = context.store.read().await?.job(name).await?;
+    Ok(known.is_some_and(|known| !is_free(&known, &context.process, &context.clock)))
+}
+
+/// Takes the lease of reading a source, for work on its stored records; none when the run is cancelled first.
+pub async fn wait_to_read(context: &Context, source: &str) -> Result<Option<Lease>> {
+    let waiting = || tracing::warn!(source, "another process reads it; waiting for it");
+    wait(context, &format!("read {source}"), waiting).await
 }
 
 /// What somebody says who waited when the run was cancelled.

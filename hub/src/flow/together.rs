@@ -61,6 +61,17 @@ audiences = ["ones", "everybody"]
 guard = { max_removed = "100%" }
 "#;
 
+/// The manifest as somebody edits it meanwhile: nobody agreed, one audience is other people, one is gone.
+fn edited() -> String {
+    let denied = MANIFEST.replace("\"'granted'\"", "\"'denied'\"");
+    let other = denied.replace("is = \"n1\"", "is = \"n2\"");
+    let gone =
+        "[[audience]]\nname = \"everybody\"\nwho = { not = { event = \"Order Completed\" } }\n";
+    other
+        .replace(gone, "")
+        .replace("[\"ones\", \"everybody\"]", "[\"ones\"]")
+}
+
 /// Schedules that go on at the same time, since each one sleeps most of the time.
 const AT_ONCE: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -148,7 +159,13 @@ impl Outside {
     }
 
     /// A process of that name over the store at `path`.
-    async fn process(&self, path: &Path, name: &str, gate: Option<Gate>) -> Context {
+    async fn process(
+        &self,
+        path: &Path,
+        name: &str,
+        manifest: &str,
+        gate: Option<Gate>,
+    ) -> Context {
         let url = format!("sqlite:{}", path.display());
         let store = Store::open(&url).await.unwrap();
         let suppression = Suppression::load(&store, Uuid::nil).await.unwrap();
@@ -156,7 +173,7 @@ impl Outside {
             Some(gate) => store.gated(gate),
             None => store,
         };
-        let plan = Arc::new(flow::harness::plan(MANIFEST, &[("crm", "contacts")]));
+        let plan = Arc::new(flow::harness::plan(manifest, &[("crm", "contacts")]));
         let clock = Clock::standing(self.hand.clone());
         let mut context = Context::new(plan, store, clock, suppression);
         let ended = self.ended.clone();
@@ -185,6 +202,8 @@ fn options(deliver: bool) -> RunOptions {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Actor {
     Run,
+    /// The same by the edited manifest.
+    Edited,
     Deliver,
     Suppress,
     Rules,
@@ -203,26 +222,26 @@ fn suppressed() -> Identifier {
 }
 
 /// What one actor does, as its command would.
-async fn act(actor: Actor, context: &Context, outside: &Outside) -> Result<(), Problem> {
+async fn act(actor: Actor, mut context: Context, outside: &Outside) -> Result<(), Problem> {
+    if actor != Actor::Reader {
+        flow::enter(&mut context).await?;
+    }
     match actor {
-        Actor::Run => {
-            run::run(context, outside, &options(true)).await?;
+        Actor::Run | Actor::Edited => {
+            run::run(&context, outside, &options(true)).await?;
         }
         Actor::Deliver => {
-            let context = run::ready(context).await?;
+            let context = run::ready(&context).await?;
             let destination = &context.plan.destinations[0];
             let events = options(true).events;
             run::deliver_to(&context, destination, outside, (false, &events)).await?;
         }
         Actor::Suppress => {
-            let mut context = context.clone();
-            flow::rules::ready(&mut context).await?;
-            let mut tx = context.store.begin().await?;
+            let mut tx = context.begin().await?;
             flow::suppress(&mut tx, &context, &suppressed(), "asked").await?;
             tx.commit().await?;
         }
         Actor::Rules => {
-            let mut context = context.clone();
             flow::rules::apply(&mut context, &other_rules(), &|_, _| {}).await?;
         }
         Actor::Reader => {
@@ -320,10 +339,11 @@ async fn end(outside: &Outside, context: &Context) -> End {
 }
 
 /// The same work, one process after another, on a hub of its own.
-async fn alone(pages: &[Page], rules: bool, suppress: bool) -> End {
-    let world = World::new(MANIFEST, &[("crm", "contacts")], START_MS).await;
+async fn alone(pages: &[Page], manifest: &str, rules: bool, suppress: bool) -> End {
+    let world = World::new(manifest, &[("crm", "contacts")], START_MS).await;
     let outside = Outside::new(pages.to_vec());
     let mut context = world.context.clone();
+    flow::enter(&mut context).await.unwrap();
     flow::rules::keep_first(&context).await.unwrap();
     if rules {
         flow::rules::apply(&mut context, &other_rules(), &|_, _| {})
@@ -331,7 +351,9 @@ async fn alone(pages: &[Page], rules: bool, suppress: bool) -> End {
             .unwrap();
     }
     if suppress {
-        act(Actor::Suppress, &context, &outside).await.unwrap();
+        act(Actor::Suppress, context.clone(), &outside)
+            .await
+            .unwrap();
     }
     end(&outside, &context).await
 }
@@ -341,11 +363,13 @@ async fn schedule(seed: u64) {
     let outside = Outside::new(pages(&draw));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("hub.db");
-    let first = outside.process(&path, "first", None).await;
+    let mut first = outside.process(&path, "first", MANIFEST, None).await;
+    flow::enter(&mut first).await.unwrap();
     flow::rules::keep_first(&first).await.unwrap();
+    let edited = edited();
     let kinds = [
         Actor::Run,
-        Actor::Run,
+        Actor::Edited,
         Actor::Deliver,
         Actor::Suppress,
         Actor::Rules,
@@ -359,18 +383,28 @@ async fn schedule(seed: u64) {
         let killed_at = (draw.below(3) == 0).then(|| draw.below(120));
         let own = Draw::new(seed.wrapping_mul(31).wrapping_add(number as u64 + 1));
         let gate = gate(own, killed_at, outside.hand.clone());
-        let context = outside.process(&path, &name, Some(gate)).await;
+        let manifest = match actor {
+            Actor::Edited => &edited,
+            _ => MANIFEST,
+        };
+        let context = outside.process(&path, &name, manifest, Some(gate)).await;
         let outside = outside.clone();
         tasks.push(tokio::spawn(async move {
             // Who is killed, or loses to another process, leaves the rest to the next one.
-            let _ = act(actor, &context, &outside).await;
+            let _ = act(actor, context, &outside).await;
             outside.ended.lock().unwrap().insert(name);
         }));
     }
     for task in tasks {
         task.await.unwrap();
     }
-    let context = run::ready(&first).await.unwrap();
+    // By the manifest that was adopted last.
+    let known = &mut first.store.read().await.unwrap();
+    let is_edited = flow::manifests_digest(known).await.unwrap() != first.plan.digest;
+    let manifest = if is_edited { &edited } else { MANIFEST };
+    let mut last = outside.process(&path, "last", manifest, None).await;
+    flow::enter(&mut last).await.unwrap();
+    let context = run::ready(&last).await.unwrap();
     let found = end(&outside, &context).await;
     let is_changed = run::ready(&context).await.unwrap().identity == other_rules();
     let mut tx = context.store.read().await.unwrap();
@@ -379,10 +413,10 @@ async fn schedule(seed: u64) {
         .await;
     let is_suppressed = listed.unwrap() == [1];
     drop(tx);
-    let wanted = alone(&outside.pages, is_changed, is_suppressed).await;
+    let wanted = alone(&outside.pages, manifest, is_changed, is_suppressed).await;
     assert_eq!(
         found, wanted,
-        "rules changed: {is_changed}, suppressed: {is_suppressed}"
+        "edited: {is_edited}, rules changed: {is_changed}, suppressed: {is_suppressed}"
     );
 }
 

@@ -125,6 +125,7 @@ fn load_with(
     last_is_draft: bool,
 ) -> Result<Plan, Vec<Problem>> {
     let mut report = Report::default();
+    let digest = digest(files, connectors);
     let files: Vec<File<'_>> = files
         .iter()
         .map(|(name, text)| File::parse(name, text, &mut report))
@@ -150,10 +151,16 @@ fn load_with(
                 .all(|problem| problem.severity == Severity::Warning) =>
         {
             plan.warnings = problems;
+            plan.digest = digest;
             Ok(plan)
         }
         _ => Err(problems),
     }
+}
+
+fn digest(files: &[(String, String)], connectors: &Connectors) -> String {
+    let text = format!("{files:?} {:?}", connectors.described);
+    blake3::hash(text.as_bytes()).to_hex()[..32].to_owned()
 }
 
 /// What a file lacks, or what another file cannot find in it, may be behind its syntax error.
@@ -311,6 +318,7 @@ impl<'c> Loader<'c> {
             destinations,
             identity,
             survivorship,
+            digest: String::new(),
             warnings: Vec::new(),
         })
     }

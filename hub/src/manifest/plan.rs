@@ -21,6 +21,8 @@ pub struct Plan {
     pub destinations: Vec<Destination>,
     pub identity: IdentityRules,
     pub survivorship: Survivorship,
+    /// Of the manifests' text and what their connectors say of themselves: changes whenever anything above may have.
+    pub digest: String,
     /// What is allowed but looks like a mistake.
     pub warnings: Vec<Problem>,
 }

@@ -179,10 +179,15 @@ pub async fn integers(
     .await
 }
 
+/// Commands that wait for sqlx's worker. Each statement that goes past it leaves one, and one that finds no room waits for the
+/// worker while the worker waits for it: there is room for more than are run while a thread is not scheduled.
+const COMMANDS: usize = 1 << 24;
+
 /// How to connect. The library does not log statements: a slow one is nothing that an operator can act on, and would be
 /// printed on the terminal as a warning with its whole text.
 pub fn options(url: &str) -> Result<Options, sqlx::Error> {
     let options: Options = url.parse()?;
+    let options = options.command_buffer_size(COMMANDS);
     Ok(options.disable_statement_logging())
 }
 
@@ -378,5 +383,44 @@ mod tests {
         drop(connection);
         let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
         assert!(!text.contains("pause"), "{text}");
+    }
+
+    /// With sqlx's own 50 commands this hangs: while its worker is not scheduled between giving the connection away and asking
+    /// for it back, statements go on, each with a command more, until one waits for room in the queue with the connection in hand.
+    #[test]
+    fn statements_past_sqlx_do_not_wait_for_a_worker_that_is_slow_to_ask_back() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let busy = Arc::new(std::sync::atomic::AtomicBool::new(true));
+        // So that the worker's thread is often not scheduled.
+        let others: Vec<_> = (0..16)
+            .map(|_| {
+                let busy = busy.clone();
+                std::thread::spawn(move || {
+                    while busy.load(std::sync::atomic::Ordering::Relaxed) {
+                        std::hint::spin_loop();
+                    }
+                })
+            })
+            .collect();
+        let statements = async {
+            let pool = PoolOptions::new().connect_with(options("sqlite::memory:").unwrap());
+            let mut connection = pool.await.unwrap().acquire().await.unwrap();
+            for _ in 0..10_000 {
+                let one = past_sqlx(&mut connection, |connection| {
+                    connection.query_row("select 1", [], |row| row.get::<_, i64>(0))
+                });
+                assert_eq!(one.await.unwrap(), 1);
+            }
+        };
+        let most = Duration::from_secs(60);
+        let done = runtime.block_on(async { tokio::time::timeout(most, statements).await });
+        busy.store(false, std::sync::atomic::Ordering::Relaxed);
+        for other in others {
+            other.join().unwrap();
+        }
+        done.expect("the worker and the statement wait for one another");
     }
 }

@@ -78,6 +78,16 @@ impl Tx {
         .map_err(failed)
     }
 
+    /// When the last run of each stream that came to its end began: source, stream, time.
+    pub async fn last_done(&mut self) -> Result<Vec<(String, String, i64)>> {
+        sqlx::query_as(
+            "select source, stream, max(started_at) from run where state = 'done' group by source, stream",
+        )
+        .fetch_all(self.connection())
+        .await
+        .map_err(failed)
+    }
+
     /// The newest run of each stream.
     pub async fn last_runs(&mut self) -> Result<Vec<RunRow>> {
         let rows = sqlx::query(

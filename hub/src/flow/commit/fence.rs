@@ -1,11 +1,23 @@
-//! The one fence of every transaction that writes what follows from records (I15): it goes on only by the identity rules and
-//! the lease by which its process works; a process that was overtaken is told, and stores nothing. Manifests are not fenced yet.
+//! The one fence of every transaction that writes what follows from records (I13, I15): it goes on only by the manifests, the
+//! identity rules and the lease by which its process works; a process that was overtaken is told, and stores and sends nothing.
 
 use crate::flow::context::Context;
-use crate::flow::stored_json::read;
+use crate::flow::stored_json::{read, to_json};
 use crate::problem::Problem;
-use crate::problem::codes::{LEASE_LOST, RULES_CHANGED};
+use crate::problem::codes::{LEASE_LOST, MANIFESTS_CHANGED, RULES_CHANGED};
 use crate::store::{Result, Tx};
+use serde::{Deserialize, Serialize};
+
+/// The hub's value that says by which manifests its processes work.
+const MANIFESTS: &str = "manifests";
+
+/// The manifests by which a hub is worked on.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Manifests {
+    /// Goes up each time a process begins to write by other ones.
+    version: i64,
+    digest: String,
+}
 
 /// The hub's value that counts the changes of identity rules.
 pub const VERSION: &str = "identity_version";
@@ -19,27 +31,67 @@ impl Context {
     /// The same for so many records; see `Store::begin_for`.
     pub async fn begin_for(&self, records: usize) -> Result<Tx> {
         let mut tx = self.store.begin_for(records).await?;
+        check_current(&mut tx, self).await?;
+        check(&mut tx, self).await?;
+        Ok(tx)
+    }
+
+    /// The same for work that does not depend on the rules.
+    pub async fn begin_held(&self) -> Result<Tx> {
+        let mut tx = self.store.begin().await?;
         check(&mut tx, self).await?;
         Ok(tx)
     }
 }
 
-impl Context {
-    /// The same for work that does not depend on the rules.
-    pub async fn begin_held(&self) -> Result<Tx> {
-        let mut tx = self.store.begin().await?;
-        check_lease(&mut tx, self).await?;
-        Ok(tx)
+/// Makes these manifests the ones by which the hub is worked on. A process does so once, before it first writes: from then on
+/// processes that work by others store and send nothing.
+pub async fn adopt_manifests(context: &mut Context) -> Result<()> {
+    let digest = context.plan.digest.clone();
+    let known = manifests(&mut context.store.read().await?).await?;
+    if known.digest == digest {
+        context.manifests_version = known.version;
+        return Ok(());
     }
+    let mut tx = context.store.begin().await?;
+    let known = manifests(&mut tx).await?;
+    context.manifests_version = known.version;
+    if known.digest != digest {
+        context.manifests_version += 1;
+        let new = Manifests {
+            version: context.manifests_version,
+            digest,
+        };
+        tx.set_hub_value(MANIFESTS, &to_json(&new)).await?;
+        tx.commit().await?;
+    }
+    Ok(())
 }
 
-// I15
+/// Whether no process has begun to write by other manifests than this one's.
+pub async fn has_current_manifests(tx: &mut Tx, context: &Context) -> Result<bool> {
+    Ok(manifests(tx).await?.version == context.manifests_version)
+}
+
+/// The digest of the manifests by which the hub is worked on; empty where no process has written yet.
+pub async fn manifests_digest(tx: &mut Tx) -> Result<String> {
+    Ok(manifests(tx).await?.digest)
+}
+
+async fn manifests(tx: &mut Tx) -> Result<Manifests> {
+    let text = tx.hub_value(MANIFESTS).await?;
+    let known = text.map(|text| read("hub.value", MANIFESTS, &text));
+    Ok(known.transpose()?.unwrap_or_default())
+}
+
+// I13, I15
 async fn check(tx: &mut Tx, context: &Context) -> Result<()> {
-    check_current(tx, context).await?;
-    check_lease(tx, context).await
-}
-
-async fn check_lease(tx: &mut Tx, context: &Context) -> Result<()> {
+    if !has_current_manifests(tx, context).await? {
+        let message = "another process began to work on this hub by other manifests";
+        let hint =
+            "run it again: it reads the manifests as they are now, and goes on where it stopped";
+        return Err(Problem::new(&MANIFESTS_CHANGED, message).hint(hint));
+    }
     let Some(token) = &context.lease else {
         return Ok(());
     };
@@ -69,4 +121,46 @@ async fn check_current(tx: &mut Tx, context: &Context) -> Result<()> {
 pub async fn version(tx: &mut Tx) -> Result<i64> {
     let value = tx.hub_value(VERSION).await?;
     value.map_or(Ok(0), |text| read("hub.value", VERSION, &text))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
+
+    use super::*;
+    use crate::flow;
+    use crate::flow::harness::World;
+    use crate::flow::lease;
+
+    const MANIFEST: &str = "[hub]\nname = \"fenced\"\nstore = \"sqlite:unused.db\"\n";
+
+    // I13
+    #[tokio::test]
+    async fn a_process_by_older_manifests_stores_and_sends_nothing() {
+        let mut world = World::new(MANIFEST, &[], 0).await;
+        flow::enter(&mut world.context).await.unwrap();
+        let old = world.context.clone();
+        let held = lease::take(&old, "deliver tool").await.unwrap().unwrap();
+        let sending = held.fencing(&old);
+        world.reread(MANIFEST, &[]).await;
+        assert!(old.begin().await.is_ok(), "these are the same manifests");
+
+        world.reread(&format!("{MANIFEST}\n"), &[]).await;
+        let mut tx = world.context.store.read().await.unwrap();
+        assert!(!has_current_manifests(&mut tx, &old).await.unwrap());
+        drop(tx);
+        for begun in [
+            old.begin().await,
+            old.begin_held().await,
+            sending.begin_held().await,
+        ] {
+            assert_eq!(begun.err().unwrap().code, &MANIFESTS_CHANGED);
+        }
+        assert!(world.context.begin().await.is_ok());
+        // Put back, they are other ones again.
+        let newer = world.context.clone();
+        world.reread(MANIFEST, &[]).await;
+        assert!(newer.begin().await.is_err() && old.begin().await.is_err());
+        assert!(world.context.begin().await.is_ok());
+    }
 }

@@ -3,6 +3,7 @@
 use crate::flow::commit::identifiers::identifier_of;
 use crate::flow::commit::view::View;
 use crate::flow::context::Context;
+use crate::flow::suppression::List;
 use crate::store::{IdentifierRow, Result, Tx};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
@@ -18,11 +19,9 @@ pub async fn suppressed(tx: &mut Tx, context: &Context, views: &[View]) -> Resul
     let owners = owners(tx, views).await?;
     let evidence = tx.evidence_by_id(owners.keys().copied()).await?;
     let slots = evidence.iter().flat_map(|row| row.nodes.iter().copied());
-    let slots: BTreeSet<i64> = slots.collect();
-    let slots: Vec<i64> = slots.into_iter().collect();
     let mut on_it: FxHashSet<i64> = FxHashSet::default();
-    for row in tx.identifiers_at(&slots).await? {
-        if list.holds(&row.kind, &row.value) && is_live(context, &row)? {
+    for row in listed(tx, &list, slots).await? {
+        if is_live(context, &row)? {
             on_it.insert(row.slot);
         }
     }
@@ -33,6 +32,38 @@ pub async fn suppressed(tx: &mut Tx, context: &Context, views: &[View]) -> Resul
         found.extend(holding.filter_map(|row| owners.get(&row.id)));
     }
     Ok(found)
+}
+
+/// The evidence with an identifier that is on the list, whether it is live or not.
+pub async fn with_listed(
+    tx: &mut Tx,
+    context: &Context,
+    evidence: &[(i64, &[i64])],
+) -> Result<FxHashSet<i64>> {
+    let list = context.suppression.at(tx).await?;
+    if list.is_empty() {
+        return Ok(FxHashSet::default());
+    }
+    let slots = evidence.iter().flat_map(|(_, nodes)| nodes.iter().copied());
+    let listed = listed(tx, &list, slots).await?;
+    let listed: FxHashSet<i64> = listed.iter().map(|row| row.slot).collect();
+    let holding = evidence
+        .iter()
+        .filter(|(_, nodes)| nodes.iter().any(|slot| listed.contains(slot)));
+    Ok(holding.map(|(id, _)| *id).collect())
+}
+
+/// Those of the identifiers at these slots that are on the list.
+async fn listed(
+    tx: &mut Tx,
+    list: &List,
+    slots: impl Iterator<Item = i64>,
+) -> Result<Vec<IdentifierRow<'static>>> {
+    let slots: BTreeSet<i64> = slots.collect();
+    let slots: Vec<i64> = slots.into_iter().collect();
+    let mut rows = tx.identifiers_at(&slots).await?;
+    rows.retain(|row| list.holds(&row.kind, &row.value));
+    Ok(rows)
 }
 
 /// Whose each piece of evidence is.

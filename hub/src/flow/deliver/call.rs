@@ -88,10 +88,11 @@ impl Call {
         (count, cancel): (u32, &Cancel),
     ) -> Result<Outcome, Failure> {
         for _ in 0..POLLS {
-            let polled = match self {
-                Self::Rows(_) => connector.poll_write(job, count)?,
-                Self::Members { .. } => connector.poll_audience(job, count)?,
-            };
+            // Asking changes nothing: one answer that does not come is not the end of the job.
+            let polled = retrying(cancel, || match self {
+                Self::Rows(_) => connector.poll_write(job, count),
+                Self::Members { .. } => connector.poll_audience(job, count),
+            })?;
             if let Some(outcome) = polled {
                 return Ok(outcome);
             }

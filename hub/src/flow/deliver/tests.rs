@@ -73,6 +73,9 @@ struct Held {
     made: usize,
     /// An audience's id is its name, so that one that is made again has the id that it had.
     is_by_name: bool,
+    /// Of each call that adds members it says later what became of it, and does not answer when it is asked first.
+    takes_long: bool,
+    polls: usize,
     /// The keys of each call that changes something.
     calls: Vec<Vec<String>>,
 }
@@ -168,7 +171,8 @@ impl Tool {
                 false => members.remove(&key),
             };
         }
-        Ok(outcome(failures))
+        let job = held.takes_long.then(|| "job-1".to_owned());
+        Ok(Outcome { failures, job })
     }
 }
 
@@ -287,7 +291,12 @@ impl Connector for Tool {
         self.change(change, false)
     }
     fn poll_audience(&mut self, _: &str, _: u32) -> Result<Option<Outcome>, Failure> {
-        unreachable!("nothing takes long")
+        let mut held = self.held();
+        held.polls += 1;
+        match held.polls {
+            1 => Err(failed(FailureKind::Transient, "nobody is there")),
+            _ => Ok(Some(outcome(Vec::new()))),
+        }
     }
     fn erase(&mut self, _: &[MemberId], _: &str) -> Result<Erasure, Failure> {
         unreachable!("not asked")
@@ -762,4 +771,64 @@ async fn a_row_that_is_not_found_does_not_put_its_audience_in_doubt() {
     let calls = desk.tool.calls();
     desk.deliver().await;
     assert_eq!(desk.tool.calls(), calls);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_asked_for_again_when_one_answer_does_not_come() {
+    let desk = Desk::new().await;
+    desk.tool.held().takes_long = true;
+    desk.people(3).await;
+    let report = desk.deliver().await;
+    assert_eq!((&report.problems[..], report.postponed), (&[][..], 0));
+    let held = desk.tool.held();
+    // Two audiences, one question more for the first of them.
+    assert_eq!(held.polls, 3);
+    let mut members: Vec<_> = held.calls.iter().filter(|keys| !keys.is_empty()).collect();
+    members.sort();
+    assert_eq!(members.len(), 3, "rows are sent once: {members:?}");
+}
+
+/// Somebody with an address of their own and a user id that may be shared or blocked.
+fn user(id: usize, user: &str) -> Value {
+    json!({ "id": id.to_string(), "updated": 1, "email": format!("u{id}@x.example"), "user": user,
+            "name": format!("n{id}"), "consent": "granted" })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suppressed_identifier_that_begins_to_say_who_somebody_is_suppresses_them() {
+    let manifest = format!("{MANIFEST}\n[identity]\nshared_above = 2\n");
+    let desk = Desk::of(&manifest).await;
+    // Three with an address of their own, and an older one that they share.
+    let office = |id: &str, user: &str| json!({ "id": id, "updated": 0, "email": "office@x.example", "user": user, "consent": "granted" });
+    let rows = [office("a", "1"), office("b", "2"), office("c", "3")];
+    desk.put(&rows).await;
+    desk.put(&[user(1, "1"), user(2, "2"), user(3, "3")]).await;
+    desk.suppress("email:office@x.example").await;
+    desk.deliver().await;
+    assert_eq!(desk.tool.members("named").len(), 3, "it is nobody's");
+    // It is no longer shared, and it is that of one of them.
+    let gone = [json!({ "id": "b" }), json!({ "id": "c" })];
+    desk.world.apply(CONTACTS, &[], &gone).await;
+    desk.deliver().await;
+    assert_eq!(
+        desk.tool.members("named"),
+        set(["u2@x.example", "u3@x.example"])
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suppressed_identifier_that_is_no_longer_blocked_suppresses_who_has_it() {
+    let manifest = format!("{MANIFEST}\n[identity]\nblocked = [\"user_id:7\"]\n");
+    let desk = Desk::of(&manifest).await;
+    desk.put(&[user(1, "7"), user(4, "8")]).await;
+    desk.suppress("user_id:7").await;
+    desk.deliver().await;
+    assert!(desk.tool.knows("u1@x.example"), "a blocked one is nobody's");
+    let mut context = desk.world.context.clone();
+    let rules = crate::manifest::IdentityRules::default();
+    flow::rules::apply(&mut context, &rules, &|_, _| {})
+        .await
+        .unwrap();
+    deliver_with(&context, &desk.tool).await;
+    assert_eq!(desk.tool.members("named"), set(["u4@x.example"]));
 }

@@ -6,6 +6,7 @@ use crate::flow::commit::change::{Change, To};
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::context::Context;
 use crate::flow::facts::Relating;
+use crate::flow::lease;
 use crate::manifest::Plan;
 use crate::problem::codes::{NOT_FOUND, SOURCE_GONE};
 use crate::problem::{Problem, Severity};
@@ -132,7 +133,18 @@ pub async fn remove(
     left: &Leftover,
     go_on: &(dyn Fn(i64) -> bool + Sync),
 ) -> Result<i64> {
-    let mut context = context.clone();
+    let Some(lease) = lease::wait_to_read(context, &left.source).await? else {
+        return Ok(0);
+    };
+    let removed = remove_held(lease.fencing(context), left, go_on).await;
+    lease.over(removed).await
+}
+
+async fn remove_held(
+    mut context: Context,
+    left: &Leftover,
+    go_on: &(dyn Fn(i64) -> bool + Sync),
+) -> Result<i64> {
     // Whoever had an account through these records has none after, though no stream names accounts any more.
     context.relating = Relating {
         people: true,

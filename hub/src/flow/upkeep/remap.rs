@@ -9,6 +9,7 @@ use crate::flow::commit::change::{Change, Put, To};
 use crate::flow::commit::meaning::mapped;
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::context::{Context, UNFINISHED};
+use crate::flow::lease;
 use crate::flow::upkeep::announce::announce;
 use crate::manifest::{Source, Stream};
 use crate::store::{Result, StreamRow};
@@ -73,21 +74,31 @@ pub async fn retry_set_aside(context: &Context) -> Result<i64> {
     announce(context).await?;
     let mut total = 0;
     for source in &context.plan.sources {
-        // Where the mapping changed, all records follow the new one first.
-        remap(context, source).await?;
-        let known = context.store.read().await?.streams().await?;
-        for plan in &source.streams {
-            let row = known
-                .iter()
-                .find(|row| *row.source == *source.name && *row.name == *plan.name);
-            let Some(row) = row else { continue };
-            let stream = StreamRef {
-                id: row.id,
-                source: source.name.clone(),
-                name: plan.name.clone(),
-            };
-            total += map_stored(context, &stream, plan, Which::WithLetters).await?;
-        }
+        let Some(lease) = lease::wait_to_read(context, &source.name).await? else {
+            break;
+        };
+        let mapped = retry_held(&lease.fencing(context), source).await;
+        total += lease.over(mapped).await?;
+    }
+    Ok(total)
+}
+
+async fn retry_held(context: &Context, source: &Source) -> Result<i64> {
+    // Where the mapping changed, all records follow the new one first.
+    remap(context, source).await?;
+    let known = context.store.read().await?.streams().await?;
+    let mut total = 0;
+    for plan in &source.streams {
+        let row = known
+            .iter()
+            .find(|row| *row.source == *source.name && *row.name == *plan.name);
+        let Some(row) = row else { continue };
+        let stream = StreamRef {
+            id: row.id,
+            source: source.name.clone(),
+            name: plan.name.clone(),
+        };
+        total += map_stored(context, &stream, plan, Which::WithLetters).await?;
     }
     Ok(total)
 }

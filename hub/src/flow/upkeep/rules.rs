@@ -12,6 +12,7 @@ pub use difference::{Difference, Example};
 
 use crate::flow::commit::neighbourhood::{Neighbourhood, Reshaped};
 use crate::flow::commit::settle;
+use crate::flow::commit::suppressed::with_listed;
 use crate::flow::commit::touched::{Ripple, Touched};
 use crate::flow::context::Context;
 use crate::flow::lease::{self, Lease};
@@ -180,14 +181,18 @@ async fn change(
             reshaped,
             ..
         } = block;
-        let nothing = Touched::default();
+        // I13: an identifier on the list counts by some rules and not by others.
+        let touched = Touched {
+            evidence: with_listed(&mut tx, context, &neighbourhood.nodes()).await?,
+            ..Touched::default()
+        };
         let mut ripple = Ripple::default();
         let around = (neighbourhood, reshaped);
         settle::settle(
             &mut tx,
             context,
             around,
-            (nothing, Vec::new(), None),
+            (touched, Vec::new(), None),
             &mut ripple,
         )
         .await?;

@@ -1,6 +1,7 @@
 //! A whole run: mappings and definitions brought up to date, sources read, timers looked at, destinations delivered to.
 
 use crate::flow::commit::change::Counts;
+use crate::flow::commit::fence;
 use crate::flow::connect::Opens;
 use crate::flow::context::Context;
 use crate::flow::deliver::{DeliveryReport, deliver};
@@ -15,7 +16,7 @@ use crate::flow::upkeep::remap::remap;
 use crate::flow::upkeep::{leftover, models, rules};
 use crate::manifest::{Destination, Source, Subject};
 use crate::problem::Problem;
-use crate::problem::codes::RULES_CHANGED;
+use crate::problem::codes::{MANIFESTS_CHANGED, RULES_CHANGED};
 use crate::store::Result;
 use std::sync::Arc;
 use tokio::task::JoinHandle;
@@ -175,6 +176,15 @@ pub async fn run(
     Ok(report)
 }
 
+/// Makes this process one that writes to the hub: from now on by its manifests, with the definitions that changed announced
+/// before anybody is judged by them, and by the rules and models of now. Done once.
+pub async fn enter(context: &mut Context) -> Result<()> {
+    fence::adopt_manifests(context).await?;
+    rules::ready(context).await?;
+    models::adopt(context).await?;
+    announce(context).await
+}
+
 /// The context by the rules and models of now. A change of rules that another process is doing is waited for.
 pub async fn ready(context: &Context) -> Result<Context> {
     let mut context = context.clone();
@@ -306,6 +316,9 @@ pub async fn read_held(
                 read_stream(&context, source, stream, connector, &options.read).await?;
             connector = back;
             read.counts.add(before);
+            if let Some(problem) = read.problem.take_if(|one| one.code == &MANIFESTS_CHANGED) {
+                return Err(problem);
+            }
             let overtaken = read.problem.as_ref();
             let overtaken = overtaken.is_some_and(|problem| problem.code == &RULES_CHANGED);
             if !overtaken || tries == RULES_TRIES {

@@ -21,18 +21,34 @@ pub fn next(schedule: &Schedule, after: Timestamp) -> Option<Timestamp> {
     Some(Timestamp(found.timestamp_millis()))
 }
 
-/// The sources that have a schedule, each with its first time, if there is any: what was missed while the hub was down is run
-/// once (`catch_up = "latest"`).
+/// When the last reads that came to their end began, by source: of several streams the one that is furthest behind. A clock
+/// that was set back since makes none of them later than now.
+pub async fn last_read(context: &Context) -> Result<BTreeMap<String, Timestamp>> {
+    let now = context.clock.now();
+    let mut began: BTreeMap<String, Timestamp> = BTreeMap::new();
+    let plan = &context.plan.sources;
+    let is_read = |source: &str, stream: &str| {
+        let of = plan.iter().find(|one| &*one.name == source);
+        of.is_some_and(|of| of.streams.iter().any(|one| &*one.name == stream))
+    };
+    for (source, stream, at) in context.store.read().await?.last_done().await? {
+        if is_read(&source, &stream) {
+            let at = Timestamp(at).min(now);
+            let first = began.entry(source).or_insert(at);
+            *first = at.min(*first);
+        }
+    }
+    Ok(began)
+}
+
+/// The sources that have a schedule, each with its first time, if there is any: what was missed while the hub was down, or was
+/// begun and not finished, is run once (`catch_up = "latest"`).
 pub async fn first_times(context: &Context) -> Result<Vec<(usize, Option<Timestamp>)>> {
     let now = context.clock.now();
-    let mut began: BTreeMap<String, i64> = BTreeMap::new();
-    for run in context.store.read().await?.last_runs().await? {
-        let latest = began.entry(run.source).or_default();
-        *latest = run.started_at.max(*latest);
-    }
+    let began = last_read(context).await?;
     let first = |source: &Source, schedule: &Schedule| {
         let from = match (schedule.catch_up_latest, began.get(&*source.name)) {
-            (true, Some(began)) => Timestamp(*began),
+            (true, Some(began)) => *began,
             _ => now,
         };
         next(schedule, from)
@@ -45,7 +61,11 @@ pub async fn first_times(context: &Context) -> Result<Vec<(usize, Option<Timesta
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
+
     use super::*;
+    use crate::flow::harness::World;
+    use crate::store::RunRow;
 
     fn at(text: &str) -> Timestamp {
         Timestamp(
@@ -83,5 +103,38 @@ mod tests {
             next(&utc, at("2026-03-28T06:30:00Z")),
             Some(at("2026-03-29T06:30:00Z"))
         );
+    }
+
+    #[tokio::test]
+    async fn what_was_missed_is_counted_from_the_last_read_that_came_to_its_end() {
+        let manifest = "[hub]\nname = \"missed\"\nstore = \"sqlite:unused.db\"\n[[source]]\nname = \"crm\"\nconnector = \"any\"\n\
+            schedule = { cron = \"0 0 6 * * *\", timezone = \"UTC\" }\n\
+            [[source.stream]]\nname = \"contacts\"\nto = \"person\"\nkey = \"id\"\nmap.email = \"email\"\n";
+        let now = at("2026-03-28T12:00:00Z");
+        let world = World::new(manifest, &[("crm", "contacts")], now.0).await;
+        let first = async || first_times(&world.context).await.unwrap()[0].1.unwrap();
+        let run = async |id: i64, began: &str, state: &str| {
+            let mut tx = world.context.store.begin().await.unwrap();
+            let row = RunRow {
+                id,
+                source: "crm".to_owned(),
+                stream: "contacts".to_owned(),
+                started_at: at(began).0,
+                state: state.to_owned(),
+                ..RunRow::default()
+            };
+            tx.save_run(&row).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        assert_eq!(first().await, at("2026-03-29T06:00:00Z"), "it is new");
+        run(1, "2026-03-27T06:00:00Z", "done").await;
+        assert_eq!(first().await, at("2026-03-28T06:00:00Z"));
+        // Killed half-way, it was not read.
+        run(2, "2026-03-28T06:00:00Z", "interrupted").await;
+        run(3, "2026-03-28T07:00:00Z", "failed").await;
+        assert_eq!(first().await, at("2026-03-28T06:00:00Z"));
+        // The clock was a year ahead when it was read.
+        run(4, "2027-03-28T07:00:00Z", "done").await;
+        assert_eq!(first().await, at("2026-03-29T06:00:00Z"));
     }
 }

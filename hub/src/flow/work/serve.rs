@@ -3,19 +3,22 @@
 
 mod pace;
 
+use crate::flow::commit::fence;
 use crate::flow::connect::Opens;
 use crate::flow::context::Context;
 use crate::flow::lease::{self, Lease};
 use crate::flow::upkeep::due::due;
 use crate::flow::work::rest::rest;
 use crate::flow::work::run::{self, RunOptions, SourceReport};
-use crate::flow::work::schedule::{first_times, next};
+use crate::flow::work::schedule::{first_times, last_read, next};
 use crate::manifest::{Destination, Source};
 use crate::model::Timestamp;
 use crate::problem::Problem;
+use crate::problem::codes::MANIFESTS_CHANGED;
 use crate::store::Result;
 use pace::{Activity, Pace, may_pass};
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -39,6 +42,8 @@ struct Serving {
     changes: watch::Sender<u64>,
     /// Sources that came up empty when they were read last.
     emptied: Mutex<BTreeSet<String>>,
+    /// Set when another process was found to work by other manifests.
+    overtaken: AtomicBool,
     activity: Activity,
 }
 
@@ -49,12 +54,22 @@ enum Sent {
     Postponed,
 }
 
-/// Runs until the context is cancelled; what is under way ends at its next safe point.
+/// Why serving ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Served {
+    /// Somebody stopped it.
+    Stopped,
+    /// Another process works by other manifests.
+    Overtaken,
+}
+
+/// Runs until the context is cancelled, or another process works by other manifests; what is under way ends at its next safe
+/// point.
 pub async fn serve(
     context: &Context,
     connectors: &Arc<dyn Opens>,
     options: &RunOptions,
-) -> Result<()> {
+) -> Result<Served> {
     let times = first_times(context).await?;
     let serving = Arc::new(Serving {
         context: context.clone(),
@@ -62,6 +77,7 @@ pub async fn serve(
         options: options.clone(),
         changes: watch::channel(0).0,
         emptied: Mutex::default(),
+        overtaken: AtomicBool::new(false),
         activity: Activity::new(context.clock.clone()),
     });
     let mut parts = JoinSet::new();
@@ -77,7 +93,8 @@ pub async fn serve(
     parts.spawn(async move { same.timers().await });
     let same = serving.clone();
     parts.spawn(async move { same.definitions().await });
-    parts.spawn(async move { serving.rests().await });
+    let same = serving.clone();
+    parts.spawn(async move { same.rests().await });
     // A part ends before the hub is stopped only by a fault of ours: nobody would notice what is no longer done.
     tokio::select! {
         () = context.cancel.cancelled() => {}
@@ -102,7 +119,10 @@ pub async fn serve(
             "something did not come to an end; it is left where its last step was stored"
         );
     }
-    Ok(())
+    Ok(match serving.overtaken.load(Ordering::Relaxed) {
+        true => Served::Overtaken,
+        false => Served::Stopped,
+    })
 }
 
 impl Serving {
@@ -119,14 +139,20 @@ impl Serving {
                 return;
             }
             let working = self.activity.begin();
-            let read = self.read(source).await;
+            let read = match self.read(source).await {
+                Ok(false) => self.read_after_another(source, due).await,
+                read => read,
+            };
             drop(working);
+            if self.context.cancel.is_cancelled() {
+                return;
+            }
             let now = self.context.clock.now();
             // What came due meanwhile is skipped: the run that just ended saw its data.
             let scheduled = next(schedule, now);
             let again = pace.after(read.as_ref().err(), now);
             if let Err(problem) = &read {
-                log(problem, "read", &source.name, again);
+                self.failed(problem, "read", &source.name, again);
             }
             // A failure that may pass is not left until the next time.
             let again = again.filter(|_| read.as_ref().err().is_some_and(may_pass));
@@ -134,13 +160,29 @@ impl Serving {
         }
     }
 
-    /// Reads a source unless another process does. An error is what the whole comes to; each stream's was logged.
-    async fn read(&self, source: &Source) -> Result<()> {
-        let name = format!("read {}", source.name);
+    /// Waits for the process that reads a source, and reads it then, unless the other one began when it was due or later. False
+    /// when the hub is stopped first.
+    async fn read_after_another(&self, source: &Source, due: Timestamp) -> Result<bool> {
+        tracing::info!(source = %source.name, "another process reads it; waiting for it");
+        let tick = Duration::from_millis(TICK_MS as u64);
+        while !self.context.cancel.wait(tick).await {
+            if lease::is_held(&self.context, &reading(source)).await? {
+                continue;
+            }
+            let began = last_read(&self.context).await?;
+            let is_read = began.get(&*source.name).is_some_and(|began| *began >= due);
+            if is_read || self.read(source).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Reads a source; false when another process does. An error is what the whole comes to; each stream's was logged.
+    async fn read(&self, source: &Source) -> Result<bool> {
         let context = run::ready(&self.context).await?;
-        let Some(lease) = lease::take(&context, &name).await? else {
-            tracing::info!(source = %source.name, "another process reads it; skipped");
-            return Ok(());
+        let Some(lease) = lease::take(&context, &reading(source)).await? else {
+            return Ok(false);
         };
         let (connectors, options) = (&*self.connectors, &self.options);
         let read = run::read_held(lease.fencing(&context), source, connectors, options).await;
@@ -149,7 +191,8 @@ impl Serving {
             Ok(report) => self.tell(source, report),
             Err(problem) => Some(problem.clone()),
         };
-        give_back(lease, problem).await
+        give_back(lease, problem).await?;
+        Ok(true)
     }
 
     /// Logs what was read; gives the first problem.
@@ -172,7 +215,7 @@ impl Serving {
         let mut problems = report.problems.iter().chain(of_streams).peekable();
         let first = problems.peek().map(|problem| (*problem).clone());
         for problem in problems.skip(1) {
-            log(problem, "read", &source.name, None);
+            self.failed(problem, "read", &source.name, None);
         }
         first
     }
@@ -188,7 +231,7 @@ impl Serving {
             let next = match &looked {
                 Ok(next) => *next,
                 Err(problem) => {
-                    log(problem, "timers", "audiences", again);
+                    self.failed(problem, "timers", "audiences", again);
                     again
                 }
             };
@@ -203,7 +246,13 @@ impl Serving {
 
     /// Evaluates whoever is due; gives the next time.
     async fn look_at_timers(&self) -> Result<Option<Timestamp>> {
-        let next = self.context.store.read().await?.next_due().await?;
+        let mut tx = self.context.store.read().await?;
+        if !fence::has_current_manifests(&mut tx, &self.context).await? {
+            self.is_overtaken();
+            return Ok(None);
+        }
+        let next = tx.next_due().await?;
+        drop(tx);
         if next.is_none_or(|next| next > self.context.clock.now().0) {
             return Ok(next.map(Timestamp));
         }
@@ -225,7 +274,7 @@ impl Serving {
             let now = self.context.clock.now();
             let again = pace.after(brought.as_ref().err(), now);
             if let Err(problem) = &brought {
-                log(problem, "definitions", "audiences and traits", again);
+                self.failed(problem, "definitions", "audiences and traits", again);
             }
             let woken = async {
                 if brought.is_ok() {
@@ -268,7 +317,7 @@ impl Serving {
                 other => pace.after(other.as_ref().err(), now),
             };
             if let Err(problem) = &delivered {
-                log(problem, "deliver", &destination.name, again);
+                self.failed(problem, "deliver", &destination.name, again);
             }
             match again {
                 // A vendor that is down is not called for each change.
@@ -309,7 +358,7 @@ impl Serving {
                 let mut problems = report.problems.into_iter();
                 let first = problems.next();
                 for problem in problems {
-                    log(&problem, "deliver", &destination.name, None);
+                    self.failed(&problem, "deliver", &destination.name, None);
                 }
                 first
             }
@@ -333,6 +382,28 @@ impl Serving {
                 return;
             }
         }
+    }
+
+    /// Logs a failure. One by other manifests ends serving.
+    fn failed(&self, problem: &Problem, doing: &str, what: &str, again: Option<Timestamp>) {
+        if problem.code == &MANIFESTS_CHANGED {
+            self.is_overtaken();
+            return;
+        }
+        let again = again.map_or_else(|| "at its next time".to_owned(), Timestamp::to_rfc3339);
+        tracing::error!(
+            code = problem.code.id,
+            doing,
+            what,
+            again,
+            "{}",
+            problem.message
+        );
+    }
+
+    fn is_overtaken(&self) {
+        self.overtaken.store(true, Ordering::Relaxed);
+        self.context.cancel.cancel();
     }
 
     fn changed(&self) {
@@ -360,6 +431,11 @@ impl Serving {
     }
 }
 
+/// The name of the lease of reading a source.
+fn reading(source: &Source) -> String {
+    format!("read {}", source.name)
+}
+
 fn until(time: Timestamp, now: Timestamp) -> Duration {
     Duration::from_millis((time.0 - now.0).max(1) as u64)
 }
@@ -375,31 +451,17 @@ async fn give_back(lease: Lease, problem: Option<Problem>) -> Result<()> {
     }
 }
 
-fn log(problem: &Problem, doing: &str, what: &str, again: Option<Timestamp>) {
-    let again = again.map_or_else(|| "at its next time".to_owned(), Timestamp::to_rfc3339);
-    tracing::error!(
-        code = problem.code.id,
-        doing,
-        what,
-        again,
-        "{}",
-        problem.message
-    );
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::flow::ReadOptions;
+    use crate::flow::context::Process;
     use crate::flow::harness::{Nobody, World};
-    use std::sync::atomic::Ordering;
+    use crate::flow::intake::read::tests::script::{Script, page};
+    use std::sync::atomic::AtomicUsize;
 
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_hub_rests_once_when_nothing_was_done_for_a_while() {
-        let manifest = "[hub]\nname = \"rest\"\nstore = \"sqlite:rest.db\"\n";
-        let world = World::new(manifest, &[], 0).await;
-        let connectors = Arc::new(Nobody::default());
-        let options = RunOptions {
+    fn options(world: &World) -> RunOptions {
+        RunOptions {
             source: None,
             stream: None,
             deliver: false,
@@ -409,7 +471,15 @@ mod tests {
                 progress: Arc::new(|_| {}),
             },
             events: Arc::new(|_| {}),
-        };
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_hub_rests_once_when_nothing_was_done_for_a_while() {
+        let manifest = "[hub]\nname = \"rest\"\nstore = \"sqlite:rest.db\"\n";
+        let world = World::new(manifest, &[], 0).await;
+        let connectors = Arc::new(Nobody::default());
+        let options = options(&world);
         let opens: Arc<dyn Opens> = connectors.clone();
         let serving = serve(&world.context, &opens, &options);
         let moving = async {
@@ -430,5 +500,89 @@ mod tests {
         };
         let (served, ()) = tokio::join!(serving, moving);
         served.unwrap();
+    }
+
+    /// Opens pages of one record, and counts how often.
+    #[derive(Clone, Default)]
+    struct Counting(Arc<AtomicUsize>);
+
+    impl Opens for Counting {
+        fn source(
+            &self,
+            _: &Source,
+        ) -> std::result::Result<Box<dyn crate::host::Connector>, Vec<Problem>> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            let row = r#"{"id":"1","email":"ada@x.example"}"#.to_owned();
+            Ok(Box::new(Script::of([page(&[row], &[])])))
+        }
+
+        fn destination(
+            &self,
+            _: &Destination,
+        ) -> std::result::Result<Box<dyn crate::host::Connector>, Vec<Problem>> {
+            Err(Vec::new())
+        }
+
+        fn rest(&self) {}
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_due_while_another_process_reads_it_is_read_when_that_one_fails() {
+        let manifest = "[hub]\nname = \"busy\"\nstore = \"sqlite:busy.db\"\n[[source]]\nname = \"crm\"\nconnector = \"any\"\n\
+            schedule = { cron = \"0 0 6 * * *\", timezone = \"UTC\" }\n\
+            [[source.stream]]\nname = \"contacts\"\nto = \"person\"\nkey = \"id\"\nmap.email = \"email\"\n";
+        // Half a second before six.
+        let now = 1_800_000_000_000 - 1_800_000_000_000 % 86_400_000 + 6 * 3_600_000 - 500;
+        let world = World::new(manifest, &[("crm", "contacts")], now).await;
+        let mut other = world.context.clone();
+        other.process = Process::named("other");
+        let reading = lease::take(&other, "read crm").await.unwrap().unwrap();
+        let connectors = Counting::default();
+        let opens: Arc<dyn Opens> = Arc::new(connectors.clone());
+        let options = options(&world);
+        let serving = serve(&world.context, &opens, &options);
+        let others = async {
+            tokio::time::sleep(Duration::from_millis(1_200)).await;
+            world.hand.fetch_add(1_000, Ordering::Relaxed);
+            assert_eq!(connectors.0.load(Ordering::Relaxed), 0);
+            reading
+                .fail(&Problem::new(&MANIFESTS_CHANGED, "it failed"))
+                .await
+                .unwrap();
+            let read = async || {
+                let mut tx = world.context.store.read().await.unwrap();
+                !tx.last_done().await.unwrap().is_empty()
+            };
+            while !read().await {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            world.context.cancel.cancel();
+        };
+        let both = async { tokio::join!(serving, others) };
+        let (served, ()) = tokio::time::timeout(Duration::from_secs(20), both)
+            .await
+            .unwrap();
+        assert_eq!(served.unwrap(), Served::Stopped);
+        assert_eq!(connectors.0.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn serving_ends_when_another_process_works_by_other_manifests() {
+        let manifest = "[hub]\nname = \"old\"\nstore = \"sqlite:old.db\"\n";
+        let mut world = World::new(manifest, &[], 0).await;
+        crate::flow::enter(&mut world.context).await.unwrap();
+        let old = world.context.clone();
+        let options = options(&world);
+        let opens: Arc<dyn Opens> = Arc::new(Nobody::default());
+        let serving = serve(&old, &opens, &options);
+        let editing = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            world.reread(&format!("{manifest}\n"), &[]).await;
+        };
+        let both = async { tokio::join!(serving, editing) };
+        let (served, ()) = tokio::time::timeout(Duration::from_secs(20), both)
+            .await
+            .unwrap();
+        assert_eq!(served.unwrap(), Served::Overtaken);
     }
 }

@@ -183,4 +183,5 @@ pub static CODES: &[&Code] = &[
     &STORE_BUSY,
     &RECORDS_CHANGED,
     &LEASE_LOST,
+    &MANIFESTS_CHANGED,
 ];

@@ -37,3 +37,10 @@ pub static LEASE_LOST: Code = Code {
     class: Class::Retry,
     page: include_str!("../pages/OF0805.md"),
 };
+
+pub static MANIFESTS_CHANGED: Code = Code {
+    id: "OF0806",
+    title: "another process works on this hub by other manifests",
+    class: Class::Retry,
+    page: include_str!("../pages/OF0806.md"),
+};

@@ -241,6 +241,12 @@ impl Neighbourhood {
         self.decided = Some(decide(&mut self.identifiers.keys().copied()));
     }
 
+    /// The identifiers of each loaded piece of evidence.
+    pub fn nodes(&self) -> Vec<(i64, &[i64])> {
+        let seen = self.evidence.values();
+        seen.map(|seen| (seen.row.id, &*seen.row.nodes)).collect()
+    }
+
     /// The person of each loaded piece of evidence, by evidence.
     pub fn persons(&self) -> BTreeMap<i64, Option<i64>> {
         let seen = self.evidence.values();

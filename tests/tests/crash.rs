@@ -1,4 +1,4 @@
-//! I9: killed at any moment and started again, the hub loses nothing and repeats nothing. Also answers that are lost
+//! I3, I9: killed at any moment and started again, the hub loses nothing and repeats nothing. Also answers that are lost
 //! on the way, which look to the hub as if its request had failed.
 
 use crate::hub::{Hub, State};

@@ -4,6 +4,8 @@
 mod codes;
 mod english;
 mod floors;
+mod invariants;
+mod rooms;
 mod rules;
 mod source;
 
@@ -175,6 +177,22 @@ fn each_heavy_crate_has_one_home() {
 fn every_module_of_the_hub_stands_on_a_floor() {
     let library = read(&root().join("hub/src/lib.rs"));
     hold("floors", &floors::without_a_floor(&library));
+}
+
+/// `cargo test --workspace --test main -- tidy::the_rooms_of_flow --nocapture` shows the floors.
+#[test]
+fn the_rooms_of_flow() {
+    let sources = sources();
+    println!("{}", rooms::table(&sources));
+    hold("rooms", &rooms::imports(&sources));
+    hold("floors of rooms", &rooms::without_a_floor(&sources));
+}
+
+#[test]
+fn each_invariant_is_upheld_by_the_hub_and_attacked_by_a_test() {
+    let map = std::fs::read_to_string(root().join("hub/ARCHITECTURE.md"));
+    let map = map.expect("the map can be read");
+    hold("invariants", &invariants::uncited(&map, &sources()));
 }
 
 #[test]

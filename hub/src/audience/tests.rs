@@ -496,7 +496,7 @@ fn naive(condition: &Condition, someone: &Someone, now: i64) -> bool {
             place >= *from && place < *until
         }
         Condition::Sequence { steps, window } => naive_sequence(steps, *window, someone, now),
-        // What joins people and accounts is tried over a store, in `flow::accounts::audiences`.
+        // What joins people and accounts is tried over a store, in `flow::commit::account_audiences`.
         Condition::AccountAudience { .. } | Condition::People { .. } => {
             unreachable!("no generator here makes one")
         }

@@ -1,5 +1,5 @@
 //! Where a connection may go: host, scheme and port first, then the address on every dial. Everything that is
-//! not granted is denied, and a denial names the line that would grant it.
+//! not granted is denied (I12), and a denial names the line that would grant it.
 
 use crate::problem::{Problem, codes};
 use reqwest::Url;

@@ -1,4 +1,5 @@
-//! The hops: each loads, calls a pure stage and saves. One file a hop; `run` strings them together.
+//! The hops: each loads, calls a pure stage and saves. They are in rooms, which have floors of their own: a room imports only
+//! what is below it (`tests/tests/tidy/rooms.rs`). Surfaces use what is named here; rooms name each other.
 
 pub mod ask;
 mod commit;
@@ -8,7 +9,7 @@ mod deliver;
 mod facts;
 mod harness;
 mod intake;
-pub mod lease;
+mod lease;
 mod properties;
 mod stored_json;
 mod suppression;

@@ -381,7 +381,7 @@ pub struct Guard {
 }
 
 /// What the operator says about who is who. Kinds are `user_id`, `email`, …, `external` for every source's ids and
-/// `external:SOURCE` for one source's. It is kept in the store, too: see `flow::rules`.
+/// `external:SOURCE` for one source's. It is kept in the store, too: see `flow::upkeep::rules`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct IdentityRules {

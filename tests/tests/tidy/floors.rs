@@ -335,8 +335,8 @@ fn machinery_on_a_pure_floor_is_seen() {
 fn a_crate_away_from_its_home_is_seen() {
     let text = "use sqlx::Row;";
     assert_eq!(
-        places(&homes(&at_path("hub/src/flow/land.rs", text))),
-        ["hub/src/flow/land.rs:1"]
+        places(&homes(&at_path("hub/src/flow/intake/land.rs", text))),
+        ["hub/src/flow/intake/land.rs:1"]
     );
     assert_eq!(homes(&at_path("hub/src/store/rows.rs", text)), []);
     assert_eq!(

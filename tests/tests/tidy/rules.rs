@@ -313,6 +313,11 @@ fn a_test_module_in_a_file_of_its_own_is_known_by_its_declaration() {
         parent.test_modules().into_iter().collect::<Vec<_>>(),
         ["hub/src/clock/cases"]
     );
+    let parent = Source::new("hub/src/flow/properties.rs", "#![cfg(test)]\nmod oracle;\n");
+    assert_eq!(
+        parent.test_modules().into_iter().collect::<Vec<_>>(),
+        ["hub/src/flow/properties"]
+    );
 }
 
 #[test]

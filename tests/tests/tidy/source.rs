@@ -15,6 +15,8 @@ pub struct Source {
     pub program: String,
     /// Lines that are not test code.
     pub lines: usize,
+    /// Where test code is, comments included.
+    pub tests: Vec<Range<usize>>,
 }
 
 pub struct Function {
@@ -27,14 +29,15 @@ impl Source {
         let code = blank(text);
         let tests = test_items(&code);
         let whole = code.contains("#![cfg(test)]") || is_test_file(path);
-        let (program, lines) = if whole {
-            (String::new(), 0)
+        let (program, lines, tests) = if whole {
+            (String::new(), 0, whole_of(text))
         } else {
             let test_lines: usize = tests
                 .iter()
                 .map(|range| code[range.clone()].lines().count())
                 .sum();
-            (without(&code, &tests), text.lines().count() - test_lines)
+            let lines = text.lines().count() - test_lines;
+            (without(&code, &tests), lines, tests)
         };
         Self {
             path: path.to_owned(),
@@ -42,6 +45,7 @@ impl Source {
             code,
             program,
             lines,
+            tests,
         }
     }
 
@@ -49,14 +53,19 @@ impl Source {
     pub fn is_test(&mut self) {
         self.program = String::new();
         self.lines = 0;
+        self.tests = whole_of(&self.text);
     }
 
-    /// Files that this one declares as test modules, as prefixes of their paths without `.rs`.
+    /// Files that this one declares as test modules, as prefixes of their paths without `.rs`; and itself, when it is nothing but
+    /// a test, so that the files that it declares are known as tests.
     pub fn test_modules(&self) -> BTreeSet<String> {
         let folder = match self.path.rsplit_once('/') {
             Some((folder, "mod.rs" | "lib.rs" | "main.rs")) => folder,
             _ => self.path.trim_end_matches(".rs"),
         };
+        if self.code.contains("#![cfg(test)]") {
+            return BTreeSet::from([folder.to_owned()]);
+        }
         let items = test_items(&self.code)
             .into_iter()
             .map(|range| self.code[range].to_owned());
@@ -78,6 +87,10 @@ pub fn is_within(source: &Source, at: usize, name: &str) -> bool {
             let named = name_at(&source.code, begin + "mod ".len()) == Some(name);
             named && (begin..item_end(&source.code, begin)).contains(&at)
         })
+}
+
+fn whole_of(text: &str) -> Vec<Range<usize>> {
+    std::iter::once(0..text.len()).collect()
 }
 
 fn is_test_file(path: &str) -> bool {

@@ -226,7 +226,7 @@ impl Written {
         }
     }
 
-    /// What the record said before no longer counts.
+    /// What the record said before no longer counts (I5).
     fn forget(&mut self, prior: Option<&RecordRow>) {
         let Some(prior) = prior else { return };
         self.judged.push(prior.slot);

@@ -224,6 +224,7 @@ impl Comparing<'_> {
     }
 
     fn upsert(&mut self, item: Keyed<'_>, now: Now) {
+        // I10: it is a duplicate, or becomes a version with its meaning or with the reason why it has none.
         self.landed.counts.read += 1;
         let (known, stored) = match now {
             Now::Absent => (None, None),

@@ -213,6 +213,7 @@ mod tests {
         r#"{"id":"8","part":"a","unread":"\udc00","name":"Una"}"#,
     ];
 
+    // I10, I17
     #[tokio::test]
     async fn lines_that_cannot_be_read_are_set_aside_and_stop_neither_a_retry_nor_a_new_mapping() {
         // The second key is not one that is found at a glance.

@@ -398,7 +398,9 @@ pub async fn open_edited(
     if hub.context.plan.digest == before && known != before {
         let message = "another process works on this hub's store by other manifests than those of this folder";
         return Err(Problem::new(&codes::MANIFESTS_CHANGED, message)
-            .hint("give each folder of manifests a store of its own, or restart `serve` to use these")
+            .hint(
+                "give each folder of manifests a store of its own, or restart `serve` to use these",
+            )
             .into());
     }
     hub.refuse_without_secrets(None, true)?;

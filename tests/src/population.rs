@@ -65,7 +65,7 @@ pub struct Charge {
     pub currency: &'static str,
     pub created_s: i64,
     pub paid: Paid,
-    /// Its amount is no whole number, which no mapping may accept.
+    /// Its amount is not a whole number, which no mapping may accept.
     pub invalid: bool,
 }
 
@@ -93,7 +93,7 @@ impl Truth {
     }
 }
 
-/// `now_ms`: milliseconds since 1970; orders lie in the two years before it.
+/// `now_ms`: milliseconds since 1970; orders are from the two years before it.
 pub fn generate(seed: u64, people: usize, now_ms: i64) -> Population {
     people::generate(seed, people, now_ms)
 }

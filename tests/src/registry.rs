@@ -70,7 +70,7 @@ impl Registry {
     }
 
     /// Changes the bytes of a tag's manifest, and says another media type of them when one is given. The tag then leads
-    /// to them under their true digest, as whoever rules the registry could arrange it.
+    /// to them under their true digest, as somebody who controls the registry could arrange it.
     pub fn rewrite(
         &mut self,
         repository: &str,
@@ -113,7 +113,7 @@ impl Registry {
         let Some((kind, bytes)) = repository.manifests.get(digest) else {
             return error(404, "MANIFEST_UNKNOWN");
         };
-        // Registries may convert for those who say nothing; this one wants it said.
+        // Registries may convert when the client states no format; this one requires it.
         if request.header("accept").is_none() {
             return error(406, "UNSUPPORTED");
         }

@@ -22,7 +22,7 @@ fn stream<'a>(report: &'a Value, name: &str) -> &'a Value {
     streams.find(|stream| stream["stream"] == name).unwrap()
 }
 
-/// Reads with a HubSpot that always fails like this; gives the report and what HubSpot was asked.
+/// Reads with a HubSpot that always fails like this; returns the report and what HubSpot was asked.
 fn reading_fails(fault: &Fault, code: &str) -> usize {
     let small = Small::new();
     small
@@ -97,7 +97,7 @@ fn a_source_that_asks_to_wait_is_waited_for() {
     assert_eq!(small.people(), 5);
 }
 
-/// Delivers to a Mailchimp whose writing of members always fails like this; gives what it was asked to write.
+/// Delivers to a Mailchimp whose writing of members always fails like this; returns what it was asked to write.
 fn writing_fails(fault: &Fault, codes: &[&str]) -> usize {
     let small = Small::new();
     small

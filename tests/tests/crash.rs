@@ -56,7 +56,7 @@ fn undisturbed(now_ms: i64, rounds: usize) -> (State, Snapshot) {
 }
 
 /// Kills the program a random time after it made the given number of requests whose line contains `matching`.
-/// False when it came to its end before.
+/// False when it ended before.
 fn killed(
     hub: &Hub,
     requests: &mut mpsc::Receiver<String>,
@@ -133,7 +133,7 @@ fn a_write_whose_answer_is_lost_is_not_applied_again() {
     let world = world(now_ms);
     let hub = Hub::demo(&world);
     let lose = || {
-        // The first of the requests makes new members only and is refused for those that exist; the second changes them.
+        // The first of the requests makes new members only and is refused for existing ones; the second changes them.
         world
             .mailchimp
             .fail_after(1, 2, "POST /3.0/", Fault::AnswerLost);

@@ -1,5 +1,5 @@
 //! Connectors that try what they must not (I12). Each attack is stopped, the message names the missing grant or
-//! the limit, and the server beside the hub sees that nothing arrived that should not.
+//! the limit, and the server next to the hub sees that nothing arrived that should not.
 
 #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
 
@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 const SECRET: &str = "s3cret-token-value";
 
-/// Guests are built by `cargo xtask build`, which puts them beside the programs.
+/// Guests are built by `cargo xtask build`, which puts them next to the programs.
 fn guests_folder() -> PathBuf {
     let program = std::env::current_exe().unwrap();
     program
@@ -818,7 +818,7 @@ fn a_connector_describes_itself_and_the_answer_is_kept_with_the_code() {
     kept.sort();
     assert_eq!(kept.len(), 2, "{kept:?}");
     assert_eq!(describe(), first);
-    // Damage is noticed, and what was damaged is made anew.
+    // Damage is noticed, and what was damaged is made again.
     for file in &kept {
         let mut content = std::fs::read(file).unwrap();
         let middle = content.len() / 2;

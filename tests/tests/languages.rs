@@ -270,7 +270,7 @@ fn a_long_read_says_the_same_in_every_language() {
     }
 }
 
-/// What an integrator types, in a folder; gives the exit code and everything printed.
+/// What an integrator types, in a folder; returns the exit code and everything printed.
 fn typed(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let mut program = Command::new(beside_program("onefold"));
     program
@@ -287,7 +287,7 @@ fn typed(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     )
 }
 
-/// `new`, `build`, `test`, then a run against the practice help desk. Gives how long each took; nothing without compilers.
+/// `new`, `build`, `test`, then a run against the practice help desk. Returns how long each took; none without compilers.
 fn from_nothing(language: Language, practice: &Practice) -> Option<[Duration; 4]> {
     let place = tempfile::tempdir().unwrap();
     let project = place.path().join("acme");

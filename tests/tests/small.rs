@@ -1,5 +1,5 @@
 //! Five people, made by hand, known to three vendors: enough for each way that something can go, and small enough
-//! to be read. All times lie in 2025, so that what happens in a test can be told from what was there before.
+//! to be read. All times are in 2025, so that what happens in a test can be told from what was there before.
 //!
 //! Ada is known everywhere and agreed; Zofia buys and agreed; Jan buys and has unsubscribed; Mia is only a contact;
 //! Oliver is only a subscriber. Ada, Zofia and Jan have ordered twice or more.

@@ -18,7 +18,7 @@ struct Exception {
     rule: &'static str,
     /// As the rule's message names it.
     place: &'static str,
-    /// The size that is put up with; 0 for rules that do not measure.
+    /// The size that is tolerated; 0 for rules that do not measure.
     up_to: usize,
 }
 
@@ -88,7 +88,7 @@ fn complaints(rule: &str, breaches: &[Breach], exceptions: &[Exception]) -> Vec<
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
-        .expect("the tests package lies in the workspace")
+        .expect("the tests package is in the workspace")
         .to_owned()
 }
 

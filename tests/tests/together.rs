@@ -243,7 +243,7 @@ fn soak() -> Duration {
     Duration::from_secs(asked.and_then(|text| text.parse().ok()).unwrap_or(20))
 }
 
-/// Each command, but those that make connectors.
+/// Each command except those for making connectors.
 const COMMANDS: &[&[&str]] = &[
     &["check"],
     &["plan"],
@@ -316,7 +316,7 @@ fn serve_lives_beside_every_command_while_its_store_fails_now_and_then() {
             let ended = child.try_wait().unwrap();
             assert!(
                 ended.is_none(),
-                "`serve` ended beside {arguments:?}: {ended:?}"
+                "`serve` ended while {arguments:?} ran: {ended:?}"
             );
         }
         round += 1;

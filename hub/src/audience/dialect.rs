@@ -1,7 +1,7 @@
 //! What differs between databases when a condition becomes a query. The functions `regexp(pattern, text)` and
 //! `place(split, uuid)` are those of `expression`; the code that opens a SQLite database registers them there.
 
-/// What databases say differently. Each takes and gives SQL text. Accessors give null when the value is of another type.
+/// What databases express differently. Each takes and returns SQL text. Accessors return null when the value has another type.
 #[derive(Debug, Clone, Copy)]
 pub struct Dialect {
     /// (JSON text, alias) → a row source with `alias.key`, one row for each field of the object.

@@ -24,7 +24,7 @@ pub use strata::{Stratum, strata};
 
 use crate::model::{Fields, Timestamp, Value};
 
-/// What a condition can ask about one person, or about one account, of which nobody knows consents or events.
+/// What a condition can ask about one person, or about one account, which has no consents or events.
 #[derive(Clone, Copy)]
 pub struct Facts<'a> {
     /// The id, for splits.

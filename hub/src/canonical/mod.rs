@@ -78,8 +78,9 @@ pub fn key_of(stream: &Stream, source: &str, record: &Record) -> Result<String, 
     match value.as_ref().and_then(scalar_text) {
         Some(text) if !text.is_empty() => Ok(text.into_owned()),
         _ => {
-            let message =
-                format!("the record has no key: `{expression}` gives no text and no number");
+            let message = format!(
+                "the record has no key: `{expression}` returns neither a text nor a number"
+            );
             Err(Problem::new(&codes::NO_KEY, message).at(place()))
         }
     }
@@ -241,7 +242,7 @@ impl Mapper<'_> {
         fields.insert(name.to_owned(), value);
     }
 
-    /// Adds an identifier and gives its normalised value.
+    /// Adds an identifier and returns its normalised value.
     fn identifier(&mut self, name: &str, kind: IdentifierKind, value: &Value) -> Option<String> {
         match scalar_text(value) {
             Some(text) => self.identify(name, kind, &text),

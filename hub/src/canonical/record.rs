@@ -23,7 +23,7 @@ impl From<Value> for Record {
 }
 
 impl Record {
-    /// Whether one of these dotted paths leads to a damaged text, or to something that holds one.
+    /// Whether one of these dotted paths points to a damaged text, or to something that holds one.
     pub(super) fn is_damaged(&self, paths: &[String]) -> bool {
         let is_below = |path: &str, above: &str| {
             let rest = path.strip_prefix(above);

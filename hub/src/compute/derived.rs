@@ -9,7 +9,7 @@ use crate::model::{Fields, Timestamp, Value};
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime};
 
 /// An expression that fails where a trait that it reads is absent has no value, which is not a fault. Neither has one that
-/// gives null or a blank text.
+/// returns null or a blank text.
 pub(super) fn derive(expression: &Expression, multiplied: &[String], known: &Fields) -> Answer {
     if multiplied
         .iter()

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 /// The batch is halved until one row stands alone. If that is refused as well, one row of each half that was put aside is
 /// tried alone. When the vendor refuses all of these for the same reason and has taken nothing, the reason is not in
 /// the rows: a batch of `n` costs at most `1 + 2 * ceil(log2 n)` calls then, and no row is to blame. As soon as it
-/// takes anything, or gives different reasons, the search goes on to the end, and those refused alone are to blame.
+/// takes anything, or returns different reasons, the search goes on to the end, and those refused alone are to blame.
 /// A batch of one row is that row's own.
 pub struct Search<T, Why> {
     /// Parts to send, in order.
@@ -51,7 +51,7 @@ impl<T, Why> Search<T, Why> {
         self.queue.push_front(part);
     }
 
-    /// The vendor took the part, or said of each row what became of it. Gives the rows that are to blame, now that it is
+    /// The vendor took the part, or returned an outcome for each row. Returns the rows that are to blame, now that it is
     /// known.
     pub fn taken(&mut self) -> Vec<(T, Why)> {
         self.is_by_row = true;
@@ -65,7 +65,7 @@ impl<T, Why> Search<T, Why> {
             .saturating_sub(usize::from(!self.suspects.is_empty()));
     }
 
-    /// The vendor refused the part as a whole. Gives the rows that are to blame, as far as that is known.
+    /// The vendor refused the part as a whole. Returns the rows that are to blame, as far as that is known.
     pub fn refused(&mut self, part: Vec<T>, reason: &str, why: Why) -> Vec<(T, Why)> {
         if *self.reason.get_or_insert_with(|| reason.to_owned()) != reason {
             self.is_by_row = true;
@@ -136,7 +136,7 @@ pub enum End<T, Why> {
 mod tests {
     use super::*;
 
-    /// Searches a batch of `n` rows at a vendor that refuses a part for a reason. Gives the rows to blame or whether it
+    /// Searches a batch of `n` rows at a vendor that refuses a part for a reason. Returns the rows to blame or whether it
     /// was all, and the calls.
     fn search(
         n: usize,

@@ -1,4 +1,4 @@
-//! What every hop needs: the plan, the store, the clock, what follows from the plan, and who works.
+//! What every hop needs: the plan, the store, the clock, what follows from the plan, and which process is working.
 
 use crate::audience::{self, EventBound, Stratum};
 use crate::clock::Clock;
@@ -13,7 +13,7 @@ use crate::store::Store;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Told what is being done, and with how many of what it is done.
+/// Called with what is being done, and for how many people or pairs it has been done.
 pub type Watch<'a> = &'a (dyn Fn(&str, usize) + Send + Sync);
 
 /// What every hop needs.
@@ -22,32 +22,32 @@ pub struct Context {
     pub plan: Arc<Plan>,
     pub store: Store,
     pub clock: Clock,
-    /// The rules that hold, as an operator wrote them.
+    /// The rules in force, as an operator wrote them.
     pub identity: IdentityRules,
     pub rules: Arc<identity::Rules>,
-    /// Counts the changes of rules; nobody works on by rules that were replaced.
+    /// Counts the changes of rules; work with rules that were replaced is refused.
     pub(super) rules_version: i64,
-    /// Counts the changes of manifests; nobody works on by manifests that were replaced.
+    /// Counts the changes of manifests; work with manifests that were replaced is refused.
     pub(super) manifests_version: i64,
-    /// Places in `plan.audiences`, those that others refer to first.
+    /// Indexes into `plan.audiences`, audiences that others refer to first.
     pub audience_order: Vec<usize>,
-    /// The same in the order in which people and accounts take turns.
+    /// The same, in alternating groups of people's and accounts' audiences.
     pub strata: Vec<Stratum>,
     /// Audiences of people whose members some account counts.
     pub counted: BTreeSet<String>,
     /// The events that audiences, traits and models read, by name.
     pub events_read: BTreeMap<String, EventBound>,
     pub suppression: Arc<Suppression>,
-    /// Names of all computed traits, those of models too, and of some that are no more.
+    /// Names of all computed traits, those of models too; while everybody is recomputed, also of some that no longer exist.
     pub computed_names: Vec<String>,
-    /// Places in `plan.models`, and the version of each that is asked.
+    /// Indexes into `plan.models`, and the version of each that is used.
     pub models: Arc<Vec<(usize, Fitted)>>,
     /// Whether people have accounts.
     pub relating: Relating,
     /// Ends every wait of what is being done.
     pub cancel: Cancel,
     pub process: Process,
-    /// Of work that one process does at a time.
+    /// The lease, for work that one process does at a time.
     pub(super) lease: Option<Token>,
 }
 
@@ -93,21 +93,21 @@ impl Context {
         self.rules_version = version;
     }
 
-    /// True when anything looks at profiles after they are built.
+    /// True when anything depends on profiles after they are built.
     pub(super) fn watches_people(&self) -> bool {
         !(self.plan.audiences.is_empty() && self.plan.destinations.is_empty())
             || self.works_out_traits()
             || self.relating.people
     }
 
-    /// The names of audiences at these places.
+    /// The names of the audiences at these indexes.
     pub(super) fn names<'c>(&'c self, places: &'c [usize]) -> impl Iterator<Item = &'c str> {
         places
             .iter()
             .map(|place| &*self.plan.audiences[*place].name)
     }
 
-    /// True when some audience is one of accounts.
+    /// True when at least one audience is of accounts.
     pub(super) fn has_account_audiences(&self) -> bool {
         self.strata
             .iter()
@@ -119,16 +119,16 @@ impl Context {
     }
 }
 
-/// Who works: this process, and what it can tell of others.
+/// This process, and what it can find out about others.
 #[derive(Clone)]
 pub struct Process {
     pub id: Arc<str>,
-    /// Whether a process of that id has certainly ended.
+    /// Whether the process with that id has certainly ended.
     pub has_ended: Arc<dyn Fn(&str) -> bool + Send + Sync>,
 }
 
 impl Process {
-    /// One that knows nothing of others.
+    /// A process that cannot find out anything about others.
     pub fn named(id: &str) -> Self {
         Self {
             id: id.into(),
@@ -137,14 +137,14 @@ impl Process {
     }
 }
 
-/// The name of a lease and the token of who holds it.
+/// The name of a lease and the holder's token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
     pub name: Arc<str>,
     pub number: i64,
 }
 
-/// In the place of the digest of a definition that some people or records follow and others do not.
+/// Stored instead of the digest of a definition that has been applied to only some people or records.
 pub(super) const UNFINISHED: &str = "";
 
 /// Starts `work` at once on a thread for work that blocks or computes; the future waits for it.

@@ -1,4 +1,4 @@
-//! What follows from a plan alone: whether people have accounts, which audiences are counted, how computed traits are called.
+//! What follows from a plan alone: whether people have accounts, which audiences are counted, the names of computed traits.
 
 use crate::expression::Condition;
 use crate::manifest::{PREDICTED, Plan, StreamTarget};
@@ -6,7 +6,7 @@ use crate::model::EntityKind;
 use crate::profile::ACCOUNT_FIELD;
 use std::collections::BTreeSet;
 
-/// Whether anybody can have an account, and whether events say whose.
+/// Whether people can have accounts, and whether events can name them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Relating {
     pub people: bool,

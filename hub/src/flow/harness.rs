@@ -18,11 +18,11 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-/// Opens nothing, and knows how often it was told to rest.
+/// Opens nothing, and counts how often it was asked to rest.
 #[derive(Default)]
 pub struct Nobody {
     rests: AtomicUsize,
-    /// Told each time.
+    /// Notified each time.
     pub rested: Notify,
 }
 
@@ -54,7 +54,7 @@ pub struct World {
 }
 
 impl World {
-    /// `streams` are those of the one connector `any`, each with the source that has it.
+    /// `streams` are the streams of the connector `any`, each with its source.
     pub async fn new(manifest: &str, streams: &[(&str, &str)], now: i64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("hub.db");
@@ -75,7 +75,7 @@ impl World {
         }
     }
 
-    /// The same hub by other manifests.
+    /// The same hub with other manifests.
     pub async fn reread(&mut self, manifest: &str, streams: &[(&str, &str)]) {
         let old = &self.context;
         let suppression = old.suppression.clone();
@@ -122,7 +122,7 @@ impl World {
         let lines = |rows: &[R]| -> String { rows.iter().map(|row| format!("{row}\n")).collect() };
         let mut arrived = Arrived::default();
         arrived.add(lines(upserts).into(), Some(lines(deletes).into()));
-        // Again when somebody else changed the same records meanwhile.
+        // Repeated when another process changed the same records meanwhile.
         for _ in 0..100 {
             let lines = flow::key_lines(&stream, plan, &arrived);
             let landed = flow::land(&self.context, &stream, plan, lines, None);

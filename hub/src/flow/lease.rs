@@ -1,6 +1,7 @@
-//! Leases: work that must not be done twice at the same time is done by whoever holds its lease. A holder says every few
-//! seconds that it still works; one that ended, or was silent for too long, loses the work to the next one that asks. Every
-//! transaction of a holder is fenced by the lease's token (`fence`), so that one that was stopped and goes on later writes nothing.
+//! Leases: work that must not be done twice at the same time is done by the process that holds its lease. A holder renews it
+//! every few seconds; one that ended, or did not renew for too long, loses the work to the next process that asks. Every
+//! transaction of a holder is fenced by the lease's token (`fence`), so that one that was paused and goes on later writes
+//! nothing.
 
 use crate::clock::Clock;
 use crate::flow::context::{Context, Process, Token};
@@ -10,15 +11,15 @@ use crate::store::{JobRow, Result, Store};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-/// A holder that was silent for so long has lost the work.
+/// A holder that has not renewed its lease for this long has lost the work.
 const LEASE_MS: i64 = 30_000;
-/// How often a holder says that it still works.
+/// How often a holder renews its lease.
 const BEAT: Duration = Duration::from_secs(8);
-/// How often somebody who waits for a lease looks at it.
+/// How often a process that waits for a lease checks it.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// The right to do a piece of work. Let go of with `end`; one that is dropped is kept until its time is over or its process
-/// has ended.
+/// The right to do a piece of work. Released with `end`; one that is dropped stays held until it expires or its process has
+/// ended.
 pub struct Lease {
     token: Token,
     store: Store,
@@ -31,10 +32,10 @@ impl Drop for Lease {
     }
 }
 
-/// Takes the lease of that name, unless somebody else holds it.
+/// Takes the lease with that name, unless another process holds it.
 pub async fn take(context: &Context, name: &str) -> Result<Option<Lease>> {
     let (store, clock) = (&context.store, &context.clock);
-    // A look first: whoever waits does not queue for the writer.
+    // Checked with a read first: a process that waits for the lease does not queue for the write turn.
     if is_held(context, name).await? {
         return Ok(None);
     }
@@ -92,7 +93,7 @@ pub async fn wait_to_read(context: &Context, source: &str) -> Result<Option<Leas
     wait(context, &format!("read {source}"), waiting).await
 }
 
-/// What somebody says who waited when the run was cancelled.
+/// The problem of a run that was cancelled while it waited for a lease.
 pub fn cancelled() -> Problem {
     Problem::new(
         &CANCELLED,
@@ -100,7 +101,8 @@ pub fn cancelled() -> Problem {
     )
 }
 
-/// Whether some process is at work that may still put back who seems to be gone: reading, or changing definitions or rules.
+/// Whether a process is doing work that may still bring back people who seem to be gone: reading, or changing definitions or
+/// rules.
 pub async fn is_unsettled(context: &Context) -> Result<bool> {
     let jobs = context.store.read().await?.jobs().await?;
     let unsettles = |name: &str| !name.starts_with("deliver ");
@@ -115,11 +117,11 @@ fn is_free(row: &JobRow, process: &Process, clock: &Clock) -> bool {
         return true;
     };
     let left = row.leased_until - clock.now().0;
-    // No lease lies further ahead than its length: the clock was set back since.
+    // No lease ends later than its length from now, unless the clock was set back.
     !(0..=LEASE_MS).contains(&left) || (process.has_ended)(holder)
 }
 
-/// Goes on until the lease is dropped or lost.
+/// Renews the lease until it is dropped or lost.
 async fn beat(store: Store, clock: Clock, token: Token) {
     loop {
         tokio::time::sleep(BEAT).await;
@@ -156,7 +158,7 @@ impl Lease {
         }
     }
 
-    /// Gives the work back, however it went; comes back with what came of it.
+    /// Releases the lease, whether the work succeeded or failed, and returns the work's result.
     pub async fn over<T>(self, done: Result<T>) -> Result<T> {
         let ended = self.end().await;
         let done = done?;
@@ -164,32 +166,32 @@ impl Lease {
         Ok(done)
     }
 
-    /// Gives the work back, as done.
+    /// Releases the lease after the work succeeded.
     pub async fn end(self) -> Result<()> {
-        self.give_back(|row| {
+        self.release(|row| {
             row.attempts = 0;
             row.problem = None;
         })
         .await
     }
 
-    /// Gives it back after a failure.
+    /// Releases the lease after a failure, which is stored with it.
     pub async fn fail(self, problem: &Problem) -> Result<()> {
-        self.give_back(|row| {
+        self.release(|row| {
             row.attempts += 1;
             row.problem = Some(format!("{}: {}", problem.code.id, problem.message));
         })
         .await
     }
 
-    async fn give_back(self, say: impl FnOnce(&mut JobRow)) -> Result<()> {
+    async fn release(self, record: impl FnOnce(&mut JobRow)) -> Result<()> {
         let mut tx = self.store.begin().await?;
-        // Who lost it has nothing to say.
+        // A process that lost the lease changes nothing.
         if let Some(mut row) = tx.job(&self.token.name).await?
             && row.token == self.token.number
         {
             row.holder = None;
-            say(&mut row);
+            record(&mut row);
             tx.save_job(&row).await?;
             tx.commit().await?;
         }

@@ -1,5 +1,5 @@
 //! The engine against an oracle that knows no store: random records, deletions, statements, rules, clocks and orders.
-//! One test an invariant: I1, I2, I4, I5, I6, I7, I8.
+//! One test for each invariant: I1, I2, I4, I5, I6, I7, I8.
 #![cfg(test)]
 #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
 
@@ -30,11 +30,11 @@ enum Operation {
     /// Between two of the identifiers that records may have.
     Link(u8, u8),
     Separate(u8, u8),
-    /// One of the standing statements, counted round.
+    /// One of the statements in force; the number wraps around.
     Revoke(u8),
     /// Rules by their number.
     Rules(u8),
-    /// The clock goes on by so many hours, and timers that are due are looked at.
+    /// The clock moves on by this many hours, and due timers are evaluated.
     Wait(u16),
     /// The clock goes on to the next timer.
     WaitForTimer,
@@ -129,7 +129,7 @@ fn rule_set(number: u8) -> IdentityRules {
 pub(super) static RUNTIME: LazyLock<tokio::runtime::Runtime> =
     LazyLock::new(|| tokio::runtime::Runtime::new().unwrap());
 static WORLDS: AtomicI64 = AtomicI64::new(1);
-/// Hubs that were used a few times: each use has a part of its own, told by its name.
+/// Hubs that were used a few times: each use has a part of its own, identified by its name.
 static HUBS: Mutex<Vec<(World, Sink, u32)>> = Mutex::new(Vec::new());
 const USES: u32 = 40;
 
@@ -145,7 +145,7 @@ pub(super) fn sequences() -> u32 {
         .unwrap_or(2_000)
 }
 
-/// The moments at which clocks change in Europe, and the last day of February in a leap year, are a few days ahead of a start.
+/// Each start is a few days before the clocks change in Europe or before the last day of February in a leap year.
 const STARTS: [&str; 3] = [
     "2024-03-20T01:30:00Z",
     "2024-10-20T01:30:00Z",
@@ -256,7 +256,7 @@ impl Going {
         self.state.records.remove(&(kind, id.to_owned()));
     }
 
-    /// The engine refuses what is about nobody, or against what stands; then nothing is stated.
+    /// The engine refuses statements about identifiers without a person, or against one in force; then nothing is stated.
     async fn state(&mut self, kind: StatementKind, a: u8, b: u8) {
         let stating = Stating {
             kind,
@@ -327,7 +327,7 @@ fn new_name() -> String {
     format!("w{}", WORLDS.fetch_add(1, Ordering::SeqCst))
 }
 
-// I1: the same state reached in another order, with everything said twice.
+// I1: the same state reached in another order, with everything sent twice.
 async fn check_order(
     operations: &[Operation],
     start: usize,
@@ -365,7 +365,7 @@ async fn check_order(
             second.set_rules(first.state.rules.clone()).await;
             let again = flow::state(&second.world.context, std::slice::from_ref(stating)).await;
             if again.is_err() {
-                // It was made when its identifiers lived, which nothing in the second hub ever did.
+                // It was made when its identifiers were live, which they never are in the second hub.
                 first.end();
                 second.end();
                 return Ok(());
@@ -396,7 +396,7 @@ async fn check_oracle(operations: &[Operation], start: usize) -> Result<(), Test
     Ok(())
 }
 
-// I4: whatever happened, from the graph that stands in the store.
+// I4: whatever happened, checked on the stored graph.
 async fn check_limits(operations: &[Operation], start: usize) -> Result<(), TestCaseError> {
     let mut going = Going::start(&new_name(), start).await;
     for (step, operation) in operations.iter().enumerate() {
@@ -465,8 +465,8 @@ async fn check_deletion(
     Ok(())
 }
 
-// I6: an id of somebody who lives is theirs; one that was given up leads, without circles, to whoever has the record that it was
-// made from, as long as that record was never changed or taken away.
+// I6: the id of an existing person is that person's; a retired id resolves, without circles, to the person with the record that
+// it was derived from, as long as that record was never changed or removed.
 async fn check_ids(operations: &[Operation], start: usize) -> Result<(), TestCaseError> {
     let mut going = Going::start(&new_name(), start).await;
     let mut given: BTreeSet<Uuid> = BTreeSet::new();
@@ -512,7 +512,7 @@ async fn check_ids(operations: &[Operation], start: usize) -> Result<(), TestCas
             prop_assert_eq!(
                 heir.is_some(),
                 row.is_some(),
-                "an id leads to a person who lives"
+                "an id resolves to an existing person"
             );
             if live.contains(id) {
                 prop_assert_eq!(row.map(|row| row.uuid), Some(*id.as_bytes()));
@@ -520,7 +520,7 @@ async fn check_ids(operations: &[Operation], start: usize) -> Result<(), TestCas
                 let owner = owner_of(&going, &mut tx, *kind, key).await;
                 prop_assert!(
                     owner.is_none() || owner == heir,
-                    "{} leads to {:?}, not {:?}",
+                    "{} resolves to {:?}, not {:?}",
                     id,
                     heir,
                     owner
@@ -619,7 +619,7 @@ proptest! {
     }
 }
 
-// I2: while a source is not believed, its records hold no identifiers but their strongest; once it is, they hold all.
+// I2: while a source is not trusted, its records have only their strongest identifier; once it is, they have all.
 #[test]
 fn i2_a_source_that_is_believed_again_joins_what_it_said_before() {
     let record = |kind| Record {

@@ -1,4 +1,4 @@
-//! JSON in columns of the store: written from values, and read back. A stored row that cannot be read is an error, never an
+//! JSON in columns of the store: written from values, and parsed again. A stored row that cannot be read is an error, never an
 //! empty value: that would be written back in its place.
 
 use crate::problem::Problem;
@@ -8,19 +8,19 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Display;
 
-const DAMAGED: &str = "the file is damaged, or something else than the hub wrote to it: put a backup in its place; nothing was \
+const DAMAGED: &str = "the file is damaged, or something other than the hub wrote to it: put a backup in its place; nothing was \
     written over the row";
 
 /// JSON of a value that has text keys and finite numbers only.
 pub fn to_json(value: &impl Serialize) -> String {
     let mut text = serde_json::to_string(value).expect("maps with text keys always serialise");
-    // Thousands of them wait for the database at a time.
+    // Thousands of these texts are in memory at a time until they are written.
     text.shrink_to_fit();
     text
 }
 
-/// What `to_json` wrote. `column` is `TABLE.COLUMN` and `row` the number of the row, or its name where that is not personal
-/// data: the problem names both and quotes nothing of the text.
+/// Parses what `to_json` wrote. `column` is `TABLE.COLUMN` and `row` the number of the row, or its name where that is not
+/// personal data: the problem names both and quotes nothing of the text.
 pub fn read<T: DeserializeOwned>(column: &str, row: impl Display, text: &str) -> Result<T> {
     serde_json::from_str(text).map_err(|error| {
         let message = format!(
@@ -32,13 +32,13 @@ pub fn read<T: DeserializeOwned>(column: &str, row: impl Display, text: &str) ->
     })
 }
 
-/// A word in a column that this version does not know.
+/// The problem of a word in a column that this version does not know.
 pub fn unknown(column: &str, row: impl Display) -> Problem {
     let message = format!("`{column}` of row {row} holds a word that is not one of its own");
     Problem::new(&STORE_UNREADABLE, message).hint(DAMAGED)
 }
 
-/// The library's own words quote the text.
+/// The library's own messages quote the text.
 fn fault(error: &serde_json::Error) -> &'static str {
     use serde_json::error::Category;
     match error.classify() {

@@ -14,9 +14,9 @@ pub(super) const REACHED_BY: [IdentifierKind; 2] = [IdentifierKind::Email, Ident
 
 /// The list at one version.
 ///
-/// An identifier that is live suppresses each person whose evidence holds it, whichever address of the person would be
-/// sent to. One that is shared or blocked belongs to nobody: only who would be reached at that very address or
-/// number is not sent. One that nobody has yet holds as soon as somebody does.
+/// A live identifier suppresses each person whose evidence holds it, whichever address of the person would be sent to. A shared
+/// or blocked one belongs to no person: it suppresses only people who would be reached at that very address or number. One
+/// that no person has yet takes effect as soon as a person has it.
 #[derive(Debug, Default)]
 pub struct List {
     version: i64,
@@ -29,7 +29,7 @@ impl List {
         self.hashes.is_empty()
     }
 
-    /// What stands for an identifier, already normalised, on the list.
+    /// The hash of an identifier, already normalised, as the list holds it.
     pub(super) fn hash(&self, kind: &str, value: &str) -> Vec<u8> {
         hash(&self.key, kind, value)
     }
@@ -39,7 +39,7 @@ impl List {
         !self.is_empty() && self.hashes.contains(&self.hash(kind, value))
     }
 
-    /// True when what would be sent to is on the list.
+    /// True when an address or number that would be sent to is on the list.
     pub fn holds_reached(&self, traits: &Fields) -> bool {
         !self.is_empty()
             && REACHED_BY.iter().any(|kind| {

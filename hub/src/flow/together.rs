@@ -1,5 +1,5 @@
-//! I15, I16: several processes over one store, paused and killed at any step of any transaction. What they leave is what
-//! they would have left one after another: the people, and what the vendor was sent, once.
+//! I15, I16: several processes over one store, paused and killed at any step of any transaction. The result is what they would
+//! have left one after another: the people, and what the vendor was sent, once.
 #![cfg(test)]
 #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
 
@@ -127,7 +127,7 @@ fn pages(draw: &Draw) -> Vec<Page> {
     (0..pages).map(|_| page_of()).collect()
 }
 
-/// What the processes share beside the store.
+/// What the processes share apart from the store.
 #[derive(Clone)]
 struct Outside {
     pages: Vec<Page>,
@@ -158,7 +158,7 @@ impl Outside {
         }
     }
 
-    /// A process of that name over the store at `path`.
+    /// A process with that name over the store at `path`.
     async fn process(
         &self,
         path: &Path,
@@ -202,7 +202,7 @@ fn options(deliver: bool) -> RunOptions {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Actor {
     Run,
-    /// The same by the edited manifest.
+    /// The same with the edited manifest.
     Edited,
     Deliver,
     Suppress,
@@ -269,7 +269,7 @@ fn gate(draw: Draw, killed_at: Option<u64>, hand: Arc<AtomicI64>) -> Gate {
                 return Err(Problem::new(&STORE_FAILED, "killed"));
             }
             match draw.below(150) {
-                // Stopped for so long that the others take its work over.
+                // Paused for so long that the others take over its work.
                 0 => {
                     hand.fetch_add(LONG_MS, Ordering::SeqCst);
                     tokio::time::sleep(Duration::from_millis(2)).await;
@@ -288,7 +288,7 @@ fn gate(draw: Draw, killed_at: Option<u64>, hand: Arc<AtomicI64>) -> Gate {
 struct End {
     people: BTreeSet<String>,
     members: Members,
-    /// First names of those who are members, by address.
+    /// First names of the members, by address.
     rows: BTreeMap<String, String>,
 }
 
@@ -390,7 +390,7 @@ async fn schedule(seed: u64) {
         let context = outside.process(&path, &name, manifest, Some(gate)).await;
         let outside = outside.clone();
         tasks.push(tokio::spawn(async move {
-            // Who is killed, or loses to another process, leaves the rest to the next one.
+            // A process that is killed, or loses to another one, leaves the rest to the next one.
             let _ = act(actor, context, &outside).await;
             outside.ended.lock().unwrap().insert(name);
         }));
@@ -398,7 +398,7 @@ async fn schedule(seed: u64) {
     for task in tasks {
         task.await.unwrap();
     }
-    // By the manifest that was adopted last.
+    // With the manifest that was adopted last.
     let known = &mut first.store.read().await.unwrap();
     let is_edited = flow::manifests_digest(known).await.unwrap() != first.plan.digest;
     let manifest = if is_edited { &edited } else { MANIFEST };

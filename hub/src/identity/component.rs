@@ -10,7 +10,7 @@ pub(super) const NOBODY: u32 = u32::MAX;
 /// The number is the component's smallest node index; a node that is not live is alone in its component.
 ///
 /// Every edge that `resolve` visits has both ends in one component, so resolving components one by one, in any
-/// grouping, gives the same people as resolving everything at once (I2).
+/// grouping, returns the same people as resolving everything at once (I2).
 ///
 /// Evidence of a source that is not believed connects nothing; it is in the component of its anchor.
 pub fn components(neighbourhood: &Neighbourhood, rules: &Rules) -> Vec<u32> {

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
     pub edge: Edge,
-    /// Why the edge was refused; nothing for one that joined.
+    /// Why the edge was refused; none for one that joined.
     pub refused: Option<Reason>,
 }
 

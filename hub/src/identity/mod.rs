@@ -34,7 +34,7 @@ pub struct Node {
     pub identifier: Arc<Identifier>,
     /// Seen with too many strong ids (see `shared`): joins nobody.
     pub shared: bool,
-    /// No identifier by the hub's own list (see `Rules::blocks`): joins nobody.
+    /// Blocked by the hub's own list (see `Rules::blocks`): joins nobody.
     pub blocked: bool,
 }
 

@@ -226,7 +226,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// While a component has more nodes than the cap, its weakest edges are not used, and what is left of it is looked at in
-    /// the same way. Takes those edges out of `ranked`, which stays in its order; gives them with the size that was too much.
+    /// the same way. Takes those edges out of `ranked`, which stays in its order; returns them with the size that was too much.
     fn cap(&self, nodes: usize, ranked: &mut Vec<Rank>) -> Vec<(Rank, u32)> {
         let cap = self.rules.component_cap.max(1);
         let mut unused = Vec::new();
@@ -389,7 +389,7 @@ impl<'a> Resolver<'a> {
             .map_or("", |piece| &self.evidence[piece as usize].message)
     }
 
-    /// Groups nodes and evidence by set. A set that anchors no evidence is nobody (see `Resolution::person_of_node`).
+    /// Groups nodes and evidence by set. A set that anchors no evidence is not a person (see `Resolution::person_of_node`).
     fn add_people(
         &mut self,
         nodes: &[u32],

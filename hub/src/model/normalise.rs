@@ -199,7 +199,7 @@ fn is_invisible(c: char) -> bool {
         | '\u{2066}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
 }
 
-/// Takes a folded address and gives it back if it is plausible.
+/// Returns a folded address if it is plausible.
 fn check_email(mut value: String) -> Result<String, Rejected> {
     let at = value
         .bytes()

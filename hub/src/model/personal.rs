@@ -1,9 +1,9 @@
-//! Texts from outside without whom they are about: addresses, phone numbers, and values that are known to be somebody's.
+//! Texts from outside, without personal data: addresses, phone numbers, and values that are known to be somebody's.
 //! Vendors quote what they refuse, and their words are shown and stored.
 
 use std::ops::Range;
 
-/// Fewer digits are no phone number, and more are none either.
+/// Fewer or more digits are not a phone number.
 const PHONE_DIGITS: Range<usize> = 7..16;
 /// A value that is shorter occurs in many texts by chance.
 const SHORTEST_VALUE: usize = 3;

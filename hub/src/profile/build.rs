@@ -134,7 +134,7 @@ pub(super) fn choose(rule: &SurvivorshipRule, candidates: &mut [Candidate<'_>]) 
     })
 }
 
-/// Sorts the candidates from the best and gives the best. Every order ends in source and record, then in the value, which two versions
+/// Sorts the candidates from the best and returns the best. Every order ends in source and record, then in the value, which two versions
 /// of one record could differ in; candidates that are equal in all of that are equal.
 pub(super) fn rank<'a>(
     rule: &SurvivorshipRule,
@@ -155,7 +155,8 @@ pub(super) fn rank<'a>(
     }
 }
 
-/// Moves what its own source cleared later behind what stands; gives the first that stands. Takes the latest first.
+/// Moves candidates that their own source cleared later behind the others; returns the first of the others. Expects the latest
+/// first.
 fn standing_first<'a>(candidates: &mut [Candidate<'a>]) -> Option<Candidate<'a>> {
     if candidates.iter().any(|candidate| candidate.value.is_null()) {
         let cleared: Vec<bool> = (0..candidates.len())

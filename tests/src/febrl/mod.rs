@@ -1,5 +1,5 @@
 //! Febrl: made-up Australians with made-up mistakes, the data that programs for record linkage are compared on. Measures how
-//! well the hub finds who is who, by its exact rules and by its model of likeness. The answer, which stands in the records'
+//! well the hub finds who is who, by its exact rules and by its model of likeness. The answer, which is in the records'
 //! own ids, is used to count and for nothing else.
 //!
 //! Febrl 3 and 4 have the goals. 1 and 2 have none, and were not looked at while the comparisons were chosen.
@@ -19,7 +19,7 @@ use std::time::Instant;
 pub struct Line {
     pub set: &'static str,
     pub method: Method,
-    /// Pairs that were found, those of them that are right, and those that there are.
+    /// Pairs that were found, how many of them are right, and how many right ones there are.
     pub found: u64,
     pub right: u64,
     pub truth: u64,
@@ -34,7 +34,7 @@ pub enum Method {
     Suggested,
     /// The pairs that would be linked without asking.
     Automatic,
-    /// The people that those links make: whoever is linked through others counts as a pair, too.
+    /// The people that those links make: two records linked through others count as a pair, too.
     AutomaticPeople,
 }
 

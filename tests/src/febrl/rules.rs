@@ -9,7 +9,7 @@ use onefold::manifest::IdentityRules;
 use onefold::model::{Identifier, IdentifierKind, Timestamp};
 use std::collections::HashMap;
 
-/// Each is one identifier of whoever has all of its fields.
+/// Each is one identifier of a person who has all of its fields.
 const KEYS: [(&str, &[usize]); 5] = [
     ("national_id", &[SOC_SEC_ID]),
     ("name_born", &[GIVEN_NAME, SURNAME, DATE_OF_BIRTH]),
@@ -64,7 +64,7 @@ pub fn resolve(people: &[Person]) -> Result<Vec<u64>> {
     let rules = Rules::new(&IdentityRules::default(), "febrl");
     let resolution = onefold::identity::resolve(&world, &rules);
     let people = resolution.person_of_evidence.iter().zip(0_u64..);
-    // Whoever has no key at all is somebody else than everybody.
+    // A record without any key is a person of its own.
     let alone = resolution.people.len() as u64;
     Ok(people
         .map(|(person, number)| person.map_or(alone + number, u64::from))

@@ -364,7 +364,7 @@ impl Maker {
         id
     }
 
-    /// Gives whether the person agreed to marketing.
+    /// Returns whether the person agreed to marketing.
     fn member(&mut self, person: &Person, records: &mut BTreeSet<String>) -> bool {
         let status = match self.draw.below(20) {
             0..=14 => Status::Subscribed,
@@ -468,7 +468,7 @@ impl Maker {
         (format!("stripe:charges:{id}"), paid)
     }
 
-    /// A few failed charges get amounts that are no amounts; they count for nobody.
+    /// A few failed charges get invalid amounts, which no total counts.
     fn break_some_charges(&mut self) {
         let failed = self
             .population

@@ -1,4 +1,4 @@
-//! Who may do what at the registry: everybody, whoever knows a password, or whoever fetches a token first.
+//! Who may do what at the registry: everybody, clients that know a password, or clients that fetch a token first.
 
 use crate::vendors::http::{Reply, Request};
 use serde_json::json;
@@ -18,7 +18,7 @@ pub enum Gate {
 }
 
 impl Gate {
-    /// The reply to whoever may not pass, or to a request for a token.
+    /// The reply to a client that may not pass, or to a request for a token.
     pub fn answer(self, request: &Request) -> Option<Reply> {
         match self {
             Self::Open => None,

@@ -39,7 +39,7 @@ struct Order {
     /// Matching requests that go well before.
     skip: u32,
     left: u32,
-    /// Matches any request when empty, else those whose `METHOD /path?query` contains it.
+    /// Matches any request when empty, else requests whose `METHOD /path?query` contains it.
     matching: String,
     fault: Fault,
 }
@@ -94,7 +94,7 @@ impl Faults {
         Some(fault)
     }
 
-    /// Counts one request; gives the seconds to wait when it is one too many.
+    /// Counts one request; returns the seconds to wait when it is one too many.
     pub fn over_limit(&mut self, now: Instant) -> Option<u64> {
         let limit = self.limit?;
         let (start, used) = match self.window {

@@ -1,4 +1,4 @@
-//! What a fake vendor sees and gives back: a request with its query and body read, and a whole reply.
+//! What a fake vendor sees and returns: a request with its query and body read, and a whole reply.
 //! No sockets here, and no vendor's rules.
 
 use base64::Engine;

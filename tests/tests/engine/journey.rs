@@ -1,4 +1,4 @@
-//! A journey from its entry to its end, as the newsletter sees it: whoever is in a stage has its tag, and at the millisecond
+//! A journey from its entry to its end, as the newsletter sees it: a person in a stage has its tag, and at the millisecond
 //! at which a wait is over the tags change.
 
 use super::transcripts;

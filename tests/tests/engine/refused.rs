@@ -1,4 +1,4 @@
-//! I16: what a vendor refuses of a whole audience waits and is no member's fault; an audience that is gone at the vendor is
+//! I16: what a vendor refuses of a whole audience waits and is not any member's fault; an audience that is gone at the vendor is
 //! made again with everybody in it.
 
 use crate::identity::pair::Pair;

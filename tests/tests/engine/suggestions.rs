@@ -168,7 +168,7 @@ impl Shop {
     }
 }
 
-/// Customer `cus_N`, and `again_N` for those who come twice, which are younger.
+/// Customer `cus_N`, and the younger `again_N` for people who are there twice.
 fn stripe(people: usize) -> Stripe {
     let mut stripe = Stripe::default();
     let mut draw = Draw::new(7);

@@ -21,7 +21,7 @@ fn run_and_lose(pair: &Pair, skip: u32, post: &str, look: &str) {
     assert_eq!(lost.count(), 1);
 }
 
-/// The first request makes new members only and is refused for those that exist; the second changes them.
+/// The first request makes new members only and is refused for existing ones; the second changes them.
 fn lose_profiles(pair: &Pair) {
     let (post, look) = ("POST /3.0/", "GET /3.0/lists/a1b2c3d4e5/members/");
     run_and_lose(pair, 1, post, look);
@@ -67,7 +67,7 @@ fn a_field_that_a_lost_answer_wrote_is_cleared_when_it_is_wanted_no_more() {
     let tool = pair.tool();
     assert_eq!(country(&tool), None, "{tool:?}");
     assert_eq!(tool[ADA].1["FNAME"], "Ada");
-    // What was cleared once is not cleared for ever: somebody else may fill it.
+    // What was cleared once is not cleared again and again: somebody else may fill it.
     let writes = pair.mailchimp.with(|mailchimp| mailchimp.writes.len());
     pair.push();
     assert_eq!(
@@ -99,7 +99,7 @@ fn what_a_lost_answer_wrote_is_remembered_while_the_person_may_not_be_sent() {
     assert_eq!(country(&pair.tool()), None);
 }
 
-// I8: and the guard, which protects those who are members, has nothing against it although nobody is known to be one.
+// I8: the guard, which protects members, allows it although nobody is known to be one.
 #[test]
 fn a_member_whom_a_lost_answer_added_is_taken_out_when_wanted_no_more() {
     let pair = Pair::new("");

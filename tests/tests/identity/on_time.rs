@@ -1,5 +1,5 @@
 //! I7: who is in an audience because something has *not* happened for a while enters at the exact instant, without news
-//! from any source, and the destination is told. The hub runs inside the test, by a clock that the test moves.
+//! from any source, and the destination is updated. The hub runs inside the test, by a clock that the test moves.
 
 use super::pair::Pair;
 use crate::hub::beside_program;

@@ -1,4 +1,4 @@
-//! Three people, made by hand, of whom two may be taken for one. All times lie in January 2025, and Mailchimp's clock
+//! Three people, made by hand, of whom two may be taken for one. All times are in January 2025, and Mailchimp's clock
 //! stands there, so that what a member looks like does not depend on when the hub wrote it.
 //!
 //! Ada buys and lives in Poland; Anna has neither a last name nor a country and never bought; Mia is just there. All agreed.

@@ -69,7 +69,7 @@ fn a_changed_limit_is_shown_applied_and_taken_back_with_every_id() {
     let more = applied["people_after"].as_u64().unwrap() as usize;
     assert_eq!(strict.people.len(), more);
     assert_ne!(strict, before);
-    // Whoever went away leads on.
+    // The id of the person who is gone keeps resolving.
     let gone: Vec<&String> = ids(&before)
         .difference(&ids(&strict))
         .copied()

@@ -1,5 +1,5 @@
 //! Each invariant is cited in a comment where the hub upholds it, and in a test that attacks it.
-//! Owns the list of those that are not upheld yet.
+//! Owns the list of invariants that are not upheld yet.
 
 use super::Breach;
 use super::source::{Source, is_word};

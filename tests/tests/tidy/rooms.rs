@@ -106,7 +106,7 @@ pub fn imports(sources: &[Source]) -> Vec<Breach> {
     breaches
 }
 
-/// Rooms and files that the tables do not know, and those that only the tables know.
+/// Rooms and files that are not in the tables, and entries of the tables that are nowhere else.
 pub fn without_a_floor(sources: &[Source]) -> Vec<Breach> {
     let mut breaches = strangers(sources, FRONT, ROOMS);
     breaches.extend(strangers(sources, COMMIT_ROOT, COMMIT));

@@ -155,7 +155,7 @@ pub fn miscounted(sources: &[Source]) -> Vec<Breach> {
     breaches
 }
 
-/// A stored row that cannot be read is an error: what stands in its place would be written back. Connectors' projects are no
+/// A stored row that cannot be read is an error: a value used instead would be written back. Connectors' projects are not
 /// stored rows.
 pub fn defaults_for_rows(sources: &[Source]) -> Vec<Breach> {
     let mut breaches = Vec::new();

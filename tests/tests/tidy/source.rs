@@ -75,7 +75,7 @@ impl Source {
     }
 }
 
-/// Whether the code at `at` lies in a module `name`: the file's own, one of its folders, or one written inside it.
+/// Whether the code at `at` is in a module `name`: the file's own, one of its folders, or one written inside it.
 pub fn is_within(source: &Source, at: usize, name: &str) -> bool {
     let by_path = source
         .path
@@ -215,7 +215,7 @@ pub fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
 
-/// Places where `word` stands in the code and is no part of a longer word.
+/// Positions where `word` is in the code and not part of a longer word.
 pub fn words<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
     let bytes = code.as_bytes();
     code.match_indices(word)

@@ -1,5 +1,5 @@
 //! The fake Mailchimp's requests and answers against Mailchimp's own description, when that is there.
-//! Two errors of the description are mended first: merge fields are no objects, and `status_if_new` is not always
+//! Two errors of the description are mended first: merge fields are not objects, and `status_if_new` is not always
 //! needed. Mailchimp writes a time that it does not know as empty text.
 
 use std::path::Path;

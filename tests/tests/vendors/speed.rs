@@ -7,7 +7,7 @@ use std::time::Instant;
 use onefold_tests::vendors::hubspot::{TOKEN, seed_bulk};
 use onefold_tests::vendors::start;
 
-/// One page over a connection that stays open; gives the body.
+/// One page over a connection that stays open; returns the body.
 fn page(stream: &mut BufReader<TcpStream>, after: &str) -> Vec<u8> {
     let target = format!(
         "/crm/v3/objects/contacts?limit=100&after={after}&properties=email,phone,firstname,lastname"
@@ -31,7 +31,7 @@ fn page(stream: &mut BufReader<TcpStream>, after: &str) -> Vec<u8> {
     body
 }
 
-/// A page that costs time in proportion to the number of contacts, or renders them anew, takes far longer than this.
+/// A page that costs time in proportion to the number of contacts, or renders them again, takes far longer than this.
 #[test]
 fn a_page_of_a_hundred_costs_the_same_at_the_end_of_many_contacts() {
     let running = start(seed_bulk(50_000), ([127, 0, 0, 1], 0).into()).unwrap();

@@ -62,7 +62,7 @@ pub async fn list(context: &Context, after: &str, limit: i64) -> Result<Vec<Acco
     rows.into_iter().map(head).collect()
 }
 
-/// One account with at most `limit` of its people; nothing when neither a record nor a person names it.
+/// One account with at most `limit` of its people; none when neither a record nor a person names it.
 pub async fn show(context: &Context, id: &str, limit: usize) -> Result<Option<AccountView>> {
     let mut tx = context.store.read().await?;
     let ids = [id.to_owned()];
@@ -105,7 +105,7 @@ pub async fn show(context: &Context, id: &str, limit: usize) -> Result<Option<Ac
     }))
 }
 
-/// Every condition of an audience for one account; nothing when neither a record nor a person names it.
+/// Every condition of an audience for one account; none when neither a record nor a person names it.
 pub async fn explain(
     context: &Context,
     audience: &Audience,

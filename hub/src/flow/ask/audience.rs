@@ -1,4 +1,4 @@
-//! Reads for audiences: how it came to its size, and why one person or account is in it or not.
+//! Reads for audiences: how one reached its size, and why a person or account is in it or not.
 //! Writes nothing.
 
 use crate::audience::{self, EventFact, Explained};
@@ -32,7 +32,7 @@ pub struct Cause {
     pub cause: String,
 }
 
-/// The days on which somebody moved, the latest first.
+/// The days on which members entered or left, the latest first.
 pub async fn history(context: &Context, audience: &Audience, days: i64) -> Result<Vec<Day>> {
     let name = &*audience.name;
     let mut tx = context.store.read().await?;
@@ -81,7 +81,7 @@ pub async fn explain(
         return Ok(None);
     };
     let now = context.clock.now();
-    // All events, not only those that still count: an explanation says when the last one was.
+    // All events, not only the ones that still count: an explanation says when the last one was.
     let Some(view) = views(&mut tx, context, vec![row]).await?.pop() else {
         return Ok(None);
     };

@@ -1,4 +1,4 @@
-//! Why two identifiers are one person's or not, and the graph that makes a person; for surfaces. Writes nothing.
+//! Why two identifiers belong to one person or not, and the graph that makes a person; for surfaces. Writes nothing.
 
 use crate::flow::commit::identifiers::find;
 use crate::flow::commit::neighbourhood::{Around, Neighbourhood};
@@ -11,14 +11,14 @@ use crate::store::{Result, StatementRow, Tx};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Two identifiers that something says are one person's.
+/// Two identifiers that a record or a statement says belong to one person.
 #[derive(Debug, Clone, Serialize)]
 pub struct Step {
     pub from: Identifier,
     pub to: Identifier,
     /// `source/stream/key` of the earliest record, or `statement N`.
     pub by: String,
-    /// Why it was refused; nothing for one that joined.
+    /// Why it was refused; none for one that joined.
     pub refused: Option<String>,
 }
 
@@ -26,13 +26,13 @@ pub struct Step {
 pub struct Explained {
     pub left: Identifier,
     pub right: Identifier,
-    /// The person of each; nothing when it is nobody's.
+    /// The person of each; none when it belongs to no person.
     pub left_person: Option<String>,
     pub right_person: Option<String>,
     pub one_person: bool,
-    /// From left to right; empty when nothing leads there.
+    /// From left to right; empty when nothing connects them.
     pub steps: Vec<Step>,
-    /// What both were seen with and what joins nobody, with the reason.
+    /// Identifiers that both were seen with and that join nobody, with the reason.
     pub in_common: Vec<(Identifier, &'static str)>,
 }
 
@@ -177,11 +177,11 @@ async fn slot_of(tx: &mut Tx, identifier: &Identifier) -> Result<i64> {
 }
 
 fn nobody() -> Problem {
-    Problem::new(&NOT_FOUND, "an identifier is known of nobody")
+    Problem::new(&NOT_FOUND, "no person has that identifier")
         .hint("`onefold profile find TEXT` looks through all traits")
 }
 
-/// The components of identifiers, and of those that join nobody the evidence that holds them.
+/// The components of identifiers; for shared and blocked ones, the evidence that holds them.
 async fn around(
     tx: &mut Tx,
     context: &Context,

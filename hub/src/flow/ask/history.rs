@@ -21,12 +21,12 @@ pub struct Moment {
     pub before: Option<Value>,
     /// None when the trait lost its value.
     pub value: Option<Value>,
-    /// The record that gives the value, or that no longer does.
+    /// The record that the value comes from, or no longer comes from.
     pub source: String,
     pub record: String,
 }
 
-/// Every change of every trait of the person asked for, the newest last. Nothing when there is no such person.
+/// Every change of every trait of the person asked for, the newest last. None when there is no such person.
 pub async fn history(context: &Context, wanted: &Wanted) -> Result<Option<Vec<Moment>>> {
     let mut tx = context.store.read().await?;
     let Place::Person(located) = locate(context, &mut tx, wanted).await? else {
@@ -48,7 +48,7 @@ pub async fn history(context: &Context, wanted: &Wanted) -> Result<Option<Vec<Mo
     Ok(Some(moments(versions, &context.plan.survivorship)))
 }
 
-/// What a record said from some time on; nothing when it was deleted or set aside.
+/// What a record said from some time on; no claim when it was deleted or set aside.
 struct Received {
     at: Timestamp,
     slot: i64,
@@ -63,21 +63,21 @@ struct Standing {
     record: String,
 }
 
-/// `versions` in the order in which they came. Those of one time came together.
+/// `versions` in the order in which they came. Versions with the same time came together.
 fn moments(versions: Vec<Received>, rules: &Survivorship) -> Vec<Moment> {
-    let mut told: BTreeMap<i64, Claim> = BTreeMap::new();
+    let mut current: BTreeMap<i64, Claim> = BTreeMap::new();
     let mut before: BTreeMap<String, Standing> = BTreeMap::new();
     let mut moments = Vec::new();
     let mut versions = versions.into_iter().peekable();
     while let Some(version) = versions.next() {
         match version.claim {
-            Some(claim) => told.insert(version.slot, claim),
-            None => told.remove(&version.slot),
+            Some(claim) => current.insert(version.slot, claim),
+            None => current.remove(&version.slot),
         };
         if versions.peek().is_some_and(|next| next.at == version.at) {
             continue;
         }
-        let claims: Vec<&Claim> = told.values().collect();
+        let claims: Vec<&Claim> = current.values().collect();
         let after: BTreeMap<String, Standing> = profile::build(&claims, rules)
             .traits
             .into_iter()
@@ -141,10 +141,10 @@ mod tests {
     }
 
     #[test]
-    fn each_change_of_a_winning_value_is_told_once_with_its_record() {
+    fn each_change_of_a_winning_value_is_listed_once_with_its_record() {
         let versions = vec![
             received(1, 7, 10, Some(json!({"city": "Oslo", "name": "Ada"}))),
-            // Older than what is known: it wins nothing, and nothing is told.
+            // Older than what is known: it wins nothing, and nothing is listed.
             received(2, 8, 5, Some(json!({"city": "Bergen"}))),
             received(3, 7, 20, Some(json!({"city": null, "name": "Ada"}))),
             // Both at once: the two claims are looked at together.
@@ -152,7 +152,7 @@ mod tests {
             received(4, 7, 40, Some(json!({"city": "Sopot", "name": "Ada"}))),
             received(5, 7, 40, None),
         ];
-        let told: Vec<String> = moments(versions, &Survivorship::default())
+        let listed: Vec<String> = moments(versions, &Survivorship::default())
             .into_iter()
             .map(|one| {
                 let text = |value: Option<Value>| value.map_or("-".to_owned(), |it| it.to_string());
@@ -166,7 +166,7 @@ mod tests {
             })
             .collect();
         assert_eq!(
-            told,
+            listed,
             [
                 r#"001 city - "Oslo" contacts/7"#,
                 r#"001 name - "Ada" contacts/7"#,

@@ -2,7 +2,7 @@
 //! Nothing is stored for this; the versions of all records are read again, in two passes.
 //!
 //! The first pass maps every version and only remembers which identifiers it connects, a few bytes each. The second maps what
-//! could have been connected with the person asked for, and that is resolved and built as ever.
+//! could have been connected with the person asked for, and that is resolved and built as usual.
 
 mod properties;
 mod reach;
@@ -29,7 +29,7 @@ use then::{Beside, Place, Stated, Then, account_claim};
 /// Versions that are read and mapped at once.
 const BATCH: i64 = 4_000;
 
-/// The person asked for, as it was at `at`. `progress` is told how many versions of how many have been looked at.
+/// The person asked for, as it was at `at`. `progress` is called with the last version that was looked at and the last of all.
 pub async fn profile_at(
     context: &Context,
     wanted: &Wanted,
@@ -71,7 +71,7 @@ pub async fn profile_at(
     Ok(Found::Person(Box::new(view)))
 }
 
-/// The winning values of an account, from the records that told of it then.
+/// The winning values of an account, from the records that described it then.
 async fn account_at(
     tx: &mut Tx,
     context: &Context,
@@ -93,7 +93,7 @@ async fn account_at(
     Ok(built.map(|(name, won)| (name, won.value)).collect())
 }
 
-/// What operators had stated by then and not taken back.
+/// What operators had stated by then and not revoked.
 async fn stated_at(tx: &mut Tx, at: Timestamp) -> Result<Vec<Stated>> {
     let rows = tx.statements().await?;
     let stood = |row: &StatementRow| {
@@ -138,7 +138,7 @@ impl Standing {
 /// Today's mappings of the streams that the store knows.
 pub(super) struct Mapping {
     plan: Arc<Plan>,
-    /// With the places of the source and of the stream in the plan.
+    /// With the indexes of the source and of the stream in the plan.
     streams: FxHashMap<i64, (StreamRef, usize, usize)>,
 }
 
@@ -165,8 +165,8 @@ impl Mapping {
         Ok(Self { plan, streams })
     }
 
-    /// Nothing for a deletion, and for a version that cannot be mapped: it was or would be set aside. The key is that of today's
-    /// mapping, too.
+    /// None for a deletion, and for a version that cannot be mapped: it was or would be set aside. The key, too, is that of
+    /// today's mapping.
     pub fn map(&self, version: &PastVersion) -> Option<Standing> {
         let (stream, source_at, stream_at) = self.streams.get(&version.stream_id)?;
         let plan = &self.plan.sources[*source_at].streams[*stream_at];
@@ -190,7 +190,7 @@ struct Skimmed {
     /// One of its identifiers, or `NOBODY`.
     nodes: Vec<u32>,
     reach: Reach,
-    /// By the record's slot: the version that tells of an account, and the account's id.
+    /// By the record's slot: the version that describes an account, and the account's id.
     accounts: FxHashMap<i64, (i64, String)>,
     /// An identifier of the record after which the wanted id is named.
     named: u32,

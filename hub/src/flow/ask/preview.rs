@@ -1,7 +1,7 @@
 //! Who would be in an audience now, by definitions that may be a draft, over everything that is stored.
 //!
-//! What is stored as the plan has it is read, everything else is worked out: conditions on people are spelled out within the
-//! query, and accounts are looked at one by one with the people who would be counted.
+//! What is stored as the plan has it is read, everything else is computed: conditions on people are expanded in the
+//! query, and accounts are evaluated one by one with the people who would be counted.
 
 use crate::audience::{self, Part, depends_on};
 use crate::expression::Condition;
@@ -42,8 +42,8 @@ pub struct Overlap {
     pub both: usize,
 }
 
-/// Evaluates an audience of `plan`, which may be a draft, over everybody who is stored. `with` names one other audience;
-/// all others of its kind when nothing.
+/// Evaluates an audience of `plan`, which may be a draft, over everybody who is stored. `with` names one other audience to
+/// compare it with; by default all others of its kind are compared.
 pub async fn preview(
     context: &Context,
     plan: &Plan,
@@ -157,7 +157,7 @@ impl<'p> Drafts<'p> {
         self.plan.audiences.iter().find(|one| *one.name == *name)
     }
 
-    /// Works out every stale audience of accounts that these need, those that others refer to first.
+    /// Computes every stale audience of accounts that these need, audiences that others refer to first.
     async fn work_out_accounts(&mut self, tx: &mut Tx, wanted: &[&'p Audience]) -> Result<()> {
         let mut needed: BTreeSet<&str> = BTreeSet::new();
         let mut open: Vec<&Audience> = wanted.to_vec();
@@ -177,7 +177,8 @@ impl<'p> Drafts<'p> {
         Ok(())
     }
 
-    /// The accounts that meet an audience's definition, ascending; those that it refers to are worked out.
+    /// The accounts that meet an audience's definition, ascending. Stale audiences of accounts that it refers to must be
+    /// computed already.
     async fn work_out(&self, tx: &mut Tx, audience: &Audience) -> Result<Vec<String>> {
         let (mut stored, mut counted) = (BTreeSet::new(), BTreeMap::new());
         for name in depends_on(&audience.who) {
@@ -245,7 +246,8 @@ impl<'p> Drafts<'p> {
         holding_in(tx, &who, self.now, drafted).await
     }
 
-    /// The condition with those audiences of people spelled out that are stale. Nobody has been in one of these for a time.
+    /// The condition with stale audiences of people replaced by their definitions. Nobody counts as a member of one for any
+    /// length of time.
     fn inlined(&self, condition: &Condition) -> Condition {
         let parts = |parts: &[Condition]| -> Vec<Condition> {
             parts.iter().map(|part| self.inlined(part)).collect()
@@ -291,7 +293,7 @@ pub async fn holding(tx: &mut Tx, who: &Condition, now: Timestamp) -> Result<Vec
     holding_in(tx, who, now, None).await
 }
 
-/// `drafted` has the members of audiences of accounts that are not taken as stored, by name.
+/// `drafted`: by name, the members of audiences of accounts that are used instead of the stored ones, as JSON.
 async fn holding_in(
     tx: &mut Tx,
     who: &Condition,
@@ -314,7 +316,7 @@ async fn holding_in(
     Ok(ids)
 }
 
-/// What a query's values are to the store.
+/// A query's values as the store takes them.
 fn args(query: &audience::Query) -> Vec<Arg<'_>> {
     query
         .binds

@@ -17,7 +17,7 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
-/// Whom somebody asks for.
+/// The person asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
     Identifier(Identifier),
@@ -43,7 +43,7 @@ pub struct ProfileView {
     /// Ids of its accounts, the main one first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub accounts: Vec<String>,
-    /// Not for a past time.
+    /// None for a past time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audiences: Option<Vec<InAudience>>,
     pub why: Vec<TraitWhy>,
@@ -221,7 +221,7 @@ async fn view(context: &Context, tx: &mut Tx, located: &Located) -> Result<Found
     })))
 }
 
-/// The values that no record tells.
+/// Computed and predicted values, which come from no record.
 pub(super) fn worked_out(context: &Context, traits: &Fields) -> Vec<TraitWhy> {
     let is_of_model = |name: &String| {
         let plan = &context.plan;

@@ -12,7 +12,7 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
-/// Pieces of evidence from which on a component is called large.
+/// From this number of pieces of evidence on, a component is called large.
 const LARGE: i64 = 20;
 
 #[derive(Debug, Default, Serialize)]
@@ -99,7 +99,7 @@ async fn somebody(tx: &mut Tx, component: i64) -> Result<String> {
     Ok(id.map_or_else(String::new, |id| id.to_string()))
 }
 
-/// People whose records give them first names of which none begins like the other, or other last names.
+/// People whose records give them full names that are not similar.
 async fn names(tx: &mut Tx, limit: usize) -> Result<Vec<Named>> {
     let mut found = Vec::new();
     for chunk in tx.persons_of_several_sets().await?.chunks(500) {
@@ -179,7 +179,7 @@ map.phone = "phone | phone"
         json!({ "id": format!("{id}"), "email": format!("e{email}@example.com"), "phone": format!("+4860010000{phone}") })
     }
 
-    async fn told(world: &World) -> Option<String> {
+    async fn reported(world: &World) -> Option<String> {
         alarm(&world.context)
             .await
             .unwrap()
@@ -194,30 +194,36 @@ map.phone = "phone | phone"
     }
 
     #[tokio::test]
-    async fn crossing_the_cap_is_told_once_for_as_long_as_it_is_crossed() {
+    async fn crossing_the_cap_is_reported_once_for_as_long_as_it_is_crossed() {
         let world = World::new(MANIFEST, &[CONTACTS], 1_000).await;
         // Two records with one e-mail address are as many identifiers as the cap allows.
         let first = [contact(1, 1, 1), contact(2, 1, 1)];
         world.apply(CONTACTS, &first, &[]).await;
-        assert_eq!(told(&world).await, None);
+        assert_eq!(reported(&world).await, None);
         world.apply(CONTACTS, &[contact(2, 1, 2)], &[]).await;
         let message = "5 identifiers hang together, more than `component_cap` allows (4): the weakest ties between them are no longer used";
-        assert_eq!(told(&world).await.as_deref(), Some(message));
-        assert_eq!(told(&world).await, None);
-        // It grows, and is told of already.
+        assert_eq!(reported(&world).await.as_deref(), Some(message));
+        assert_eq!(reported(&world).await, None);
+        // It grows, and has been reported already.
         world.apply(CONTACTS, &[contact(3, 3, 2)], &[]).await;
-        assert_eq!((capped(&world).await, told(&world).await), (vec![7], None));
+        assert_eq!(
+            (capped(&world).await, reported(&world).await),
+            (vec![7], None)
+        );
         // Another one is new.
         let others = [contact(5, 5, 5), contact(6, 5, 6)];
         world.apply(CONTACTS, &others, &[]).await;
-        assert!(told(&world).await.is_some());
+        assert!(reported(&world).await.is_some());
         assert_eq!(capped(&world).await, [7, 5]);
         // Once below, crossing is news again.
         let gone = [json!({ "id": "6" }), json!({ "id": "3" })];
         world.apply(CONTACTS, &[], &gone).await;
-        assert_eq!((capped(&world).await, told(&world).await), (vec![5], None));
+        assert_eq!(
+            (capped(&world).await, reported(&world).await),
+            (vec![5], None)
+        );
         world.apply(CONTACTS, &[contact(6, 5, 6)], &[]).await;
-        assert!(told(&world).await.is_some());
+        assert!(reported(&world).await.is_some());
         assert_eq!(capped(&world).await, [5, 5]);
     }
 }

@@ -19,7 +19,7 @@ pub struct About {
     pub traits: Fields,
     /// By audience; all of its people under no name.
     pub people: BTreeMap<String, u64>,
-    /// The audiences that it is in.
+    /// The audiences that it is in, and since when.
     audiences: BTreeMap<String, Timestamp>,
     /// Whether a record or a person names it.
     pub is_known: bool,
@@ -57,7 +57,7 @@ impl About {
         Ok(abouts.collect())
     }
 
-    /// Whether it is taken to be in an audience, and since when.
+    /// Sets since when it counts as a member of an audience; none when it does not.
     pub fn put(&mut self, audience: &str, since: Option<Timestamp>) {
         match since {
             Some(since) => self.audiences.insert(audience.to_owned(), since),
@@ -80,15 +80,15 @@ impl About {
     }
 }
 
-/// What stands for an account in splits, where a person has its id.
+/// The value by which an account is split, as a person is by its id.
 fn place_of(id: &str) -> [u8; 16] {
     let mut place = [0; 16];
     place.copy_from_slice(&blake3::hash(id.as_bytes()).as_bytes()[..16]);
     place
 }
 
-/// Works out the audiences at these places of the plan for some accounts, in that order, and stores what changed. Gives the
-/// accounts that entered or left one. `because` is told in place of the condition that decided.
+/// Evaluates the audiences at these indexes of the plan for some accounts, in that order, and stores what changed. Returns the
+/// accounts that entered or left one. The log records `because` if given, or else the deciding condition.
 pub async fn evaluate(
     tx: &mut Tx,
     context: &Context,
@@ -125,7 +125,7 @@ fn judge(
     if holds != about.audiences.contains_key(name) {
         let cause = match because {
             Some(because) => because.to_owned(),
-            None if !about.is_known => "nobody names the account any more".to_owned(),
+            None if !about.is_known => "no record or person names the account any more".to_owned(),
             None => about.ask(|facts| audience::cause(who, facts, now)),
         };
         moves.add(name, &about.id, holds, cause, now);
@@ -168,7 +168,7 @@ impl Moves {
         });
     }
 
-    /// Gives the accounts that moved.
+    /// Returns the accounts that moved.
     async fn save(mut self, tx: &mut Tx) -> Result<Vec<String>> {
         let count = self.log.len() as i64;
         if count == 0 {

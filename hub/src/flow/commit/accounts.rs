@@ -1,8 +1,8 @@
-//! Accounts: built from the records of all sources that speak of them, related to people, and read by people's conditions.
+//! Accounts: built from the records of all sources that describe them, related to people, and read by people's conditions.
 //!
-//! A record of an account stream tells about the account that its `id` names, or its key where it maps no `id`. A person
-//! belongs to the accounts that its trait `account_id` and the same property of its events name. A changed account looks at
-//! its people again, a changed person at its accounts, each in the transaction of the change.
+//! A record of an account stream describes the account that its `id` names, or its key where it maps no `id`. A person
+//! belongs to the accounts that its trait `account_id` and the same property of its events name. When an account changes, its
+//! people are evaluated again, and when a person changes, its accounts are, each in the transaction of the change.
 
 mod properties;
 
@@ -18,7 +18,7 @@ use crate::store::{AccountClaimRow, AccountRow, RelationRow, Result, Tx};
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a batch says anew about accounts.
+/// What a batch changes about accounts.
 #[derive(Default)]
 pub struct Told {
     /// Records that have a new version or are gone.
@@ -49,7 +49,7 @@ impl Told {
     }
 }
 
-/// Builds the accounts anew that a batch told about. Gives those that changed.
+/// Rebuilds the accounts that a batch says something about. Returns the accounts that changed.
 pub async fn settle(tx: &mut Tx, context: &Context, mut told: Told) -> Result<Vec<String>> {
     let lost = tx.take_account_claims(&told.judged).await?;
     let new = told.claims.iter().map(|claim| claim.account.clone());
@@ -63,7 +63,7 @@ pub async fn settle(tx: &mut Tx, context: &Context, mut told: Told) -> Result<Ve
     rebuild(tx, context, touched.into_iter().collect()).await
 }
 
-/// Builds accounts from their claims. Gives those whose winning values are others than before.
+/// Builds accounts from their claims. Returns the accounts whose winning values changed.
 pub async fn rebuild(tx: &mut Tx, context: &Context, touched: Vec<String>) -> Result<Vec<String>> {
     let rules = context.plan.survivorship.of_accounts();
     let mut claims: BTreeMap<String, Vec<Claim>> = BTreeMap::new();
@@ -110,7 +110,7 @@ pub fn claim_of(row: AccountClaimRow) -> Result<Claim> {
     })
 }
 
-/// Keeps the relations of people whose traits or events changed, and fills in what they read of their accounts.
+/// Updates the relations of people whose traits or events changed, and adds what they read of their accounts.
 pub async fn relate(
     tx: &mut Tx,
     context: &Context,

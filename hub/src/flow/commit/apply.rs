@@ -25,8 +25,9 @@ use std::collections::BTreeSet;
 #[derive(Default)]
 struct Written {
     versions: Vec<VersionRow>,
-    /// Of records that are new, and of others, with what they were.
+    /// Records that are new.
     records: Vec<RecordRow>,
+    /// Changed records, each with its previous row.
     known_records: Vec<(RecordRow, RecordRow)>,
     claims: Vec<FreshClaim>,
     events: Vec<EventRow>,
@@ -51,7 +52,7 @@ struct Ids {
     letter: i64,
 }
 
-/// Applies the changes of one stream. Gives the counts of what changed; reads and unchanged are the caller's.
+/// Applies the changes of one stream. Returns the counts of what changed; the caller counts records read and unchanged.
 pub async fn apply(
     tx: &mut Tx,
     context: &Context,
@@ -93,7 +94,7 @@ pub async fn apply(
         claimed: std::mem::take(&mut written.claimed),
     };
     let (told, around) = if losers.is_empty() {
-        // Nothing that is being written matters to who is who, and whose claims will be asked for is known.
+        // Identity does not depend on the rows being written, and it is known whose claims will be needed.
         let members = neighbourhood.stale_members();
         let stored = neighbourhood.stored_among(&members, &touched.claimed);
         let resolving = beside(move || {
@@ -118,7 +119,7 @@ pub async fn apply(
     Ok(counts)
 }
 
-/// Finds the identifiers of all records and loads the components around them and around what they were.
+/// Finds the identifiers of all records and loads the components around them and around their previous evidence.
 async fn place(
     tx: &mut Tx,
     neighbourhood: &mut Neighbourhood,
@@ -162,7 +163,7 @@ impl Change {
 impl Written {
     #[expect(
         clippy::too_many_arguments,
-        reason = "one record's way through everything the batch collects"
+        reason = "adds one record to everything the batch collects"
     )]
     fn record(
         &mut self,
@@ -239,7 +240,7 @@ impl Written {
         self.lost_facts.extend(prior.fact_id);
     }
 
-    /// The old evidence loses a supporter when the record left it or now says that it was made at another time.
+    /// The old evidence loses a supporter when the record left it or has another creation time now.
     fn lose(&mut self, prior: &RecordRow, row: &RecordRow) {
         if let Some(evidence) = prior.evidence_id
             && (row.evidence_id != Some(evidence) || row.first_seen != prior.first_seen)
@@ -250,7 +251,7 @@ impl Written {
 
     #[expect(
         clippy::too_many_arguments,
-        reason = "one record's way through everything the batch collects"
+        reason = "adds one record to everything the batch collects"
     )]
     fn put(
         &mut self,
@@ -395,7 +396,7 @@ impl Written {
         ids.letter += 1;
     }
 
-    /// Writes everything, sorted by key; gives the claims back, for the profiles of new people.
+    /// Writes everything, sorted by key; returns the claims, for the profiles of new people.
     async fn save(mut self, tx: &mut Tx) -> Result<Vec<FreshClaim>> {
         if !self.judged.is_empty() {
             tx.close_dead_letters(self.judged).await?;

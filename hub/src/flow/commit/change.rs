@@ -18,7 +18,7 @@ pub struct Change {
 pub enum To {
     /// A new current version, mapped.
     Put(Box<Put>),
-    /// An older version than the one known: kept, without effect.
+    /// A version older than the known one: stored, without effect.
     Stale {
         body: Bytes,
     },

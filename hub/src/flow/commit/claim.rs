@@ -28,7 +28,7 @@ struct ClaimBodyRef<'a> {
     consents: &'a BTreeMap<String, ConsentStatus>,
 }
 
-/// A stored claim as the stage wants it.
+/// A stored claim in the form that `profile` takes.
 pub fn claim_of(row: ClaimRow) -> Result<Claim> {
     let body: ClaimBody = read("claim.body", row.slot, &row.body)?;
     Ok(Claim {
@@ -40,10 +40,10 @@ pub fn claim_of(row: ClaimRow) -> Result<Claim> {
     })
 }
 
-/// A claim that was just written, and the profile that it would make alone.
+/// A claim that was just written, and the profile that it makes if it is the person's only one.
 pub type FreshClaim = (ClaimRow, Alone);
 
-/// A claim as it is stored, and the profile that it would make alone; both made where the record is mapped.
+/// A claim as it is stored, and the profile that it makes if it is the person's only one; both made when the record is mapped.
 #[derive(Debug)]
 pub struct Told {
     pub body: String,
@@ -51,8 +51,8 @@ pub struct Told {
 }
 
 impl Told {
-    /// What a record says of its person; takes the traits and consents out of it. Every record without a fact says something, so that
-    /// its evidence is known to be supported.
+    /// What a record says of its person; takes the traits and consents out of it. Every record without a fact has a claim, even
+    /// an empty one, so that its evidence is known to be supported.
     pub fn by(canonical: &mut Canonical, stream: &StreamRef, context: &Context) -> Option<Self> {
         if canonical.fact.is_some() && canonical.consents.is_empty() {
             return None;
@@ -76,7 +76,7 @@ impl Told {
     }
 }
 
-/// The profile of a person about whom one claim is all that is known.
+/// The profile of a person with a single claim.
 #[derive(Debug, Default)]
 pub struct Alone(pub Built);
 

@@ -1,4 +1,4 @@
-//! Working traits out: what models and definitions make of a person's values and events, put among the values.
+//! Computed traits: what models and definitions make of a person's values and events, added to the values.
 
 use crate::audience::{self, EventFact, Facts};
 use crate::compute::models::{Fitted, predicted};
@@ -9,15 +9,15 @@ use crate::model::Timestamp;
 use crate::store::{FaultRow, Result, TimerRow, Tx};
 use rustc_hash::FxHashMap;
 
-/// The name under which timers of traits stand among those of audiences; no audience has it.
+/// The name under which timers of traits are stored among those of audiences; no audience has it.
 const TRAITS: &str = "";
 
-/// What working traits out changed.
+/// What computing traits changed.
 #[derive(Default)]
 pub struct Worked {
-    /// People whose traits are not what they were when the view was made.
+    /// People whose traits differ from what they were when the view was made.
     pub changed: Vec<i64>,
-    /// When a value changes with no new data.
+    /// When a value changes without new data.
     pub timers: Vec<TimerRow>,
 }
 
@@ -61,8 +61,8 @@ pub async fn work_out(
     Ok(worked)
 }
 
-/// Puts the traits of one person into its view, by these versions of models. Gives when they change by themselves, and
-/// what could not be worked out.
+/// Puts the traits of one person into its view, by these versions of models. Returns when they change by themselves, and
+/// what could not be computed.
 pub fn one(
     context: &Context,
     models: &[(usize, Fitted)],
@@ -91,7 +91,7 @@ pub fn one(
                     id: person,
                     traits: &|name| traits.get(name),
                     granted: &granted,
-                    // Traits are worked out before audiences, so none of them asks for one.
+                    // Traits are computed before audiences, so none of them refers to one.
                     audiences: &|_| None,
                     people: &|_| 0,
                     events: &facts,

@@ -1,5 +1,6 @@
-//! The one fence of every transaction that writes what follows from records (I13, I15): it goes on only by the manifests, the
-//! identity rules and the lease by which its process works; a process that was overtaken is told, and stores and sends nothing.
+//! The one fence of every transaction that writes what follows from records (I13, I15): it goes on only while its process has
+//! the current manifests, the current identity rules and its lease; a process that was overtaken gets an error, and stores and
+//! sends nothing.
 
 use crate::flow::context::Context;
 use crate::flow::stored_json::{read, to_json};
@@ -8,13 +9,13 @@ use crate::problem::codes::{LEASE_LOST, MANIFESTS_CHANGED, RULES_CHANGED};
 use crate::store::{Result, Tx};
 use serde::{Deserialize, Serialize};
 
-/// The hub's value that says by which manifests its processes work.
+/// The hub's value that says which manifests its processes use.
 const MANIFESTS: &str = "manifests";
 
-/// The manifests by which a hub is worked on.
+/// The manifests that are in use.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Manifests {
-    /// Goes up each time a process begins to write by other ones.
+    /// Goes up each time a process begins to write with different ones.
     version: i64,
     digest: String,
 }
@@ -28,7 +29,7 @@ impl Context {
         self.begin_for(0).await
     }
 
-    /// The same for so many records; see `Store::begin_for`.
+    /// The same for this number of records; see `Store::begin_for`.
     pub async fn begin_for(&self, records: usize) -> Result<Tx> {
         let mut tx = self.store.begin_for(records).await?;
         check_current(&mut tx, self).await?;
@@ -44,8 +45,8 @@ impl Context {
     }
 }
 
-/// Makes these manifests the ones by which the hub is worked on. A process does so once, before it first writes: from then on
-/// processes that work by others store and send nothing.
+/// Makes these manifests the current ones. A process does so once, before it first writes: from then on processes with
+/// different manifests store and send nothing.
 pub async fn adopt_manifests(context: &mut Context) -> Result<()> {
     let digest = context.plan.digest.clone();
     let known = manifests(&mut context.store.read().await?).await?;
@@ -68,12 +69,12 @@ pub async fn adopt_manifests(context: &mut Context) -> Result<()> {
     Ok(())
 }
 
-/// Whether no process has begun to write by other manifests than this one's.
+/// Whether this process still has the current manifests.
 pub async fn has_current_manifests(tx: &mut Tx, context: &Context) -> Result<bool> {
     Ok(manifests(tx).await?.version == context.manifests_version)
 }
 
-/// The digest of the manifests by which the hub is worked on; empty where no process has written yet.
+/// The digest of the current manifests; empty where no process has written yet.
 pub async fn manifests_digest(tx: &mut Tx) -> Result<String> {
     Ok(manifests(tx).await?.digest)
 }
@@ -106,7 +107,7 @@ async fn check(tx: &mut Tx, context: &Context) -> Result<()> {
     }
 }
 
-/// Refuses to work on by rules that another process has replaced.
+/// Refuses to go on with rules that another process has replaced.
 async fn check_current(tx: &mut Tx, context: &Context) -> Result<()> {
     match version(tx).await? == context.rules_version {
         true => Ok(()),
@@ -157,7 +158,7 @@ mod tests {
             assert_eq!(begun.err().unwrap().code, &MANIFESTS_CHANGED);
         }
         assert!(world.context.begin().await.is_ok());
-        // Put back, they are other ones again.
+        // Manifests that are put back count as different ones again.
         let newer = world.context.clone();
         world.reread(MANIFEST, &[]).await;
         assert!(newer.begin().await.is_err() && old.begin().await.is_err());

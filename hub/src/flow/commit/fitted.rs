@@ -1,4 +1,4 @@
-//! Versions of fitted models as they are stored, and which one is asked at a time.
+//! Versions of fitted models as they are stored, and which one is used at a time.
 
 use crate::compute::models::Fitted;
 use crate::flow::stored_json::read;
@@ -9,7 +9,7 @@ use crate::store::{ModelRow, Result};
 /// The kind of row that a model of customers is.
 pub const LIFETIME: &str = "lifetime";
 
-/// The version of each of the plan's models that was asked at `at`, with the model's place.
+/// The version of each of the plan's models that was used at `at`, with the model's index.
 pub fn versions_at(plan: &Plan, rows: &[ModelRow], at: Timestamp) -> Result<Vec<(usize, Fitted)>> {
     let mut models = Vec::new();
     for (place, model) in plan.models.iter().enumerate() {
@@ -20,7 +20,7 @@ pub fn versions_at(plan: &Plan, rows: &[ModelRow], at: Timestamp) -> Result<Vec<
     Ok(models)
 }
 
-/// The latest version of a model that was there at `at` and not dropped.
+/// The latest version of a model that existed at `at` and was not dropped by then.
 fn current<'r>(rows: &'r [ModelRow], model: &Model, at: Timestamp) -> Option<&'r ModelRow> {
     let stood = |row: &&ModelRow| {
         row.fitted_at <= at.0 && row.dropped_at.is_none_or(|dropped| dropped > at.0)

@@ -1,4 +1,4 @@
-//! Stored identifiers and statements as the stages know them.
+//! Stored identifiers and statements in the forms that the stages use.
 
 use crate::flow::stored_json::unknown;
 use crate::identity::StatementKind;
@@ -19,7 +19,7 @@ pub async fn find(tx: &mut Tx, identifier: &Identifier) -> Result<Option<Identif
     }
 }
 
-/// A stored identifier as the stages know it.
+/// A stored identifier in the form that the stages use.
 pub fn identifier_of(row: &IdentifierRow<'_>) -> Result<Identifier> {
     Ok(Identifier {
         kind: kind_of(row)?,

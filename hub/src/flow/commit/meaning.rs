@@ -14,7 +14,7 @@ use crate::problem::Problem;
 pub struct Meaning {
     /// Without its traits and consents.
     pub canonical: Canonical,
-    /// Where each of its identifiers would like to be.
+    /// The preferred slot of each of its identifiers.
     pub slots: Vec<i64>,
     /// What it says of its person.
     pub told: Option<Told>,

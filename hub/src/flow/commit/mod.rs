@@ -1,5 +1,5 @@
 //! One transaction: what a batch of records, a rule, a statement or a timer changes, and everything that follows from it.
-//! The files stand one upon another, in groups from the lowest up; the table in `tests/tests/tidy/rooms.rs` has their order.
+//! Each file builds on files before it, in groups from the lowest up; the table in `tests/tests/tidy/rooms.rs` has their order.
 
 pub mod change;
 pub mod claim;

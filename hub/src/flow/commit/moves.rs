@@ -45,7 +45,7 @@ impl Moves {
         });
     }
 
-    /// All who moved, as often as they did.
+    /// Everybody who moved, once for each move.
     pub fn people(&self) -> impl Iterator<Item = i64> {
         let entered = self.entered.iter().map(|row| row.person_id);
         entered.chain(self.left.iter().map(|(_, id)| *id))

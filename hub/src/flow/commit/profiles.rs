@@ -1,4 +1,4 @@
-//! The profiles of people who changed, from their claims: those that are stored and those that this batch brought.
+//! The profiles of people who changed, from their stored claims and the claims of this batch.
 
 use crate::flow::commit::claim::{Alone, Built, FreshClaim, claim_of};
 use crate::flow::commit::neighbourhood::Resolved;
@@ -8,7 +8,7 @@ use crate::store::{ClaimRow, PersonRow, Result};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
-/// Claims that are sorted by evidence, to be taken piece by piece.
+/// Claims sorted by evidence, to be taken one piece of evidence at a time.
 struct ByEvidence<T> {
     claims: Vec<T>,
     evidence_of: fn(&T) -> i64,
@@ -29,7 +29,7 @@ impl<T: Default> ByEvidence<T> {
         }
     }
 
-    /// Those of some evidence.
+    /// The claims on these pieces of evidence.
     fn take(&mut self, evidence: &[i64]) -> Vec<T> {
         let mut taken = Vec::new();
         for id in evidence {
@@ -42,7 +42,7 @@ impl<T: Default> ByEvidence<T> {
     }
 }
 
-/// Builds the profiles of people from claims on their evidence, both kinds sorted by evidence, maybe with those of others.
+/// Builds the profiles of people from claims on their evidence. Both lists are sorted by evidence; extra claims are ignored.
 pub fn build(
     people: Vec<Resolved>,
     stored: Vec<ClaimRow>,
@@ -99,9 +99,9 @@ fn built(mut fresh: Vec<FreshClaim>, known: Vec<ClaimRow>, context: &Context) ->
 
 #[derive(Default)]
 pub struct Profiles {
-    /// Those of people without a row, then the others, each by id.
+    /// First those of people without a row yet, then the others, each by id.
     pub rows: Vec<PersonRow>,
     pub new_rows: usize,
-    /// Empty where nobody watches people.
+    /// Empty where nothing depends on profiles.
     pub views: Vec<View>,
 }

@@ -1,6 +1,6 @@
-//! What follows from a change through audiences of accounts: people move, so their accounts are looked at; accounts move, so
-//! the people are looked at who ask for them; and so on, stratum by stratum, so that nobody enters or leaves anything
-//! in between. All of it is in the transaction of the change.
+//! What follows from a change through audiences of accounts: when people move, their accounts are evaluated; when accounts
+//! move, the people whose conditions refer to them are evaluated; and so on, stratum by stratum, so that nobody enters or
+//! leaves anything in between. All of it is in the transaction of the change.
 
 use crate::flow::commit::select::memberships;
 use crate::flow::commit::touched::Ripple;
@@ -14,7 +14,7 @@ use crate::store::{Result, Tx};
 const CHUNK: usize = 2_000;
 
 impl Ripple {
-    /// Works out everything that follows, and then what destinations should hold.
+    /// Evaluates everything that follows, and then updates what destinations should hold.
     pub async fn carry(mut self, tx: &mut Tx, context: &Context) -> Result<()> {
         if !context.has_account_audiences() {
             return Ok(());
@@ -57,7 +57,7 @@ impl Ripple {
     }
 }
 
-/// Looks at the people of accounts that changed.
+/// Evaluates the people of accounts that changed.
 pub async fn look(
     tx: &mut Tx,
     context: &Context,

@@ -10,10 +10,10 @@ use crate::store::{Result, TimerRow, Tx};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
 
-/// Names of the audiences that each person is in, in the order of `views`; stores what changed.
+/// Returns the names of the audiences that each person is in, in the order of `views`; stores what changed.
 ///
-/// Only audiences of one stratum are worked out; those before it are taken as stored. `timers` are those of the people that
-/// nobody else keeps; the others are added.
+/// Only audiences of one stratum are evaluated; earlier strata are taken as stored. `timers` are the people's timers of other
+/// kinds, to be stored with those of the audiences.
 pub async fn memberships(
     tx: &mut Tx,
     context: &Context,
@@ -59,8 +59,8 @@ pub async fn memberships(
     Ok(after)
 }
 
-/// One person against the audiences at these places, those that others refer to first. Whoever moves does so for the
-/// cause given, or else for what the condition says.
+/// Evaluates one person against the audiences at these indexes, audiences that others refer to first. The log records the given
+/// cause, or else the deciding condition.
 pub fn judge(
     context: &Context,
     asked: &[(usize, Option<&str>)],

@@ -1,5 +1,5 @@
 //! After identity: profiles of the people whose claims changed, audiences and wanted rows of everybody touched.
-//! One transaction with what caused it.
+//! All in the transaction of what caused it.
 
 use crate::flow::commit::claim::FreshClaim;
 use crate::flow::commit::moves::Moves;
@@ -21,8 +21,7 @@ use std::collections::BTreeMap;
 /// People whose events are in memory at the same time.
 pub const TOGETHER: usize = 2_000;
 
-/// Stores the neighbourhood and the profiles that follow from it. The claims of those who are built anew may have been read,
-/// those of others among them.
+/// Stores the neighbourhood and the profiles that follow from it.
 pub async fn settle(
     tx: &mut Tx,
     context: &Context,
@@ -47,7 +46,7 @@ pub async fn settle(
             tx.claims_of(stored.copied()).await?
         }
     };
-    // Those of evidence that was there are among the stored ones.
+    // Claims on evidence that was there before are among the stored ones.
     fresh.retain(|(row, _)| neighbourhood.is_new_evidence(row.evidence_id));
     // Profiles are built while identifiers, evidence and aliases are written.
     let building = beside({
@@ -85,8 +84,8 @@ pub async fn settle(
     Ok(())
 }
 
-/// Who is to be built anew, and whose facts alone changed. Evidence that is gone needs no look: the people of its whole
-/// component are built anew.
+/// The people to rebuild, and the people of whom only facts changed, with their evidence. Removed evidence needs no attention:
+/// the people of its whole component are rebuilt.
 fn people(
     neighbourhood: &Neighbourhood,
     reshaped: Reshaped,
@@ -110,7 +109,7 @@ fn people(
     (rebuild, look)
 }
 
-/// People who are no more: their rows go.
+/// Removes the rows of people who no longer exist.
 async fn bury(tx: &mut Tx, context: &Context, ids: &[i64], ripple: &mut Ripple) -> Result<()> {
     if ids.is_empty() {
         return Ok(());
@@ -150,7 +149,7 @@ async fn leave_all(tx: &mut Tx, context: &Context, ids: &[i64]) -> Result<()> {
     mark(tx, keys).await
 }
 
-/// Works out the traits and evaluates all audiences for people who stand in the store.
+/// Computes the traits and evaluates all audiences of people whose rows are stored already.
 pub async fn evaluate(
     tx: &mut Tx,
     context: &Context,
@@ -162,8 +161,8 @@ pub async fn evaluate(
     tx.save_traits(&worked).await
 }
 
-/// Works out traits, audiences, and what destinations should hold. Gives the traits that are not what the views said, as JSON,
-/// by person.
+/// Computes traits, audiences, and what destinations should hold. Returns the traits that differ from what the views had, as
+/// JSON, by person.
 async fn select(
     tx: &mut Tx,
     context: &Context,
@@ -176,7 +175,7 @@ async fn select(
         let worked = computed::work_out(tx, context, chunk, &events).await?;
         let changed: FxHashSet<i64> = worked.changed.into_iter().collect();
         let views = chunk.iter().filter(|view| changed.contains(&view.id));
-        // What is read of an account is kept with the account.
+        // Traits that are read from an account are stored with the account.
         let own = |view: &View| -> String {
             let own = view.traits.iter();
             let own = own.filter(|(name, _)| !name.starts_with(ACCOUNT_PREFIX));
@@ -184,7 +183,7 @@ async fn select(
         };
         traits.extend(views.map(|view| (view.id, own(view))));
         let members = memberships(tx, context, (chunk, &events), worked.timers, 0, ripple).await?;
-        // What is wanted can depend on audiences that are worked out later.
+        // What is wanted can depend on audiences that are evaluated later.
         match context.has_account_audiences() {
             true => ripple.people(chunk.iter().map(|view| view.id)),
             false => want(tx, context, chunk, &members).await?,

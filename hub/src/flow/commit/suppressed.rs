@@ -1,4 +1,4 @@
-//! Of whom nothing may be sent, because an operator suppressed an identifier of theirs (I13).
+//! The people of whom nothing may be sent, because an operator suppressed one of their identifiers (I13).
 
 use crate::flow::commit::identifiers::identifier_of;
 use crate::flow::commit::view::View;
@@ -8,7 +8,7 @@ use crate::store::{IdentifierRow, Result, Tx};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
 
-/// Those of the people of whom nothing may be sent.
+/// The people among `views` of whom nothing may be sent.
 pub async fn suppressed(tx: &mut Tx, context: &Context, views: &[View]) -> Result<FxHashSet<i64>> {
     let list = context.suppression.at(tx).await?;
     if list.is_empty() {
@@ -53,7 +53,7 @@ pub async fn with_listed(
     Ok(holding.map(|(id, _)| *id).collect())
 }
 
-/// Those of the identifiers at these slots that are on the list.
+/// The identifiers at these slots that are on the list.
 async fn listed(
     tx: &mut Tx,
     list: &List,
@@ -66,7 +66,7 @@ async fn listed(
     Ok(rows)
 }
 
-/// Whose each piece of evidence is.
+/// The person of each piece of evidence.
 async fn owners(tx: &mut Tx, views: &[View]) -> Result<FxHashMap<i64, i64>> {
     let mut owners = FxHashMap::default();
     let mut unknown = Vec::new();

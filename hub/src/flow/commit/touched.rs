@@ -1,4 +1,4 @@
-//! What a transaction has touched: evidence, people and accounts. What follows from it is worked out in `ripple`.
+//! What a transaction has touched: evidence, people and accounts. `ripple` evaluates what follows from it.
 
 use crate::flow::commit::moves::Moves;
 use crate::flow::context::Context;
@@ -11,11 +11,11 @@ use std::collections::BTreeSet;
 pub struct Touched {
     /// Evidence whose claims or facts changed.
     pub evidence: FxHashSet<i64>,
-    /// Evidence whose claims changed: its people's profiles are built anew.
+    /// Evidence whose claims changed: its people's profiles are rebuilt.
     pub claimed: FxHashSet<i64>,
 }
 
-/// Whom one transaction has touched. Stays empty where no audience is one of accounts.
+/// The people and accounts that one transaction has touched. Stays empty where no audience is one of accounts.
 #[derive(Default)]
 pub struct Ripple {
     pub people: BTreeSet<i64>,
@@ -23,17 +23,17 @@ pub struct Ripple {
 }
 
 impl Ripple {
-    /// People whose first stratum has been worked out.
+    /// Adds people whose first stratum has been evaluated.
     pub fn people(&mut self, ids: impl IntoIterator<Item = i64>) {
         self.people.extend(ids);
     }
 
-    /// Accounts whose values or people changed.
+    /// Adds accounts whose values or people changed.
     pub fn accounts(&mut self, ids: impl IntoIterator<Item = String>) {
         self.accounts.extend(ids);
     }
 
-    /// The accounts of people who are about to change.
+    /// Adds the accounts of people who are about to change.
     pub async fn accounts_of(&mut self, tx: &mut Tx, context: &Context, ids: &[i64]) -> Result<()> {
         if context.has_account_audiences() && !ids.is_empty() {
             let rows = tx.relations_of(ids.iter().copied()).await?;
@@ -42,7 +42,7 @@ impl Ripple {
         Ok(())
     }
 
-    /// The accounts that count people who have moved.
+    /// Adds the accounts that count people who have moved.
     pub async fn moved(&mut self, tx: &mut Tx, context: &Context, moves: &Moves) -> Result<()> {
         if context.counted.is_empty() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! A person as audiences and destinations look at it: values, consents, what happened.
+//! A person as audiences and destinations see it: values, consents, events.
 
 use crate::audience::{EventFact, Facts};
 use crate::compute::Event;
@@ -17,7 +17,7 @@ pub struct ConsentEntry {
     pub source: String,
 }
 
-/// A person with what audiences and destinations look at.
+/// A person with what audiences and destinations read.
 pub struct View {
     pub id: i64,
     pub uuid: [u8; 16],
@@ -30,7 +30,7 @@ pub struct View {
 }
 
 impl View {
-    /// Whether the person's latest word on a purpose grants it.
+    /// Whether the person's latest statement on a purpose grants it.
     pub fn granted(&self, purpose: &str) -> bool {
         let entry = self.consents.get(purpose);
         entry.is_some_and(|entry| entry.status == ConsentStatus::Granted)
@@ -38,7 +38,7 @@ impl View {
 }
 
 impl View {
-    /// The person, what happened, and since when it is in audiences.
+    /// Calls `ask` with the person's facts: its values, these events, and since when it is in audiences.
     pub fn ask<T>(
         &self,
         events: &[EventFact<'_>],

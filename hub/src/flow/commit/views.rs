@@ -1,4 +1,4 @@
-//! Reading people back from the store: their values, evidence, accounts and events.
+//! Reading people from the store: their values, evidence, accounts and events.
 
 use crate::audience::EventBound;
 use crate::flow::commit::view::{Happened, View};
@@ -29,7 +29,7 @@ pub async fn views(tx: &mut Tx, context: &Context, rows: Vec<PersonRow>) -> Resu
     Ok(views)
 }
 
-/// People whose profile stands, read back for their audiences.
+/// People whose profile did not change, read from the store for their audiences.
 pub async fn stored_views(tx: &mut Tx, people: FxHashMap<i64, Vec<i64>>) -> Result<Vec<View>> {
     if people.is_empty() {
         return Ok(Vec::new());
@@ -63,7 +63,7 @@ pub fn traits_of(row: &PersonRow) -> Result<Fields> {
     read("person.traits", row.id, &row.traits)
 }
 
-/// Puts what people read of their main account beside their traits, as `account.NAME`. Relations must be up to date.
+/// Adds what people read of their main account to their traits, as `account.NAME`. Relations must be up to date.
 pub async fn fill(tx: &mut Tx, context: &Context, views: &mut [View]) -> Result<()> {
     if !context.relating.people || views.is_empty() {
         return Ok(());
@@ -98,7 +98,7 @@ pub async fn fill(tx: &mut Tx, context: &Context, views: &mut [View]) -> Result<
     Ok(())
 }
 
-/// The winning values of a stored account. What a vendor calls an account may be a name, so that a problem shows a hash.
+/// The winning values of a stored account. A vendor's id of an account may be somebody's name, so a problem shows its hash.
 pub fn values_of(row: &AccountRow) -> Result<Fields> {
     let row_name = format_args!("{:016x}", landing::hash(row.id.as_bytes()));
     read("account.traits", row_name, &row.traits)
@@ -115,7 +115,7 @@ pub async fn events_of(
     events_named(tx, &read, views, Some(context.clock.now())).await
 }
 
-/// The events of these names, by person: those that matter at `now` and later, or else all.
+/// The events with these names, by person: only events that can matter at `now` or later, or all when it is none.
 pub async fn events_named(
     tx: &mut Tx,
     names: &[(&str, EventBound)],
@@ -138,7 +138,7 @@ pub async fn events_named(
         let rows = tx.events_named(&evidence, name, after, bound.properties);
         for row in rows.await? {
             let properties = match row.properties.as_str() {
-                // They were not asked for.
+                // Properties were not loaded.
                 "" => Fields::new(),
                 text => read("event.properties of evidence", row.evidence_id, text)?,
             };

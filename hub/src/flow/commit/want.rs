@@ -1,4 +1,4 @@
-//! Wanting: what destinations should hold of each person, whether it may be sent there, and the changes that follow.
+//! The wanted state: what destinations should hold of each person, whether it may be sent there, and the changes that follow.
 
 use crate::delivery;
 use crate::flow::commit::suppressed::suppressed;
@@ -11,7 +11,7 @@ use crate::store::{Result, Tx, WantedRow};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What destinations should hold of people, from what is stored.
+/// Updates what destinations should hold of people, from what is stored.
 pub async fn want_of(tx: &mut Tx, context: &Context, ids: &[i64]) -> Result<()> {
     if context.plan.destinations.is_empty() {
         return Ok(());
@@ -24,7 +24,7 @@ pub async fn want_of(tx: &mut Tx, context: &Context, ids: &[i64]) -> Result<()> 
     want_as_stored(tx, context, &views).await
 }
 
-/// What destinations should hold of people whose memberships, and those of their accounts, are stored.
+/// Updates what destinations should hold of people whose memberships, and those of their accounts, are stored.
 pub async fn want_as_stored(tx: &mut Tx, context: &Context, views: &[View]) -> Result<()> {
     let mut members: FxHashMap<i64, BTreeSet<String>> = FxHashMap::default();
     for row in tx.memberships_of(views.iter().map(|view| view.id)).await? {
@@ -39,7 +39,7 @@ pub async fn want_as_stored(tx: &mut Tx, context: &Context, views: &[View]) -> R
     want(tx, context, views, &members).await
 }
 
-/// What each destination should hold of each person, against what was wanted before.
+/// Updates what each destination should hold of each person, and marks what differs from what was wanted before.
 pub async fn want(
     tx: &mut Tx,
     context: &Context,
@@ -88,7 +88,7 @@ pub async fn want(
 }
 
 impl Context {
-    /// What every destination should hold of a person, and whether it may be sent there.
+    /// The rows that every destination should hold of a person, and whether they may be sent there.
     fn wanted(
         &self,
         view: &View,

@@ -1,12 +1,12 @@
-//! Calls of a connector that are made again when they fail in a way that may pass.
+//! Calls of a connector, retried after failures that may pass.
 
 use crate::host::{Cancel, Failure};
 use std::time::Duration;
 
-/// Tries of one call that fails in a way that may pass.
-const TRIES: u32 = 5;
+/// Attempts of one call that fails in a way that may pass.
+const ATTEMPTS: u32 = 5;
 
-/// Calls until it works, fails for good, or has failed `TRIES` times. A run that is cancelled waits no longer.
+/// Calls until it works, fails for good, or has failed `ATTEMPTS` times. A run that is cancelled waits no longer.
 pub(in crate::flow) fn retrying<T>(
     cancel: &Cancel,
     mut call: impl FnMut() -> Result<T, Failure>,
@@ -14,7 +14,7 @@ pub(in crate::flow) fn retrying<T>(
     let mut wait_ms = 200;
     for attempt in 1.. {
         match call() {
-            Err(failure) if failure.is_retryable() && attempt < TRIES => {
+            Err(failure) if failure.is_retryable() && attempt < ATTEMPTS => {
                 let ms = failure.retry_after_ms.unwrap_or(wait_ms).min(60_000);
                 if cancel.block(Duration::from_millis(ms)) {
                     return Err(failure);
@@ -24,5 +24,5 @@ pub(in crate::flow) fn retrying<T>(
             done => return done,
         }
     }
-    unreachable!("the loop ends at the last try")
+    unreachable!("the loop ends at the last attempt")
 }

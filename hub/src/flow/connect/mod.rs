@@ -1,5 +1,5 @@
 //! From a source or destination of the plan to a connector that can be called: finds the component, opens the
-//! secrets, and gives `host` its way out through `egress` and its signatures through `vault`.
+//! secrets, and connects `host` with `egress` for requests and with `vault` for signatures.
 
 pub(super) mod calling;
 mod opens;
@@ -41,7 +41,7 @@ pub struct ConnectSettings {
     pub log: LogSink,
 }
 
-/// What is asked of each connector before it is loaded, and of what it says about itself afterwards.
+/// What each connector must pass before it is loaded, and its description afterwards.
 pub struct Admission {
     /// The connector's name and the file that was found under it, if one was.
     pub file: AdmitFile,
@@ -70,12 +70,12 @@ impl Opened {
         self.component.connect(self.connection.clone())
     }
 
-    /// One with another connection, such as one whose way out is listened to.
+    /// One with another connection, such as one whose requests are recorded.
     pub fn connect(&self, connection: Connection) -> Box<dyn Connector> {
         self.component.connect(connection)
     }
 
-    /// For a connector that is not WebAssembly, or that is tried.
+    /// For a connector that is not WebAssembly, or that is under test.
     pub fn connection(&self) -> &Connection {
         &self.connection
     }
@@ -147,7 +147,7 @@ impl Connectors {
         self.open(&destination.into())
     }
 
-    /// The secrets that these connections name and that cannot be had. Calls nobody.
+    /// A problem for each secret that these connections name and that cannot be read. Makes no requests.
     pub fn missing_secrets<'a>(
         &self,
         sources: impl IntoIterator<Item = &'a Source>,
@@ -335,7 +335,7 @@ fn not_found(connector: &str, folders: &[PathBuf]) -> Problem {
             looked.join(", ")
         ),
     )
-    .hint("`onefold connector list` shows those that there are")
+    .hint("`onefold connector list` shows the connectors that were found")
 }
 
 /// The credentials that go into requests, as the connector describes them.

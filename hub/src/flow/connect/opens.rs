@@ -1,4 +1,4 @@
-//! How connectors are opened, for those who do not care what they are made of.
+//! How connectors are opened, for callers that need not know whether they are WebAssembly.
 
 use crate::host::Connector;
 use crate::manifest::{Destination, Source};

@@ -1,4 +1,4 @@
-//! What `host` asks for, made of `egress` and `vault`: requests, and signatures with keys that stay here.
+//! What `host` needs, implemented with `egress` and `vault`: requests, and signatures with keys that stay here.
 
 use super::Side;
 use crate::egress::{Egress, Request, SendError};
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 use tokio::runtime::Handle;
 
-/// `egress` as `host` asks for it.
+/// `egress` in the form that `host` needs.
 pub(super) struct WayOut {
     pub egress: Egress,
     pub runtime: Handle,
@@ -51,7 +51,7 @@ impl Http for WayOut {
     }
 }
 
-/// `vault` as `host` asks for it: only credentials that the connector declares for signing.
+/// `vault` in the form that `host` needs: only credentials that the connector declares for signing.
 pub(super) struct SigningKeys {
     owner: String,
     keys: BTreeMap<String, Secret>,

@@ -1,4 +1,4 @@
-//! One call to a destination: what is asked, asked again where that is safe, and how it ended.
+//! One call to a destination: the request, its retries where they are safe, and how it ended.
 
 use super::group::{Group, Row};
 use crate::delivery::Operation;
@@ -12,7 +12,7 @@ use crate::problem::Problem;
 use crate::problem::codes::JOB_UNFINISHED;
 use std::time::Duration;
 
-/// How often a vendor's job is asked for before the rows count as unanswered.
+/// How often a vendor's job is polled before the outcome of its rows counts as unknown.
 const POLLS: u32 = 120;
 
 /// How a call ended.
@@ -54,7 +54,7 @@ impl Call {
         }
     }
 
-    /// An attempt that fails without an answer is repeated with `verify`, so that nothing is applied twice.
+    /// A failed attempt is repeated with `verify`, so that nothing is applied twice.
     pub fn send(mut self, connector: &mut dyn Connector, cancel: &Cancel, count: u32) -> Answer {
         let (mut first, mut is_unsure) = (true, false);
         let outcome = retrying(cancel, || {
@@ -80,7 +80,7 @@ impl Call {
         }
     }
 
-    /// The outcome of a job, asked for until it is there.
+    /// The outcome of a job, polled until it is available.
     fn wait(
         &self,
         connector: &mut dyn Connector,
@@ -88,7 +88,7 @@ impl Call {
         (count, cancel): (u32, &Cancel),
     ) -> Result<Outcome, Failure> {
         for _ in 0..POLLS {
-            // Asking changes nothing: one answer that does not come is not the end of the job.
+            // Polling changes nothing: one lost answer does not mean that the job failed.
             let polled = retrying(cancel, || match self {
                 Self::Rows(_) => connector.poll_write(job, count),
                 Self::Members { .. } => connector.poll_audience(job, count),
@@ -106,7 +106,7 @@ impl Call {
         );
         Err(Failure::new(
             FailureKind::Transient,
-            problem.hint("the next run asks again before it sends"),
+            problem.hint("the next run checks the vendor's state before it sends"),
         ))
     }
 

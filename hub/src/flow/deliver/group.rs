@@ -1,5 +1,5 @@
-//! Which of the pending changes may be sent, and as what: sorted by object and operation, with the generation at which
-//! each was looked at.
+//! Which pending changes may be sent, and as which operation: grouped by object and operation, each with the generation at
+//! which it was read.
 
 use crate::delivery::{self, Operation};
 use crate::flow::commit::view::ConsentEntry;
@@ -11,7 +11,7 @@ use crate::model::Fields;
 use crate::store::{ChangeRow, Looked, Result, TryRow};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Changes that are looked at together.
+/// Changes that are read together.
 pub(super) const WINDOW: i64 = 5_000;
 /// People go before memberships, since a vendor takes only members that it knows.
 pub(super) const FAMILIES: [&str; 2] = ["person:", "audience:"];
@@ -21,15 +21,15 @@ pub(super) const FAMILIES: [&str; 2] = ["person:", "audience:"];
 pub(super) struct Row {
     pub key: String,
     pub payload: String,
-    /// The same, read.
+    /// The payload, parsed.
     pub fields: Fields,
-    /// The payload, and null for what it no longer holds.
+    /// The payload, with null for fields that it no longer holds.
     pub sent: String,
-    /// What was known before it is sent now.
+    /// The state recorded before this attempt.
     pub before: TryRow,
     /// The destination has confirmed to hold something at the key.
     is_acknowledged: bool,
-    /// Somebody who agreed wants it, and an operator said that nothing of them is sent.
+    /// A person with consent has this row, and only an operator's suppression keeps it from being sent.
     is_suppressed: bool,
 }
 
@@ -38,7 +38,7 @@ impl Row {
         self.before.looked.change
     }
 
-    /// What is known of it once it is on its way: a field that is given now, or was before, may be there.
+    /// State to record before sending: any field sent now or in an attempt without an answer may exist at the destination.
     pub fn trying(&self) -> Result<TryRow> {
         let mut tried = names(self.change(), &self.before.tried)?;
         tried.extend(self.fields.keys().cloned());
@@ -49,7 +49,7 @@ impl Row {
         })
     }
 
-    /// What is known of it when the vendor asked to send it again.
+    /// State to record when the vendor asked to send the row again.
     pub fn attempted(&self) -> TryRow {
         TryRow {
             attempts: self.before.attempts + 1,
@@ -57,13 +57,13 @@ impl Row {
         }
     }
 
-    /// Whether its removal counts for the guard, which asks about what may be a mistake. Who is suppressed was named by an
-    /// operator.
+    /// Whether its removal counts for the guard, which protects against mistakes. A suppressed person was named by an operator
+    /// on purpose.
     pub fn is_guarded(&self) -> bool {
         self.is_acknowledged && !self.is_suppressed
     }
 
-    /// The texts that say something of the person.
+    /// The texts that may be personal data.
     pub fn values(&self) -> Vec<String> {
         let texts = self.fields.values().filter_map(|value| value.as_str());
         texts.map(str::to_owned).chain([self.key.clone()]).collect()
@@ -83,19 +83,19 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// Nothing for profiles.
+    /// The audience's name; empty for profiles.
     pub fn audience(&self) -> &str {
         self.object.strip_prefix("audience:").unwrap_or_default()
     }
 
-    /// Nothing for members.
+    /// The target's name; empty for members.
     pub fn target(&self) -> &str {
         self.object.strip_prefix("person:").unwrap_or_default()
     }
 }
 
-/// What may be sent at a key: the wanted row of the person with the smallest id among those who allow it. Second, whether only
-/// a suppression keeps somebody from being sent.
+/// What may be sent at a key: the wanted row of the person with the smallest id among the people whose consent allows it.
+/// Second, whether only a suppression keeps a row from being sent.
 fn sendable(
     list: &List,
     destination: &Destination,
@@ -103,7 +103,7 @@ fn sendable(
 ) -> Result<(Option<String>, bool)> {
     let mut is_suppressed = false;
     for row in rows {
-        // Nobody is there who wants it.
+        // No person has a wanted row at this key.
         let (Some(wanted), Some(consents), Some(traits)) =
             (&row.wanted, &row.consents, &row.traits)
         else {
@@ -126,10 +126,10 @@ fn sendable(
 #[derive(Default)]
 pub(super) struct Grouped {
     pub groups: BTreeMap<Group, Vec<Row>>,
-    /// They need nothing.
+    /// Changes that need nothing sent.
     pub idle: Vec<Looked>,
-    /// Profiles that are not wanted and may have been written by an attempt without an answer. Nobody is sent for that, but
-    /// what was tried has to be known when one is wanted at that key again.
+    /// Profiles that are not wanted and may have been written by an attempt without an answer. Nothing is sent, but the fields
+    /// that were tried have to be known when a row is wanted at that key again.
     pub held: Vec<Looked>,
 }
 
@@ -156,7 +156,7 @@ pub(super) fn grouped(
             continue;
         }
         let is_member = first.object.starts_with("audience:");
-        // An attempt without an answer may have been applied: for a member that is wanted no more, that is taken back.
+        // An attempt without an answer may have been applied: a member that is no longer wanted is removed.
         let operation = match operation {
             Operation::Nothing if wanted.is_none() && is_member => Operation::Remove,
             Operation::Nothing if wanted.is_none() => {

@@ -1,5 +1,5 @@
 //! Delivery: wanted minus acknowledged, sent in batches, with an outcome per row. What is about to be sent is marked
-//! first, so that after a crash the connector is asked to look before it writes (I9).
+//! first, so that after a crash the connector checks the vendor's state before it writes (I9).
 
 mod call;
 mod group;
@@ -22,7 +22,7 @@ use report::too_many;
 use send::Sender;
 use std::collections::BTreeMap;
 
-/// What moved while it was being sent is looked at again, so often at most; the rest is left for the next run.
+/// Changes marked again while they were being sent are processed in another pass; after this many passes, by the next run.
 const PASSES: usize = 4;
 
 /// What delivering would do, without doing it.
@@ -31,7 +31,7 @@ pub async fn plan(context: &Context, destination: &Destination) -> Result<Delive
     let mut tx = context.store.read().await?;
     report.withheld = tx.withheld_count(&destination.name).await?;
     let list = context.suppression.at(&mut tx).await?;
-    // What an attempt without an answer may have added was nobody's member yet.
+    // Only acknowledged members count: one that an attempt without an answer may have added does not.
     let mut removals: BTreeMap<String, i64> = BTreeMap::new();
     for family in FAMILIES {
         let mut after = 0;
@@ -64,8 +64,8 @@ pub async fn plan(context: &Context, destination: &Destination) -> Result<Delive
     Ok(report)
 }
 
-/// Sends everything that is pending for a destination. The guards look at the whole before the first row goes, and again
-/// before what moved meanwhile is sent.
+/// Sends everything that is pending for a destination. The guards check all of it before the first row is sent, and again
+/// before each further pass.
 pub async fn deliver(
     context: &Context,
     destination: &Destination,
@@ -79,7 +79,7 @@ pub async fn deliver(
         let planned = plan(context, destination).await?;
         sender.report.withheld = planned.withheld;
         if planned.guarded {
-            // What was sent before is told; the next run begins with this problem.
+            // What earlier passes sent is reported; the next run begins with this problem.
             if pass == 0 {
                 sender.report.problems = planned.problems;
                 sender.report.guarded = true;

@@ -1,5 +1,5 @@
-//! A destination's own audiences: made on first use, and made again when the vendor says that one is gone. What it held is
-//! in doubt then, and all of it is looked at.
+//! A destination's own audiences: created on first use, and created again when the vendor says that one is gone. The state of
+//! its members is unknown then, and all of them are sent again with `verify`.
 
 use super::call::{Answer, Call};
 use super::group::{Group, Row};
@@ -10,28 +10,28 @@ use crate::flow::context::beside;
 use crate::host::{Cancel, Connector, Failure, FailureKind};
 use crate::store::Result;
 
-/// Members whose state is put in doubt in one transaction.
+/// Members whose state is marked as unknown in one transaction.
 const MEMBERS: i64 = 5_000;
 
-/// How a batch ended that was sent.
+/// The result of sending a batch.
 pub(super) enum Sent {
     Answer(Answer),
-    /// The audience could not be made.
+    /// The audience could not be created.
     NoAudience(Failure),
 }
 
-/// What became of an audience that the vendor said is gone.
+/// The result of creating again an audience that the vendor said is gone.
 pub(super) enum Renewed {
-    /// There is another one in its place.
+    /// A new one was created in its place.
     Replaced,
-    /// It has the id that it had: either it was made again, or it was there all the time.
+    /// It has the same id: either it was created again under it, or it was never gone.
     Same,
     Failed(Box<Failure>),
-    /// That was done before in this delivery, or nothing says that it is gone.
+    /// Not done: it was done before in this delivery, or the failure does not say that the audience is gone.
     Not,
 }
 
-/// The vendor does not have what it was asked about.
+/// Whether the vendor does not have what the request was about.
 fn is_gone(failure: &Failure) -> bool {
     failure.kind == FailureKind::Permanent && matches!(failure.http_status, Some(404 | 410))
 }
@@ -52,7 +52,7 @@ impl Sender<'_> {
             .map(Sent::Answer)
     }
 
-    /// The destination's id of an audience, made there on first use.
+    /// The destination's id of an audience, which is created there on first use.
     async fn remote_audience(
         &mut self,
         name: &str,
@@ -85,7 +85,7 @@ impl Sender<'_> {
         tx.commit().await
     }
 
-    /// After a failure that says that an audience is gone: makes it again, once in a delivery.
+    /// After a failure that says that an audience is gone: creates it again, once in a delivery.
     pub(super) async fn renew(&mut self, group: &Group, failure: &Failure) -> Result<Renewed> {
         let name = group.audience().to_owned();
         if name.is_empty() || !is_gone(failure) || !self.renewed.insert(name.clone()) {
@@ -101,14 +101,14 @@ impl Sender<'_> {
         if before.as_deref() == Some(&*id) {
             return Ok(Renewed::Same);
         }
-        // I9: the new id is kept last. Killed before, this is done again.
+        // I9: the new id is stored last. If the process is killed before, this is done again.
         self.doubt(&group.object).await?;
         self.keep(&name, &id).await?;
         Ok(Renewed::Replaced)
     }
 
-    // I8: nothing that was acknowledged can be relied upon. Who is wanted is added, who is not is removed, and the connector
-    // looks before either.
+    // I8: nothing that was acknowledged can be relied upon. Wanted members are added, the others removed, and the connector
+    // checks the vendor's state before either.
     pub(super) async fn doubt(&mut self, object: &str) -> Result<()> {
         let destination = &self.destination.name;
         loop {

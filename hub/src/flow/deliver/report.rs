@@ -18,7 +18,7 @@ pub struct DeliveryReport {
     pub rejected: i64,
     /// Left for the next run, after failures that may pass or because they changed while they were sent.
     pub postponed: i64,
-    /// People who are not sent for want of consent or by suppression.
+    /// People who are not sent because consent is missing or they are suppressed.
     pub withheld: i64,
     /// Why the destination, or one audience of it, stopped.
     #[serde(skip)]

@@ -1,4 +1,4 @@
-//! Sending: batch after batch, marked before it goes, with what became of each row stored after.
+//! Sending: batch after batch, each marked before it is sent, and the outcome of each row stored afterwards.
 
 use super::call::Answer;
 use super::group::{FAMILIES, Group, Grouped, Row, WINDOW, grouped};
@@ -14,31 +14,31 @@ use crate::problem::codes::{NOT_EXPORTED, ROW_REJECTED};
 use crate::store::{AcknowledgedRow, DeadLetterRow, Looked, RefusedRow, Result, TryRow, Tx};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// So often a vendor may ask to send a row again. Calls that say nothing of the row do not count.
-const ROW_TRIES: i64 = 3;
+/// How many attempts a row gets when the vendor asks to send it again. Calls that say nothing about the row do not count.
+const ROW_ATTEMPTS: i64 = 3;
 
 pub(super) struct Sender<'a> {
     pub context: &'a Context,
     pub destination: &'a Destination,
-    /// Away while it is being called.
+    /// None while it is being called.
     pub connector: Option<Box<dyn Connector>>,
     pub cancel: &'a Cancel,
     pub report: DeliveryReport,
-    /// Rows that changed in this pass after they were looked at.
+    /// Rows that changed in this pass after they were read.
     pub moved: i64,
-    /// More is to be looked at than this pass saw.
+    /// Changes appeared that this pass did not read.
     pub again: bool,
     /// Rows of this pass that were not sent, or refused with all others.
     skipped: i64,
-    /// Members whom a guard would count are not removed now.
+    /// Removals that a guard would count are left for later.
     pub keeps_members: bool,
     /// Changes that the vendor asked to send later.
     later: BTreeSet<Looked>,
     /// Objects that the vendor refuses as a whole.
     stopped: BTreeSet<String>,
-    /// Audiences that were made again.
+    /// Audiences that were created again.
     pub renewed: BTreeSet<String>,
-    /// The destination takes nothing for now.
+    /// Nothing more can be sent to the destination for now.
     halted: bool,
 }
 
@@ -70,7 +70,7 @@ impl<'a> Sender<'a> {
         self.halted || self.cancel.is_cancelled()
     }
 
-    /// One pass over everything that is pending. True when there is something to look at again.
+    /// One pass over everything that is pending. True when another pass is needed.
     pub async fn pass(&mut self) -> Result<bool> {
         (self.moved, self.skipped, self.again) = (0, 0, false);
         for family in FAMILIES {
@@ -122,11 +122,11 @@ impl<'a> Sender<'a> {
         spec.map_or(500, |spec| spec.max_batch.max(1) as usize)
     }
 
-    /// Sends one batch. Of one that is refused as a whole, the rows that spoil it are looked for.
+    /// Sends one batch. If it is refused as a whole, searches for the rows that cause that.
     async fn send(&mut self, group: &Group, rows: Vec<Row>) -> Result<()> {
         let mut group = group.clone();
         let mut search = Search::new(rows);
-        // The audience was made again under the id that it had, if it was gone at all.
+        // The audience was created again under the same id, if it was gone at all.
         let mut may_be_empty = false;
         while let Some(rows) = search.next_part() {
             let mut rows = self.begin(rows).await?;
@@ -189,7 +189,7 @@ impl<'a> Sender<'a> {
         self.conclude(&group, search.end()).await
     }
 
-    /// What a search for the rows that were refused came to.
+    /// Acts on the result of a search for the rows that were refused.
     async fn conclude(&mut self, group: &Group, end: End<Row, Failure>) -> Result<()> {
         match end {
             End::Rows(blamed) => self.refuse(group, blamed).await,
@@ -200,9 +200,9 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// Marks rows as being sent, and gives those that are.
-    // I13, I15: what is no longer as it was looked at has been marked again, by whatever changed what is wanted, by a consent
-    // that was withdrawn, by a suppression, or by another process that sends it. It is not sent as it was looked at.
+    /// Marks rows as being sent, and returns the rows that were marked.
+    // I13, I15: a change that was marked again since it was read is left out: its wanted state changed, a consent was withdrawn,
+    // somebody was suppressed, or another process sends it. It is not sent as it was read.
     async fn begin(&mut self, mut rows: Vec<Row>) -> Result<Vec<Row>> {
         let mut tx = self.context.begin_held().await?;
         let looked: Vec<Looked> = rows.iter().map(|row| row.before.looked).collect();
@@ -219,7 +219,7 @@ impl<'a> Sender<'a> {
         Ok(rows)
     }
 
-    /// Nothing more is known than before these were sent.
+    /// Restores the state recorded before these rows were sent.
     async fn undo(&mut self, rows: &[Row]) -> Result<()> {
         let before: Vec<TryRow> = rows.iter().map(|row| row.before.clone()).collect();
         let mut tx = self.context.store.begin().await?;
@@ -227,7 +227,7 @@ impl<'a> Sender<'a> {
         tx.commit().await
     }
 
-    /// No more is sent of an audience or target, or to the destination at all; so many rows of the batch wait.
+    /// Stops sending an audience or target, or to the destination at all; `left` rows of the batch wait.
     fn stop(&mut self, group: &Group, failure: &Failure, left: i64) {
         self.skipped += left;
         let is_audience = !group.audience().is_empty();
@@ -246,7 +246,7 @@ impl<'a> Sender<'a> {
         self.report.problems.push(problem);
     }
 
-    /// Stores what became of each row.
+    /// Stores the outcome of each row.
     async fn settle(&mut self, group: &Group, rows: Vec<Row>, outcome: Outcome) -> Result<()> {
         let mut failed: BTreeMap<usize, RowFailure> = outcome
             .failures
@@ -257,7 +257,7 @@ impl<'a> Sender<'a> {
         for (index, row) in rows.into_iter().enumerate() {
             match failed.remove(&index) {
                 None => done.push(row),
-                Some(failure) if failure.retryable && row.before.attempts + 1 < ROW_TRIES => {
+                Some(failure) if failure.retryable && row.before.attempts + 1 < ROW_ATTEMPTS => {
                     again.push(row.attempted());
                 }
                 Some(failure) => rejected.push((row, failure.code, failure.message)),
@@ -273,8 +273,8 @@ impl<'a> Sender<'a> {
     }
 
     /// The vendor holds what was sent, whatever is wanted by now.
-    // I16: the change ends if nobody marked it or began to send it since; else it stands, so that it is looked at again. That
-    // holds, too, where another process ended it: which of the two requests the vendor got last, nobody knows.
+    // I16: the change is finished if nothing marked it or began to send it since; otherwise it stays pending and is processed
+    // again. It is also marked again if another process finished it: it is unknown which request the vendor got last.
     async fn acknowledge(&mut self, tx: &mut Tx, group: &Group, done: Vec<Row>) -> Result<()> {
         let destination = self.destination.name.to_string();
         let looked: Vec<Looked> = done.iter().map(|row| row.before.looked).collect();
@@ -303,7 +303,7 @@ impl<'a> Sender<'a> {
         finish(tx, &ended).await
     }
 
-    /// Rows that the vendor refused alone.
+    /// Stores rows that the vendor refused by themselves.
     async fn refuse(&mut self, group: &Group, blamed: Vec<(Row, Failure)>) -> Result<()> {
         if blamed.is_empty() {
             return Ok(());
@@ -317,8 +317,8 @@ impl<'a> Sender<'a> {
         tx.commit().await
     }
 
-    /// The vendor will not have these rows: dead letters, until they change or are retried. One that changed meanwhile is sent
-    /// as it is now.
+    /// The vendor refuses these rows: they become dead letters, until they change or are retried. One that changed meanwhile is
+    /// sent as it is now.
     async fn reject(
         &mut self,
         tx: &mut Tx,
@@ -381,13 +381,13 @@ impl<'a> Sender<'a> {
     }
 }
 
-/// What tells one refusal from another; the words may name the row.
+/// What distinguishes one refusal from another; the message may name the row and is not used.
 fn reason(failure: &Failure) -> String {
     let status = failure.http_status.unwrap_or_default();
     format!("{} {} {status}", failure.problem.code.id, failure.said)
 }
 
-/// Nothing is left to do: the changes end, and with them the letters about earlier refusals.
+/// Finishes changes for which nothing is left to do, and closes the dead letters about earlier refusals.
 async fn finish(tx: &mut Tx, ended: &[Looked]) -> Result<()> {
     if ended.is_empty() {
         return Ok(());
@@ -397,7 +397,7 @@ async fn finish(tx: &mut Tx, ended: &[Looked]) -> Result<()> {
     tx.finish_changes(ended).await
 }
 
-/// Letters about records and about changes share their table: the slots of records are never negative.
+/// Dead letters about records and about changes share a table: the slots of records are never negative.
 fn letter_slot(change: i64) -> i64 {
     -change
 }

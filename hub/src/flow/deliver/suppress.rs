@@ -1,5 +1,4 @@
-//! Suppressing an identifier, and finding the people of whom nothing may be sent. Accepting an entry decides anew for the
-//! people who have the identifier (I13).
+//! Suppressing an identifier. Accepting an entry decides again what may be sent of the people who have the identifier (I13).
 
 use crate::flow::commit::identifiers::find;
 use crate::flow::commit::suppressed::is_live;
@@ -17,7 +16,7 @@ use std::collections::BTreeSet;
 pub struct Suppressed {
     /// People who have the identifier now, or are reached at it.
     pub people: usize,
-    /// Of them, those of whom something could be sent to some destination until now.
+    /// How many of them could be sent to some destination until now.
     pub stopped: usize,
 }
 
@@ -34,7 +33,7 @@ pub async fn suppress(
     tx.suppress(&hash, reason, context.clock.now()).await?;
     let people = holders(tx, context, identifier).await?;
     let rows = tx.forbid_wanted(people.iter().copied()).await?;
-    // I13, I16: a delivery that looked at them before sends nothing of them any more.
+    // I13, I16: a delivery that read them before no longer sends anything of them.
     mark(tx, rows.iter().map(key_of).collect()).await?;
     let stopped: BTreeSet<i64> = rows.iter().map(|row| row.person_id).collect();
     Ok(Suppressed {

@@ -1,4 +1,4 @@
-//! Delivery against a vendor in memory that can be made to fail, and during whose calls other things happen.
+//! Delivery against a vendor in memory that can be made to fail, and during whose calls other things can happen.
 #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
 
 use super::*;
@@ -71,9 +71,9 @@ struct Held {
     /// By name.
     ids: BTreeMap<String, String>,
     made: usize,
-    /// An audience's id is its name, so that one that is made again has the id that it had.
+    /// An audience's id is its name, so that one that is created again has the same id.
     is_by_name: bool,
-    /// Of each call that adds members it says later what became of it, and does not answer when it is asked first.
+    /// Calls that add members become jobs, and the first poll of a job gets no answer.
     takes_long: bool,
     polls: usize,
     /// The keys of each call that changes something.
@@ -84,7 +84,7 @@ struct Held {
 #[derive(Clone, Default)]
 struct Tool {
     held: Arc<Mutex<Held>>,
-    /// What happens while the first call is on its way.
+    /// What happens during the first call.
     meanwhile: Arc<Mutex<Option<Hook>>>,
     /// What it answers instead of doing it.
     refuses: Arc<Mutex<Option<Answer>>>,
@@ -111,7 +111,7 @@ impl Tool {
             .unwrap_or_default()
     }
 
-    /// Nothing about this address is there.
+    /// Whether it holds anything about this address.
     fn knows(&self, address: &str) -> bool {
         let held = self.held();
         held.rows.contains_key(address) || held.members.values().any(|of| of.contains(address))
@@ -137,7 +137,7 @@ impl Tool {
         self.held().calls.len()
     }
 
-    /// What a call comes to: the places of rows that are refused.
+    /// Records a call; returns the rows that are refused.
     fn asked(&self, about: &str, keys: &[String]) -> Result<Vec<RowFailure>, Failure> {
         self.held().calls.push(keys.to_vec());
         let hook = self.meanwhile.lock().unwrap().take();
@@ -335,13 +335,13 @@ impl Desk {
         self.world.apply(CONTACTS, rows, &[]).await;
     }
 
-    /// Adds so many people, `p0@x.example` and so on.
+    /// Adds this many people, `p0@x.example` and so on.
     async fn people(&self, count: usize) {
         let rows: Vec<Value> = (0..count).map(|n| person(n, 1, &format!("n{n}"))).collect();
         self.put(&rows).await;
     }
 
-    /// Suppresses as another process would, which loaded the list at another time.
+    /// Suppresses as another process would, which loaded the list at a different time.
     async fn suppress(&self, text: &str) {
         suppress_in(&self.world.context, text).await;
     }
@@ -556,7 +556,7 @@ async fn an_identifier_that_nobody_has_yet_suppresses_who_gets_it() {
     assert_eq!(desk.tool.members("everybody"), set([]));
 }
 
-// B8: what has become nobody's suppresses the address, and not the people who were seen with it.
+// B8: an identifier that became shared suppresses the address, and not the people who were seen with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shared_address_that_is_suppressed_is_not_sent_to_and_other_addresses_are() {
     let manifest = format!("{MANIFEST}\n[identity]\nblocked = [\"email:info@x.example\"]\n");
@@ -595,7 +595,7 @@ async fn somebody_who_is_suppressed_leaves_the_audiences_and_is_no_longer_update
 async fn a_vendor_that_is_down_costs_a_row_none_of_its_attempts() {
     let desk = Desk::new().await;
     desk.put(&[person(0, 1, "n")]).await;
-    // Which is not tried again within the run, so that the test need not wait.
+    // A failure that is not retried within the run, so that the test need not wait.
     desk.tool.refuses(|_| {
         let problem = Problem::new(&VENDOR_TRANSIENT, "down");
         Err(Failure::new(FailureKind::Auth, problem))
@@ -627,7 +627,7 @@ async fn looking_for_the_row_that_spoils_a_batch_costs_the_others_none_of_their_
         if about == "people" && keys.contains(&bad) {
             return Err(failed(FailureKind::Permanent, "one of them is bad"));
         }
-        // A row that is taken alone is told twice to come again, as a busy vendor does.
+        // For a row sent alone the vendor asks twice to send it again, as a busy vendor does.
         let is_it = about == "people" && keys[0] == "p4@x.example" && busy > 0;
         busy -= i32::from(is_it);
         Ok(is_it
@@ -659,7 +659,7 @@ async fn an_audience_that_the_vendor_refuses_as_a_whole_is_one_problem_and_no_de
     assert_eq!(desk.letters().await, []);
     assert_eq!((report.rejected, report.postponed), (0, 64));
     assert_eq!(desk.tool.members("everybody").len(), 64);
-    // Two audiences made, profiles and the other audience in a call each.
+    // Two audiences created, then a call for the profiles and one for the other audience.
     let calls = desk.tool.calls() - 4;
     assert!(calls <= 13, "{calls}");
     assert_eq!(desk.pending().await, 64);
@@ -678,7 +678,7 @@ async fn an_audience_that_cannot_be_made_is_one_problem_and_the_others_are_deliv
     assert_eq!(desk.letters().await, []);
     assert_eq!((report.rejected, report.postponed), (0, 8));
     assert_eq!(desk.tool.members("everybody").len(), 8);
-    // One for the profiles, one to fail, two for the other audience.
+    // One call for the profiles, one that fails, two for the other audience.
     assert_eq!(desk.tool.calls(), 4);
     desk.tool.obeys();
     desk.deliver().await;
@@ -751,9 +751,9 @@ async fn an_audience_that_is_gone_at_the_vendor_is_made_again_with_everybody_in_
     }
 }
 
-// B20: a connector that calls a row not found says nothing of the list.
+// B20: a connector that reports a row as not found says nothing about the audience.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_that_is_not_found_does_not_put_its_audience_in_doubt() {
+async fn a_row_that_is_not_found_does_not_make_its_audience_unknown() {
     let desk = Desk::new().await;
     desk.people(8).await;
     desk.deliver().await;
@@ -781,7 +781,7 @@ async fn a_job_is_asked_for_again_when_one_answer_does_not_come() {
     let report = desk.deliver().await;
     assert_eq!((&report.problems[..], report.postponed), (&[][..], 0));
     let held = desk.tool.held();
-    // Two audiences, one question more for the first of them.
+    // Two audiences, with one more poll for the first.
     assert_eq!(held.polls, 3);
     let mut members: Vec<_> = held.calls.iter().filter(|keys| !keys.is_empty()).collect();
     members.sort();
@@ -805,8 +805,8 @@ async fn a_suppressed_identifier_that_begins_to_say_who_somebody_is_suppresses_t
     desk.put(&[user(1, "1"), user(2, "2"), user(3, "3")]).await;
     desk.suppress("email:office@x.example").await;
     desk.deliver().await;
-    assert_eq!(desk.tool.members("named").len(), 3, "it is nobody's");
-    // It is no longer shared, and it is that of one of them.
+    assert_eq!(desk.tool.members("named").len(), 3, "it is shared");
+    // It is no longer shared, and belongs to one of them.
     let gone = [json!({ "id": "b" }), json!({ "id": "c" })];
     desk.world.apply(CONTACTS, &[], &gone).await;
     desk.deliver().await;
@@ -823,7 +823,10 @@ async fn a_suppressed_identifier_that_is_no_longer_blocked_suppresses_who_has_it
     desk.put(&[user(1, "7"), user(4, "8")]).await;
     desk.suppress("user_id:7").await;
     desk.deliver().await;
-    assert!(desk.tool.knows("u1@x.example"), "a blocked one is nobody's");
+    assert!(
+        desk.tool.knows("u1@x.example"),
+        "a blocked one suppresses nobody"
+    );
     let mut context = desk.world.context.clone();
     let rules = crate::manifest::IdentityRules::default();
     flow::rules::apply(&mut context, &rules, &|_, _| {})

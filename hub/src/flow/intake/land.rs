@@ -1,4 +1,4 @@
-//! Landing: the lines of a batch against the records known under their keys. Reads only; `apply` writes.
+//! Landing: compares the lines of a batch with the records known under their keys. Reads only; `apply` writes.
 
 use crate::canonical;
 use crate::flow::commit::change::{Change, Counts, Put, To};
@@ -39,9 +39,9 @@ impl Arrived {
 pub struct Landed {
     pub changes: Vec<Change>,
     pub counts: Counts,
-    /// Versions of the records that came again and stay what is known.
+    /// The stored versions of the records that came again and did not change.
     pub unchanged_versions: Vec<i64>,
-    /// Where records that change would be if others were not there.
+    /// The preferred slots of changed records that are stored elsewhere because another record has the slot.
     pub displaced: Vec<i64>,
 }
 
@@ -60,7 +60,7 @@ struct Keyed<'a> {
 pub struct Lines<'a>(Vec<Keyed<'a>>);
 
 impl Lines<'_> {
-    /// Where the records of these lines are, to be compared with those that are still being written.
+    /// The slots of the records of these lines, to be compared with records that are still being written.
     pub fn slots(&self) -> impl Iterator<Item = i64> {
         self.0.iter().map(|keyed| keyed.slot)
     }
@@ -77,7 +77,7 @@ pub fn key_lines<'a>(stream: &StreamRef, plan: &Stream, arrived: &'a Arrived) ->
 }
 
 /// Compares what arrived with what is known, and maps what is new. In a full read, `full_since` is the first version that
-/// it could make: what is older than that is what the vendor said before, and gives way whatever its time.
+/// it could make: a stored version before it is replaced by what arrives, whatever their times.
 pub async fn land(
     context: &Context,
     stream: &StreamRef,
@@ -110,7 +110,7 @@ fn key<'a>(
     let found = canonical::key_of_line(plan, &stream.source, line.body);
     let (key, kind, problem) = match found {
         Ok(key) => (key, kind, None),
-        // A deletion of nobody knows what is set aside, too.
+        // A deletion whose key cannot be read is set aside, too.
         Err(problem) => (without_key(line.hash), Kind::Upserts, Some(problem)),
     };
     let slot = landing::slot_of(stream.id, &key);
@@ -124,12 +124,12 @@ fn key<'a>(
     }
 }
 
-/// What stands in the place of the key of a record that has none.
+/// What a record without a key has instead of one.
 pub fn without_key(hash: i64) -> String {
     format!("no key, version {hash:016x}")
 }
 
-/// The rows of the keys, by slot; moves a key on where another holds its slot.
+/// The rows of the keys, by slot; moves a key to its next slot where another key has the slot.
 async fn known(
     store: &Store,
     stream: &StreamRef,
@@ -165,9 +165,9 @@ async fn known(
 
 /// One record while the batch goes through.
 struct Passing {
-    /// What the store knows.
+    /// The stored row.
     prior: Option<RecordRow>,
-    /// The one change that the record's row goes through, as a place in `changes`.
+    /// Index into `changes` of the record's change, if there is one already.
     change: Option<usize>,
     now: Now,
 }
@@ -217,14 +217,14 @@ impl Comparing<'_> {
             match (item.kind, now) {
                 (Kind::Upserts, now) => self.upsert(item, now),
                 (Kind::Deletes, Now::There(..)) => self.change(item, To::Deleted, Now::Absent),
-                // Nobody knows it.
+                // It is unknown or deleted already.
                 (Kind::Deletes, Now::Absent) => {}
             }
         }
     }
 
     fn upsert(&mut self, item: Keyed<'_>, now: Now) {
-        // I10: it is a duplicate, or becomes a version with its meaning or with the reason why it has none.
+        // I10: the line is a duplicate, or becomes a version with its meaning or with the reason why it has none.
         self.landed.counts.read += 1;
         let (known, stored) = match now {
             Now::Absent => (None, None),
@@ -240,7 +240,7 @@ impl Comparing<'_> {
             hash: put.hash,
             updated_at: updated_at.map(|time| time.0),
         };
-        // A full read says how things are now.
+        // What a full read returns is the current state.
         let is_outdated = |stored| self.full_since.is_some_and(|since| stored < since);
         let known = known.map(|known| Version {
             updated_at: known
@@ -255,13 +255,13 @@ impl Comparing<'_> {
         self.change(item, To::Put(put), Now::There(version, None));
     }
 
-    /// The record came, and what is known of it stays.
+    /// The record came and did not change.
     fn stays(&mut self, stored: Option<i64>) {
         self.landed.counts.unchanged += 1;
         self.landed.unchanged_versions.extend(stored);
     }
 
-    /// A version without effect is kept all the same.
+    /// Stores a version that has no effect.
     fn keep(&mut self, slot: i64, key: String, body: Option<Bytes>) {
         if let Some(body) = body {
             self.landed.changes.push(Change {
@@ -273,7 +273,7 @@ impl Comparing<'_> {
         }
     }
 
-    /// The record is something else from here on. What an earlier line of the batch made of it becomes history.
+    /// The record changes with this line. What an earlier line of the batch made of it becomes history.
     fn change(&mut self, item: Keyed<'_>, to: To, now: Now) {
         let Keyed { slot, key, .. } = item;
         let place = self.places.get_mut(&slot).expect("`all` made it");

@@ -1,6 +1,6 @@
 //! Reading one stream: the connector reads ahead on a thread of its own, landing maps, and a writer applies one batch
-//! after another, each with its cursor in the same transaction (I3). The three work at the same time; what waits between
-//! them is bounded.
+//! after another, each with its cursor in the same transaction (I3). The three work in parallel; the queues between them
+//! are bounded.
 
 mod in_flight;
 mod pages;
@@ -25,14 +25,14 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use write::{Moved, Work, Writer};
 
-/// How many records are landed and applied together, and after how many bytes there are no more: with `BATCHES_AHEAD`, this
-/// is what bounds memory, of small records and of large ones.
+/// How many records, or bytes of records, are landed and applied together: with `BATCHES_AHEAD`, this bounds memory, for
+/// small records and for large ones.
 pub(super) const BATCH_RECORDS: usize = 5_000;
 const BATCH_BYTES: usize = 5 << 18;
 /// The first batch is small, so that the writer has something to do soon; each that follows is twice as large.
 const FIRST_RECORDS: usize = 500;
-/// How many batches may wait for the writer. It takes all that wait in one step and one transaction: the more records
-/// are sorted together, the fewer times is a page read and written.
+/// How many batches may wait for the writer. It takes all that wait in one step and one transaction: the more records are
+/// sorted together, the fewer pages are read and written.
 const BATCHES_AHEAD: usize = 6;
 /// Pages that may wait for landing.
 const PAGES_AHEAD: usize = 4;
@@ -47,7 +47,7 @@ pub struct ReadOptions {
     pub progress: Arc<dyn Fn(Progress) + Send + Sync>,
 }
 
-/// Told after each page.
+/// Reported after each batch.
 #[derive(Debug, Clone, Copy)]
 pub struct Progress {
     pub records: i64,
@@ -67,8 +67,7 @@ pub struct StreamReport {
     pub guarded: bool,
 }
 
-/// Reads a stream to its end. The connector comes back for the next stream. What fails is told in the report, and the run's
-/// row says so, too.
+/// Reads a stream to its end. Returns the connector for the next stream. A failure is in the report and in the run's row.
 pub async fn read_stream(
     context: &Context,
     source: &Source,
@@ -190,7 +189,7 @@ impl Going<'_> {
         }
     }
 
-    /// What was deleted at the vendor after a cursor that is no longer honoured is only found by reading everything.
+    /// Begins a full read: what the vendor deleted after a cursor that it no longer honours is only found by reading everything.
     async fn restart(&self) -> Result<FullRead> {
         tracing::warn!(source = %self.stream.source, stream = %self.stream.name, "the vendor no longer honours the cursor; reading from the start");
         let mut tx = self.context.begin().await?;
@@ -236,7 +235,7 @@ async fn finish(
     run.unchanged = counts.unchanged;
     run.deleted = counts.deleted;
     run.set_aside = counts.set_aside;
-    // Not fenced: who was overtaken says how far it came.
+    // Not fenced: a process that was overtaken still stores how far it came.
     let mut tx = context.store.begin().await?;
     tx.save_run(run).await?;
     tx.commit().await
@@ -275,11 +274,11 @@ struct Reading<'a> {
     options: &'a ReadOptions,
 }
 
-/// Why the reader stopped early, and the full read as far as it came.
+/// Why the reader stopped early, and the state of the full read.
 type Read = (Option<Ended>, Option<FullRead>);
 
 impl Reading<'_> {
-    /// Adds to `counts` what was committed, whatever comes of the rest.
+    /// Adds to `counts` what was committed, even when the rest fails.
     async fn all(
         self,
         connector: Box<dyn Connector>,
@@ -357,7 +356,7 @@ impl Reading<'_> {
         })
     }
 
-    /// Gathers pages into batches, lands them and passes them to the writer. Gives why the reader stopped early.
+    /// Gathers pages into batches, lands them and passes them to the writer. Returns why the reader stopped early.
     async fn land_all(
         &self,
         arriving: &mut mpsc::Receiver<Message>,
@@ -373,7 +372,7 @@ impl Reading<'_> {
             if !gathered.cursors.is_empty() {
                 // What is in memory is bounded: what is being written, what waits, and nothing else.
                 let Ok(place) = work.reserve().await else {
-                    // The writer says why it stopped.
+                    // The writer returns why it stopped.
                     return Ok(None);
                 };
                 let lines = land::key_lines(self.stream, self.plan, &gathered.arrived);

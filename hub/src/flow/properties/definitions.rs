@@ -1,5 +1,5 @@
-//! I7, I8 while definitions are edited, added, removed and brought back, in the middle of the work on those before them and while
-//! records arrive: when the hub has come to an end with its work, everything is as if the definitions had always been these.
+//! I7, I8 while definitions are edited, added, removed and brought back, in the middle of the work on earlier ones and while
+//! records arrive: when the hub has finished its work, everything is as if these had always been the definitions.
 //! Answers of destinations get lost now and then.
 
 use super::sink::{Members, Sink};
@@ -134,11 +134,11 @@ impl Definitions {
 enum Step {
     Plain(Operation),
     Define(Definitions),
-    /// So many parts of the work on definitions.
+    /// This many parts of the work on definitions.
     Fill(u8),
     /// All that is left of it, and what follows.
     Finish,
-    /// The same, and a delivery of which no answer comes back.
+    /// The same, and a delivery whose answers are all lost.
     FinishAndLose,
 }
 
@@ -187,7 +187,7 @@ impl Changing {
         Ok(())
     }
 
-    /// Work that is under way is left where it is, as by a process that was killed.
+    /// Leaves work under way unfinished, as a killed process would.
     async fn define(&mut self, definitions: &Definitions) {
         let world = &mut self.going.world;
         world.redefine(&definitions.text()).await;
@@ -260,7 +260,7 @@ impl Changing {
                 "{}",
                 destination.name
             );
-            // A profile that is wanted no more stays as it is.
+            // A profile that is no longer wanted stays as it is.
             let held = sink.rows.lock().unwrap();
             for (key, row) in &rows {
                 prop_assert_eq!(held.get(key), Some(row), "{} {}", destination.name, key);

@@ -5,7 +5,7 @@ use crate::problem::codes::COMPONENT_CAPPED;
 use crate::problem::{Problem, Severity};
 use crate::store::{CappedRow, Result};
 
-/// Tells of the components that have crossed the cap, each once.
+/// A warning about the components that have crossed the cap, each reported once.
 pub async fn alarm(context: &Context) -> Result<Option<Problem>> {
     let is_new = |row: &CappedRow| !row.is_told;
     if !context
@@ -37,7 +37,7 @@ pub async fn alarm(context: &Context) -> Result<Option<Problem>> {
         ),
     };
     let mut problem = Problem::new(&COMPONENT_CAPPED, message)
-        .hint("`onefold identity review` names somebody in each; mostly one value is not anybody's and should be `blocked`");
+        .hint("`onefold identity review` names a person in each; usually one value belongs to no particular person and should be `blocked`");
     problem.severity = Severity::Warning;
     Ok(Some(problem))
 }

@@ -4,7 +4,8 @@ use crate::flow::context::Context;
 use crate::flow::upkeep::{fill, models, rebuild};
 use crate::store::Result;
 
-/// Says in the store which definitions are not those by which people were judged before, ahead of judging somebody by them.
+/// Marks changed definitions as unfinished before anyone is evaluated by them, so that reverting an edit half-way still triggers
+/// a refill.
 pub async fn announce(context: &Context) -> Result<()> {
     rebuild::announce(context).await?;
     models::announce(context).await?;

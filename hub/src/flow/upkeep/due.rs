@@ -1,4 +1,4 @@
-//! What changes as time passes: timers that are due. Also everybody at once, some thousands at a time.
+//! What changes as time passes: timers that are due. Also evaluates everybody, some thousands at a time.
 
 use crate::flow::commit::settle;
 use crate::flow::commit::touched::Ripple;
@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 /// People that one transaction takes.
 const PEOPLE: i64 = 5_000;
 
-/// Evaluates the people and accounts whose timers are due (I7). Gives how many.
+/// Evaluates the people and accounts whose timers are due (I7). Returns how many.
 pub async fn due(context: &Context) -> Result<usize> {
     let mut total = 0;
     loop {
@@ -34,7 +34,7 @@ pub async fn due(context: &Context) -> Result<usize> {
     }
 }
 
-/// Works out everybody's traits and audiences.
+/// Computes everybody's traits and audiences.
 pub async fn evaluate_everybody(context: &Context, watch: Watch<'_>) -> Result<()> {
     let (mut after, mut people) = (0, 0);
     loop {
@@ -54,7 +54,7 @@ pub async fn evaluate_everybody(context: &Context, watch: Watch<'_>) -> Result<(
     }
 }
 
-/// The events that are read of the next people after one, by person, and the last of them.
+/// The last of the next people after `after`, and the events of these people that anything reads, by person.
 pub async fn events_by_person(
     context: &Context,
     after: i64,

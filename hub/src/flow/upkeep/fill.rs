@@ -1,7 +1,7 @@
-//! New and edited definitions: audiences are filled over a few thousand people after another, and only what differs from
-//! what is stored is written. Other work takes its turn between two transactions.
+//! New and edited definitions: audiences are filled for a few thousand people at a time, and only what differs from what is
+//! stored is written. Other work can be done between two transactions.
 //!
-//! A person who is touched meanwhile is evaluated by the new definitions anyway, so each part may be taken at its own time.
+//! A person who is touched meanwhile is evaluated by the new definitions anyway, so the parts need not be done together.
 
 mod stale;
 
@@ -26,22 +26,22 @@ const PEOPLE: i64 = 5_000;
 /// Accounts that one transaction takes.
 const ACCOUNTS: i64 = 5_000;
 
-/// Brings memberships, timers and wanted rows up to date with the plan. Gives how many definitions changed.
+/// Brings memberships, timers and wanted rows up to date with the plan. Returns how many definitions changed.
 pub async fn backfill(context: &Context) -> Result<usize> {
     let mut filling = Filling::begin(context, PEOPLE).await?;
     while filling.go_on(context).await? {}
     Ok(filling.stale.len())
 }
 
-/// Work on definitions that goes on part by part. One that is left half-way is begun anew by whoever comes next (I9).
+/// Work on definitions, done part by part. If it is left half-way, the next process begins it again (I9).
 pub struct Filling {
     stale: Stale,
     at: Step,
-    /// How many people a part has.
+    /// People per part.
     people: i64,
 }
 
-/// Where filling goes on: audiences of people, then audiences of accounts, one stratum after another.
+/// Where filling continues: audiences of people, then audiences of accounts, one stratum after another.
 enum Step {
     /// The last person who was looked at.
     People { rank: usize, after: i64 },
@@ -55,7 +55,7 @@ const FIRST: Step = Step::People {
 };
 
 impl Filling {
-    /// Forgets what is defined no more.
+    /// Forgets what is no longer defined.
     pub async fn begin(context: &Context, people: i64) -> Result<Self> {
         let stale = stale(context).await?;
         announce_stale(context, &stale).await?;
@@ -65,7 +65,7 @@ impl Filling {
                 tx.remove_audience(name).await?;
             }
             for (place, _) in &stale.audiences {
-                // What was of the other kind before.
+                // The audience may have been of the other kind before.
                 let audience = &context.plan.audiences[*place];
                 let other = match audience.of {
                     Subject::Person => Subject::Account,
@@ -85,7 +85,7 @@ impl Filling {
         })
     }
 
-    /// The next part; false when there was none, and the definitions are kept as those that everything follows.
+    /// Does the next part; false when none was left, and the definitions are stored as applied to everyone.
     pub async fn go_on(&mut self, context: &Context) -> Result<bool> {
         if self.stale.len() == 0 {
             return Ok(false);
@@ -129,7 +129,7 @@ impl Filling {
     }
 }
 
-/// The definitions are those that everything follows.
+/// Stores the definitions as applied to everyone.
 async fn finish(context: &Context, stale: &Stale) -> Result<()> {
     let mut tx = context.begin().await?;
     for audience in &context.plan.audiences {
@@ -145,8 +145,8 @@ async fn finish(context: &Context, stale: &Stale) -> Result<()> {
     tx.commit().await
 }
 
-/// Says in the store, before anybody is judged by definitions that it does not know, that nothing follows from the ones that it
-/// knows alone: should the old ones come back before these were filled, they are filled anew.
+/// Marks changed definitions as unfinished before anyone is evaluated by them, so that reverting an edit half-way still triggers
+/// a refill.
 pub async fn announce(context: &Context) -> Result<()> {
     announce_stale(context, &stale(context).await?).await
 }
@@ -168,8 +168,8 @@ async fn announce_stale(context: &Context, stale: &Stale) -> Result<()> {
     tx.commit().await
 }
 
-/// Wants nothing at a destination any more, for some people; false when nobody is left. What it holds stays known, so that it
-/// is looked at should the destination come back.
+/// Removes what is wanted at a destination, for some people; false when none are left. Its acknowledged state is kept, so that
+/// it is compared if the destination comes back.
 async fn forget_destination(context: &Context, name: &str) -> Result<bool> {
     let mut tx = context.begin().await?;
     let rows = tx.wanted_at(name, PEOPLE).await?;
@@ -179,8 +179,8 @@ async fn forget_destination(context: &Context, name: &str) -> Result<bool> {
     Ok(!rows.is_empty())
 }
 
-/// Audiences of people over some of them; gives the last, unless nobody is left. With `everybody`, what destinations should
-/// hold of those too who do not move.
+/// Fills audiences of people for the next people; returns the last of them, or none when nobody is left. With `everybody`, also
+/// updates what destinations should hold of people who do not move.
 async fn fill_people(
     context: &Context,
     audiences: &[(usize, &'static str)],
@@ -201,8 +201,8 @@ async fn fill_people(
     Ok(Some(last))
 }
 
-/// Audiences of accounts over some of them, when the people whom they count are as they should be; gives the last, unless
-/// none is left.
+/// Fills audiences of accounts for the next accounts, once the audiences of people that they count are filled; returns the last
+/// of them, or none when no account is left.
 async fn fill_accounts(
     context: &Context,
     audiences: &[(usize, &'static str)],
@@ -232,7 +232,7 @@ async fn fill_accounts(
     Ok(Some(last.clone()))
 }
 
-/// Audiences over some people, those that others refer to first.
+/// Fills audiences for these people, audiences that others refer to first.
 async fn fill(
     tx: &mut Tx,
     context: &Context,
@@ -280,7 +280,7 @@ async fn fill(
     want_as_stored(tx, context, &views).await
 }
 
-/// Since when people with `after < id <= last` are in these audiences and in those that they refer to.
+/// Since when people with `after < id <= last` are in these audiences and in the ones that they refer to.
 async fn since(
     tx: &mut Tx,
     definitions: &[&Audience],

@@ -22,12 +22,12 @@ pub struct Leftover {
     pub source: String,
     pub stream: String,
     pub records: i64,
-    /// Whether the manifests have other streams of the source.
+    /// Whether the manifests still have the source, with other streams.
     #[serde(skip)]
     source_stays: bool,
 }
 
-/// Streams with records that the manifests do not have. Counts only where there is such a stream.
+/// Streams with records that the manifests do not have. Counts records only of such streams.
 pub async fn leftovers(tx: &mut Tx, plan: &Plan) -> Result<Vec<Leftover>> {
     let mut found: Vec<Leftover> = Vec::new();
     for row in gone(tx, plan).await? {
@@ -126,8 +126,8 @@ pub async fn removable(
     })
 }
 
-/// Removes the records of one that `removable` gave, as if the vendor had deleted them. `go_on` is told how many are removed after
-/// each transaction, and false stops it; what is left is removed by the next call. Gives how many records were removed.
+/// Removes the records of one that `removable` returned, as if the vendor had deleted them. Before each transaction `go_on` is
+/// called with how many were removed so far, and false stops it; the next call removes the rest. Returns how many were removed.
 pub async fn remove(
     context: &Context,
     left: &Leftover,
@@ -145,7 +145,7 @@ async fn remove_held(
     left: &Leftover,
     go_on: &(dyn Fn(i64) -> bool + Sync),
 ) -> Result<i64> {
-    // Whoever had an account through these records has none after, though no stream names accounts any more.
+    // People who have an account through these records lose it, even if no stream names accounts any more.
     context.relating = Relating {
         people: true,
         events: true,
@@ -203,7 +203,7 @@ mod tests {
     const USERS: (&str, &str) = ("app", "users");
     const STREAMS: [(&str, &str); 3] = [CONTACTS, COMPANIES, USERS];
 
-    /// With these streams of the CRM beside the app.
+    /// With these streams of the CRM, and the app.
     fn manifest(streams: &[&str]) -> String {
         let person = "to = \"person\"\nkey = \"id\"\nmap.email = \"email\"\nmap.name = \"name\"\nmap.account_id = \"company\"\n";
         let mut text = "[hub]\nname = \"test\"\nstore = \"sqlite:unused.db\"\n".to_owned();

@@ -1,5 +1,5 @@
-//! What changes without new records: mappings, keys, rules, definitions, models and statements that are new or edited, timers that are
-//! due, sources that were taken out.
+//! What changes without new records: mappings, keys, rules, definitions, models and statements that are new or edited, timers
+//! that are due, sources that were taken out.
 
 pub mod alarm;
 pub mod announce;

@@ -1,4 +1,4 @@
-//! Fitted models: made from everybody's purchases, kept as versions, and put to use for everybody at once. Computed traits that
+//! Fitted models: made from everybody's purchases, stored as versions, and applied to everybody at once. Computed traits that
 //! are new, edited or gone are brought up to date here, too.
 
 use crate::compute::Event;
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The hub's value that says by which definitions traits were worked out.
+/// The hub's value that says by which definitions traits were computed.
 const WORKED_OUT: &str = "computed_traits";
 /// The hub's value that says which models could not be fitted.
 const REFUSED: &str = "refused_models";
@@ -26,17 +26,17 @@ const REFUSED: &str = "refused_models";
 pub struct FitReport {
     pub model: String,
     pub fitted: Option<Fitted>,
-    /// Why there is no version.
+    /// Why no version was made.
     pub refused: Option<String>,
 }
 
-/// A try to fit a model for which there was not enough.
+/// An attempt to fit a model for which there was not enough data.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Refused {
     pub reason: String,
     pub tried_at: i64,
     digest: String,
-    /// The latest event that there was.
+    /// The latest event at that time.
     last_event: i64,
 }
 
@@ -63,7 +63,7 @@ pub async fn refresh(context: &mut Context, watch: Watch<'_>) -> Result<Vec<FitR
         if !is_due(context, model, &rows)? {
             continue;
         }
-        // One that was refused is refused again until there is something new to fit it on.
+        // A model that could not be fitted cannot be until there are new events.
         let is_hopeless = match refused.get(&*model.name) {
             Some(refused) if refused.digest == model.digest => {
                 context.clock.now().0.saturating_sub(refused.tried_at) < model.refit_ms
@@ -81,8 +81,8 @@ pub async fn refresh(context: &mut Context, watch: Watch<'_>) -> Result<Vec<FitR
     Ok(reports)
 }
 
-/// Whether the latest version is old or was made by another definition. One that was dropped counts from the moment at which it
-/// was, so that the version before it is used for a while.
+/// Whether the latest version is old or was made by another definition. The age of one that was dropped is counted from then, so
+/// that the version before it is used for a while.
 fn is_due(context: &Context, model: &Model, rows: &[ModelRow]) -> Result<bool> {
     let mut versions = rows.iter().rev();
     let latest = versions.find(|row| row.kind == LIFETIME && row.name == *model.name);
@@ -94,7 +94,7 @@ fn is_due(context: &Context, model: &Model, rows: &[ModelRow]) -> Result<bool> {
     Ok(age_ms >= model.refit_ms || fitted_of(row)?.digest != model.digest)
 }
 
-/// The models that could not be fitted when it was tried last, by name.
+/// The models that could not be fitted at the last attempt, by name.
 pub async fn refused(tx: &mut Tx) -> Result<BTreeMap<String, Refused>> {
     let known = tx.hub_value(REFUSED).await?;
     known.map_or_else(
@@ -103,7 +103,7 @@ pub async fn refused(tx: &mut Tx) -> Result<BTreeMap<String, Refused>> {
     )
 }
 
-/// Fits models by their places; a version is added for each that could be.
+/// Fits models by their indexes; a version is added for each that could be fitted.
 pub async fn fit(
     context: &mut Context,
     places: &[usize],
@@ -120,7 +120,7 @@ pub async fn fit(
 
 async fn fit_one(context: &Context, model: &Model, watch: Watch<'_>) -> Result<FitReport> {
     let as_of = context.clock.now();
-    // Asked for before the events are read: one that comes meanwhile is new at the next run.
+    // Looked up before the events are read: one that arrives meanwhile is new at the next run.
     let last_event = context.store.read().await?.last_event().await?;
     let doing = format!("fitting {}", model.name);
     let mut sample = Sample::default();
@@ -170,7 +170,7 @@ async fn fit_one(context: &Context, model: &Model, watch: Watch<'_>) -> Result<F
     })
 }
 
-/// Definitions of traits and versions of models: the names that they fill, and what tells them from others.
+/// The names of the traits that the current definitions and model versions compute, and a text that identifies these.
 fn working_by(context: &Context) -> (Vec<String>, String) {
     let names = computed_names(&context.plan);
     let digests: Vec<&str> = context
@@ -188,7 +188,7 @@ fn working_by(context: &Context) -> (Vec<String>, String) {
     (names, text)
 }
 
-/// The names of what is kept as worked out.
+/// The trait names in a stored `WORKED_OUT`.
 fn worked_out_names(known: Option<String>) -> Result<Vec<String>> {
     let Some(text) = known else {
         return Ok(Vec::new());
@@ -198,15 +198,15 @@ fn worked_out_names(known: Option<String>) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Whether somebody's traits may not follow the definitions and versions of now.
+/// Whether somebody's traits may not follow the current definitions and versions.
 pub async fn are_behind(context: &Context) -> Result<bool> {
     let known = context.store.read().await?.hub_value(WORKED_OUT).await?;
     let (names, wanted) = working_by(context);
     Ok(known.as_ref() != Some(&wanted) && !(known.is_none() && names.is_empty()))
 }
 
-/// Says in the store, before anybody's traits are worked out by definitions that it does not know, that not everybody's follow
-/// the ones that it knows: should the old ones come back, they are worked out anew.
+/// Marks the stored definitions as unfinished before anyone's traits are computed by new ones, so that reverting an edit half-way
+/// still computes everybody's traits again.
 pub async fn announce(context: &Context) -> Result<()> {
     if !are_behind(context).await? {
         return Ok(());
@@ -226,7 +226,7 @@ pub async fn announce(context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Works out everybody's traits where definitions or model versions are not those by which it was done last.
+/// Computes everybody's traits when definitions or model versions changed since that was last done.
 pub async fn work_out_everybody(context: &mut Context, watch: Watch<'_>) -> Result<bool> {
     if !are_behind(context).await? {
         return Ok(false);
@@ -234,7 +234,7 @@ pub async fn work_out_everybody(context: &mut Context, watch: Watch<'_>) -> Resu
     announce(context).await?;
     let (names, wanted) = working_by(context);
     let known = context.store.read().await?.hub_value(WORKED_OUT).await?;
-    // A trait that is defined no more goes with the others.
+    // Traits that are no longer defined are removed in the same pass.
     context.computed_names.extend(worked_out_names(known)?);
     evaluate_everybody(context, watch).await?;
     context.computed_names = names;

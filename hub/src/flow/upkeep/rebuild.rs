@@ -1,5 +1,5 @@
-//! When the rules of survivorship changed: every profile and every account is built anew from its claims, which nobody has to
-//! send again. Only what comes out otherwise is written and looked at (I2).
+//! When the rules of survivorship changed: every profile and every account is rebuilt from its stored claims. Only what differs
+//! is written and evaluated (I2).
 
 use crate::flow::commit::claim::{claim_of, profile_of};
 use crate::flow::commit::ripple::look;
@@ -15,7 +15,7 @@ use rustc_hash::FxHashMap;
 
 /// People or accounts that one transaction takes.
 const BATCH: i64 = 5_000;
-/// The hub's value that holds the digest of the rules by which everything was built last.
+/// The hub's value that holds the digest of the rules by which everything was last built.
 const DIGEST: &str = "survivorship";
 
 fn digest(context: &Context) -> String {
@@ -23,8 +23,8 @@ fn digest(context: &Context) -> String {
     blake3::hash(rules.as_bytes()).to_hex()[..32].to_owned()
 }
 
-/// Says in the store, before a profile is built by rules that it does not know, that not all follow the ones that it knows: should
-/// the old ones come back, everything is built anew. False when everything follows the rules of the plan.
+/// Marks the stored rules as unfinished before a profile is built by new ones, so that reverting an edit half-way still rebuilds
+/// everything. False when everything follows the rules of the plan.
 pub async fn announce(context: &Context) -> Result<bool> {
     let known = context.store.read().await?.hub_value(DIGEST).await?;
     if known.as_ref() == Some(&digest(context)) {
@@ -38,7 +38,8 @@ pub async fn announce(context: &Context) -> Result<bool> {
     Ok(true)
 }
 
-/// Gives how many profiles and accounts changed. Stopped half-way, it begins again at the next run (I9).
+/// Rebuilds everything if the rules changed. Returns how many profiles and accounts changed. Stopped half-way, it begins again
+/// at the next run (I9).
 pub async fn rebuild(context: &Context) -> Result<usize> {
     if !announce(context).await? {
         return Ok(0);

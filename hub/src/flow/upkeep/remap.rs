@@ -14,10 +14,10 @@ use crate::flow::upkeep::announce::announce;
 use crate::manifest::{Source, Stream};
 use crate::store::{Result, StreamRow};
 
-/// Records that one transaction maps anew.
+/// Records that one transaction maps again.
 const RECORDS: i64 = 5_000;
 
-/// What an operator can do where a new key is not one of each record.
+/// The hint where a new key does not identify each record.
 const WITH_KEY: &str = "see that `key` names the field by which the vendor tells records apart";
 
 /// Which stored records are mapped again.
@@ -27,7 +27,7 @@ enum Which {
     WithLetters,
 }
 
-/// Maps a source's stored records again where the mapping changed since, and moves them where the key did. Gives how many
+/// Maps a source's stored records again where the mapping changed since, and moves them where the key did. Returns how many
 /// records.
 pub async fn remap(context: &Context, source: &Source) -> Result<i64> {
     let mut total = 0;
@@ -69,7 +69,7 @@ pub async fn remap(context: &Context, source: &Source) -> Result<i64> {
     Ok(total)
 }
 
-/// Maps records with open dead letters again. Gives how many.
+/// Maps records with open dead letters again. Returns how many.
 pub async fn retry_set_aside(context: &Context) -> Result<i64> {
     announce(context).await?;
     let mut total = 0;
@@ -124,7 +124,7 @@ async fn map_stored(
         total += rows.len() as i64;
         let mut changes = Vec::with_capacity(rows.len());
         for (record, body) in rows {
-            // I17: one that cannot be read is set aside, as it is when it comes.
+            // I17: a record that cannot be read is set aside, as when it arrives.
             let (meaning, problems) = match canonical::key_of_line(plan, &stream.source, &body) {
                 Ok(_) => mapped(stream, plan, context, &record.key, &body),
                 Err(problem) => (None, vec![problem]),

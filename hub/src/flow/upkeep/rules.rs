@@ -1,8 +1,8 @@
-//! The rules of identity over the whole history: which ones hold, what others would change, and changing them.
+//! The rules of identity over the whole history: which ones are in force, what others would change, and changing them.
 //!
-//! A hub's people are worked out by the rules that were applied, whatever the manifest says by now. Applying others goes
-//! through the history block by block; killed, it is finished by whoever opens the hub next, and each block that was done
-//! stays done, because doing it again changes nothing.
+//! A hub's people are resolved by the rules that were applied, whatever the manifest says by now. Applying others goes
+//! through the history block by block; if that is interrupted, the next process that writes finishes it, and each block that
+//! was done stays done, because doing it again changes nothing.
 
 mod blocks;
 mod difference;
@@ -34,10 +34,10 @@ const APPLYING: &str = "identity_rules_next";
 /// Pieces of evidence that one transaction works on.
 const BATCH: usize = 5_000;
 
-/// How far a long work has come, of how much.
+/// Called with how many batches are done, and of how many.
 pub type Tell<'t> = &'t (dyn Fn(usize, usize) + Sync);
 
-/// Takes the rules that were applied to the hub; changes nothing. Gives a warning when the manifest says something else, or when
+/// Takes the rules that were applied to the hub; changes nothing. Returns a warning when the manifest has different ones, or when
 /// a change is under way or was interrupted.
 pub async fn adopt(context: &mut Context) -> Result<Option<Problem>> {
     if take(context).await?.is_some() {
@@ -46,14 +46,14 @@ pub async fn adopt(context: &mut Context) -> Result<Option<Problem>> {
         return Ok(Some(warning(message, hint)));
     }
     if context.identity != context.plan.identity {
-        let message = "the `[identity]` rules of the manifest are not those by which this hub's people were worked out";
+        let message = "the `[identity]` rules of the manifest are not those by which this hub's people were resolved";
         let hint = "`onefold identity simulate` shows what they would change, `onefold identity apply` does it";
         return Ok(Some(warning(message, hint)));
     }
     Ok(None)
 }
 
-/// Takes the rules that were applied, and gives those to which they are being changed: both as they were at one moment.
+/// Takes the rules that were applied, and returns the ones that are being applied, if any; both are read in one transaction.
 async fn take(context: &mut Context) -> Result<Option<IdentityRules>> {
     let mut tx = context.store.read().await?;
     let applying = rules_of(tx.hub_value(APPLYING).await?)?;
@@ -77,7 +77,7 @@ pub async fn ready(context: &mut Context) -> Result<()> {
     while take(context).await?.is_some() {
         let lease = turn(context).await?;
         let work = async {
-            // Whoever held the lease may have finished it.
+            // The process that held the lease may have finished it.
             if let Some(rules) = take(context).await? {
                 tracing::warn!(
                     "a change of the identity rules was interrupted; it is being finished"
@@ -100,7 +100,7 @@ async fn turn(context: &Context) -> Result<Lease> {
     lease.ok_or_else(lease::cancelled)
 }
 
-/// Keeps the manifest's rules as those that hold, where none do yet.
+/// Stores the manifest's rules as the ones in force, if none are yet.
 pub async fn keep_first(context: &Context) -> Result<()> {
     let mut tx = context.begin().await?;
     if tx.hub_value(APPLIED).await?.is_none() {
@@ -116,7 +116,7 @@ fn rules_of(text: Option<String>) -> Result<Option<IdentityRules>> {
         .transpose()
 }
 
-/// What other rules would change, from the whole history; nothing is touched.
+/// What other rules would change, from the whole history; changes nothing.
 pub async fn simulate(
     context: &Context,
     rules: &IdentityRules,
@@ -135,7 +135,7 @@ pub async fn simulate(
     Ok(difference)
 }
 
-/// Makes other rules those that hold, for the whole history.
+/// Puts other rules in force, for the whole history.
 pub async fn apply(
     context: &mut Context,
     rules: &IdentityRules,
@@ -159,7 +159,7 @@ async fn change(
 ) -> Result<Difference> {
     announce(context).await?;
     let mut tx = context.begin().await?;
-    // Whoever works by the old rules is told when it next writes.
+    // A process with the old rules gets an error when it next writes.
     let version = version(&mut tx).await? + 1;
     tx.set_hub_value(APPLYING, &to_json(rules)).await?;
     tx.set_hub_value(VERSION, &version.to_string()).await?;
@@ -181,7 +181,7 @@ async fn change(
             reshaped,
             ..
         } = block;
-        // I13: an identifier on the list counts by some rules and not by others.
+        // I13: an identifier on the suppression list may be live under some rules and not under others.
         let touched = Touched {
             evidence: with_listed(&mut tx, context, &neighbourhood.nodes()).await?,
             ..Touched::default()
@@ -202,7 +202,7 @@ async fn change(
     let mut tx = context.begin().await?;
     tx.set_hub_value(APPLIED, &to_json(rules)).await?;
     tx.remove_hub_value(APPLYING).await?;
-    // Whoever took the old rules meanwhile is told, too.
+    // A process that took the old rules meanwhile gets an error, too.
     tx.set_hub_value(VERSION, &(version + 1).to_string())
         .await?;
     tx.commit().await?;
@@ -279,7 +279,7 @@ mod tests {
             shared_above: 7,
             ..IdentityRules::default()
         };
-        // Another process is at it.
+        // Another process is changing them.
         let mut other = world.context.clone();
         other.process = Process::named("other");
         let lease = turn(&other).await.unwrap();
@@ -294,11 +294,11 @@ mod tests {
             let mut tx = world.context.store.read().await.unwrap();
             tx.hub_value(APPLYING).await.unwrap()
         };
-        assert!(applying().await.is_some(), "who reads changes nothing");
+        assert!(applying().await.is_some(), "a reader changes nothing");
         let mut writing = world.context.clone();
         let soon = std::time::Duration::from_millis(600);
         let waited = tokio::time::timeout(soon, ready(&mut writing)).await;
-        assert!(waited.is_err(), "who writes waits for it");
+        assert!(waited.is_err(), "a writer waits for it");
         assert!(applying().await.is_some());
         // It was killed: its lease is over when its process has ended.
         drop(lease);

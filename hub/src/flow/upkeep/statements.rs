@@ -1,5 +1,5 @@
-//! Statements about who is who: made, revoked, and carried out in the transaction that keeps them. What a statement
-//! merged, its revocation takes apart exactly, because people are worked out from evidence and statements anew.
+//! Statements about who is who: made, revoked, and carried out in the transaction that stores them. What a statement
+//! merged, its revocation splits exactly, because people are resolved again from evidence and statements.
 
 use crate::flow::commit::identifiers::find;
 use crate::flow::commit::neighbourhood::Neighbourhood;
@@ -28,7 +28,7 @@ pub struct Stating {
     pub author: String,
 }
 
-/// Keeps statements and carries them out; gives their numbers. One that stands already is not made again.
+/// Stores statements and carries them out; returns their numbers. One that is in force already is not made again.
 pub async fn state(context: &Context, statements: &[Stating]) -> Result<Vec<i64>> {
     announce(context).await?;
     let mut ids = Vec::with_capacity(statements.len());
@@ -43,8 +43,8 @@ pub async fn state(context: &Context, statements: &[Stating]) -> Result<Vec<i64>
     Ok(ids)
 }
 
-/// The same in one transaction, without what would be refused: what is about nobody any more, or against what stands. Gives how
-/// many were made.
+/// The same in one transaction, without statements that would be refused because their people no longer exist or because they
+/// contradict one in force. Returns how many were made.
 pub async fn state_what_fits(context: &Context, statements: &[Stating]) -> Result<usize> {
     announce(context).await?;
     let mut tx = context.begin().await?;
@@ -59,7 +59,7 @@ pub async fn state_what_fits(context: &Context, statements: &[Stating]) -> Resul
     Ok(rows.len())
 }
 
-/// Adds a statement to those that are about to be made, unless it stands already. Gives its number.
+/// Adds a statement to `rows`, which are about to be stored, unless it is in force already. Returns its number.
 async fn add(
     tx: &mut Tx,
     context: &Context,
@@ -95,7 +95,7 @@ async fn carry_out(mut tx: Tx, context: &Context, rows: &[StatementRow]) -> Resu
     tx.commit().await
 }
 
-/// Takes statements back; gives how many stood.
+/// Revokes statements; returns how many were in force.
 pub async fn revoke(
     context: &Context,
     which: impl Fn(&StatementRow) -> bool,
@@ -126,7 +126,7 @@ pub async fn revoke(
     Ok(rows.len())
 }
 
-/// Works out anew who is who around identifiers, and everything that follows from it.
+/// Resolves the people around identifiers again, and everything that follows from it.
 async fn rework(tx: &mut Tx, context: &Context, slots: &BTreeSet<i64>) -> Result<()> {
     if slots.is_empty() {
         return Ok(());
@@ -151,7 +151,7 @@ pub fn name_of(kind: StatementKind) -> &'static str {
     }
 }
 
-/// The standing statement that says the same. One that says the opposite has to go first.
+/// The number of the statement in force that says the same. One that says the opposite has to be revoked first.
 fn already<'r>(
     standing: impl Iterator<Item = &'r StatementRow>,
     kind: &str,
@@ -186,18 +186,23 @@ async fn one_person(
     identifier: &Identifier,
 ) -> Result<IdentifierRow<'static>> {
     let kind = &identifier.kind;
-    let why = match find(tx, identifier).await? {
-        None => "is known of nobody",
-        Some(row) if row.shared => "is shared by several people and joins nobody",
-        Some(_) if context.rules.blocks(identifier) => "is blocked and joins nobody",
-        Some(row) if row.component.is_none() => "is known of nobody any more",
+    let message = match find(tx, identifier).await? {
+        None => format!("no person has that {kind}"),
+        Some(row) if row.shared => {
+            format!("that {kind} is shared by several people and joins nobody")
+        }
+        Some(_) if context.rules.blocks(identifier) => {
+            format!("that {kind} is blocked and joins nobody")
+        }
+        Some(row) if row.component.is_none() => format!("no person has that {kind} any more"),
         Some(row) => return Ok(row),
     };
-    Err(Problem::new(&NOT_A_PERSON, format!("that {kind} {why}"))
-        .hint("name an identifier that only this person has; `onefold profile show … --why` lists them"))
+    Err(Problem::new(&NOT_A_PERSON, message).hint(
+        "name an identifier that only this person has; `onefold profile show … --why` lists them",
+    ))
 }
 
-/// The strongest identifier of the person that an id leads to, old ids included.
+/// The strongest identifier of the person that an id resolves to, old ids included.
 pub async fn named(context: &Context, id: Uuid) -> Result<Identifier> {
     let unknown = || {
         Problem::new(&NOT_FOUND, "that id was never given to anybody")

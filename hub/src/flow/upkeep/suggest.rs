@@ -1,6 +1,6 @@
 //! Suggestions of who may be one person: a model of likeness is estimated over everybody, likely pairs wait for an operator,
-//! and, where the manifest says so, the surest become statements of the model's own. Dropping a model version takes back
-//! exactly those.
+//! and, where the manifest says so, the surest become statements of the model's own. Dropping a model version revokes exactly
+//! those.
 
 mod link;
 
@@ -27,21 +27,21 @@ const LIKENESS: &str = "likeness";
 /// People that are read at a time.
 const PEOPLE: i64 = 5_000;
 
-/// What came of looking for people who are one.
+/// The result of looking for people who are one person.
 #[derive(Debug, Serialize)]
 pub struct SuggestReport {
-    /// The model's version; nothing when none could be estimated and none stands.
+    /// The model's version; none when no model could be estimated and there is no earlier one.
     pub version: Option<i64>,
-    /// Why none could be estimated now.
+    /// Why no model could be estimated now.
     pub refused: Option<String>,
     pub people: usize,
     pub linked: usize,
     pub waiting: usize,
-    /// Values that so many share that pairing all of them says nothing.
+    /// Values shared by too many people for pairs to mean anything.
     pub skipped_blocks: usize,
 }
 
-/// Looks at everybody.
+/// Compares everybody.
 pub async fn suggest(context: &Context, watch: Watch<'_>) -> Result<SuggestReport> {
     let plan = context.plan.suggest.clone().unwrap_or_default();
     let options = Options {
@@ -59,7 +59,7 @@ pub async fn suggest(context: &Context, watch: Watch<'_>) -> Result<SuggestRepor
         skipped_blocks: 0,
     };
     watch("comparing", report.people);
-    // Once most of those who are there twice have been linked, too few are left to learn from.
+    // Once most duplicates have been linked, too few are left to estimate a model from.
     let standing = standing(context).await?;
     let computing = crate::flow::context::beside(move || compare(&people, &options, standing));
     let (refusal, compared) = computing.await;
@@ -91,7 +91,7 @@ pub async fn suggest(context: &Context, watch: Watch<'_>) -> Result<SuggestRepor
                 probability: pair.probability,
             }),
             Standing::Review(doubt) => {
-                // Where nothing is linked without asking, that is no doubt about the pair.
+                // Where nothing is linked automatically, a low probability is not a doubt worth showing.
                 let is_usual = plan.automatic.is_none() && *doubt == Doubt::Probability;
                 let doubt = if is_usual { "" } else { doubt.words() };
                 waiting.push(row_of(pair, doubt, (*one, *other), version));
@@ -112,7 +112,7 @@ pub async fn suggest(context: &Context, watch: Watch<'_>) -> Result<SuggestRepor
 /// A model, its version where it is not new, and what it finds.
 type Compared = (Option<i64>, Model, likeness::Suggestions);
 
-/// Why no model could be estimated, if so; and what the new model, or else the one that stands, finds.
+/// Why no model could be estimated, if so; and what the new model, or else the standing one, finds.
 fn compare(
     people: &People,
     options: &Options,
@@ -132,7 +132,7 @@ fn compare(
     (refusal, compared)
 }
 
-/// Without the pairs that links of others made one person.
+/// The pairs that are still two people after other pairs were linked.
 async fn still_two(
     tx: &mut Tx,
     rows: Vec<SuggestionRow>,
@@ -174,8 +174,8 @@ async fn keep(context: &Context, model: &Model) -> Result<i64> {
     Ok(id)
 }
 
-/// Pairs about which somebody has decided, by the ids that their people had then, or by a statement that keeps them apart
-/// whatever their ids are now. The smaller id comes first.
+/// Pairs that were decided: by the ids that their people had then, or by a statement that keeps them apart whatever their ids
+/// are now. The smaller id comes first.
 async fn decided(context: &Context) -> Result<FxHashSet<([u8; 16], [u8; 16])>> {
     let mut tx = context.store.read().await?;
     let mut decided = kept_apart(&mut tx, context).await?;
@@ -224,7 +224,7 @@ pub struct Decided {
     pub right: Identifier,
 }
 
-/// An operator's decision about a pair that waits. Either becomes a statement.
+/// An operator's decision about a pair that waits, which becomes a statement.
 pub async fn decide(
     context: &Context,
     id: i64,
@@ -265,9 +265,10 @@ pub async fn decide(
     })
 }
 
-/// Takes a model version back: its links and what it suggested, or the traits that follow from it. Gives how many links.
+/// Drops a model version: revokes its links and what it suggested, or removes the traits that follow from it. Returns how many
+/// links.
 ///
-/// A version counts as dropped when all that it linked is taken back, so that one that was interrupted can be dropped again (I9).
+/// A version counts as dropped once all its links are revoked, so that an interrupted drop can be repeated (I9).
 pub async fn drop_version(
     context: &mut Context,
     row: &ModelRow,
@@ -296,12 +297,12 @@ pub fn likeness_of(row: &ModelRow) -> Result<Model> {
 /// A doubt, then comparison, level and bits.
 pub type Reasons = (String, Vec<(String, String, f64)>);
 
-/// What the latest model says of a pair that waits, for a surface: doubt, then comparison, level and bits.
+/// Why the latest model suggests a pair that waits, for a surface: doubt, then comparison, level and bits.
 pub fn reasons_of(row: &SuggestionRow) -> Result<Reasons> {
     read("suggestion.reasons", row.id, &row.reasons)
 }
 
-/// Everybody as the model sees them, and the ids of people by their numbers.
+/// Everybody as the model compares them, and the ids of people by their numbers.
 async fn everybody(
     context: &Context,
     watch: Watch<'_>,

@@ -1,4 +1,4 @@
-//! Who does what and when: a whole run, and the tasks of a service.
+//! What is done when, and by which process: a whole run, and the tasks of a service.
 
 mod rest;
 pub mod run;

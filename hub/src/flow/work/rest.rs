@@ -1,5 +1,5 @@
-//! A hub that waits for its next run gives back what it needed for the last one: connectors are mapped from their cache
-//! again when they are called, pages read from the file.
+//! A hub that waits for its next run releases memory: connectors are mapped from their cache again when they are next called,
+//! pages are read from the file again.
 
 use crate::flow::connect::Opens;
 use crate::flow::context::Context;
@@ -7,33 +7,33 @@ use crate::store::Result;
 use std::time::Duration;
 use tokio::runtime::Handle;
 
-/// A thread that gives back is busy for so long at least, so that the next task is for another one.
+/// A thread that releases memory is kept busy for this long, so that the next task goes to another thread.
 const BUSY: Duration = Duration::from_millis(2);
 
 /// To be called when nothing is being done.
 pub async fn rest(context: &Context, connectors: &dyn Opens) -> Result<()> {
     connectors.rest();
     context.store.rest().await?;
-    // The allocator keeps what is free by threads, and only each thread can give back its own.
+    // The allocator keeps free memory per thread, and each thread can release only its own.
     let threads = Handle::current().metrics().num_workers();
-    let giving = (0..2 * threads).map(|_| {
+    let releasing = (0..2 * threads).map(|_| {
         tokio::spawn(async {
-            give_back();
+            release_memory();
             std::thread::park_timeout(BUSY);
         })
     });
-    for one in giving.collect::<Vec<_>>() {
-        // A task that failed gave nothing back, which is no harm.
+    for one in releasing.collect::<Vec<_>>() {
+        // A task that failed released nothing, which does no harm.
         let _ = one.await;
     }
-    // While one thread gives back, no other can: the last call is for what they left.
-    give_back();
+    // Only one thread can release at a time: the last call is for what the others left.
+    release_memory();
     Ok(())
 }
 
-fn give_back() {
+fn release_memory() {
     #[allow(unsafe_code, reason = "the allocator's own call has no safe wrapper")]
-    // SAFETY: it takes no pointer, may be called from any thread at any time, and only gives free memory back.
+    // SAFETY: it takes no pointer, may be called from any thread at any time, and only releases free memory.
     unsafe {
         libmimalloc_sys::mi_collect(true);
     }

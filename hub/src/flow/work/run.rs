@@ -1,4 +1,4 @@
-//! A whole run: mappings and definitions brought up to date, sources read, timers looked at, destinations delivered to.
+//! A whole run: mappings and definitions brought up to date, sources read, due timers evaluated, destinations delivered to.
 
 use crate::flow::commit::change::Counts;
 use crate::flow::commit::fence;
@@ -28,14 +28,14 @@ pub struct RunOptions {
     pub stream: Option<String>,
     pub read: ReadOptions,
     pub deliver: bool,
-    /// Told as each part begins and ends.
+    /// Called as each part begins and ends.
     pub events: Events,
 }
 
 pub type Events = Arc<dyn Fn(RunEvent<'_>) + Send + Sync>;
 
-/// How often a stream goes on after the identity rules were changed beside it.
-const RULES_TRIES: usize = 5;
+/// How often reading a stream goes on after another process changed the identity rules.
+const RULES_ATTEMPTS: usize = 5;
 
 /// What a surface shows while a run goes on.
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +49,7 @@ pub enum RunEvent<'a> {
         stream: &'a str,
     },
     Read(&'a StreamReport),
-    /// Something that takes its time between reading and delivering, with how many people it has come to.
+    /// Longer work between reading and delivering, with how many people it has reached.
     Working {
         what: &'a str,
         people: usize,
@@ -118,7 +118,7 @@ impl RunReport {
     }
 }
 
-/// Runs once. A stream or destination that fails does not keep the others from going on.
+/// Runs once. A stream or destination that fails does not stop the others.
 pub async fn run(
     context: &Context,
     connectors: &dyn Opens,
@@ -150,7 +150,7 @@ pub async fn run(
         report.models = bring_up_to_date(&mut context, &options.events).await?;
         due(&context).await?;
     }
-    // I8: a source that came up empty is not proof that its people are gone.
+    // I8: a source that returned nothing is not proof that its people are gone.
     let emptied = report.streams.iter().any(|stream| stream.guarded);
     for destination in &context.plan.destinations {
         if !options.deliver || context.cancel.is_cancelled() {
@@ -176,8 +176,8 @@ pub async fn run(
     Ok(report)
 }
 
-/// Makes this process one that writes to the hub: from now on by its manifests, with the definitions that changed announced
-/// before anybody is judged by them, and by the rules and models of now. Done once.
+/// Makes this process one that writes to the hub: adopts its manifests, takes the current rules and models, and marks changed
+/// definitions as unfinished before anyone is evaluated by them. Called once.
 pub async fn enter(context: &mut Context) -> Result<()> {
     fence::adopt_manifests(context).await?;
     rules::ready(context).await?;
@@ -185,7 +185,7 @@ pub async fn enter(context: &mut Context) -> Result<()> {
     announce(context).await
 }
 
-/// The context by the rules and models of now. A change of rules that another process is doing is waited for.
+/// The context with the current rules and models. Waits for a change of rules that another process is doing.
 pub async fn ready(context: &Context) -> Result<Context> {
     let mut context = context.clone();
     rules::ready(&mut context).await?;
@@ -204,8 +204,8 @@ async fn definitions(context: &Context, events: &Events) -> Result<Option<Lease>
     lease::wait(context, "definitions", waiting).await
 }
 
-/// Says which definitions are new, and begins to fill them while sources are read, unless everybody's traits are worked out
-/// again before.
+/// Announces new definitions, and begins to fill them while sources are read, unless everybody's traits have to be computed
+/// again first.
 async fn prepare(context: &Context, events: &Events) -> Result<Option<JoinHandle<Result<()>>>> {
     let Some(lease) = definitions(context, events).await? else {
         return Ok(None);
@@ -257,7 +257,7 @@ fn wanted<'a>(context: &'a Context, options: &'a RunOptions) -> impl Iterator<It
     })
 }
 
-/// What reading one source came to.
+/// How reading one source went.
 #[derive(Debug, Default)]
 pub struct SourceReport {
     /// Stored records that were mapped again.
@@ -282,7 +282,7 @@ pub async fn read_source(
     lease.over(read).await
 }
 
-/// The same by whoever holds the lease of it.
+/// The same, for the holder of its lease.
 pub async fn read_held(
     mut context: Context,
     source: &Source,
@@ -310,7 +310,7 @@ pub async fn read_held(
             source: &source.name,
             stream: &stream.name,
         });
-        let (mut tries, mut before) = (0, Counts::default());
+        let (mut attempts, mut before) = (0, Counts::default());
         let read = loop {
             let (mut read, back) =
                 read_stream(&context, source, stream, connector, &options.read).await?;
@@ -321,11 +321,11 @@ pub async fn read_held(
             }
             let overtaken = read.problem.as_ref();
             let overtaken = overtaken.is_some_and(|problem| problem.code == &RULES_CHANGED);
-            if !overtaken || tries == RULES_TRIES {
+            if !overtaken || attempts == RULES_ATTEMPTS {
                 break read;
             }
-            // By the rules of now, from where it stopped.
-            tries += 1;
+            // With the current rules, from where it stopped.
+            attempts += 1;
             before = read.counts;
             rules::ready(&mut context).await?;
         };
@@ -357,7 +357,7 @@ pub async fn deliver_to(
     Ok(report)
 }
 
-/// The same by whoever holds the lease of it. `emptied`: some source gave no records though it had some before.
+/// The same, for the holder of its lease. `emptied`: a source returned no records though it had some before.
 pub async fn deliver_held(
     context: &Context,
     destination: &Destination,

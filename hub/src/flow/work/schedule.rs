@@ -21,8 +21,8 @@ pub fn next(schedule: &Schedule, after: Timestamp) -> Option<Timestamp> {
     Some(Timestamp(found.timestamp_millis()))
 }
 
-/// When the last reads that came to their end began, by source: of several streams the one that is furthest behind. A clock
-/// that was set back since makes none of them later than now.
+/// When the last completed reads began, by source: of several streams the one that is furthest behind. If the clock was set
+/// back since, a time is at most now.
 pub async fn last_read(context: &Context) -> Result<BTreeMap<String, Timestamp>> {
     let now = context.clock.now();
     let mut began: BTreeMap<String, Timestamp> = BTreeMap::new();
@@ -41,8 +41,8 @@ pub async fn last_read(context: &Context) -> Result<BTreeMap<String, Timestamp>>
     Ok(began)
 }
 
-/// The sources that have a schedule, each with its first time, if there is any: what was missed while the hub was down, or was
-/// begun and not finished, is run once (`catch_up = "latest"`).
+/// The indexes of the sources that have a schedule, each with its first time, if there is any: what was missed while the hub was
+/// down, or was begun and not finished, is run once (`catch_up = "latest"`).
 pub async fn first_times(context: &Context) -> Result<Vec<(usize, Option<Timestamp>)>> {
     let now = context.clock.now();
     let began = last_read(context).await?;

@@ -1,5 +1,5 @@
 //! Serving: each source at its schedule, timers when they are due, each destination when there is something to send. They
-//! do not wait for one another, and nothing that fails ends them: it is logged and tried again.
+//! do not wait for one another, and no failure ends them: it is logged, and the work is retried.
 
 mod pace;
 
@@ -24,13 +24,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// Timers and changes that other processes made are looked for this often at the latest.
+/// How often, at least, timers and changes made by other processes are checked.
 const TICK_MS: i64 = 1_000;
-/// Definitions and models are looked at this often, and after each change.
-const LOOK_AT_DEFINITIONS: Duration = Duration::from_secs(60);
-/// When nothing was done for so long, the hub rests: threads that only blocked or computed have ended by then.
+/// How often definitions and models are checked, besides after each change.
+const CHECK_DEFINITIONS: Duration = Duration::from_secs(60);
+/// After this time without work the hub rests: threads that only blocked or computed have ended by then.
 const STILL_MS: i64 = 12_000;
-/// So long what is under way has to come to its next safe point when the hub stops.
+/// How long work under way has to reach its next safe point when the hub stops.
 const LAST_STEPS: Duration = Duration::from_secs(30);
 
 /// What all parts of a serving hub share.
@@ -40,14 +40,14 @@ struct Serving {
     options: RunOptions,
     /// Goes up when something may have to be sent, fitted or filled.
     changes: watch::Sender<u64>,
-    /// Sources that came up empty when they were read last.
+    /// Sources that returned nothing when they were last read.
     emptied: Mutex<BTreeSet<String>>,
-    /// Set when another process was found to work by other manifests.
+    /// Set when another process was found to use other manifests.
     overtaken: AtomicBool,
     activity: Activity,
 }
 
-/// How far a delivery came that did not fail.
+/// The result of a delivery that did not fail.
 enum Sent {
     All,
     /// Some rows wait.
@@ -59,12 +59,11 @@ enum Sent {
 pub enum Served {
     /// Somebody stopped it.
     Stopped,
-    /// Another process works by other manifests.
+    /// Another process uses other manifests.
     Overtaken,
 }
 
-/// Runs until the context is cancelled, or another process works by other manifests; what is under way ends at its next safe
-/// point.
+/// Runs until the context is cancelled, or another process uses other manifests; work under way ends at its next safe point.
 pub async fn serve(
     context: &Context,
     connectors: &Arc<dyn Opens>,
@@ -95,7 +94,7 @@ pub async fn serve(
     parts.spawn(async move { same.definitions().await });
     let same = serving.clone();
     parts.spawn(async move { same.rests().await });
-    // A part ends before the hub is stopped only by a fault of ours: nobody would notice what is no longer done.
+    // A part that ends before the hub is stopped is a bug, and must not go unnoticed.
     tokio::select! {
         () = context.cancel.cancelled() => {}
         Some(Err(error)) = parts.join_next(), if !parts.is_empty() => {
@@ -115,9 +114,7 @@ pub async fn serve(
         }
     };
     if tokio::time::timeout(LAST_STEPS, ending).await.is_err() {
-        tracing::warn!(
-            "something did not come to an end; it is left where its last step was stored"
-        );
+        tracing::warn!("some work did not end in time; it is left after its last stored step");
     }
     Ok(match serving.overtaken.load(Ordering::Relaxed) {
         true => Served::Overtaken,
@@ -160,7 +157,7 @@ impl Serving {
         }
     }
 
-    /// Waits for the process that reads a source, and reads it then, unless the other one began when it was due or later. False
+    /// Waits for the process that reads a source, and then reads it, unless the other one began when it was due or later. False
     /// when the hub is stopped first.
     async fn read_after_another(&self, source: &Source, due: Timestamp) -> Result<bool> {
         tracing::info!(source = %source.name, "another process reads it; waiting for it");
@@ -178,7 +175,7 @@ impl Serving {
         Ok(false)
     }
 
-    /// Reads a source; false when another process does. An error is what the whole comes to; each stream's was logged.
+    /// Reads a source; false when another process does. Returns the first error; the others were logged.
     async fn read(&self, source: &Source) -> Result<bool> {
         let context = run::ready(&self.context).await?;
         let Some(lease) = lease::take(&context, &reading(source)).await? else {
@@ -188,15 +185,15 @@ impl Serving {
         let read = run::read_held(lease.fencing(&context), source, connectors, options).await;
         self.changed();
         let problem = match &read {
-            Ok(report) => self.tell(source, report),
+            Ok(report) => self.log(source, report),
             Err(problem) => Some(problem.clone()),
         };
-        give_back(lease, problem).await?;
+        release(lease, problem).await?;
         Ok(true)
     }
 
-    /// Logs what was read; gives the first problem.
-    fn tell(&self, source: &Source, report: &SourceReport) -> Option<Problem> {
+    /// Logs what was read; returns the first problem.
+    fn log(&self, source: &Source, report: &SourceReport) -> Option<Problem> {
         for stream in &report.streams {
             let counts = stream.counts;
             tracing::info!(
@@ -225,10 +222,10 @@ impl Serving {
         let mut pace = Pace::default();
         let mut changes = self.changes.subscribe();
         loop {
-            let looked = self.look_at_timers().await;
+            let checked = self.check_timers().await;
             let now = self.context.clock.now();
-            let again = pace.after(looked.as_ref().err(), now);
-            let next = match &looked {
+            let again = pace.after(checked.as_ref().err(), now);
+            let next = match &checked {
                 Ok(next) => *next,
                 Err(problem) => {
                     self.failed(problem, "timers", "audiences", again);
@@ -244,8 +241,8 @@ impl Serving {
         }
     }
 
-    /// Evaluates whoever is due; gives the next time.
-    async fn look_at_timers(&self) -> Result<Option<Timestamp>> {
+    /// Evaluates the people and accounts that are due; returns the next time.
+    async fn check_timers(&self) -> Result<Option<Timestamp>> {
         let mut tx = self.context.store.read().await?;
         if !fence::has_current_manifests(&mut tx, &self.context).await? {
             self.is_overtaken();
@@ -283,7 +280,7 @@ impl Serving {
                     std::future::pending::<()>().await;
                 }
             };
-            let wait = again.map_or(LOOK_AT_DEFINITIONS, |again| until(again, now));
+            let wait = again.map_or(CHECK_DEFINITIONS, |again| until(again, now));
             tokio::select! {
                 stopped = self.context.cancel.wait(wait) => if stopped { return },
                 () = woken => {}
@@ -312,7 +309,7 @@ impl Serving {
             let delivered = self.deliver(destination).await;
             let now = self.context.clock.now();
             let again = match &delivered {
-                // Rows that the vendor asked to be sent later are not sent at once.
+                // Rows that the vendor asked to send later are not sent at once.
                 Ok(Sent::Postponed) => Some(pace.later(now)),
                 other => pace.after(other.as_ref().err(), now),
             };
@@ -364,17 +361,17 @@ impl Serving {
             }
             Err(problem) => Some(problem),
         };
-        give_back(lease, problem).await?;
+        release(lease, problem).await?;
         Ok(sent)
     }
 
-    /// Gives memory back when nothing was done for a while.
+    /// Releases memory when nothing was done for a while.
     async fn rests(&self) {
         loop {
             if self.activity.is_still(STILL_MS)
                 && let Err(problem) = rest(&self.context, &*self.connectors).await
             {
-                // A hub that cannot rest can work all the same.
+                // A hub that cannot rest can still work.
                 tracing::warn!(code = problem.code.id, "{}", problem.message);
             }
             let tick = Duration::from_millis(TICK_MS as u64);
@@ -384,7 +381,7 @@ impl Serving {
         }
     }
 
-    /// Logs a failure. One by other manifests ends serving.
+    /// Logs a failure. One because of other manifests ends serving.
     fn failed(&self, problem: &Problem, doing: &str, what: &str, again: Option<Timestamp>) {
         if problem.code == &MANIFESTS_CHANGED {
             self.is_overtaken();
@@ -415,7 +412,7 @@ impl Serving {
     }
 
     /// True when the hub is stopped first. A clock that is set forward is noticed within a second, and one that is set back
-    /// makes nothing wait longer.
+    /// does not make the wait longer.
     async fn sleep_until(&self, time: Timestamp) -> bool {
         let at_most = Instant::now() + until(time, self.context.clock.now());
         loop {
@@ -440,8 +437,8 @@ fn until(time: Timestamp, now: Timestamp) -> Duration {
     Duration::from_millis((time.0 - now.0).max(1) as u64)
 }
 
-/// The work is done, or the problem is told with the lease.
-async fn give_back(lease: Lease, problem: Option<Problem>) -> Result<()> {
+/// Releases the lease; the problem, if any, is stored with it.
+async fn release(lease: Lease, problem: Option<Problem>) -> Result<()> {
     match problem {
         None => lease.end().await,
         Some(problem) => {
@@ -484,7 +481,7 @@ mod tests {
         let serving = serve(&world.context, &opens, &options);
         let moving = async {
             assert_eq!(connectors.rests(), 0);
-            // Whenever it began to wait, it has waited long enough at some time.
+            // Whenever it began to wait, it will have waited long enough at some time.
             let soon = Duration::from_millis(100);
             while tokio::time::timeout(soon, connectors.rested.notified())
                 .await
@@ -492,7 +489,7 @@ mod tests {
             {
                 world.hand.fetch_add(STILL_MS, Ordering::Relaxed);
             }
-            // Its next looks find nothing that was done since.
+            // Its next checks find nothing that was done since.
             world.hand.fetch_add(10 * STILL_MS, Ordering::Relaxed);
             tokio::time::sleep(Duration::from_millis(1_500)).await;
             assert_eq!(connectors.rests(), 1);
@@ -531,7 +528,7 @@ mod tests {
         let manifest = "[hub]\nname = \"busy\"\nstore = \"sqlite:busy.db\"\n[[source]]\nname = \"crm\"\nconnector = \"any\"\n\
             schedule = { cron = \"0 0 6 * * *\", timezone = \"UTC\" }\n\
             [[source.stream]]\nname = \"contacts\"\nto = \"person\"\nkey = \"id\"\nmap.email = \"email\"\n";
-        // Half a second before six.
+        // Half a second before six o'clock.
         let now = 1_800_000_000_000 - 1_800_000_000_000 % 86_400_000 + 6 * 3_600_000 - 500;
         let world = World::new(manifest, &[("crm", "contacts")], now).await;
         let mut other = world.context.clone();

@@ -312,7 +312,7 @@ fn deeper(depth: u64) -> u64 {
     }
 }
 
-/// Uses the guest's own stack, which lies in its memory.
+/// Uses the guest's own stack, which is in its memory.
 #[inline(never)]
 fn deeper_with_data(depth: u64) -> u64 {
     let here = [depth; 16];

@@ -47,7 +47,7 @@ pub async fn run(row: Row, size: Size, folder: &Path) -> Result<Found> {
     Ok(Found::whole(measured))
 }
 
-/// Gives how many records it was about.
+/// Returns how many records it was about.
 async fn churn(row: Row, context: &Context, count: u64) -> Result<u64> {
     let half = count - count / 2;
     let pass = Pass::default();

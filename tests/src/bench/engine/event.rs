@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Instant;
 use world::{AUDIENCES, NOW, People};
 
-/// Events before those that are timed, so that the statements and the upper pages are where they are in a hub that runs.
+/// Events before the timed ones, so that the statements and the upper pages are where they are in a hub that runs.
 const WARM: u64 = 50;
 
 pub async fn run(size: Size, folder: &Path) -> Result<Found> {

@@ -14,7 +14,7 @@ use onefold::problem::{Problem, codes};
 use std::sync::Arc;
 
 /// Reads `count` records into the hub, as a run of a source does it: one thread makes them, one lands and maps them,
-/// one resolves and writes. `line` gives a record by its place.
+/// one resolves and writes. `line` returns a record by its index.
 pub async fn read(
     context: &Context,
     names: (&str, &str),

@@ -169,7 +169,7 @@ pub fn one(row: Row, size: Size, folder: &Path) -> Result<Found> {
     })
 }
 
-/// All rows. Gives whether every goal held.
+/// All rows. Returns whether every goal held.
 pub fn all(small: bool, json: bool) -> Result<bool> {
     let size = Size::of(small);
     let program = std::env::current_exe()?;

@@ -94,7 +94,7 @@ fn check(people: &People, store: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// Takes a table's own indexes away while many rows are written; gives the statements that make them again.
+/// Takes a table's own indexes away while many rows are written; returns the statements that make them again.
 pub fn drop_indexes(store: &Connection, table: &str) -> Result<Vec<String>> {
     let text = "select name, sql from sqlite_master where type = 'index' and tbl_name = ? and sql is not null";
     let mut statement = store.prepare(text)?;

@@ -59,7 +59,7 @@ pub fn title(row: Row, size: Size) -> String {
 const NOTES: [&str; 4] = [
     "the first row: records made in memory while they are read, keyed, compared, mapped, resolved, made profiles of, committed;",
     "  three streams one after another, as a run reads them; no sandbox, no HTTP",
-    "rows in brackets are no measurement: customers and their first events through the engine, nine of ten events and the",
+    "rows in brackets are not measurements: customers and their first events through the engine, nine of ten events and the",
     "  members of 99 audiences as rows that the engine would have written, without the raw records of those events",
 ];
 

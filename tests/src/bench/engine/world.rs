@@ -20,7 +20,7 @@ use uuid::Uuid;
 /// The clock stands still here.
 pub const NOW: i64 = 1_767_225_600_000;
 pub const DAY: i64 = 86_400_000;
-/// Events lie in this many days before now.
+/// Events are from this many days before now.
 pub const YEAR: i64 = 365;
 /// Every customer has as many events of the year.
 pub const EVENTS_EACH: u64 = 10;

@@ -1,6 +1,6 @@
 //! A stand-in for HubSpot's CRM API, version 3: contacts, companies, search, lists, properties, GDPR delete.
 //! This file owns the account, authentication, routing and the words of an error; the rules of each area are in
-//! the files beside it.
+//! the files next to it.
 
 mod batch;
 mod lists;

@@ -150,7 +150,7 @@ impl Objects {
         self.records.insert(id, record);
     }
 
-    /// Changes properties as a person in HubSpot's own pages would. Gives whether anything changed.
+    /// Changes properties as a person in HubSpot's own pages would. Returns whether anything changed.
     ///
     /// # Panics
     /// When a property is not defined or a value is not valid.

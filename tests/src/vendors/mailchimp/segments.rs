@@ -183,7 +183,7 @@ impl Mailchimp {
         }))
     }
 
-    /// Gives the hash when the address was added, nothing when it was in the segment already.
+    /// Returns the hash when the address was added, none when it was in the segment already.
     fn add(&mut self, at: usize, email: &str) -> Result<Option<String>, String> {
         let hash = subscriber_hash(email);
         match self.members.get(&hash).map(|member| member.status) {
@@ -200,7 +200,7 @@ impl Mailchimp {
         Ok(new.then_some(hash))
     }
 
-    /// Gives the hash when the address was removed, nothing when it was not in the segment.
+    /// Returns the hash when the address was removed, none when it was not in the segment.
     fn remove(&mut self, at: usize, email: &str) -> Result<Option<String>, String> {
         let hash = subscriber_hash(email);
         if !self.members.contains_key(&hash) {

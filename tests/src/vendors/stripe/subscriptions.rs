@@ -175,7 +175,7 @@ fn missing(name: &str) -> Refusal {
     )
 }
 
-/// The older shape of a price, which Stripe still shows beside it.
+/// The older shape of a price, which Stripe still shows as well.
 fn plan_of(price: &Value) -> Value {
     json!({
         "id": price["id"], "object": "plan", "active": true, "amount": price["unit_amount"],

@@ -156,9 +156,9 @@ fn record() -> impl Strategy<Value = (usize, Value)> {
 enum Operation {
     Put(Vec<(usize, Value)>),
     Delete(usize, u8),
-    /// Whether they are one, and the places of two identifiers.
+    /// Whether they are one person, and the indexes of two identifiers.
     State(bool, usize, usize),
-    /// The statement of this place, if there are so many.
+    /// The statement with this index, if there are that many.
     Revoke(i64),
 }
 
@@ -187,7 +187,7 @@ fn everybody() -> Vec<Wanted> {
     all
 }
 
-/// Says something about two identifiers; what cannot be said is not.
+/// States something about two identifiers; a refusal is ignored.
 async fn state(world: &World, is_one: bool, left: usize, right: usize) {
     let end = |place: usize| match &everybody()[place] {
         Wanted::Identifier(identifier) => identifier.clone(),
@@ -236,7 +236,7 @@ async fn check(operations: &[Operation]) -> Result<(), TestCaseError> {
         flow::due(&world.context).await.unwrap();
         for wanted in everybody() {
             let now_shown = now(&world, &wanted).await;
-            // By its id a person must be found again, too.
+            // A person must be found by its id, too.
             if let Some(id) = now_shown.get("id").and_then(Value::as_str) {
                 let id = Wanted::Id(Uuid::parse_str(id).unwrap());
                 shown.push((time, id, now_shown.clone()));
@@ -245,7 +245,7 @@ async fn check(operations: &[Operation]) -> Result<(), TestCaseError> {
         }
     }
     for (index, (at, wanted, expected)) in shown.into_iter().enumerate() {
-        // Any time until the next batch is as good as that of the batch.
+        // Any time until the next batch gives the same answer as the time of the batch.
         let at = at + index as i64 % 2 * (HOUR - 1);
         prop_assert_eq!(
             then(&world, &wanted, at).await,

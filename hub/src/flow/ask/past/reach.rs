@@ -14,7 +14,7 @@ pub struct Reach {
 }
 
 impl Reach {
-    /// Makes all of them one set; gives one of its nodes, or `NOBODY` when there are none.
+    /// Makes all of them one set; returns one of its nodes, or `NOBODY` when there are none.
     pub fn connect<'a>(&mut self, identifiers: impl IntoIterator<Item = &'a Identifier>) -> u32 {
         let mut first = NOBODY;
         for identifier in identifiers {

@@ -19,7 +19,7 @@ pub struct Stated {
     pub right: Identifier,
 }
 
-/// Where somebody was then.
+/// Who the wanted person was then.
 pub enum Place {
     Person(u32),
     /// The identifier was shared by several people.
@@ -27,11 +27,11 @@ pub enum Place {
     Nobody,
 }
 
-/// What stood beside the records then.
+/// What was in force then, apart from the records.
 pub struct Beside {
     /// The values of the person's main account.
     pub account: Fields,
-    /// Versions of models, with the places of these in the plan.
+    /// Versions of models, with the models' indexes in the plan.
     pub models: Vec<(usize, Fitted)>,
 }
 
@@ -129,7 +129,7 @@ impl Then {
         found.map_or(Place::Nobody, Place::Person)
     }
 
-    /// The person of that id, or whoever had the record that the id is named after.
+    /// The person with that id, or the person who had the record that the id is derived from.
     fn named(&self, context: &Context, id: uuid::Uuid) -> Option<u32> {
         let people = &self.resolution.people;
         if let Some(index) = people.iter().position(|person| person.id.0 == id) {
@@ -166,7 +166,7 @@ impl Then {
         told
     }
 
-    /// The account of which a person's traits and conditions read.
+    /// The account that a person's traits and conditions read.
     pub fn main_account(&self, context: &Context, person: u32) -> Option<String> {
         let told = self.told_by(person);
         let (traits, _) = profile_of(told.claims, &context.plan.survivorship);
@@ -238,7 +238,7 @@ struct Told {
     accounts: Vec<String>,
 }
 
-/// What a record says of an account, whose id comes first; nothing when it is about something else.
+/// The account's id and what a record says of it; none when the record is about something else.
 pub fn account_claim(record: Standing) -> Option<(String, Claim)> {
     let time = record.canonical.told_at();
     let Some(Fact::Entity {
@@ -260,7 +260,7 @@ pub fn account_claim(record: Standing) -> Option<(String, Claim)> {
     Some((id.unwrap_or(record.key), claim))
 }
 
-/// What a record says of its person; nothing when it is about something else.
+/// What a record says of its person; none when it is about something else.
 pub fn claim(record: &Standing) -> Option<Claim> {
     let canonical = &record.canonical;
     if canonical.fact.is_some() && canonical.consents.is_empty() {

@@ -134,13 +134,13 @@ const SENT: [&str; 3] = ["busy", "reached", "well_reached"];
 enum Operation {
     /// Rows of one stream; times are hours from the start.
     Put(usize, Vec<Value>),
-    /// The record of this place among those that are there.
+    /// The record with this index among the present ones.
     Delete(usize),
-    /// To the next timer.
+    /// The clock moves on to the next timer.
     Next,
-    /// So many minutes on.
+    /// The clock moves on by this many minutes.
     Wait(u16),
-    /// The definitions are there from now on.
+    /// The definitions exist from now on.
     Define,
 }
 
@@ -190,7 +190,7 @@ struct Someone {
     orders: Vec<i64>,
     is_vp: bool,
     agrees: bool,
-    /// A tool knows it by its address, which events name and profiles of events alone do not have.
+    /// A tool can be sent the person only with an address, which people known from events alone do not have.
     has_email: bool,
 }
 
@@ -292,7 +292,7 @@ struct Run {
     records: BTreeMap<(usize, String), Value>,
     is_defined: bool,
     was: Members,
-    /// The last rows of the two logs that were looked at.
+    /// The last rows of the two logs that were checked.
     logs: (i64, i64),
 }
 
@@ -395,7 +395,7 @@ impl Run {
         Ok(())
     }
 
-    /// Each account that moved is told of once, and nobody is told to have moved twice in one transaction.
+    /// Each account that moved is logged once, and no account is logged twice in one transaction.
     async fn compare_logs(&mut self, is: &Members, moved: bool) -> Result<(), TestCaseError> {
         let context = &self.world.context;
         let mut tx = context.store.read().await.unwrap();
@@ -483,7 +483,7 @@ impl Run {
         self.compare(true).await
     }
 
-    /// Definitions that nobody has stored say the same, but for what they would have to remember.
+    /// Drafts of the same definitions, not stored, have the same members, except where a membership has to be remembered.
     async fn compare_drafts(&self) -> Result<(), TestCaseError> {
         let context = &self.world.context;
         let mut tx = context.begin().await.unwrap();

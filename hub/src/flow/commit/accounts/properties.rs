@@ -73,7 +73,7 @@ const STREAMS: [(&str, &str); 4] = [
     ("billing", "orders"),
 ];
 
-/// What is there, by stream and key.
+/// The present records, by stream and key.
 type Records = BTreeMap<(usize, String), Value>;
 
 fn record() -> impl Strategy<Value = (usize, Value)> {
@@ -106,7 +106,7 @@ fn record() -> impl Strategy<Value = (usize, Value)> {
 #[derive(Debug, Clone)]
 enum Operation {
     Put(Vec<(usize, Value)>),
-    /// The record of this place among those that are there.
+    /// The record with this index among the present ones.
     Delete(usize),
 }
 

@@ -7,7 +7,7 @@ use crate::store::{CappedRow, Result, Tx};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 impl Neighbourhood {
-    /// Counts the identifiers of the components that were just named; `components` has the name of each evidence's.
+    /// Counts the identifiers of the components that were just named; `components` has the component's name for each evidence.
     pub(super) fn measure(
         &mut self,
         graph: &identity::Neighbourhood,
@@ -28,14 +28,14 @@ impl Neighbourhood {
         if sizes.is_empty() {
             return;
         }
-        // Of a component that is not here, only some identifiers are.
+        // Of a component that is not loaded, only some identifiers are known here.
         let here: FxHashSet<i64> = components.iter().copied().collect();
         let sizes = sizes.into_iter().filter(|(name, _)| here.contains(name));
         self.capped = sizes.collect();
         self.capped.sort_unstable();
     }
 
-    /// Keeps which of the resolved components are above the cap. One that was stays told of, whatever it is called now.
+    /// Stores which of the resolved components are above the cap. One that was before stays reported, even if its name changed.
     pub async fn save_capped(&self, tx: &mut Tx, now: Timestamp) -> Result<()> {
         if self.stale_components.is_empty() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Loading: identifiers to their slots, whole components to memory, and what evidence that lost a record still stands on.
+//! Loading: the slots of identifiers, whole components, and which records still support evidence that lost one.
 
 use super::{Known, Neighbourhood, Seen, Stated, source_of};
 use crate::flow::commit::identifiers::{kind_of, statement_kind};
@@ -9,7 +9,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Neighbourhood {
-    /// Finds or makes the rows of identifiers, which come with where they would like to be; gives where they are.
+    /// Finds or makes the rows of identifiers, which come with their preferred slots; returns their slots.
     pub async fn place(
         &mut self,
         tx: &mut Tx,
@@ -27,7 +27,7 @@ impl Neighbourhood {
         Ok(placed)
     }
 
-    /// Follows the chain from `slot` to the identifier or to a free place for it.
+    /// Follows the chain from `slot` to the identifier or to a free slot for it.
     async fn place_one(
         &mut self,
         tx: &mut Tx,
@@ -161,7 +161,7 @@ impl Neighbourhood {
         self.load_components(tx, components).await
     }
 
-    /// Loads components, and those that statements tie to them.
+    /// Loads components, and the components that statements tie to them.
     pub async fn load_components(
         &mut self,
         tx: &mut Tx,
@@ -182,7 +182,7 @@ impl Neighbourhood {
         }
     }
 
-    /// Loads the statements on identifiers; gives the components at their other ends.
+    /// Loads the statements on identifiers; returns the components at their other ends.
     async fn load_statements(&mut self, tx: &mut Tx, slots: &[i64]) -> Result<Vec<i64>> {
         let any = match self.has_statements {
             Some(any) => any,
@@ -228,12 +228,12 @@ impl Neighbourhood {
         }
     }
 
-    /// Makes everything that is loaded subject to a new look.
+    /// Marks everything that is loaded as stale, so that all of it is resolved again.
     pub fn doubt_all(&mut self) {
         self.stale_evidence.extend(self.evidence.keys());
     }
 
-    /// Takes it from the caller which of the loaded identifiers are shared; all evidence of each of them must be loaded.
+    /// Lets the caller decide which of the loaded identifiers are shared; all evidence of each of them must be loaded.
     pub fn decide_shared(
         &mut self,
         decide: impl FnOnce(&mut dyn Iterator<Item = i64>) -> FxHashMap<i64, bool>,
@@ -253,7 +253,7 @@ impl Neighbourhood {
         seen.map(|seen| (seen.row.id, seen.row.person_id)).collect()
     }
 
-    /// Counts the supporters of evidence that lost one, after the records' own rows were written.
+    /// Looks up what still supports evidence that lost a supporter, after the records' own rows were written.
     pub async fn settle_losses(&mut self, tx: &mut Tx, losers: &BTreeSet<i64>) -> Result<()> {
         let ids: Vec<i64> = losers
             .iter()

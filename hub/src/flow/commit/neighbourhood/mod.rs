@@ -1,4 +1,4 @@
-//! The part of the identity graph that a batch touches: loads it, lets `identity` resolve it, and keeps what changed.
+//! The part of the identity graph that a batch touches: loads it, lets `identity` resolve it, and stores what changed.
 //! An edge never leaves a component of live identifiers, so recomputing the touched components is exact (I2).
 
 mod capped;
@@ -30,16 +30,16 @@ struct Known {
 struct Seen {
     row: EvidenceRow,
     is_new: bool,
-    /// Its earliest record is another than it was, and so is the id of a person that it makes.
+    /// Its earliest record changed, and with it the id of a person that it makes.
     renamed: bool,
-    /// Other columns than its person.
+    /// Columns other than its person changed.
     dirty: bool,
-    /// Its person.
+    /// Its person changed.
     given: bool,
     removed: bool,
 }
 
-/// A standing statement about two slots.
+/// A statement in force about two slots.
 #[derive(Debug)]
 struct Stated {
     kind: StatementKind,
@@ -66,30 +66,30 @@ pub struct Neighbourhood {
     next_evidence: i64,
     /// Shared identifiers to be counted again, all of whose evidence is loaded.
     recount: FxHashSet<i64>,
-    /// Which identifiers are shared by rules that are new to the hub, where those were counted over everything.
+    /// Which identifiers are shared under new rules, when that was counted over the whole graph.
     decided: Option<FxHashMap<i64, bool>>,
     flipped_live: Vec<i64>,
     new_shared: Vec<(i64, i64)>,
     /// By id. Whether there are any is asked once.
     statements: BTreeMap<i64, Stated>,
     has_statements: Option<bool>,
-    /// Components above the cap among those that were resolved, with how many identifiers each has.
+    /// Resolved components above the cap, with how many identifiers each has.
     capped: Vec<(i64, i64)>,
 }
 
 /// A person after resolving, with the evidence that makes it.
 #[derive(Debug, Clone)]
 pub struct Resolved {
-    /// The number of one piece of its evidence, the earliest when it was first seen.
+    /// The number of one piece of its evidence: of the earliest when the person was first seen.
     pub id: i64,
     pub uuid: [u8; 16],
     /// The evidence that the uuid follows from.
     pub earliest: i64,
     pub component: i64,
     pub evidence: Vec<i64>,
-    /// It has a row, and may have memberships and the like.
+    /// It has a row already, and may have memberships and the like.
     pub stands: bool,
-    /// Its uuid is known to lead to `earliest`.
+    /// The store already resolves its uuid to `earliest`.
     pub is_named: bool,
 }
 
@@ -109,9 +109,9 @@ pub struct Around {
 #[derive(Debug, Default)]
 pub struct Reshaped {
     pub people: Vec<Resolved>,
-    /// Persons that are no more.
+    /// Persons that no longer exist.
     pub gone: Vec<i64>,
-    /// Evidence that is no more, and whose it would be.
+    /// Evidence that no longer exists, and the person that ids derived from it resolve to now.
     pub heirs: Vec<(i64, Option<i64>)>,
 }
 
@@ -192,7 +192,8 @@ impl Neighbourhood {
         id
     }
 
-    /// I6: ids that follow from the evidence that a record leaves, when nothing else is left of its person, lead on with the record.
+    /// I6: when nothing else is left of the person whose evidence a record leaves, that person's ids keep resolving, with the
+    /// record.
     pub fn follow(&mut self, left: i64, now: i64) {
         if left != now {
             self.successors.insert(left, now);
@@ -211,7 +212,7 @@ impl Neighbourhood {
         self.evidence.get(&evidence).is_some_and(|seen| seen.is_new)
     }
 
-    /// The loaded evidence of persons whose shape did not change.
+    /// The loaded evidence of persons whose evidence did not change.
     pub fn evidence_of_persons(&self, persons: &FxHashSet<i64>) -> FxHashMap<i64, Vec<i64>> {
         let mut found: FxHashMap<i64, Vec<i64>> = FxHashMap::default();
         for seen in self.evidence.values().filter(|seen| !seen.removed) {
@@ -222,7 +223,7 @@ impl Neighbourhood {
         found
     }
 
-    /// A person whose shape stands, by its evidence.
+    /// A person whose evidence did not change.
     pub fn standing(&self, id: i64, evidence: Vec<i64>) -> Option<Resolved> {
         let earliest = self.earliest(evidence.iter().copied())?;
         let row = &self.evidence[&earliest].row;

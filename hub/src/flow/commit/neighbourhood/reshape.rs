@@ -1,4 +1,4 @@
-//! Resolving: the components whose evidence changed are divided into people anew, and the rows follow.
+//! Resolving: the components whose evidence changed are divided into people again, and the rows are updated.
 
 use super::{Around, Neighbourhood, Reshaped, Resolved};
 use crate::identity::{self, Evidence, Node, Statement, StatementKind};
@@ -19,10 +19,10 @@ impl Neighbourhood {
         self.resolve_members(&members)
     }
 
-    /// The same; `members` are what `stale_members` gives.
+    /// The same; `members` is what `stale_members` returned.
     pub fn resolve_members(&mut self, members: &[i64]) -> Reshaped {
         let rules = self.rules.clone();
-        // Records are placed by now.
+        // Every record has its slots and evidence by now.
         self.by_set = FxHashMap::default();
         self.free = FxHashSet::default();
         if members.is_empty() {
@@ -40,7 +40,7 @@ impl Neighbourhood {
         let components = self.relabel(&graph, &slots, &alive);
         self.measure(&graph, &slots, &components);
         let resolution = identity::resolve(&graph, &rules);
-        // Owners and numbers as they were, beside `alive`: everybody below is looked at by place.
+        // The previous owners, in the order of `alive`: everything below uses indexes into it.
         let owners: Vec<Option<i64>> = alive
             .iter()
             .map(|id| self.evidence[id].row.person_id)
@@ -49,7 +49,7 @@ impl Neighbourhood {
         for person in &resolution.people {
             let places = person.evidence.iter().map(|place| *place as usize);
             let evidence: Vec<i64> = places.clone().map(|place| alive[place]).collect();
-            // They come from the earliest on, and there is one.
+            // Evidence is ordered from the earliest on, and there is at least one piece.
             let (first, earliest) = (person.evidence[0] as usize, evidence[0]);
             let numbers = places.filter(|place| owners[*place] == Some(alive[*place]));
             let id = number(&evidence, owners[first], numbers.map(|place| alive[place]));
@@ -87,17 +87,17 @@ impl Neighbourhood {
         }
     }
 
-    /// Of some evidence, the one whose record came first; a person's uuid follows from it.
+    /// The piece of evidence whose record came first; a person's uuid is derived from it.
     pub(super) fn earliest(&self, evidence: impl Iterator<Item = i64>) -> Option<i64> {
         evidence.reduce(|first, id| if self.is_before(id, first) { id } else { first })
     }
 
-    /// Whether there is a person of this number, who still has its evidence.
+    /// Whether there is a person with this number who still has the evidence with that number.
     fn is_number(&self, evidence: i64) -> bool {
         self.evidence[&evidence].row.person_id == Some(evidence)
     }
 
-    /// The people that some evidence made until now.
+    /// The people that this evidence made until now.
     fn former(&self, members: &[i64]) -> FxHashMap<i64, Former> {
         let mut former: FxHashMap<i64, Former> = FxHashMap::default();
         for id in members {
@@ -152,8 +152,8 @@ impl Neighbourhood {
         }
     }
 
-    /// Evidence that was there before, of the stale members and of whole components with a claim that is new: nobody who is
-    /// going to be built anew has stored claims on other evidence.
+    /// Already stored evidence in stale components and in those of `claimed`. Everyone who may be rebuilt has stored claims only
+    /// on this evidence.
     pub fn stored_among(&self, members: &[i64], claimed: &FxHashSet<i64>) -> Vec<i64> {
         let members = members.iter().copied();
         let mut stored: Vec<i64> = members.filter(|id| !self.is_new_evidence(*id)).collect();
@@ -191,7 +191,7 @@ impl Neighbourhood {
         members
     }
 
-    /// What is stated to be one with something stale is stale, too.
+    /// A component that a statement links with a stale one is stale, too.
     fn follow_statements(&mut self) {
         let links: Vec<(i64, i64)> = self
             .statements
@@ -264,7 +264,7 @@ impl Neighbourhood {
         (graph, slots)
     }
 
-    /// Decides anew which identifiers are shared. One that was shared stays so unless all its evidence is here.
+    /// Decides again which identifiers are shared. One that was shared stays so unless all its evidence is loaded.
     fn share(&mut self, graph: &mut identity::Neighbourhood, slots: &[i64]) {
         let counted = identity::shared(&graph.nodes, &graph.evidence, &self.rules);
         for (index, slot) in slots.iter().enumerate() {
@@ -291,7 +291,7 @@ impl Neighbourhood {
         }
     }
 
-    /// Names each component by its smallest evidence id, and puts the name on its rows. Gives the name of each evidence's.
+    /// Names each component by its smallest evidence id, and puts the name on its rows. Returns the name for each evidence.
     fn relabel(
         &mut self,
         graph: &identity::Neighbourhood,
@@ -303,7 +303,7 @@ impl Neighbourhood {
         let mut component_of = Vec::with_capacity(alive.len());
         for (evidence, id) in graph.evidence.iter().zip(alive) {
             let name = match identity::anchor(&graph.nodes, evidence, &self.rules) {
-                // `alive` ascends, so the first to come names the component.
+                // `alive` ascends, so the first piece of evidence names the component.
                 Some(node) => *names[labels[node as usize] as usize].get_or_insert(*id),
                 None => *id,
             };
@@ -330,8 +330,8 @@ impl Neighbourhood {
         component_of
     }
 
-    /// The component of an identifier that is not here: evidence of a source that is not believed holds identifiers of
-    /// others' components.
+    /// An identifier's component, if it is not loaded: evidence of a source that is not trusted holds identifiers of other
+    /// components.
     fn elsewhere(&self, slot: i64) -> Option<i64> {
         let component = self.identifiers.get(&slot)?.component?;
         (!self.components.contains(&component)).then_some(component)
@@ -376,8 +376,9 @@ impl Neighbourhood {
         }
     }
 
-    // I6: an id leads to whoever has the evidence that it follows from; once that is gone, to who is left of its person.
-    // Gives each removed evidence with its person and with other evidence of that, or else what its record supports now.
+    // I6: an id resolves to the person with the evidence that it is derived from; once that is removed, to the person with the
+    // rest of that person's evidence. Returns each removed evidence with its person and with other evidence of that person, or
+    // else the evidence that its record supports now.
     fn lost(&self, members: &[i64]) -> Vec<(i64, i64, Option<i64>)> {
         let removed = members.iter().filter(|id| self.evidence[id].removed);
         let mut lost: Vec<(i64, i64, Option<i64>)> = removed
@@ -401,8 +402,8 @@ impl Neighbourhood {
     }
 }
 
-/// A person keeps its number for as long as it has the evidence of that number. Of several who are one now, the one stays
-/// who has the earliest evidence; `numbers` come in the order of the evidence, from the earliest.
+/// A person keeps its number for as long as it has the evidence with that number. When several people become one, the one with
+/// the earliest evidence keeps its number; `numbers` are in the order of the evidence, from the earliest.
 fn number(evidence: &[i64], owner: Option<i64>, mut numbers: impl Iterator<Item = i64>) -> i64 {
     let owner = owner.filter(|owner| evidence.contains(owner));
     owner.or_else(|| numbers.next()).unwrap_or(evidence[0])

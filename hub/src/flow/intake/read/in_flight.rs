@@ -20,7 +20,7 @@ impl InFlight {
         let (committed, receiver) = oneshot::channel();
         let number = self.first + self.batches.len() as u64;
         self.batches.push_back(receiver);
-        // A record that another one displaced is looked for where it would be without it, too.
+        // A record that another one displaced is looked up at its preferred slot, too.
         let slots = landed.changes.iter().map(|change| change.slot);
         let slots = slots.chain(landed.displaced.iter().copied());
         self.writing.extend(slots.map(|slot| (slot, number)));

@@ -1,4 +1,4 @@
-//! Reading the pages of one part, and reads that go round in a circle.
+//! Reading the pages of one part, and noticing cursors that repeat.
 
 use crate::flow::connect::calling::retrying;
 use crate::host::{Batch, Cancel, Connector, Failure, FailureKind, ReadRequest};
@@ -7,7 +7,7 @@ use crate::problem::codes::CURSOR_REPEATED;
 use rustc_hash::FxHashMap;
 use tokio::sync::mpsc;
 
-/// What the reader hands to landing.
+/// What the reader passes to landing.
 pub(super) enum Message {
     Page {
         batch: Batch,
@@ -84,7 +84,7 @@ impl Cursors {
     }
 }
 
-/// A call depends on its cursor alone, so the same one again leads to the same batches for ever.
+/// A call depends on its cursor alone, so a cursor that repeats returns the same batches endlessly.
 fn circle(batches: usize) -> Failure {
     let message = match batches {
         1 => "the cursor did not change between two batches, and the last one was not `done`"
@@ -97,7 +97,7 @@ fn circle(batches: usize) -> Failure {
     Failure {
         problem: failure
             .problem
-            .hint("the connector is at fault: each `read` has to return a cursor that leads on, or `done`"),
+            .hint("the connector is at fault: each `read` has to return a new cursor, or `done`"),
         ..failure
     }
 }

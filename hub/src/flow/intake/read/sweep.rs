@@ -1,5 +1,5 @@
-//! Full reads: what came is noted in the transaction of its cursor, so that a read that was interrupted goes on, and in the
-//! end what did not come is deleted, unless the source came up empty.
+//! Full reads: what was read is recorded in the transaction of its cursor, so that an interrupted read can go on, and in the
+//! end what was not read is deleted, unless the source returned nothing at all.
 
 use super::{BATCH_RECORDS, place};
 use crate::flow::commit::apply::apply;
@@ -15,21 +15,21 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Versions that have a bit in the same block.
 const BLOCK_VERSIONS: i64 = 32_768;
 const BLOCK_BYTES: usize = BLOCK_VERSIONS as usize / 8;
-/// How often records are looked at again that changed meanwhile.
-const LOOKS: usize = 20;
+/// How often records that changed meanwhile are compared again.
+const ATTEMPTS: usize = 20;
 
 /// A full read under way.
 pub(super) struct FullRead {
-    /// The first version that it could make. Versions from here on came in it.
+    /// The first version that it could make. Versions from this one on were read in it.
     since: i64,
-    /// Older versions that came again, by block.
+    /// Older versions that were read again, by block.
     seen: BTreeMap<i64, Vec<u8>>,
-    /// Blocks that are not stored as they are.
+    /// Blocks that changed since they were stored.
     marked: BTreeSet<i64>,
 }
 
 impl FullRead {
-    /// The one that was begun and not ended.
+    /// The full read that was begun and not ended.
     pub async fn going_on(tx: &mut Tx, stream: &StreamRow) -> Result<Option<Self>> {
         let Some(since) = stream.full_since else {
             return Ok(None);
@@ -41,7 +41,7 @@ impl FullRead {
         Ok(Some(full))
     }
 
-    /// One from the stream's start.
+    /// A full read from the stream's start.
     pub async fn begin(tx: &mut Tx, stream_id: i64) -> Result<Self> {
         Ok(Self::since(tx.begin_full_read(stream_id).await?))
     }
@@ -58,7 +58,7 @@ impl FullRead {
         self.since
     }
 
-    /// These records came and stay what they are.
+    /// Marks records that were read and did not change.
     pub fn mark(&mut self, versions: &[i64]) {
         for version in versions {
             let block = version / BLOCK_VERSIONS;
@@ -101,7 +101,7 @@ pub(super) enum Swept {
     Stopped(Problem),
 }
 
-/// At the end of a full read: records that did not come are deleted.
+/// At the end of a full read: deletes records that were not read.
 pub(super) async fn sweep(
     context: &Context,
     source: &Source,
@@ -136,14 +136,14 @@ pub(super) async fn sweep(
     }
 }
 
-/// Deletes the records of one part that did not come; gives how many. They are looked at again when somebody changed them.
+/// Deletes the records of one part that were not read; returns how many. Compares again when another process changed them.
 async fn delete(
     context: &Context,
     stream: &StreamRef,
     full: &FullRead,
     (after, mut rows): (i64, Vec<RecordRow>),
 ) -> Result<i64> {
-    for look in 1.. {
+    for attempt in 1.. {
         let changes: Vec<Change> = rows
             .into_iter()
             .filter(|row| !full.came(row.version_id))
@@ -163,7 +163,7 @@ async fn delete(
                 tx.commit().await?;
                 return Ok(counts.deleted);
             }
-            Err(problem) if problem.code == &RECORDS_CHANGED && look < LOOKS => {}
+            Err(problem) if problem.code == &RECORDS_CHANGED && attempt < ATTEMPTS => {}
             Err(problem) => return Err(problem),
         }
         drop(tx);
@@ -172,11 +172,11 @@ async fn delete(
             .record_heads(stream.id, after, BATCH_RECORDS as i64)
             .await?;
     }
-    unreachable!("the last look returns")
+    unreachable!("the last attempt returns")
 }
 
 fn empty(stream: &StreamRef) -> Problem {
-    let problem = Problem::new(&EMPTY_SOURCE, "the source gave no records at all, but had some before; nothing was removed")
+    let problem = Problem::new(&EMPTY_SOURCE, "the source returned no records at all, but had some before; nothing was removed")
         .hint("if it is right that it is empty, set `guard.empty_source = \"allow\"` for the source and run again");
     place(problem, stream)
 }

@@ -144,7 +144,7 @@ async fn what_was_deleted_and_made_again_in_one_read_is_there_with_its_new_body(
     let report = read(&world, &Script::of(pages), false).await;
     assert_eq!(report.problem, None);
     assert_eq!(names(&world).await, expected([("1", "again")]));
-    // In a later read, the same over what is stored.
+    // In a later read, the same happens to what is stored.
     let pages = [
         page(&[record("2", 4_000, "other again")], &["1"]),
         page(&[record("1", 5_000, "third")], &[]),
@@ -183,7 +183,7 @@ async fn what_was_deleted_before_a_cursor_expired_is_found_by_reading_everything
     let world = world().await;
     let people = [record("1", 1_000, "one"), record("2", 1_000, "two")];
     read(&world, &Script::of([page(&people, &[])]), false).await;
-    // The second was deleted meanwhile, and nothing tells of it.
+    // The second was deleted meanwhile, and nothing reports it.
     let script = Script::of([page(&people[..1], &[])]).with_expired("1");
     let report = read(&world, &script, false).await;
     assert_eq!(report.problem, None);
@@ -273,7 +273,7 @@ async fn two_reads_of_one_stream_at_once_store_each_record_once_and_both_come_to
     let pages: Vec<_> = lines.chunks(100).map(|lines| page(lines, &[])).collect();
     let tasks = [(); 2].map(|()| {
         let (world, script) = (world.clone(), Script::of(pages.clone()));
-        // Nobody holds a lease here: the fences are all there is.
+        // No lease is held here: only the fences protect.
         tokio::spawn(async move { read(&world, &script, false).await })
     });
     for task in tasks {
@@ -281,7 +281,7 @@ async fn two_reads_of_one_stream_at_once_store_each_record_once_and_both_come_to
         let problem = report.problem.map(|problem| problem.code.id);
         assert!(matches!(problem, None | Some("OF0805")), "{problem:?}");
     }
-    // Whoever comes next finishes what was left.
+    // The next read finishes the rest.
     read(&world, &Script::of(pages), false).await;
     assert_eq!(names(&world).await.len(), 4_000);
     let count = |text: &'static str| count(&world, text);

@@ -12,19 +12,19 @@ use crate::problem::codes::{LEASE_LOST, RECORDS_CHANGED};
 use crate::store::{Result, Tx};
 use tokio::sync::{mpsc, oneshot};
 
-/// How often the same batches are compared again before it is given up.
-const LOOKS: usize = 20;
+/// How often the same batches are compared again before the read fails.
+const ATTEMPTS: usize = 20;
 
 /// Rows for one transaction, and the cursors that go with them.
 pub(super) struct Work {
-    /// What came, to be compared again.
+    /// The rows as they arrived, in case they must be compared again.
     pub arrived: Arrived,
     pub landed: Landed,
     pub cursors: Vec<Moved>,
     pub committed: oneshot::Sender<()>,
 }
 
-/// A cursor on its way.
+/// A cursor to be moved.
 pub(super) struct Moved {
     pub part: usize,
     pub from: Option<Vec<u8>>,
@@ -46,7 +46,7 @@ struct Batch {
     changes: Vec<Change>,
     counts: Counts,
     unchanged: Vec<i64>,
-    /// All that came, in its order.
+    /// All rows as they arrived, in order.
     arrived: Vec<Arrived>,
     cursors: Vec<Moved>,
     committed: Vec<oneshot::Sender<()>>,
@@ -68,7 +68,7 @@ impl Batch {
 }
 
 impl Writer {
-    /// Until nothing more comes or something fails. Gives back itself, with what was committed.
+    /// Works until nothing more comes or something fails. Returns itself, with what was committed.
     pub async fn all(mut self, mut queue: mpsc::Receiver<Work>) -> (Self, Result<()>) {
         while let Some(work) = queue.recv().await {
             let mut batch = Batch::default();
@@ -84,7 +84,7 @@ impl Writer {
     }
 
     async fn write(&mut self, mut batch: Batch) -> Result<()> {
-        for look in 1.. {
+        for attempt in 1.. {
             let changes = std::mem::take(&mut batch.changes);
             let mut tx = self.context.begin_for(changes.len()).await?;
             match self.apply(&mut tx, changes, &batch).await {
@@ -100,7 +100,7 @@ impl Writer {
                     }
                     break;
                 }
-                Err(problem) if problem.code == &RECORDS_CHANGED && look < LOOKS => {}
+                Err(problem) if problem.code == &RECORDS_CHANGED && attempt < ATTEMPTS => {}
                 Err(problem) => return Err(problem),
             }
             drop(tx);
@@ -127,7 +127,7 @@ impl Writer {
         Ok(applied)
     }
 
-    /// Against what is known by now. The batches share no record: those that do wait for each other.
+    /// Compares with what is known by now. The batches share no record, since batches that do wait for each other.
     async fn compare_again(&self, batch: &mut Batch) -> Result<()> {
         batch.counts = Counts::default();
         batch.unchanged.clear();

@@ -1,5 +1,5 @@
-//! I7 for definitions: what is filled, and the timers that it leaves, are what evaluating everybody anew gives, for new and
-//! edited definitions, and later when timers come due; and the same definitions as queries find the same members.
+//! I7 for definitions: what is filled, and the timers that it leaves, equal the result of evaluating everybody again, for new and
+//! edited definitions, and later when timers become due; and the same definitions as queries find the same members.
 #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
 
 use super::*;
@@ -65,7 +65,7 @@ impl World {
         Context::new(Arc::new(plan), self.store.clone(), clock, suppression)
     }
 
-    /// Stores people and forgets those of the case before. Two share a component, and each has two pieces of evidence.
+    /// Stores people and forgets those of the previous case. Two share a component, and each has two pieces of evidence.
     async fn put(&self, people: &[Someone]) -> Vec<i64> {
         let mut tx = self.store.begin().await.unwrap();
         let old = tx.select_persons("select id from person", &[]).await;
@@ -210,7 +210,7 @@ async fn check(
     wait: i64,
     mut now: i64,
 ) -> std::result::Result<(), TestCaseError> {
-    // Definitions of the case before are taken away, and their members with them.
+    // Definitions of the previous case are removed, and their members with them.
     world.hand.store(now, Ordering::SeqCst);
     backfill(&world.context(&[]).await).await.unwrap();
     let ids = world.put(&people).await;

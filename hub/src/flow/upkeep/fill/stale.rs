@@ -1,4 +1,4 @@
-//! Which definitions are new, edited or gone, against what the store says was followed.
+//! Which definitions are new, edited or gone, compared with the ones that the store says were applied.
 
 use crate::audience;
 use crate::flow::context::{Context, UNFINISHED};
@@ -7,15 +7,15 @@ use crate::store::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// What is no longer as it was when the store was last brought up to date.
+/// Definitions that differ from the ones that the store was last brought up to date with.
 pub(super) struct Stale {
-    /// Places in `plan.audiences` and why people move, those that others refer to first.
+    /// Indexes into `plan.audiences` and the cause that is logged, audiences that others refer to first.
     pub audiences: Vec<(usize, &'static str)>,
     pub gone: Vec<String>,
-    /// Those that are new or edited.
+    /// Destinations that are new or edited.
     pub destinations: Vec<Arc<str>>,
     pub gone_destinations: Vec<String>,
-    /// The store says so of all of them already.
+    /// All of them are marked as unfinished in the store already.
     pub is_announced: bool,
 }
 
@@ -25,7 +25,7 @@ impl Stale {
         self.audiences.len() + self.gone.len() + destinations
     }
 
-    /// Those of the audiences at these places.
+    /// The stale audiences among those at these indexes.
     pub fn of(&self, places: &[usize]) -> Vec<(usize, &'static str)> {
         let audiences = self.audiences.iter();
         let of = audiences.filter(|(place, _)| places.contains(place));

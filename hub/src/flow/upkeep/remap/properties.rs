@@ -75,7 +75,7 @@ async fn letters(world: &World) -> usize {
     letters.iter().filter(|one| one.code == "OF0511").count()
 }
 
-/// A record of a stream: its place, id, number, e-mail address, and when it was changed.
+/// A record of a stream: the stream's index, id, number, e-mail address, and when it was changed.
 type Row = (u8, u8, u8, u8, Option<u8>);
 
 fn line((stream, id, number, email, updated): Row) -> ((&'static str, &'static str), Value) {
@@ -106,7 +106,7 @@ async fn check(rows: Vec<Row>, later: Vec<Row>) -> Result<(), TestCaseError> {
         let (of, line) = line(*row);
         world.apply(of, &[line], &[]).await;
     }
-    // What the old key left: the last version of each record, in the order of their arrival.
+    // What the old key left: the last version of each record, in the order of arrival.
     let mut last: BTreeMap<(u8, u8), (usize, Row)> = BTreeMap::new();
     for (place, row) in rows.iter().enumerate() {
         let known = last.get(&(row.0, row.1)).map(|(_, known)| *known);
@@ -125,12 +125,12 @@ async fn check(rows: Vec<Row>, later: Vec<Row>) -> Result<(), TestCaseError> {
     for id in before {
         let mut tx = world.context.store.read().await.unwrap();
         let found = tx.alias(id.as_bytes()).await.unwrap();
-        prop_assert!(found.is_some(), "{id} leads nowhere");
+        prop_assert!(found.is_some(), "{id} does not resolve");
     }
     Ok(())
 }
 
-/// Whether a version takes the place of the one that is known.
+/// Whether a version replaces the known one.
 fn counts(row: Row, known: Row) -> bool {
     use crate::landing::{Arrival, Version, decide, hash};
     let version = |row: Row| {
@@ -196,7 +196,7 @@ async fn keys_that_are_swapped_leave_two_records_and_one_generation() {
     keys.sort_unstable();
     assert_eq!(keys, ["n1", "n2"]);
     drop(tx);
-    // It comes again as it was, and there is nothing new about it.
+    // It is read again unchanged, and nothing is new about it.
     let before = shown_and_read(&world, &rows).await;
     assert_eq!(before.0, before.1);
 }
@@ -260,7 +260,7 @@ async fn a_move_that_was_stopped_is_finished_by_the_next_run() {
 }
 
 #[tokio::test]
-async fn people_keep_their_ids_where_other_evidence_gives_them_and_old_ids_lead_on() {
+async fn people_keep_their_ids_where_other_evidence_gives_them_and_old_ids_resolve() {
     let mut world = World::new(&manifest("id"), &STREAMS, 1_000).await;
     // The first is older at the app, the second is known from the contact alone.
     world.apply(USERS, &[line((2, 0, 0, 1, None)).1], &[]).await;

@@ -18,7 +18,7 @@ use crate::store::{DeadLetterRow, RecordRow, RecordState, Result, StreamRow, Tx}
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
 
-/// Moves what `from` still has to `to`. Gives how many records. Stopped half-way, the next run goes on (I9).
+/// Moves what `from` still has to `to`. Returns how many records. Stopped half-way, the next run goes on (I9).
 pub(super) async fn rekey(
     context: &Context,
     from: &StreamRow,
@@ -72,7 +72,7 @@ fn keyed((row, body): (RecordRow, Vec<u8>), to: &StreamRef, plan: &Stream) -> Mo
     }
 }
 
-/// Where each record goes, and what is there already; a key moves on where another has its place.
+/// The slot of each record, and the rows that are there already; a key moves to its next slot where another key has the slot.
 async fn place(
     tx: &mut Tx,
     to: &StreamRef,
@@ -107,7 +107,7 @@ async fn place(
 #[derive(Default)]
 struct Moved {
     changes: Vec<Change>,
-    /// Slot and key of each record that was there, or came, twice.
+    /// Slot and key of each record under whose new key another one was already.
     collisions: Vec<(i64, String)>,
 }
 
@@ -205,8 +205,8 @@ fn put(context: &Context, to: &StreamRef, plan: &Stream, moving: &Moving) -> Put
     }
 }
 
-/// I6: the id of a person whose only record moved leads to whoever has the record now. `left` is the evidence that each record
-/// had, and where the record is.
+/// I6: the id of a person whose only record moved resolves to the person who has the record now. `left` has the evidence that
+/// each record had, and the record's slot.
 async fn follow(tx: &mut Tx, left: &[(i64, i64)]) -> Result<()> {
     let lost = tx
         .without_heir(left.iter().map(|(evidence, _)| *evidence))
@@ -235,7 +235,7 @@ async fn follow(tx: &mut Tx, left: &[(i64, i64)]) -> Result<()> {
     tx.save_heirs(&heirs).await
 }
 
-/// Says of each key that several stored records have it now.
+/// Adds a dead letter for each key that several stored records have now.
 async fn report(
     tx: &mut Tx,
     context: &Context,

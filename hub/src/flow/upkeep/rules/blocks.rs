@@ -1,7 +1,7 @@
-//! The whole identity graph in a few bytes an identifier and a piece of evidence, and what of it new rules could change.
+//! The whole identity graph in a few bytes per identifier and piece of evidence, and which parts new rules could change.
 //!
-//! A block is a set of evidence that nothing leaves: neither the ties of the rules that hold nor those of the new ones. What
-//! happens in a block is worked out from the block alone. Memory: about 20 bytes an identifier and 40 a piece of evidence.
+//! A block is a set of evidence that no tie leaves, neither under the rules in force nor under the new ones. Each block is
+//! resolved by itself. Memory: about 20 bytes per identifier and 40 per piece of evidence.
 
 use crate::flow::commit::identifiers::identifier_of;
 use crate::identity::{Rules, shared_of};
@@ -11,13 +11,13 @@ use crate::store::{Result, Tx};
 use rustc_hash::FxHashMap;
 
 pub struct Blocks {
-    /// Of each node, ascending.
+    /// The slot of each node, ascending.
     slots: Vec<i64>,
-    /// Of each node, by the new rules.
+    /// Whether each node is shared under the new rules.
     shared: Vec<bool>,
-    /// Nodes that are live by one set of rules and not by the other.
+    /// Whether each node is live under one set of rules and not under the other.
     turned: Vec<bool>,
-    /// Of each piece of evidence: whether its source is not believed by either set of rules, its stored component, and where
+    /// Of each piece of evidence: whether at least one set of rules does not trust its source, its stored component, and where
     /// its nodes begin.
     doubted: Vec<bool>,
     components: Vec<i64>,
@@ -87,7 +87,7 @@ impl Blocks {
         }
     }
 
-    /// Gives the pieces of evidence that sources are believed.
+    /// Returns the pieces of evidence whose source the new rules trust.
     async fn load_evidence(&mut self, tx: &mut Tx, old: &Rules, new: &Rules) -> Result<Vec<u32>> {
         let mut believed = Vec::new();
         let mut after = i64::MIN;
@@ -121,7 +121,7 @@ impl Blocks {
         &self.nodes[self.starts[piece] as usize..self.starts[piece + 1] as usize]
     }
 
-    /// Unites what hangs together by the stored components, by live identifiers or by statements.
+    /// Unites evidence that is connected by stored components, by live identifiers or by statements.
     fn divide(&mut self, live: &[bool], links: impl Iterator<Item = (i64, i64)>) {
         let count = self.components.len() as u32;
         let mut parent: Vec<u32> = (0..count).collect();
@@ -160,8 +160,8 @@ impl Blocks {
         let mut start = 0;
         for block in members.chunk_by(|a, b| roots[*a as usize] == roots[*b as usize]) {
             let end = start + block.len() as u32;
-            // One piece of evidence is one person by any rules, as long as something of it lives, and holds all its identifiers,
-            // as long as its source is believed.
+            // One piece of evidence is one person under any rules, as long as one of its identifiers is live, and that person
+            // has all its identifiers, as long as its source is trusted.
             let turned = |piece: &u32| {
                 self.of(*piece)
                     .iter()
@@ -180,7 +180,7 @@ impl Blocks {
         self.components.len()
     }
 
-    /// Stored components of blocks that could change, about `size` pieces of evidence at a time; blocks are not torn apart.
+    /// Stored components of blocks that could change, about `size` pieces of evidence at a time; no block is divided.
     pub fn batches(&self, size: usize) -> Vec<Vec<i64>> {
         let mut batches = Vec::new();
         let mut batch: Vec<i64> = Vec::new();
@@ -201,7 +201,7 @@ impl Blocks {
         batches
     }
 
-    /// Whether identifiers are shared by the new rules.
+    /// Whether identifiers are shared under the new rules.
     pub fn shared(&self, slots: impl Iterator<Item = i64>) -> FxHashMap<i64, bool> {
         slots
             .filter_map(|slot| Some((slot, self.shared[self.place(slot)? as usize])))

@@ -16,18 +16,18 @@ pub struct Difference {
     pub evidence: usize,
     pub people_before: i64,
     pub people_after: i64,
-    /// People who come from more than one.
+    /// People who consist of evidence of more than one person of before.
     pub merges: i64,
     /// People who are divided among more than one.
     pub splits: i64,
-    /// People of today whose evidence changes.
+    /// Existing people whose evidence changes.
     pub touched: i64,
     pub examples: Vec<Example>,
     /// Rows that destinations hold or should hold of the people touched.
     pub destinations: BTreeMap<String, i64>,
 }
 
-/// People whose evidence is divided anew among themselves.
+/// People who exchange evidence among themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Example {
     pub before: Vec<String>,
@@ -52,7 +52,7 @@ impl Difference {
         self.touched == 0 && self.people_before == self.people_after
     }
 
-    /// Before the block is saved.
+    /// Must be called before the block is saved.
     pub(super) async fn add(&mut self, tx: &mut Tx, block: &Block) -> Result<()> {
         let mut heirs: BTreeMap<i64, BTreeSet<i64>> = BTreeMap::new();
         let mut origins: BTreeMap<i64, BTreeSet<i64>> = BTreeMap::new();
@@ -64,7 +64,7 @@ impl Difference {
             new.extend(after);
             if before != after {
                 touched.extend(before);
-                // Whoever gains evidence is not who they were.
+                // People who gain evidence change, too.
                 touched.extend(after);
             }
             if let (Some(before), Some(after)) = (before, after) {

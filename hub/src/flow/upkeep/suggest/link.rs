@@ -1,4 +1,4 @@
-//! Links that a model states by itself: many in a transaction, and none against what an operator said.
+//! Links that a model states by itself: many in a transaction, and none against an operator's statement.
 
 use super::author;
 use crate::flow::commit::neighbourhood::Neighbourhood;
@@ -20,8 +20,8 @@ pub struct Sure {
     pub probability: f64,
 }
 
-/// Links pairs; gives how many. What contradicts a statement that stands is left to it, and so are people who have become
-/// others since they were compared.
+/// Links pairs; returns how many. Leaves out pairs that contradict a statement in force, and people who changed since they were
+/// compared.
 pub async fn link(
     context: &Context,
     pairs: &[Sure],
@@ -76,7 +76,7 @@ async fn names(context: &Context, pairs: &[Sure]) -> Result<FxHashMap<i64, Ident
     Ok(names)
 }
 
-/// Pairs of people whom a standing statement keeps apart, by their ids now. They need not be looked at again.
+/// Pairs of people that a statement in force keeps apart, by their current ids. They need not be suggested again.
 pub async fn kept_apart(tx: &mut Tx, context: &Context) -> Result<FxHashSet<([u8; 16], [u8; 16])>> {
     let mut apart = FxHashSet::default();
     let mut rows = tx.statements().await?;

@@ -1,4 +1,4 @@
-//! When work that failed is tried again, and when nothing has been done for a while.
+//! When work that failed is retried, and when nothing has been done for a while.
 
 use crate::clock::Clock;
 use crate::model::Timestamp;
@@ -8,9 +8,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The first wait after a failure that may pass; it doubles with each further one.
 const FIRST_MS: i64 = 1_000;
-/// The longest.
+/// The longest wait.
 const LONGEST_MS: i64 = 300_000;
-/// After a failure that only a person can mend: somebody may have.
+/// The wait after a failure that only a person can fix: by then somebody may have.
 const UNLIKELY_MS: i64 = 300_000;
 
 /// Failures in a row of one piece of work.
@@ -20,7 +20,7 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// When to try again after it ended like that; none when it went well.
+    /// When to retry after a problem; none when there was none.
     pub fn after(&mut self, problem: Option<&Problem>, now: Timestamp) -> Option<Timestamp> {
         let Some(problem) = problem else {
             self.failures = 0;
@@ -32,7 +32,7 @@ impl Pace {
         }
     }
 
-    /// When to go on with what has to wait, each time in a row a little later.
+    /// When to go on with what has to wait; each time in a row the wait is longer.
     pub fn later(&mut self, now: Timestamp) -> Timestamp {
         self.failures += 1;
         let wait_ms = LONGEST_MS.min(FIRST_MS << (self.failures - 1).min(20));
@@ -40,7 +40,7 @@ impl Pace {
     }
 }
 
-/// Whether the same again may work with nobody doing anything about it.
+/// Whether a retry may succeed without anybody's help.
 pub(super) fn may_pass(problem: &Problem) -> bool {
     problem.code.class == Class::Retry || problem.code == &STORE_FAILED
 }
@@ -53,15 +53,15 @@ pub(super) struct Activity {
 
 struct State {
     busy: usize,
-    /// Until the hub has rested from it.
+    /// None once the hub has rested since.
     ended: Option<Timestamp>,
 }
 
-/// Something is being done for as long as this is kept.
+/// Work is under way for as long as this exists.
 pub(super) struct Working<'a>(&'a Activity);
 
 impl Activity {
-    /// To start was something, too.
+    /// Starting counts as work, too.
     pub fn new(clock: Clock) -> Self {
         let ended = Some(clock.now());
         Self {
@@ -75,7 +75,7 @@ impl Activity {
         Working(self)
     }
 
-    /// Whether nothing has been done for `still_ms`. Says so once, until something was done again.
+    /// Whether nothing has been done for `still_ms`. True once, until something was done again.
     pub fn is_still(&self, still_ms: i64) -> bool {
         let now = self.clock.now();
         let mut state = self.state();

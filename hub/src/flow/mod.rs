@@ -42,5 +42,5 @@ pub use upkeep::statements::{Stating, named, revoke, state};
 pub use upkeep::suggest::{SuggestReport, decide, drop_version, likeness_of, reasons_of, suggest};
 pub use upkeep::{leftover, models, rules};
 pub use work::run::{AudienceReport, Events, RunEvent, RunOptions, RunReport, enter, run};
-pub use work::schedule::next as next_time;
+pub use work::schedule::{Carried, next as next_time};
 pub use work::serve::{Served, serve};

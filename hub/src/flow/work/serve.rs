@@ -173,6 +173,11 @@ impl Serving {
                 read => read,
             };
             drop(working);
+            if let Err(problem) = &read
+                && problem.code == &MANIFESTS_CHANGED
+            {
+                self.stop_overtaken();
+            }
             if self.context.cancel.is_cancelled() {
                 locked(&self.unread).insert(source.name.to_string());
                 return;
@@ -278,7 +283,7 @@ impl Serving {
     async fn check_timers(&self) -> Result<Option<Timestamp>> {
         let mut tx = self.context.store.read().await?;
         if !fence::has_current_manifests(&mut tx, &self.context).await? {
-            self.is_overtaken();
+            self.stop_overtaken();
             return Ok(None);
         }
         let next = tx.next_due().await?;
@@ -417,7 +422,7 @@ impl Serving {
     /// Logs a failure. One because of other manifests ends serving.
     fn failed(&self, problem: &Problem, doing: &str, what: &str, again: Option<Timestamp>) {
         if problem.code == &MANIFESTS_CHANGED {
-            self.is_overtaken();
+            self.stop_overtaken();
             return;
         }
         let again = again.map_or_else(|| "at its next time".to_owned(), Timestamp::to_rfc3339);
@@ -431,7 +436,7 @@ impl Serving {
         );
     }
 
-    fn is_overtaken(&self) {
+    fn stop_overtaken(&self) {
         self.overtaken.store(true, Ordering::Relaxed);
         self.context.cancel.cancel();
     }

@@ -328,7 +328,7 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
             break;
         }
         tracing::info!("another process works by other manifests; reading them again");
-        match reopen(folder, environment, out, (&digest, &stop)).await {
+        match reopen(folder, environment, out, &digest, &stop).await {
             Some(opened) => hub = opened,
             None => break,
         }
@@ -387,7 +387,8 @@ async fn reopen(
     folder: &Path,
     environment: &Environment,
     out: &Out,
-    (before, stop): (&str, &Cancel),
+    before: &str,
+    stop: &Cancel,
 ) -> Option<Opened> {
     let mut shown = Vec::new();
     loop {

@@ -234,7 +234,7 @@ async fn act(actor: Actor, mut context: Context, outside: &Outside) -> Result<()
             let context = run::ready(&context).await?;
             let destination = &context.plan.destinations[0];
             let events = options(true).events;
-            run::deliver_to(&context, destination, outside, (false, &events)).await?;
+            run::deliver_to(&context, destination, outside, false, &events).await?;
         }
         Actor::Suppress => {
             let mut tx = context.begin().await?;

@@ -75,7 +75,7 @@ pub async fn deliver(
     let mut sender = Sender::new(context, destination, connector, cancel);
     for pass in 0..PASSES {
         // I8: the guard counts removals when the work that causes them is done, not one transaction of it after another.
-        sender.keeps_members = lease::is_unsettled(context).await?;
+        sender.keeps_members = lease::may_bring_people_back(context).await?;
         let planned = plan(context, destination).await?;
         sender.report.withheld = planned.withheld;
         if planned.guarded {

@@ -155,7 +155,7 @@ impl<'a> Sender<'a> {
                         self.doubt(&group.object).await?;
                     }
                     self.refuse(&group, search.taken()).await?;
-                    self.settle(&group, rows, outcome).await?;
+                    self.record_outcome(&group, rows, outcome).await?;
                     continue;
                 }
                 Err(failure) => failure,
@@ -247,7 +247,12 @@ impl<'a> Sender<'a> {
     }
 
     /// Stores the outcome of each row.
-    async fn settle(&mut self, group: &Group, rows: Vec<Row>, outcome: Outcome) -> Result<()> {
+    async fn record_outcome(
+        &mut self,
+        group: &Group,
+        rows: Vec<Row>,
+        outcome: Outcome,
+    ) -> Result<()> {
         let mut failed: BTreeMap<usize, RowFailure> = outcome
             .failures
             .into_iter()

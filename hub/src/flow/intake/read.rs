@@ -11,7 +11,7 @@ mod write;
 use crate::flow::commit::change::Counts;
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::connect::calling::retrying;
-use crate::flow::context::{Context, beside};
+use crate::flow::context::{Context, in_parallel};
 use crate::flow::intake::land::{self, Arrived};
 use crate::host::{Cancel, Connector, Failure, ReadRequest};
 use crate::manifest::{Source, Stream};
@@ -87,7 +87,7 @@ pub async fn read_stream(
     };
     let (connector, done) = going.all(connector, full).await;
     let (counts, guarded) = (going.counts, going.guarded);
-    let problem = done.err().map(|problem| place(problem, &stream));
+    let problem = done.err().map(|problem| with_place(problem, &stream));
     finish(context, &mut run, counts, problem.as_ref()).await?;
     let report = StreamReport {
         source: run.source,
@@ -248,7 +248,7 @@ type Split = (
 
 async fn split(mut connector: Box<dyn Connector>, plan: &Stream, cancel: &Cancel) -> Split {
     let (name, cancel) = (plan.name.clone(), cancel.clone());
-    beside(move || {
+    in_parallel(move || {
         let parts = retrying(&cancel, || connector.split(&name, None));
         (connector, parts)
     })
@@ -337,7 +337,7 @@ impl Reading<'_> {
         let stream = self.plan.name.to_string();
         let parts = self.parts.to_vec();
         let cancel = self.options.cancel.clone();
-        beside(move || {
+        in_parallel(move || {
             for (index, (part, cursor)) in parts.into_iter().zip(cursors).enumerate() {
                 let mut request = ReadRequest {
                     stream: stream.clone(),
@@ -371,7 +371,7 @@ impl Reading<'_> {
             most = BATCH_RECORDS.min(most * 2);
             if !gathered.cursors.is_empty() {
                 // What is in memory is bounded: what is being written, what waits, and nothing else.
-                let Ok(place) = work.reserve().await else {
+                let Ok(permit) = work.reserve().await else {
                     // The writer returns why it stopped.
                     return Ok(None);
                 };
@@ -385,7 +385,7 @@ impl Reading<'_> {
                 records += landed.counts.read;
                 (self.options.progress)(Progress { records });
                 let committed = writing.add(&landed);
-                place.send(Work {
+                permit.send(Work {
                     arrived: gathered.arrived,
                     landed,
                     cursors: gathered.cursors,
@@ -430,7 +430,8 @@ async fn gather(arriving: &mut mpsc::Receiver<Message>, most: usize) -> Gathered
     gathered
 }
 
-fn place(problem: Problem, stream: &StreamRef) -> Problem {
+/// The problem at the stream, unless it has a place already.
+fn with_place(problem: Problem, stream: &StreamRef) -> Problem {
     if problem.place != Place::Nowhere {
         return problem;
     }

@@ -80,13 +80,13 @@ pub async fn serve(
         activity: Activity::new(context.clock.clone()),
     });
     let mut parts = JoinSet::new();
-    for (place, first) in times {
+    for (index, first) in times {
         let serving = serving.clone();
-        parts.spawn(async move { serving.source(place, first).await });
+        parts.spawn(async move { serving.source(index, first).await });
     }
-    for place in 0..context.plan.destinations.len() {
+    for index in 0..context.plan.destinations.len() {
         let serving = serving.clone();
-        parts.spawn(async move { serving.destination(place).await });
+        parts.spawn(async move { serving.destination(index).await });
     }
     let same = serving.clone();
     parts.spawn(async move { same.timers().await });
@@ -124,8 +124,8 @@ pub async fn serve(
 
 impl Serving {
     /// One source, each time that it is due.
-    async fn source(&self, place: usize, first: Option<Timestamp>) {
-        let source = &self.context.plan.sources[place];
+    async fn source(&self, index: usize, first: Option<Timestamp>) {
+        let source = &self.context.plan.sources[index];
         let Some(schedule) = &source.schedule else {
             return;
         };
@@ -301,8 +301,8 @@ impl Serving {
     }
 
     /// One destination, each time that there is something to send.
-    async fn destination(&self, place: usize) {
-        let destination = &self.context.plan.destinations[place];
+    async fn destination(&self, index: usize) {
+        let destination = &self.context.plan.destinations[index];
         let mut pace = Pace::default();
         let mut changes = self.changes.subscribe();
         loop {

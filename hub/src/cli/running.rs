@@ -34,7 +34,7 @@ pub async fn run(folder: &Path, environment: &Environment, out: &Out, choice: Ch
     hub.refuse_unknown(choice.source.as_deref(), choice.stream.as_deref())?;
     hub.refuse_without_secrets(choice.source.as_deref(), choice.deliver)?;
     hub.ready().await?;
-    let cancel = hub.cancel.clone();
+    let cancel = hub.context.cancel.clone();
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
             cancel.cancel();
@@ -42,7 +42,7 @@ pub async fn run(folder: &Path, environment: &Environment, out: &Out, choice: Ch
     });
     let bar = bar(out);
     let keeps_exchanges = choice.capture;
-    let options = options(&hub, choice, out.json, &bar);
+    let options = options(choice, out.json, &bar);
     let connectors = CapturingConnectors {
         connectors: hub.connectors,
         folder: folder.to_owned(),
@@ -85,7 +85,7 @@ pub fn progress_on(bar: &ProgressBar) -> impl Fn(&str, usize) + Send + Sync {
     }
 }
 
-fn options(hub: &Opened, choice: Choice, json: bool, bar: &ProgressBar) -> RunOptions {
+fn options(choice: Choice, json: bool, bar: &ProgressBar) -> RunOptions {
     let (counting, showing) = (bar.clone(), bar.clone());
     let quiet = json || !bar.is_hidden();
     RunOptions {
@@ -94,7 +94,6 @@ fn options(hub: &Opened, choice: Choice, json: bool, bar: &ProgressBar) -> RunOp
         deliver: choice.deliver,
         read: ReadOptions {
             full: choice.full,
-            cancel: hub.cancel.clone(),
             progress: Arc::new(move |progress: Progress| {
                 counting.set_position(progress.records.unsigned_abs());
             }),
@@ -348,7 +347,7 @@ const SERVED: Choice = Choice {
 
 /// Serves by the manifests that were read.
 async fn serve_by(hub: Opened, folder: &Path, out: &Out, stop: &Cancel) -> Result<Served, Stopped> {
-    let (stop, cancel) = (stop.clone(), hub.cancel.clone());
+    let (stop, cancel) = (stop.clone(), hub.context.cancel.clone());
     let stopping = tokio::spawn(async move {
         stop.cancelled().await;
         cancel.cancel();
@@ -367,7 +366,7 @@ async fn serve_by(hub: Opened, folder: &Path, out: &Out, stop: &Cancel) -> Resul
     for warning in leftover::warnings(&left) {
         tracing::warn!(code = warning.code.id, "{}", warning.message);
     }
-    let options = options(&hub, SERVED, true, &ProgressBar::hidden());
+    let options = options(SERVED, true, &ProgressBar::hidden());
     let connectors: Arc<dyn Opens> = Arc::new(CapturingConnectors {
         connectors: hub.connectors,
         folder: folder.to_owned(),

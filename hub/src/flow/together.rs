@@ -12,7 +12,7 @@ use crate::flow::properties::sink::{Members, Sink};
 use crate::flow::properties::{RUNTIME, sequences};
 use crate::flow::work::run::{self, RunOptions};
 use crate::flow::{self, Context, ReadOptions, Suppression};
-use crate::host::{Cancel, Connector};
+use crate::host::Connector;
 use crate::manifest::{Destination, IdentityRules, Source};
 use crate::model::{Identifier, IdentifierKind};
 use crate::problem::Problem;
@@ -192,7 +192,6 @@ fn options(deliver: bool) -> RunOptions {
         deliver,
         read: ReadOptions {
             full: false,
-            cancel: Cancel::default(),
             progress: Arc::new(|_| {}),
         },
         events: Arc::new(|_| {}),

@@ -93,7 +93,6 @@ pub struct Loaded {
 pub struct Opened {
     pub context: Context,
     pub connectors: Connectors,
-    pub cancel: Cancel,
     /// What does not stop anybody from working with the hub.
     pub warnings: Vec<Problem>,
     /// The manifests, so that places can be shown.
@@ -298,13 +297,12 @@ pub async fn open(folder: &Path, environment: &Environment) -> Result<Opened, St
         cancel,
     } = load(folder, environment)?;
     let mut warnings = plan.warnings.clone();
-    match context(plan, environment, &cancel).await {
+    match context(plan, environment, cancel).await {
         Ok((context, warning)) => {
             warnings.extend(warning);
             Ok(Opened {
                 context,
                 connectors,
-                cancel,
                 warnings,
                 files,
             })
@@ -321,7 +319,7 @@ pub async fn open(folder: &Path, environment: &Environment) -> Result<Opened, St
 async fn context(
     plan: Plan,
     environment: &Environment,
-    cancel: &Cancel,
+    cancel: Cancel,
 ) -> Result<(Context, Option<Problem>), Problem> {
     let store = Store::open(&plan.hub.store).await?;
     let store = match &environment.gate {
@@ -333,7 +331,7 @@ async fn context(
         Suppression::load(&store, move || Uuid::from_u64_pair(random(), random())).await?;
     let clock = environment.clock.clone();
     let mut context = Context::new(Arc::new(plan), store, clock, suppression);
-    context.cancel = cancel.clone();
+    context.cancel = cancel;
     context.process = environment.process.clone();
     models::adopt(&mut context).await?;
     let warning = rules::adopt(&mut context).await?;

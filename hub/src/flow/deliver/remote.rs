@@ -138,7 +138,7 @@ impl Sender<'_> {
             .connector
             .take()
             .expect("calls are made one after another");
-        let cancel = self.cancel.clone();
+        let cancel = self.context.cancel.clone();
         let (connector, done) = in_parallel(move || {
             let done = call(connector.as_mut(), &cancel);
             (connector, done)

@@ -362,9 +362,7 @@ impl Desk {
 async fn deliver_with(context: &Context, tool: &Tool) -> DeliveryReport {
     let destination = &context.plan.destinations[0];
     let tool = Box::new(tool.clone());
-    deliver(context, destination, tool, &Cancel::default())
-        .await
-        .unwrap()
+    deliver(context, destination, tool).await.unwrap()
 }
 
 async fn suppress_in(context: &Context, text: &str) {

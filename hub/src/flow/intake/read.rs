@@ -43,7 +43,6 @@ const RESTARTS: usize = 3;
 pub struct ReadOptions {
     /// Read from the start; records that do not come again are deleted.
     pub full: bool,
-    pub cancel: Cancel,
     pub progress: Arc<dyn Fn(Progress) + Send + Sync>,
 }
 
@@ -152,7 +151,7 @@ impl Going<'_> {
         connector: Box<dyn Connector>,
         mut full: Option<FullRead>,
     ) -> (Box<dyn Connector>, Result<()>) {
-        let (mut connector, parts) = split(connector, self.plan, &self.options.cancel).await;
+        let (mut connector, parts) = split(connector, self.plan, &self.context.cancel).await;
         let parts = match parts {
             Ok(parts) => parts,
             Err(failure) => return (connector, Err(failure.problem)),
@@ -199,7 +198,7 @@ impl Going<'_> {
     }
 
     async fn sweep(&mut self, full: Option<FullRead>) -> Result<()> {
-        let Some(full) = full.filter(|_| !self.options.cancel.is_cancelled()) else {
+        let Some(full) = full.filter(|_| !self.context.cancel.is_cancelled()) else {
             return Ok(());
         };
         match sweep(self.context, self.source, self.stream, &full).await? {
@@ -336,7 +335,7 @@ impl Reading<'_> {
     ) -> impl Future<Output = Box<dyn Connector>> + use<> {
         let stream = self.plan.name.to_string();
         let parts = self.parts.to_vec();
-        let cancel = self.options.cancel.clone();
+        let cancel = self.context.cancel.clone();
         in_parallel(move || {
             for (index, (part, cursor)) in parts.into_iter().zip(cursors).enumerate() {
                 let mut request = ReadRequest {

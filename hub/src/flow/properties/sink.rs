@@ -3,9 +3,8 @@
 use super::Going;
 use crate::flow;
 use crate::host::{
-    AudiencePage, AudienceRef, Batch, Cancel, CheckReport, Connector, Delivery, Erasure, Failure,
-    Member, MemberChange, MemberId, Outcome, ReadRequest, Reply, StreamInfo, TargetInfo,
-    WriteRequest,
+    AudiencePage, AudienceRef, Batch, CheckReport, Connector, Delivery, Erasure, Failure, Member,
+    MemberChange, MemberId, Outcome, ReadRequest, Reply, StreamInfo, TargetInfo, WriteRequest,
 };
 use crate::model::{ConsentStatus, Fields};
 use crate::problem::codes::TRAPPED;
@@ -122,7 +121,7 @@ impl Going {
     pub async fn deliver(&self) {
         let destination = &self.world.context.plan.destinations[0];
         let sink = Box::new(self.sink.clone());
-        let report = flow::deliver(&self.world.context, destination, sink, &Cancel::default())
+        let report = flow::deliver(&self.world.context, destination, sink)
             .await
             .unwrap();
         assert!(!report.guarded && report.problems.is_empty(), "{report:?}");

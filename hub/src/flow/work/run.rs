@@ -298,7 +298,7 @@ pub async fn read_held(
     let named = options.stream.as_deref();
     let streams = source.streams.iter();
     for stream in streams.filter(|stream| named.is_none_or(|name| name == &*stream.name)) {
-        if options.read.cancel.is_cancelled() {
+        if context.cancel.is_cancelled() {
             break;
         }
         (options.events)(RunEvent::Reading {
@@ -367,7 +367,7 @@ pub async fn deliver_held(
         });
     }
     match connectors.destination(destination) {
-        Ok(connector) => deliver(context, destination, connector, &context.cancel).await,
+        Ok(connector) => deliver(context, destination, connector).await,
         Err(problems) => Ok(DeliveryReport {
             problems,
             ..nothing(destination)

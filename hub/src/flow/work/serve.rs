@@ -457,14 +457,13 @@ mod tests {
     use crate::flow::intake::read::tests::script::{Script, page};
     use std::sync::atomic::AtomicUsize;
 
-    fn options(world: &World) -> RunOptions {
+    fn options() -> RunOptions {
         RunOptions {
             source: None,
             stream: None,
             deliver: false,
             read: ReadOptions {
                 full: false,
-                cancel: world.context.cancel.clone(),
                 progress: Arc::new(|_| {}),
             },
             events: Arc::new(|_| {}),
@@ -476,7 +475,7 @@ mod tests {
         let manifest = "[hub]\nname = \"rest\"\nstore = \"sqlite:rest.db\"\n";
         let world = World::new(manifest, &[], 0).await;
         let connectors = Arc::new(Nobody::default());
-        let options = options(&world);
+        let options = options();
         let opens: Arc<dyn Opens> = connectors.clone();
         let serving = serve(&world.context, &opens, &options);
         let moving = async {
@@ -536,7 +535,7 @@ mod tests {
         let reading = lease::take(&other, "read crm").await.unwrap().unwrap();
         let connectors = Counting::default();
         let opens: Arc<dyn Opens> = Arc::new(connectors.clone());
-        let options = options(&world);
+        let options = options();
         let serving = serve(&world.context, &opens, &options);
         let others = async {
             tokio::time::sleep(Duration::from_millis(1_200)).await;
@@ -569,7 +568,7 @@ mod tests {
         let mut world = World::new(manifest, &[], 0).await;
         crate::flow::enter(&mut world.context).await.unwrap();
         let old = world.context.clone();
-        let options = options(&world);
+        let options = options();
         let opens: Arc<dyn Opens> = Arc::new(Nobody::default());
         let serving = serve(&old, &opens, &options);
         let editing = async {

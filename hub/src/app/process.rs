@@ -6,20 +6,20 @@ use std::sync::Arc;
 
 /// This process.
 pub fn this() -> Process {
-    let place = place();
+    let machine = machine();
     let number = std::process::id();
     let id = match started(number) {
-        Some(started) => format!("{number}/{started}/{place}"),
-        None => format!("{number}/?/{place}"),
+        Some(started) => format!("{number}/{started}/{machine}"),
+        None => format!("{number}/?/{machine}"),
     };
     Process {
         id: id.into(),
-        has_ended: Arc::new(move |id| has_ended(id, &place)),
+        has_ended: Arc::new(move |id| has_ended(id, &machine)),
     }
 }
 
 /// True only when it is certain: for a process of this machine since its start that this one would see.
-fn has_ended(id: &str, place: &str) -> bool {
+fn has_ended(id: &str, machine: &str) -> bool {
     let mut parts = id.splitn(3, '/');
     let (Some(number), Some(then), Some(of)) = (parts.next(), parts.next(), parts.next()) else {
         return false;
@@ -27,7 +27,7 @@ fn has_ended(id: &str, place: &str) -> bool {
     let Ok(number) = number.parse::<u32>() else {
         return false;
     };
-    if of != place || then == "?" || !Path::new("/proc/self/stat").exists() {
+    if of != machine || then == "?" || !Path::new("/proc/self/stat").exists() {
         return false;
     }
     // Another reason why it cannot be read proves nothing.
@@ -43,7 +43,7 @@ fn has_ended(id: &str, place: &str) -> bool {
 }
 
 /// The machine since it was started, and which processes are seen from here.
-fn place() -> String {
+fn machine() -> String {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let seen = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
     format!("{}/{}", boot.trim(), seen.display())
@@ -78,9 +78,9 @@ mod tests {
             .spawn()
             .unwrap();
         let started = started(child.id()).unwrap();
-        let id = format!("{}/{started}/{}", child.id(), place());
+        let id = format!("{}/{started}/{}", child.id(), machine());
         assert!(!(this.has_ended)(&id));
-        let earlier = format!("{}/{}/{}", child.id(), started - 1, place());
+        let earlier = format!("{}/{}/{}", child.id(), started - 1, machine());
         assert!((this.has_ended)(&earlier), "the number was given again");
         child.kill().unwrap();
         child.wait().unwrap();

@@ -23,7 +23,7 @@ pub struct Dialect {
     /// (text, pattern) → whether the pattern is found in the text.
     pub matches: fn(&str, &str) -> String,
     /// (name of a split, person's uuid) → the person's place in it.
-    pub place: fn(&str, &str) -> String,
+    pub split_position: fn(&str, &str) -> String,
     /// Where audiences of accounts have their members.
     pub account_membership: &'static str,
     /// What comes before a query, so that it can ask `drafted_membership`: what is stored, but for the audiences of accounts
@@ -47,7 +47,7 @@ pub const SQLITE: Dialect = Dialect {
     is_null: |field| format!("{field}.type = 'null'"),
     contains: |text, part| format!("instr({text}, {part}) > 0"),
     matches: |text, pattern| format!("regexp({pattern}, {text})"),
-    place: |split, uuid| format!("place({split}, {uuid})"),
+    split_position: |split, uuid| format!("split_position({split}, {uuid})"),
     account_membership: "account_membership",
     drafted_membership: "with drafted_membership (audience, account, since) as (select m.audience, m.account, m.since \
         from account_membership as m where m.audience not in (select key from json_each($1)) \

@@ -5,7 +5,7 @@
 
 use crate::audience::{EventFact, Facts, sequence};
 use crate::expression::{Condition, Measure, Test, Window};
-use crate::expression::{Number, millis, number, passes_for, place, scale};
+use crate::expression::{Number, millis, number, passes_for, scale, split_position};
 use crate::model::Timestamp;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,7 +137,7 @@ fn reduce(condition: &Condition, facts: &Facts<'_>, now: Timestamp) -> Reduced {
         }
         Condition::Consent { purpose } => Reduced::Always((facts.granted)(purpose)),
         Condition::Split { name, from, until } => {
-            Reduced::Always((*from..*until).contains(&place(name, &facts.id)))
+            Reduced::Always((*from..*until).contains(&split_position(name, &facts.id)))
         }
         Condition::Event {
             name,

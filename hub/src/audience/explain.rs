@@ -3,7 +3,7 @@
 
 use crate::audience::evaluate::{counting, counts_at, evaluate, measured};
 use crate::audience::{Facts, sequence, words};
-use crate::expression::{Condition, Measure, PLACES, SCALE, Window, place};
+use crate::expression::{Condition, Measure, POSITIONS, SCALE, Window, split_position};
 use crate::model::Timestamp;
 
 /// One condition of a tree, in the order in which the tree is read.
@@ -72,7 +72,7 @@ fn why(condition: &Condition, facts: &Facts<'_>, now: Timestamp) -> String {
         Condition::Consent { purpose } if (facts.granted)(purpose) => "granted".to_owned(),
         Condition::Consent { .. } => "not granted".to_owned(),
         Condition::Split { name, .. } => {
-            let percent = f64::from(place(name, &facts.id)) * 100.0 / f64::from(PLACES);
+            let percent = f64::from(split_position(name, &facts.id)) * 100.0 / f64::from(POSITIONS);
             format!("the place in it is {percent}%")
         }
         Condition::Sequence { steps, window } => {

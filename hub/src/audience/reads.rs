@@ -109,15 +109,17 @@ pub fn depends_on(condition: &Condition) -> Vec<&str> {
 
 /// Indices of the audiences, each after the ones it refers to. Cycles, which `manifest` reports, are in some order.
 pub fn order(audiences: &[Audience]) -> Vec<usize> {
-    let mut place = BTreeMap::new();
+    let mut index_of = BTreeMap::new();
     for (index, audience) in audiences.iter().enumerate() {
-        place.entry(&*audience.name).or_insert(index);
+        index_of.entry(&*audience.name).or_insert(index);
     }
     let needs: Vec<Vec<usize>> = audiences
         .iter()
         .map(|audience| {
             let needs = depends_on(&audience.who).into_iter();
-            needs.filter_map(|name| place.get(name).copied()).collect()
+            needs
+                .filter_map(|name| index_of.get(name).copied())
+                .collect()
         })
         .collect();
 

@@ -39,7 +39,7 @@ const MAIN_ACCOUNT: &str = "(select a.traits from account_person as r join accou
     where r.person_id = p.id and r.place = 0)";
 
 /// Where a trait's value stands, and its name there.
-fn place_of(name: &str) -> (&'static str, &str) {
+fn column_of(name: &str) -> (&'static str, &str) {
     match name.strip_prefix("account.") {
         Some(name) => (MAIN_ACCOUNT, name),
         None => ("p.traits", name),
@@ -158,7 +158,7 @@ impl<'a> Writer<'a> {
         match condition {
             Condition::All(_) | Condition::Any(_) | Condition::Not(_) => self.condition(condition),
             Condition::Trait { name, test } => {
-                let (json, name) = place_of(name);
+                let (json, name) = column_of(name);
                 self.field(json, name, test);
             }
             Condition::Near { name, from, until } => {
@@ -193,12 +193,12 @@ impl<'a> Writer<'a> {
             }
             Condition::Split { name, from, until } => {
                 let name = self.bind(Bind::Text(name.clone()));
-                let place = (self.dialect.place)(&name, "p.uuid");
+                let split_position = (self.dialect.split_position)(&name, "p.uuid");
                 let (from, until) = (
                     self.bind(Bind::Integer(i64::from(*from))),
                     self.bind(Bind::Integer(i64::from(*until) - 1)),
                 );
-                let _ = write!(self.text, "{place} between {from} and {until}");
+                let _ = write!(self.text, "{split_position} between {from} and {until}");
             }
             Condition::Event {
                 name,

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::expression::{
-    Comparison, Condition, Measure, PLACES, Pattern, Step, Test, Window, place,
+    Comparison, Condition, Measure, POSITIONS, Pattern, Step, Test, Window, split_position,
 };
 use crate::manifest::{Audience, Subject};
 use proptest::prelude::*;
@@ -492,8 +492,8 @@ fn naive(condition: &Condition, someone: &Someone, now: i64) -> bool {
             .is_some_and(|since| *lasting == 0 || now - since.0 >= *lasting),
         Condition::Consent { purpose } => someone.granted.contains(purpose),
         Condition::Split { name, from, until } => {
-            let place = place(name, &someone.id);
-            place >= *from && place < *until
+            let split_position = split_position(name, &someone.id);
+            split_position >= *from && split_position < *until
         }
         Condition::Sequence { steps, window } => naive_sequence(steps, *window, someone, now),
         // What joins people and accounts is tried over a store, in `flow::commit::account_audiences`.
@@ -736,13 +736,13 @@ pub(crate) fn conditions() -> impl Strategy<Value = Condition> {
     let filter = prop::collection::vec((names(), tests()), 0..2);
     let event = (event_names(), filter, windows(), measures());
     let sequence = (prop::collection::vec(steps(), 1..4), windows());
-    let places = 0..=PLACES;
+    let positions = 0..=POSITIONS;
     let leaf = prop_oneof![
         2 => (names(), tests()).prop_map(|(name, test)| Condition::Trait { name, test }),
         1 => (names(), -8..8i64, -8..8i64).prop_map(|(name, from, until)| Condition::Near { name, from, until }),
         2 => (names(), prop_oneof![Just(0), 0..12i64]).prop_map(|(name, lasting)| Condition::Audience { name, lasting }),
         1 => names().prop_map(|purpose| Condition::Consent { purpose }),
-        1 => (names(), places.clone(), places).prop_map(|(name, from, until)| Condition::Split { name, from, until }),
+        1 => (names(), positions.clone(), positions).prop_map(|(name, from, until)| Condition::Split { name, from, until }),
         3 => sequence.prop_map(|(steps, window)| Condition::Sequence { steps, window }),
         5 => event.prop_map(|(name, filter, window, measure)| Condition::Event { name, filter, window, measure }),
     ];

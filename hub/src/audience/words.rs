@@ -1,6 +1,6 @@
 //! Conditions in a few words, for logs and explanations. A condition's own values, never a person's.
 
-use crate::expression::{Comparison, Condition, Measure, PLACES, Step, Test, Window};
+use crate::expression::{Comparison, Condition, Measure, POSITIONS, Step, Test, Window};
 use crate::model::Value;
 
 /// What a condition asks, without the conditions inside of it.
@@ -130,7 +130,7 @@ pub(super) fn sequence(steps: &[Step]) -> String {
 }
 
 pub(super) fn split(name: &str, from: u32, until: u32) -> String {
-    let percent = |places: u32| f64::from(places) * 100.0 / f64::from(PLACES);
+    let percent = |positions: u32| f64::from(positions) * 100.0 / f64::from(POSITIONS);
     format!(
         "split `{name}` from {}% to {}%",
         percent(from),

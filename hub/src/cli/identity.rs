@@ -77,10 +77,10 @@ pub async fn identity(
             identity_suggestions::list(&hub, out, limit).await
         }
         IdentityCommand::Accept { number, reason } => {
-            identity_suggestions::decide(&hub, out, (number, true), &who(None), &reason).await
+            identity_suggestions::accept(&hub, out, number, &who(None), &reason).await
         }
         IdentityCommand::Decline { number, reason } => {
-            identity_suggestions::decide(&hub, out, (number, false), &who(None), &reason).await
+            identity_suggestions::decline(&hub, out, number, &who(None), &reason).await
         }
         IdentityCommand::Review { limit } => review(&hub, out, i64::from(limit)).await,
     }

@@ -52,18 +52,18 @@ const WIDTH: usize = 1_000;
 /// Records on the left, identifiers on the right; a line where a record holds an identifier, dashed to one that joins nobody.
 /// Refused ties are red arcs at the right edge.
 pub fn svg(graph: &Graph) -> String {
-    let mut places: BTreeMap<&Identifier, usize> = BTreeMap::new();
+    let mut positions: BTreeMap<&Identifier, usize> = BTreeMap::new();
     let all = graph.identifiers.iter();
     let dead = graph.dead.iter().map(|(identifier, _)| identifier);
     let refused = graph.refused.iter().flat_map(|step| [&step.from, &step.to]);
     let mut order: Vec<&Identifier> = Vec::new();
     for identifier in all.chain(dead).chain(refused) {
-        let next = places.len();
-        if *places.entry(identifier).or_insert(next) == next {
+        let next = positions.len();
+        if *positions.entry(identifier).or_insert(next) == next {
             order.push(identifier);
         }
     }
-    let rows = graph.records.len().max(places.len());
+    let rows = graph.records.len().max(positions.len());
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {}\" font-family=\"system-ui, sans-serif\" font-size=\"13\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n\
@@ -71,16 +71,16 @@ pub fn svg(graph: &Graph) -> String {
         y(rows) + 10,
         escaped(&graph.person)
     );
-    held(graph, &places, &mut svg);
-    arcs(graph, &places, &mut svg);
+    held(graph, &positions, &mut svg);
+    arcs(graph, &positions, &mut svg);
     labels(graph, &order, &mut svg);
     svg.push_str("</svg>");
     svg
 }
 
 /// The position of a row.
-fn y(place: usize) -> usize {
-    70 + place * ROW
+fn y(position: usize) -> usize {
+    70 + position * ROW
 }
 
 fn is_dead(graph: &Graph, identifier: &Identifier) -> bool {
@@ -88,10 +88,10 @@ fn is_dead(graph: &Graph, identifier: &Identifier) -> bool {
 }
 
 /// A line from each record to each identifier that it holds.
-fn held(graph: &Graph, places: &BTreeMap<&Identifier, usize>, svg: &mut String) {
+fn held(graph: &Graph, positions: &BTreeMap<&Identifier, usize>, svg: &mut String) {
     for (row, (_, identifiers)) in graph.records.iter().enumerate() {
         for identifier in identifiers {
-            let Some(place) = places.get(identifier) else {
+            let Some(position) = positions.get(identifier) else {
                 continue;
             };
             let dash = if is_dead(graph, identifier) {
@@ -107,17 +107,17 @@ fn held(graph: &Graph, places: &BTreeMap<&Identifier, usize>, svg: &mut String) 
                 LEFT + 400,
                 y(row),
                 RIGHT - 100,
-                y(*place),
+                y(*position),
                 RIGHT - 8,
-                y(*place)
+                y(*position)
             );
         }
     }
 }
 
-fn arcs(graph: &Graph, places: &BTreeMap<&Identifier, usize>, svg: &mut String) {
+fn arcs(graph: &Graph, positions: &BTreeMap<&Identifier, usize>, svg: &mut String) {
     for step in &graph.refused {
-        if let (Some(from), Some(to)) = (places.get(&step.from), places.get(&step.to)) {
+        if let (Some(from), Some(to)) = (positions.get(&step.from), positions.get(&step.to)) {
             let _ = writeln!(
                 svg,
                 "<path d=\"M{0} {1} C {2} {1}, {2} {3}, {0} {3}\" fill=\"none\" stroke=\"#c33\" stroke-dasharray=\"6 3\"><title>{4}</title></path>",
@@ -140,7 +140,7 @@ fn labels(graph: &Graph, order: &[&Identifier], svg: &mut String) {
             escaped(record)
         );
     }
-    for (place, identifier) in order.iter().enumerate() {
+    for (position, identifier) in order.iter().enumerate() {
         let colour = if is_dead(graph, identifier) {
             "#999"
         } else {
@@ -149,9 +149,9 @@ fn labels(graph: &Graph, order: &[&Identifier], svg: &mut String) {
         let _ = writeln!(
             svg,
             "<circle cx=\"{RIGHT}\" cy=\"{}\" r=\"5\" fill=\"{colour}\"/><text x=\"{}\" y=\"{}\" fill=\"{colour}\">{}</text>",
-            y(place),
+            y(position),
             RIGHT + 12,
-            y(place) + 4,
+            y(position) + 4,
             escaped(&plain(identifier))
         );
     }

@@ -4,7 +4,7 @@ use crate::cli::Ending;
 use crate::cli::identity::print_stated;
 use crate::cli::output::{Out, Outcome, number, plural};
 use crate::cli::running::{bar_of, progress_on};
-use crate::flow;
+use crate::flow::{self, Decided};
 use crate::opening::Opened;
 use crate::problem::{Problem, codes};
 use crate::store::SuggestionRow;
@@ -93,14 +93,19 @@ fn wire(row: &SuggestionRow) -> serde_json::Value {
     })
 }
 
-pub async fn decide(
-    hub: &Opened,
-    out: &Out,
-    (number, is_one): (i64, bool),
-    by: &str,
-    reason: &str,
-) -> Outcome {
-    let decided = flow::decide(&hub.context, number, is_one, by, reason).await?;
+/// The two of a suggestion are one person.
+pub async fn accept(hub: &Opened, out: &Out, number: i64, by: &str, reason: &str) -> Outcome {
+    let decided = flow::decide(&hub.context, number, true, by, reason).await?;
+    show_decided(hub, out, number, &decided).await
+}
+
+/// The two of a suggestion are two people.
+pub async fn decline(hub: &Opened, out: &Out, number: i64, by: &str, reason: &str) -> Outcome {
+    let decided = flow::decide(&hub.context, number, false, by, reason).await?;
+    show_decided(hub, out, number, &decided).await
+}
+
+async fn show_decided(hub: &Opened, out: &Out, number: i64, decided: &Decided) -> Outcome {
     let explained = flow::explain(&hub.context, &decided.left, &decided.right).await?;
     if out.json {
         out.value(

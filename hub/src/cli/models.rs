@@ -137,17 +137,17 @@ fn parameters(fitted: &Fitted) -> String {
 
 async fn fit(hub: &mut Opened, out: &Out, name: Option<String>) -> Outcome {
     let plan = hub.context.plan.clone();
-    let places: Vec<usize> = match &name {
+    let indexes: Vec<usize> = match &name {
         None => (0..plan.models.len()).collect(),
         Some(name) => {
-            let place = plan.models.iter().position(|model| *model.name == **name);
+            let index = plan.models.iter().position(|model| *model.name == **name);
             let known = plan.models.iter().map(|model| &*model.name);
-            vec![place.ok_or_else(|| unknown("model", name, known))?]
+            vec![index.ok_or_else(|| unknown("model", name, known))?]
         }
     };
     let bar = bar_of(out, "people");
     let watch = progress_on(&bar);
-    let reports = models::fit(&mut hub.context, &places, &watch).await?;
+    let reports = models::fit(&mut hub.context, &indexes, &watch).await?;
     models::work_out_everybody(&mut hub.context, &watch).await?;
     bar.finish_and_clear();
     if out.json {

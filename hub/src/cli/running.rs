@@ -8,7 +8,7 @@ use crate::flow::{
     self, DeliveryReport, Progress, ReadOptions, RunEvent, RunOptions, RunReport, StreamReport,
     leftover,
 };
-use crate::opening::{CapturingConnectors, Environment, Opened, PlannedStream};
+use crate::opening::{CapturingConnectors, Environment, PlannedStream};
 use crate::problem::Problem;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -33,7 +33,7 @@ pub async fn run(folder: &Path, environment: &Environment, out: &Out, choice: Ch
     hub.refuse_unknown(choice.source.as_deref(), choice.stream.as_deref())?;
     hub.refuse_without_secrets(choice.source.as_deref(), choice.deliver)?;
     hub.ready().await?;
-    let cancel = hub.cancel.clone();
+    let cancel = hub.context.cancel.clone();
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
             cancel.cancel();
@@ -41,7 +41,7 @@ pub async fn run(folder: &Path, environment: &Environment, out: &Out, choice: Ch
     });
     let bar = bar(out);
     let keeps_exchanges = choice.capture;
-    let options = options(&hub, choice, out.json, &bar);
+    let options = options(choice, out.json, &bar);
     let connectors = CapturingConnectors {
         connectors: hub.connectors,
         folder: folder.to_owned(),
@@ -84,7 +84,7 @@ pub fn progress_on(bar: &ProgressBar) -> impl Fn(&str, usize) + Send + Sync {
     }
 }
 
-pub fn options(hub: &Opened, choice: Choice, json: bool, bar: &ProgressBar) -> RunOptions {
+pub fn options(choice: Choice, json: bool, bar: &ProgressBar) -> RunOptions {
     let (counting, showing) = (bar.clone(), bar.clone());
     let quiet = json || !bar.is_hidden();
     RunOptions {
@@ -93,7 +93,6 @@ pub fn options(hub: &Opened, choice: Choice, json: bool, bar: &ProgressBar) -> R
         deliver: choice.deliver,
         read: ReadOptions {
             full: choice.full,
-            cancel: hub.cancel.clone(),
             progress: Arc::new(move |progress: Progress| {
                 counting.set_position(progress.records.unsigned_abs());
             }),

@@ -110,7 +110,7 @@ async fn serve_hub(hub: Opened, folder: &Path, out: &Out, carried: Carried) -> S
     if let Err(problem) = warn_of_leftovers(&hub).await {
         tracing::warn!(code = problem.code.id, "{}", problem.message);
     }
-    let options = options(&hub, SERVED, true, &ProgressBar::hidden());
+    let options = options(SERVED, true, &ProgressBar::hidden());
     let connectors: Arc<dyn Opens> = Arc::new(CapturingConnectors {
         connectors: hub.connectors,
         folder: folder.to_owned(),

@@ -53,7 +53,7 @@ pub async fn source(
 }
 
 async fn remove(hub: &Opened, out: &Out, left: &[Leftover], records: i64) -> Outcome {
-    let cancel = hub.cancel.clone();
+    let cancel = hub.context.cancel.clone();
     tokio::spawn(async move {
         wait_for_signal().await;
         cancel.cancel();
@@ -71,7 +71,7 @@ async fn remove(hub: &Opened, out: &Out, left: &[Leftover], records: i64) -> Out
     for one in left {
         let go_on = |so_far: i64| {
             bar.set_position((removed + so_far).unsigned_abs());
-            !hub.cancel.is_cancelled()
+            !hub.context.cancel.is_cancelled()
         };
         removed += leftover::remove(&hub.context, one, &go_on).await?;
     }

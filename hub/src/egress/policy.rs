@@ -140,17 +140,17 @@ impl Policy {
     }
 
     fn host_denied(&self, origin: &Origin) -> Problem {
-        let place = match origin.port {
+        let target = match origin.port {
             443 => origin.host.clone(),
             port => format!("{}:{port}", origin.host),
         };
         Problem::new(
             &codes::HOST_DENIED,
-            format!("{} may not call `{}`", self.owner, short(&place)),
+            format!("{} may not call `{}`", self.owner, short(&target)),
         )
         .hint(format!(
             "add `grant.hosts = [\"{}\"]` to {}",
-            short(&place),
+            short(&target),
             self.owner
         ))
     }

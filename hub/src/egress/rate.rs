@@ -87,9 +87,9 @@ impl Bucket {
         let Some(spec) = spec else {
             return (due <= deadline).then_some(due);
         };
-        let places = spec.requests as usize;
-        let is_full = self.sent.len() >= places;
-        if is_full && let Some(oldest) = self.sent.get(self.sent.len() - places) {
+        let most = spec.requests as usize;
+        let is_full = self.sent.len() >= most;
+        if is_full && let Some(oldest) = self.sent.get(self.sent.len() - most) {
             due = due.max(*oldest + Duration::from_millis(spec.per_ms));
         }
         // A later place never overtakes an earlier one, so the queue stays sorted.
@@ -98,7 +98,7 @@ impl Bucket {
             return None;
         }
         self.sent.push_back(due);
-        if self.sent.len() > places {
+        if self.sent.len() > most {
             self.sent.pop_front();
         }
         Some(due)

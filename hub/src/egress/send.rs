@@ -184,7 +184,7 @@ impl Egress {
     ) -> Result<Response, SendError> {
         let bucket = ready.bucket.as_deref();
         for attempt in 1_u32.. {
-            self.wait_for_place(bucket, patience).await?;
+            self.wait_for_rate(bucket, patience).await?;
             let answer = self.once(client, ready, patience).await;
             let asked = match &answer {
                 Ok(response) => self.asked_to_wait(response),
@@ -216,7 +216,7 @@ impl Egress {
         Duration::from_millis((self.settings.random)() % (most_ms + 1))
     }
 
-    async fn wait_for_place(
+    async fn wait_for_rate(
         &self,
         bucket: Option<&str>,
         patience: Patience<'_>,
@@ -318,22 +318,22 @@ impl Egress {
     }
 
     fn elsewhere(&self, origin: &Origin, next: &Url) -> Problem {
-        let place = match (next.host_str(), next.port()) {
+        let target = match (next.host_str(), next.port()) {
             (Some(host), Some(port)) => format!("{host}:{port}"),
             (Some(host), None) => host.to_owned(),
             (None, _) => next.scheme().to_owned(),
         };
-        let place: String = place.chars().take(120).collect();
+        let target: String = target.chars().take(120).collect();
         let owner = self.policy.owner();
         Problem::new(
             &codes::REDIRECT_DENIED,
             format!(
-                "`{}` redirects {owner} to `{place}`, and redirects to another host are not followed",
+                "`{}` redirects {owner} to `{target}`, and redirects to another host are not followed",
                 origin.host
             ),
         )
         .hint(format!(
-            "if the vendor moved, change `base_url` and add `grant.hosts = [\"{place}\"]` to {owner}"
+            "if the vendor moved, change `base_url` and add `grant.hosts = [\"{target}\"]` to {owner}"
         ))
     }
 

@@ -53,7 +53,7 @@ pub enum Condition {
     Consent {
         purpose: String,
     },
-    /// The place of the person or account in a split is `from <= place < until`, of `PLACES`.
+    /// The position of the person or account in a split is `from <= position < until`, of `POSITIONS`.
     Split {
         name: String,
         from: u32,

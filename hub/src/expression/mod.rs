@@ -19,7 +19,7 @@ pub use filter::{Failure, Filter, scalar_text, to_date, to_timestamp};
 #[cfg(test)]
 pub use passes::parse_time;
 pub use passes::{Number, SCALE, millis, number, passes, passes_for, scale};
-pub use pattern::{BadPattern, PLACES, Pattern, place};
+pub use pattern::{BadPattern, POSITIONS, Pattern, split_position};
 pub use scan::{ParseError, closest};
 
 use crate::model::Value;

@@ -73,16 +73,16 @@ impl fmt::Debug for Pattern {
 }
 
 /// How finely a split divides people: a hundredth of a percent.
-pub const PLACES: u32 = 10_000;
+pub const POSITIONS: u32 = 10_000;
 
 /// A person's position in a split: always the same, and independent of other splits.
-pub fn place(split: &str, person: &[u8; 16]) -> u32 {
+pub fn split_position(split: &str, person: &[u8; 16]) -> u32 {
     let mut hasher = blake3::Hasher::new();
     hasher.update(person);
     hasher.update(split.as_bytes());
     let mut number = [0; 8];
     number.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
-    (u64::from_le_bytes(number) % u64::from(PLACES)) as u32
+    (u64::from_le_bytes(number) % u64::from(POSITIONS)) as u32
 }
 
 #[cfg(test)]
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn a_split_is_even_and_two_splits_are_independent() {
         let people: Vec<[u8; 16]> = (0..20_000_u128).map(u128::to_be_bytes).collect();
-        let half = |split: &str, person: &[u8; 16]| place(split, person) < PLACES / 2;
+        let half = |split: &str, person: &[u8; 16]| split_position(split, person) < POSITIONS / 2;
         let first = people.iter().filter(|one| half("spring", one)).count();
         let both = people
             .iter()
@@ -116,6 +116,9 @@ mod tests {
             .count();
         assert!((9_700..10_300).contains(&first), "{first}");
         assert!((4_750..5_250).contains(&both), "{both}");
-        assert_eq!(place("spring", &people[7]), place("spring", &people[7]));
+        assert_eq!(
+            split_position("spring", &people[7]),
+            split_position("spring", &people[7])
+        );
     }
 }

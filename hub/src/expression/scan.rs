@@ -221,7 +221,7 @@ fn filter_for_call(name: &str) -> Option<String> {
     known.then(|| format!("`{name}` is a filter: write `field | {name}`"))
 }
 
-struct Placed<'t> {
+struct Spanned<'t> {
     kind: Token<'t>,
     span: Range<usize>,
 }
@@ -233,7 +233,7 @@ enum Token<'t> {
 }
 
 /// Names and signs, without what is inside string literals.
-fn tokens(text: &str) -> Vec<Placed<'_>> {
+fn tokens(text: &str) -> Vec<Spanned<'_>> {
     let mut tokens = Vec::new();
     let mut characters = text.char_indices().peekable();
     while let Some((start, character)) = characters.next() {
@@ -246,7 +246,7 @@ fn tokens(text: &str) -> Vec<Placed<'_>> {
                         break;
                     }
                 }
-                tokens.push(Placed {
+                tokens.push(Spanned {
                     kind: Token::Sign('"'),
                     span: start..start + 1,
                 });
@@ -258,13 +258,13 @@ fn tokens(text: &str) -> Vec<Placed<'_>> {
                 {
                     end = at + next.len_utf8();
                 }
-                tokens.push(Placed {
+                tokens.push(Spanned {
                     kind: Token::Name(&text[start..end]),
                     span: start..end,
                 });
             }
             _ if character.is_whitespace() => {}
-            _ => tokens.push(Placed {
+            _ => tokens.push(Spanned {
                 kind: Token::Sign(character),
                 span: start..start + character.len_utf8(),
             }),

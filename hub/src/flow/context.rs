@@ -101,10 +101,10 @@ impl Context {
     }
 
     /// The names of the audiences at these indexes.
-    pub(super) fn names<'c>(&'c self, places: &'c [usize]) -> impl Iterator<Item = &'c str> {
-        places
+    pub(super) fn names<'c>(&'c self, indexes: &'c [usize]) -> impl Iterator<Item = &'c str> {
+        indexes
             .iter()
-            .map(|place| &*self.plan.audiences[*place].name)
+            .map(|index| &*self.plan.audiences[*index].name)
     }
 
     /// True when at least one audience is of accounts.
@@ -148,7 +148,7 @@ pub struct Token {
 pub(super) const UNFINISHED: &str = "";
 
 /// Starts `work` at once on a thread for work that blocks or computes; the future waits for it.
-pub(super) fn beside<T: Send + 'static>(
+pub(super) fn in_parallel<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> impl Future<Output = T> {
     let running = tokio::task::spawn_blocking(work);

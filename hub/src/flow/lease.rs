@@ -103,13 +103,13 @@ pub fn cancelled() -> Problem {
 
 /// Whether a process is doing work that may still bring back people who seem to be gone: reading, or changing definitions or
 /// rules.
-pub async fn is_unsettled(context: &Context) -> Result<bool> {
+pub async fn may_bring_people_back(context: &Context) -> Result<bool> {
     let jobs = context.store.read().await?.jobs().await?;
-    let unsettles = |name: &str| !name.starts_with("deliver ");
+    let may = |name: &str| !name.starts_with("deliver ");
     let mut held = jobs
         .iter()
         .filter(|job| !is_free(job, &context.process, &context.clock));
-    Ok(held.any(|job| unsettles(&job.name)))
+    Ok(held.any(|job| may(&job.name)))
 }
 
 fn is_free(row: &JobRow, process: &Process, clock: &Clock) -> bool {

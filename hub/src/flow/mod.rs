@@ -39,7 +39,9 @@ pub use upkeep::fill::backfill;
 pub use upkeep::rebuild::rebuild;
 pub use upkeep::remap::{remap, retry_set_aside};
 pub use upkeep::statements::{Stating, named, revoke, state};
-pub use upkeep::suggest::{SuggestReport, decide, drop_version, likeness_of, reasons_of, suggest};
+pub use upkeep::suggest::{
+    Decided, SuggestReport, decide, drop_version, likeness_of, reasons_of, suggest,
+};
 pub use upkeep::{leftover, models, rules};
 pub use work::run::{AudienceReport, Events, RunEvent, RunOptions, RunReport, enter, run};
 pub use work::schedule::{Carried, next as next_time};

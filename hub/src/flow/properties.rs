@@ -281,8 +281,8 @@ impl Going {
         if count == 0 {
             return;
         }
-        let place = usize::from(number) % count;
-        self.state.statements.remove(place);
+        let index = usize::from(number) % count;
+        self.state.statements.remove(index);
         let rows = self
             .world
             .context
@@ -296,7 +296,7 @@ impl Going {
         let mine = rows
             .iter()
             .filter(|row| row.author == self.name && row.revoked.is_none());
-        let id = mine.map(|row| row.id).nth(place).unwrap();
+        let id = mine.map(|row| row.id).nth(index).unwrap();
         let count = flow::revoke(&self.world.context, |row| row.id == id, "a test", "a test")
             .await
             .unwrap();

@@ -12,7 +12,7 @@ use crate::flow::properties::sink::{Members, Sink};
 use crate::flow::properties::{RUNTIME, sequences};
 use crate::flow::work::run::{self, RunOptions};
 use crate::flow::{self, Context, ReadOptions, Suppression};
-use crate::host::{Cancel, Connector};
+use crate::host::Connector;
 use crate::manifest::{Destination, IdentityRules, Source};
 use crate::model::{Identifier, IdentifierKind};
 use crate::problem::Problem;
@@ -152,7 +152,10 @@ impl Outside {
     fn new(pages: Vec<Page>) -> Self {
         Self {
             pages,
-            sink: Sink::default(),
+            sink: Sink {
+                takes: Duration::from_millis(3),
+                ..Sink::default()
+            },
             hand: Arc::new(AtomicI64::new(START_MS)),
             ended: Arc::default(),
         }
@@ -192,7 +195,6 @@ fn options(deliver: bool) -> RunOptions {
         deliver,
         read: ReadOptions {
             full: false,
-            cancel: Cancel::default(),
             progress: Arc::new(|_| {}),
         },
         events: Arc::new(|_| {}),
@@ -234,7 +236,7 @@ async fn act(actor: Actor, mut context: Context, outside: &Outside) -> Result<()
             let context = run::ready(&context).await?;
             let destination = &context.plan.destinations[0];
             let events = options(true).events;
-            run::deliver_to(&context, destination, outside, (false, &events)).await?;
+            run::deliver_to(&context, destination, outside, false, &events).await?;
         }
         Actor::Suppress => {
             let mut tx = context.begin().await?;

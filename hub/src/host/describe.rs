@@ -201,11 +201,11 @@ fn check(wire: &ManifestWire) -> Result<(), Problem> {
 /// What an operator reads before saying yes.
 fn shown(wire: &ManifestWire) -> impl Iterator<Item = &String> {
     let credentials = wire.credentials.values().flat_map(|credential| {
-        let place = match &credential.inject {
+        let location = match &credential.inject {
             InjectWire::Basic { username: text } | InjectWire::Header { name: text } => Some(text),
             InjectWire::Bearer | InjectWire::Signing => None,
         };
-        place.into_iter().chain([&credential.title])
+        location.into_iter().chain([&credential.title])
     });
     let streams = wire.streams.iter().flat_map(|stream| {
         let classes = stream.data_classes.iter();
@@ -300,7 +300,7 @@ mod tests {
 
     #[test]
     fn what_an_operator_reads_can_hide_nothing() {
-        let said = |place: &str, text: &str| {
+        let said = |location: &str, text: &str| {
             let mut manifest = serde_json::json!({
                 "name": "crm", "title": "CRM", "version": "1.0.0", "hosts": ["api.example.com"],
                 "credentials": { "token": { "title": "Token", "inject": { "header": { "name": "x-key" } } } },
@@ -308,10 +308,10 @@ mod tests {
                     "data_classes": { "email": "pii.email" } }],
                 "targets": [{ "name": "people", "modes": ["upsert"] }], "audience_keys": ["email"],
             });
-            *manifest.pointer_mut(place).unwrap() = text.into();
+            *manifest.pointer_mut(location).unwrap() = text.into();
             parse(&manifest.to_string(), "{}", Vec::new())
         };
-        let places = [
+        let locations = [
             "/title",
             "/version",
             "/hosts/0",
@@ -323,8 +323,8 @@ mod tests {
             "/targets/0/modes/0",
             "/audience_keys/0",
         ];
-        for place in places {
-            said(place, "Zażółć — 顧客 🙂").expect("plain text");
+        for location in locations {
+            said(location, "Zażółć — 顧客 🙂").expect("plain text");
             for hidden in [
                 "a\nb",
                 "a\rb",
@@ -334,9 +334,9 @@ mod tests {
                 "a\u{61c}b",
                 "a\u{200b}b",
             ] {
-                let problem = said(place, hidden).expect_err("control characters");
+                let problem = said(location, hidden).expect_err("control characters");
                 assert_eq!(problem.code.id, codes::WRONG_DESCRIPTION.id);
-                assert!(is_plain_line(&problem.message), "{place} {hidden:?}");
+                assert!(is_plain_line(&problem.message), "{location} {hidden:?}");
             }
         }
     }

@@ -25,7 +25,7 @@ struct Live {
     store: Store<State>,
     instance: Instance,
     /// Its memory after the first call; none before.
-    settled_bytes: Option<u64>,
+    initial_bytes: Option<u64>,
 }
 
 impl Live {
@@ -33,9 +33,9 @@ impl Live {
     fn has_room(&self) -> bool {
         let state = self.store.data();
         let bytes = state.memory_bytes();
-        let settled = self.settled_bytes.unwrap_or(bytes);
-        let left = state.connection.limits.memory_bytes.saturating_sub(settled);
-        bytes.saturating_sub(settled) <= left / 2
+        let initial = self.initial_bytes.unwrap_or(bytes);
+        let left = state.connection.limits.memory_bytes.saturating_sub(initial);
+        bytes.saturating_sub(initial) <= left / 2
     }
 }
 
@@ -102,11 +102,11 @@ impl Guest {
                     answer.unwrap_or_else(|| Err(out_of_time(&mut live.store)))
                 }
             });
-        wasi::settle(live.store.data_mut());
+        wasi::log_output(live.store.data_mut());
         match answer {
             Ok(answer) => {
                 let bytes = live.store.data().memory_bytes();
-                live.settled_bytes.get_or_insert(bytes);
+                live.initial_bytes.get_or_insert(bytes);
                 self.live = Some(live);
                 Ok(answer)
             }
@@ -141,7 +141,7 @@ impl Guest {
             Ok(instance) => Ok(Live {
                 store,
                 instance,
-                settled_bytes: None,
+                initial_bytes: None,
             }),
             Err(error) => Err(failure::stopped(&error, "start", store.data())),
         }

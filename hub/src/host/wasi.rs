@@ -74,8 +74,8 @@ impl Wasi {
     }
 }
 
-/// Moves what WASI gathered during a call to where the rest of the host looks.
-pub fn settle(state: &mut State) {
+/// Logs what the guest printed during a call.
+pub fn log_output(state: &mut State) {
     let Some(wasi) = &mut state.wasi else { return };
     let printed = wasi.end();
     for line in String::from_utf8_lossy(&printed).lines() {

@@ -96,7 +96,7 @@ struct Resolver<'a> {
     /// Of each piece of evidence: its highest-priority live node, or `NOBODY`.
     anchor: Vec<u32>,
     /// Of each node of the component at hand: its place in the order of content.
-    place: Vec<u32>,
+    position: Vec<u32>,
     people: Vec<Person>,
     rejected: Vec<(Rank, Rejection)>,
 }
@@ -126,7 +126,7 @@ impl<'a> Resolver<'a> {
             statements: &neighbourhood.statements,
             rules,
             anchor: anchor.collect(),
-            place: vec![0; nodes.len()],
+            position: vec![0; nodes.len()],
             people: Vec::new(),
             rejected: Vec::new(),
         }
@@ -169,8 +169,8 @@ impl<'a> Resolver<'a> {
     fn add_component(&mut self, nodes: &[u32], evidence: &[u32], statements: &[u32]) {
         let mut nodes = nodes.to_vec();
         nodes.sort_unstable_by(|&a, &b| compare(self.nodes, self.rules, a, b));
-        for (place, &node) in nodes.iter().enumerate() {
-            self.place[node as usize] = place as u32;
+        for (position, &node) in nodes.iter().enumerate() {
+            self.position[node as usize] = position as u32;
         }
         let mut statements = statements.to_vec();
         statements.sort_unstable_by_key(|&index| self.ends(&self.statements[index as usize]));
@@ -180,7 +180,7 @@ impl<'a> Resolver<'a> {
         let mut ranked = self.ranked(evidence, &statements);
         let unused = self.cap(nodes.len(), &mut ranked);
         for rank in ranked {
-            let (high, low) = self.places(&rank);
+            let (high, low) = self.positions(&rank);
             match sets.join(high, low) {
                 Ok(true) => joined.push(rank.edge),
                 Ok(false) => {}
@@ -205,7 +205,7 @@ impl<'a> Resolver<'a> {
             }
         }
         for (rank, size) in unused {
-            let (high, low) = self.places(&rank);
+            let (high, low) = self.positions(&rank);
             if sets.find(high) != sets.find(low) && refused.insert((high, low)) {
                 self.reject(rank, Reason::ComponentCap { size });
             }
@@ -213,10 +213,10 @@ impl<'a> Resolver<'a> {
         self.add_people(&nodes, evidence, &joined, &mut sets);
     }
 
-    fn places(&self, rank: &Rank) -> (u32, u32) {
+    fn positions(&self, rank: &Rank) -> (u32, u32) {
         (
-            self.place[rank.edge.high as usize],
-            self.place[rank.edge.low as usize],
+            self.position[rank.edge.high as usize],
+            self.position[rank.edge.low as usize],
         )
     }
 
@@ -237,7 +237,7 @@ impl<'a> Resolver<'a> {
         while let Some(edges) = open.pop() {
             let mut parent: Vec<u32> = (0..nodes as u32).collect();
             for rank in &edges {
-                let (high, low) = self.places(rank);
+                let (high, low) = self.positions(rank);
                 unite(&mut parent, high, low);
             }
             for node in 0..nodes {
@@ -249,7 +249,7 @@ impl<'a> Resolver<'a> {
             }
             let mut parts: BTreeMap<u32, Vec<Rank>> = BTreeMap::new();
             for rank in edges {
-                let root = parent[self.places(&rank).0 as usize];
+                let root = parent[self.positions(&rank).0 as usize];
                 parts.entry(root).or_default().push(rank);
             }
             for (root, mut edges) in parts {
@@ -279,8 +279,8 @@ impl<'a> Resolver<'a> {
     /// The two ends by content.
     fn ends(&self, statement: &Statement) -> (u32, u32) {
         let (left, right) = (
-            self.place[statement.left as usize],
-            self.place[statement.right as usize],
+            self.position[statement.left as usize],
+            self.position[statement.right as usize],
         );
         (left.min(right), left.max(right))
     }
@@ -345,7 +345,7 @@ impl<'a> Resolver<'a> {
 
     fn sort(&self, edges: &mut [Rank]) {
         edges.sort_unstable_by(|a, b| {
-            let key = |rank: &Rank| (rank.is_late, rank.class, rank.time, self.places(rank));
+            let key = |rank: &Rank| (rank.is_late, rank.class, rank.time, self.positions(rank));
             key(a)
                 .cmp(&key(b))
                 .then_with(|| self.message(a).cmp(self.message(b)))
@@ -353,7 +353,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn rank(&self, left: u32, right: u32, evidence: Option<u32>) -> Rank {
-        let in_order = self.place[left as usize] <= self.place[right as usize];
+        let in_order = self.position[left as usize] <= self.position[right as usize];
         let (high, low) = if in_order {
             (left, right)
         } else {
@@ -401,7 +401,7 @@ impl<'a> Resolver<'a> {
         evidence.sort_unstable_by(|&a, &b| self.compare_evidence(a, b));
         let mut person_of_set = vec![NOBODY; nodes.len()];
         for &piece in &evidence {
-            let set = sets.find(self.place[self.anchor[piece as usize] as usize]);
+            let set = sets.find(self.position[self.anchor[piece as usize] as usize]);
             let slot = &mut person_of_set[set as usize];
             if *slot == NOBODY {
                 *slot = self.people.len() as u32;
@@ -417,14 +417,14 @@ impl<'a> Resolver<'a> {
             }
             self.people[*slot as usize].evidence.push(piece);
         }
-        for (place, &node) in nodes.iter().enumerate() {
-            let person = person_of_set[sets.find(place as u32) as usize];
+        for (position, &node) in nodes.iter().enumerate() {
+            let person = person_of_set[sets.find(position as u32) as usize];
             if person != NOBODY {
                 self.people[person as usize].nodes.push(node);
             }
         }
         for edge in joined {
-            let person = person_of_set[sets.find(self.place[edge.high as usize]) as usize];
+            let person = person_of_set[sets.find(self.position[edge.high as usize]) as usize];
             if person != NOBODY {
                 self.people[person as usize].joined.push(*edge);
             }

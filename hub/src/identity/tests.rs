@@ -416,8 +416,8 @@ fn oracle(world: &Neighbourhood, given: &IdentityRules) -> BTreeMap<String, BTre
     let strength = |one: &Identifier| {
         let exact = one.kind.to_string();
         let general = exact.split(':').next().unwrap().to_owned();
-        let place = |wanted: &str| order.iter().position(|kind| kind == wanted);
-        place(&exact).or_else(|| place(&general)).unwrap() + 1
+        let position = |wanted: &str| order.iter().position(|kind| kind == wanted);
+        position(&exact).or_else(|| position(&general)).unwrap() + 1
     };
     let mut edges: Vec<OracleEdge> = Vec::new();
     let mut anchors = Vec::new();

@@ -2,7 +2,7 @@
 //! credentials behind the recorder, and what a vendor echoes is scrubbed. Owns the file's format, recording and replaying.
 
 use crate::host::{Http, HttpError, HttpRequest, HttpResponse, Scrub};
-use crate::kit::conformance::VENDOR_PLACE;
+use crate::kit::conformance::VENDOR_VARIABLE;
 use crate::problem::{Problem, codes};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -169,7 +169,7 @@ impl Recorder {
         let text = (self.scrub)(text);
         match self.vendor.is_empty() {
             true => text,
-            false => text.replace(&self.vendor, VENDOR_PLACE),
+            false => text.replace(&self.vendor, VENDOR_VARIABLE),
         }
     }
 }
@@ -299,9 +299,9 @@ impl Http for Player {
         let vendor = &self.vendor;
         let wanted = asked(&request, &|text| match vendor.is_empty() {
             true => text.to_owned(),
-            false => text.replace(vendor, VENDOR_PLACE),
+            false => text.replace(vendor, VENDOR_VARIABLE),
         });
-        let there = |text: &str| text.replace(VENDOR_PLACE, vendor);
+        let there = |text: &str| text.replace(VENDOR_VARIABLE, vendor);
         match self.find(&wanted).map_err(HttpError::Denied)? {
             Answered::Response {
                 status,

@@ -7,7 +7,7 @@ mod wire;
 
 pub use bundle::pack;
 pub use take::{Change, Taken, release, take};
-pub use wire::{Access, Ask, Login, Wire, bad_source, header, is_loopback, place};
+pub use wire::{Access, Ask, Login, Wire, authority, bad_source, header, is_loopback};
 
 use crate::host::Host;
 use crate::kit::lock::{Entry, Granted, guard, is_file_name};
@@ -83,8 +83,8 @@ impl Source {
             Self::Web(url) => {
                 let bytes = download(wire, url, COMPONENT_BYTES).await?;
                 let bytes = bytes.ok_or_else(|| {
-                    let place = place(url);
-                    not_there(format!("`{place}` does not have `{}`", url.path()))
+                    let authority = authority(url);
+                    not_there(format!("`{authority}` does not have `{}`", url.path()))
                 })?;
                 if bundle::is_one(&bytes) {
                     return bundle::unpack(&bytes);
@@ -230,7 +230,7 @@ async fn download(wire: &Wire, url: &Url, most: u64) -> Result<Option<Vec<u8>>, 
         401 | 403 => Err(oci::refused(url, response.status, "", &wire.access)),
         status => Err(bad_source(format!(
             "`{}` answers HTTP {status}",
-            place(url)
+            authority(url)
         ))),
     }
 }

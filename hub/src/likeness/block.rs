@@ -51,10 +51,10 @@ const fn rule(words: &'static str, all_of: &'static [Field]) -> Rule {
 }
 
 impl Rule {
-    fn key(&self, people: &People, place: u32) -> Option<u64> {
+    fn key(&self, people: &People, index: u32) -> Option<u64> {
         let mut key = 0_u64;
         for &field in self.all_of {
-            key = key.wrapping_add(mix(people.digest(place, field)?, 0));
+            key = key.wrapping_add(mix(people.digest(index, field)?, 0));
         }
         // Zero means no key.
         Some(key.max(1))
@@ -72,8 +72,8 @@ pub(super) struct Blocks {
 impl Blocks {
     pub fn new(people: &People, cap: usize) -> Self {
         let everybody = 0..people.len() as u32;
-        let keys = everybody.map(|place| {
-            let keys = RULES.each_ref().map(|rule| rule.key(people, place));
+        let keys = everybody.map(|index| {
+            let keys = RULES.each_ref().map(|rule| rule.key(people, index));
             keys.map(Option::unwrap_or_default)
         });
         let mut blocks = Self {
@@ -104,7 +104,7 @@ impl Blocks {
             .keys
             .iter()
             .zip(0..)
-            .map(|(keys, place)| (keys[rule], place));
+            .map(|(keys, index)| (keys[rule], index));
         let mut members: Vec<(u64, u32)> = keys.filter(|(key, _)| *key != 0).collect();
         members.sort_unstable();
         members

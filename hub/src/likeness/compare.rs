@@ -136,21 +136,21 @@ impl Comparison {
     }
 
     /// What `Exact` compares, as a number that is equal for equal values everywhere.
-    pub(super) fn value(self, people: &People, place: u32) -> Option<u64> {
+    pub(super) fn value(self, people: &People, index: u32) -> Option<u64> {
         match self {
             Self::Place => Some(mix(
-                people.digest(place, Field::Postcode)?,
-                people.digest(place, Field::City)?,
+                people.digest(index, Field::Postcode)?,
+                people.digest(index, Field::City)?,
             )),
-            Self::GivenName => people.digest(place, Field::GivenName),
-            Self::Surname => people.digest(place, Field::Surname),
-            Self::BirthDate => people.digest(place, Field::BirthDate),
-            Self::HouseNumber => people.digest(place, Field::HouseNumber),
-            Self::Street => people.digest(place, Field::Street),
-            Self::AddressLine => people.digest(place, Field::AddressLine),
-            Self::Phone => people.digest(place, Field::Phone),
-            Self::Email => people.digest(place, Field::Email),
-            Self::NationalId => people.digest(place, Field::NationalId),
+            Self::GivenName => people.digest(index, Field::GivenName),
+            Self::Surname => people.digest(index, Field::Surname),
+            Self::BirthDate => people.digest(index, Field::BirthDate),
+            Self::HouseNumber => people.digest(index, Field::HouseNumber),
+            Self::Street => people.digest(index, Field::Street),
+            Self::AddressLine => people.digest(index, Field::AddressLine),
+            Self::Phone => people.digest(index, Field::Phone),
+            Self::Email => people.digest(index, Field::Email),
+            Self::NationalId => people.digest(index, Field::NationalId),
         }
     }
 }
@@ -191,7 +191,7 @@ pub(super) fn compare(people: &People, left: u32, right: u32) -> Pattern {
         true => (Level::Swapped, Level::Missing),
         false => (text(&street), text(&line)),
     };
-    let place = place(
+    let locality = locality(
         &both(Field::Postcode),
         &both(Field::City),
         &both(Field::State),
@@ -203,7 +203,7 @@ pub(super) fn compare(people: &People, left: u32, right: u32) -> Pattern {
         (C::HouseNumber, number(&both(Field::HouseNumber))),
         (C::Street, street),
         (C::AddressLine, line),
-        (C::Place, place),
+        (C::Place, locality),
         (C::Phone, phone(&both(Field::Phone))),
         (C::Email, email(&both(Field::Email))),
         (C::NationalId, number(&both(Field::NationalId))),
@@ -348,7 +348,7 @@ fn email(both: &Both<'_>) -> Level {
     })
 }
 
-fn place(postcode: &Both<'_>, city: &Both<'_>, state: &Both<'_>) -> Level {
+fn locality(postcode: &Both<'_>, city: &Both<'_>, state: &Both<'_>) -> Level {
     let state = match state.level(|_, _| Level::Different) {
         Level::Exact => Level::State,
         other => other,

@@ -103,13 +103,13 @@ impl Values {
         let mut by_value: FxHashMap<u64, u64> = FxHashMap::default();
         let mut by_list: FxHashMap<u32, u64> = FxHashMap::default();
         let mut by_both: FxHashMap<(u64, u32), u64> = FxHashMap::default();
-        for place in 0..people.len() as u32 {
-            let Some(value) = comparison.value(people, place) else {
+        for index in 0..people.len() as u32 {
+            let Some(value) = comparison.value(people, index) else {
                 continue;
             };
             having += 1;
             *by_value.entry(value).or_default() += 1;
-            if let Some(list) = people.row(place).list {
+            if let Some(list) = people.row(index).list {
                 *by_list.entry(list).or_default() += 1;
                 *by_both.entry((value, list)).or_default() += 1;
             }
@@ -135,8 +135,8 @@ impl Values {
 
 fn lists(people: &People) -> FxHashMap<u32, u64> {
     let mut lists = FxHashMap::default();
-    for place in 0..people.len() as u32 {
-        if let Some(list) = people.row(place).list {
+    for index in 0..people.len() as u32 {
+        if let Some(list) = people.row(index).list {
             *lists.entry(list).or_default() += 1;
         }
     }
@@ -160,8 +160,8 @@ fn candidates(people: &People, options: &Options) -> Vec<(Pattern, u64)> {
 /// Pairs at random: everybody in an order that only the ids decide, each with the next, then with the next but one, and so on.
 fn random(people: &People, options: &Options) -> Vec<(Pattern, u64)> {
     let mut order: Vec<u32> = (0..people.len() as u32).collect();
-    order.sort_unstable_by_key(|&place| {
-        let id = people.row(place).id;
+    order.sort_unstable_by_key(|&index| {
+        let id = people.row(index).id;
         (mix(id, 1), id)
     });
     let count = order.len();

@@ -14,21 +14,21 @@ pub(super) struct Groups {
 impl Groups {
     pub fn new(people: &People) -> Self {
         let everybody = || 0..people.len() as u32;
-        let lists = everybody().map(|place| people.row(place).list.into_iter().collect());
+        let lists = everybody().map(|index| people.row(index).list.into_iter().collect());
         Self {
             parent: everybody().collect(),
-            user: everybody().map(|place| people.row(place).user).collect(),
+            user: everybody().map(|index| people.row(index).user).collect(),
             lists: lists.collect(),
         }
     }
 
-    fn root(&mut self, mut place: u32) -> usize {
-        while self.parent[place as usize] != place {
-            let above = self.parent[place as usize];
-            self.parent[place as usize] = self.parent[above as usize];
-            place = above;
+    fn root(&mut self, mut index: u32) -> usize {
+        while self.parent[index as usize] != index {
+            let above = self.parent[index as usize];
+            self.parent[index as usize] = self.parent[above as usize];
+            index = above;
         }
-        place as usize
+        index as usize
     }
 
     /// Whether joining the two would put two user ids into one group.

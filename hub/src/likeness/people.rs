@@ -55,7 +55,7 @@ const ABSENT: u32 = u32::MAX;
 #[derive(Debug, Default)]
 pub struct People {
     rows: Vec<Row>,
-    place: FxHashMap<u64, u32>,
+    index: FxHashMap<u64, u32>,
     texts: Vec<Text>,
     known: FxHashMap<Box<str>, u32>,
 }
@@ -100,10 +100,10 @@ impl People {
                 self.intern(normal)
             }),
         };
-        match self.place.get(&record.id) {
-            Some(&place) => self.rows[place as usize] = row,
+        match self.index.get(&record.id) {
+            Some(&index) => self.rows[index as usize] = row,
             None => {
-                self.place.insert(record.id, self.rows.len() as u32);
+                self.index.insert(record.id, self.rows.len() as u32);
                 self.rows.push(row);
             }
         }
@@ -134,28 +134,28 @@ impl People {
         number
     }
 
-    pub(super) fn place(&self, id: u64) -> Option<u32> {
-        self.place.get(&id).copied()
+    pub(super) fn index(&self, id: u64) -> Option<u32> {
+        self.index.get(&id).copied()
     }
 
-    pub(super) fn row(&self, place: u32) -> &Row {
-        &self.rows[place as usize]
+    pub(super) fn row(&self, index: u32) -> &Row {
+        &self.rows[index as usize]
     }
 
-    pub(super) fn text(&self, place: u32, field: Field) -> Option<&str> {
-        let number = self.number(place, field)?;
+    pub(super) fn text(&self, index: u32, field: Field) -> Option<&str> {
+        let number = self.number(index, field)?;
         Some(&self.texts[number as usize].text)
     }
 
     /// Equal for equal texts of these people; nothing else may be made of it.
-    pub(super) fn number(&self, place: u32, field: Field) -> Option<u32> {
-        let number = self.rows[place as usize].texts[field as usize];
+    pub(super) fn number(&self, index: u32, field: Field) -> Option<u32> {
+        let number = self.rows[index as usize].texts[field as usize];
         (number != ABSENT).then_some(number)
     }
 
     /// Equal for equal texts, on every machine and in every version.
-    pub(super) fn digest(&self, place: u32, field: Field) -> Option<u64> {
-        let number = self.number(place, field)?;
+    pub(super) fn digest(&self, index: u32, field: Field) -> Option<u64> {
+        let number = self.number(index, field)?;
         Some(self.texts[number as usize].digest)
     }
 

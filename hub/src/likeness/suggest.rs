@@ -115,7 +115,7 @@ pub fn suggest(people: &People, model: &Model, options: &Options) -> Suggestions
 /// Why two people weigh what they weigh; nothing when one of them is not there.
 pub fn explain(people: &People, model: &Model, one: u64, other: u64) -> Option<Explanation> {
     let scale = Scale::new(model);
-    let pair = Likely::of(people, &scale, people.place(one)?, people.place(other)?);
+    let pair = Likely::of(people, &scale, people.index(one)?, people.index(other)?);
     Some(Explanation {
         prior: scale.prior,
         steps: pair.steps(people, &scale),
@@ -126,7 +126,7 @@ pub fn explain(people: &People, model: &Model, one: u64, other: u64) -> Option<E
 
 impl Likely {
     fn of(people: &People, scale: &Scale<'_>, one: u32, other: u32) -> Self {
-        let id = |place| people.row(place).id;
+        let id = |index| people.row(index).id;
         let (left, right) = match id(one) <= id(other) {
             true => (one, other),
             false => (other, one),

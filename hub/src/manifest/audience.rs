@@ -1,7 +1,7 @@
 //! `[[audience]]`, `[[priority]]` and `[exclude]`: named conditions, and what they take from each other. Priorities,
 //! exclusions and hold-outs are compiled into plain conditions, so nothing after the manifest has to know about them.
 
-use crate::expression::{Condition, PLACES};
+use crate::expression::{Condition, POSITIONS};
 use crate::manifest::tree::{Item, Spot};
 use crate::manifest::{Audience, Link, Loader, Names, Subject};
 use crate::problem::codes;
@@ -103,13 +103,13 @@ impl Loader<'_> {
     }
 
     fn holdout(&mut self, item: &Item<'_>) -> Option<u32> {
-        let places = self.percent(item)?;
-        if places == 0 || places == PLACES {
+        let positions = self.percent(item)?;
+        if positions == 0 || positions == POSITIONS {
             let message = "`holdout` must be above 0% and below 100%";
             self.report.error(&codes::BAD_NUMBER, &item.spot(), message);
             return None;
         }
-        Some(places)
+        Some(positions)
     }
 
     /// `[exclude]` and all `[[priority]]`.
@@ -218,14 +218,14 @@ impl Loader<'_> {
                 parts.push(Condition::Any(ahead).negated());
             }
             let (name, about, of) = (one.name, one.description, one.of);
-            let Some(places) = one.held_out else {
+            let Some(positions) = one.held_out else {
                 audiences.push(Audience::new(name, about, of, together(parts)));
                 continue;
             };
             let control = Condition::Split {
                 name: format!("{HOLDOUT}/{name}"),
                 from: 0,
-                until: places,
+                until: positions,
             };
             let mut sent = parts.clone();
             sent.push(control.clone().negated());

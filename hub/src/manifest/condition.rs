@@ -1,6 +1,6 @@
 //! Conditions: compiles TOML tables to a tree. Events are in `event_condition`, tests of one value in `value_test`.
 
-use crate::expression::{Condition, PLACES};
+use crate::expression::{Condition, POSITIONS};
 use crate::manifest::tree::{Hinted, Item, Table};
 use crate::manifest::value_test::{REFERENCES, TESTS};
 use crate::manifest::{Loader, Subject, schedule};
@@ -193,7 +193,7 @@ impl Loader<'_> {
             Some(item) => self.percent(&item),
             None => Some(missing),
         };
-        let (from, until) = (bound("from", 0), bound("to", PLACES));
+        let (from, until) = (bound("from", 0), bound("to", POSITIONS));
         let (name, from, until) = (name?, from?, until?);
         if from >= until {
             let message = "the split takes nobody: `from` must be below `to`";
@@ -218,7 +218,7 @@ impl Loader<'_> {
         };
         match percent {
             Some(percent) if (0.0..=100.0).contains(&percent) => {
-                Some((percent * f64::from(PLACES) / 100.0).round() as u32)
+                Some((percent * f64::from(POSITIONS) / 100.0).round() as u32)
             }
             _ => {
                 let message = format!("`{}` must be from 0% to 100%", item.key);

@@ -36,7 +36,7 @@ pub struct Canonical {
 
 impl Canonical {
     /// The time of what it says about its person.
-    pub fn told_at(&self) -> Timestamp {
+    pub fn stated_at(&self) -> Timestamp {
         self.updated_at.or(self.created_at).unwrap_or_default()
     }
 }

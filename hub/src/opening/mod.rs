@@ -107,7 +107,6 @@ pub struct Opened {
     stamp: Stamp,
     pub context: Context,
     pub connectors: Connectors,
-    pub cancel: Cancel,
     /// What does not stop anybody from working with the hub.
     pub warnings: Vec<Problem>,
     /// The manifests, so that places can be shown.
@@ -314,7 +313,7 @@ pub async fn open(folder: &Path, environment: &Environment) -> Result<Opened, St
         cancel,
     } = load(folder, environment)?;
     let mut warnings = plan.warnings.clone();
-    match context(plan, environment, &cancel).await {
+    match context(plan, environment, cancel).await {
         Ok((context, warning)) => {
             warnings.extend(warning);
             Ok(Opened {
@@ -322,7 +321,6 @@ pub async fn open(folder: &Path, environment: &Environment) -> Result<Opened, St
                 stamp,
                 context,
                 connectors,
-                cancel,
                 warnings,
                 files,
             })
@@ -339,7 +337,7 @@ pub async fn open(folder: &Path, environment: &Environment) -> Result<Opened, St
 async fn context(
     plan: Plan,
     environment: &Environment,
-    cancel: &Cancel,
+    cancel: Cancel,
 ) -> Result<(Context, Option<Problem>), Problem> {
     let store = Store::open(&plan.hub.store).await?;
     let store = match &environment.gate {
@@ -351,7 +349,7 @@ async fn context(
         Suppression::load(&store, move || Uuid::from_u64_pair(random(), random())).await?;
     let clock = environment.clock.clone();
     let mut context = Context::new(Arc::new(plan), store, clock, suppression);
-    context.cancel = cancel.clone();
+    context.cancel = cancel;
     context.process = environment.process.clone();
     models::adopt(&mut context).await?;
     let warning = rules::adopt(&mut context).await?;

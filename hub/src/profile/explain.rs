@@ -37,19 +37,19 @@ pub fn explain<C: Borrow<Claim>>(claims: &[C], rules: &Survivorship) -> Vec<Why>
         }
         let rule = rule_of(rules, name);
         let winner = choose(rule, candidates);
-        let told = describe(rule, winner.as_ref(), candidates);
-        whys.insert(name.to_owned(), why(name, winner, told, candidates));
+        let rule_text = describe(rule, winner.as_ref(), candidates);
+        whys.insert(name.to_owned(), why(name, winner, rule_text, candidates));
     }
     for (name, leader, candidates) in following {
         let led = whys.get(leader).and_then(|why: &Why| why.winner.as_ref());
         let winner = follow(claims, led, name);
-        let told = match (&winner, led) {
+        let rule_text = match (&winner, led) {
             (Some(_), _) => format!("with {leader}, from the same record"),
             (None, Some(_)) => format!("with {leader}, whose record gives none"),
             (None, None) => format!("with {leader}, which has no value"),
         };
         rank(&SurvivorshipRule::MostRecent, candidates);
-        whys.insert(name.to_owned(), why(name, winner, told, candidates));
+        whys.insert(name.to_owned(), why(name, winner, rule_text, candidates));
     }
     whys.into_values().collect()
 }

@@ -433,7 +433,7 @@ mod properties {
         rule: &SurvivorshipRule,
     ) -> bool {
         let (a, b) = (&one.traits[name], &other.traits[name]);
-        let place = |source: &str, sources: &[String]| {
+        let rank = |source: &str, sources: &[String]| {
             sources
                 .iter()
                 .position(|known| known == source)
@@ -448,7 +448,7 @@ mod properties {
         let first = match rule {
             SurvivorshipRule::MostRecent | SurvivorshipRule::Union => Ordering::Equal,
             SurvivorshipRule::SourcePriority(sources) => {
-                place(&one.source, sources).cmp(&place(&other.source, sources))
+                rank(&one.source, sources).cmp(&rank(&other.source, sources))
             }
             SurvivorshipRule::First => one.time.cmp(&other.time),
             SurvivorshipRule::Min => value::compare(a, b),

@@ -250,7 +250,8 @@ impl Tx {
     pub async fn members_between(
         &mut self,
         audience: &str,
-        (after, last): (i64, i64),
+        after: i64,
+        last: i64,
     ) -> Result<Vec<(i64, i64)>> {
         let text = "select person_id, since from membership where audience = $1 and person_id > $2 and person_id <= $3";
         self.all(
@@ -265,7 +266,8 @@ impl Tx {
     pub async fn set_timers_between(
         &mut self,
         audiences: &[&str],
-        (after, last): (i64, i64),
+        after: i64,
+        last: i64,
         timers: &[TimerRow],
     ) -> Result<()> {
         let text = "delete from timer where audience = $1 and person_id > $2 and person_id <= $3";

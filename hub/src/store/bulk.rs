@@ -130,8 +130,11 @@ impl Tx {
         rows: &[R],
         values: impl for<'r> Fn(&'r R) -> [Arg<'r>; N],
     ) -> Result<()> {
-        let places: Vec<String> = (1..=N).map(|place| format!("${place}")).collect();
-        let text = format!("insert into {table} values ({}) {tail}", places.join(","));
+        let placeholders: Vec<String> = (1..=N).map(|number| format!("${number}")).collect();
+        let text = format!(
+            "insert into {table} values ({}) {tail}",
+            placeholders.join(",")
+        );
         self.each(&text, rows, values).await
     }
 

@@ -9,7 +9,7 @@ pub struct CappedRow {
     pub component: i64,
     pub identifiers: i64,
     pub since: i64,
-    pub is_told: bool,
+    pub is_reported: bool,
 }
 
 impl Tx {
@@ -21,7 +21,7 @@ impl Tx {
                 component: get(row, 0)?,
                 identifiers: get(row, 1)?,
                 since: get(row, 2)?,
-                is_told: get::<i64>(row, 3)? != 0,
+                is_reported: get::<i64>(row, 3)? != 0,
             })
         })
         .await
@@ -38,7 +38,7 @@ impl Tx {
                     Arg::Int(row.component),
                     Arg::Int(row.identifiers),
                     Arg::Int(row.since),
-                    Arg::Int(i64::from(row.is_told)),
+                    Arg::Int(i64::from(row.is_reported)),
                 ]
             },
         )

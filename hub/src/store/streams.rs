@@ -138,7 +138,8 @@ impl Tx {
     /// it has moved meanwhile: then another process read the same rows, too.
     pub async fn move_cursor(
         &mut self,
-        (stream_id, part): (i64, &str),
+        stream_id: i64,
+        part: &str,
         from: Option<&[u8]>,
         to: &[u8],
         now: Timestamp,

@@ -34,7 +34,6 @@ pub async fn run(row: Row, records: u64, address: SocketAddr, folder: &Path) -> 
     } else {
         "hub.db"
     });
-    let cancel = Cancel::default();
     let watch = Watch::start();
     let store = Store::open(&format!("sqlite:{}", path.display())).await?;
     let random = || Uuid::from_u64_pair(app::random(), app::random());
@@ -45,7 +44,6 @@ pub async fn run(row: Row, records: u64, address: SocketAddr, folder: &Path) -> 
         stream: None,
         read: ReadOptions {
             full: row == Row::Full,
-            cancel,
             progress: Arc::new(|_| {}),
         },
         deliver: false,

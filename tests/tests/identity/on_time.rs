@@ -105,7 +105,6 @@ fn options(source: Option<&str>) -> RunOptions {
         deliver: true,
         read: ReadOptions {
             full: false,
-            cancel: Cancel::default(),
             progress: Arc::new(|_| {}),
         },
         events: Arc::new(|_| {}),

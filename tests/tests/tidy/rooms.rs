@@ -77,7 +77,7 @@ fn floor(room: &str) -> Option<usize> {
     ROOMS.iter().position(|rooms| rooms.contains(&room))
 }
 
-fn place(file: &str) -> Option<usize> {
+fn position(file: &str) -> Option<usize> {
     COMMIT.iter().copied().flatten().position(|it| *it == file)
 }
 
@@ -205,7 +205,7 @@ fn objection(from: &str, to: &str) -> Option<String> {
 }
 
 fn objection_within_commit(from: &str, to: &str) -> Option<String> {
-    match (place(from), place(to)) {
+    match (position(from), position(to)) {
         (None, _) => Some(format!("`{from}` is not a file of `commit` with a place")),
         (_, None) => Some(format!("`{to}` is not a file of `commit` with a place")),
         (Some(from), Some(to)) if to < from => None,

@@ -3,7 +3,7 @@
 use super::*;
 use crate::audience::SQLITE;
 use crate::audience::tests::{Someone, conditions, people};
-use crate::expression::{Pattern, place};
+use crate::expression::{Pattern, split_position};
 use proptest::prelude::*;
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
@@ -28,8 +28,11 @@ fn database(people: &[Someone]) -> Connection {
         })
         .unwrap();
     connection
-        .create_scalar_function("place", 2, flags, |call| {
-            Ok(place(&call.get::<String>(0)?, &call.get::<[u8; 16]>(1)?))
+        .create_scalar_function("split_position", 2, flags, |call| {
+            Ok(split_position(
+                &call.get::<String>(0)?,
+                &call.get::<[u8; 16]>(1)?,
+            ))
         })
         .unwrap();
     connection.execute_batch(TABLES).unwrap();

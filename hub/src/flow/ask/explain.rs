@@ -63,8 +63,8 @@ pub async fn explain(
     ];
     let (around, statements) = around(&mut tx, context, &slots).await?;
     let node = |slot: i64| {
-        let place = around.slots.iter().position(|known| *known == slot);
-        place.map(|place| place as u32).ok_or_else(nobody)
+        let position = around.slots.iter().position(|known| *known == slot);
+        position.map(|position| position as u32).ok_or_else(nobody)
     };
     let (from, to) = (node(slots[0])?, node(slots[1])?);
     let person = |node: u32| {
@@ -109,9 +109,9 @@ pub async fn graph(context: &Context, identifier: &Identifier) -> Result<Graph> 
     let slot = slot_of(&mut tx, identifier).await?;
     let (around, statements) = around(&mut tx, context, &[slot]).await?;
     let resolution = &around.resolution;
-    let place = around.slots.iter().position(|known| *known == slot);
-    let index = place
-        .and_then(|place| resolution.person_of_node[place])
+    let position = around.slots.iter().position(|known| *known == slot);
+    let index = position
+        .and_then(|position| resolution.person_of_node[position])
         .ok_or_else(nobody)?;
     let person = &resolution.people[index as usize];
     let is_mine = |node: u32| resolution.person_of_node[node as usize] == Some(index);

@@ -2,7 +2,7 @@
 //! received, and what each changed. Today's mappings and rules are used throughout.
 
 use crate::flow::ask::past::{Mapping, claim};
-use crate::flow::ask::profile::{Place, Wanted, locate};
+use crate::flow::ask::profile::{Lookup, Wanted, locate};
 use crate::flow::context::Context;
 use crate::manifest::Survivorship;
 use crate::model::{Timestamp, Value};
@@ -29,7 +29,7 @@ pub struct Moment {
 /// Every change of every trait of the person asked for, the newest last. None when there is no such person.
 pub async fn history(context: &Context, wanted: &Wanted) -> Result<Option<Vec<Moment>>> {
     let mut tx = context.store.read().await?;
-    let Place::Person(located) = locate(context, &mut tx, wanted).await? else {
+    let Lookup::Person(located) = locate(context, &mut tx, wanted).await? else {
         return Ok(None);
     };
     let claims = tx.claims_of(located.evidence()).await?;

@@ -11,12 +11,12 @@ mod then;
 pub(super) use then::claim;
 
 use crate::canonical;
-use crate::flow::ask::profile::{Found, Wanted};
+use crate::flow::ask::profile::{Found, Lookup, Wanted};
 use crate::flow::commit::fitted::versions_at;
 use crate::flow::commit::identifiers::{identifier_of, statement_kind};
 use crate::flow::commit::neighbourhood::message_id;
 use crate::flow::commit::stream::StreamRef;
-use crate::flow::context::{Context, beside};
+use crate::flow::context::{Context, in_parallel};
 use crate::manifest::{Plan, Stream};
 use crate::model::{Canonical, Fields, Identifier, Timestamp};
 use crate::profile::{self, Claim};
@@ -24,7 +24,7 @@ use crate::store::{PastVersion, Result, StatementRow, Tx};
 use reach::{NOBODY, Reach};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
-use then::{Beside, Place, Stated, Then, account_claim};
+use then::{Background, Stated, Then, account_claim};
 
 /// Versions that are read and mapped at once.
 const BATCH: i64 = 4_000;
@@ -39,7 +39,13 @@ pub async fn profile_at(
     let mut tx = context.store.read().await?;
     let mapping = Arc::new(Mapping::load(&mut tx, context.plan.clone()).await?);
     let stated = stated_at(&mut tx, at).await?;
-    let mut skimmed = skim(&mut tx, context, &mapping, (wanted, at), &stated, progress).await?;
+    let question = Question {
+        wanted,
+        at,
+        mapping: &mapping,
+        stated: &stated,
+    };
+    let mut skimmed = skim(&mut tx, context, &question, progress).await?;
     let accounts = std::mem::take(&mut skimmed.accounts);
     let Some(versions) = skimmed.connected(wanted) else {
         return Ok(Found::Nobody);
@@ -48,7 +54,7 @@ pub async fn profile_at(
     for ids in versions.chunks(BATCH as usize) {
         let rows = tx.versions_at(ids.iter().copied()).await?;
         let mapping = mapping.clone();
-        let mapped = beside(move || {
+        let mapped = in_parallel(move || {
             let mapped = rows.iter().filter_map(|row| mapping.map(row));
             mapped.collect::<Vec<_>>()
         });
@@ -56,18 +62,18 @@ pub async fn profile_at(
     }
     let then = Then::new(records, &stated, &context.rules);
     let person = match then.find(context, wanted) {
-        Place::Person(person) => person,
-        Place::Shared => return Ok(Found::Shared),
-        Place::Nobody => return Ok(Found::Nobody),
+        Lookup::Person(person) => person,
+        Lookup::Shared => return Ok(Found::Shared),
+        Lookup::Nobody => return Ok(Found::Nobody),
     };
-    let beside = Beside {
+    let background = Background {
         account: match then.main_account(context, person) {
             Some(id) => account_at(&mut tx, context, &mapping, &accounts, &id).await?,
             None => Fields::new(),
         },
         models: versions_at(&context.plan, &tx.models().await?, at)?,
     };
-    let view = then.view(context, person, at, beside);
+    let view = then.view(context, person, at, background);
     Ok(Found::Person(Box::new(view)))
 }
 
@@ -196,31 +202,40 @@ struct Skimmed {
     named: u32,
 }
 
+/// What is asked for, and what the answer depends on apart from the versions of records.
+struct Question<'a> {
+    wanted: &'a Wanted,
+    at: Timestamp,
+    mapping: &'a Arc<Mapping>,
+    /// The statements in force at `at`.
+    stated: &'a [Stated],
+}
+
+/// The first pass.
 async fn skim(
     tx: &mut Tx,
     context: &Context,
-    mapping: &Arc<Mapping>,
-    (wanted, at): (&Wanted, Timestamp),
-    stated: &[Stated],
+    question: &Question<'_>,
     progress: &(dyn Fn(i64, i64) + Sync),
 ) -> Result<Skimmed> {
     let mut skimmed = Skimmed {
         named: NOBODY,
         ..Skimmed::default()
     };
-    for statement in stated {
+    for statement in question.stated {
         skimmed.reach.connect([&statement.left, &statement.right]);
     }
     let total = tx.last_version().await?;
     let mut after = -1;
     loop {
-        let rows = tx.versions_until(at, after, BATCH).await?;
+        let rows = tx.versions_until(question.at, after, BATCH).await?;
         let Some(last) = rows.last() else {
             return Ok(skimmed);
         };
         after = last.id;
-        let (mapping, rules, wanted) = (mapping.clone(), context.rules.clone(), wanted.clone());
-        skimmed = beside(move || {
+        let (mapping, wanted) = (question.mapping.clone(), question.wanted.clone());
+        let rules = context.rules.clone();
+        skimmed = in_parallel(move || {
             for row in &rows {
                 let standing = mapping.map(row);
                 let is_named = |one: &Standing| match &wanted {

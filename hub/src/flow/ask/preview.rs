@@ -134,8 +134,8 @@ impl<'p> Drafts<'p> {
     async fn load(tx: &mut Tx, plan: &'p Plan, now: Timestamp) -> Result<Self> {
         let stored: BTreeMap<String, String> = tx.audiences().await?.into_iter().collect();
         let mut stale = BTreeSet::new();
-        for place in audience::order(&plan.audiences) {
-            let audience = &plan.audiences[place];
+        for index in audience::order(&plan.audiences) {
+            let audience = &plan.audiences[index];
             let is_same = stored.get(&*audience.name) == Some(&audience.digest);
             if !is_same
                 || depends_on(&audience.who)
@@ -167,8 +167,8 @@ impl<'p> Drafts<'p> {
                 open.extend(names.filter_map(|name| self.find(name)));
             }
         }
-        for place in audience::order(&self.plan.audiences) {
-            let audience = &self.plan.audiences[place];
+        for index in audience::order(&self.plan.audiences) {
+            let audience = &self.plan.audiences[index];
             if audience.of == Subject::Account && needed.contains(&*audience.name) {
                 let ids = self.work_out(tx, audience).await?;
                 self.accounts.insert(&audience.name, ids);

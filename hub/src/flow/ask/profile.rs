@@ -77,30 +77,26 @@ pub struct Link {
     pub record: String,
 }
 
-/// What a lookup found.
+/// The result of looking up a person.
 #[derive(Debug)]
-pub enum Found {
-    Person(Box<ProfileView>),
+pub enum Lookup<P> {
+    Person(P),
     /// The identifier is shared by several people and joins nobody.
     Shared,
     Nobody,
 }
 
+/// A profile, looked up for a surface.
+pub type Found = Lookup<Box<ProfileView>>;
+
 /// The person asked for, as it is now.
 pub async fn profile(context: &Context, wanted: &Wanted) -> Result<Found> {
     let mut tx = context.store.read().await?;
     match locate(context, &mut tx, wanted).await? {
-        Place::Person(located) => view(context, &mut tx, &located).await,
-        Place::Shared => Ok(Found::Shared),
-        Place::Nobody => Ok(Found::Nobody),
+        Lookup::Person(located) => view(context, &mut tx, &located).await,
+        Lookup::Shared => Ok(Found::Shared),
+        Lookup::Nobody => Ok(Found::Nobody),
     }
-}
-
-/// Where the person asked for is.
-pub(super) enum Place {
-    Person(Box<Located>),
-    Shared,
-    Nobody,
 }
 
 /// A person in its component, resolved.
@@ -122,26 +118,31 @@ impl Located {
     }
 }
 
-pub(super) async fn locate(context: &Context, tx: &mut Tx, wanted: &Wanted) -> Result<Place> {
+/// The person asked for, in its component.
+pub(super) async fn locate(
+    context: &Context,
+    tx: &mut Tx,
+    wanted: &Wanted,
+) -> Result<Lookup<Located>> {
     let (component, slot, id) = match wanted {
         Wanted::Identifier(identifier) => match find(tx, identifier).await? {
-            Some(row) if row.shared => return Ok(Place::Shared),
+            Some(row) if row.shared => return Ok(Lookup::Shared),
             Some(row) => (row.component, Some(row.slot), None),
-            None => return Ok(Place::Nobody),
+            None => return Ok(Lookup::Nobody),
         },
         Wanted::Id(id) => {
             let Some(person) = tx.alias(id.as_bytes()).await? else {
-                return Ok(Place::Nobody);
+                return Ok(Lookup::Nobody);
             };
             let Some(row) = tx.persons([person]).await?.pop() else {
-                return Ok(Place::Nobody);
+                return Ok(Lookup::Nobody);
             };
             let id = Uuid::from_bytes(row.uuid);
             (Some(row.component), None, Some(id))
         }
     };
     let Some(component) = component else {
-        return Ok(Place::Nobody);
+        return Ok(Lookup::Nobody);
     };
     let mut neighbourhood = Neighbourhood::new(0, context.rules.clone());
     neighbourhood.load_components(tx, [component]).await?;
@@ -156,8 +157,8 @@ pub(super) async fn locate(context: &Context, tx: &mut Tx, wanted: &Wanted) -> R
             .position(|person| Some(person.id.0) == id),
     };
     Ok(match person {
-        Some(person) => Place::Person(Box::new(Located { around, person })),
-        None => Place::Nobody,
+        Some(person) => Lookup::Person(Located { around, person }),
+        None => Lookup::Nobody,
     })
 }
 

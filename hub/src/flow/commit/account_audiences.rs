@@ -67,7 +67,7 @@ impl About {
 
     pub fn ask<T>(&self, ask: impl FnOnce(&Facts<'_>) -> T) -> T {
         ask(&Facts {
-            id: place_of(&self.id),
+            id: split_key(&self.id),
             traits: &|name| self.traits.get(name),
             granted: &|_| false,
             audiences: &|name| self.audiences.get(name).copied(),
@@ -81,10 +81,10 @@ impl About {
 }
 
 /// The value by which an account is split, as a person is by its id.
-fn place_of(id: &str) -> [u8; 16] {
-    let mut place = [0; 16];
-    place.copy_from_slice(&blake3::hash(id.as_bytes()).as_bytes()[..16]);
-    place
+fn split_key(id: &str) -> [u8; 16] {
+    let mut key = [0; 16];
+    key.copy_from_slice(&blake3::hash(id.as_bytes()).as_bytes()[..16]);
+    key
 }
 
 /// Evaluates the audiences at these indexes of the plan for some accounts, in that order, and stores what changed. Returns the
@@ -92,7 +92,7 @@ fn place_of(id: &str) -> [u8; 16] {
 pub async fn evaluate(
     tx: &mut Tx,
     context: &Context,
-    places: &[usize],
+    indexes: &[usize],
     ids: &[String],
     because: Option<&str>,
 ) -> Result<Vec<String>> {
@@ -100,13 +100,13 @@ pub async fn evaluate(
     let mut moves = Moves::default();
     let mut timers = Vec::new();
     for mut about in About::load(tx, ids, &context.counted).await? {
-        for place in places {
-            let audience = &context.plan.audiences[*place];
+        for index in indexes {
+            let audience = &context.plan.audiences[*index];
             timers.extend(judge(audience, &mut about, now, because, &mut moves));
         }
     }
     let moved = moves.save(tx).await?;
-    let names: Vec<&str> = context.names(places).collect();
+    let names: Vec<&str> = context.names(indexes).collect();
     tx.set_account_timers(&names, ids, &timers).await?;
     Ok(moved)
 }

@@ -12,37 +12,36 @@ use crate::flow::commit::view::View;
 use crate::flow::commit::views;
 use crate::flow::context::Context;
 use crate::flow::stored_json::{read, to_json};
-use crate::model::{EntityKind, Fields, Timestamp, Value};
+use crate::model::{Fields, Timestamp, Value};
 use crate::profile::{self, ACCOUNT_FIELD, Claim, account_ids};
-use crate::store::{AccountClaimRow, AccountRow, RelationRow, Result, Tx};
+use crate::store::{AccountClaimRow, AccountRow, RecordRow, RelationRow, Result, Tx};
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a batch changes about accounts.
 #[derive(Default)]
-pub struct Told {
+pub struct AccountChanges {
     /// Records that have a new version or are gone.
     pub judged: Vec<i64>,
     claims: Vec<AccountClaimRow>,
 }
 
-impl Told {
-    pub fn entity(
+impl AccountChanges {
+    /// Adds what a record says of an account.
+    pub fn add(
         &mut self,
-        kind: EntityKind,
         fields: &Fields,
-        (slot, key, time): (i64, &str, Timestamp),
+        record: &RecordRow,
+        time: Timestamp,
         stream: &StreamRef,
     ) {
-        if kind != EntityKind::Account {
-            return;
-        }
         let id = fields.get("id").map(account_ids).unwrap_or_default();
+        let id = id.into_iter().next();
         self.claims.push(AccountClaimRow {
-            account: id.into_iter().next().unwrap_or_else(|| key.to_owned()),
-            slot,
+            account: id.unwrap_or_else(|| record.key.clone()),
+            slot: record.slot,
             source: stream.source.to_string(),
-            record: format!("{}/{key}", stream.name),
+            record: format!("{}/{}", stream.name, record.key),
             time: time.0,
             traits: to_json(fields),
         });
@@ -50,16 +49,21 @@ impl Told {
 }
 
 /// Rebuilds the accounts that a batch says something about. Returns the accounts that changed.
-pub async fn settle(tx: &mut Tx, context: &Context, mut told: Told) -> Result<Vec<String>> {
-    let lost = tx.take_account_claims(&told.judged).await?;
-    let new = told.claims.iter().map(|claim| claim.account.clone());
+pub async fn update(
+    tx: &mut Tx,
+    context: &Context,
+    mut changes: AccountChanges,
+) -> Result<Vec<String>> {
+    let lost = tx.take_account_claims(&changes.judged).await?;
+    let new = changes.claims.iter().map(|claim| claim.account.clone());
     let touched: BTreeSet<String> = lost.into_iter().chain(new).collect();
     if touched.is_empty() {
         return Ok(Vec::new());
     }
-    told.claims
+    changes
+        .claims
         .sort_unstable_by(|a, b| (&a.account, a.slot).cmp(&(&b.account, b.slot)));
-    tx.save_account_claims(&told.claims).await?;
+    tx.save_account_claims(&changes.claims).await?;
     rebuild(tx, context, touched.into_iter().collect()).await
 }
 
@@ -151,7 +155,7 @@ pub async fn relate(
     tx.remove_relations(&changed).await?;
     save.sort_unstable();
     tx.save_relations(&save).await?;
-    views::fill(tx, context, views).await
+    views::add_account_traits(tx, context, views).await
 }
 
 /// The accounts that each person's events name.

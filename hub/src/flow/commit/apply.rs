@@ -2,16 +2,17 @@
 //! and wanted rows for the people touched. The caller commits, together with the cursor (I3).
 
 use crate::flow::commit::change::{Change, Counts, Put, To};
-use crate::flow::commit::claim::{FreshClaim, Told, first_seen};
+use crate::flow::commit::claim::{FreshClaim, MappedClaim, first_seen};
 use crate::flow::commit::meaning::Meaning;
 use crate::flow::commit::neighbourhood::{Neighbourhood, message_id};
 use crate::flow::commit::ripple::look;
+use crate::flow::commit::settle::Settling;
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::commit::touched::{Ripple, Touched};
 use crate::flow::commit::{accounts, settle};
-use crate::flow::context::{Context, beside};
+use crate::flow::context::{Context, in_parallel};
 use crate::flow::stored_json::to_json;
-use crate::model::{Canonical, Fact, Timestamp};
+use crate::model::{Canonical, EntityKind, Fact, Timestamp};
 use crate::problem::{Place, Problem, Severity};
 use crate::store::{
     ClaimRow, DeadLetterRow, Effect, EntityRow, EventRow, RecordRow, RecordState, Result, Tx,
@@ -33,7 +34,7 @@ struct Written {
     events: Vec<EventRow>,
     entities: Vec<EntityRow>,
     letters: Vec<DeadLetterRow>,
-    accounts: accounts::Told,
+    accounts: accounts::AccountChanges,
     lost_claims: Vec<(i64, i64)>,
     lost_facts: Vec<i64>,
     judged: Vec<i64>,
@@ -73,10 +74,10 @@ pub async fn apply(
     };
     let mut neighbourhood =
         Neighbourhood::new(tx.reserve("evidence", count).await?, context.rules.clone());
-    let placed = place(tx, &mut neighbourhood, &mut changes).await?;
+    let slots = load(tx, &mut neighbourhood, &mut changes).await?;
     tx.leave_before();
     let mut written = Written::default();
-    for (change, slots) in changes.into_iter().zip(placed) {
+    for (change, slots) in changes.into_iter().zip(slots) {
         written.record(
             change,
             slots,
@@ -87,40 +88,56 @@ pub async fn apply(
             &mut counts,
         );
     }
-    let losers = std::mem::take(&mut written.losers);
     let accounts = std::mem::take(&mut written.accounts);
-    let touched = Touched {
-        evidence: std::mem::take(&mut written.touched),
-        claimed: std::mem::take(&mut written.claimed),
-    };
-    let (told, around) = if losers.is_empty() {
-        // Identity does not depend on the rows being written, and it is known whose claims will be needed.
-        let members = neighbourhood.stale_members();
-        let stored = neighbourhood.stored_among(&members, &touched.claimed);
-        let resolving = beside(move || {
-            let reshaped = neighbourhood.resolve_members(&members);
-            (neighbourhood, reshaped)
-        });
-        let fresh = written.save(tx).await?;
-        let stored = tx.claims_of(stored).await?;
-        ((touched, fresh, Some(stored)), resolving.await)
-    } else {
-        let fresh = written.save(tx).await?;
-        neighbourhood.settle_losses(tx, &losers).await?;
-        let reshaped = neighbourhood.resolve();
-        ((touched, fresh, None), (neighbourhood, reshaped))
-    };
+    let settling = save_and_resolve(tx, written, neighbourhood).await?;
     // Accounts before people, who read them.
-    let changed = accounts::settle(tx, context, accounts).await?;
+    let changed = accounts::update(tx, context, accounts).await?;
     let mut ripple = Ripple::default();
-    settle::settle(tx, context, around, told, &mut ripple).await?;
+    settle::settle(tx, context, settling, &mut ripple).await?;
     look(tx, context, changed, &mut ripple).await?;
     ripple.carry(tx, context).await?;
     Ok(counts)
 }
 
+/// Writes the rows of the records and resolves the people around them, in parallel where no evidence lost a supporter.
+async fn save_and_resolve(
+    tx: &mut Tx,
+    mut written: Written,
+    mut neighbourhood: Neighbourhood,
+) -> Result<Settling> {
+    let losers = std::mem::take(&mut written.losers);
+    let touched = Touched {
+        evidence: std::mem::take(&mut written.touched),
+        claimed: std::mem::take(&mut written.claimed),
+    };
+    if !losers.is_empty() {
+        let fresh = written.save(tx).await?;
+        neighbourhood.recheck_supporters(tx, &losers).await?;
+        let reshaped = neighbourhood.resolve();
+        return Ok(Settling {
+            fresh,
+            ..Settling::new(neighbourhood, reshaped, touched)
+        });
+    }
+    // Identity does not depend on the rows being written, and it is known whose claims will be needed.
+    let members = neighbourhood.stale_members();
+    let stored = neighbourhood.stored_among(&members, &touched.claimed);
+    let resolving = in_parallel(move || {
+        let reshaped = neighbourhood.resolve_members(&members);
+        (neighbourhood, reshaped)
+    });
+    let fresh = written.save(tx).await?;
+    let stored = tx.claims_of(stored).await?;
+    let (neighbourhood, reshaped) = resolving.await;
+    Ok(Settling {
+        fresh,
+        stored: Some(stored),
+        ..Settling::new(neighbourhood, reshaped, touched)
+    })
+}
+
 /// Finds the identifiers of all records and loads the components around them and around their previous evidence.
-async fn place(
+async fn load(
     tx: &mut Tx,
     neighbourhood: &mut Neighbourhood,
     changes: &mut [Change],
@@ -135,13 +152,13 @@ async fn place(
             None => Default::default(),
         })
         .collect();
-    let placed = neighbourhood.place(tx, sets).await?;
+    let slots = neighbourhood.assign_slots(tx, sets).await?;
     let former: Vec<i64> = changes
         .iter()
         .filter_map(|change| change.prior.as_ref()?.evidence_id)
         .collect();
-    neighbourhood.load(tx, &placed, &former).await?;
-    Ok(placed)
+    neighbourhood.load(tx, &slots, &former).await?;
+    Ok(slots)
 }
 
 impl Change {
@@ -272,7 +289,7 @@ impl Written {
         }
         let Some(Meaning {
             canonical,
-            told,
+            claim,
             slots: _,
         }) = put.meaning
         else {
@@ -288,15 +305,15 @@ impl Written {
             row.evidence_id = Some(evidence);
             self.touched.insert(evidence);
         }
-        if let (Some(told), Some(evidence)) = (told, row.evidence_id) {
-            self.claim(told, evidence, canonical.told_at(), row, stream);
+        if let (Some(claim), Some(evidence)) = (claim, row.evidence_id) {
+            self.claim(claim, evidence, canonical.stated_at(), row, stream);
         }
         self.fact(canonical, row, stream, ids);
     }
 
     fn claim(
         &mut self,
-        told: Told,
+        claim: MappedClaim,
         evidence_id: i64,
         time: Timestamp,
         row: &RecordRow,
@@ -309,9 +326,9 @@ impl Written {
             source: stream.source.clone(),
             record: [&stream.name, "/", &row.key].concat(),
             time: time.0,
-            body: told.body,
+            body: claim.body,
         };
-        self.claims.push((row, told.alone));
+        self.claims.push((row, claim.alone));
     }
 
     fn fact(
@@ -321,7 +338,7 @@ impl Written {
         stream: &StreamRef,
         ids: &mut Ids,
     ) {
-        let told_at = canonical.told_at();
+        let stated_at = canonical.stated_at();
         let Some(fact) = canonical.fact else { return };
         let id = ids.fact;
         ids.fact += 1;
@@ -340,8 +357,9 @@ impl Written {
                 properties: to_json(&properties),
             }),
             Fact::Entity { kind, fields } => {
-                let record = (row.slot, &*row.key, told_at);
-                self.accounts.entity(kind, &fields, record, stream);
+                if kind == EntityKind::Account {
+                    self.accounts.add(&fields, row, stated_at, stream);
+                }
                 self.entities.push(EntityRow {
                     id,
                     evidence_id: row.evidence_id,

@@ -45,15 +45,15 @@ pub type FreshClaim = (ClaimRow, Alone);
 
 /// A claim as it is stored, and the profile that it makes if it is the person's only one; both made when the record is mapped.
 #[derive(Debug)]
-pub struct Told {
+pub struct MappedClaim {
     pub body: String,
     pub alone: Alone,
 }
 
-impl Told {
+impl MappedClaim {
     /// What a record says of its person; takes the traits and consents out of it. Every record without a fact has a claim, even
     /// an empty one, so that its evidence is known to be supported.
-    pub fn by(canonical: &mut Canonical, stream: &StreamRef, context: &Context) -> Option<Self> {
+    pub fn of(canonical: &mut Canonical, stream: &StreamRef, context: &Context) -> Option<Self> {
         if canonical.fact.is_some() && canonical.consents.is_empty() {
             return None;
         }
@@ -65,7 +65,7 @@ impl Told {
         let claim = Claim {
             source: stream.source.clone(),
             record: String::new(),
-            time: canonical.told_at(),
+            time: canonical.stated_at(),
             traits,
             consents: std::mem::take(&mut canonical.consents),
         };

@@ -12,9 +12,9 @@ pub const LIFETIME: &str = "lifetime";
 /// The version of each of the plan's models that was used at `at`, with the model's index.
 pub fn versions_at(plan: &Plan, rows: &[ModelRow], at: Timestamp) -> Result<Vec<(usize, Fitted)>> {
     let mut models = Vec::new();
-    for (place, model) in plan.models.iter().enumerate() {
+    for (index, model) in plan.models.iter().enumerate() {
         if let Some(row) = current(rows, model, at) {
-            models.push((place, fitted_of(row)?));
+            models.push((index, fitted_of(row)?));
         }
     }
     Ok(models)

@@ -1,7 +1,7 @@
 //! What a record means, ready to be written.
 
 use crate::canonical;
-use crate::flow::commit::claim::Told;
+use crate::flow::commit::claim::MappedClaim;
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::context::Context;
 use crate::landing::slot_of_identifier;
@@ -17,7 +17,7 @@ pub struct Meaning {
     /// The preferred slot of each of its identifiers.
     pub slots: Vec<i64>,
     /// What it says of its person.
-    pub told: Option<Told>,
+    pub claim: Option<MappedClaim>,
 }
 
 /// What a line means as a record, and what did not fit.
@@ -39,7 +39,7 @@ pub fn mapped(
             .iter()
             .map(|identifier| slot_of_identifier(&identifier.kind.text(), &identifier.value))
             .collect(),
-        told: Told::by(&mut canonical, stream, context),
+        claim: MappedClaim::of(&mut canonical, stream, context),
         canonical,
     });
     (meaning, mapped.problems)

@@ -19,8 +19,8 @@ struct ByEvidence<T> {
 impl<T: Default> ByEvidence<T> {
     fn new(claims: Vec<T>, evidence_of: fn(&T) -> i64) -> Self {
         let mut starts = FxHashMap::default();
-        for (place, claim) in claims.iter().enumerate() {
-            starts.entry(evidence_of(claim)).or_insert(place);
+        for (index, claim) in claims.iter().enumerate() {
+            starts.entry(evidence_of(claim)).or_insert(index);
         }
         Self {
             claims,

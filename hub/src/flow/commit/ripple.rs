@@ -2,7 +2,7 @@
 //! move, the people whose conditions refer to them are evaluated; and so on, stratum by stratum, so that nobody enters or
 //! leaves anything in between. All of it is in the transaction of the change.
 
-use crate::flow::commit::select::memberships;
+use crate::flow::commit::select::{Selecting, memberships};
 use crate::flow::commit::touched::Ripple;
 use crate::flow::commit::views::{events_of, views};
 use crate::flow::commit::want::want_of;
@@ -38,19 +38,25 @@ impl Ripple {
             let rows = tx.persons(chunk.iter().copied()).await?;
             let views = views(tx, context, rows).await?;
             let events = events_of(tx, context, &views).await?;
-            memberships(tx, context, (&views, &events), Vec::new(), rank, self).await?;
+            let selecting = Selecting {
+                views: &views,
+                events: &events,
+                timers: Vec::new(),
+                rank,
+            };
+            memberships(tx, context, selecting, self).await?;
         }
         Ok(())
     }
 
     async fn select_accounts(&mut self, tx: &mut Tx, context: &Context, rank: usize) -> Result<()> {
-        let places = &context.strata[rank].accounts;
-        if places.is_empty() {
+        let indexes = &context.strata[rank].accounts;
+        if indexes.is_empty() {
             return Ok(());
         }
         let accounts: Vec<String> = self.accounts.iter().cloned().collect();
         for chunk in accounts.chunks(CHUNK) {
-            let moved = account_audiences::evaluate(tx, context, places, chunk, None).await?;
+            let moved = account_audiences::evaluate(tx, context, indexes, chunk, None).await?;
             self.people(tx.people_of_main_accounts(&moved).await?);
         }
         Ok(())

@@ -10,18 +10,48 @@ use crate::store::{Result, TimerRow, Tx};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
 
+/// People to evaluate against the audiences of one stratum.
+pub struct Selecting<'a> {
+    pub views: &'a [View],
+    /// Their events, by person.
+    pub events: &'a FxHashMap<i64, Vec<Happened>>,
+    /// Timers of these people that are not of audiences, to be stored with those of the audiences.
+    pub timers: Vec<TimerRow>,
+    /// The rank of the stratum.
+    pub rank: usize,
+}
+
+/// What evaluating people leads to.
+#[derive(Default)]
+pub struct Selected {
+    pub moves: Moves,
+    /// When memberships may change by themselves.
+    pub timers: Vec<TimerRow>,
+}
+
+/// One person to evaluate.
+pub struct Judged<'a> {
+    pub view: &'a View,
+    pub events: &'a [Happened],
+    /// The audiences that the person was in until now.
+    pub since: Since,
+}
+
 /// Returns the names of the audiences that each person is in, in the order of `views`; stores what changed.
 ///
-/// Only audiences of one stratum are evaluated; earlier strata are taken as stored. `timers` are the people's timers of other
-/// kinds, to be stored with those of the audiences.
+/// Only audiences of one stratum are evaluated; earlier strata are taken as stored.
 pub async fn memberships(
     tx: &mut Tx,
     context: &Context,
-    (views, events): (&[View], &FxHashMap<i64, Vec<Happened>>),
-    mut timers: Vec<TimerRow>,
-    rank: usize,
+    selecting: Selecting<'_>,
     ripple: &mut Ripple,
 ) -> Result<Vec<BTreeSet<String>>> {
+    let Selecting {
+        views,
+        events,
+        timers,
+        rank,
+    } = selecting;
     let now = context.clock.now();
     let order = &context.strata[rank].people;
     let asked: Vec<(usize, Option<&str>)> = order.iter().map(|index| (*index, None)).collect();
@@ -39,15 +69,21 @@ pub async fn memberships(
                 .insert(row.audience, Timestamp(row.since));
         }
     }
-    let mut moves = Moves::default();
+    let mut selected = Selected {
+        timers,
+        ..Selected::default()
+    };
     let mut after = Vec::with_capacity(views.len());
     for view in views {
-        let events = events.get(&view.id).map(Vec::as_slice).unwrap_or_default();
-        let was = before.remove(&view.id).unwrap_or_default();
-        let about = (view, events);
-        let is = judge(context, &asked, about, was, now, (&mut moves, &mut timers));
+        let person = Judged {
+            view,
+            events: events.get(&view.id).map(Vec::as_slice).unwrap_or_default(),
+            since: before.remove(&view.id).unwrap_or_default(),
+        };
+        let is = judge(context, &asked, person, now, &mut selected);
         after.push(is.into_keys().collect());
     }
+    let Selected { moves, timers } = selected;
     ripple.moved(tx, context, &moves).await?;
     moves.save(tx, now).await?;
     if rank > 0 {
@@ -60,17 +96,21 @@ pub async fn memberships(
 }
 
 /// Evaluates one person against the audiences at these indexes, audiences that others refer to first. The log records the given
-/// cause, or else the deciding condition.
+/// cause, or else the deciding condition. Returns the audiences that the person is in now.
 pub fn judge(
     context: &Context,
     asked: &[(usize, Option<&str>)],
-    (view, events): (&View, &[Happened]),
-    was: Since,
+    person: Judged<'_>,
     now: Timestamp,
-    (moves, timers): (&mut Moves, &mut Vec<TimerRow>),
+    selected: &mut Selected,
 ) -> Since {
+    let Judged {
+        view,
+        events,
+        since: mut is,
+    } = person;
     let events: Vec<EventFact<'_>> = events.iter().map(Happened::fact).collect();
-    let mut is = was;
+    let Selected { moves, timers } = selected;
     for (index, given) in asked {
         let audience = &context.plan.audiences[*index];
         let who = &audience.who;

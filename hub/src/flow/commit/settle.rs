@@ -5,13 +5,13 @@ use crate::flow::commit::claim::FreshClaim;
 use crate::flow::commit::moves::Moves;
 use crate::flow::commit::neighbourhood::{Neighbourhood, Reshaped, Resolved};
 use crate::flow::commit::profiles::{self, Profiles};
-use crate::flow::commit::select::memberships;
+use crate::flow::commit::select::{Selecting, memberships};
 use crate::flow::commit::touched::{Ripple, Touched};
 use crate::flow::commit::view::View;
 use crate::flow::commit::views::{events_of, stored_views};
 use crate::flow::commit::want::{key_of, mark, want};
 use crate::flow::commit::{accounts, computed};
-use crate::flow::context::{Context, beside};
+use crate::flow::context::{Context, in_parallel};
 use crate::flow::stored_json::to_json;
 use crate::profile::ACCOUNT_PREFIX;
 use crate::store::{ClaimRow, Result, Tx};
@@ -21,14 +21,44 @@ use std::collections::BTreeMap;
 /// People whose events are in memory at the same time.
 pub const TOGETHER: usize = 2_000;
 
+/// A resolved neighbourhood and what was touched, to be stored with everything that follows.
+pub struct Settling {
+    pub neighbourhood: Neighbourhood,
+    pub reshaped: Reshaped,
+    pub touched: Touched,
+    /// Claims that this transaction has written.
+    pub fresh: Vec<FreshClaim>,
+    /// The stored claims of everyone to rebuild, if they were read already; extra claims are ignored.
+    pub stored: Option<Vec<ClaimRow>>,
+}
+
+impl Settling {
+    /// Without new claims.
+    pub fn new(neighbourhood: Neighbourhood, reshaped: Reshaped, touched: Touched) -> Self {
+        Self {
+            neighbourhood,
+            reshaped,
+            touched,
+            fresh: Vec::new(),
+            stored: None,
+        }
+    }
+}
+
 /// Stores the neighbourhood and the profiles that follow from it.
 pub async fn settle(
     tx: &mut Tx,
     context: &Context,
-    (mut neighbourhood, reshaped): (Neighbourhood, Reshaped),
-    (touched, mut fresh, stored): (Touched, Vec<FreshClaim>, Option<Vec<ClaimRow>>),
+    settling: Settling,
     ripple: &mut Ripple,
 ) -> Result<()> {
+    let Settling {
+        mut neighbourhood,
+        reshaped,
+        touched,
+        mut fresh,
+        stored,
+    } = settling;
     tx.save_heirs(&reshaped.heirs).await?;
     bury(tx, context, &reshaped.gone, ripple).await?;
     let (rebuild, look) = people(&neighbourhood, reshaped, &touched);
@@ -49,7 +79,7 @@ pub async fn settle(
     // Claims on evidence that was there before are among the stored ones.
     fresh.retain(|(row, _)| neighbourhood.is_new_evidence(row.evidence_id));
     // Profiles are built while identifiers, evidence and aliases are written.
-    let building = beside({
+    let building = in_parallel({
         let context = context.clone();
         move || profiles::build(rebuild, stored, fresh, &context)
     });
@@ -80,7 +110,7 @@ pub async fn settle(
     let worked: Vec<(i64, String)> = worked.into_iter().collect();
     tx.save_traits(&worked).await?;
     // Freeing what a batch needed takes a while, too.
-    drop(beside(move || drop((neighbourhood, rows))));
+    drop(in_parallel(move || drop((neighbourhood, rows))));
     Ok(())
 }
 
@@ -182,7 +212,13 @@ async fn select(
             to_json(&own.collect::<BTreeMap<_, _>>())
         };
         traits.extend(views.map(|view| (view.id, own(view))));
-        let members = memberships(tx, context, (chunk, &events), worked.timers, 0, ripple).await?;
+        let selecting = Selecting {
+            views: chunk,
+            events: &events,
+            timers: worked.timers,
+            rank: 0,
+        };
+        let members = memberships(tx, context, selecting, ripple).await?;
         // What is wanted can depend on audiences that are evaluated later.
         match context.has_account_audiences() {
             true => ripple.people(chunk.iter().map(|view| view.id)),

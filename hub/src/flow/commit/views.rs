@@ -25,7 +25,7 @@ pub async fn views(tx: &mut Tx, context: &Context, rows: Vec<PersonRow>) -> Resu
             ..view_of(&row)?
         });
     }
-    fill(tx, context, &mut views).await?;
+    add_account_traits(tx, context, &mut views).await?;
     Ok(views)
 }
 
@@ -64,7 +64,7 @@ pub fn traits_of(row: &PersonRow) -> Result<Fields> {
 }
 
 /// Adds what people read of their main account to their traits, as `account.NAME`. Relations must be up to date.
-pub async fn fill(tx: &mut Tx, context: &Context, views: &mut [View]) -> Result<()> {
+pub async fn add_account_traits(tx: &mut Tx, context: &Context, views: &mut [View]) -> Result<()> {
     if !context.relating.people || views.is_empty() {
         return Ok(());
     }

@@ -20,7 +20,7 @@ pub async fn want_of(tx: &mut Tx, context: &Context, ids: &[i64]) -> Result<()> 
     rows.sort_unstable_by_key(|row| row.id);
     let views = rows.iter().map(view_of);
     let mut views = views.collect::<Result<Vec<View>>>()?;
-    views::fill(tx, context, &mut views).await?;
+    views::add_account_traits(tx, context, &mut views).await?;
     want_as_stored(tx, context, &views).await
 }
 

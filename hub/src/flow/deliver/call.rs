@@ -71,7 +71,7 @@ impl Call {
         });
         match outcome {
             Ok(Outcome { job: Some(job), .. }) => {
-                let outcome = self.wait(connector, &job, (count, cancel));
+                let outcome = self.wait(connector, &job, count, cancel);
                 // The vendor has the rows: whatever went wrong since, they may be applied.
                 is_unsure |= outcome.is_err();
                 Answer { outcome, is_unsure }
@@ -85,7 +85,8 @@ impl Call {
         &self,
         connector: &mut dyn Connector,
         job: &str,
-        (count, cancel): (u32, &Cancel),
+        count: u32,
+        cancel: &Cancel,
     ) -> Result<Outcome, Failure> {
         for _ in 0..POLLS {
             // Polling changes nothing: one lost answer does not mean that the job failed.

@@ -13,7 +13,7 @@ mod tests;
 use crate::delivery::{self, Operation};
 use crate::flow::context::Context;
 use crate::flow::lease;
-use crate::host::{Cancel, Connector};
+use crate::host::Connector;
 use crate::manifest::Destination;
 use crate::store::Result;
 use group::{FAMILIES, WINDOW, grouped};
@@ -70,12 +70,11 @@ pub async fn deliver(
     context: &Context,
     destination: &Destination,
     connector: Box<dyn Connector>,
-    cancel: &Cancel,
 ) -> Result<DeliveryReport> {
-    let mut sender = Sender::new(context, destination, connector, cancel);
+    let mut sender = Sender::new(context, destination, connector);
     for pass in 0..PASSES {
         // I8: the guard counts removals when the work that causes them is done, not one transaction of it after another.
-        sender.keeps_members = lease::is_unsettled(context).await?;
+        sender.keeps_members = lease::may_bring_people_back(context).await?;
         let planned = plan(context, destination).await?;
         sender.report.withheld = planned.withheld;
         if planned.guarded {

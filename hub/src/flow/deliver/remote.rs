@@ -6,7 +6,7 @@ use super::group::{Group, Row};
 use super::send::Sender;
 use crate::flow::commit::want::mark;
 use crate::flow::connect::calling::retrying;
-use crate::flow::context::beside;
+use crate::flow::context::in_parallel;
 use crate::host::{Cancel, Connector, Failure, FailureKind};
 use crate::store::Result;
 
@@ -138,8 +138,8 @@ impl Sender<'_> {
             .connector
             .take()
             .expect("calls are made one after another");
-        let cancel = self.cancel.clone();
-        let (connector, done) = beside(move || {
+        let cancel = self.context.cancel.clone();
+        let (connector, done) = in_parallel(move || {
             let done = call(connector.as_mut(), &cancel);
             (connector, done)
         })

@@ -7,7 +7,7 @@ use super::report::{DeliveryReport, at, whole_refused};
 use crate::delivery::{End, Operation, Search};
 use crate::flow::commit::want::mark;
 use crate::flow::context::Context;
-use crate::host::{Cancel, Connector, Failure, FailureKind, Outcome, RowFailure};
+use crate::host::{Connector, Failure, FailureKind, Outcome, RowFailure};
 use crate::manifest::Destination;
 use crate::model::without_personal;
 use crate::problem::codes::{NOT_EXPORTED, ROW_REJECTED};
@@ -22,7 +22,6 @@ pub(super) struct Sender<'a> {
     pub destination: &'a Destination,
     /// None while it is being called.
     pub connector: Option<Box<dyn Connector>>,
-    pub cancel: &'a Cancel,
     pub report: DeliveryReport,
     /// Rows that changed in this pass after they were read.
     pub moved: i64,
@@ -47,13 +46,11 @@ impl<'a> Sender<'a> {
         context: &'a Context,
         destination: &'a Destination,
         connector: Box<dyn Connector>,
-        cancel: &'a Cancel,
     ) -> Self {
         Self {
             context,
             destination,
             connector: Some(connector),
-            cancel,
             report: DeliveryReport::of(destination),
             moved: 0,
             again: false,
@@ -67,7 +64,7 @@ impl<'a> Sender<'a> {
     }
 
     pub fn is_over(&self) -> bool {
-        self.halted || self.cancel.is_cancelled()
+        self.halted || self.context.cancel.is_cancelled()
     }
 
     /// One pass over everything that is pending. True when another pass is needed.
@@ -156,7 +153,7 @@ impl<'a> Sender<'a> {
                         self.doubt(&group.object).await?;
                     }
                     self.refuse(&group, search.taken()).await?;
-                    self.settle(&group, rows, outcome).await?;
+                    self.record_outcome(&group, rows, outcome).await?;
                     continue;
                 }
                 Err(failure) => failure,
@@ -248,7 +245,12 @@ impl<'a> Sender<'a> {
     }
 
     /// Stores the outcome of each row.
-    async fn settle(&mut self, group: &Group, rows: Vec<Row>, outcome: Outcome) -> Result<()> {
+    async fn record_outcome(
+        &mut self,
+        group: &Group,
+        rows: Vec<Row>,
+        outcome: Outcome,
+    ) -> Result<()> {
         let mut failed: BTreeMap<usize, RowFailure> = outcome
             .failures
             .into_iter()

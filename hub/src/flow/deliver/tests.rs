@@ -362,9 +362,7 @@ impl Desk {
 async fn deliver_with(context: &Context, tool: &Tool) -> DeliveryReport {
     let destination = &context.plan.destinations[0];
     let tool = Box::new(tool.clone());
-    deliver(context, destination, tool, &Cancel::default())
-        .await
-        .unwrap()
+    deliver(context, destination, tool).await.unwrap()
 }
 
 async fn suppress_in(context: &Context, text: &str) {
@@ -854,7 +852,7 @@ async fn a_delivery_with_replaced_manifests_ends_no_change_that_the_new_ones_wan
     let tool = Tool::default();
     let destination = &replaced.plan.destinations[0];
     let vendor = Box::new(tool.clone());
-    let delivered = deliver(&replaced, destination, vendor, &Cancel::default()).await;
+    let delivered = deliver(&replaced, destination, vendor).await;
     assert_eq!(
         delivered.unwrap_err().code,
         &crate::problem::codes::MANIFESTS_CHANGED

@@ -92,7 +92,7 @@ pub async fn land(
         stream,
         plan,
         full_since,
-        places: FxHashMap::default(),
+        passing: FxHashMap::default(),
         landed: Landed::default(),
     };
     comparing.all(keyed, known);
@@ -203,15 +203,15 @@ struct Comparing<'a> {
     plan: &'a Stream,
     full_since: Option<i64>,
     /// By slot.
-    places: FxHashMap<i64, Passing>,
+    passing: FxHashMap<i64, Passing>,
     landed: Landed,
 }
 
 impl Comparing<'_> {
     fn all(&mut self, keyed: Vec<Keyed<'_>>, mut known: FxHashMap<i64, RecordRow>) {
         for item in keyed {
-            let place = self.places.entry(item.slot);
-            let now = place
+            let passing = self.passing.entry(item.slot);
+            let now = passing
                 .or_insert_with(|| Passing::of(known.remove(&item.slot)))
                 .now;
             match (item.kind, now) {
@@ -276,16 +276,16 @@ impl Comparing<'_> {
     /// The record changes with this line. What an earlier line of the batch made of it becomes history.
     fn change(&mut self, item: Keyed<'_>, to: To, now: Now) {
         let Keyed { slot, key, .. } = item;
-        let place = self.places.get_mut(&slot).expect("`all` made it");
-        place.now = now;
-        let Some(index) = place.change else {
-            place.change = Some(self.landed.changes.len());
+        let passing = self.passing.get_mut(&slot).expect("`all` made it");
+        passing.now = now;
+        let Some(index) = passing.change else {
+            passing.change = Some(self.landed.changes.len());
             let home = landing::slot_of(self.stream.id, &key);
             self.landed.displaced.extend((home != slot).then_some(home));
             self.landed.changes.push(Change {
                 slot,
                 key,
-                prior: place.prior.take(),
+                prior: passing.prior.take(),
                 to,
             });
             return;

@@ -11,7 +11,7 @@ mod write;
 use crate::flow::commit::change::Counts;
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::connect::calling::retrying;
-use crate::flow::context::{Context, beside};
+use crate::flow::context::{Context, in_parallel};
 use crate::flow::intake::land::{self, Arrived};
 use crate::host::{Cancel, Connector, Failure, ReadRequest};
 use crate::manifest::{Source, Stream};
@@ -43,7 +43,6 @@ const RESTARTS: usize = 3;
 pub struct ReadOptions {
     /// Read from the start; records that do not come again are deleted.
     pub full: bool,
-    pub cancel: Cancel,
     pub progress: Arc<dyn Fn(Progress) + Send + Sync>,
 }
 
@@ -87,7 +86,7 @@ pub async fn read_stream(
     };
     let (connector, done) = going.all(connector, full).await;
     let (counts, guarded) = (going.counts, going.guarded);
-    let problem = done.err().map(|problem| place(problem, &stream));
+    let problem = done.err().map(|problem| with_place(problem, &stream));
     finish(context, &mut run, counts, problem.as_ref()).await?;
     let report = StreamReport {
         source: run.source,
@@ -152,7 +151,7 @@ impl Going<'_> {
         connector: Box<dyn Connector>,
         mut full: Option<FullRead>,
     ) -> (Box<dyn Connector>, Result<()>) {
-        let (mut connector, parts) = split(connector, self.plan, &self.options.cancel).await;
+        let (mut connector, parts) = split(connector, self.plan, &self.context.cancel).await;
         let parts = match parts {
             Ok(parts) => parts,
             Err(failure) => return (connector, Err(failure.problem)),
@@ -199,7 +198,7 @@ impl Going<'_> {
     }
 
     async fn sweep(&mut self, full: Option<FullRead>) -> Result<()> {
-        let Some(full) = full.filter(|_| !self.options.cancel.is_cancelled()) else {
+        let Some(full) = full.filter(|_| !self.context.cancel.is_cancelled()) else {
             return Ok(());
         };
         match sweep(self.context, self.source, self.stream, &full).await? {
@@ -248,7 +247,7 @@ type Split = (
 
 async fn split(mut connector: Box<dyn Connector>, plan: &Stream, cancel: &Cancel) -> Split {
     let (name, cancel) = (plan.name.clone(), cancel.clone());
-    beside(move || {
+    in_parallel(move || {
         let parts = retrying(&cancel, || connector.split(&name, None));
         (connector, parts)
     })
@@ -336,8 +335,8 @@ impl Reading<'_> {
     ) -> impl Future<Output = Box<dyn Connector>> + use<> {
         let stream = self.plan.name.to_string();
         let parts = self.parts.to_vec();
-        let cancel = self.options.cancel.clone();
-        beside(move || {
+        let cancel = self.context.cancel.clone();
+        in_parallel(move || {
             for (index, (part, cursor)) in parts.into_iter().zip(cursors).enumerate() {
                 let mut request = ReadRequest {
                     stream: stream.clone(),
@@ -371,7 +370,7 @@ impl Reading<'_> {
             most = BATCH_RECORDS.min(most * 2);
             if !gathered.cursors.is_empty() {
                 // What is in memory is bounded: what is being written, what waits, and nothing else.
-                let Ok(place) = work.reserve().await else {
+                let Ok(permit) = work.reserve().await else {
                     // The writer returns why it stopped.
                     return Ok(None);
                 };
@@ -385,7 +384,7 @@ impl Reading<'_> {
                 records += landed.counts.read;
                 (self.options.progress)(Progress { records });
                 let committed = writing.add(&landed);
-                place.send(Work {
+                permit.send(Work {
                     arrived: gathered.arrived,
                     landed,
                     cursors: gathered.cursors,
@@ -430,7 +429,8 @@ async fn gather(arriving: &mut mpsc::Receiver<Message>, most: usize) -> Gathered
     gathered
 }
 
-fn place(problem: Problem, stream: &StreamRef) -> Problem {
+/// The problem at the stream, unless it has a place already.
+fn with_place(problem: Problem, stream: &StreamRef) -> Problem {
     if problem.place != Place::Nowhere {
         return problem;
     }

@@ -9,7 +9,6 @@ use crate::flow;
 use crate::flow::commit::view::ConsentEntry;
 use crate::flow::upkeep::fill::Filling;
 use crate::flow::upkeep::models;
-use crate::host::Cancel;
 use crate::manifest::Destination;
 use crate::model::{ConsentStatus, Fields};
 use proptest::prelude::*;
@@ -230,7 +229,7 @@ impl Changing {
         for destination in &context.plan.destinations {
             let sink = self.sinks.entry(destination.name.to_string()).or_default();
             let sink = Box::new(sink.clone());
-            let report = flow::deliver(context, destination, sink, &Cancel::default()).await;
+            let report = flow::deliver(context, destination, sink).await;
             let report = report.unwrap();
             assert!(!report.guarded && report.problems.is_empty(), "{report:?}");
         }
@@ -244,7 +243,7 @@ impl Changing {
                 loses: true,
                 ..sink.clone()
             });
-            let report = flow::deliver(context, destination, sink, &Cancel::default()).await;
+            let report = flow::deliver(context, destination, sink).await;
             assert!(!report.unwrap().guarded);
         }
     }

@@ -94,11 +94,11 @@ fn resolve(
     let mut nodes: Vec<Identifier> = sets.keys().flat_map(|(_, set)| set).cloned().collect();
     nodes.sort();
     nodes.dedup();
-    let place = |identifier: &Identifier| nodes.binary_search(identifier).unwrap() as u32;
+    let node_of = |identifier: &Identifier| nodes.binary_search(identifier).unwrap() as u32;
     let evidence: Vec<Evidence> = sets
         .iter()
         .map(|((_, set), (first_seen, message))| Evidence {
-            nodes: set.iter().map(place).collect(),
+            nodes: set.iter().map(node_of).collect(),
             first_seen: *first_seen,
             message: message.as_str().into(),
         })

@@ -3,14 +3,14 @@
 use super::Going;
 use crate::flow;
 use crate::host::{
-    AudiencePage, AudienceRef, Batch, Cancel, CheckReport, Connector, Delivery, Erasure, Failure,
-    Member, MemberChange, MemberId, Outcome, ReadRequest, Reply, StreamInfo, TargetInfo,
-    WriteRequest,
+    AudiencePage, AudienceRef, Batch, CheckReport, Connector, Delivery, Erasure, Failure, Member,
+    MemberChange, MemberId, Outcome, ReadRequest, Reply, StreamInfo, TargetInfo, WriteRequest,
 };
 use crate::model::{ConsentStatus, Fields};
 use crate::problem::codes::TRAPPED;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// Audience and address.
 pub type Members = BTreeSet<(String, String)>;
@@ -22,9 +22,18 @@ pub struct Sink {
     pub rows: Arc<Mutex<BTreeMap<String, Fields>>>,
     /// Whether what is asked is done and the answer lost.
     pub loses: bool,
+    /// How long a call takes at most.
+    pub takes: Duration,
 }
 
 impl Sink {
+    /// What another process does while the request is on its way comes in between.
+    fn wait(&self) {
+        if !self.takes.is_zero() {
+            std::thread::park_timeout(self.takes);
+        }
+    }
+
     fn answer(&self) -> Result<Outcome, Failure> {
         match self.loses {
             false => Ok(Outcome::default()),
@@ -54,6 +63,7 @@ impl Connector for Sink {
         Ok(Vec::new())
     }
     fn write(&mut self, request: &WriteRequest) -> Result<Outcome, Failure> {
+        self.wait();
         let mut rows = self.rows.lock().unwrap();
         for line in String::from_utf8(request.rows.data.clone())
             .unwrap()
@@ -83,6 +93,7 @@ impl Connector for Sink {
         })
     }
     fn add_members(&mut self, change: &MemberChange) -> Result<Outcome, Failure> {
+        self.wait();
         for member in &change.members {
             let is_new = self
                 .members
@@ -94,6 +105,7 @@ impl Connector for Sink {
         self.answer()
     }
     fn remove_members(&mut self, change: &MemberChange) -> Result<Outcome, Failure> {
+        self.wait();
         for member in &change.members {
             let was = self
                 .members
@@ -122,7 +134,7 @@ impl Going {
     pub async fn deliver(&self) {
         let destination = &self.world.context.plan.destinations[0];
         let sink = Box::new(self.sink.clone());
-        let report = flow::deliver(&self.world.context, destination, sink, &Cancel::default())
+        let report = flow::deliver(&self.world.context, destination, sink)
             .await
             .unwrap();
         assert!(!report.guarded && report.problems.is_empty(), "{report:?}");

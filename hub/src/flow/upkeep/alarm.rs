@@ -7,7 +7,7 @@ use crate::store::{CappedRow, Result};
 
 /// A warning about the components that have crossed the cap, each reported once.
 pub async fn alarm(context: &Context) -> Result<Option<Problem>> {
-    let is_new = |row: &CappedRow| !row.is_told;
+    let is_new = |row: &CappedRow| !row.is_reported;
     if !context
         .store
         .read()
@@ -23,7 +23,7 @@ pub async fn alarm(context: &Context) -> Result<Option<Problem>> {
     let mut rows = tx.capped().await?;
     rows.retain(is_new);
     let (count, largest) = (rows.len(), rows.first().map_or(0, |row| row.identifiers));
-    rows.iter_mut().for_each(|row| row.is_told = true);
+    rows.iter_mut().for_each(|row| row.is_reported = true);
     let names: Vec<i64> = rows.iter().map(|row| row.component).collect();
     tx.set_capped(&names, &rows).await?;
     tx.commit().await?;

@@ -7,8 +7,7 @@ mod stale;
 
 use crate::audience;
 use crate::flow::commit::account_audiences;
-use crate::flow::commit::moves::Moves;
-use crate::flow::commit::select::judge;
+use crate::flow::commit::select::{Judged, Selected, judge};
 use crate::flow::commit::settle::TOGETHER;
 use crate::flow::commit::view::Since;
 use crate::flow::commit::views::{events_named, views};
@@ -64,9 +63,9 @@ impl Filling {
             for name in &stale.gone {
                 tx.remove_audience(name).await?;
             }
-            for (place, _) in &stale.audiences {
+            for (index, _) in &stale.audiences {
                 // The audience may have been of the other kind before.
-                let audience = &context.plan.audiences[*place];
+                let audience = &context.plan.audiences[*index];
                 let other = match audience.of {
                     Subject::Person => Subject::Account,
                     Subject::Account => Subject::Person,
@@ -196,7 +195,8 @@ async fn fill_people(
     let Some(last) = rows.last().map(|row| row.id) else {
         return Ok(None);
     };
-    fill(&mut tx, context, audiences, everybody, (after, rows)).await?;
+    let part = Part { after, rows };
+    fill(&mut tx, context, audiences, everybody, part).await?;
     tx.commit().await?;
     Ok(Some(last))
 }
@@ -218,9 +218,9 @@ async fn fill_accounts(
         return Ok(None);
     };
     let mut moved: BTreeSet<String> = BTreeSet::new();
-    for (place, cause) in audiences {
-        let places = [*place];
-        let of = account_audiences::evaluate(&mut tx, context, &places, &ids, Some(*cause));
+    for (index, cause) in audiences {
+        let indexes = [*index];
+        let of = account_audiences::evaluate(&mut tx, context, &indexes, &ids, Some(*cause));
         moved.extend(of.await?);
     }
     let moved: Vec<String> = moved.into_iter().collect();
@@ -232,14 +232,22 @@ async fn fill_accounts(
     Ok(Some(last.clone()))
 }
 
+/// Some people whose numbers follow each other.
+struct Part {
+    /// The number before them.
+    after: i64,
+    rows: Vec<PersonRow>,
+}
+
 /// Fills audiences for these people, audiences that others refer to first.
 async fn fill(
     tx: &mut Tx,
     context: &Context,
     audiences: &[(usize, &'static str)],
     everybody: bool,
-    (after, rows): (i64, Vec<PersonRow>),
+    part: Part,
 ) -> Result<()> {
+    let Part { after, rows } = part;
     let now = context.clock.now();
     let mut views = views(tx, context, rows).await?;
     let last = views.last().map_or(after, |view| view.id);
@@ -249,21 +257,24 @@ async fn fill(
         .collect();
     let read = audience::events_read(definitions.iter().map(|one| &one.who));
     let read: Vec<_> = read.into_iter().collect();
-    let mut since = since(tx, &definitions, (after, last)).await?;
+    let mut since = since(tx, &definitions, after, last).await?;
     let asked: Vec<(usize, Option<&str>)> = audiences
         .iter()
         .map(|(index, cause)| (*index, Some(*cause)))
         .collect();
-    let (mut moves, mut timers) = (Moves::default(), Vec::new());
+    let mut selected = Selected::default();
     for views in views.chunks(TOGETHER) {
         let events = events_named(tx, &read, views, Some(now)).await?;
         for view in views {
-            let events = events.get(&view.id).map(Vec::as_slice).unwrap_or_default();
-            let was = since.remove(&view.id).unwrap_or_default();
-            let changes = (&mut moves, &mut timers);
-            judge(context, &asked, (view, events), was, now, changes);
+            let person = Judged {
+                view,
+                events: events.get(&view.id).map(Vec::as_slice).unwrap_or_default(),
+                since: since.remove(&view.id).unwrap_or_default(),
+            };
+            judge(context, &asked, person, now, &mut selected);
         }
     }
+    let Selected { moves, mut timers } = selected;
     tx.leave_before();
     if !everybody {
         let moved: FxHashSet<i64> = moves.people().collect();
@@ -272,8 +283,7 @@ async fn fill(
     moves.save(tx, now).await?;
     timers.sort_unstable_by(|a, b| (&a.audience, a.person_id).cmp(&(&b.audience, b.person_id)));
     let names: Vec<&str> = definitions.iter().map(|one| &*one.name).collect();
-    tx.set_timers_between(&names, (after, last), &timers)
-        .await?;
+    tx.set_timers_between(&names, after, last, &timers).await?;
     if views.is_empty() || context.plan.destinations.is_empty() {
         return Ok(());
     }
@@ -284,7 +294,8 @@ async fn fill(
 async fn since(
     tx: &mut Tx,
     definitions: &[&Audience],
-    range: (i64, i64),
+    after: i64,
+    last: i64,
 ) -> Result<FxHashMap<i64, Since>> {
     let needs = definitions
         .iter()
@@ -296,7 +307,7 @@ async fn since(
         .collect();
     let mut since: FxHashMap<i64, Since> = FxHashMap::default();
     for name in names {
-        for (person, at) in tx.members_between(name, range).await? {
+        for (person, at) in tx.members_between(name, after, last).await? {
             let of = since.entry(person).or_default();
             of.insert(name.to_owned(), Timestamp(at));
         }

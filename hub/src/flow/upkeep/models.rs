@@ -59,7 +59,7 @@ pub async fn refresh(context: &mut Context, watch: Watch<'_>) -> Result<Vec<FitR
     let rows = tx.models().await?;
     let refused = refused(&mut tx).await?;
     let mut due = Vec::new();
-    for (place, model) in context.plan.models.iter().enumerate() {
+    for (index, model) in context.plan.models.iter().enumerate() {
         if !is_due(context, model, &rows)? {
             continue;
         }
@@ -72,7 +72,7 @@ pub async fn refresh(context: &mut Context, watch: Watch<'_>) -> Result<Vec<FitR
             _ => false,
         };
         if !is_hopeless {
-            due.push(place);
+            due.push(index);
         }
     }
     drop(tx);
@@ -106,13 +106,13 @@ pub async fn refused(tx: &mut Tx) -> Result<BTreeMap<String, Refused>> {
 /// Fits models by their indexes; a version is added for each that could be fitted.
 pub async fn fit(
     context: &mut Context,
-    places: &[usize],
+    indexes: &[usize],
     watch: Watch<'_>,
 ) -> Result<Vec<FitReport>> {
     let mut reports = Vec::new();
-    for place in places {
+    for index in indexes {
         let plan = context.plan.clone();
-        reports.push(fit_one(context, &plan.models[*place], watch).await?);
+        reports.push(fit_one(context, &plan.models[*index], watch).await?);
     }
     adopt(context).await?;
     Ok(reports)
@@ -182,7 +182,7 @@ fn working_by(context: &Context) -> (Vec<String>, String) {
     let versions: Vec<(&str, i64)> = context
         .models
         .iter()
-        .map(|(place, fitted)| (context.plan.models[*place].digest.as_str(), fitted.as_of))
+        .map(|(index, fitted)| (context.plan.models[*index].digest.as_str(), fitted.as_of))
         .collect();
     let text = to_json(&(&names, digests, versions));
     (names, text)

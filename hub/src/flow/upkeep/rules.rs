@@ -11,7 +11,7 @@ use crate::flow::commit::fence::{VERSION, version};
 pub use difference::{Difference, Example};
 
 use crate::flow::commit::neighbourhood::{Neighbourhood, Reshaped};
-use crate::flow::commit::settle;
+use crate::flow::commit::settle::{self, Settling};
 use crate::flow::commit::suppressed::with_listed;
 use crate::flow::commit::touched::{Ripple, Touched};
 use crate::flow::context::Context;
@@ -193,15 +193,8 @@ async fn change(
             ..Touched::default()
         };
         let mut ripple = Ripple::default();
-        let around = (neighbourhood, reshaped);
-        settle::settle(
-            &mut tx,
-            context,
-            around,
-            (touched, Vec::new(), None),
-            &mut ripple,
-        )
-        .await?;
+        let settling = Settling::new(neighbourhood, reshaped, touched);
+        settle::settle(&mut tx, context, settling, &mut ripple).await?;
         ripple.carry(&mut tx, context).await?;
         tx.commit().await?;
     }

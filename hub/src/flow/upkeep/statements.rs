@@ -3,7 +3,7 @@
 
 use crate::flow::commit::identifiers::find;
 use crate::flow::commit::neighbourhood::Neighbourhood;
-use crate::flow::commit::settle;
+use crate::flow::commit::settle::{self, Settling};
 use crate::flow::commit::touched::{Ripple, Touched};
 use crate::flow::context::Context;
 use crate::flow::upkeep::announce::announce;
@@ -136,11 +136,9 @@ async fn rework(tx: &mut Tx, context: &Context, slots: &BTreeSet<i64>) -> Result
     neighbourhood.load_around(tx, &slots).await?;
     neighbourhood.doubt_all();
     let reshaped = neighbourhood.resolve();
-    let nothing = Touched::default();
     let mut ripple = Ripple::default();
-    let around = (neighbourhood, reshaped);
-    let told = (nothing, Vec::new(), None);
-    settle::settle(tx, context, around, told, &mut ripple).await?;
+    let settling = Settling::new(neighbourhood, reshaped, Touched::default());
+    settle::settle(tx, context, settling, &mut ripple).await?;
     ripple.carry(tx, context).await
 }
 

@@ -61,7 +61,7 @@ pub async fn suggest(context: &Context, watch: Watch<'_>) -> Result<SuggestRepor
     watch("comparing", report.people);
     // Once most duplicates have been linked, too few are left to estimate a model from.
     let standing = standing(context).await?;
-    let computing = crate::flow::context::beside(move || compare(&people, &options, standing));
+    let computing = crate::flow::context::in_parallel(move || compare(&people, &options, standing));
     let (refusal, compared) = computing.await;
     report.refused = refusal;
     let Some((version, model, found)) = compared else {
@@ -94,7 +94,7 @@ pub async fn suggest(context: &Context, watch: Watch<'_>) -> Result<SuggestRepor
                 // Where nothing is linked automatically, a low probability is not a doubt worth showing.
                 let is_usual = plan.automatic.is_none() && *doubt == Doubt::Probability;
                 let doubt = if is_usual { "" } else { doubt.words() };
-                waiting.push(row_of(pair, doubt, (*one, *other), version));
+                waiting.push(row_of(pair, doubt, *one, *other, version));
             }
         }
     }
@@ -187,12 +187,7 @@ async fn decided(context: &Context) -> Result<FxHashSet<([u8; 16], [u8; 16])>> {
     Ok(decided)
 }
 
-fn row_of(
-    pair: &Pair,
-    doubt: &str,
-    (left, right): ([u8; 16], [u8; 16]),
-    model: i64,
-) -> SuggestionRow {
+fn row_of(pair: &Pair, doubt: &str, left: [u8; 16], right: [u8; 16], model: i64) -> SuggestionRow {
     let reasons: Vec<(&str, &str, f64)> = pair
         .steps
         .iter()

@@ -127,10 +127,10 @@ pub async fn run(
     let mut report = RunReport::default();
     let mut tx = context.store.read().await?;
     report.people_before = tx.status_counts().await?.people;
-    let log = [
-        tx.last_log_id(Subject::Person).await?,
-        tx.last_log_id(Subject::Account).await?,
-    ];
+    let log = LogEnds {
+        of_people: tx.last_log_id(Subject::Person).await?,
+        of_accounts: tx.last_log_id(Subject::Account).await?,
+    };
     drop(tx);
     let mut context = ready(context).await?;
     let filling = prepare(&context, &options.events).await?;
@@ -156,13 +156,8 @@ pub async fn run(
         if !options.deliver || context.cancel.is_cancelled() {
             break;
         }
-        let delivered = deliver_to(
-            &context,
-            destination,
-            connectors,
-            (emptied, &options.events),
-        )
-        .await?;
+        let delivered =
+            deliver_to(&context, destination, connectors, emptied, &options.events).await?;
         report.destinations.push(delivered);
     }
     finish(&context, log, &mut report).await?;
@@ -304,7 +299,7 @@ pub async fn read_held(
     let named = options.stream.as_deref();
     let streams = source.streams.iter();
     for stream in streams.filter(|stream| named.is_none_or(|name| name == &*stream.name)) {
-        if options.read.cancel.is_cancelled() {
+        if context.cancel.is_cancelled() {
             break;
         }
         (options.events)(RunEvent::Reading {
@@ -341,7 +336,8 @@ pub async fn deliver_to(
     context: &Context,
     destination: &Destination,
     connectors: &dyn Opens,
-    (emptied, events): (bool, &Events),
+    emptied: bool,
+    events: &Events,
 ) -> Result<DeliveryReport> {
     let name = format!("deliver {}", destination.name);
     let waiting = || events(RunEvent::Waiting { what: &name });
@@ -372,7 +368,7 @@ pub async fn deliver_held(
         });
     }
     match connectors.destination(destination) {
-        Ok(connector) => deliver(context, destination, connector, &context.cancel).await,
+        Ok(connector) => deliver(context, destination, connector).await,
         Err(problems) => Ok(DeliveryReport {
             problems,
             ..nothing(destination)
@@ -387,11 +383,13 @@ fn nothing(destination: &Destination) -> DeliveryReport {
     }
 }
 
-async fn finish(
-    context: &Context,
-    [of_people, of_accounts]: [i64; 2],
-    report: &mut RunReport,
-) -> Result<()> {
+/// The last entries in the logs of memberships when a run began.
+struct LogEnds {
+    of_people: i64,
+    of_accounts: i64,
+}
+
+async fn finish(context: &Context, log: LogEnds, report: &mut RunReport) -> Result<()> {
     let mut tx = context.store.read().await?;
     let counts = tx.status_counts().await?;
     report.people = counts.people;
@@ -401,8 +399,8 @@ async fn finish(
     for audience in shown {
         let name = &*audience.name;
         let before = match audience.of {
-            Subject::Person => of_people,
-            Subject::Account => of_accounts,
+            Subject::Person => log.of_people,
+            Subject::Account => log.of_accounts,
         };
         let (entered, left) = tx.log_counts(audience.of, name, before).await?;
         let size = tx.member_count(audience.of, name).await?;

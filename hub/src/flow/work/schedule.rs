@@ -76,7 +76,7 @@ pub async fn first_times(
     };
     let sources = context.plan.sources.iter().enumerate();
     let times = sources
-        .filter_map(|(place, source)| Some((place, first(source, source.schedule.as_ref()?))));
+        .filter_map(|(index, source)| Some((index, first(source, source.schedule.as_ref()?))));
     Ok(times.collect())
 }
 

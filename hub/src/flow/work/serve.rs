@@ -86,13 +86,13 @@ pub async fn serve(
         activity: Activity::new(context.clock.clone()),
     });
     let mut parts = JoinSet::new();
-    for (place, first) in times {
+    for (index, first) in times {
         let serving = serving.clone();
-        parts.spawn(async move { serving.source(place, first).await });
+        parts.spawn(async move { serving.source(index, first).await });
     }
-    for place in 0..context.plan.destinations.len() {
+    for index in 0..context.plan.destinations.len() {
         let serving = serving.clone();
-        parts.spawn(async move { serving.destination(place).await });
+        parts.spawn(async move { serving.destination(index).await });
     }
     let same = serving.clone();
     parts.spawn(async move { same.timers().await });
@@ -156,8 +156,8 @@ fn locked(names: &Mutex<BTreeSet<String>>) -> MutexGuard<'_, BTreeSet<String>> {
 
 impl Serving {
     /// One source, each time that it is due.
-    async fn source(&self, place: usize, first: Option<Timestamp>) {
-        let source = &self.context.plan.sources[place];
+    async fn source(&self, index: usize, first: Option<Timestamp>) {
+        let source = &self.context.plan.sources[index];
         let Some(schedule) = &source.schedule else {
             return;
         };
@@ -339,8 +339,8 @@ impl Serving {
     }
 
     /// One destination, each time that there is something to send.
-    async fn destination(&self, place: usize) {
-        let destination = &self.context.plan.destinations[place];
+    async fn destination(&self, index: usize) {
+        let destination = &self.context.plan.destinations[index];
         let mut pace = Pace::default();
         let mut changes = self.changes.subscribe();
         loop {
@@ -495,14 +495,13 @@ mod tests {
     use crate::flow::intake::read::tests::script::{Script, page};
     use std::sync::atomic::AtomicUsize;
 
-    fn options(world: &World) -> RunOptions {
+    fn options() -> RunOptions {
         RunOptions {
             source: None,
             stream: None,
             deliver: false,
             read: ReadOptions {
                 full: false,
-                cancel: world.context.cancel.clone(),
                 progress: Arc::new(|_| {}),
             },
             events: Arc::new(|_| {}),
@@ -514,7 +513,7 @@ mod tests {
         let manifest = "[hub]\nname = \"rest\"\nstore = \"sqlite:rest.db\"\n";
         let world = World::new(manifest, &[], 0).await;
         let connectors = Arc::new(Nobody::default());
-        let options = options(&world);
+        let options = options();
         let opens: Arc<dyn Opens> = connectors.clone();
         let serving = serve(&world.context, &opens, &options, Carried::default());
         let moving = async {
@@ -574,7 +573,7 @@ mod tests {
         let reading = lease::take(&other, "read crm").await.unwrap().unwrap();
         let connectors = Counting::default();
         let opens: Arc<dyn Opens> = Arc::new(connectors.clone());
-        let options = options(&world);
+        let options = options();
         let serving = serve(&world.context, &opens, &options, Carried::default());
         let others = async {
             tokio::time::sleep(Duration::from_millis(1_200)).await;
@@ -609,7 +608,7 @@ mod tests {
             .await
             .unwrap();
         let old = world.context.clone();
-        let options = options(&world);
+        let options = options();
         let opens: Arc<dyn Opens> = Arc::new(Nobody::default());
         let serving = serve(&old, &opens, &options, Carried::default());
         let editing = async {

@@ -90,7 +90,7 @@ fn emails(trial: &Trial, count: usize) -> Result<Vec<String>, Stop> {
     }
 }
 
-fn settled(
+fn accepted(
     connector: &mut dyn Connector,
     count: usize,
     first: Result<Outcome, Failure>,
@@ -132,7 +132,7 @@ pub fn members_twice(trial: &Trial) -> Tried {
             true => connector.add_members(&change()),
             false => connector.remove_members(&change()),
         };
-        settled(&mut *connector, members.len(), done)?;
+        accepted(&mut *connector, members.len(), done)?;
         states.push(trial.state()?);
     }
     let wrong = if states[0] == states[1] {

@@ -10,7 +10,9 @@ mod reading;
 mod settings;
 mod writing;
 
-pub use settings::{ConnectionSettings, PracticeSettings, Settings, VENDOR_PLACE, VendorSettings};
+pub use settings::{
+    ConnectionSettings, PracticeSettings, Settings, VENDOR_VARIABLE, VendorSettings,
+};
 
 use crate::host::{Component, Connection, Connector, Failure, Http, LogLine};
 use crate::kit::inspect::Inspection;

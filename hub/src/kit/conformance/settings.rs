@@ -7,9 +7,9 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// Stands for the vendor's address in configuration and rows.
-pub const VENDOR_PLACE: &str = "{vendor}";
+pub const VENDOR_VARIABLE: &str = "{vendor}";
 /// Stands for a number that is new each time.
-pub const NUMBER_PLACE: &str = "{n}";
+pub const NUMBER_VARIABLE: &str = "{n}";
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -128,29 +128,32 @@ impl Settings {
     /// The configuration as JSON text, with the vendor's address in it.
     pub fn config(&self, vendor: &str) -> serde_json::Value {
         let config = self.connection.config.clone().unwrap_or_default();
-        filled(&toml::Value::Table(config), &[(VENDOR_PLACE, vendor)])
+        substituted(&toml::Value::Table(config), &[(VENDOR_VARIABLE, vendor)])
     }
 }
 
-/// TOML as JSON, with places in its texts filled.
-pub fn filled(value: &toml::Value, places: &[(&str, &str)]) -> serde_json::Value {
+/// TOML as JSON, with variables in its texts substituted.
+pub fn substituted(value: &toml::Value, variables: &[(&str, &str)]) -> serde_json::Value {
     match value {
         toml::Value::String(text) => {
-            let text = places
-                .iter()
-                .fold(text.clone(), |text, (place, by)| text.replace(place, by));
+            let text = variables.iter().fold(text.clone(), |text, (variable, by)| {
+                text.replace(variable, by)
+            });
             serde_json::Value::from(text)
         }
         toml::Value::Integer(number) => serde_json::Value::from(*number),
         toml::Value::Float(number) => serde_json::Value::from(*number),
         toml::Value::Boolean(truth) => serde_json::Value::from(*truth),
         toml::Value::Datetime(time) => serde_json::Value::from(time.to_string()),
-        toml::Value::Array(items) => items.iter().map(|item| filled(item, places)).collect(),
+        toml::Value::Array(items) => items
+            .iter()
+            .map(|item| substituted(item, variables))
+            .collect(),
         toml::Value::Table(table) => {
             let members = table.iter();
             serde_json::Value::Object(
                 members
-                    .map(|(name, value)| (name.clone(), filled(value, places)))
+                    .map(|(name, value)| (name.clone(), substituted(value, variables)))
                     .collect(),
             )
         }
@@ -162,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_vendor_is_named_once_and_places_are_filled() {
+    fn a_vendor_is_named_once_and_variables_are_substituted() {
         let text = "[vendor]\npractice = { contacts = 7 }\n[connection]\nconfig = { base_url = \"{vendor}/x\", n = 1 }\n\
             credential.token = \"t\"\n[wrong]\ncredential.token = \"w\"\n";
         let settings = Settings::parse(text).unwrap();

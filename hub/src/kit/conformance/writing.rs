@@ -1,7 +1,7 @@
 //! Checks of writing rows. What the vendor holds is compared before and after: twice the same must change nothing, and
 //! rows that are new must add as much as the same number of other new rows.
 
-use super::settings::{NUMBER_PLACE, RowSettings, VENDOR_PLACE, filled};
+use super::settings::{NUMBER_VARIABLE, RowSettings, VENDOR_VARIABLE, substituted};
 use super::{Stop, Trial, Tried, failed, not_applicable};
 use crate::host::{Chunk, Failure, FailureKind, Outcome, WriteMode, WriteRequest};
 use crate::kit::raw_json::weight;
@@ -29,11 +29,11 @@ fn new_row(trial: &Trial, target: &TargetSpec) -> Result<Value, Stop> {
     let Some(row) = settings(trial, target).good else {
         return made_row(target, &number);
     };
-    let places = [
-        (NUMBER_PLACE, number.as_str()),
-        (VENDOR_PLACE, &trial.subject.vendor),
+    let variables = [
+        (NUMBER_VARIABLE, number.as_str()),
+        (VENDOR_VARIABLE, &trial.subject.vendor),
     ];
-    Ok(filled(&toml::Value::Table(row), &places))
+    Ok(substituted(&toml::Value::Table(row), &variables))
 }
 
 /// A row with the target's keys and what its schema requires, as far as the types say what that is.
@@ -63,7 +63,10 @@ fn made_row(target: &TargetSpec, number: &str) -> Result<Value, Stop> {
 
 fn bad_row(trial: &Trial, target: &TargetSpec) -> Result<Value, Stop> {
     if let Some(row) = settings(trial, target).bad {
-        return Ok(filled(&toml::Value::Table(row), &[(NUMBER_PLACE, "0")]));
+        return Ok(substituted(
+            &toml::Value::Table(row),
+            &[(NUMBER_VARIABLE, "0")],
+        ));
     }
     let key = target.keys.first().map_or("", String::as_str);
     if !key.contains("mail") {

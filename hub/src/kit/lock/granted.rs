@@ -35,7 +35,7 @@ impl Granted {
             exports: description.exports.iter().cloned().collect(),
             hosts: hosts.map(|host| host.to_ascii_lowercase()).collect(),
             credentials: credentials
-                .map(|(name, spec)| (name.clone(), place(&spec.inject)))
+                .map(|(name, spec)| (name.clone(), injection(&spec.inject)))
                 .collect(),
             personal: streams
                 .map(|stream| (stream.name.clone(), personal(stream.data_classes.values())))
@@ -52,11 +52,13 @@ impl Granted {
                 more.push(format!("host `{host}`"));
             }
         }
-        for (name, place) in &next.credentials {
+        for (name, injection) in &next.credentials {
             match self.credentials.get(name) {
-                None => more.push(format!("credential `{name}` ({place})")),
-                Some(before) if before != place => {
-                    more.push(format!("credential `{name}` as {place}, not as {before}"));
+                None => more.push(format!("credential `{name}` ({injection})")),
+                Some(before) if before != injection => {
+                    more.push(format!(
+                        "credential `{name}` as {injection}, not as {before}"
+                    ));
                 }
                 Some(_) => {}
             }
@@ -96,7 +98,7 @@ fn covers(granted: &str, host: &str) -> bool {
     host.len() > below.len() && host.ends_with(below)
 }
 
-fn place(inject: &Inject) -> String {
+fn injection(inject: &Inject) -> String {
     match inject {
         Inject::Bearer => "bearer".to_owned(),
         Inject::Basic { .. } => "basic".to_owned(),

@@ -6,7 +6,7 @@ use crate::kit::oci::login::{Challenge, log_in, refused};
 use crate::kit::oci::{
     Artifact, COMPONENT, Descriptor, ImageManifest, MANIFEST, Reference, SIGNATURE, Version,
 };
-use crate::kit::registry::{Ask, COMPONENT_BYTES, Login, Wire, bad_source, header, place};
+use crate::kit::registry::{Ask, COMPONENT_BYTES, Login, Wire, authority, bad_source, header};
 use crate::kit::signature::{self, MOST_BYTES as SIGNATURE_BYTES};
 use crate::problem::{Problem, codes};
 use serde::Deserialize;
@@ -270,7 +270,7 @@ impl<'a> Client<'a> {
             ),
             _ => bad_source(format!(
                 "`{}` answers {with_word} to `{}`",
-                place(url),
+                authority(url),
                 self.reference
             )),
         }

@@ -1,7 +1,7 @@
 //! What a registry asks for before it answers, and how it is provided: basic authentication, or a token that another
 //! server issues for one repository.
 
-use crate::kit::registry::{Access, Ask, Login, Wire, bad_source, is_loopback, place};
+use crate::kit::registry::{Access, Ask, Login, Wire, authority, bad_source, is_loopback};
 use crate::problem::{Problem, codes};
 use crate::vault::Secret;
 use serde::Deserialize;
@@ -75,9 +75,9 @@ pub async fn log_in(
         .ok()
         .filter(|url| is_loopback(registry) || !is_loopback(url))
         .ok_or_else(|| {
-            let place = place(registry);
+            let authority = authority(registry);
             bad_source(format!(
-                "`{place}` names an address for tokens that is not valid"
+                "`{authority}` names an address for tokens that is not valid"
             ))
         })?;
     url.query_pairs_mut()
@@ -93,7 +93,10 @@ pub async fn log_in(
     let secret = token.as_deref().and_then(Secret::new);
     match secret {
         Some(secret) => Ok(Some(Login::Bearer(secret))),
-        None => Err(bad_source(format!("`{}` returns no token", place(&url)))),
+        None => Err(bad_source(format!(
+            "`{}` returns no token",
+            authority(&url)
+        ))),
     }
 }
 
@@ -105,7 +108,7 @@ pub fn refused(url: &Url, status: u16, code: &str, access: &Access) -> Problem {
     };
     let problem = Problem::new(
         &codes::SOURCE_REFUSED,
-        format!("`{}` refuses: HTTP {status}{word}", place(url)),
+        format!("`{}` refuses: HTTP {status}{word}", authority(url)),
     );
     match &access.secret {
         None => problem.hint("name the place of a password or token: `--credential env:NAME`, with `--username` if it wants a name"),

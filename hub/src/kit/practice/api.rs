@@ -1,7 +1,7 @@
 //! The rules of the help desk's API: who may, what a request must look like, what it is answered. What is not part of the
 //! API is refused, so that a connector learns of its mistakes here.
 
-use super::desk::{Desk, Listed, Place, Wanted, Written, quoted};
+use super::desk::{Desk, Listed, Position, Wanted, Written, quoted};
 use super::{READ_ONLY_TOKEN, TOKEN};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -125,7 +125,7 @@ fn list(desk: &Desk, call: &Call, what: &str) -> Reply {
     };
     let after = match after {
         None => (i64::MIN, 0),
-        Some(token) => place_of(desk.seed, what, &token).ok_or_else(|| {
+        Some(token) => position_of(desk.seed, what, &token).ok_or_else(|| {
             let message = "the cursor in `after` is no longer known; begin without it";
             Answer::error(410, "cursor_expired", message)
         })?,
@@ -134,22 +134,22 @@ fn list(desk: &Desk, call: &Call, what: &str) -> Reply {
         "contacts" => &desk.contacts,
         _ => &desk.tickets,
     };
-    let (rows, place, more) = listed.page(after, limit);
-    let next = token_of(desk.seed, what, place);
+    let (rows, position, more) = listed.page(after, limit);
+    let next = token_of(desk.seed, what, position);
     Ok(Answer::ok(format!(
         r#"{{"{what}":[{}],"next":"{next}","more":{more}}}"#,
         rows.join(",")
     )))
 }
 
-fn token_of(seed: u64, what: &str, (at, id): Place) -> String {
+fn token_of(seed: u64, what: &str, (at, id): Position) -> String {
     URL_SAFE_NO_PAD.encode(format!("{seed}/{what}/{at}/{id}"))
 }
 
-fn place_of(seed: u64, what: &str, token: &str) -> Option<Place> {
+fn position_of(seed: u64, what: &str, token: &str) -> Option<Position> {
     let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
-    let place = text.strip_prefix(&format!("{seed}/{what}/"))?;
-    let (at, id) = place.split_once('/')?;
+    let position = text.strip_prefix(&format!("{seed}/{what}/"))?;
+    let (at, id) = position.split_once('/')?;
     Some((at.parse().ok()?, id.parse().ok()?))
 }
 

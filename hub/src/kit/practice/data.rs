@@ -60,9 +60,9 @@ pub fn open(settings: Settings) -> Desk {
         let random = random(settings.seed, index);
         at += step(index, random).max(i64::from(again.contains_key(&index)));
         if is_deleted(&again, index, random % 17 == 3) {
-            desk.place_tombstone(*id, at);
+            desk.put_tombstone(*id, at);
         } else {
-            desk.place_contact(*id, contact(index, random, at), at);
+            desk.put_contact(*id, contact(index, random, at), at);
         }
     }
     tickets(&mut desk, settings.seed, &ids);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 
 /// The position of a row in its list.
-pub type Place = (i64, u64);
+pub type Position = (i64, u64);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contact {
@@ -26,14 +26,14 @@ pub struct Contact {
 /// again: a client that reads on gets the tombstone first, then the new row.
 #[derive(Debug, Default)]
 pub struct Listed {
-    rows: BTreeMap<Place, String>,
+    rows: BTreeMap<Position, String>,
     /// Where the rows are that are not deleted.
-    places: HashMap<u64, Place>,
+    positions: HashMap<u64, Position>,
 }
 
 impl Listed {
     pub fn put(&mut self, id: u64, updated_at: i64, text: String) {
-        if let Some(before) = self.places.insert(id, (updated_at, id)) {
+        if let Some(before) = self.positions.insert(id, (updated_at, id)) {
             self.rows.remove(&before);
         }
         self.rows.insert((updated_at, id), text);
@@ -41,26 +41,26 @@ impl Listed {
 
     /// Puts a tombstone in place of the row.
     pub fn delete(&mut self, id: u64, deleted_at: i64, tombstone: String) {
-        if let Some(before) = self.places.remove(&id) {
+        if let Some(before) = self.positions.remove(&id) {
             self.rows.remove(&before);
         }
         self.rows.insert((deleted_at, id), tombstone);
     }
 
     /// The rows after a place, and whether there are more.
-    pub fn page(&self, after: Place, limit: usize) -> (Vec<&str>, Place, bool) {
+    pub fn page(&self, after: Position, limit: usize) -> (Vec<&str>, Position, bool) {
         let mut rows = self.rows.range((Bound::Excluded(after), Bound::Unbounded));
-        let mut place = after;
+        let mut position = after;
         let mut page = Vec::new();
         for (at, text) in rows.by_ref().take(limit) {
-            place = *at;
+            position = *at;
             page.push(text.as_str());
         }
-        (page, place, rows.next().is_some())
+        (page, position, rows.next().is_some())
     }
 
     pub fn text(&self, id: u64) -> Option<&str> {
-        Some(self.rows.get(self.places.get(&id)?)?)
+        Some(self.rows.get(self.positions.get(&id)?)?)
     }
 }
 
@@ -112,7 +112,7 @@ impl Desk {
     }
 
     /// A contact that was there when the help desk opened.
-    pub fn place_contact(&mut self, id: u64, contact: Contact, updated_at: i64) {
+    pub fn put_contact(&mut self, id: u64, contact: Contact, updated_at: i64) {
         self.by_email.insert(contact.email.to_lowercase(), id);
         let text = contact_text(id, &contact, updated_at);
         self.now = self.now.max(updated_at);
@@ -120,7 +120,7 @@ impl Desk {
         self.live.insert(id, contact);
     }
 
-    pub fn place_tombstone(&mut self, id: u64, updated_at: i64) {
+    pub fn put_tombstone(&mut self, id: u64, updated_at: i64) {
         self.now = self.now.max(updated_at);
         let text = format!(
             r#"{{"id":{id},"deleted":true,"updated_at":"{}"}}"#,
@@ -152,7 +152,7 @@ impl Desk {
                 extra: "",
                 escaped: false,
             };
-            self.place_contact(id, contact, now);
+            self.put_contact(id, contact, now);
             return Written::Created(id);
         };
         let before = self.live[&id].clone();
@@ -175,7 +175,7 @@ impl Desk {
             return Written::Unchanged(id);
         }
         let now = self.tick();
-        self.place_contact(id, contact, now);
+        self.put_contact(id, contact, now);
         Written::Updated(id)
     }
 
@@ -189,7 +189,7 @@ impl Desk {
             tag.members.remove(&id);
         }
         let now = self.tick();
-        self.place_tombstone(id, now);
+        self.put_tombstone(id, now);
         true
     }
 
@@ -201,7 +201,7 @@ impl Desk {
         contact.name = name.to_owned();
         let now = self.tick();
         contact.created_at = now;
-        self.place_contact(id, contact, now);
+        self.put_contact(id, contact, now);
         Some(id)
     }
 

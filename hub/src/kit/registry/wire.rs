@@ -103,8 +103,8 @@ impl Wire {
                 // What it asks for would be answered with the login of the place that led here.
                 return Err(bad_source(format!(
                     "`{}` leads to `{}`, which wants to know who asks",
-                    place(&ask.url),
-                    place(&url)
+                    authority(&ask.url),
+                    authority(&url)
                 )));
             }
             let Some(next) = next(ask, &url, &response) else {
@@ -115,8 +115,8 @@ impl Wire {
             if !stays {
                 return Err(bad_source(format!(
                     "`{}` redirects to `{}`, which is this machine",
-                    place(&url),
-                    place(&next)
+                    authority(&url),
+                    authority(&next)
                 )));
             }
             if next.origin() != url.origin() {
@@ -126,7 +126,7 @@ impl Wire {
         }
         Err(bad_source(format!(
             "`{}` redirects more than {REDIRECTS} times",
-            place(&ask.url)
+            authority(&ask.url)
         )))
     }
 
@@ -166,7 +166,7 @@ impl Wire {
         if url.scheme() != "https" && !is_loopback(url) {
             return Err(Problem::new(
                 &codes::BAD_REFERENCE,
-                format!("`{}` would be called without TLS", place(url)),
+                format!("`{}` would be called without TLS", authority(url)),
             )
             .hint("use https; only this very machine is called without"));
         }
@@ -248,7 +248,7 @@ fn literal(url: &Url) -> Option<IpAddr> {
 }
 
 /// `HOST` or `HOST:PORT`, without a path, which could hold what nobody should read.
-pub fn place(url: &Url) -> String {
+pub fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     match url.port() {
         Some(port) => format!("{host}:{port}"),
@@ -269,7 +269,7 @@ fn failed(url: &Url, error: SendError) -> Problem {
         SendError::Timeout | SendError::Cancelled => down(url, "it took too long"),
         SendError::ResponseTooLarge(most) => bad_source(format!(
             "`{}` sends more than the {most} bytes that are read",
-            place(url)
+            authority(url)
         )),
     }
 }
@@ -279,7 +279,7 @@ fn down(url: &Url, why: &str) -> Problem {
         &codes::SOURCE_DOWN,
         format!(
             "`{}` does not answer after {ATTEMPTS} attempts: {why}",
-            place(url)
+            authority(url)
         ),
     )
     .hint("try again later; connectors that were added before keep working")

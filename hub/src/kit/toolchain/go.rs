@@ -71,8 +71,8 @@ fn put_code(project: &Project) -> Result<(), Problem> {
     let reading = READING.iter().filter(|_| project.kind.reads());
     let writing = WRITING.iter().filter(|_| project.kind.writes());
     for interface in ["meta"].iter().chain(reading).chain(writing) {
-        let place = format!("export_onefold_connector_{interface}/{interface}.go");
-        put(&place, &code(interface)?)?;
+        let path = format!("export_onefold_connector_{interface}/{interface}.go");
+        put(&path, &code(interface)?)?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The statements, types and calls that differ between databases. Everything else in `store` is one text for all.
 //! Knows no table.
 
-use crate::expression::{Pattern, place};
+use crate::expression::{Pattern, split_position};
 use crate::model::fold;
 use crate::store::value::{Arg, pack};
 use rusqlite::functions::FunctionFlags;
@@ -204,10 +204,10 @@ pub async fn teach(connection: &mut Connection) -> Result<(), Failed> {
             let text = call.get_raw(1);
             Ok(text.as_str().is_ok_and(|text| pattern.is_in(text)))
         })?;
-        connection.create_scalar_function("place", 2, flags, |call| {
+        connection.create_scalar_function("split_position", 2, flags, |call| {
             let split = call.get_raw(0).as_str()?;
             let person: [u8; 16] = call.get(1)?;
-            Ok(place(split, &person))
+            Ok(split_position(split, &person))
         })?;
         connection.create_scalar_function("mentions", 2, flags, |call| {
             let values: serde_json::Value = serde_json::from_str(call.get_raw(0).as_str()?)

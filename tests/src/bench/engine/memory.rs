@@ -5,9 +5,9 @@ use anyhow::{Context as _, Result, bail};
 use onefold::flow::read_stream;
 use onefold::flow::{Arrived, Context, Counts, ReadOptions, StreamRef, apply, key_lines, land};
 use onefold::host::{
-    AudiencePage, AudienceRef, Batch, Cancel, CheckReport, Chunk, Connector, Delivery, Erasure,
-    Failure, FailureKind, MemberChange, MemberId, Outcome, ReadRequest, Reply, StreamInfo,
-    TargetInfo, WriteRequest,
+    AudiencePage, AudienceRef, Batch, CheckReport, Chunk, Connector, Delivery, Erasure, Failure,
+    FailureKind, MemberChange, MemberId, Outcome, ReadRequest, Reply, StreamInfo, TargetInfo,
+    WriteRequest,
 };
 use onefold::manifest::Stream;
 use onefold::problem::{Problem, codes};
@@ -53,7 +53,6 @@ pub async fn pass(
     });
     let options = ReadOptions {
         full: pass.full,
-        cancel: Cancel::default(),
         progress: Arc::new(|_| {}),
     };
     let source = source.context("the plan has no such source")?;

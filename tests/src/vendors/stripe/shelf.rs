@@ -10,7 +10,7 @@ use super::super::http::{Reply, Request};
 use super::Refusal;
 
 /// Seconds since 1970, then order of arrival.
-type Place = (i64, u64);
+type Position = (i64, u64);
 
 struct Entry {
     /// What the collection is filtered by: an event's type, a charge's customer, a customer's email.
@@ -20,8 +20,8 @@ struct Entry {
 
 #[derive(Default)]
 pub struct Shelf {
-    places: HashMap<String, Place>,
-    order: BTreeMap<Place, Entry>,
+    positions: HashMap<String, Position>,
+    order: BTreeMap<Position, Entry>,
     /// Deleted customers: they can be read, not listed.
     gone: HashMap<String, String>,
     serial: u64,
@@ -33,9 +33,9 @@ impl Shelf {
         let id = object["id"].as_str().unwrap_or_default().to_string();
         let created = object["created"].as_i64().unwrap_or_default();
         self.serial += 1;
-        let place = *self.places.entry(id).or_insert((created, self.serial));
+        let position = *self.positions.entry(id).or_insert((created, self.serial));
         self.order.insert(
-            place,
+            position,
             Entry {
                 tag: tag.to_string(),
                 text: object.to_string(),
@@ -44,23 +44,23 @@ impl Shelf {
     }
 
     pub fn get(&self, id: &str) -> Option<Value> {
-        let entry = self.order.get(self.places.get(id)?)?;
+        let entry = self.order.get(self.positions.get(id)?)?;
         serde_json::from_str(&entry.text).ok()
     }
 
     /// The JSON that a read by id answers, deleted objects included.
     pub(super) fn text(&self, id: &str) -> Option<&str> {
         let live = self
-            .places
+            .positions
             .get(id)
-            .and_then(|place| self.order.get(place))
+            .and_then(|position| self.order.get(position))
             .map(|entry| entry.text.as_str());
         live.or_else(|| self.gone.get(id).map(String::as_str))
     }
 
     pub(super) fn delete(&mut self, id: &str, stub: &Value) {
-        if let Some(place) = self.places.remove(id) {
-            self.order.remove(&place);
+        if let Some(position) = self.positions.remove(id) {
+            self.order.remove(&position);
             self.gone.insert(id.to_string(), stub.to_string());
         }
     }
@@ -94,7 +94,7 @@ impl Shelf {
         let (mut low, mut high) = created_bounds(request, oldest)?;
         let cursor = |name: &str| match request.query(name) {
             None => Ok(None),
-            Some(id) => self.places.get(id).copied().map(Some).ok_or_else(|| {
+            Some(id) => self.positions.get(id).copied().map(Some).ok_or_else(|| {
                 Refusal::invalid(name, "resource_missing", format!("No such {what}: '{id}'"))
             }),
         };
@@ -106,11 +106,11 @@ impl Shelf {
                 "You can only specify one of these parameters: starting_after, ending_before.",
             ));
         }
-        if let Some(place) = after {
-            high = tighter_high(high, place);
+        if let Some(position) = after {
+            high = tighter_high(high, position);
         }
-        if let Some(place) = before {
-            low = tighter_low(low, place);
+        if let Some(position) = before {
+            low = tighter_low(low, position);
         }
         let wanted = Wanted::of(request);
         let mut page: Vec<&Entry> = if empty(low, high) {
@@ -253,7 +253,7 @@ fn limit(request: &Request) -> Result<usize, Refusal> {
     Ok(number as usize)
 }
 
-type Bounds = (Bound<Place>, Bound<Place>);
+type Bounds = (Bound<Position>, Bound<Position>);
 
 fn created_bounds(request: &Request, oldest: i64) -> Result<Bounds, Refusal> {
     let (mut from, mut to) = (oldest, i64::MAX);
@@ -287,22 +287,22 @@ fn created_bounds(request: &Request, oldest: i64) -> Result<Bounds, Refusal> {
     Ok((Bound::Included((from, 0)), Bound::Included((to, u64::MAX))))
 }
 
-fn tighter_high(high: Bound<Place>, place: Place) -> Bound<Place> {
+fn tighter_high(high: Bound<Position>, position: Position) -> Bound<Position> {
     match high {
-        Bound::Included(known) if known < place => high,
-        _ => Bound::Excluded(place),
+        Bound::Included(known) if known < position => high,
+        _ => Bound::Excluded(position),
     }
 }
 
-fn tighter_low(low: Bound<Place>, place: Place) -> Bound<Place> {
+fn tighter_low(low: Bound<Position>, position: Position) -> Bound<Position> {
     match low {
-        Bound::Included(known) if known > place => low,
-        _ => Bound::Excluded(place),
+        Bound::Included(known) if known > position => low,
+        _ => Bound::Excluded(position),
     }
 }
 
 /// A range that `BTreeMap` would refuse.
-fn empty(low: Bound<Place>, high: Bound<Place>) -> bool {
+fn empty(low: Bound<Position>, high: Bound<Position>) -> bool {
     let (Bound::Included(from) | Bound::Excluded(from)) = low else {
         return false;
     };

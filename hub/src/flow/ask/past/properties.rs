@@ -189,7 +189,7 @@ fn everybody() -> Vec<Wanted> {
 
 /// States something about two identifiers; a refusal is ignored.
 async fn state(world: &World, is_one: bool, left: usize, right: usize) {
-    let end = |place: usize| match &everybody()[place] {
+    let end = |index: usize| match &everybody()[index] {
         Wanted::Identifier(identifier) => identifier.clone(),
         Wanted::Id(_) => unreachable!(),
     };

@@ -9,7 +9,7 @@ pub const NOBODY: u32 = u32::MAX;
 
 #[derive(Default)]
 pub struct Reach {
-    places: FxHashMap<i64, u32>,
+    nodes: FxHashMap<i64, u32>,
     parent: Vec<u32>,
 }
 
@@ -19,7 +19,7 @@ impl Reach {
         let mut first = NOBODY;
         for identifier in identifiers {
             let next = self.parent.len() as u32;
-            let node = *self.places.entry(hash(identifier)).or_insert(next);
+            let node = *self.nodes.entry(hash(identifier)).or_insert(next);
             if node == next {
                 self.parent.push(node);
             }
@@ -34,7 +34,7 @@ impl Reach {
     }
 
     pub fn find(&self, identifier: &Identifier) -> Option<u32> {
-        self.places.get(&hash(identifier)).copied()
+        self.nodes.get(&hash(identifier)).copied()
     }
 
     pub fn root(&mut self, mut node: u32) -> u32 {

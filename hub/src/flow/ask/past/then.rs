@@ -2,7 +2,7 @@
 
 use super::Standing;
 use crate::compute::models::Fitted;
-use crate::flow::ask::profile::{ProfileView, Wanted, links, why, worked_out};
+use crate::flow::ask::profile::{Lookup, ProfileView, Wanted, links, why, worked_out};
 use crate::flow::commit::claim::{first_seen, profile_of};
 use crate::flow::commit::computed;
 use crate::flow::commit::view::{Happened, View};
@@ -19,16 +19,8 @@ pub struct Stated {
     pub right: Identifier,
 }
 
-/// Who the wanted person was then.
-pub enum Place {
-    Person(u32),
-    /// The identifier was shared by several people.
-    Shared,
-    Nobody,
-}
-
-/// What was in force then, apart from the records.
-pub struct Beside {
+/// What a profile then depended on, apart from the records of its person.
+pub struct Background {
     /// The values of the person's main account.
     pub account: Fields,
     /// Versions of models, with the models' indexes in the plan.
@@ -62,9 +54,9 @@ impl Then {
                 identifier: identifier.clone().into(),
             })
             .collect();
-        let place = |identifier: &Identifier| {
+        let node_of = |identifier: &Identifier| {
             let found = nodes.binary_search_by(|node| (*node.identifier).cmp(identifier));
-            found.ok().map(|place| place as u32)
+            found.ok().map(|index| index as u32)
         };
         let mut evidence_of = vec![0; records.len()];
         let mut evidence = Vec::with_capacity(sets.len());
@@ -83,7 +75,7 @@ impl Then {
                 evidence_of[*index] = evidence.len() as u32;
             }
             evidence.push(Evidence {
-                nodes: set.iter().filter_map(place).collect(),
+                nodes: set.iter().filter_map(node_of).collect(),
                 first_seen,
                 message: message.into(),
             });
@@ -92,8 +84,8 @@ impl Then {
         let statements = stated.iter().filter_map(|one| {
             Some(Statement {
                 kind: one.kind,
-                left: place(&one.left)?,
-                right: place(&one.right)?,
+                left: node_of(&one.left)?,
+                right: node_of(&one.right)?,
             })
         });
         let mut graph = Neighbourhood {
@@ -114,19 +106,20 @@ impl Then {
         }
     }
 
-    pub fn find(&self, context: &Context, wanted: &Wanted) -> Place {
+    /// The person asked for, by its index.
+    pub fn find(&self, context: &Context, wanted: &Wanted) -> Lookup<u32> {
         let found = match wanted {
             Wanted::Identifier(identifier) => {
                 let nodes = &self.graph.nodes;
                 match nodes.binary_search_by(|node| (*node.identifier).cmp(identifier)) {
-                    Ok(node) if nodes[node].shared => return Place::Shared,
+                    Ok(node) if nodes[node].shared => return Lookup::Shared,
                     Ok(node) => self.resolution.person_of_node[node],
                     Err(_) => None,
                 }
             }
             Wanted::Id(id) => self.named(context, *id),
         };
-        found.map_or(Place::Nobody, Place::Person)
+        found.map_or(Lookup::Nobody, Lookup::Person)
     }
 
     /// The person with that id, or the person who had the record that the id is derived from.
@@ -140,14 +133,14 @@ impl Then {
         self.resolution.person_of_evidence[self.evidence[record] as usize]
     }
 
-    fn told_by(&self, index: u32) -> Told {
+    fn said_of(&self, index: u32) -> Said {
         let person = &self.resolution.people[index as usize];
         let mine = (self.records.iter().zip(&self.evidence))
             .filter(|(_, evidence)| person.evidence.contains(evidence))
             .map(|(record, _)| record);
-        let mut told = Told::default();
+        let mut said = Said::default();
         for record in mine {
-            told.claims.extend(claim(record));
+            said.claims.extend(claim(record));
             if let Some(Fact::Event {
                 name,
                 time,
@@ -155,22 +148,22 @@ impl Then {
             }) = &record.canonical.fact
             {
                 let named = properties.get(ACCOUNT_FIELD).map(account_ids);
-                told.accounts.extend(named.unwrap_or_default());
-                told.events.push(Happened {
+                said.accounts.extend(named.unwrap_or_default());
+                said.events.push(Happened {
                     name: name.clone(),
                     time: *time,
                     properties: properties.clone(),
                 });
             }
         }
-        told
+        said
     }
 
     /// The account that a person's traits and conditions read.
     pub fn main_account(&self, context: &Context, person: u32) -> Option<String> {
-        let told = self.told_by(person);
-        let (traits, _) = profile_of(told.claims, &context.plan.survivorship);
-        accounts_of(&traits, told.accounts).into_iter().next()
+        let said = self.said_of(person);
+        let (traits, _) = profile_of(said.claims, &context.plan.survivorship);
+        accounts_of(&traits, said.accounts).into_iter().next()
     }
 
     pub fn view(
@@ -178,16 +171,16 @@ impl Then {
         context: &Context,
         index: u32,
         at: Timestamp,
-        beside: Beside,
+        background: Background,
     ) -> ProfileView {
         let person = &self.resolution.people[index as usize];
-        let told = self.told_by(index);
-        let claims = told.claims;
+        let said = self.said_of(index);
+        let claims = said.claims;
         let sources: BTreeSet<&str> = claims.iter().map(|claim| &*claim.source).collect();
         let mut why = why(&context.plan.survivorship, &claims);
         let (sources, records) = (sources.len(), claims.len());
         let (traits, consents) = profile_of(claims, &context.plan.survivorship);
-        let accounts = accounts_of(&traits, told.accounts);
+        let accounts = accounts_of(&traits, said.accounts);
         let mut view = View {
             id: 0,
             uuid: person.id.0.into_bytes(),
@@ -197,14 +190,14 @@ impl Then {
             consents,
             account_audiences: BTreeMap::new(),
         };
-        let account = beside.account.into_iter();
+        let account = background.account.into_iter();
         let account = account.map(|(name, value)| (format!("{ACCOUNT_PREFIX}{name}"), value));
         view.traits.extend(account);
-        computed::one(context, &beside.models, &mut view, &told.events, at);
+        computed::one(context, &background.models, &mut view, &said.events, at);
         view.traits
             .retain(|name, _| !name.starts_with(ACCOUNT_PREFIX));
         why.extend(worked_out(context, &view.traits));
-        let times = told.events.iter().map(|event| event.time);
+        let times = said.events.iter().map(|event| event.time);
         ProfileView {
             id: person.id.to_string(),
             at: Some(at.to_rfc3339()),
@@ -216,7 +209,7 @@ impl Then {
             sources,
             records,
             last_event_at: times.max().map(Timestamp::to_rfc3339),
-            events: told.events.len(),
+            events: said.events.len(),
             accounts,
             audiences: None,
             why,
@@ -231,7 +224,7 @@ impl Then {
 
 /// What the records of one person say.
 #[derive(Default)]
-struct Told {
+struct Said {
     claims: Vec<Claim>,
     events: Vec<Happened>,
     /// The accounts that its events name.
@@ -240,7 +233,7 @@ struct Told {
 
 /// The account's id and what a record says of it; none when the record is about something else.
 pub fn account_claim(record: Standing) -> Option<(String, Claim)> {
-    let time = record.canonical.told_at();
+    let time = record.canonical.stated_at();
     let Some(Fact::Entity {
         kind: EntityKind::Account,
         fields,
@@ -269,7 +262,7 @@ pub fn claim(record: &Standing) -> Option<Claim> {
     Some(Claim {
         source: record.stream.source.clone(),
         record: format!("{}/{}", record.stream.name, record.key),
-        time: canonical.told_at(),
+        time: canonical.stated_at(),
         traits: canonical.traits.clone(),
         consents: canonical.consents.clone(),
     })

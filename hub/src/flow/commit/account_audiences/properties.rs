@@ -401,12 +401,12 @@ impl Run {
         let mut tx = context.store.read().await.unwrap();
         let rows = tx.account_log_after(self.logs.0).await.unwrap();
         self.logs.0 = rows.last().map_or(self.logs.0, |row| row.id);
-        let told: Vec<(String, String, bool)> = rows
+        let logged: Vec<(String, String, bool)> = rows
             .into_iter()
             .map(|row| (row.audience, row.account, row.entered))
             .collect();
-        let told_once: BTreeSet<(String, String, bool)> = told.iter().cloned().collect();
-        prop_assert_eq!(told.len(), told_once.len());
+        let logged_once: BTreeSet<(String, String, bool)> = logged.iter().cloned().collect();
+        prop_assert_eq!(logged.len(), logged_once.len());
         let mut expected = BTreeSet::new();
         let (was, is) = (&self.was.accounts, &is.accounts);
         for (audience, account) in was.keys().chain(is.keys()) {
@@ -416,8 +416,8 @@ impl Run {
                 expected.insert((audience.to_string(), account.clone(), after));
             }
         }
-        prop_assert_eq!(told_once, expected);
-        prop_assert!(moved || told.is_empty());
+        prop_assert_eq!(logged_once, expected);
+        prop_assert!(moved || logged.is_empty());
         let rows = tx.log_after(self.logs.1).await.unwrap();
         self.logs.1 = rows.last().map_or(self.logs.1, |row| row.id);
         // A person whose first record changed can have given way to one of the same id.
@@ -450,9 +450,9 @@ impl Run {
                 }
                 self.world.apply(STREAMS[*stream], rows, &[]).await;
             }
-            Operation::Delete(place) => {
-                let place = place % self.records.len().max(1);
-                let found = self.records.keys().nth(place).cloned();
+            Operation::Delete(index) => {
+                let index = index % self.records.len().max(1);
+                let found = self.records.keys().nth(index).cloned();
                 if let Some((stream, key)) = found {
                     let gone = [json!({ "id": key })];
                     self.world.apply(STREAMS[stream], &[], &gone).await;

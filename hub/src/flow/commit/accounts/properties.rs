@@ -228,8 +228,8 @@ async fn check(operations: &[Operation]) -> Result<(), TestCaseError> {
                     }
                 }
             }
-            Operation::Delete(place) => {
-                let found = records.keys().nth(place % records.len().max(1)).cloned();
+            Operation::Delete(index) => {
+                let found = records.keys().nth(index % records.len().max(1)).cloned();
                 if let Some((at, key)) = found {
                     world.apply(STREAMS[at], &[], &[json!({ "id": key })]).await;
                     records.remove(&(at, key));

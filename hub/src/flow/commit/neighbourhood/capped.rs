@@ -64,7 +64,7 @@ impl Neighbourhood {
                 component: *component,
                 identifiers: *identifiers,
                 since: was.map_or(now.0, |row| row.since),
-                is_told: was.is_some_and(|row| row.is_told),
+                is_reported: was.is_some_and(|row| row.is_reported),
             }
         });
         let rows: Vec<CappedRow> = rows.collect();

@@ -10,25 +10,25 @@ use std::collections::{BTreeMap, BTreeSet};
 
 impl Neighbourhood {
     /// Finds or makes the rows of identifiers, which come with their preferred slots; returns their slots.
-    pub async fn place(
+    pub async fn assign_slots(
         &mut self,
         tx: &mut Tx,
         sets: Vec<(Vec<Identifier>, Vec<i64>)>,
     ) -> Result<Vec<Vec<i64>>> {
         self.load_identifiers(tx, sets.iter().flat_map(|set| set.1.iter().copied()))
             .await?;
-        let mut placed = Vec::with_capacity(sets.len());
+        let mut assigned = Vec::with_capacity(sets.len());
         for (identifiers, mut slots) in sets {
             for (identifier, slot) in identifiers.into_iter().zip(&mut slots) {
-                *slot = self.place_one(tx, identifier, *slot).await?;
+                *slot = self.assign_slot(tx, identifier, *slot).await?;
             }
-            placed.push(slots);
+            assigned.push(slots);
         }
-        Ok(placed)
+        Ok(assigned)
     }
 
     /// Follows the chain from `slot` to the identifier or to a free slot for it.
-    async fn place_one(
+    async fn assign_slot(
         &mut self,
         tx: &mut Tx,
         identifier: Identifier,
@@ -115,13 +115,13 @@ impl Neighbourhood {
     }
 
     /// Loads whole components: those of the identifiers, and those of the evidence given by id.
-    pub async fn load(&mut self, tx: &mut Tx, placed: &[Vec<i64>], evidence: &[i64]) -> Result<()> {
+    pub async fn load(&mut self, tx: &mut Tx, sets: &[Vec<i64>], evidence: &[i64]) -> Result<()> {
         let missing: Vec<i64> = evidence
             .iter()
             .copied()
             .filter(|id| !self.evidence.contains_key(id))
             .collect();
-        let mut components: Vec<i64> = Vec::with_capacity(placed.len());
+        let mut components: Vec<i64> = Vec::with_capacity(sets.len());
         if !missing.is_empty() {
             components.extend(
                 tx.evidence_by_id(missing)
@@ -131,7 +131,7 @@ impl Neighbourhood {
             );
         }
         let mut all_shared: Vec<i64> = Vec::new();
-        for set in placed {
+        for set in sets {
             let mut live = 0;
             for slot in set {
                 let Some(known) = self.identifiers.get(slot) else {
@@ -156,8 +156,8 @@ impl Neighbourhood {
                     .map(|row| row.component),
             );
         }
-        let placed: Vec<i64> = placed.iter().flatten().copied().collect();
-        components.extend(self.load_statements(tx, &placed).await?);
+        let sets: Vec<i64> = sets.iter().flatten().copied().collect();
+        components.extend(self.load_statements(tx, &sets).await?);
         self.load_components(tx, components).await
     }
 
@@ -254,7 +254,7 @@ impl Neighbourhood {
     }
 
     /// Looks up what still supports evidence that lost a supporter, after the records' own rows were written.
-    pub async fn settle_losses(&mut self, tx: &mut Tx, losers: &BTreeSet<i64>) -> Result<()> {
+    pub async fn recheck_supporters(&mut self, tx: &mut Tx, losers: &BTreeSet<i64>) -> Result<()> {
         let ids: Vec<i64> = losers
             .iter()
             .copied()

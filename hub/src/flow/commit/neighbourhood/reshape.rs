@@ -47,12 +47,12 @@ impl Neighbourhood {
             .collect();
         let mut people = Vec::with_capacity(resolution.people.len());
         for person in &resolution.people {
-            let places = person.evidence.iter().map(|place| *place as usize);
-            let evidence: Vec<i64> = places.clone().map(|place| alive[place]).collect();
+            let indexes = person.evidence.iter().map(|index| *index as usize);
+            let evidence: Vec<i64> = indexes.clone().map(|index| alive[index]).collect();
             // Evidence is ordered from the earliest on, and there is at least one piece.
             let (first, earliest) = (person.evidence[0] as usize, evidence[0]);
-            let numbers = places.filter(|place| owners[*place] == Some(alive[*place]));
-            let id = number(&evidence, owners[first], numbers.map(|place| alive[place]));
+            let numbers = indexes.filter(|index| owners[*index] == Some(alive[*index]));
+            let id = number(&evidence, owners[first], numbers.map(|index| alive[index]));
             people.push(Resolved {
                 id,
                 uuid: person.id.0.into_bytes(),
@@ -281,7 +281,7 @@ impl Neighbourhood {
             };
             graph.nodes[index].shared = now;
             if now != was {
-                let known = self.identifiers.get_mut(slot).expect("placed or loaded");
+                let known = self.identifiers.get_mut(slot).expect("loaded or made");
                 known.shared = now;
                 known.dirty = true;
                 if !now {
@@ -338,7 +338,7 @@ impl Neighbourhood {
     }
 
     fn put_component(&mut self, slot: i64, component: Option<i64>) {
-        let known = self.identifiers.get_mut(&slot).expect("placed or loaded");
+        let known = self.identifiers.get_mut(&slot).expect("loaded or made");
         if known.component != component {
             known.component = component;
             known.dirty = true;
@@ -357,7 +357,7 @@ impl Neighbourhood {
             .collect();
         for slot in lost {
             self.put_component(slot, self.elsewhere(slot));
-            let known = self.identifiers.get_mut(&slot).expect("placed or loaded");
+            let known = self.identifiers.get_mut(&slot).expect("loaded or made");
             if known.shared && self.recount.contains(&slot) {
                 known.shared = false;
                 known.dirty = true;

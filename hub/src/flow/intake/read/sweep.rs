@@ -1,7 +1,7 @@
 //! Full reads: what was read is recorded in the transaction of its cursor, so that an interrupted read can go on, and in the
 //! end what was not read is deleted, unless the source returned nothing at all.
 
-use super::{BATCH_RECORDS, place};
+use super::{BATCH_RECORDS, with_place};
 use crate::flow::commit::apply::apply;
 use crate::flow::commit::change::{Change, To};
 use crate::flow::commit::stream::StreamRef;
@@ -131,7 +131,7 @@ pub(super) async fn sweep(
             tx.commit().await?;
             return Ok(Swept::Stopped(empty(stream)));
         }
-        deleted += delete(context, stream, full, (after, rows)).await?;
+        deleted += delete(context, stream, full, after, rows).await?;
         after = last;
     }
 }
@@ -141,7 +141,8 @@ async fn delete(
     context: &Context,
     stream: &StreamRef,
     full: &FullRead,
-    (after, mut rows): (i64, Vec<RecordRow>),
+    after: i64,
+    mut rows: Vec<RecordRow>,
 ) -> Result<i64> {
     for attempt in 1.. {
         let changes: Vec<Change> = rows
@@ -178,5 +179,5 @@ async fn delete(
 fn empty(stream: &StreamRef) -> Problem {
     let problem = Problem::new(&EMPTY_SOURCE, "the source returned no records at all, but had some before; nothing was removed")
         .hint("if it is right that it is empty, set `guard.empty_source = \"allow\"` for the source and run again");
-    place(problem, stream)
+    with_place(problem, stream)
 }

@@ -6,7 +6,6 @@ pub(in crate::flow) mod script;
 
 use crate::flow::harness::World;
 use crate::flow::{ReadOptions, StreamReport, read_stream};
-use crate::host::Cancel;
 use script::{Script, page};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,17 +32,16 @@ async fn world() -> World {
     World::new(MANIFEST, &[("crm", "contacts")], 1_700_000_000_000).await
 }
 
-fn options(full: bool, cancel: &Cancel) -> ReadOptions {
+fn options(full: bool) -> ReadOptions {
     ReadOptions {
         full,
-        cancel: cancel.clone(),
         progress: Arc::new(|_| {}),
     }
 }
 
 async fn read(world: &World, script: &Script, full: bool) -> StreamReport {
     let source = &world.context.plan.sources[0];
-    let (plan, options) = (&source.streams[0], options(full, &Cancel::default()));
+    let (plan, options) = (&source.streams[0], options(full));
     let connector = Box::new(script.clone());
     let read = read_stream(&world.context, source, plan, connector, &options);
     read.await.unwrap().0
@@ -239,10 +237,9 @@ async fn cursors_that_go_round_in_a_circle_end_the_read() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_is_cancelled_does_not_wait_for_the_vendor() {
     let world = world().await;
-    let cancel = Cancel::default();
     let source = &world.context.plan.sources[0];
     let script = Script::of([]).asking_to_wait(57_000);
-    let options = options(false, &cancel);
+    let options = options(false);
     let connector = Box::new(script.clone());
     let reading = read_stream(
         &world.context,
@@ -256,7 +253,7 @@ async fn a_run_that_is_cancelled_does_not_wait_for_the_vendor() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
-        cancel.cancel();
+        world.context.cancel.cancel();
         Instant::now()
     };
     let (read, cancelled) = tokio::join!(reading, cancelling);

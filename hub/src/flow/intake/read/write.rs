@@ -116,9 +116,15 @@ impl Writer {
         let applied = apply(tx, &self.context, &self.stream, changes).await?;
         let now = self.context.clock.now();
         for cursor in &batch.cursors {
-            let part = (self.stream.id, &*self.parts[cursor.part]);
-            tx.move_cursor(part, cursor.from.as_deref(), &cursor.to, now)
-                .await?;
+            let part = &self.parts[cursor.part];
+            tx.move_cursor(
+                self.stream.id,
+                part,
+                cursor.from.as_deref(),
+                &cursor.to,
+                now,
+            )
+            .await?;
         }
         if let Some(full) = &mut self.full {
             full.mark(&batch.unchanged);

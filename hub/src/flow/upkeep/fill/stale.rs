@@ -26,9 +26,9 @@ impl Stale {
     }
 
     /// The stale audiences among those at these indexes.
-    pub fn of(&self, places: &[usize]) -> Vec<(usize, &'static str)> {
+    pub fn of(&self, indexes: &[usize]) -> Vec<(usize, &'static str)> {
         let audiences = self.audiences.iter();
-        let of = audiences.filter(|(place, _)| places.contains(place));
+        let of = audiences.filter(|(index, _)| indexes.contains(index));
         of.copied().collect()
     }
 }

@@ -108,10 +108,10 @@ async fn check(rows: Vec<Row>, later: Vec<Row>) -> Result<(), TestCaseError> {
     }
     // What the old key left: the last version of each record, in the order of arrival.
     let mut last: BTreeMap<(u8, u8), (usize, Row)> = BTreeMap::new();
-    for (place, row) in rows.iter().enumerate() {
+    for (index, row) in rows.iter().enumerate() {
         let known = last.get(&(row.0, row.1)).map(|(_, known)| *known);
         if known.is_none_or(|known| counts(*row, known)) {
-            last.insert((row.0, row.1), (place, *row));
+            last.insert((row.0, row.1), (index, *row));
         }
     }
     let mut left: Vec<(usize, Row)> = last.into_values().collect();

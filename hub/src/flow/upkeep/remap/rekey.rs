@@ -37,8 +37,11 @@ pub(super) async fn rekey(
         };
         after = last.version_id;
         total += rows.len() as i64;
-        let moving: Vec<Moving> = rows.into_iter().map(|row| keyed(row, to, plan)).collect();
-        let (slots, taken) = place(&mut tx, to, &moving).await?;
+        let moving: Vec<Moving> = rows
+            .into_iter()
+            .map(|(row, body)| keyed(row, body, to, plan))
+            .collect();
+        let (slots, taken) = assign_slots(&mut tx, to, &moving).await?;
         let left: Vec<(i64, i64)> = (moving.iter().zip(&slots))
             .filter_map(|(one, slot)| Some((one.row.evidence_id?, *slot)))
             .collect();
@@ -59,7 +62,7 @@ struct Moving {
     problem: Option<Problem>,
 }
 
-fn keyed((row, body): (RecordRow, Vec<u8>), to: &StreamRef, plan: &Stream) -> Moving {
+fn keyed(row: RecordRow, body: Vec<u8>, to: &StreamRef, plan: &Stream) -> Moving {
     let (key, problem) = match canonical::key_of_line(plan, &to.source, &body) {
         Ok(key) => (key, None),
         Err(problem) => (land::without_key(row.hash), Some(problem)),
@@ -73,7 +76,7 @@ fn keyed((row, body): (RecordRow, Vec<u8>), to: &StreamRef, plan: &Stream) -> Mo
 }
 
 /// The slot of each record, and the rows that are there already; a key moves to its next slot where another key has the slot.
-async fn place(
+async fn assign_slots(
     tx: &mut Tx,
     to: &StreamRef,
     moving: &[Moving],
@@ -113,14 +116,14 @@ struct Moved {
 
 /// What is known under a new key.
 #[derive(Default)]
-struct Place {
+struct Known {
     version: Option<Version>,
     prior: Option<RecordRow>,
     /// The change of this transaction that put the version there.
     index: Option<usize>,
 }
 
-impl From<RecordRow> for Place {
+impl From<RecordRow> for Known {
     fn from(row: RecordRow) -> Self {
         let version = Version {
             hash: row.hash,
@@ -142,13 +145,13 @@ fn changes(
     taken: FxHashMap<i64, RecordRow>,
 ) -> Moved {
     let mut moved = Moved::default();
-    let places = taken.into_iter().map(|(slot, row)| (slot, row.into()));
-    let mut places: FxHashMap<i64, Place> = places.collect();
+    let known = taken.into_iter().map(|(slot, row)| (slot, row.into()));
+    let mut known: FxHashMap<i64, Known> = known.collect();
     for (one, slot) in moving {
         let put = put(context, to, plan, &one);
         let key = one.row.key.clone();
         moved.push(one.row.slot, key, Some(one.row), To::Deleted);
-        moved.arrive(slot, one.key, places.entry(slot).or_default(), put);
+        moved.arrive(slot, one.key, known.entry(slot).or_default(), put);
     }
     moved
 }
@@ -164,26 +167,26 @@ impl Moved {
     }
 
     /// A record under its new key: it becomes current, or is kept as older.
-    fn arrive(&mut self, slot: i64, key: String, place: &mut Place, put: Put) {
+    fn arrive(&mut self, slot: i64, key: String, known: &mut Known, put: Put) {
         let time = |meaning: &Meaning| meaning.canonical.updated_at;
         let version = Version {
             hash: put.hash,
             updated_at: put.meaning.as_ref().and_then(time).map(|time| time.0),
         };
-        if place.version.is_some() {
+        if known.version.is_some() {
             self.collisions.push((slot, key.clone()));
         }
         let stale = |put: Put| To::Stale {
             body: put.body.unwrap_or_default(),
         };
-        match landing::decide(place.version, version) {
+        match landing::decide(known.version, version) {
             Arrival::Stale | Arrival::Unchanged => return self.push(slot, key, None, stale(put)),
-            Arrival::Added | Arrival::Changed => place.version = Some(version),
+            Arrival::Added | Arrival::Changed => known.version = Some(version),
         }
         let put = To::Put(Box::new(put));
-        let Some(first) = place.index else {
-            place.index = Some(self.changes.len());
-            return self.push(slot, key, place.prior.take(), put);
+        let Some(first) = known.index else {
+            known.index = Some(self.changes.len());
+            return self.push(slot, key, known.prior.take(), put);
         };
         // A second one in this transaction: the first becomes history.
         if let To::Put(older) = std::mem::replace(&mut self.changes[first].to, put) {

@@ -104,15 +104,15 @@ impl Blocks {
                     believed.push(self.components.len() as u32);
                 }
                 self.components.push(row.component);
-                let places = row.nodes.iter().filter_map(|slot| self.place(*slot));
-                let places: Vec<u32> = places.collect();
-                self.nodes.extend(places);
+                let nodes = row.nodes.iter().filter_map(|slot| self.node_of(*slot));
+                let nodes: Vec<u32> = nodes.collect();
+                self.nodes.extend(nodes);
                 self.starts.push(self.nodes.len() as u32);
             }
         }
     }
 
-    fn place(&self, slot: i64) -> Option<u32> {
+    fn node_of(&self, slot: i64) -> Option<u32> {
         self.slots.binary_search(&slot).ok().map(|at| at as u32)
     }
 
@@ -144,7 +144,7 @@ impl Blocks {
         }
         for (left, right) in links {
             let first = |slot: i64| {
-                let piece = by_node[self.place(slot)? as usize];
+                let piece = by_node[self.node_of(slot)? as usize];
                 (piece != u32::MAX).then_some(piece)
             };
             if let (Some(left), Some(right)) = (first(left), first(right)) {
@@ -204,7 +204,7 @@ impl Blocks {
     /// Whether identifiers are shared under the new rules.
     pub fn shared(&self, slots: impl Iterator<Item = i64>) -> FxHashMap<i64, bool> {
         slots
-            .filter_map(|slot| Some((slot, self.shared[self.place(slot)? as usize])))
+            .filter_map(|slot| Some((slot, self.shared[self.node_of(slot)? as usize])))
             .collect()
     }
 }

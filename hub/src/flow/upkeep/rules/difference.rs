@@ -87,7 +87,7 @@ impl Difference {
             let rows = tx.persons(touched.iter().copied()).await?;
             let names: FxHashMap<i64, [u8; 16]> =
                 rows.into_iter().map(|row| (row.id, row.uuid)).collect();
-            self.show(&touched, &heirs, &origins, [&names, &block.uuids]);
+            self.show(&touched, &heirs, &origins, &names, &block.uuids);
         }
         Ok(())
     }
@@ -98,7 +98,8 @@ impl Difference {
         touched: &BTreeSet<i64>,
         heirs: &BTreeMap<i64, BTreeSet<i64>>,
         origins: &BTreeMap<i64, BTreeSet<i64>>,
-        [names, new_names]: [&FxHashMap<i64, [u8; 16]>; 2],
+        names: &FxHashMap<i64, [u8; 16]>,
+        new_names: &FxHashMap<i64, [u8; 16]>,
     ) {
         let mut done: BTreeSet<i64> = BTreeSet::new();
         for start in touched {

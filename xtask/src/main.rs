@@ -17,6 +17,7 @@ use anyhow::{Context, Result, bail};
 use cargo::{Profile, Workspace};
 use std::ffi::OsString;
 use std::process::ExitCode;
+use wasm::Guests;
 
 const HELP: &str = "\
 cargo xtask build          connectors as WebAssembly components, the hub, the demo
@@ -28,6 +29,11 @@ cargo xtask help           this
 
 With `CI=true` a check that cannot run is a failure; otherwise it is counted as skipped.
 `CARGO_TARGET_DIR` may name a folder outside the checkout.";
+
+/// The first line of the demo: a newcomer waits for the compiler.
+const EXPECT: &str = "\
+The first time, this compiles some 390 packages: about 10 minutes on two cores, and 3 GB in the target folder.
+Later times it starts within seconds. Then come a few screens about 2,000 made-up people.";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
@@ -49,7 +55,7 @@ fn run(command: &str, arguments: &[OsString]) -> Result<ExitCode> {
     let workspace = Workspace::find()?;
     match command {
         "build" if arguments.is_empty() => {
-            build(&workspace, Profile::Dev)?;
+            build(&workspace, Profile::Dev, &[])?;
             println!(
                 "built: {}",
                 workspace.program(Profile::Dev, "onefold").display()
@@ -57,12 +63,13 @@ fn run(command: &str, arguments: &[OsString]) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         "demo" => {
-            build(&workspace, Profile::Dev)?;
+            println!("{EXPECT}");
+            build(&workspace, Profile::Dev, &["onefold", "onefold-demo"])?;
             start(&workspace, Profile::Dev, "onefold-demo", arguments)
         }
         "test" => test::run(&workspace, arguments),
         "bench" => {
-            build(&workspace, Profile::Release)?;
+            build(&workspace, Profile::Release, &[])?;
             start(&workspace, Profile::Release, "onefold-bench", arguments)
         }
         "febrl" => {
@@ -76,10 +83,19 @@ fn run(command: &str, arguments: &[OsString]) -> Result<ExitCode> {
     }
 }
 
-/// The connectors and every program of the workspace, so that tests and demo share one set of features.
-fn build(workspace: &Workspace, profile: Profile) -> Result<()> {
-    wasm::build(workspace, profile)?;
-    let mut cargo = workspace.cargo(["build", "--workspace", "--bins"]);
+/// The connectors, and the programs that are named; without names every program, and the guests of the tests. Always of the
+/// whole workspace, so that tests and demo share one set of features.
+fn build(workspace: &Workspace, profile: Profile, programs: &[&str]) -> Result<()> {
+    let guests = match programs {
+        [] => Guests::All,
+        _ => Guests::Connectors,
+    };
+    wasm::build(workspace, profile, guests)?;
+    let mut cargo = workspace.cargo(["build", "--workspace"]);
+    match programs {
+        [] => cargo.arg("--bins"),
+        some => cargo.args(some.iter().flat_map(|name| ["--bin", name])),
+    };
     if profile == Profile::Release {
         cargo.arg("--release");
     }

@@ -33,7 +33,7 @@ pub fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {
         succeeds(&mut workspace.cargo(["fmt", "--all", "--check"]))
     })?;
     step("connectors", &mut || {
-        wasm::build(workspace, Profile::Dev).map(|()| true)
+        wasm::build(workspace, Profile::Dev, wasm::Guests::All).map(|()| true)
     })?;
     step("lints", &mut || succeeds(&mut clippy(workspace)))?;
     step("build", &mut || build(workspace).map(|()| true))?;

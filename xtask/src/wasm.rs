@@ -16,21 +16,30 @@ const DOCUMENTS: [(&str, &str); 2] = [
     ("onefold:config-schema", "config.schema.json"),
 ];
 
-pub fn build(workspace: &Workspace, profile: Profile) -> Result<()> {
+/// What is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guests {
+    /// What a hub lists.
+    Connectors,
+    /// The tests' own, too.
+    All,
+}
+
+pub fn build(workspace: &Workspace, profile: Profile, which: Guests) -> Result<()> {
     let connectors = guests_under(&workspace.root.join("connectors"))?;
+    install_target(workspace)?;
+    let products = workspace.products(profile);
+    let sources = workspace.root.join("connectors");
+    let folder = products.join("connectors");
+    if which == Guests::Connectors {
+        compile(workspace, connectors.iter())?;
+        return encode_all(workspace, &sources, &connectors, &folder);
+    }
     let mut guests = guests_under(&workspace.root.join("tests/guests"))?;
     // The examples are for the tests too: a hub should not list them. Those in other languages hold no package.
     guests.extend(guests_under(&workspace.root.join("connectors/examples"))?);
-    install_target(workspace)?;
     compile(workspace, connectors.iter().chain(&guests))?;
-    let products = workspace.products(profile);
-    let sources = workspace.root.join("connectors");
-    encode_all(
-        workspace,
-        &sources,
-        &connectors,
-        &products.join("connectors"),
-    )?;
+    encode_all(workspace, &sources, &connectors, &folder)?;
     let sources = workspace.root.join("tests/guests");
     encode_all(workspace, &sources, &guests, &products.join("guests"))
 }

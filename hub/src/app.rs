@@ -4,6 +4,7 @@ mod process;
 
 use crate::cli::{self, Arguments};
 use crate::clock::Clock;
+use crate::host::Cancel;
 use crate::model::Timestamp;
 use crate::opening::Environment;
 use crate::store::Gate;
@@ -89,6 +90,7 @@ fn environment(clock: Clock) -> Environment {
         random: Arc::new(random),
         connector_folders,
         cache_folder,
+        cancel: Cancel::default(),
         process: process::this(),
         gate: None,
     }

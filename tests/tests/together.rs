@@ -227,6 +227,19 @@ fn serve_goes_on_by_edited_manifests_once_another_process_works_by_them_and_wait
         small.tagged(),
         set(["ada@poczta.example", "zofia@poczta.example"])
     );
+    // An edit that is used and taken back while it looks away.
+    signal(&child, "-STOP");
+    small.edit("at_least = 2", "at_least = 9");
+    small.hub.run(&["run"]).ends_with(0);
+    assert_eq!(small.tagged(), set([]));
+    small.edit("at_least = 9", "at_least = 2");
+    signal(&child, "-CONT");
+    rename(&small, "Lovelace");
+    named(&small, "ada@poczta.example", "Lovelace");
+    assert_eq!(
+        small.tagged(),
+        set(["ada@poczta.example", "zofia@poczta.example"])
+    );
     signal(&child, "-INT");
     let (status, took) = ended(&small.hub, child, Duration::from_secs(60));
     assert_eq!(status.code(), Some(0));

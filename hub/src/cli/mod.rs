@@ -15,6 +15,7 @@ mod open;
 mod output;
 mod profiles;
 mod running;
+mod serving;
 mod sources;
 mod status;
 mod usage;
@@ -62,7 +63,7 @@ pub async fn run(arguments: Arguments, environment: &Environment) -> Ending {
             };
             running::run(&folder, environment, &out, choice).await
         }
-        Command::Serve => running::serve(&folder, environment, &out).await,
+        Command::Serve => serving::serve(&folder, environment, &out).await,
         Command::Status => status::status(&folder, environment, &out).await,
         Command::Profile { command } => {
             profiles::profile(&folder, environment, &out, command).await

@@ -5,11 +5,10 @@ use crate::cli::models::said;
 use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome, moves, number, plural, table, trimmed};
 use crate::flow::{
-    self, DeliveryReport, Opens, Progress, ReadOptions, RunEvent, RunOptions, RunReport, Served,
-    StreamReport, leftover,
+    self, DeliveryReport, Progress, ReadOptions, RunEvent, RunOptions, RunReport, StreamReport,
+    leftover,
 };
-use crate::host::Cancel;
-use crate::opening::{self, CapturingConnectors, Environment, Opened, PlannedStream, Stopped};
+use crate::opening::{CapturingConnectors, Environment, PlannedStream};
 use crate::problem::Problem;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -85,7 +84,7 @@ pub fn progress_on(bar: &ProgressBar) -> impl Fn(&str, usize) + Send + Sync {
     }
 }
 
-fn options(choice: Choice, json: bool, bar: &ProgressBar) -> RunOptions {
+pub fn options(choice: Choice, json: bool, bar: &ProgressBar) -> RunOptions {
     let (counting, showing) = (bar.clone(), bar.clone());
     let quiet = json || !bar.is_hidden();
     RunOptions {
@@ -307,112 +306,6 @@ pub async fn plan(folder: &Path, environment: &Environment, out: &Out) -> Outcom
         true => Ending::Guarded,
         false => Ending::Done,
     })
-}
-
-/// `onefold serve`. When another process works by other manifests, the folder is read again.
-pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
-    let stop = Cancel::default();
-    let stopping = stop.clone();
-    tokio::spawn(async move {
-        wait_for_signal().await;
-        tracing::info!("stopping after the batch under way");
-        stopping.cancel();
-    });
-    let mut hub = open(folder, environment, out).await?;
-    hub.refuse_without_secrets(None, true)?;
-    hub.ready().await?;
-    loop {
-        let digest = hub.context.plan.digest.clone();
-        if serve_by(hub, folder, out, &stop).await? == Served::Stopped {
-            break;
-        }
-        tracing::info!("another process works by other manifests; reading them again");
-        match reopen(folder, environment, out, &digest, &stop).await {
-            Some(opened) => hub = opened,
-            None => break,
-        }
-    }
-    out.note("stopped");
-    Ok(Ending::Done)
-}
-
-/// Everything that has a schedule, and everything that it is delivered to.
-const SERVED: Choice = Choice {
-    source: None,
-    stream: None,
-    full: false,
-    deliver: true,
-    capture: false,
-};
-
-/// Serves by the manifests that were read.
-async fn serve_by(hub: Opened, folder: &Path, out: &Out, stop: &Cancel) -> Result<Served, Stopped> {
-    let (stop, cancel) = (stop.clone(), hub.context.cancel.clone());
-    let stopping = tokio::spawn(async move {
-        stop.cancelled().await;
-        cancel.cancel();
-    });
-    for next in hub.next_runs() {
-        let source = next.source;
-        match next.at {
-            Some(time) => out.note(format!("source `{source}` runs next at {time}")),
-            None if next.is_scheduled => {}
-            None => out.note(format!(
-                "source `{source}` has no schedule and is not run by `serve`"
-            )),
-        }
-    }
-    let left = leftover::leftovers(&mut hub.context.store.read().await?, &hub.context.plan).await?;
-    for warning in leftover::warnings(&left) {
-        tracing::warn!(code = warning.code.id, "{}", warning.message);
-    }
-    let options = options(SERVED, true, &ProgressBar::hidden());
-    let connectors: Arc<dyn Opens> = Arc::new(CapturingConnectors {
-        connectors: hub.connectors,
-        folder: folder.to_owned(),
-        keeps_exchanges: false,
-    });
-    let served = flow::serve(&hub.context, &connectors, &options).await;
-    stopping.abort();
-    hub.context.store.close().await;
-    Ok(served?)
-}
-
-/// How often the folder is looked at while it cannot be served.
-const LOOK_AT_FOLDER: Duration = Duration::from_secs(2);
-
-/// The folder as it is now, as soon as it can be served; none when the hub is stopped first.
-async fn reopen(
-    folder: &Path,
-    environment: &Environment,
-    out: &Out,
-    before: &str,
-    stop: &Cancel,
-) -> Option<Opened> {
-    let mut shown = Vec::new();
-    loop {
-        let stopped = match opening::open_edited(folder, environment, before).await {
-            Ok(hub) => {
-                out.warnings(&hub.warnings, &hub.files);
-                return Some(hub);
-            }
-            Err(stopped) => stopped,
-        };
-        // Once, and again when it is something else.
-        let messages: Vec<String> = stopped
-            .problems
-            .iter()
-            .map(|one| one.message.clone())
-            .collect();
-        if messages != shown {
-            out.problems(&stopped.problems, &stopped.files);
-            tracing::error!("nothing is served until that is corrected");
-            shown = messages;
-        }
-        if stop.wait(LOOK_AT_FOLDER).await {
-            return None;
-        }
-    }
 }
 
 /// Interrupt or terminate.

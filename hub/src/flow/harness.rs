@@ -86,7 +86,7 @@ impl World {
             Suppression::default(),
         );
         context.suppression = suppression;
-        flow::enter(&mut context).await.unwrap();
+        flow::enter(&mut context, &|| true).await.unwrap();
         self.context = context;
     }
 

@@ -44,5 +44,5 @@ pub use upkeep::suggest::{
 };
 pub use upkeep::{leftover, models, rules};
 pub use work::run::{AudienceReport, Events, RunEvent, RunOptions, RunReport, enter, run};
-pub use work::schedule::next as next_time;
+pub use work::schedule::{Carried, next as next_time};
 pub use work::serve::{Served, serve};

@@ -223,7 +223,7 @@ fn suppressed() -> Identifier {
 /// What one actor does, as its command would.
 async fn act(actor: Actor, mut context: Context, outside: &Outside) -> Result<(), Problem> {
     if actor != Actor::Reader {
-        flow::enter(&mut context).await?;
+        flow::enter(&mut context, &|| true).await?;
     }
     match actor {
         Actor::Run | Actor::Edited => {
@@ -342,7 +342,7 @@ async fn alone(pages: &[Page], manifest: &str, rules: bool, suppress: bool) -> E
     let world = World::new(manifest, &[("crm", "contacts")], START_MS).await;
     let outside = Outside::new(pages.to_vec());
     let mut context = world.context.clone();
-    flow::enter(&mut context).await.unwrap();
+    flow::enter(&mut context, &|| true).await.unwrap();
     flow::rules::keep_first(&context).await.unwrap();
     if rules {
         flow::rules::apply(&mut context, &other_rules(), &|_, _| {})
@@ -363,7 +363,7 @@ async fn schedule(seed: u64) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("hub.db");
     let mut first = outside.process(&path, "first", MANIFEST, None).await;
-    flow::enter(&mut first).await.unwrap();
+    flow::enter(&mut first, &|| true).await.unwrap();
     flow::rules::keep_first(&first).await.unwrap();
     let edited = edited();
     let kinds = [
@@ -402,7 +402,7 @@ async fn schedule(seed: u64) {
     let is_edited = flow::manifests_digest(known).await.unwrap() != first.plan.digest;
     let manifest = if is_edited { &edited } else { MANIFEST };
     let mut last = outside.process(&path, "last", manifest, None).await;
-    flow::enter(&mut last).await.unwrap();
+    flow::enter(&mut last, &|| true).await.unwrap();
     let context = run::ready(&last).await.unwrap();
     let found = end(&outside, &context).await;
     let is_changed = run::ready(&context).await.unwrap().identity == other_rules();

@@ -24,6 +24,7 @@ use crate::problem::{Problem, codes};
 use crate::store::{Gate, Store};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
@@ -37,6 +38,8 @@ pub struct Environment {
     pub connector_folders: Vec<PathBuf>,
     /// Where compiled connectors are kept.
     pub cache_folder: Option<PathBuf>,
+    /// Ends every wait of what is done with it.
+    pub cancel: Cancel,
     pub process: Process,
     /// What each step of the store passes; only tests have one.
     pub gate: Option<Gate>,
@@ -89,8 +92,19 @@ pub struct Loaded {
     pub cancel: Cancel,
 }
 
+/// Which files a folder's manifests are, and when each was last written.
+pub type Stamp = Vec<(PathBuf, Option<SystemTime>)>;
+
+/// What a service knows of the folder that it served.
+pub struct Before {
+    digest: String,
+    stamp: Stamp,
+}
+
 /// A hub with its store open.
 pub struct Opened {
+    folder: PathBuf,
+    stamp: Stamp,
     pub context: Context,
     pub connectors: Connectors,
     /// What does not stop anybody from working with the hub.
@@ -235,7 +249,7 @@ fn load_with(
         }
         files.push((name, text));
     }
-    let cancel = Cancel::default();
+    let cancel = environment.cancel.clone();
     // Keys that cannot be read are reported with the rest, and then nothing is run.
     let signers = manifest::signers(&files).ok();
     let may_run = signers.is_some();
@@ -290,6 +304,8 @@ fn store_path(folder: &Path, store: &str) -> String {
 
 /// The hub of a folder.
 pub async fn open(folder: &Path, environment: &Environment) -> Result<Opened, Stopped> {
+    // Before the files are read: what is written meanwhile counts as an edit.
+    let stamp = stamp(folder);
     let Loaded {
         files,
         plan,
@@ -301,6 +317,8 @@ pub async fn open(folder: &Path, environment: &Environment) -> Result<Opened, St
         Ok((context, warning)) => {
             warnings.extend(warning);
             Ok(Opened {
+                folder: folder.to_owned(),
+                stamp,
                 context,
                 connectors,
                 warnings,
@@ -380,30 +398,63 @@ impl Opened {
     /// For work that writes: the hub is worked on by these manifests from now on. Uses the current identity rules, and waits
     /// while they are being changed.
     pub async fn ready(&mut self) -> Result<(), Problem> {
-        flow::enter(&mut self.context).await
+        let is_current = || read_files(&self.folder).is_ok_and(|files| files == self.files);
+        flow::enter(&mut self.context, &is_current).await
+    }
+
+    pub fn before(&self) -> Before {
+        Before {
+            digest: self.context.plan.digest.clone(),
+            stamp: self.stamp.clone(),
+        }
     }
 }
 
-/// The folder again, for a service that worked by manifests with the digest `before` until another process adopted other ones. A
-/// folder that has not changed is not what that process read: adopting it would undo the other process's work.
+/// What tells whether somebody wrote a folder's manifests; empty for a folder that cannot be read.
+pub fn stamp(folder: &Path) -> Stamp {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let files = entries.map(|entry| entry.path());
+    let files = files.filter(|path| path.extension().is_some_and(|ending| ending == "toml"));
+    let mut stamp: Stamp = files
+        .map(|path| {
+            let written = path.metadata().and_then(|data| data.modified());
+            (path, written.ok())
+        })
+        .collect();
+    stamp.sort();
+    stamp
+}
+
+/// The folder again, for a service whose manifests another process replaced. A folder that nobody wrote since is not the one
+/// that the other process read: adopting it would undo the other process's work.
 pub async fn open_edited(
     folder: &Path,
     environment: &Environment,
-    before: &str,
+    before: &Before,
 ) -> Result<Opened, Stopped> {
     let mut hub = open(folder, environment).await?;
+    let ready = ready_again(&mut hub, before).await;
+    match ready {
+        Ok(()) => Ok(hub),
+        Err(stopped) => {
+            hub.context.store.close().await;
+            Err(stopped)
+        }
+    }
+}
+
+async fn ready_again(hub: &mut Opened, before: &Before) -> Result<(), Stopped> {
     let known = flow::manifests_digest(&mut hub.context.store.read().await?).await?;
-    if hub.context.plan.digest == before && known != before {
-        let message = "another process works on this hub's store by other manifests than those of this folder";
+    if hub.stamp == before.stamp && known != before.digest {
+        let message =
+            "another process uses this hub's store with other manifests than this folder's";
         return Err(Problem::new(&codes::MANIFESTS_CHANGED, message)
-            .hint(
-                "give each folder of manifests a store of its own, or restart `serve` to use these",
-            )
+            .hint("give each folder of manifests a store of its own, or restart `serve` to use this folder's")
             .into());
     }
     hub.refuse_without_secrets(None, true)?;
     hub.ready().await?;
-    Ok(hub)
+    Ok(())
 }
 
 /// What the store holds that these manifests no longer have; nothing where there is no store yet.

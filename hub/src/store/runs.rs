@@ -73,8 +73,8 @@ impl Tx {
     }
 
     /// When the last run of each stream that came to its end began: source, stream, time.
-    pub async fn last_done(&mut self) -> Result<Vec<(String, String, i64)>> {
-        let text = "select source, stream, max(started_at) from run where state = 'done' group by source, stream";
+    pub async fn last_done(&mut self) -> Result<Vec<(String, String, Option<i64>)>> {
+        let text = "select source, stream, max(case when state = 'done' then started_at end) from run group by source, stream";
         self.all(text, &[], columns).await
     }
 

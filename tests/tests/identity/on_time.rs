@@ -7,7 +7,7 @@ use crate::small::JANUARY_MS;
 use onefold::app::{random, system_clock};
 use onefold::clock::Clock;
 use onefold::flow::connect::{ConnectSettings, Connectors};
-use onefold::flow::{self, Context, Opens, ReadOptions, RunOptions, Suppression};
+use onefold::flow::{self, Carried, Context, Opens, ReadOptions, RunOptions, Served, Suppression};
 use onefold::host::{Cancel, Host, HostSettings};
 use onefold::manifest;
 use onefold::model::Timestamp;
@@ -186,7 +186,12 @@ fn serve_wakes_for_a_timer_between_two_schedules() {
         let (tell, mut requests) = mpsc::channel(10_000);
         pair.mailchimp.tell(tell);
         let all = options(None);
-        let serving = flow::serve(&inside.context, &inside.connectors, &all);
+        let serving = flow::serve(
+            &inside.context,
+            &inside.connectors,
+            &all,
+            Carried::default(),
+        );
         let watching = async {
             while !is_tagged(&pair) {
                 let asked = tokio::time::timeout(Duration::from_secs(60), requests.recv());
@@ -196,7 +201,7 @@ fn serve_wakes_for_a_timer_between_two_schedules() {
             inside.context.cancel.cancel();
         };
         let (served, ()) = tokio::join!(serving, watching);
-        served.unwrap();
+        assert_eq!(served, Served::Stopped);
         let since = inside.since().await.unwrap();
         assert!(
             (INSTANT..INSTANT + 100).contains(&since),

@@ -47,7 +47,13 @@ impl Context {
 
 /// Makes these manifests the current ones. A process does so once, before it first writes: from then on processes with
 /// different manifests store and send nothing.
-pub async fn adopt_manifests(context: &mut Context) -> Result<()> {
+///
+/// `is_current` tells whether the folder is still as it was read. It is asked while nobody else can adopt: manifests that were
+/// edited since never replace the edited ones.
+pub async fn adopt_manifests(
+    context: &mut Context,
+    is_current: &(dyn Fn() -> bool + Sync),
+) -> Result<()> {
     let digest = context.plan.digest.clone();
     let known = manifests(&mut context.store.read().await?).await?;
     if known.digest == digest {
@@ -56,16 +62,22 @@ pub async fn adopt_manifests(context: &mut Context) -> Result<()> {
     }
     let mut tx = context.store.begin().await?;
     let known = manifests(&mut tx).await?;
-    context.manifests_version = known.version;
-    if known.digest != digest {
-        context.manifests_version += 1;
-        let new = Manifests {
-            version: context.manifests_version,
-            digest,
-        };
-        tx.set_hub_value(MANIFESTS, &to_json(&new)).await?;
-        tx.commit().await?;
+    if known.digest == digest {
+        context.manifests_version = known.version;
+        return Ok(());
     }
+    if !is_current() {
+        let message = "the manifests were edited while they were being read";
+        return Err(Problem::new(&MANIFESTS_CHANGED, message)
+            .hint("run it again: it reads the manifests as they are now"));
+    }
+    let new = Manifests {
+        version: known.version + 1,
+        digest,
+    };
+    tx.set_hub_value(MANIFESTS, &to_json(&new)).await?;
+    tx.commit().await?;
+    context.manifests_version = new.version;
     Ok(())
 }
 
@@ -139,7 +151,7 @@ mod tests {
     #[tokio::test]
     async fn a_process_by_older_manifests_stores_and_sends_nothing() {
         let mut world = World::new(MANIFEST, &[], 0).await;
-        flow::enter(&mut world.context).await.unwrap();
+        flow::enter(&mut world.context, &|| true).await.unwrap();
         let old = world.context.clone();
         let held = lease::take(&old, "deliver tool").await.unwrap().unwrap();
         let sending = held.fencing(&old);
@@ -163,5 +175,17 @@ mod tests {
         world.reread(MANIFEST, &[]).await;
         assert!(newer.begin().await.is_err() && old.begin().await.is_err());
         assert!(world.context.begin().await.is_ok());
+    }
+
+    // I13
+    #[tokio::test]
+    async fn manifests_that_were_edited_since_they_were_read_do_not_replace_the_edited_ones() {
+        let mut world = World::new(MANIFEST, &[], 0).await;
+        let mut slow = world.context.clone();
+        world.reread(&format!("{MANIFEST}\n"), &[]).await;
+        let entered = flow::enter(&mut slow, &|| false).await;
+        assert_eq!(entered.unwrap_err().code, &MANIFESTS_CHANGED);
+        assert!(world.context.begin().await.is_ok());
+        assert!(slow.begin().await.is_err());
     }
 }

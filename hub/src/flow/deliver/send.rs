@@ -91,7 +91,8 @@ impl<'a> Sender<'a> {
             };
             after = last.id;
             let Grouped { groups, idle, held } = grouped(&list, self.destination, &rows)?;
-            let mut tx = self.context.store.begin().await?;
+            // I13, I16: what replaced manifests need not send may have to be sent with the new ones.
+            let mut tx = self.context.begin_held().await?;
             finish(&mut tx, &idle).await?;
             tx.hold_changes(&held).await?;
             tx.commit().await?;

@@ -833,3 +833,31 @@ async fn a_suppressed_identifier_that_is_no_longer_blocked_suppresses_who_has_it
     deliver_with(&context, &desk.tool).await;
     assert_eq!(desk.tool.members("named"), set(["u4@x.example"]));
 }
+
+// I13, I16
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_with_replaced_manifests_ends_no_change_that_the_new_ones_want_sent() {
+    let old = MANIFEST.replace(
+        "consent = [\"marketing_email\"]",
+        "consent = [\"marketing_sms\"]",
+    );
+    let mut world = World::new(&old, &[CONTACTS], 1_000).await;
+    flow::enter(&mut world.context, &|| true).await.unwrap();
+    world
+        .apply(CONTACTS, &[person(0, 1, "n"), person(1, 1, "n")], &[])
+        .await;
+    let replaced = world.context.clone();
+    world.reread(MANIFEST, &[CONTACTS]).await;
+    flow::backfill(&world.context).await.unwrap();
+    let tool = Tool::default();
+    let destination = &replaced.plan.destinations[0];
+    let vendor = Box::new(tool.clone());
+    let delivered = deliver(&replaced, destination, vendor).await;
+    assert_eq!(
+        delivered.unwrap_err().code,
+        &crate::problem::codes::MANIFESTS_CHANGED
+    );
+    assert_eq!(tool.calls(), 0);
+    deliver_with(&world.context, &tool).await;
+    assert_eq!(tool.members("named"), set(["p0@x.example", "p1@x.example"]));
+}

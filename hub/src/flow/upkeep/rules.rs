@@ -20,7 +20,7 @@ use crate::flow::stored_json::{read, to_json};
 use crate::flow::upkeep::announce::announce;
 use crate::identity::Rules;
 use crate::manifest::IdentityRules;
-use crate::problem::codes::RULES_NOT_APPLIED;
+use crate::problem::codes::{CANCELLED, RULES_NOT_APPLIED};
 use crate::problem::{Problem, Severity};
 use crate::store::{Result, Tx};
 use blocks::Blocks;
@@ -172,6 +172,12 @@ async fn change(
     context.take_rules(rules.clone(), version);
     let batches = blocks.batches(BATCH);
     for (index, batch) in batches.iter().enumerate() {
+        if context.cancel.is_cancelled() {
+            let message = "the change of the identity rules was stopped half-way";
+            return Err(
+                Problem::new(&CANCELLED, message).hint("the next command that writes finishes it")
+            );
+        }
         tell(index, batches.len());
         let mut tx = context.begin().await?;
         let block = Block::resolve(&mut tx, &blocks, batch, &new).await?;

@@ -172,9 +172,10 @@ pub async fn run(
 }
 
 /// Makes this process one that writes to the hub: adopts its manifests, takes the current rules and models, and marks changed
-/// definitions as unfinished before anyone is evaluated by them. Called once.
-pub async fn enter(context: &mut Context) -> Result<()> {
-    fence::adopt_manifests(context).await?;
+/// definitions as unfinished before anyone is evaluated by them. Called once. `is_current` tells whether the manifests are still
+/// as they were read.
+pub async fn enter(context: &mut Context, is_current: &(dyn Fn() -> bool + Sync)) -> Result<()> {
+    fence::adopt_manifests(context, is_current).await?;
     rules::ready(context).await?;
     models::adopt(context).await?;
     announce(context).await

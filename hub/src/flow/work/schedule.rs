@@ -7,7 +7,7 @@ use crate::store::Result;
 use chrono::{DateTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use cron::Schedule as Cron;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 /// The next instant after `after` at which the schedule fires; none when it never does.
@@ -21,8 +21,11 @@ pub fn next(schedule: &Schedule, after: Timestamp) -> Option<Timestamp> {
     Some(Timestamp(found.timestamp_millis()))
 }
 
-/// When the last completed reads began, by source: of several streams the one that is furthest behind. If the clock was set
-/// back since, a time is at most now.
+/// Before every schedule.
+const NEVER: Timestamp = Timestamp(0);
+
+/// When the last completed reads began, by source: of several streams the one that is furthest behind, such as one that was
+/// begun and never completed. If the clock was set back since, a time is at most now.
 pub async fn last_read(context: &Context) -> Result<BTreeMap<String, Timestamp>> {
     let now = context.clock.now();
     let mut began: BTreeMap<String, Timestamp> = BTreeMap::new();
@@ -33,7 +36,7 @@ pub async fn last_read(context: &Context) -> Result<BTreeMap<String, Timestamp>>
     };
     for (source, stream, at) in context.store.read().await?.last_done().await? {
         if is_read(&source, &stream) {
-            let at = Timestamp(at).min(now);
+            let at = at.map_or(NEVER, |at| Timestamp(at).min(now));
             let first = began.entry(source).or_insert(at);
             *first = at.min(*first);
         }
@@ -41,15 +44,33 @@ pub async fn last_read(context: &Context) -> Result<BTreeMap<String, Timestamp>>
     Ok(began)
 }
 
+/// What a service that is overtaken leaves to the one that goes on with the new manifests.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// When it stopped. What has been due since was not missed: it is read.
+    pub stopped_at: Option<Timestamp>,
+    /// Sources whose read was cut off, or waited.
+    pub unread: BTreeSet<String>,
+    /// Sources whose last read returned nothing.
+    pub emptied: BTreeSet<String>,
+}
+
 /// The indexes of the sources that have a schedule, each with its first time, if there is any: what was missed while the hub was
 /// down, or was begun and not finished, is run once (`catch_up = "latest"`).
-pub async fn first_times(context: &Context) -> Result<Vec<(usize, Option<Timestamp>)>> {
+pub async fn first_times(
+    context: &Context,
+    carried: &Carried,
+) -> Result<Vec<(usize, Option<Timestamp>)>> {
     let now = context.clock.now();
     let began = last_read(context).await?;
+    let since = carried.stopped_at.map_or(now, |at| at.min(now));
     let first = |source: &Source, schedule: &Schedule| {
+        if carried.unread.contains(&*source.name) {
+            return Some(now);
+        }
         let from = match (schedule.catch_up_latest, began.get(&*source.name)) {
             (true, Some(began)) => *began,
-            _ => now,
+            _ => since,
         };
         next(schedule, from)
     };
@@ -66,6 +87,7 @@ mod tests {
     use super::*;
     use crate::flow::harness::World;
     use crate::store::RunRow;
+    use std::sync::Mutex;
 
     fn at(text: &str) -> Timestamp {
         Timestamp(
@@ -112,7 +134,13 @@ mod tests {
             [[source.stream]]\nname = \"contacts\"\nto = \"person\"\nkey = \"id\"\nmap.email = \"email\"\n";
         let now = at("2026-03-28T12:00:00Z");
         let world = World::new(manifest, &[("crm", "contacts")], now.0).await;
-        let first = async || first_times(&world.context).await.unwrap()[0].1.unwrap();
+        let carried = Mutex::new(Carried::default());
+        let first = async || {
+            let carried = carried.lock().unwrap().clone();
+            first_times(&world.context, &carried).await.unwrap()[0]
+                .1
+                .unwrap()
+        };
         let run = async |id: i64, began: &str, state: &str| {
             let mut tx = world.context.store.begin().await.unwrap();
             let row = RunRow {
@@ -127,6 +155,9 @@ mod tests {
             tx.commit().await.unwrap();
         };
         assert_eq!(first().await, at("2026-03-29T06:00:00Z"), "it is new");
+        // The first read was cut off.
+        run(0, "2026-03-28T11:00:00Z", "stopped").await;
+        assert!(first().await < now);
         run(1, "2026-03-27T06:00:00Z", "done").await;
         assert_eq!(first().await, at("2026-03-28T06:00:00Z"));
         // Killed half-way, it was not read.
@@ -136,5 +167,16 @@ mod tests {
         // The clock was a year ahead when it was read.
         run(4, "2027-03-28T07:00:00Z", "done").await;
         assert_eq!(first().await, at("2026-03-29T06:00:00Z"));
+        // What a service leaves to the one that goes on.
+        carried.lock().unwrap().unread.insert("crm".to_owned());
+        assert_eq!(first().await, now);
+        let manifest = manifest.replace("timezone", "catch_up = \"none\", timezone");
+        let world = World::new(&manifest, &[("crm", "contacts")], now.0).await;
+        let carried = Carried {
+            stopped_at: Some(at("2026-03-28T05:59:00Z")),
+            ..Carried::default()
+        };
+        let first = first_times(&world.context, &carried).await.unwrap();
+        assert_eq!(first, [(0, Some(at("2026-03-28T06:00:00Z")))]);
     }
 }

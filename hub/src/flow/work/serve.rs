@@ -10,7 +10,7 @@ use crate::flow::lease::{self, Lease};
 use crate::flow::upkeep::due::due;
 use crate::flow::work::rest::rest;
 use crate::flow::work::run::{self, RunOptions, SourceReport};
-use crate::flow::work::schedule::{first_times, last_read, next};
+use crate::flow::work::schedule::{Carried, first_times, last_read, next};
 use crate::manifest::{Destination, Source};
 use crate::model::Timestamp;
 use crate::problem::Problem;
@@ -19,7 +19,7 @@ use crate::store::Result;
 use pace::{Activity, Pace, may_pass};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -42,6 +42,8 @@ struct Serving {
     changes: watch::Sender<u64>,
     /// Sources that returned nothing when they were last read.
     emptied: Mutex<BTreeSet<String>>,
+    /// Sources whose read was cut off when the hub was stopped.
+    unread: Mutex<BTreeSet<String>>,
     /// Set when another process was found to use other manifests.
     overtaken: AtomicBool,
     activity: Activity,
@@ -55,12 +57,12 @@ enum Sent {
 }
 
 /// Why serving ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Served {
     /// Somebody stopped it.
     Stopped,
     /// Another process uses other manifests.
-    Overtaken,
+    Overtaken(Carried),
 }
 
 /// Runs until the context is cancelled, or another process uses other manifests; work under way ends at its next safe point.
@@ -68,14 +70,18 @@ pub async fn serve(
     context: &Context,
     connectors: &Arc<dyn Opens>,
     options: &RunOptions,
-) -> Result<Served> {
-    let times = first_times(context).await?;
+    carried: Carried,
+) -> Served {
+    let Some(times) = times(context, &carried).await else {
+        return Served::Stopped;
+    };
     let serving = Arc::new(Serving {
         context: context.clone(),
         connectors: connectors.clone(),
         options: options.clone(),
         changes: watch::channel(0).0,
-        emptied: Mutex::default(),
+        emptied: Mutex::new(carried.emptied),
+        unread: Mutex::default(),
         overtaken: AtomicBool::new(false),
         activity: Activity::new(context.clock.clone()),
     });
@@ -104,6 +110,7 @@ pub async fn serve(
         }
     }
     context.cancel.cancelled().await;
+    let stopped_at = context.clock.now();
     let ending = async {
         while let Some(part) = parts.join_next().await {
             if let Err(error) = part
@@ -116,10 +123,35 @@ pub async fn serve(
     if tokio::time::timeout(LAST_STEPS, ending).await.is_err() {
         tracing::warn!("some work did not end in time; it is left after its last stored step");
     }
-    Ok(match serving.overtaken.load(Ordering::Relaxed) {
-        true => Served::Overtaken,
+    match serving.overtaken.load(Ordering::Relaxed) {
+        true => Served::Overtaken(Carried {
+            stopped_at: Some(stopped_at),
+            unread: locked(&serving.unread).clone(),
+            emptied: locked(&serving.emptied).clone(),
+        }),
         false => Served::Stopped,
-    })
+    }
+}
+
+/// When each source is first due; none when the hub is stopped before the store answers.
+async fn times(context: &Context, carried: &Carried) -> Option<Vec<(usize, Option<Timestamp>)>> {
+    let mut pace = Pace::default();
+    loop {
+        let problem = match first_times(context, carried).await {
+            Ok(times) => return Some(times),
+            Err(problem) => problem,
+        };
+        let now = context.clock.now();
+        let again = pace.later(now);
+        tracing::error!(code = problem.code.id, "{}", problem.message);
+        if context.cancel.wait(until(again, now)).await {
+            return None;
+        }
+    }
+}
+
+fn locked(names: &Mutex<BTreeSet<String>>) -> MutexGuard<'_, BTreeSet<String>> {
+    names.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Serving {
@@ -141,7 +173,13 @@ impl Serving {
                 read => read,
             };
             drop(working);
+            if let Err(problem) = &read
+                && problem.code == &MANIFESTS_CHANGED
+            {
+                self.stop_overtaken();
+            }
             if self.context.cancel.is_cancelled() {
+                locked(&self.unread).insert(source.name.to_string());
                 return;
             }
             let now = self.context.clock.now();
@@ -245,7 +283,7 @@ impl Serving {
     async fn check_timers(&self) -> Result<Option<Timestamp>> {
         let mut tx = self.context.store.read().await?;
         if !fence::has_current_manifests(&mut tx, &self.context).await? {
-            self.is_overtaken();
+            self.stop_overtaken();
             return Ok(None);
         }
         let next = tx.next_due().await?;
@@ -384,7 +422,7 @@ impl Serving {
     /// Logs a failure. One because of other manifests ends serving.
     fn failed(&self, problem: &Problem, doing: &str, what: &str, again: Option<Timestamp>) {
         if problem.code == &MANIFESTS_CHANGED {
-            self.is_overtaken();
+            self.stop_overtaken();
             return;
         }
         let again = again.map_or_else(|| "at its next time".to_owned(), Timestamp::to_rfc3339);
@@ -398,7 +436,7 @@ impl Serving {
         );
     }
 
-    fn is_overtaken(&self) {
+    fn stop_overtaken(&self) {
         self.overtaken.store(true, Ordering::Relaxed);
         self.context.cancel.cancel();
     }
@@ -407,8 +445,8 @@ impl Serving {
         self.changes.send_modify(|changes| *changes += 1);
     }
 
-    fn emptied(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
-        self.emptied.lock().unwrap_or_else(PoisonError::into_inner)
+    fn emptied(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        locked(&self.emptied)
     }
 
     /// True when the hub is stopped first. A clock that is set forward is noticed within a second, and one that is set back
@@ -477,7 +515,7 @@ mod tests {
         let connectors = Arc::new(Nobody::default());
         let options = options();
         let opens: Arc<dyn Opens> = connectors.clone();
-        let serving = serve(&world.context, &opens, &options);
+        let serving = serve(&world.context, &opens, &options, Carried::default());
         let moving = async {
             assert_eq!(connectors.rests(), 0);
             // Whenever it began to wait, it will have waited long enough at some time.
@@ -495,7 +533,7 @@ mod tests {
             world.context.cancel.cancel();
         };
         let (served, ()) = tokio::join!(serving, moving);
-        served.unwrap();
+        assert_eq!(served, Served::Stopped);
     }
 
     /// Opens pages of one record, and counts how often.
@@ -536,7 +574,7 @@ mod tests {
         let connectors = Counting::default();
         let opens: Arc<dyn Opens> = Arc::new(connectors.clone());
         let options = options();
-        let serving = serve(&world.context, &opens, &options);
+        let serving = serve(&world.context, &opens, &options, Carried::default());
         let others = async {
             tokio::time::sleep(Duration::from_millis(1_200)).await;
             world.hand.fetch_add(1_000, Ordering::Relaxed);
@@ -558,7 +596,7 @@ mod tests {
         let (served, ()) = tokio::time::timeout(Duration::from_secs(20), both)
             .await
             .unwrap();
-        assert_eq!(served.unwrap(), Served::Stopped);
+        assert_eq!(served, Served::Stopped);
         assert_eq!(connectors.0.load(Ordering::Relaxed), 1);
     }
 
@@ -566,11 +604,13 @@ mod tests {
     async fn serving_ends_when_another_process_works_by_other_manifests() {
         let manifest = "[hub]\nname = \"old\"\nstore = \"sqlite:old.db\"\n";
         let mut world = World::new(manifest, &[], 0).await;
-        crate::flow::enter(&mut world.context).await.unwrap();
+        crate::flow::enter(&mut world.context, &|| true)
+            .await
+            .unwrap();
         let old = world.context.clone();
         let options = options();
         let opens: Arc<dyn Opens> = Arc::new(Nobody::default());
-        let serving = serve(&old, &opens, &options);
+        let serving = serve(&old, &opens, &options, Carried::default());
         let editing = async {
             tokio::time::sleep(Duration::from_millis(300)).await;
             world.reread(&format!("{manifest}\n"), &[]).await;
@@ -579,6 +619,6 @@ mod tests {
         let (served, ()) = tokio::time::timeout(Duration::from_secs(20), both)
             .await
             .unwrap();
-        assert_eq!(served.unwrap(), Served::Overtaken);
+        assert!(matches!(served, Served::Overtaken(_)), "{served:?}");
     }
 }

@@ -1,0 +1,167 @@
+//! `onefold serve`: runs until it is stopped, and reads its folder again when another process uses other manifests.
+
+use crate::cli::Ending;
+use crate::cli::open::open;
+use crate::cli::output::{Out, Outcome};
+use crate::cli::running::{Choice, options, wait_for_signal};
+use crate::flow::{self, Carried, Opens, Served, leftover};
+use crate::host::Cancel;
+use crate::opening::{self, Before, CapturingConnectors, Environment, Opened, Stopped, stamp};
+use crate::problem::codes::MANIFESTS_CHANGED;
+use indicatif::ProgressBar;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+
+/// Everything that has a schedule, and everything that it is delivered to.
+const SERVED: Choice = Choice {
+    source: None,
+    stream: None,
+    full: false,
+    deliver: true,
+    capture: false,
+};
+
+/// How often a folder that cannot be served is looked at.
+const LOOK_AT_FOLDER: Duration = Duration::from_secs(1);
+/// How often it is opened although it did not change: what kept it from being served may have ended.
+const OPEN_AGAIN: Duration = Duration::from_secs(10);
+
+pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
+    let stop = Cancel::default();
+    let stopping = stop.clone();
+    tokio::spawn(async move {
+        wait_for_signal().await;
+        tracing::info!("stopping after the batch under way");
+        stopping.cancel();
+    });
+    let mut before: Option<Before> = None;
+    let mut carried = Carried::default();
+    while !stop.is_cancelled() {
+        let cancel = Cancel::default();
+        // Aborted when it is dropped.
+        let mut following = JoinSet::new();
+        following.spawn(follow(stop.clone(), cancel.clone()));
+        let environment = Environment {
+            cancel,
+            ..environment.clone()
+        };
+        let opened = match &before {
+            None => first(folder, &environment, out, &mut before).await,
+            Some(before) => Ok(reopen(folder, &environment, out, before).await),
+        };
+        let hub = match opened {
+            Ok(Some(hub)) => hub,
+            Ok(None) => continue,
+            Err(_) if stop.is_cancelled() => break,
+            Err(stopped) => return Err(stopped),
+        };
+        before = Some(hub.before());
+        match serve_hub(hub, folder, out, carried).await {
+            Served::Stopped => break,
+            Served::Overtaken(left) => carried = left,
+        }
+        tracing::info!("another process uses other manifests; reading the folder again");
+    }
+    out.note("stopped");
+    Ok(Ending::Done)
+}
+
+/// Stops a hub when the program is stopped.
+async fn follow(stop: Cancel, cancel: Cancel) {
+    stop.cancelled().await;
+    cancel.cancel();
+}
+
+/// The hub as the program finds it; a problem ends the program. None when the folder was edited meanwhile, which is said in
+/// `before`.
+async fn first(
+    folder: &Path,
+    environment: &Environment,
+    out: &Out,
+    before: &mut Option<Before>,
+) -> Result<Option<Opened>, Stopped> {
+    let mut hub = open(folder, environment, out).await?;
+    hub.refuse_without_secrets(None, true)?;
+    match hub.ready().await {
+        Ok(()) => Ok(Some(hub)),
+        Err(problem) if problem.code == &MANIFESTS_CHANGED => {
+            *before = Some(hub.before());
+            hub.context.store.close().await;
+            Ok(None)
+        }
+        Err(problem) => Err(problem.into()),
+    }
+}
+
+/// Serves with the manifests that were read.
+async fn serve_hub(hub: Opened, folder: &Path, out: &Out, carried: Carried) -> Served {
+    for next in hub.next_runs() {
+        let source = next.source;
+        match next.at {
+            Some(time) => out.note(format!("source `{source}` runs next at {time}")),
+            None if next.is_scheduled => {}
+            None => out.note(format!(
+                "source `{source}` has no schedule and is not run by `serve`"
+            )),
+        }
+    }
+    if let Err(problem) = warn_of_leftovers(&hub).await {
+        tracing::warn!(code = problem.code.id, "{}", problem.message);
+    }
+    let options = options(SERVED, true, &ProgressBar::hidden());
+    let connectors: Arc<dyn Opens> = Arc::new(CapturingConnectors {
+        connectors: hub.connectors,
+        folder: folder.to_owned(),
+        keeps_exchanges: false,
+    });
+    let served = flow::serve(&hub.context, &connectors, &options, carried).await;
+    hub.context.store.close().await;
+    served
+}
+
+async fn warn_of_leftovers(hub: &Opened) -> crate::store::Result<()> {
+    let mut tx = hub.context.store.read().await?;
+    let left = leftover::leftovers(&mut tx, &hub.context.plan).await?;
+    for warning in leftover::warnings(&left) {
+        tracing::warn!(code = warning.code.id, "{}", warning.message);
+    }
+    Ok(())
+}
+
+/// The folder as it is now, as soon as it can be served; none when the hub is stopped first.
+async fn reopen(
+    folder: &Path,
+    environment: &Environment,
+    out: &Out,
+    before: &Before,
+) -> Option<Opened> {
+    let mut shown = Vec::new();
+    loop {
+        let (tried, at) = (stamp(folder), Instant::now());
+        let stopped = match opening::open_edited(folder, environment, before).await {
+            Ok(hub) => {
+                out.warnings(&hub.warnings, &hub.files);
+                return Some(hub);
+            }
+            Err(stopped) => stopped,
+        };
+        // Shown once, and again when it is something else.
+        let problems = stopped.problems.iter();
+        let messages: Vec<String> = problems.map(|one| one.message.clone()).collect();
+        if messages != shown && !environment.cancel.is_cancelled() {
+            out.problems(&stopped.problems, &stopped.files);
+            tracing::error!("nothing is served until that is corrected");
+            shown = messages;
+        }
+        while stamp(folder) == tried && at.elapsed() < OPEN_AGAIN {
+            if environment.cancel.wait(LOOK_AT_FOLDER).await {
+                return None;
+            }
+        }
+        if environment.cancel.is_cancelled() {
+            return None;
+        }
+    }
+}

@@ -63,14 +63,14 @@ impl Looked {
 
 /// What is known about the attempts to send a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TryRow {
+pub struct AttemptRow {
     pub looked: Looked,
     pub unsure: bool,
     pub tried: String,
     pub attempts: i64,
 }
 
-impl TryRow {
+impl AttemptRow {
     fn args(&self) -> [Arg<'_>; 5] {
         [
             Arg::Int(i64::from(self.unsure)),
@@ -289,20 +289,20 @@ impl Tx {
 
     // I9: recorded before anything is sent, so that a crash in between is known. I15: the generation goes up, so that a
     // delivery that began earlier can no longer finish the change.
-    pub async fn begin_tries(&mut self, tries: &[TryRow]) -> Result<()> {
+    pub async fn begin_attempts(&mut self, attempts: &[AttemptRow]) -> Result<()> {
         self.update(
             "update change set unsure = $1, tried = $2, attempts = $3, generation = generation + 1 where id = $4 and generation = $5",
-            tries,
-            TryRow::args,
+            attempts,
+            AttemptRow::args,
         )
         .await
     }
 
     /// The vendor answered that nothing was applied: the state before the attempt is restored. Where the change moved on
     /// meanwhile, the attempted fields stay recorded.
-    pub async fn undo_tries(&mut self, tries: &[TryRow]) -> Result<()> {
+    pub async fn undo_attempts(&mut self, attempts: &[AttemptRow]) -> Result<()> {
         let text = "update change set unsure = $1, tried = $2, attempts = $3 where id = $4 and generation = $5";
-        self.each(text, tries, TryRow::args).await
+        self.each(text, attempts, AttemptRow::args).await
     }
 
     pub async fn finish_changes(&mut self, looked: &[Looked]) -> Result<()> {
@@ -394,7 +394,7 @@ impl Tx {
     }
 
     /// Whether the destination holds these keys, which are marked, is unknown.
-    pub async fn doubt_changes(
+    pub async fn mark_unsure(
         &mut self,
         destination: &str,
         object: &str,

@@ -32,7 +32,7 @@ pub use accounts::{AccountClaimRow, AccountRow, RelationRow};
 pub use audiences::{HappenedRow, LogRow, MemberRow, MovedRow, TimerRow};
 pub use capped::CappedRow;
 pub use computed::FaultRow;
-pub use deliveries::{AcknowledgedRow, ChangeRow, Looked, RefusedRow, TryRow, WantedRow};
+pub use deliveries::{AcknowledgedRow, AttemptRow, ChangeRow, Looked, RefusedRow, WantedRow};
 pub use full_reads::SeenBlock;
 pub use identity::{EvidenceRow, IdentifierRow};
 pub use jobs::JobRow;

@@ -8,7 +8,7 @@ use crate::flow::stored_json::{read, to_json};
 use crate::flow::suppression::List;
 use crate::manifest::Destination;
 use crate::model::Fields;
-use crate::store::{ChangeRow, Looked, Result, TryRow};
+use crate::store::{AttemptRow, ChangeRow, Looked, Result};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Changes that are read together.
@@ -26,7 +26,7 @@ pub(super) struct Row {
     /// The payload, with null for fields that it no longer holds.
     pub sent: String,
     /// The state recorded before this attempt.
-    pub before: TryRow,
+    pub before: AttemptRow,
     /// The destination has confirmed to hold something at the key.
     is_acknowledged: bool,
     /// A person with consent has this row, and only an operator's suppression keeps it from being sent.
@@ -39,10 +39,10 @@ impl Row {
     }
 
     /// State to record before sending: any field sent now or in an attempt without an answer may exist at the destination.
-    pub fn trying(&self) -> Result<TryRow> {
+    pub fn sending(&self) -> Result<AttemptRow> {
         let mut tried = names(self.change(), &self.before.tried)?;
         tried.extend(self.fields.keys().cloned());
-        Ok(TryRow {
+        Ok(AttemptRow {
             unsure: true,
             tried: to_json(&tried),
             ..self.before
@@ -50,8 +50,8 @@ impl Row {
     }
 
     /// State to record when the vendor asked to send the row again.
-    pub fn attempted(&self) -> TryRow {
-        TryRow {
+    pub fn to_retry(&self) -> AttemptRow {
+        AttemptRow {
             attempts: self.before.attempts + 1,
             ..self.before.clone()
         }
@@ -184,7 +184,7 @@ pub(super) fn grouped(
             sent: sent.unwrap_or_else(|| payload.clone()),
             fields,
             payload,
-            before: TryRow {
+            before: AttemptRow {
                 looked,
                 unsure: first.unsure,
                 tried: first.tried.clone(),

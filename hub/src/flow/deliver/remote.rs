@@ -102,14 +102,14 @@ impl Sender<'_> {
             return Ok(Renewed::Same);
         }
         // I9: the new id is stored last. If the process is killed before, this is done again.
-        self.doubt(&group.object).await?;
+        self.mark_unknown(&group.object).await?;
         self.keep(&name, &id).await?;
         Ok(Renewed::Replaced)
     }
 
     // I8: nothing that was acknowledged can be relied upon. Wanted members are added, the others removed, and the connector
     // checks the vendor's state before either.
-    pub(super) async fn doubt(&mut self, object: &str) -> Result<()> {
+    pub(super) async fn mark_unknown(&mut self, object: &str) -> Result<()> {
         let destination = &self.destination.name;
         loop {
             let mut tx = self.context.store.begin().await?;
@@ -119,7 +119,7 @@ impl Sender<'_> {
             }
             let whole = |key: &String| (destination.to_string(), object.to_owned(), key.clone());
             mark(&mut tx, keys.iter().map(whole).collect()).await?;
-            tx.doubt_changes(destination, object, &keys).await?;
+            tx.mark_unsure(destination, object, &keys).await?;
             let gone: Vec<_> = keys
                 .into_iter()
                 .map(|key| (object.to_owned(), key))

@@ -11,7 +11,7 @@ use crate::host::{Connector, Failure, FailureKind, Outcome, RowFailure};
 use crate::manifest::Destination;
 use crate::model::without_personal;
 use crate::problem::codes::{NOT_EXPORTED, ROW_REJECTED};
-use crate::store::{AcknowledgedRow, DeadLetterRow, Looked, RefusedRow, Result, TryRow, Tx};
+use crate::store::{AcknowledgedRow, AttemptRow, DeadLetterRow, Looked, RefusedRow, Result, Tx};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many attempts a row gets when the vendor asks to send it again. Calls that say nothing about the row do not count.
@@ -144,13 +144,13 @@ impl<'a> Sender<'a> {
             if is_unsure {
                 group.unsure = true;
                 for row in &mut rows {
-                    row.before = row.trying()?;
+                    row.before = row.sending()?;
                 }
             }
             let failure = match outcome {
                 Ok(outcome) => {
                     if std::mem::take(&mut may_be_empty) {
-                        self.doubt(&group.object).await?;
+                        self.mark_unknown(&group.object).await?;
                     }
                     self.refuse(&group, search.taken()).await?;
                     self.record_outcome(&group, rows, outcome).await?;
@@ -207,9 +207,9 @@ impl<'a> Sender<'a> {
         let still = tx.still_pending(&looked).await?;
         rows.retain(|row| still.contains(&row.before.looked));
         self.moved += (looked.len() - rows.len()) as i64;
-        let tries = rows.iter().map(Row::trying);
-        let tries: Vec<TryRow> = tries.collect::<Result<_>>()?;
-        tx.begin_tries(&tries).await?;
+        let attempts = rows.iter().map(Row::sending);
+        let attempts: Vec<AttemptRow> = attempts.collect::<Result<_>>()?;
+        tx.begin_attempts(&attempts).await?;
         tx.commit().await?;
         for row in &mut rows {
             row.before.looked.generation += 1;
@@ -219,9 +219,9 @@ impl<'a> Sender<'a> {
 
     /// Restores the state recorded before these rows were sent.
     async fn undo(&mut self, rows: &[Row]) -> Result<()> {
-        let before: Vec<TryRow> = rows.iter().map(|row| row.before.clone()).collect();
+        let before: Vec<AttemptRow> = rows.iter().map(|row| row.before.clone()).collect();
         let mut tx = self.context.store.begin().await?;
-        tx.undo_tries(&before).await?;
+        tx.undo_attempts(&before).await?;
         tx.commit().await
     }
 
@@ -261,7 +261,7 @@ impl<'a> Sender<'a> {
             match failed.remove(&index) {
                 None => done.push(row),
                 Some(failure) if failure.retryable && row.before.attempts + 1 < ROW_ATTEMPTS => {
-                    again.push(row.attempted());
+                    again.push(row.to_retry());
                 }
                 Some(failure) => rejected.push((row, failure.code, failure.message)),
             }
@@ -270,7 +270,7 @@ impl<'a> Sender<'a> {
         self.later.extend(again.iter().map(|row| row.looked));
         let mut tx = self.context.store.begin().await?;
         self.acknowledge(&mut tx, group, done).await?;
-        tx.undo_tries(&again).await?;
+        tx.undo_attempts(&again).await?;
         self.reject(&mut tx, group, rejected).await?;
         tx.commit().await
     }
@@ -356,7 +356,7 @@ impl<'a> Sender<'a> {
             undone.push(row.before);
         }
         self.report.rejected += refused.len() as i64;
-        tx.undo_tries(&undone).await?;
+        tx.undo_attempts(&undone).await?;
         tx.reject_changes(&refused).await?;
         tx.close_dead_letters(letters.iter().map(|letter| letter.slot))
             .await?;

@@ -232,7 +232,7 @@ impl Block {
             .await?;
         neighbourhood.decide_shared(|slots| blocks.shared(slots));
         let before = neighbourhood.persons();
-        neighbourhood.doubt_all();
+        neighbourhood.mark_all_stale();
         let mut reshaped = neighbourhood.resolve();
         let after = neighbourhood.persons();
         let persons: Vec<(Option<i64>, Option<i64>)> = before

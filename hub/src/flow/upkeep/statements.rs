@@ -134,7 +134,7 @@ async fn rework(tx: &mut Tx, context: &Context, slots: &BTreeSet<i64>) -> Result
     let slots: Vec<i64> = slots.iter().copied().collect();
     let mut neighbourhood = Neighbourhood::new(0, context.rules.clone());
     neighbourhood.load_around(tx, &slots).await?;
-    neighbourhood.doubt_all();
+    neighbourhood.mark_all_stale();
     let reshaped = neighbourhood.resolve();
     let mut ripple = Ripple::default();
     let settling = Settling::new(neighbourhood, reshaped, Touched::default());

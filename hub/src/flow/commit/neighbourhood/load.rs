@@ -229,7 +229,7 @@ impl Neighbourhood {
     }
 
     /// Marks everything that is loaded as stale, so that all of it is resolved again.
-    pub fn doubt_all(&mut self) {
+    pub fn mark_all_stale(&mut self) {
         self.stale_evidence.extend(self.evidence.keys());
     }
 

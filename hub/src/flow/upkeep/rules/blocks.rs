@@ -19,7 +19,7 @@ pub struct Blocks {
     turned: Vec<bool>,
     /// Of each piece of evidence: whether at least one set of rules does not trust its source, its stored component, and where
     /// its nodes begin.
-    doubted: Vec<bool>,
+    untrusted: Vec<bool>,
     components: Vec<i64>,
     starts: Vec<u32>,
     nodes: Vec<u32>,
@@ -35,7 +35,7 @@ impl Blocks {
             slots: Vec::new(),
             shared: Vec::new(),
             turned: Vec::new(),
-            doubted: Vec::new(),
+            untrusted: Vec::new(),
             components: Vec::new(),
             starts: vec![0],
             nodes: Vec::new(),
@@ -43,12 +43,12 @@ impl Blocks {
             open: Vec::new(),
         };
         let nodes = blocks.load_nodes(tx, old, new).await?;
-        let believed = blocks.load_evidence(tx, old, new).await?;
+        let trusted = blocks.load_evidence(tx, old, new).await?;
         blocks.shared = shared_of(
             blocks.slots.len(),
             |node| &nodes.kinds[usize::from(nodes.kind[node as usize])],
             |node| nodes.blocked[node as usize],
-            believed.iter().map(|piece| blocks.of(*piece)),
+            trusted.iter().map(|piece| blocks.of(*piece)),
             new,
         );
         let live: Vec<bool> = blocks
@@ -89,19 +89,19 @@ impl Blocks {
 
     /// Returns the pieces of evidence whose source the new rules trust.
     async fn load_evidence(&mut self, tx: &mut Tx, old: &Rules, new: &Rules) -> Result<Vec<u32>> {
-        let mut believed = Vec::new();
+        let mut trusted = Vec::new();
         let mut after = i64::MIN;
         loop {
             let rows = tx.evidence_after(after).await?;
             let Some(last) = rows.last() else {
-                return Ok(believed);
+                return Ok(trusted);
             };
             after = last.id;
             for row in &rows {
                 let trust = [old, new].map(|rules| rules.trust(&row.message));
-                self.doubted.push(trust.contains(&Trust::None));
+                self.untrusted.push(trust.contains(&Trust::None));
                 if trust[1] != Trust::None {
-                    believed.push(self.components.len() as u32);
+                    trusted.push(self.components.len() as u32);
                 }
                 self.components.push(row.component);
                 let nodes = row.nodes.iter().filter_map(|slot| self.node_of(*slot));
@@ -167,8 +167,8 @@ impl Blocks {
                     .iter()
                     .any(|node| self.turned[*node as usize])
             };
-            let doubted = |piece: &u32| self.doubted[*piece as usize];
-            if block.len() > 1 || block.iter().any(turned) || block.iter().any(doubted) {
+            let untrusted = |piece: &u32| self.untrusted[*piece as usize];
+            if block.len() > 1 || block.iter().any(turned) || block.iter().any(untrusted) {
                 self.open.push((start, end));
             }
             start = end;

@@ -268,6 +268,12 @@ async fn pool(url: &str, connections: u32, opening: &'static str) -> Result<dial
     let options = dialect::options(url).map_err(unopened)?;
     dialect::PoolOptions::new()
         .max_connections(connections)
+        // The database rolled a transaction back by itself (a full disk), and the driver still counts it as open: such a
+        // connection could never begin again.
+        .before_acquire(|connection, _| {
+            let is_free = !sqlx::Connection::is_in_transaction(connection);
+            Box::pin(async move { Ok(is_free) })
+        })
         .after_connect(move |connection, _| {
             Box::pin(async move {
                 connection.execute(opening).await?;

@@ -51,3 +51,28 @@ async fn many_processes_may_open_a_new_store_at_once() {
     numbers.sort_unstable();
     assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7, 8]);
 }
+
+/// A full disk: SQLite rolls back by itself, and what the driver sends after it fails.
+#[tokio::test]
+async fn a_store_that_was_full_goes_on_as_soon_as_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("full.db").display());
+    let store = Store::open(&url).await.unwrap();
+    let full = async |by_hand: bool| -> super::Result<()> {
+        let mut tx = store.begin().await?;
+        // Of this connection alone.
+        tx.run("pragma max_page_count = 1", &[]).await?;
+        for n in 0..200 {
+            let name = format!("{by_hand}{n}");
+            tx.set_hub_value(&name, &"x".repeat(8_000)).await?;
+        }
+        tx.commit().await
+    };
+    for round in [true, false] {
+        let problem = full(round).await.unwrap_err();
+        assert!(problem.message.contains("full"), "{problem:?}");
+        let mut tx = store.begin().await.unwrap();
+        tx.set_hub_value("after", "written").await.unwrap();
+        tx.commit().await.unwrap();
+    }
+}

@@ -97,8 +97,9 @@ async fn manifests(tx: &mut Tx) -> Result<Manifests> {
     Ok(known.transpose()?.unwrap_or_default())
 }
 
+/// Refuses to go on without the current manifests or the lease. Also for a transaction that only reads.
 // I13, I15
-async fn check(tx: &mut Tx, context: &Context) -> Result<()> {
+pub async fn check(tx: &mut Tx, context: &Context) -> Result<()> {
     if !has_current_manifests(tx, context).await? {
         let message = "another process began to work on this hub by other manifests";
         let hint =

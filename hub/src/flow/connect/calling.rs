@@ -9,6 +9,15 @@ const ATTEMPTS: u32 = 5;
 /// Calls until it works, fails for good, or has failed `ATTEMPTS` times. A run that is cancelled waits no longer.
 pub(in crate::flow) fn retrying<T>(
     cancel: &Cancel,
+    call: impl FnMut() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    retrying_while(cancel, || true, call)
+}
+
+/// The same, for as long as it may be repeated, which is asked before each further attempt.
+pub(in crate::flow) fn retrying_while<T>(
+    cancel: &Cancel,
+    may_repeat: impl Fn() -> bool,
     mut call: impl FnMut() -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let mut wait_ms = 200;
@@ -16,7 +25,7 @@ pub(in crate::flow) fn retrying<T>(
         match call() {
             Err(failure) if failure.is_retryable() && attempt < ATTEMPTS => {
                 let ms = failure.retry_after_ms.unwrap_or(wait_ms).min(60_000);
-                if cancel.block(Duration::from_millis(ms)) {
+                if cancel.block(Duration::from_millis(ms)) || !may_repeat() {
                     return Err(failure);
                 }
                 wait_ms *= 2;

@@ -2,7 +2,7 @@
 
 use super::group::{Group, Row};
 use crate::delivery::Operation;
-use crate::flow::connect::calling::retrying;
+use crate::flow::connect::calling::{retrying, retrying_while};
 use crate::host::{
     Cancel, Chunk, Connector, Failure, FailureKind, Member, MemberChange, MemberId, MemberIdForm,
     MemberIdKind, Outcome, WriteMode, WriteRequest,
@@ -55,9 +55,16 @@ impl Call {
     }
 
     /// A failed attempt is repeated with `verify`, so that nothing is applied twice.
-    pub fn send(mut self, connector: &mut dyn Connector, cancel: &Cancel, count: u32) -> Answer {
+    /// It is repeated only while `may_repeat`.
+    pub fn send(
+        mut self,
+        connector: &mut dyn Connector,
+        cancel: &Cancel,
+        count: u32,
+        may_repeat: impl Fn() -> bool,
+    ) -> Answer {
         let (mut first, mut is_unsure) = (true, false);
-        let outcome = retrying(cancel, || {
+        let outcome = retrying_while(cancel, may_repeat, || {
             if !std::mem::take(&mut first) {
                 self.verify();
             }

@@ -30,7 +30,7 @@ pub(super) struct Row {
     /// The destination has confirmed to hold something at the key.
     is_acknowledged: bool,
     /// A person with consent has this row, and only an operator's suppression keeps it from being sent.
-    is_suppressed: bool,
+    pub is_suppressed: bool,
 }
 
 impl Row {

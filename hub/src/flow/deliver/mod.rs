@@ -82,6 +82,9 @@ pub async fn deliver(
             if pass == 0 {
                 sender.report.problems = planned.problems;
                 sender.report.guarded = true;
+                // I13: whom an operator named is removed, whatever else waits.
+                sender.removes_suppressed_only = true;
+                sender.pass().await?;
             }
             break;
         }

@@ -4,11 +4,13 @@
 use super::call::{Answer, Call};
 use super::group::{Group, Row};
 use super::send::Sender;
+use crate::flow::commit::fence;
 use crate::flow::commit::want::mark;
 use crate::flow::connect::calling::retrying;
-use crate::flow::context::in_parallel;
+use crate::flow::context::{Context, in_parallel};
 use crate::host::{Cancel, Connector, Failure, FailureKind};
-use crate::store::Result;
+use crate::store::{Looked, Result};
+use tokio::runtime::Handle;
 
 /// Members whose state is marked as unknown in one transaction.
 const MEMBERS: i64 = 5_000;
@@ -36,6 +38,13 @@ fn is_gone(failure: &Failure) -> bool {
     failure.kind == FailureKind::Permanent && matches!(failure.http_status, Some(404 | 410))
 }
 
+/// Whether all of this is still to be sent as it was looked at, and by this process.
+async fn are_wanted(context: &Context, looked: &[Looked]) -> Result<bool> {
+    let mut tx = context.store.read().await?;
+    fence::check(&mut tx, context).await?;
+    Ok(tx.still_pending(looked).await?.len() == looked.len())
+}
+
 impl Sender<'_> {
     pub(super) async fn call(&mut self, group: &Group, rows: &[Row]) -> Result<Sent> {
         let audience = match group.audience() {
@@ -47,9 +56,19 @@ impl Sender<'_> {
         };
         let call = Call::of(self.destination, group, rows, audience);
         let count = rows.len() as u32;
-        self.with_connector(move |connector, cancel| call.send(connector, cancel, count))
-            .await
-            .map(Sent::Answer)
+        let looked: Vec<Looked> = rows.iter().map(|row| row.before.looked).collect();
+        let (context, handle) = (self.context.clone(), Handle::current());
+        // I13, I15: whoever was suppressed, withdrew or changed since the first attempt is not part of another one. What cannot
+        // be asked is not repeated either.
+        let may_repeat = move || {
+            let wanted = handle.block_on(are_wanted(&context, &looked));
+            wanted.unwrap_or(false)
+        };
+        self.with_connector(move |connector, cancel| {
+            call.send(connector, cancel, count, may_repeat)
+        })
+        .await
+        .map(Sent::Answer)
     }
 
     /// The destination's id of an audience, which is created there on first use.

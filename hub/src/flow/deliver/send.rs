@@ -31,6 +31,8 @@ pub(super) struct Sender<'a> {
     skipped: i64,
     /// Removals that a guard would count are left for later.
     pub keeps_members: bool,
+    /// A guard stopped everything else.
+    pub removes_suppressed_only: bool,
     /// Changes that the vendor asked to send later.
     later: BTreeSet<Looked>,
     /// Objects that the vendor refuses as a whole.
@@ -56,6 +58,7 @@ impl<'a> Sender<'a> {
             again: false,
             skipped: 0,
             keeps_members: false,
+            removes_suppressed_only: false,
             later: BTreeSet::new(),
             stopped: BTreeSet::new(),
             renewed: BTreeSet::new(),
@@ -98,6 +101,10 @@ impl<'a> Sender<'a> {
             tx.commit().await?;
             for (group, mut rows) in groups {
                 rows.retain(|row| !self.later.contains(&row.before.looked));
+                if self.removes_suppressed_only {
+                    let removes = group.operation == Operation::Remove;
+                    rows.retain(|row| removes && row.is_suppressed);
+                }
                 if self.keeps_members && group.operation == Operation::Remove {
                     rows.retain(|row| !row.is_guarded());
                 }

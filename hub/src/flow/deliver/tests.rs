@@ -861,3 +861,53 @@ async fn a_delivery_with_replaced_manifests_ends_no_change_that_the_new_ones_wan
     deliver_with(&world.context, &tool).await;
     assert_eq!(tool.members("named"), set(["p0@x.example", "p1@x.example"]));
 }
+
+// I13
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_whose_answer_does_not_come_is_not_repeated_with_somebody_who_is_suppressed_meanwhile()
+ {
+    let desk = Desk::new().await;
+    desk.people(2).await;
+    let world = desk.world.clone();
+    desk.tool.meanwhile(move |_| {
+        Handle::current().block_on(suppress_in(&world.context, "email:p0@x.example"));
+    });
+    desk.tool
+        .refuses(|_| Err(failed(FailureKind::Transient, "nobody is there")));
+    desk.deliver().await;
+    let with_her = |calls: &[Vec<String>]| {
+        let with = calls
+            .iter()
+            .filter(|keys| keys.contains(&"p0@x.example".to_owned()));
+        with.count()
+    };
+    assert_eq!(with_her(&desk.tool.held().calls), 1, "the first attempt");
+    desk.tool.obeys();
+    desk.deliver().await;
+    assert!(!desk.tool.knows("p0@x.example"));
+    assert!(desk.tool.knows("p1@x.example"));
+}
+
+// I8, I13
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_who_is_suppressed_is_removed_while_a_guard_stops_everything_else() {
+    let manifest = MANIFEST.replace("max_removed = \"100%\"", "max_removed = \"10%\"");
+    let desk = Desk::of(&manifest).await;
+    desk.people(20).await;
+    desk.deliver().await;
+    assert_eq!(desk.tool.members("everybody").len(), 20);
+    // Half of them withdraw, which the guard takes for a mistake; one more is suppressed.
+    let withdrawn = |n: usize| {
+        let mut row = person(n, 2, "n");
+        row["consent"] = json!("denied");
+        row
+    };
+    let rows: Vec<Value> = (0..10).map(withdrawn).collect();
+    desk.put(&rows).await;
+    desk.suppress("email:p15@x.example").await;
+    let report = desk.deliver().await;
+    assert!(report.guarded);
+    let members = desk.tool.members("everybody");
+    assert!(!members.contains("p15@x.example"), "{members:?}");
+    assert_eq!(members.len(), 19);
+}

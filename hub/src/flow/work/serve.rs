@@ -186,12 +186,12 @@ impl Serving {
             // What came due meanwhile is skipped: the run that just ended saw its data.
             let scheduled = next(schedule, now);
             let again = pace.after(read.as_ref().err(), now);
-            if let Err(problem) = &read {
-                self.failed(problem, "read", &source.name, again);
-            }
             // A failure that may pass is not left until the next time.
             let again = again.filter(|_| read.as_ref().err().is_some_and(may_pass));
             time = [scheduled, again].into_iter().flatten().min();
+            if let Err(problem) = &read {
+                self.failed(problem, "read", &source.name, time);
+            }
         }
     }
 

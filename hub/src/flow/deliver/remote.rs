@@ -58,8 +58,8 @@ impl Sender<'_> {
         let count = rows.len() as u32;
         let looked: Vec<Looked> = rows.iter().map(|row| row.before.looked).collect();
         let (context, handle) = (self.context.clone(), Handle::current());
-        // I13, I15: whoever was suppressed, withdrew or changed since the first attempt is not part of another one. What cannot
-        // be asked is not repeated either.
+        // I13, I15: a person who was suppressed, withdrew or changed since the first attempt is not part of another one. If the
+        // store cannot be asked, nothing is repeated.
         let may_repeat = move || {
             let wanted = handle.block_on(are_wanted(&context, &looked));
             wanted.unwrap_or(false)

@@ -264,6 +264,31 @@ fn serve_goes_on_by_edited_manifests_once_another_process_works_by_them_and_wait
     assert!(took < Duration::from_secs(2), "{took:?}");
 }
 
+// I13: the connector asks Mailchimp to add members, and then to update those that were there.
+#[test]
+fn a_suppression_ends_the_call_in_which_the_person_is_being_sent() {
+    let small = Small::new();
+    small.hub.run(&["run"]).ends_with(0);
+    rename(&small, "Byron");
+    let (tell, mut requests) = mpsc::channel(1_000);
+    small.mailchimp.tell(tell);
+    // Sixteen pieces: the first request takes eight seconds.
+    let pause = Duration::from_millis(500);
+    small
+        .mailchimp
+        .fail_next(1, "POST /3.0/lists/", Fault::Dribble { pause });
+    let child = small.hub.spawn(&["run"]);
+    asked(&small.hub, &mut requests, "POST /3.0/lists/");
+    let suppress = ["suppress", "email:ada@poczta.example", "--reason", "asked"];
+    small.hub.run(&suppress).ends_with(0);
+    let (status, _) = ended(&small.hub, child, Duration::from_secs(60));
+    assert_eq!(status.code(), Some(0));
+    let snapshot = small.mailchimp.with(|mailchimp| mailchimp.snapshot());
+    let (_, fields) = &snapshot.members["ada@poczta.example"];
+    assert_eq!(fields["LNAME"], serde_json::json!("Lovelace"));
+    assert_eq!(small.tagged(), set(["zofia@poczta.example"]));
+}
+
 /// How long `serve` is tried; `ONEFOLD_SOAK_SECONDS` makes it longer.
 #[allow(
     clippy::disallowed_methods,

@@ -88,7 +88,7 @@ pub async fn suppress(
             "the next delivery removes them from audiences; profiles that a destination holds stay there as they are",
         );
         out.line(
-            "a batch that is on its way at this moment cannot be called back; the next delivery looks at what it did",
+            "a request that is on its way at this moment cannot be called back; the next delivery looks at what it did",
         );
     }
     Ok(Ending::Done)

@@ -6,7 +6,7 @@ use crate::cli::output::{Out, Outcome};
 use crate::cli::running::{Choice, options, wait_for_signal};
 use crate::flow::{self, Carried, Opens, Served, leftover};
 use crate::host::Cancel;
-use crate::opening::{self, Before, CapturingConnectors, Environment, Opened, Stopped, stamp};
+use crate::opening::{self, CapturingConnectors, Environment, Opened, Stamp, Stopped, stamp};
 use crate::problem::codes::MANIFESTS_CHANGED;
 use indicatif::ProgressBar;
 use std::path::Path;
@@ -36,7 +36,7 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
         tracing::info!("stopping after the batch under way");
         stopping.cancel();
     });
-    let mut before: Option<Before> = None;
+    let mut before: Option<Stamp> = None;
     let mut carried = Carried::default();
     while !stop.is_cancelled() {
         let cancel = Cancel::default();
@@ -57,7 +57,7 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
             Err(_) if stop.is_cancelled() => break,
             Err(stopped) => return Err(stopped),
         };
-        before = Some(hub.before());
+        before = Some(hub.stamp.clone());
         match serve_hub(hub, folder, out, carried).await {
             Served::Stopped => break,
             Served::Overtaken(left) => carried = left,
@@ -80,14 +80,14 @@ async fn first(
     folder: &Path,
     environment: &Environment,
     out: &Out,
-    before: &mut Option<Before>,
+    before: &mut Option<Stamp>,
 ) -> Result<Option<Opened>, Stopped> {
     let mut hub = open(folder, environment, out).await?;
     hub.refuse_without_secrets(None, true)?;
     match hub.ready().await {
         Ok(()) => Ok(Some(hub)),
         Err(problem) if problem.code == &MANIFESTS_CHANGED => {
-            *before = Some(hub.before());
+            *before = Some(hub.stamp.clone());
             hub.context.store.close().await;
             Ok(None)
         }
@@ -135,7 +135,7 @@ async fn reopen(
     folder: &Path,
     environment: &Environment,
     out: &Out,
-    before: &Before,
+    before: &Stamp,
 ) -> Option<Opened> {
     let mut shown = Vec::new();
     loop {

@@ -412,7 +412,7 @@ fn without_grants() -> Connection {
 struct NoHttp;
 
 impl Http for NoHttp {
-    fn send(&self, _: HttpRequest, _: Instant) -> Result<HttpResponse, HttpError> {
+    fn send(&self, _: HttpRequest, _: Instant, _: &Cancel) -> Result<HttpResponse, HttpError> {
         Err(HttpError::Denied(Problem::new(
             &codes::HOST_DENIED,
             "a connector may call nobody while it describes itself",

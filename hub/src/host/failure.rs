@@ -194,7 +194,7 @@ mod tests {
     struct Scripted(Mutex<Vec<Result<HttpResponse, HttpError>>>);
 
     impl Http for Scripted {
-        fn send(&self, _: HttpRequest, _: Instant) -> Result<HttpResponse, HttpError> {
+        fn send(&self, _: HttpRequest, _: Instant, _: &Cancel) -> Result<HttpResponse, HttpError> {
             self.0.lock().expect("no panic before").remove(0)
         }
     }

@@ -1,6 +1,7 @@
 //! A connector that runs as WebAssembly: one instance, kept between calls and discarded after a trap, after a limit was hit,
 //! or when it has leaked much memory. Turns each call of the trait into one call of the guest.
 
+use crate::host::cancel::Cancel;
 use crate::host::component::Component;
 use crate::host::state::State;
 use crate::host::types::{
@@ -155,9 +156,9 @@ impl Guest {
 fn begin(store: &mut Store<State>, stream: Option<&str>) {
     let state = store.data_mut();
     state.begin(stream);
-    let deadline = state.deadline();
+    let (deadline, cancel) = (state.deadline(), state.cancel().clone());
     if let Some(wasi) = &mut state.wasi {
-        wasi.begin(deadline);
+        wasi.begin(deadline, cancel);
     }
     store.set_epoch_deadline(1);
 }
@@ -193,6 +194,13 @@ impl Wake for Unpark {
 }
 
 impl Connector for Guest {
+    fn cancel_by(&mut self, cancel: &Cancel) {
+        self.connection.cancel = cancel.clone();
+        if let Some(live) = &mut self.live {
+            live.store.data_mut().connection.cancel = cancel.clone();
+        }
+    }
+
     fn check(&mut self) -> Result<CheckReport, Failure> {
         let params = (self.config(),);
         let report: meta::CheckReport = self.ask("meta.check", None, params)?;

@@ -74,7 +74,10 @@ impl http::Host for State {
         };
         let method = request.method.clone();
         self.requests.sending(&method);
-        let answer = self.in_host(|state| state.connection.http.send(request, deadline));
+        let answer = self.in_host(|state| {
+            let connection = &state.connection;
+            connection.http.send(request, deadline, &connection.cancel)
+        });
         self.requests.ended(&method, &answer);
         match answer {
             Ok(response) => Ok(http::Response {

@@ -39,6 +39,10 @@ pub trait Connector: Send {
     fn erase(&mut self, ids: &[MemberId], request_id: &str) -> Result<Erasure, Failure>;
     fn poll_erasure(&mut self, job: &str) -> Result<Erasure, Failure>;
 
+    /// What ends the calls from now on, their requests and waits, instead of the connection's own wish to stop. A connector
+    /// that waits for nothing need not know.
+    fn cancel_by(&mut self, _: &Cancel) {}
+
     /// The vendor called the hub.
     fn receive(&mut self, delivery: &Delivery) -> Result<Reply, Failure>;
 }
@@ -333,8 +337,13 @@ pub struct ReceivedRows {
 
 /// How a connector's requests leave the hub. Filled with `egress` by `flow::connect`.
 pub trait Http: Send + Sync {
-    /// Blocks until the answer, an error, or the deadline.
-    fn send(&self, request: HttpRequest, deadline: Instant) -> Result<HttpResponse, HttpError>;
+    /// Blocks until the answer, an error, the deadline, or until it is cancelled.
+    fn send(
+        &self,
+        request: HttpRequest,
+        deadline: Instant,
+        cancel: &Cancel,
+    ) -> Result<HttpResponse, HttpError>;
 }
 
 #[derive(Clone, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 //! sockets; a clock, randomness, output that goes to the log, and `wasi:http` through the connection's own egress.
 
 use crate::clock::Clock;
+use crate::host::cancel::Cancel;
 use crate::host::requests::Requests;
 use crate::host::state::State;
 use crate::host::types::{Http, HttpError, HttpRequest, LogLevel};
@@ -58,14 +59,16 @@ impl Wasi {
             egress: Egress {
                 http: connection.http.clone(),
                 deadline: state.deadline(),
+                cancel: connection.cancel.clone(),
                 requests: state.requests.clone(),
             },
             output,
         }
     }
 
-    pub fn begin(&mut self, deadline: Instant) {
+    pub fn begin(&mut self, deadline: Instant, cancel: Cancel) {
         self.egress.deadline = deadline;
+        self.egress.cancel = cancel;
     }
 
     /// What the guest printed.
@@ -114,6 +117,7 @@ impl WasiHttpView for State {
 struct Egress {
     http: Arc<dyn Http>,
     deadline: Instant,
+    cancel: Cancel,
     requests: Requests,
 }
 
@@ -134,6 +138,7 @@ impl WasiHttpHooks for Egress {
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let egress = self.http.clone();
         let requests = self.requests.clone();
+        let cancel = self.cancel.clone();
         let patience = options.and_then(|options| options.first_byte_timeout);
         let deadline = match patience {
             Some(patience) => self.deadline.min(Instant::now() + patience),
@@ -143,9 +148,10 @@ impl WasiHttpHooks for Egress {
             let request = whole(request).await?;
             let method = request.method.clone();
             requests.sending(&method);
-            let answer = tokio::task::spawn_blocking(move || egress.send(request, deadline))
-                .await
-                .map_err(|_| HttpFailure::InternalError(None))?;
+            let answer =
+                tokio::task::spawn_blocking(move || egress.send(request, deadline, &cancel))
+                    .await
+                    .map_err(|_| HttpFailure::InternalError(None))?;
             requests.ended(&method, &answer);
             let response = answer.map_err(refused)?;
             let mut builder = http::Response::builder().status(response.status);

@@ -2,7 +2,7 @@
 //! asked for it, what the vendor said. Owns the file, which nobody else on the machine may read.
 
 use crate::host::{
-    AudiencePage, AudienceRef, Batch, CheckReport, Connector, Delivery, Erasure, Failure,
+    AudiencePage, AudienceRef, Batch, Cancel, CheckReport, Connector, Delivery, Erasure, Failure,
     MemberChange, MemberId, Outcome, ReadRequest, Reply, StreamInfo, TargetInfo, WriteRequest,
 };
 use crate::kit::cassette::{Cassette, Exchange, Recorder};
@@ -241,6 +241,10 @@ impl Connector for Capturing {
 
     fn poll_erasure(&mut self, job: &str) -> Result<Erasure, Failure> {
         self.inner.poll_erasure(job)
+    }
+
+    fn cancel_by(&mut self, cancel: &Cancel) {
+        self.inner.cancel_by(cancel);
     }
 
     fn receive(&mut self, delivery: &Delivery) -> Result<Reply, Failure> {

@@ -1,7 +1,7 @@
 //! HTTP cassettes: what a connector asked and what it was answered, as a file. Secrets never get on one: the hub adds
 //! credentials behind the recorder, and what a vendor echoes is scrubbed. Owns the file's format, recording and replaying.
 
-use crate::host::{Http, HttpError, HttpRequest, HttpResponse, Scrub};
+use crate::host::{Cancel, Http, HttpError, HttpRequest, HttpResponse, Scrub};
 use crate::kit::conformance::VENDOR_VARIABLE;
 use crate::problem::{Problem, codes};
 use base64::Engine;
@@ -175,10 +175,15 @@ impl Recorder {
 }
 
 impl Http for Recorder {
-    fn send(&self, request: HttpRequest, deadline: Instant) -> Result<HttpResponse, HttpError> {
+    fn send(
+        &self,
+        request: HttpRequest,
+        deadline: Instant,
+        cancel: &Cancel,
+    ) -> Result<HttpResponse, HttpError> {
         let clean = |text: &str| self.cleaned(text);
         let request_kept = asked(&request, &clean);
-        let answer = self.inner.send(request, deadline);
+        let answer = self.inner.send(request, deadline, cancel);
         let kept = match &answer {
             Ok(answer) => Answered::Response {
                 status: answer.status,
@@ -295,7 +300,12 @@ fn differences(one: &Asked, other: &Asked) -> Vec<String> {
 }
 
 impl Http for Player {
-    fn send(&self, request: HttpRequest, _: Instant) -> Result<HttpResponse, HttpError> {
+    fn send(
+        &self,
+        request: HttpRequest,
+        _: Instant,
+        _: &Cancel,
+    ) -> Result<HttpResponse, HttpError> {
         let vendor = &self.vendor;
         let wanted = asked(&request, &|text| match vendor.is_empty() {
             true => text.to_owned(),
@@ -329,7 +339,12 @@ mod tests {
     struct Echo;
 
     impl Http for Echo {
-        fn send(&self, request: HttpRequest, _: Instant) -> Result<HttpResponse, HttpError> {
+        fn send(
+            &self,
+            request: HttpRequest,
+            _: Instant,
+            _: &Cancel,
+        ) -> Result<HttpResponse, HttpError> {
             if request.url.ends_with("/down") {
                 return Err(HttpError::Timeout);
             }
@@ -362,12 +377,16 @@ mod tests {
         let soon = Instant::now();
         assert!(
             recorder
-                .send(request("http://127.0.0.1:7/a?x=1"), soon)
+                .send(
+                    request("http://127.0.0.1:7/a?x=1"),
+                    soon,
+                    &Cancel::default()
+                )
                 .is_ok()
         );
         assert!(
             recorder
-                .send(request("http://127.0.0.1:7/down"), soon)
+                .send(request("http://127.0.0.1:7/down"), soon, &Cancel::default())
                 .is_err()
         );
         Cassette::new("acme", recorder.take())
@@ -388,7 +407,11 @@ mod tests {
         let soon = Instant::now();
         for _ in 0..2 {
             let answer = player
-                .send(request("http://127.0.0.1:9/a?x=1"), soon)
+                .send(
+                    request("http://127.0.0.1:9/a?x=1"),
+                    soon,
+                    &Cancel::default(),
+                )
                 .ok()
                 .unwrap();
             assert_eq!(
@@ -397,12 +420,14 @@ mod tests {
             );
         }
         assert!(matches!(
-            player.send(request("http://127.0.0.1:9/down"), soon),
+            player.send(request("http://127.0.0.1:9/down"), soon, &Cancel::default()),
             Err(HttpError::Other(_))
         ));
-        let Err(HttpError::Denied(problem)) =
-            player.send(request("http://127.0.0.1:9/a?x=2"), soon)
-        else {
+        let Err(HttpError::Denied(problem)) = player.send(
+            request("http://127.0.0.1:9/a?x=2"),
+            soon,
+            &Cancel::default(),
+        ) else {
             panic!("it is not on the cassette");
         };
         assert_eq!(

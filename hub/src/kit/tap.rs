@@ -1,7 +1,7 @@
 //! A connector's way out with a tap in it: it counts the requests, keeps the answers, and makes one fail on request.
 //! It is in front of the egress, so that the connector sees the fault and no retry hides it.
 
-use crate::host::{Http, HttpError, HttpRequest, HttpResponse};
+use crate::host::{Cancel, Http, HttpError, HttpRequest, HttpResponse};
 use crate::kit::raw_json;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -91,7 +91,12 @@ impl Tap {
 }
 
 impl Http for Tap {
-    fn send(&self, request: HttpRequest, deadline: Instant) -> Result<HttpResponse, HttpError> {
+    fn send(
+        &self,
+        request: HttpRequest,
+        deadline: Instant,
+        cancel: &Cancel,
+    ) -> Result<HttpResponse, HttpError> {
         let fault = self.due();
         match fault {
             Some(Fault::RateLimited { retry_after_s }) => {
@@ -104,7 +109,7 @@ impl Http for Tap {
             Some(Fault::Reset) => return Err(reset()),
             Some(Fault::AnswerLost | Fault::HalfBody) | None => {}
         }
-        let mut answer = self.inner.send(request, deadline)?;
+        let mut answer = self.inner.send(request, deadline, cancel)?;
         match fault {
             Some(Fault::AnswerLost) => return Err(reset()),
             // Nothing is half of nothing: the connection breaks instead.

@@ -89,22 +89,15 @@ pub struct Loaded {
     pub files: Vec<(String, String)>,
     pub plan: Plan,
     pub connectors: Connectors,
-    pub cancel: Cancel,
 }
 
 /// Which files a folder's manifests are, and when each was last written.
 pub type Stamp = Vec<(PathBuf, Option<SystemTime>)>;
 
-/// What a service knows of the folder that it served.
-pub struct Before {
-    digest: String,
-    stamp: Stamp,
-}
-
 /// A hub with its store open.
 pub struct Opened {
     folder: PathBuf,
-    stamp: Stamp,
+    pub stamp: Stamp,
     pub context: Context,
     pub connectors: Connectors,
     /// What does not stop anybody from working with the hub.
@@ -140,7 +133,6 @@ pub fn signers(folder: &Path) -> Result<Signers, Stopped> {
 pub fn connectors(
     folder: &Path,
     environment: &Environment,
-    cancel: &Cancel,
     signers: Signers,
 ) -> Result<Connectors, Stopped> {
     let host = host(environment)?;
@@ -160,7 +152,7 @@ pub fn connectors(
         runtime: Handle::current(),
         clock: environment.clock.clone(),
         random: environment.random.clone(),
-        cancel: cancel.clone(),
+        cancel: environment.cancel.clone(),
         log: Arc::new(log),
     });
     Ok(connectors.guarded(admission))
@@ -249,11 +241,10 @@ fn load_with(
         }
         files.push((name, text));
     }
-    let cancel = environment.cancel.clone();
     // Keys that cannot be read are reported with the rest, and then nothing is run.
     let signers = manifest::signers(&files).ok();
     let may_run = signers.is_some();
-    let connectors = connectors(folder, environment, &cancel, signers.unwrap_or_default())?;
+    let connectors = connectors(folder, environment, signers.unwrap_or_default())?;
     let mut known = manifest::Connectors {
         available: connectors.names().into_iter().collect(),
         ..Default::default()
@@ -281,7 +272,6 @@ fn load_with(
                 files,
                 plan,
                 connectors,
-                cancel,
             })
         }
         Ok(_) => Err(Stopped::in_files(problems, files)),
@@ -310,10 +300,9 @@ pub async fn open(folder: &Path, environment: &Environment) -> Result<Opened, St
         files,
         plan,
         connectors,
-        cancel,
     } = load(folder, environment)?;
     let mut warnings = plan.warnings.clone();
-    match context(plan, environment, cancel).await {
+    match context(plan, environment).await {
         Ok((context, warning)) => {
             warnings.extend(warning);
             Ok(Opened {
@@ -337,7 +326,6 @@ pub async fn open(folder: &Path, environment: &Environment) -> Result<Opened, St
 async fn context(
     plan: Plan,
     environment: &Environment,
-    cancel: Cancel,
 ) -> Result<(Context, Option<Problem>), Problem> {
     let store = Store::open(&plan.hub.store).await?;
     let store = match &environment.gate {
@@ -349,7 +337,7 @@ async fn context(
         Suppression::load(&store, move || Uuid::from_u64_pair(random(), random())).await?;
     let clock = environment.clock.clone();
     let mut context = Context::new(Arc::new(plan), store, clock, suppression);
-    context.cancel = cancel;
+    context.cancel = environment.cancel.clone();
     context.process = environment.process.clone();
     models::adopt(&mut context).await?;
     let warning = rules::adopt(&mut context).await?;
@@ -401,13 +389,6 @@ impl Opened {
         let is_current = || read_files(&self.folder).is_ok_and(|files| files == self.files);
         flow::enter(&mut self.context, &is_current).await
     }
-
-    pub fn before(&self) -> Before {
-        Before {
-            digest: self.context.plan.digest.clone(),
-            stamp: self.stamp.clone(),
-        }
-    }
 }
 
 /// What tells whether somebody wrote a folder's manifests; empty for a folder that cannot be read.
@@ -425,12 +406,12 @@ pub fn stamp(folder: &Path) -> Stamp {
     stamp
 }
 
-/// The folder again, for a service whose manifests another process replaced. A folder that nobody wrote since is not the one
-/// that the other process read: adopting it would undo the other process's work.
+/// The folder again, for a service whose manifests another process replaced. A folder that nobody wrote since, and that is not what
+/// is in force, is not the one that the other process read: adopting it would undo the other process's work.
 pub async fn open_edited(
     folder: &Path,
     environment: &Environment,
-    before: &Before,
+    before: &Stamp,
 ) -> Result<Opened, Stopped> {
     let mut hub = open(folder, environment).await?;
     let ready = ready_again(&mut hub, before).await;
@@ -443,9 +424,9 @@ pub async fn open_edited(
     }
 }
 
-async fn ready_again(hub: &mut Opened, before: &Before) -> Result<(), Stopped> {
+async fn ready_again(hub: &mut Opened, before: &Stamp) -> Result<(), Stopped> {
     let known = flow::manifests_digest(&mut hub.context.store.read().await?).await?;
-    if hub.stamp == before.stamp && known != before.digest {
+    if hub.stamp == *before && known != hub.context.plan.digest {
         let message =
             "another process uses this hub's store with other manifests than this folder's";
         return Err(Problem::new(&codes::MANIFESTS_CHANGED, message)

@@ -2,7 +2,7 @@
 
 use super::query::{columns, get, value};
 use super::value::Arg;
-use super::{Result, Tx};
+use super::{Result, Tx, dialect};
 use crate::model::Timestamp;
 use std::collections::BTreeSet;
 
@@ -285,6 +285,18 @@ impl Tx {
             .copied()
             .filter(|one| now.contains(one))
             .collect())
+    }
+
+    /// Whether any of these changes is about a row that is wanted and that nobody may be sent now.
+    pub async fn are_forbidden(&mut self, changes: impl IntoIterator<Item = i64>) -> Result<bool> {
+        let text = format!(
+            "select c.id from change c where c.id {} and exists (select 1 from wanted w where w.destination = c.destination \
+             and w.object = c.object and w.remote_key = c.remote_key and w.allowed = 0) and not exists (select 1 from wanted w \
+             where w.destination = c.destination and w.object = c.object and w.remote_key = c.remote_key and w.allowed = 1) limit 1",
+            dialect::IN_INTEGERS
+        );
+        let found = self.rows_in(text, changes, value::<i64>).await?;
+        Ok(!found.is_empty())
     }
 
     // I9: recorded before anything is sent, so that a crash in between is known. I15: the generation goes up, so that a

@@ -96,15 +96,20 @@ impl Store {
             url.to_owned()
         };
         let turn = Turn::open(dialect::path(&url))?;
-        // One process makes the tables while the others wait.
-        let opening = turn.take().await?;
+        // One process makes the tables while the others wait. Where they are made, nobody waits for the writer.
+        let opening = match has_tables(&url).await {
+            true => None,
+            false => Some(turn.take().await?),
+        };
         let writer = pool(&url, 1, dialect::OPENING_WRITER).await?;
-        migrator().run(&writer).await.map_err(|error| {
-            Problem::new(
-                &STORE_UNREADABLE,
-                format!("the store's tables cannot be brought up to date: {error}"),
-            )
-        })?;
+        if opening.is_some() {
+            migrator().run(&writer).await.map_err(|error| {
+                Problem::new(
+                    &STORE_UNREADABLE,
+                    format!("the store's tables cannot be brought up to date: {error}"),
+                )
+            })?;
+        }
         drop(opening);
         let readers = pool(&url, 4, dialect::OPENING_READER).await?;
         let tidying = tidying::start(readers.clone(), turn.clone());
@@ -284,6 +289,25 @@ async fn pool(url: &str, connections: u32, opening: &'static str) -> Result<dial
         .connect_with(options)
         .await
         .map_err(unopened)
+}
+
+/// Whether the database has the tables of this version. What cannot be read is looked at by the migrator.
+async fn has_tables(url: &str) -> bool {
+    if !dialect::path(url).is_some_and(std::path::Path::exists) {
+        return false;
+    }
+    let Ok(readers) = pool(url, 1, dialect::OPENING_READER).await else {
+        return false;
+    };
+    let text = "select version, checksum from _sqlx_migrations where success order by version";
+    let known: Vec<(i64, Vec<u8>)> = sqlx::query_as(text)
+        .fetch_all(&readers)
+        .await
+        .unwrap_or_default();
+    readers.close().await;
+    let migrator = migrator();
+    let wanted = migrator.iter().map(|one| (one.version, &*one.checksum));
+    wanted.eq(known.iter().map(|(version, sum)| (*version, &**sum)))
 }
 
 fn migrator() -> Migrator {

@@ -76,3 +76,19 @@ async fn a_store_that_was_full_goes_on_as_soon_as_there_is_room() {
         tx.commit().await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_is_opened_and_read_while_another_process_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let writing = open(folder.path()).await;
+    let mut tx = writing.begin().await.unwrap();
+    tx.set_hub_value("x", "written").await.unwrap();
+    let reading = async {
+        let other = open(folder.path()).await;
+        other.read().await.unwrap().hub_value("x").await.unwrap()
+    };
+    let soon = std::time::Duration::from_secs(10);
+    let read = tokio::time::timeout(soon, reading).await;
+    assert_eq!(read.expect("it waits for the writer"), None);
+    tx.commit().await.unwrap();
+}

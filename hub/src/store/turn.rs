@@ -13,6 +13,8 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// How long one process waits for the others. A transaction takes about a second at most.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// After this time the wait is logged.
+const QUIET: Duration = Duration::from_secs(2);
 /// The first pause between two attempts at a lock; it doubles up to the longest.
 const PAUSE: Duration = Duration::from_micros(250);
 const LONGEST_PAUSE: Duration = Duration::from_millis(5);
@@ -85,7 +87,12 @@ impl Turn {
 
 async fn lock(file: &File, began: Instant) -> Result<()> {
     let mut pause = PAUSE;
+    let mut is_quiet = began.elapsed() < QUIET;
     loop {
+        if is_quiet && began.elapsed() >= QUIET {
+            tracing::warn!("another process is writing to the store; waiting for it");
+            is_quiet = false;
+        }
         match file.try_lock() {
             Ok(()) => return Ok(()),
             Err(TryLockError::WouldBlock) if began.elapsed() < PATIENCE => {

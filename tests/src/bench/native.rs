@@ -167,7 +167,11 @@ impl sdk::Hub for Way<'_> {
             bucket: request.bucket,
             idempotent: request.idempotent,
         };
-        match self.connection.http.send(request, self.deadline) {
+        match self
+            .connection
+            .http
+            .send(request, self.deadline, &self.connection.cancel)
+        {
             Ok(response) => Ok(Response {
                 status: response.status,
                 headers: response.headers,

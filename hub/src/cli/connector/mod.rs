@@ -18,7 +18,7 @@ use crate::cli::Ending;
 use crate::cli::arguments::ConnectorCommand;
 use crate::cli::output::{Out, Outcome, table, trimmed};
 use crate::flow::Opens;
-use crate::host::{Cancel, Connector};
+use crate::host::Connector;
 use crate::kit::lock::{Entry, Lock};
 use crate::opening::{Environment, Loaded, Stopped, connectors, load, signers, unknown};
 use crate::problem::plain_line;
@@ -167,7 +167,7 @@ fn shown(entry: &Entry) -> String {
 
 fn list(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
     let signers = signers(folder)?;
-    let connectors = connectors(folder, environment, &Cancel::default(), signers)?;
+    let connectors = connectors(folder, environment, signers)?;
     let lock = Lock::read(folder)?;
     let mut names = connectors.names();
     names.extend(lock.entries.iter().map(|entry| entry.name.clone()));

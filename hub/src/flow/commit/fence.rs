@@ -101,7 +101,7 @@ async fn manifests(tx: &mut Tx) -> Result<Manifests> {
 // I13, I15
 pub async fn check(tx: &mut Tx, context: &Context) -> Result<()> {
     if !has_current_manifests(tx, context).await? {
-        let message = "another process began to work on this hub by other manifests";
+        let message = "another process uses this hub with other manifests";
         let hint =
             "run it again: it reads the manifests as they are now, and goes on where it stopped";
         return Err(Problem::new(&MANIFESTS_CHANGED, message).hint(hint));

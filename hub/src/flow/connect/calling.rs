@@ -9,15 +9,6 @@ const ATTEMPTS: u32 = 5;
 /// Calls until it works, fails for good, or has failed `ATTEMPTS` times. A run that is cancelled waits no longer.
 pub(in crate::flow) fn retrying<T>(
     cancel: &Cancel,
-    call: impl FnMut() -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    retrying_while(cancel, || true, call)
-}
-
-/// The same, for as long as it may be repeated, which is asked before each further attempt.
-pub(in crate::flow) fn retrying_while<T>(
-    cancel: &Cancel,
-    may_repeat: impl Fn() -> bool,
     mut call: impl FnMut() -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let mut wait_ms = 200;
@@ -25,7 +16,7 @@ pub(in crate::flow) fn retrying_while<T>(
         match call() {
             Err(failure) if failure.is_retryable() && attempt < ATTEMPTS => {
                 let ms = failure.retry_after_ms.unwrap_or(wait_ms).min(60_000);
-                if cancel.block(Duration::from_millis(ms)) || !may_repeat() {
+                if cancel.block(Duration::from_millis(ms)) {
                     return Err(failure);
                 }
                 wait_ms *= 2;

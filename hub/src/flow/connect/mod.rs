@@ -263,7 +263,6 @@ impl Connectors {
             http: Arc::new(WayOut {
                 egress,
                 runtime: self.settings.runtime.clone(),
-                cancel: self.settings.cancel.clone(),
             }),
             keys: Some(Arc::new(SigningKeys::new(side, secrets))),
             clock: self.settings.clock.clone(),

@@ -13,11 +13,15 @@ use tokio::runtime::Handle;
 pub(super) struct WayOut {
     pub egress: Egress,
     pub runtime: Handle,
-    pub cancel: Cancel,
 }
 
 impl Http for WayOut {
-    fn send(&self, request: HttpRequest, deadline: Instant) -> Result<HttpResponse, HttpError> {
+    fn send(
+        &self,
+        request: HttpRequest,
+        deadline: Instant,
+        cancel: &Cancel,
+    ) -> Result<HttpResponse, HttpError> {
         let request = Request {
             method: request.method,
             url: request.url,
@@ -27,7 +31,7 @@ impl Http for WayOut {
             bucket: request.bucket,
             idempotent: request.idempotent,
         };
-        let is_cancelled = || self.cancel.is_cancelled();
+        let is_cancelled = || cancel.is_cancelled();
         let sent = self
             .runtime
             .block_on(self.egress.send(request, deadline, &is_cancelled));

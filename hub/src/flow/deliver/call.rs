@@ -2,7 +2,7 @@
 
 use super::group::{Group, Row};
 use crate::delivery::Operation;
-use crate::flow::connect::calling::{retrying, retrying_while};
+use crate::flow::connect::calling::retrying;
 use crate::host::{
     Cancel, Chunk, Connector, Failure, FailureKind, Member, MemberChange, MemberId, MemberIdForm,
     MemberIdKind, Outcome, WriteMode, WriteRequest,
@@ -20,6 +20,8 @@ pub(super) struct Answer {
     pub outcome: Result<Outcome, Failure>,
     /// Something may have been applied, whatever the last attempt says.
     pub is_unsure: bool,
+    /// Somebody in it must not be sent any more, so it was broken off.
+    pub is_forbidden: bool,
 }
 
 /// One call to a destination, owned so that it can go to another thread.
@@ -55,16 +57,9 @@ impl Call {
     }
 
     /// A failed attempt is repeated with `verify`, so that nothing is applied twice.
-    /// It is repeated only while `may_repeat`.
-    pub fn send(
-        mut self,
-        connector: &mut dyn Connector,
-        cancel: &Cancel,
-        count: u32,
-        may_repeat: impl Fn() -> bool,
-    ) -> Answer {
+    pub fn send(mut self, connector: &mut dyn Connector, cancel: &Cancel, count: u32) -> Answer {
         let (mut first, mut is_unsure) = (true, false);
-        let outcome = retrying_while(cancel, may_repeat, || {
+        let outcome = retrying(cancel, || {
             if !std::mem::take(&mut first) {
                 self.verify();
             }
@@ -81,9 +76,17 @@ impl Call {
                 let outcome = self.wait(connector, &job, count, cancel);
                 // The vendor has the rows: whatever went wrong since, they may be applied.
                 is_unsure |= outcome.is_err();
-                Answer { outcome, is_unsure }
+                Answer {
+                    outcome,
+                    is_unsure,
+                    is_forbidden: false,
+                }
             }
-            outcome => Answer { outcome, is_unsure },
+            outcome => Answer {
+                outcome,
+                is_unsure,
+                is_forbidden: false,
+            },
         }
     }
 

@@ -65,19 +65,21 @@ pub async fn plan(context: &Context, destination: &Destination) -> Result<Delive
 }
 
 /// Sends everything that is pending for a destination. The guards check all of it before the first row is sent, and again
-/// before each further pass.
+/// before each further pass. `emptied`: a source returned no records though it had some before.
 pub async fn deliver(
     context: &Context,
     destination: &Destination,
     connector: Box<dyn Connector>,
+    emptied: bool,
 ) -> Result<DeliveryReport> {
+    let is_stopped = emptied && destination.guard.empty_source_stops;
     let mut sender = Sender::new(context, destination, connector);
     for pass in 0..PASSES {
         // I8: the guard counts removals when the work that causes them is done, not one transaction of it after another.
         sender.keeps_members = lease::may_bring_people_back(context).await?;
         let planned = plan(context, destination).await?;
         sender.report.withheld = planned.withheld;
-        if planned.guarded {
+        if planned.guarded || is_stopped {
             // What earlier passes sent is reported; the next run begins with this problem.
             if pass == 0 {
                 sender.report.problems = planned.problems;

@@ -4,13 +4,18 @@
 use super::call::{Answer, Call};
 use super::group::{Group, Row};
 use super::send::Sender;
+use crate::delivery::Operation;
 use crate::flow::commit::fence;
 use crate::flow::commit::want::mark;
 use crate::flow::connect::calling::retrying;
 use crate::flow::context::{Context, in_parallel};
 use crate::host::{Cancel, Connector, Failure, FailureKind};
-use crate::store::{Looked, Result};
-use tokio::runtime::Handle;
+use crate::problem::codes::{LEASE_LOST, MANIFESTS_CHANGED};
+use crate::store::Result;
+use std::time::Duration;
+
+/// How often it is asked whether a batch that is being sent may still be sent.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Members whose state is marked as unknown in one transaction.
 const MEMBERS: i64 = 5_000;
@@ -38,11 +43,31 @@ fn is_gone(failure: &Failure) -> bool {
     failure.kind == FailureKind::Permanent && matches!(failure.http_status, Some(404 | 410))
 }
 
-/// Whether all of this is still to be sent as it was looked at, and by this process.
-async fn are_wanted(context: &Context, looked: &[Looked]) -> Result<bool> {
+/// Returns when these rows must not be sent any more: somebody among them was suppressed or withdrew, another process took over
+/// or uses other manifests, or the hub is stopped (I13, I15). Changed values do not count: the new ones are sent after these.
+fn forbidden(context: Context, group: &Group, rows: &[Row]) -> impl Future<Output = ()> + use<> {
+    let changes: Vec<i64> = match group.operation {
+        // Removing is never forbidden.
+        Operation::Remove => Vec::new(),
+        _ => rows.iter().map(Row::change).collect(),
+    };
+    async move {
+        while !context.cancel.wait(ASK_AGAIN).await {
+            match is_forbidden(&context, &changes).await {
+                Ok(false) => {}
+                Ok(true) => return,
+                Err(problem) if [&LEASE_LOST, &MANIFESTS_CHANGED].contains(&problem.code) => return,
+                // A store that cannot be read now is asked again.
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+async fn is_forbidden(context: &Context, changes: &[i64]) -> Result<bool> {
     let mut tx = context.store.read().await?;
     fence::check(&mut tx, context).await?;
-    Ok(tx.still_pending(looked).await?.len() == looked.len())
+    tx.are_forbidden(changes.iter().copied()).await
 }
 
 impl Sender<'_> {
@@ -56,19 +81,26 @@ impl Sender<'_> {
         };
         let call = Call::of(self.destination, group, rows, audience);
         let count = rows.len() as u32;
-        let looked: Vec<Looked> = rows.iter().map(|row| row.before.looked).collect();
-        let (context, handle) = (self.context.clone(), Handle::current());
-        // I13, I15: a person who was suppressed, withdrew or changed since the first attempt is not part of another one. If the
-        // store cannot be asked, nothing is repeated.
-        let may_repeat = move || {
-            let wanted = handle.block_on(are_wanted(&context, &looked));
-            wanted.unwrap_or(false)
+        let cancel = Cancel::default();
+        let same = cancel.clone();
+        let forbidden = forbidden(self.context.clone(), group, rows);
+        let call = self.with_connector(cancel, move |connector, cancel| {
+            call.send(connector, cancel, count)
+        });
+        let stopping = async {
+            forbidden.await;
+            same.cancel();
+            std::future::pending::<()>().await;
         };
-        self.with_connector(move |connector, cancel| {
-            call.send(connector, cancel, count, may_repeat)
-        })
-        .await
-        .map(Sent::Answer)
+        let answer = tokio::select! {
+            answer = call => answer?,
+            () = stopping => unreachable!("it waits for the call"),
+        };
+        let is_forbidden = same.is_cancelled() && !self.context.cancel.is_cancelled();
+        Ok(Sent::Answer(Answer {
+            is_forbidden,
+            ..answer
+        }))
     }
 
     /// The destination's id of an audience, which is created there on first use.
@@ -90,7 +122,8 @@ impl Sender<'_> {
 
     async fn make(&mut self, name: &str) -> Result<std::result::Result<String, Failure>> {
         let wanted = name.to_owned();
-        self.with_connector(move |connector, cancel| {
+        let cancel = self.context.cancel.clone();
+        self.with_connector(cancel, move |connector, cancel| {
             let made = retrying(cancel, || connector.create_audience(&wanted, None));
             made.map(|audience| audience.id)
         })
@@ -98,7 +131,7 @@ impl Sender<'_> {
     }
 
     async fn keep(&mut self, name: &str, id: &str) -> Result<()> {
-        let mut tx = self.context.store.begin().await?;
+        let mut tx = self.context.begin_held().await?;
         tx.set_remote_audience(&self.destination.name, name, id)
             .await?;
         tx.commit().await
@@ -151,14 +184,15 @@ impl Sender<'_> {
 
     async fn with_connector<T: Send + 'static>(
         &mut self,
+        cancel: Cancel,
         call: impl FnOnce(&mut dyn Connector, &Cancel) -> T + Send + 'static,
     ) -> Result<T> {
         let mut connector = self
             .connector
             .take()
             .expect("calls are made one after another");
-        let cancel = self.context.cancel.clone();
         let (connector, done) = in_parallel(move || {
+            connector.cancel_by(&cancel);
             let done = call(connector.as_mut(), &cancel);
             (connector, done)
         })

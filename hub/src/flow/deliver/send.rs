@@ -1,6 +1,5 @@
 //! Sending: batch after batch, each marked before it is sent, and the outcome of each row stored afterwards.
 
-use super::call::Answer;
 use super::group::{FAMILIES, Group, Grouped, Row, WINDOW, grouped};
 use super::remote::{Renewed, Sent};
 use super::report::{DeliveryReport, at, whole_refused};
@@ -94,11 +93,13 @@ impl<'a> Sender<'a> {
             };
             after = last.id;
             let Grouped { groups, idle, held } = grouped(&list, self.destination, &rows)?;
-            // I13, I16: what replaced manifests need not send may have to be sent with the new ones.
-            let mut tx = self.context.begin_held().await?;
-            finish(&mut tx, &idle).await?;
-            tx.hold_changes(&held).await?;
-            tx.commit().await?;
+            if !(idle.is_empty() && held.is_empty()) {
+                // I13, I16: what replaced manifests need not send may have to be sent with the new ones.
+                let mut tx = self.context.begin_held().await?;
+                finish(&mut tx, &idle).await?;
+                tx.hold_changes(&held).await?;
+                tx.commit().await?;
+            }
             for (group, mut rows) in groups {
                 rows.retain(|row| !self.later.contains(&row.before.looked));
                 if self.removes_suppressed_only {
@@ -140,7 +141,7 @@ impl<'a> Sender<'a> {
                 continue;
             }
             let left = (rows.len() + search.left()) as i64;
-            let Answer { outcome, is_unsure } = match self.call(&group, &rows).await? {
+            let answer = match self.call(&group, &rows).await? {
                 Sent::Answer(answer) => answer,
                 Sent::NoAudience(failure) => {
                     self.undo(&rows).await?;
@@ -148,13 +149,13 @@ impl<'a> Sender<'a> {
                     return Ok(());
                 }
             };
-            if is_unsure {
+            if answer.is_unsure {
                 group.unsure = true;
                 for row in &mut rows {
                     row.before = row.sending()?;
                 }
             }
-            let failure = match outcome {
+            let failure = match answer.outcome {
                 Ok(outcome) => {
                     if std::mem::take(&mut may_be_empty) {
                         self.mark_unknown(&group.object).await?;
@@ -166,6 +167,10 @@ impl<'a> Sender<'a> {
                 Err(failure) => failure,
             };
             self.undo(&rows).await?;
+            if answer.is_forbidden {
+                self.moved += left;
+                return Ok(());
+            }
             may_be_empty = false;
             match self.renew(&group, &failure).await? {
                 Renewed::Not => {}

@@ -5,7 +5,7 @@ use super::*;
 use crate::flow::harness::World;
 use crate::flow::{self, Suppression};
 use crate::host::{
-    AudiencePage, AudienceRef, Batch, CheckReport, Erasure, Failure, FailureKind, Member,
+    AudiencePage, AudienceRef, Batch, Cancel, CheckReport, Erasure, Failure, FailureKind, Member,
     MemberChange, MemberId, Outcome, ReadRequest, Reply, RowFailure, StreamInfo, TargetInfo,
     WriteRequest,
 };
@@ -16,6 +16,7 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::result::Result;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
@@ -88,6 +89,8 @@ struct Tool {
     meanwhile: Arc<Mutex<Option<Hook>>>,
     /// What it answers instead of doing it.
     refuses: Arc<Mutex<Option<Answer>>>,
+    /// What ends its calls.
+    cancel: Arc<Mutex<Cancel>>,
     /// What it answers when an audience is to be made.
     makes: Arc<Mutex<Option<Failure>>>,
 }
@@ -212,6 +215,9 @@ fn refusal(index: usize, retryable: bool, message: &str) -> RowFailure {
 }
 
 impl Connector for Tool {
+    fn cancel_by(&mut self, cancel: &Cancel) {
+        *self.cancel.lock().unwrap() = cancel.clone();
+    }
     fn check(&mut self) -> Result<CheckReport, Failure> {
         unreachable!("not asked")
     }
@@ -362,7 +368,7 @@ impl Desk {
 async fn deliver_with(context: &Context, tool: &Tool) -> DeliveryReport {
     let destination = &context.plan.destinations[0];
     let tool = Box::new(tool.clone());
-    deliver(context, destination, tool).await.unwrap()
+    deliver(context, destination, tool, false).await.unwrap()
 }
 
 async fn suppress_in(context: &Context, text: &str) {
@@ -852,7 +858,7 @@ async fn a_delivery_with_replaced_manifests_ends_no_change_that_the_new_ones_wan
     let tool = Tool::default();
     let destination = &replaced.plan.destinations[0];
     let vendor = Box::new(tool.clone());
-    let delivered = deliver(&replaced, destination, vendor).await;
+    let delivered = deliver(&replaced, destination, vendor, false).await;
     assert_eq!(
         delivered.unwrap_err().code,
         &crate::problem::codes::MANIFESTS_CHANGED
@@ -864,26 +870,31 @@ async fn a_delivery_with_replaced_manifests_ends_no_change_that_the_new_ones_wan
 
 // I13
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_whose_answer_does_not_come_is_not_repeated_with_somebody_who_is_suppressed_meanwhile()
- {
+async fn nothing_more_is_asked_of_a_vendor_once_somebody_in_a_batch_is_suppressed() {
     let desk = Desk::new().await;
     desk.people(2).await;
     let world = desk.world.clone();
     desk.tool.meanwhile(move |_| {
         Handle::current().block_on(suppress_in(&world.context, "email:p0@x.example"));
     });
-    desk.tool
-        .refuses(|_| Err(failed(FailureKind::Transient, "nobody is there")));
-    desk.deliver().await;
-    let with_her = |calls: &[Vec<String>]| {
-        let with = calls
-            .iter()
-            .filter(|keys| keys.contains(&"p0@x.example".to_owned()));
-        with.count()
-    };
-    assert_eq!(with_her(&desk.tool.held().calls), 1, "the first attempt");
-    desk.tool.obeys();
-    desk.deliver().await;
+    // The first call goes on for as long as it is let.
+    let cancel = desk.tool.cancel.clone();
+    let mut is_first = true;
+    desk.tool.refuses(move |_| {
+        let cancel = cancel.lock().unwrap().clone();
+        match std::mem::take(&mut is_first) && cancel.block(Duration::from_secs(10)) {
+            true => Err(failed(FailureKind::Transient, "cancelled")),
+            false => Ok(Vec::new()),
+        }
+    });
+    let began = std::time::Instant::now();
+    let report = desk.deliver().await;
+    assert!(began.elapsed() < Duration::from_secs(9), "{report:?}");
+    assert_eq!((&report.problems[..], report.postponed), (&[][..], 0));
+    let calls = desk.tool.held().calls.clone();
+    let her = "p0@x.example".to_owned();
+    let with_her = calls.iter().filter(|keys| keys.contains(&her));
+    assert_eq!(with_her.count(), 1, "{calls:?}");
     assert!(!desk.tool.knows("p0@x.example"));
     assert!(desk.tool.knows("p1@x.example"));
 }
@@ -910,4 +921,13 @@ async fn somebody_who_is_suppressed_is_removed_while_a_guard_stops_everything_el
     let members = desk.tool.members("everybody");
     assert!(!members.contains("p15@x.example"), "{members:?}");
     assert_eq!(members.len(), 19);
+    // The other guard.
+    desk.suppress("email:p16@x.example").await;
+    let context = &desk.world.context;
+    let tool = Box::new(desk.tool.clone());
+    let report = deliver(context, &context.plan.destinations[0], tool, true);
+    assert!(report.await.unwrap().guarded);
+    let members = desk.tool.members("everybody");
+    assert!(!members.contains("p16@x.example"), "{members:?}");
+    assert_eq!(members.len(), 18);
 }

@@ -405,8 +405,10 @@ async fn gather(arriving: &mut mpsc::Receiver<Message>, most: usize) -> Gathered
     while records < most && bytes < BATCH_BYTES {
         match arriving.recv().await {
             Some(Message::Page { batch, part, from }) => {
-                records += batch.upserts.count as usize;
-                bytes += batch.upserts.data.len();
+                for chunk in std::iter::once(&batch.upserts).chain(&batch.deletes) {
+                    records += chunk.count as usize;
+                    bytes += chunk.data.len();
+                }
                 let deletes = batch.deletes.map(|chunk| chunk.data.into());
                 gathered.arrived.add(batch.upserts.data.into(), deletes);
                 gathered.cursors.push(Moved {

@@ -229,7 +229,7 @@ impl Changing {
         for destination in &context.plan.destinations {
             let sink = self.sinks.entry(destination.name.to_string()).or_default();
             let sink = Box::new(sink.clone());
-            let report = flow::deliver(context, destination, sink).await;
+            let report = flow::deliver(context, destination, sink, false).await;
             let report = report.unwrap();
             assert!(!report.guarded && report.problems.is_empty(), "{report:?}");
         }
@@ -243,7 +243,7 @@ impl Changing {
                 loses: true,
                 ..sink.clone()
             });
-            let report = flow::deliver(context, destination, sink).await;
+            let report = flow::deliver(context, destination, sink, false).await;
             assert!(!report.unwrap().guarded);
         }
     }

@@ -134,7 +134,7 @@ impl Going {
     pub async fn deliver(&self) {
         let destination = &self.world.context.plan.destinations[0];
         let sink = Box::new(self.sink.clone());
-        let report = flow::deliver(&self.world.context, destination, sink)
+        let report = flow::deliver(&self.world.context, destination, sink, false)
             .await
             .unwrap();
         assert!(!report.guarded && report.problems.is_empty(), "{report:?}");

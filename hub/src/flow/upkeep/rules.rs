@@ -102,6 +102,10 @@ async fn turn(context: &Context) -> Result<Lease> {
 
 /// Stores the manifest's rules as the ones in force, if none are yet.
 pub async fn keep_first(context: &Context) -> Result<()> {
+    let known = context.store.read().await?.hub_value(APPLIED).await?;
+    if known.is_some() {
+        return Ok(());
+    }
     let mut tx = context.begin().await?;
     if tx.hub_value(APPLIED).await?.is_none() {
         let text = to_json(&context.identity);

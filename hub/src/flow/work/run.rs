@@ -361,14 +361,8 @@ pub async fn deliver_held(
     connectors: &dyn Opens,
     emptied: bool,
 ) -> Result<DeliveryReport> {
-    if emptied && destination.guard.empty_source_stops {
-        return Ok(DeliveryReport {
-            guarded: true,
-            ..nothing(destination)
-        });
-    }
     match connectors.destination(destination) {
-        Ok(connector) => deliver(context, destination, connector).await,
+        Ok(connector) => deliver(context, destination, connector, emptied).await,
         Err(problems) => Ok(DeliveryReport {
             problems,
             ..nothing(destination)

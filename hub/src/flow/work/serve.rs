@@ -42,7 +42,7 @@ struct Serving {
     changes: watch::Sender<u64>,
     /// Sources that returned nothing when they were last read.
     emptied: Mutex<BTreeSet<String>>,
-    /// Sources whose read was cut off when the hub was stopped.
+    /// Sources that are due and were not read yet.
     unread: Mutex<BTreeSet<String>>,
     /// Set when another process was found to use other manifests.
     overtaken: AtomicBool,
@@ -75,13 +75,19 @@ pub async fn serve(
     let Some(times) = times(context, &carried).await else {
         return Served::Stopped;
     };
+    // Of a source that is not read any more nothing would ever take its name out.
+    let is_read = |name: &String| {
+        let mut sources = context.plan.sources.iter();
+        sources.any(|one| *one.name == **name && one.schedule.is_some())
+    };
+    let kept = |names: BTreeSet<String>| Mutex::new(names.into_iter().filter(is_read).collect());
     let serving = Arc::new(Serving {
         context: context.clone(),
         connectors: connectors.clone(),
         options: options.clone(),
         changes: watch::channel(0).0,
-        emptied: Mutex::new(carried.emptied),
-        unread: Mutex::default(),
+        emptied: kept(carried.emptied),
+        unread: kept(carried.unread),
         overtaken: AtomicBool::new(false),
         activity: Activity::new(context.clock.clone()),
     });
@@ -100,27 +106,15 @@ pub async fn serve(
     parts.spawn(async move { same.definitions().await });
     let same = serving.clone();
     parts.spawn(async move { same.rests().await });
-    // A part that ends before the hub is stopped is a bug, and must not go unnoticed.
     tokio::select! {
         () = context.cancel.cancelled() => {}
-        Some(Err(error)) = parts.join_next(), if !parts.is_empty() => {
-            if error.is_panic() {
-                std::panic::resume_unwind(error.into_panic());
-            }
-        }
+        () = all(&mut parts) => context.cancel.cancelled().await,
     }
-    context.cancel.cancelled().await;
     let stopped_at = context.clock.now();
-    let ending = async {
-        while let Some(part) = parts.join_next().await {
-            if let Err(error) = part
-                && error.is_panic()
-            {
-                std::panic::resume_unwind(error.into_panic());
-            }
-        }
-    };
-    if tokio::time::timeout(LAST_STEPS, ending).await.is_err() {
+    if tokio::time::timeout(LAST_STEPS, all(&mut parts))
+        .await
+        .is_err()
+    {
         tracing::warn!("some work did not end in time; it is left after its last stored step");
     }
     match serving.overtaken.load(Ordering::Relaxed) {
@@ -130,6 +124,17 @@ pub async fn serve(
             emptied: locked(&serving.emptied).clone(),
         }),
         false => Served::Stopped,
+    }
+}
+
+/// Waits for the end of all parts. One that panics is a bug, and is not left out.
+async fn all(parts: &mut JoinSet<()>) {
+    while let Some(part) = parts.join_next().await {
+        if let Err(error) = part
+            && error.is_panic()
+        {
+            std::panic::resume_unwind(error.into_panic());
+        }
     }
 }
 
@@ -164,7 +169,11 @@ impl Serving {
         let mut pace = Pace::default();
         let mut time = first;
         while let Some(due) = time {
-            if self.sleep_until(due).await {
+            let is_stopped = self.sleep_until(due).await;
+            if self.context.clock.now() >= due {
+                locked(&self.unread).insert(source.name.to_string());
+            }
+            if is_stopped {
                 return;
             }
             let working = self.activity.begin();
@@ -179,7 +188,6 @@ impl Serving {
                 self.stop_overtaken();
             }
             if self.context.cancel.is_cancelled() {
-                locked(&self.unread).insert(source.name.to_string());
                 return;
             }
             let now = self.context.clock.now();
@@ -188,6 +196,9 @@ impl Serving {
             let again = pace.after(read.as_ref().err(), now);
             // A failure that may pass is not left until the next time.
             let again = again.filter(|_| read.as_ref().err().is_some_and(may_pass));
+            if again.is_none() {
+                locked(&self.unread).remove(&*source.name);
+            }
             time = [scheduled, again].into_iter().flatten().min();
             if let Err(problem) = &read {
                 self.failed(problem, "read", &source.name, time);

@@ -14,7 +14,7 @@ pub use settings::{
     ConnectionSettings, PracticeSettings, Settings, VENDOR_VARIABLE, VendorSettings,
 };
 
-use crate::host::{Component, Connection, Connector, Failure, Http, LogLine};
+use crate::host::{Cancel, Component, Connection, Connector, Failure, Http, LogLine};
 use crate::kit::inspect::Inspection;
 use crate::kit::tap::Tap;
 use crate::model::{Description, Value};
@@ -414,7 +414,7 @@ pub fn ask_state(http: &dyn Http, url: String) -> Option<String> {
         idempotent: true,
     };
     let deadline = Instant::now() + Duration::from_secs(10);
-    let answer = http.send(request, deadline).ok()?;
+    let answer = http.send(request, deadline, &Cancel::default()).ok()?;
     (answer.status == 200).then(|| String::from_utf8(answer.body).ok())?
 }
 

@@ -40,7 +40,7 @@ pub static LEASE_LOST: Code = Code {
 
 pub static MANIFESTS_CHANGED: Code = Code {
     id: "OF0806",
-    title: "another process works on this hub by other manifests",
+    title: "another process uses other manifests",
     class: Class::Retry,
     page: include_str!("../pages/OF0806.md"),
 };

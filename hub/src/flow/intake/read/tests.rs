@@ -4,6 +4,7 @@
 
 pub(in crate::flow) mod script;
 
+use super::{gather, pages::Message};
 use crate::flow::harness::World;
 use crate::flow::{ReadOptions, StreamReport, read_stream};
 use script::{Script, page};
@@ -328,4 +329,32 @@ async fn records_that_change_between_the_look_and_the_write_are_looked_at_again(
 async fn count(world: &World, text: &str) -> i64 {
     let mut tx = world.context.store.read().await.unwrap();
     tx.select_persons(text, &[]).await.unwrap()[0]
+}
+
+#[tokio::test]
+async fn a_batch_of_deletes_is_as_bounded_as_one_of_records() {
+    let (pages, mut arriving) = tokio::sync::mpsc::channel(20);
+    for number in 0..20_u8 {
+        let keys = crate::host::Chunk {
+            count: 2_000,
+            data: br#"{"id":"1"}"#.repeat(10),
+        };
+        let batch = crate::host::Batch {
+            upserts: crate::host::Chunk {
+                count: 0,
+                data: Vec::new(),
+            },
+            deletes: Some(keys),
+            cursor: vec![number],
+            done: false,
+        };
+        let (part, from) = (0, None);
+        pages
+            .try_send(Message::Page { batch, part, from })
+            .ok()
+            .unwrap();
+    }
+    drop(pages);
+    let gathered = gather(&mut arriving, 5_000).await;
+    assert_eq!(gathered.cursors.len(), 3);
 }

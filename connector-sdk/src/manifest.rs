@@ -81,7 +81,25 @@ pub struct Mapping {
     #[serde(default)]
     pub map: BTreeMap<String, String>,
     #[serde(default)]
-    pub consent: BTreeMap<String, String>,
+    pub consent: BTreeMap<String, Consent>,
+}
+
+/// What records say about a purpose: `granted`, `denied`, `withdrawn` or none, and since when where a record states it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Consent {
+    Status(String),
+    Timed { status: String, at: String },
+}
+
+impl Consent {
+    fn expressions(&self) -> impl Iterator<Item = &String> {
+        let (status, at) = match self {
+            Self::Status(status) => (status, None),
+            Self::Timed { status, at } => (status, Some(at)),
+        };
+        [status].into_iter().chain(at)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -175,7 +193,7 @@ impl Mapping {
         let single = [&self.updated_at, &self.created_at].into_iter().flatten();
         single
             .chain(self.map.values())
-            .chain(self.consent.values())
+            .chain(self.consent.values().flat_map(Consent::expressions))
             .chain([&self.key])
             .map(String::as_str)
     }

@@ -48,7 +48,26 @@ struct RowError {
     #[serde(default)]
     error: String,
     #[serde(default)]
+    field: String,
+    #[serde(default)]
     field_message: String,
+}
+
+impl RowError {
+    /// The vendor's reason, with the field that it names. A reason may quote the value: the hub takes out what it has sent.
+    fn reason(&self) -> String {
+        let field = match (self.field.as_str(), self.field_message.as_str()) {
+            ("", message) => message.to_owned(),
+            (field, "") => format!("`{field}`"),
+            (field, message) => format!("`{field}`: {message}"),
+        };
+        let parts = [self.error.clone(), field];
+        let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        match parts.is_empty() {
+            true => "no reason was given".to_owned(),
+            false => parts.join(" "),
+        }
+    }
 }
 
 pub(crate) fn members(hub: &dyn Hub, config: &Config, request: &WriteRequest) -> Result<Outcome> {
@@ -138,13 +157,7 @@ fn rejected(rows: &[&KeyedRow], errors: &BTreeMap<String, RowError>) -> Vec<Fail
             "" => "mailchimp.rejected".to_owned(),
             code => format!("mailchimp.{code}"),
         };
-        let message = [error.error.as_str(), error.field_message.as_str()];
-        let message = message.into_iter().find(|text| !text.is_empty());
-        Some(Failure::rejected(
-            row.index,
-            &code,
-            message.unwrap_or("no reason was given"),
-        ))
+        Some(Failure::rejected(row.index, &code, error.reason()))
     };
     rows.iter().filter_map(failure).collect()
 }

@@ -7,10 +7,10 @@ mod shape;
 pub use record::{Record, key_of_line, read};
 
 use crate::expression::{Expression, Failure, Filter, scalar_text, to_timestamp};
-use crate::manifest::{Stream, StreamTarget};
+use crate::manifest::{ConsentRule, Stream, StreamTarget};
 use crate::model::{
-    Canonical, ConsentStatus, EntityKind, Fact, Fields, Identifier, IdentifierKind, Rejected,
-    Shape, Timestamp, Value, entity_field, event_property, person_trait,
+    Canonical, Consent, ConsentStatus, EntityKind, Fact, Fields, Identifier, IdentifierKind,
+    Rejected, Shape, Timestamp, Value, entity_field, event_property, person_trait,
 };
 use crate::problem::{Code, Place, Problem, codes};
 
@@ -140,8 +140,8 @@ impl Mapper<'_> {
         for (name, expression) in &stream.map {
             self.field(name, expression)?;
         }
-        for (purpose, expression) in &stream.consent {
-            self.consent(purpose, expression)?;
+        for rule in &stream.consent {
+            self.consent(rule)?;
         }
         self.finish()
     }
@@ -284,22 +284,43 @@ impl Mapper<'_> {
         }
     }
 
-    fn consent(&mut self, purpose: &str, expression: &Expression) -> Result<(), Fatal> {
+    fn consent(&mut self, rule: &ConsentRule) -> Result<(), Fatal> {
+        let purpose = &rule.purpose;
         let field = format!("consent.{purpose}");
-        match self.value(&field, expression)? {
-            None | Some(Value::Null) => {}
-            Some(value) => match value.as_str().and_then(ConsentStatus::parse) {
-                Some(status) => {
-                    self.canonical.consents.insert(purpose.to_owned(), status);
-                }
-                None => {
-                    let message = format!(
-                        "the consent to `{purpose}` is none of `granted`, `denied`, `withdrawn`"
-                    );
-                    self.warn(&codes::UNKNOWN_CONSENT, &field, message);
-                }
-            },
+        let status = match self.value(&field, &rule.status)? {
+            None | Some(Value::Null) => return Ok(()),
+            Some(value) => value.as_str().and_then(ConsentStatus::parse),
+        };
+        let Some(status) = status else {
+            let message =
+                format!("the consent to `{purpose}` is none of `granted`, `denied`, `withdrawn`");
+            self.warn(&codes::UNKNOWN_CONSENT, &field, message);
+            return Ok(());
+        };
+        let at = match &rule.at {
+            Some(expression) => self.time_of(&format!("{field}.at"), expression)?,
+            None => None,
+        };
+        let has_address = rule.channel.is_none_or(|channel| {
+            let mut identifiers = self.canonical.identifiers.iter();
+            identifiers.any(|identifier| identifier.kind == channel.kind())
+        });
+        // A refusal without an address is one of every address.
+        let channel = rule.channel.filter(|_| has_address);
+        if let (Some(channel), false, true) = (rule.channel, has_address, status.is_granted()) {
+            let message = format!(
+                "the consent to `{purpose}` is about an address, and the record has no usable `{}`",
+                channel.kind()
+            );
+            self.warn(&codes::CONSENT_WITHOUT_ADDRESS, &field, message);
+            return Ok(());
         }
+        let consent = Consent {
+            status,
+            at,
+            channel,
+        };
+        self.canonical.consents.insert(purpose.clone(), consent);
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 
 use super::{key_of, key_of_line, map, read};
 use crate::expression::Expression;
-use crate::manifest::{Stream, StreamTarget};
+use crate::manifest::{ConsentRule, Stream, StreamTarget};
 use proptest::prelude::*;
 
 fn stream(key: &str) -> Stream {
@@ -19,7 +19,12 @@ fn stream(key: &str) -> Stream {
             ("name".to_owned(), compile("id ~ ' ' ~ a")),
             ("user_id".to_owned(), compile("a")),
         ],
-        consent: vec![("marketing".to_owned(), compile("id"))],
+        consent: vec![ConsentRule {
+            purpose: "marketing".to_owned(),
+            channel: None,
+            status: compile("id"),
+            at: None,
+        }],
         region: Some("PL".to_owned()),
         digest: String::new(),
     }

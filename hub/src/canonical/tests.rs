@@ -15,7 +15,12 @@ fn stream(to: StreamTarget, map: &[(&str, &str)]) -> Stream {
             .iter()
             .map(|(name, text)| ((*name).to_owned(), compile(text)))
             .collect(),
-        consent: vec![("marketing".to_owned(), compile("status"))],
+        consent: vec![ConsentRule {
+            purpose: "marketing".to_owned(),
+            channel: None,
+            status: compile("status"),
+            at: Some(compile("agreed")),
+        }],
         region: Some("PL".to_owned()),
         digest: String::new(),
     }
@@ -63,7 +68,7 @@ fn a_person_has_traits_and_is_known_by_key_email_and_phone() {
     let record = json!({
         "id": 1042, "email": " Ada@Example.com", "phone": "600 123 456", "uid": "u1", "first": "Ada", "last": "",
         "age": "36", "born": "1815-12-10T00:00:00Z", "country": "Poland", "favourite": {"colour": "blue"},
-        "created": 1_772_442_840, "updated": "2026-03-02T09:14:00Z", "status": "granted",
+        "created": 1_772_442_840, "updated": "2026-03-02T09:14:00Z", "status": "granted", "agreed": "2020-01-01T00:00:00Z",
     });
     let (canonical, problems) = mapped(&stream, &record);
     let canonical = canonical.expect("mapped");
@@ -88,7 +93,15 @@ fn a_person_has_traits_and_is_known_by_key_email_and_phone() {
     assert_eq!(canonical.updated_at, Some(Timestamp(1_772_442_840_000)));
     assert_eq!(
         canonical.consents,
-        [("marketing".to_owned(), ConsentStatus::Granted)].into()
+        [(
+            "marketing".to_owned(),
+            Consent {
+                status: ConsentStatus::Granted,
+                at: Some(Timestamp(1_577_836_800_000)),
+                channel: None
+            }
+        )]
+        .into()
     );
     assert_eq!(canonical.fact, None);
 }

@@ -118,6 +118,11 @@ pub enum Command {
         #[arg(long)]
         reason: String,
     },
+    /// What somebody agreed to, for each address, and why; refuse or grant it yourself.
+    Consent {
+        #[command(subcommand)]
+        command: ConsentCommand,
+    },
     /// Explain a command or a problem code, such as `OF0107`.
     Help { topic: Option<String> },
 }
@@ -323,6 +328,34 @@ pub enum AudienceCommand {
         #[arg(value_name = "MEMBER")]
         member: String,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConsentCommand {
+    /// What was said, by which record, since when, what decides, and what it beats.
+    Show {
+        /// Such as `email:ada@example.com`, or `id:PROFILE-ID`.
+        #[arg(value_name = "KIND:VALUE")]
+        identifier: String,
+    },
+    /// State that somebody refuses: it holds against everything that was said before.
+    Refuse(ConsentStating),
+    /// State that somebody agrees: it ends every refusal that was said before.
+    Grant(ConsentStating),
+}
+
+#[derive(Debug, Args)]
+pub struct ConsentStating {
+    /// Such as `email:ada@example.com`.
+    #[arg(value_name = "KIND:VALUE")]
+    pub identifier: String,
+    /// Such as `marketing_email`.
+    pub purpose: String,
+    #[arg(long)]
+    pub reason: String,
+    /// Who says so; the user of this machine by default.
+    #[arg(long)]
+    pub by: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,6 +5,7 @@ mod arguments;
 mod audiences;
 mod check;
 mod connector;
+mod consents;
 mod identity;
 mod identity_graph;
 mod identity_suggestions;
@@ -88,6 +89,9 @@ pub async fn run(arguments: Arguments, environment: &Environment) -> Ending {
             connector::connector(&folder, environment, &out, command).await
         }
         Command::Source { command } => sources::source(&folder, environment, &out, command).await,
+        Command::Consent { command } => {
+            consents::consent(&folder, environment, &out, command).await
+        }
         Command::Suppress { identifier, reason } => {
             letters::suppress(&folder, environment, &out, &identifier, &reason).await
         }

@@ -2,6 +2,7 @@
 
 use crate::cli::Ending;
 use crate::cli::arguments::ProfileCommand;
+use crate::cli::consents;
 use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome, plural, table, trimmed};
 use crate::expression::to_timestamp;
@@ -229,6 +230,11 @@ fn print(view: &ProfileView, why: bool, out: &Out) {
             audience.name, audience.since
         ));
     }
+    if why && !view.consent_why.is_empty() {
+        out.line("consent");
+        consents::print(&view.consent_why, "  ", out);
+        return;
+    }
     for (purpose, entry) in &view.consents {
         let when = if entry.time == 0 {
             String::new()
@@ -238,7 +244,10 @@ fn print(view: &ProfileView, why: bool, out: &Out) {
         out.line(format!(
             "consent    {purpose} {}{when} ({})",
             entry.status.as_str(),
-            entry.source
+            match entry.source.as_str() {
+                "" => "an operator",
+                source => source,
+            }
         ));
     }
 }

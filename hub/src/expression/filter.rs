@@ -3,6 +3,7 @@
 
 use crate::expression::country::country_code;
 use crate::model::{Timestamp, Value, normalise_email, normalise_phone};
+use chrono::format::{Item, StrftimeItems};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
@@ -79,6 +80,11 @@ impl Filter {
         matches!(self, Self::MinorUnits | Self::ToMinorUnits)
     }
 
+    /// `date` and `timestamp` take the format in which the value is written, if it is none of the usual ones.
+    pub fn may_take_argument(self) -> bool {
+        self.takes_argument() || matches!(self, Self::Date | Self::Timestamp)
+    }
+
     /// Applies the filter to a value that is neither absent nor null.
     pub fn apply(
         self,
@@ -89,6 +95,10 @@ impl Filter {
         match self {
             Self::MinorUnits => minor_units(value),
             Self::ToMinorUnits => to_minor_units(value, argument),
+            Self::Date | Self::Timestamp if argument.is_some() => {
+                let format = argument.and_then(Value::as_str);
+                self.by_format(value, format)
+            }
             Self::Timestamp if value.is_number() => Ok(to_timestamp(value)?.0.into()),
             Self::Date if value.is_number() => Ok(to_date(value)?.into()),
             Self::Number if value.is_number() => Ok(value.clone()),
@@ -140,6 +150,43 @@ impl Filter {
             Self::MinorUnits => minor_units(value)?,
             Self::ToMinorUnits => to_minor_units(value, None)?,
         })
+    }
+
+    /// A date or a time in a named format, as in C's `strptime`; without an offset a time is in UTC.
+    fn by_format(self, value: &Value, format: Option<&str>) -> Result<Value, Failure> {
+        let is_good =
+            |format: &&str| !StrftimeItems::new(format).any(|item| matches!(item, Item::Error));
+        let format = format.filter(is_good).ok_or_else(|| {
+            Failure::Failed(format!(
+                "the format of `{}` has to be a text such as '%d.%m.%Y'",
+                self.name()
+            ))
+        })?;
+        let Some(text) = scalar_text(value) else {
+            return Err(self.unusable("it is neither a text nor a number"));
+        };
+        let text = text.trim();
+        if text.is_empty() {
+            return Ok(Value::Null);
+        }
+        let other = || self.unusable("it is not written in the format that the mapping names");
+        let date = || NaiveDate::parse_from_str(text, format);
+        if self == Self::Date {
+            let time = || NaiveDateTime::parse_from_str(text, format).map(|time| time.date());
+            let date = date().or_else(|_| time()).map_err(|_| other())?;
+            return Ok(date.format("%Y-%m-%d").to_string().into());
+        }
+        let midnight = || date().map(|date| date.and_time(chrono::NaiveTime::MIN));
+        let time = DateTime::parse_from_str(text, format).map(|time| time.timestamp_millis());
+        let time = time.or_else(|_| {
+            let time = NaiveDateTime::parse_from_str(text, format).or_else(|_| midnight());
+            time.map(|time| time.and_utc().timestamp_millis())
+        });
+        let millis = time.map_err(|_| other())?;
+        match (EARLIEST..=LAST).contains(&millis) {
+            true => Ok(millis.into()),
+            false => Err(other()),
+        }
     }
 
     fn unusable(self, reason: &'static str) -> Failure {
@@ -197,12 +244,25 @@ fn millis_of(number: f64) -> i64 {
     }
 }
 
+/// Four digits and a hyphen: `88-02-08` is no day of the year 88.
+fn has_whole_year(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    (&mut bytes).take(4).filter(u8::is_ascii_digit).count() == 4 && bytes.next() == Some(b'-')
+}
+
 fn read_time(text: &str) -> Option<i64> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Some(time.timestamp_millis());
     }
-    if let Ok(integer) = text.parse::<i64>() {
-        return to_timestamp(&integer.into()).ok().map(Timestamp::millis);
+    if let Ok(number) = text.parse::<f64>() {
+        let is_count = number.is_finite() && number.abs() >= LEAST_COUNT;
+        return match text.parse::<i64>() {
+            Ok(integer) if is_count => to_timestamp(&integer.into()).ok().map(Timestamp::millis),
+            _ => is_count.then(|| millis_of(number)),
+        };
+    }
+    if !has_whole_year(text) {
+        return None;
     }
     if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
         return Some(
@@ -226,16 +286,31 @@ fn read_time(text: &str) -> Option<i64> {
             return Some(time.and_utc().timestamp_millis());
         }
     }
-    let number: f64 = text.parse().ok()?;
-    number.is_finite().then(|| millis_of(number))
+    None
 }
 
-/// `YYYY-MM-DD`: a date as it is written, or the UTC day of a time.
+/// Smaller numbers count something else: years, days of a spreadsheet, months and days in a row.
+const LEAST_COUNT: f64 = 1e8;
+
+/// `YYYY-MM-DD`: a date as it is written, or the UTC day of a time. A number that only looks like a date is none.
 pub fn to_date(value: &Value) -> Result<String, Failure> {
-    let unusable = |_| Filter::Date.unusable("it is neither a date nor a time");
+    let unusable = |_| {
+        Filter::Date.unusable(
+            "it is neither a date as YYYY-MM-DD nor a time; for another format write date('%d.%m.%Y')",
+        )
+    };
+    let number = match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    if number.is_some_and(|number| number.abs() < LEAST_COUNT) {
+        return Err(unusable(Failure::Failed(String::new())));
+    }
     if let Value::String(text) = value {
         let text = text.trim();
         if let Some(day) = text.get(..10)
+            && has_whole_year(day)
             && NaiveDate::parse_from_str(day, "%Y-%m-%d").is_ok()
             && (text.len() == 10 || read_time(text).is_some())
         {

@@ -175,7 +175,8 @@ fn apply(
     value: Cell,
     arguments: &[Cell],
 ) -> Result<Cell, Error> {
-    if arguments.len() != usize::from(filter.takes_argument()) {
+    let (least, most) = (filter.takes_argument(), filter.may_take_argument());
+    if !(usize::from(least)..=usize::from(most)).contains(&arguments.len()) {
         return Err(failed(Failure::Failed(format!(
             "`{}` has the wrong number of arguments",
             filter.name()

@@ -191,7 +191,7 @@ fn unknown_filter(name: &str) -> Option<(String, Option<String>)> {
     Some((format!("unknown filter `{name}`"), Some(hint)))
 }
 
-/// Our filters take the currency or nothing.
+/// Our filters take the currency, a format, or nothing.
 fn wrong_arguments(name: &str, called: bool) -> Option<(String, Option<String>)> {
     let filter = Filter::find(name)?;
     match (filter.takes_argument(), called) {
@@ -202,7 +202,9 @@ fn wrong_arguments(name: &str, called: bool) -> Option<(String, Option<String>)>
                 Some(hint),
             ))
         }
-        (false, true) => Some((format!("the filter `{name}` takes no arguments"), None)),
+        (false, true) if !filter.may_take_argument() => {
+            Some((format!("the filter `{name}` takes no arguments"), None))
+        }
         _ => None,
     }
 }

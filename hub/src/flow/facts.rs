@@ -1,7 +1,7 @@
 //! What follows from a plan alone: whether people have accounts, which audiences are counted, the names of computed traits.
 
 use crate::expression::Condition;
-use crate::manifest::{PREDICTED, Plan, StreamTarget};
+use crate::manifest::{Destination, PREDICTED, Plan, StreamTarget};
 use crate::model::EntityKind;
 use crate::profile::ACCOUNT_FIELD;
 use std::collections::BTreeSet;
@@ -38,6 +38,26 @@ pub fn counted(plan: &Plan) -> BTreeSet<String> {
         });
     }
     counted
+}
+
+/// The destinations, by their indexes, that write to the tool that a source reads: by the same connector, and with the same
+/// credentials or the same configuration.
+pub fn written_to(plan: &Plan, source: &str) -> Vec<usize> {
+    let Some(source) = plan.sources.iter().find(|one| *one.name == *source) else {
+        return Vec::new();
+    };
+    let has_config = source
+        .config
+        .as_object()
+        .is_some_and(|fields| !fields.is_empty());
+    let is_same = |one: &Destination| {
+        let credentials = !one.credentials.is_empty() && one.credentials == source.credentials;
+        one.connector == source.connector
+            && (credentials || (has_config && one.config == source.config))
+    };
+    let destinations = plan.destinations.iter().enumerate();
+    let destinations = destinations.filter(|(_, one)| is_same(one));
+    destinations.map(|(index, _)| index).collect()
 }
 
 /// Names of computed traits, those of models too.

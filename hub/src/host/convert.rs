@@ -58,16 +58,12 @@ pub fn streams(streams: Vec<source::StreamInfo>) -> Checked<Vec<StreamInfo>> {
         .collect()
 }
 
+/// None means that there is nothing to read at this moment.
 pub fn parts(parts: Vec<String>) -> Checked<Vec<String>> {
     few(&parts, "parts")?;
     let mut seen = std::collections::HashSet::new();
     if parts.iter().any(|part| !seen.insert(part)) {
         return Err(malformed("`split` named the same part twice"));
-    }
-    if parts.is_empty() {
-        return Err(malformed(
-            "`split` gave no part; a stream without parts has one empty part",
-        ));
     }
     Ok(parts)
 }

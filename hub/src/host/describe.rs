@@ -2,7 +2,8 @@
 //! are allowed, because a newer connector may declare more than this hub understands.
 
 use crate::model::{
-    CredentialSpec, Description, Inject, RateSpec, StreamMapping, StreamSpec, TargetSpec, Value,
+    ConsentText, CredentialSpec, Description, Inject, RateSpec, StreamMapping, StreamSpec,
+    TargetSpec, Value,
 };
 use crate::problem::{Problem, codes, is_plain_line};
 use serde::{Deserialize, Serialize};
@@ -91,7 +92,19 @@ struct MappingWire {
     #[serde(default)]
     map: BTreeMap<String, String>,
     #[serde(default)]
-    consent: BTreeMap<String, String>,
+    consent: BTreeMap<String, ConsentWire>,
+}
+
+/// The status alone, or with its time.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ConsentWire {
+    Status(String),
+    Timed {
+        status: String,
+        #[serde(default)]
+        at: Option<String>,
+    },
 }
 
 #[derive(Deserialize)]
@@ -259,9 +272,17 @@ fn stream(wire: StreamWire) -> StreamSpec {
             created_at: mapping.created_at,
             event: mapping.event,
             map: mapping.map,
-            consent: mapping.consent,
+            consent: mapping.consent.into_iter().map(consent).collect(),
         }),
     }
+}
+
+fn consent((purpose, wire): (String, ConsentWire)) -> (String, ConsentText) {
+    let text = match wire {
+        ConsentWire::Status(status) => ConsentText { status, at: None },
+        ConsentWire::Timed { status, at } => ConsentText { status, at },
+    };
+    (purpose, text)
 }
 
 fn target(wire: TargetWire) -> TargetSpec {

@@ -6,7 +6,7 @@ use crate::manifest::{Destination, Guard, Loader, Names, PersonPush};
 use crate::model::{Description, TargetSpec, snake_case};
 use crate::problem::{Severity, codes};
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "name",
     "connector",
     "credential",
@@ -14,6 +14,7 @@ const KEYS: [&str; 10] = [
     "grant",
     "limits",
     "consent",
+    "other_addresses",
     "person",
     "audiences",
     "guard",
@@ -57,6 +58,7 @@ impl Loader<'_> {
             (None, Some(key)) => key.clone(),
             (None, None) => "email".to_owned(),
         };
+        let other_addresses = self.other_addresses(&table, &member_key);
         Some(Destination {
             name: name?,
             connector,
@@ -66,6 +68,7 @@ impl Loader<'_> {
             grants: connection.grants,
             limits: connection.limits,
             consent,
+            other_addresses,
             person,
             audiences,
             member_key,
@@ -91,6 +94,24 @@ impl Loader<'_> {
             .into_iter()
             .map(|(_, purpose)| purpose.to_owned())
             .collect()
+    }
+
+    /// Whether another address may be sent than that of the profile; only where people are found by an address.
+    fn other_addresses(&mut self, table: &Table<'_>, member_key: &str) -> bool {
+        let Some(item) = table.get("other_addresses") else {
+            return false;
+        };
+        let wanted = item.boolean(&mut self.report).unwrap_or_default();
+        if wanted && !matches!(member_key, "email" | "phone") {
+            let message = format!(
+                "people are found by `{member_key}` there, so no other address can take its place"
+            );
+            let problem = self
+                .report
+                .error(&codes::WRONG_VALUE, &item.spot(), message);
+            problem.with_hint(Some("match by `email` or by `phone`".to_owned()));
+        }
+        wanted
     }
 
     fn pushed_audiences(

@@ -14,6 +14,7 @@ mod identity;
 mod journey;
 mod model;
 mod plan;
+mod purpose;
 mod rules;
 mod schedule;
 mod schema;
@@ -26,9 +27,10 @@ mod value_test;
 
 pub use model::PREDICTED;
 pub use plan::{
-    Aggregate, Audience, ComputedTrait, ConsentMap, Destination, Grants, Guard, Hub, IdentityRules,
-    Limits, Model, PersonPush, Plan, Schedule, SecretRef, Signers, Source, Stage, Stream,
-    StreamTarget, Subject, Suggest, Survivorship, SurvivorshipRule, TraitKind, Trust, TrustedKey,
+    Aggregate, Audience, ComputedTrait, ConsentRule, Destination, Grants, Guard, Hub,
+    IdentityRules, Limits, Model, PersonPush, Plan, Purpose, Schedule, SecretRef, Signers, Source,
+    Stage, Stream, StreamTarget, Subject, Suggest, Survivorship, SurvivorshipRule, TraitKind,
+    Trust, TrustedKey,
 };
 
 use crate::model::Description;
@@ -198,6 +200,8 @@ struct Loader<'c> {
     subject: Subject,
     /// Audiences made of what accounts ask of their people.
     steps: Vec<Audience>,
+    /// Declared ones, by name.
+    purposes: BTreeMap<String, Purpose>,
 }
 
 /// Names that point at something defined elsewhere; checked when everything has been read.
@@ -237,6 +241,7 @@ struct Sections<'t> {
     priorities: Vec<Item<'t>>,
     exclude: Vec<Item<'t>>,
     journeys: Vec<Item<'t>>,
+    purposes: Vec<Item<'t>>,
 }
 
 impl Sections<'_> {
@@ -267,6 +272,7 @@ impl<'c> Loader<'c> {
             kinds: BTreeMap::new(),
             subject: Subject::Person,
             steps: Vec::new(),
+            purposes: BTreeMap::new(),
         }
     }
 
@@ -281,6 +287,7 @@ impl<'c> Loader<'c> {
         let identity = self.identity(&sections.identity);
         let suggest = self.suggest(&sections.suggest);
         let survivorship = self.survivorship(&sections.profile);
+        self.purposes(&sections.purposes);
         let mut names = Names::default();
         let sources: Vec<Source> = sections
             .sources
@@ -307,6 +314,8 @@ impl<'c> Loader<'c> {
             .collect();
         self.check_mentions(&sections);
         let hub = hub?;
+        let declared = std::mem::take(&mut self.purposes);
+        let purposes = purpose::all(declared, &sources, &destinations);
         Some(Plan {
             hub,
             signers,
@@ -316,6 +325,7 @@ impl<'c> Loader<'c> {
             suggest,
             audiences,
             destinations,
+            purposes,
             identity,
             survivorship,
             digest: String::new(),
@@ -355,6 +365,7 @@ impl<'c> Loader<'c> {
             priorities: Vec::new(),
             exclude: Vec::new(),
             journeys: Vec::new(),
+            purposes: Vec::new(),
         };
         let known = [
             "hub",
@@ -370,6 +381,7 @@ impl<'c> Loader<'c> {
             "priority",
             "exclude",
             "journey",
+            "purpose",
         ];
         for file in files {
             if !file.broken {
@@ -391,6 +403,7 @@ impl<'c> Loader<'c> {
                     "priority" => sections.priorities.extend(item.tables(&mut self.report)),
                     "exclude" => sections.exclude.push(item),
                     "journey" => sections.journeys.extend(item.tables(&mut self.report)),
+                    "purpose" => sections.purposes.extend(item.tables(&mut self.report)),
                     _ => {}
                 }
             }

@@ -1,7 +1,7 @@
 //! The checked form of a hub's manifests: everything resolved, nothing optional that has a default.
 
 use crate::expression::{Condition, Expression, Test, Window};
-use crate::model::{Description, EntityKind, Value};
+use crate::model::{Channel, Description, EntityKind, Value};
 use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -19,12 +19,24 @@ pub struct Plan {
     pub suggest: Option<Suggest>,
     pub audiences: Vec<Audience>,
     pub destinations: Vec<Destination>,
+    /// Every purpose that is declared, that a stream speaks of or that a destination needs, by name.
+    pub purposes: BTreeMap<String, Purpose>,
     pub identity: IdentityRules,
     pub survivorship: Survivorship,
     /// Of the manifests' text and what their connectors say of themselves: changes whenever anything above may have.
     pub digest: String,
     /// What is allowed but looks like a mistake.
     pub warnings: Vec<Problem>,
+}
+
+impl Plan {
+    /// The channel of a purpose, whether anything in the manifests names it or not.
+    pub fn channel_of(&self, purpose: &str) -> Option<Channel> {
+        match self.purposes.get(purpose) {
+            Some(known) => known.channel,
+            None => Purpose::undeclared(purpose).channel,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -146,7 +158,7 @@ pub struct Stream {
     /// `email`, `phone`, `user_id`, `anonymous_id`, `device_id`, `ad_id`, `external_id` (meaning
     /// `external:THIS SOURCE`) and `external:SOURCE`. On a person stream the key is `external_id` unless mapped.
     pub map: Vec<(String, Expression)>,
-    pub consent: ConsentMap,
+    pub consent: Vec<ConsentRule>,
     /// ISO 3166 alpha-2 for the phone filter.
     pub region: Option<String>,
     /// Changes whenever anything above changes: records mapped under another digest must be mapped again.
@@ -160,8 +172,45 @@ impl Stream {
     }
 }
 
-/// Purpose, and an expression that results in `granted`, `denied`, `withdrawn` or none.
-pub type ConsentMap = Vec<(String, Expression)>;
+/// What a stream says about one purpose.
+#[derive(Debug, Clone)]
+pub struct ConsentRule {
+    pub purpose: String,
+    /// As in the purpose.
+    pub channel: Option<Channel>,
+    /// Results in `granted`, `denied`, `withdrawn` or none.
+    pub status: Expression,
+    /// Results in the time of the statement, or none where the record does not say.
+    pub at: Option<Expression>,
+}
+
+/// Something that people are asked to agree to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Purpose {
+    pub name: String,
+    /// The kind of address that a consent to it is about; none where it is about the person as such.
+    pub channel: Option<Channel>,
+    pub description: String,
+    pub legal_basis: String,
+}
+
+impl Purpose {
+    /// What a purpose that no manifest declares is taken to be: the end of its name says its channel.
+    pub fn undeclared(name: &str) -> Self {
+        let channel = match name.rsplit('_').next() {
+            Some("email") => Some(Channel::Email),
+            Some("sms" | "phone" | "whatsapp" | "call" | "calls") => Some(Channel::Phone),
+            Some("push") => Some(Channel::Push),
+            _ => None,
+        };
+        Self {
+            name: name.to_owned(),
+            channel,
+            description: String::new(),
+            legal_basis: String::new(),
+        }
+    }
+}
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum StreamTarget {
@@ -350,6 +399,8 @@ pub struct Destination {
     pub limits: Limits,
     /// Purposes of which every one must be granted.
     pub consent: Vec<String>,
+    /// Where the address of the profile has no consent, another address of the person that has may be sent instead.
+    pub other_addresses: bool,
     pub person: Option<PersonPush>,
     /// Audience names, in the manifest's order.
     pub audiences: Vec<String>,

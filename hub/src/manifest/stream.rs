@@ -4,11 +4,10 @@ use crate::expression::Expression;
 use crate::manifest::schema::{self, Found};
 use crate::manifest::source::StreamScope;
 use crate::manifest::tree::{Hinted, Item, Spot, Table, suggest};
-use crate::manifest::{Loader, Stream, StreamTarget};
+use crate::manifest::{ConsentRule, Loader, Stream, StreamTarget};
 use crate::model::{EntityKind, StreamMapping, StreamSpec, snake_case};
 use crate::problem::codes;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 const KEYS: [&str; 10] = [
     "name",
@@ -44,9 +43,6 @@ enum EntityOr {
     Consent,
 }
 
-/// Fields are spelled in snake_case; purposes of consent stay as they are written.
-type Spelling = fn(&str) -> Cow<'_, str>;
-
 /// A stream on its way to being complete.
 #[derive(Default)]
 struct Draft {
@@ -56,7 +52,7 @@ struct Draft {
     created_at: Option<Expression>,
     event: Option<String>,
     map: Vec<(String, Expression)>,
-    consent: Vec<(String, Expression)>,
+    consent: Vec<ConsentRule>,
 }
 
 impl Loader<'_> {
@@ -147,26 +143,34 @@ impl Loader<'_> {
         };
         let updated_at = optional("updated_at", &default.updated_at);
         let created_at = optional("created_at", &default.created_at);
-        let mut compiled = |entries: &BTreeMap<String, String>, spelled: Spelling| {
-            let compiled = entries
-                .iter()
-                .map(|(name, text)| (spelled(name).into_owned(), compile(name, text)));
-            compiled
-                .filter_map(|(name, expression)| Some((name, expression?)))
-                .collect::<Vec<_>>()
-        };
-        let (map, consent) = (
-            compiled(&default.map, snake_case),
-            compiled(&default.consent, as_written),
-        );
+        let map = default.map.iter();
+        let map = map
+            .filter_map(|(name, text)| Some((snake_case(name).into_owned(), compile(name, text)?)));
+        let map = map.collect();
+        let key = compile("key", &default.key);
+        let mut consent = Vec::new();
+        for (purpose, said) in &default.consent {
+            let at = said.at.as_deref();
+            let at = at.and_then(|text| compile(&format!("consent.{purpose}.at"), text));
+            if let Some(status) = compile(&format!("consent.{purpose}"), &said.status) {
+                consent.push((purpose.clone(), status, at));
+            }
+        }
+        let consent = consent.into_iter();
+        let consent = consent.map(|(purpose, status, at)| ConsentRule {
+            channel: self.channel_of(&purpose),
+            purpose,
+            status,
+            at,
+        });
         let draft = Draft {
             to: target(&default.to),
-            key: compile("key", &default.key),
+            key,
             updated_at,
             created_at,
             event: default.event.clone(),
             map,
-            consent,
+            consent: consent.collect(),
         };
         if draft.to.is_none() {
             let message = format!(
@@ -210,28 +214,37 @@ impl Loader<'_> {
         {
             let names = map.items().into_iter().map(|item| snake_case(item.key));
             self.filled.extend(names.map(Cow::into_owned));
-            let entries = self.entries(&map, snake_case, spec, scope);
-            merge(&mut draft.map, entries);
+            let entries = self.entries(&map, spec, scope);
+            for (name, expression) in entries {
+                match draft.map.iter_mut().find(|(known, _)| *known == name) {
+                    Some(entry) => entry.1 = expression,
+                    None => draft.map.push((name, expression)),
+                }
+            }
         }
         if let Some(consent) = table
             .get("consent")
             .and_then(|item| item.free_table(&mut self.report))
         {
-            let entries = self.entries(&consent, as_written, spec, scope);
-            merge(&mut draft.consent, entries);
+            for item in consent.items() {
+                let Some(rule) = self.consent_rule(&item, spec, scope) else {
+                    continue;
+                };
+                draft.consent.retain(|known| known.purpose != rule.purpose);
+                draft.consent.push(rule);
+            }
         }
     }
 
     fn entries(
         &mut self,
         table: &Table<'_>,
-        spelled: Spelling,
         spec: Option<&StreamSpec>,
         scope: StreamScope<'_>,
     ) -> Vec<(String, Expression)> {
         let mut entries: Vec<(String, Expression)> = Vec::new();
         for item in table.items() {
-            let name = spelled(item.key).into_owned();
+            let name = snake_case(item.key).into_owned();
             if entries.iter().any(|(taken, _)| *taken == name) {
                 let message = format!("`{name}` is mapped twice");
                 self.report
@@ -242,6 +255,31 @@ impl Loader<'_> {
             }
         }
         entries
+    }
+
+    /// An expression for the status, or a table with one for its time, too. Purposes stay as they are written.
+    fn consent_rule(
+        &mut self,
+        item: &Item<'_>,
+        spec: Option<&StreamSpec>,
+        scope: StreamScope<'_>,
+    ) -> Option<ConsentRule> {
+        let (status, at) = match item.raw().as_table() {
+            None => (self.expression(item, spec, scope)?, None),
+            Some(_) => {
+                let table = item.table("a consent", &["status", "at"], &mut self.report)?;
+                let at = table.get("at");
+                let at = at.and_then(|item| self.expression(&item, spec, scope));
+                let status = table.need("status", "a consent", &mut self.report)?;
+                (self.expression(&status, spec, scope)?, at)
+            }
+        };
+        Some(ConsentRule {
+            purpose: item.key.to_owned(),
+            channel: self.channel_of(item.key),
+            status,
+            at,
+        })
     }
 
     fn expression(
@@ -374,20 +412,6 @@ impl Loader<'_> {
     }
 }
 
-/// Entries of the manifest take the place of the default's.
-fn merge(into: &mut Vec<(String, Expression)>, entries: Vec<(String, Expression)>) {
-    for (name, expression) in entries {
-        match into.iter_mut().find(|(known, _)| *known == name) {
-            Some(entry) => entry.1 = expression,
-            None => into.push((name, expression)),
-        }
-    }
-}
-
-fn as_written(name: &str) -> Cow<'_, str> {
-    Cow::Borrowed(name)
-}
-
 fn target(word: &str) -> Option<EntityOr> {
     TARGETS
         .iter()
@@ -408,6 +432,15 @@ fn digest(stream: &Stream) -> String {
             .map(|(name, expression)| (name.clone(), expression.text().to_owned()));
         texts.collect::<Vec<_>>()
     };
+    let said = |rule: &ConsentRule| {
+        let status = rule.status.text().to_owned();
+        (
+            rule.purpose.clone(),
+            rule.channel,
+            status,
+            optional(&rule.at),
+        )
+    };
     let everything = (
         MAPPING_VERSION,
         format!("{:?}", stream.to),
@@ -415,7 +448,7 @@ fn digest(stream: &Stream) -> String {
         optional(&stream.updated_at),
         optional(&stream.created_at),
         entries(&stream.map),
-        entries(&stream.consent),
+        stream.consent.iter().map(said).collect::<Vec<_>>(),
         &stream.region,
     );
     let hash = |text: String| blake3::hash(text.as_bytes()).to_hex();

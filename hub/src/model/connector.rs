@@ -75,7 +75,15 @@ pub struct StreamMapping {
     /// The event's name: a plain text for a constant; `map.event` when it is computed.
     pub event: Option<String>,
     pub map: BTreeMap<String, String>,
-    pub consent: BTreeMap<String, String>,
+    /// By purpose.
+    pub consent: BTreeMap<String, ConsentText>,
+}
+
+/// The expressions of a statement of consent.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ConsentText {
+    pub status: String,
+    pub at: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -10,13 +10,16 @@ mod time;
 mod vocabulary;
 
 pub use connector::{
-    CredentialSpec, Description, Inject, RateSpec, StreamMapping, StreamSpec, TargetSpec,
+    ConsentText, CredentialSpec, Description, Inject, RateSpec, StreamMapping, StreamSpec,
+    TargetSpec,
 };
 pub use folded::fold;
 pub use identifier::{Identifier, IdentifierKind, PersonId, Rejected};
 pub use normalise::{normalise_email, normalise_phone};
 pub use personal::without_personal;
-pub use record::{Canonical, ConsentStatus, Cursor, EntityKind, Fact, Fields, RecordKey, Value};
+pub use record::{
+    Canonical, Channel, Consent, ConsentStatus, Cursor, EntityKind, Fact, Fields, RecordKey, Value,
+};
 pub use time::Timestamp;
 pub use vocabulary::{
     EVENT_NAMES, IDENTIFIER_FIELDS, PERSON_TRAITS, Shape, entity_field, event_property,

@@ -1,6 +1,6 @@
 //! Records: what a connector returns, and what it means in canonical words.
 
-use crate::model::{Identifier, Timestamp};
+use crate::model::{Identifier, IdentifierKind, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ pub struct Canonical {
     /// Person streams only.
     pub traits: Fields,
     /// Statements of consent by purpose.
-    pub consents: BTreeMap<String, ConsentStatus>,
+    pub consents: BTreeMap<String, Consent>,
     /// What happened or exists, on streams that are not about persons.
     pub fact: Option<Fact>,
 }
@@ -52,6 +52,46 @@ pub enum Fact {
         kind: EntityKind,
         fields: Fields,
     },
+}
+
+/// What a record says about a purpose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consent {
+    pub status: ConsentStatus,
+    /// When it was given or refused, where the record says so.
+    pub at: Option<Timestamp>,
+    /// It is about the record's addresses of this channel; without a channel, about the person as such.
+    pub channel: Option<Channel>,
+}
+
+/// A way to reach somebody, each with a kind of address of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    Email,
+    Phone,
+    Push,
+}
+
+impl Channel {
+    pub const ALL: [Self; 3] = [Self::Email, Self::Phone, Self::Push];
+
+    /// The kind of its addresses.
+    pub fn kind(self) -> IdentifierKind {
+        match self {
+            Self::Email => IdentifierKind::Email,
+            Self::Phone => IdentifierKind::Phone,
+            Self::Push => IdentifierKind::DeviceId,
+        }
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Phone => "phone",
+            Self::Push => "push",
+        }
+    }
 }
 
 /// Canonical entities that are neither a person nor an event.
@@ -85,6 +125,10 @@ pub enum ConsentStatus {
 }
 
 impl ConsentStatus {
+    pub fn is_granted(self) -> bool {
+        self == Self::Granted
+    }
+
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "granted" => Some(Self::Granted),

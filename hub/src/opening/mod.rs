@@ -7,7 +7,7 @@ mod named;
 mod overview;
 
 pub use capturing::CapturingConnectors;
-pub use changes::Retried;
+pub use changes::{ConsentStatement, Retried};
 pub use named::{find_audience, parse_identifier, unknown, wanted};
 pub use overview::{
     AudienceHead, Members, NextRun, Planned, PlannedStream, Stated, Status, TraitHead,

@@ -6,7 +6,7 @@
 
 use crate::manifest::{Survivorship, SurvivorshipRule};
 use crate::model::{Fields, Value};
-use crate::profile::{Claim, Profile, Won, WonConsent, value};
+use crate::profile::{Claim, Profile, Won, value};
 use std::borrow::Borrow;
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
@@ -27,10 +27,7 @@ pub fn build<C: Borrow<Claim>>(claims: &[C], rules: &Survivorship) -> Profile {
             traits.insert(name.clone(), won);
         }
     }
-    Profile {
-        traits,
-        consents: consents(claims),
-    }
+    Profile { traits }
 }
 
 /// What the claim that won the leading trait says of a trait that goes with it.
@@ -56,18 +53,7 @@ pub(super) fn leader_of<'a>(rules: &'a Survivorship, name: &str) -> Option<&'a s
 }
 
 /// The same for a person with one claim, which won everything: its values, without copying them.
-pub fn build_one(mut claim: Claim, rules: &Survivorship) -> (Fields, BTreeMap<String, WonConsent>) {
-    let consents = claim.consents.iter().map(|(purpose, &status)| {
-        (
-            purpose.clone(),
-            WonConsent {
-                status,
-                time: claim.time,
-                claim: 0,
-            },
-        )
-    });
-    let consents = consents.collect();
+pub fn build_one(mut claim: Claim, rules: &Survivorship) -> Fields {
     claim.traits.retain(|name, given| {
         if leader_of(rules, name).is_some() {
             return !given.is_null();
@@ -85,7 +71,7 @@ pub fn build_one(mut claim: Claim, rules: &Survivorship) -> (Fields, BTreeMap<St
             claim.traits.remove(name);
         }
     }
-    (claim.traits, consents)
+    claim.traits
 }
 
 /// One claim's value for one trait.
@@ -250,39 +236,4 @@ fn rank_by_frequency(candidates: &mut [Candidate<'_>]) {
     {
         *slot = candidate;
     }
-}
-
-/// The latest statement by purpose; of two at the same time the more restrictive, then the first by source and record.
-fn consents<C: Borrow<Claim>>(claims: &[C]) -> BTreeMap<String, WonConsent> {
-    let mut won: BTreeMap<String, WonConsent> = BTreeMap::new();
-    for (claim, index) in claims.iter().zip(0..) {
-        let claim = claim.borrow();
-        for (purpose, &status) in &claim.consents {
-            let new = WonConsent {
-                status,
-                time: claim.time,
-                claim: index,
-            };
-            match won.get_mut(purpose) {
-                None => {
-                    won.insert(purpose.clone(), new);
-                }
-                Some(old) => {
-                    let key = |consent: &WonConsent| (Reverse(consent.time), consent.status);
-                    let record = |consent: &WonConsent| {
-                        let claim = claims[consent.claim as usize].borrow();
-                        (claim.source.clone(), claim.record.as_str())
-                    };
-                    if key(&new)
-                        .cmp(&key(old))
-                        .then_with(|| record(&new).cmp(&record(old)))
-                        == Ordering::Less
-                    {
-                        *old = new;
-                    }
-                }
-            }
-        }
-    }
-    won
 }

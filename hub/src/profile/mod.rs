@@ -5,6 +5,7 @@
 
 mod account;
 mod build;
+pub mod consent;
 mod explain;
 mod value;
 
@@ -12,7 +13,7 @@ pub use account::{ACCOUNT_FIELD, ACCOUNT_PREFIX, account_ids, account_traits, ac
 pub use build::{build, build_one};
 pub use explain::{Loser, Why, explain};
 
-use crate::model::{ConsentStatus, Fields, Timestamp, Value};
+use crate::model::{Fields, Timestamp, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -25,27 +26,18 @@ pub struct Claim {
     pub time: Timestamp,
     /// A null clears: see `SurvivorshipRule` in `build`.
     pub traits: Fields,
-    pub consents: BTreeMap<String, ConsentStatus>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Profile {
     /// Never null.
     pub traits: BTreeMap<String, Won>,
-    pub consents: BTreeMap<String, WonConsent>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Won {
     pub value: Value,
     /// Index of the winning claim; of the first that gave the value where several did.
-    pub claim: u32,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WonConsent {
-    pub status: ConsentStatus,
-    pub time: Timestamp,
     pub claim: u32,
 }
 

@@ -11,7 +11,6 @@ fn claim(source: &str, record: &str, time: i64, traits: Value) -> Claim {
         record: record.to_owned(),
         time: Timestamp(time),
         traits: serde_json::from_value(traits).unwrap(),
-        consents: BTreeMap::new(),
     }
 }
 
@@ -104,28 +103,6 @@ fn a_tie_in_time_goes_to_the_first_source_and_record() {
         Won {
             value: json!(3),
             claim: 2
-        }
-    );
-}
-
-#[test]
-fn the_latest_statement_of_consent_wins_and_of_two_at_once_the_stricter() {
-    let with = |source: &str, time, status| Claim {
-        consents: BTreeMap::from([("marketing_email".to_owned(), status)]),
-        ..claim(source, "r/1", time, json!({}))
-    };
-    let claims = [
-        with("a", 5, ConsentStatus::Granted),
-        with("b", 5, ConsentStatus::Denied),
-        with("c", 1, ConsentStatus::Withdrawn),
-    ];
-    let won = build(&claims, &Survivorship::default()).consents["marketing_email"];
-    assert_eq!(
-        won,
-        WonConsent {
-            status: ConsentStatus::Denied,
-            time: Timestamp(5),
-            claim: 1
         }
     );
 }
@@ -310,27 +287,20 @@ fn values() -> impl Strategy<Value = Value> {
 
 /// Distinct records with few times, so that ties are common.
 fn claims() -> impl Strategy<Value = Vec<Claim>> {
-    let status = prop::sample::select(vec![
-        ConsentStatus::Granted,
-        ConsentStatus::Denied,
-        ConsentStatus::Withdrawn,
-    ]);
     let traits = prop::collection::btree_map(
         prop::sample::select(vec!["t", "u", "v"]).prop_map(str::to_owned),
         values(),
         0..4,
     );
-    let consents = prop::collection::btree_map(Just("p".to_owned()), status, 0..2);
-    prop::collection::vec((0..3i64, traits, consents), 1..8).prop_map(|all| {
+    prop::collection::vec((0..3i64, traits), 1..8).prop_map(|all| {
         let claims = all
             .into_iter()
             .zip(0..)
-            .map(|((time, traits, consents), index)| Claim {
+            .map(|((time, traits), index)| Claim {
                 source: ["a", "b", "c"][index * 5 % 3].into(),
                 record: format!("r/{}", index * 7 % 8),
                 time: Timestamp(time),
                 traits,
-                consents,
             });
         claims.collect()
     })
@@ -348,15 +318,7 @@ fn content(claims: &[Claim], profile: &Profile) -> String {
         .traits
         .iter()
         .map(|(trait_name, won)| format!("{trait_name} {} {}", won.value, name(won.claim)));
-    let consents = profile.consents.iter().map(|(purpose, won)| {
-        format!(
-            "{purpose} {:?} {:?} {}",
-            won.status,
-            won.time,
-            name(won.claim)
-        )
-    });
-    traits.chain(consents).collect::<Vec<_>>().join("\n")
+    traits.collect::<Vec<_>>().join("\n")
 }
 
 mod properties {
@@ -511,7 +473,7 @@ mod properties {
         fn one_claim_the_short_way_is_one_claim_the_long_way(claims in claims(), rules in survivorship()) {
             let long = build(&claims[..1], &rules);
             let traits: Fields = long.traits.into_iter().map(|(name, won)| (name, won.value)).collect();
-            prop_assert_eq!((traits, long.consents), build_one(claims[0].clone(), &rules));
+            prop_assert_eq!(traits, build_one(claims[0].clone(), &rules));
         }
 
         #[test]

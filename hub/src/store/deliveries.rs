@@ -1,6 +1,6 @@
 //! What destinations should hold, what they have acknowledged, and the keys at which the two may differ.
 
-use super::query::{columns, get, value};
+use super::query::{columns, get, json_texts, value};
 use super::value::Arg;
 use super::{Result, Tx, dialect};
 use crate::model::Timestamp;
@@ -23,6 +23,13 @@ pub struct WantedRow {
 pub struct AcknowledgedRow {
     pub destination: String,
     pub object: String,
+    pub remote_key: String,
+    pub payload: String,
+}
+
+/// What the hub wrote somewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenRow {
     pub remote_key: String,
     pub payload: String,
 }
@@ -144,6 +151,34 @@ impl Tx {
                 remote_key: row.get(3)?,
                 payload: row.get(4)?,
                 allowed: row.get::<_, i64>(5)? != 0,
+            })
+        })
+        .await
+    }
+
+    /// What a destination has at these keys: what it acknowledged, and what it may have been sent without an answer.
+    pub async fn written_at(
+        &mut self,
+        destination: &str,
+        object: &str,
+        keys: &[String],
+    ) -> Result<Vec<WrittenRow>> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let text = format!(
+            "select remote_key, payload from acknowledged where destination = $2 and object = $3 and remote_key {keys} \
+             union all select w.remote_key, w.payload from wanted w join change c on c.destination = w.destination \
+             and c.object = w.object and c.remote_key = w.remote_key \
+             where w.destination = $2 and w.object = $3 and c.unsure = 1 and w.remote_key {keys}",
+            keys = dialect::IN_INTEGERS
+        );
+        let keys = json_texts(keys);
+        let arguments = [Arg::Text(&keys), Arg::Text(destination), Arg::Text(object)];
+        self.all(text, &arguments, |row| {
+            Ok(WrittenRow {
+                remote_key: get(row, 0)?,
+                payload: get(row, 1)?,
             })
         })
         .await

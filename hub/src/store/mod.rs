@@ -7,6 +7,7 @@ mod audiences;
 mod bulk;
 mod capped;
 mod computed;
+mod consents;
 mod deliveries;
 mod dialect;
 mod full_reads;
@@ -32,7 +33,10 @@ pub use accounts::{AccountClaimRow, AccountRow, RelationRow};
 pub use audiences::{HappenedRow, LogRow, MemberRow, MovedRow, TimerRow};
 pub use capped::CappedRow;
 pub use computed::FaultRow;
-pub use deliveries::{AcknowledgedRow, AttemptRow, ChangeRow, Looked, RefusedRow, WantedRow};
+pub use consents::ConsentRow;
+pub use deliveries::{
+    AcknowledgedRow, AttemptRow, ChangeRow, Looked, RefusedRow, WantedRow, WrittenRow,
+};
 pub use full_reads::SeenBlock;
 pub use identity::{EvidenceRow, IdentifierRow};
 pub use jobs::JobRow;

@@ -33,6 +33,7 @@ const NEIGHBOURS: &[(&str, &str, &str)] = &[
 const COMMIT: &[&[&str]] = &[
     &[
         "stream",
+        "spoken",
         "identifiers",
         "fitted",
         "fence",
@@ -48,6 +49,8 @@ const COMMIT: &[&[&str]] = &[
     ],
     &[
         "neighbourhood",
+        "consent",
+        "echo",
         "accounts",
         "account_audiences",
         "computed",

@@ -237,7 +237,7 @@ fn described(canonical: &Canonical) -> Vec<String> {
     let consents = canonical
         .consents
         .iter()
-        .map(|(purpose, status)| format!("consent {purpose}: {status:?}"));
+        .map(|(purpose, consent)| format!("consent {purpose}: {}", consent.status.as_str()));
     let fact = canonical.fact.iter().map(|fact| format!("{fact:?}"));
     identifiers
         .chain(traits)

@@ -135,7 +135,6 @@ mod tests {
                 record: format!("contacts/{slot}"),
                 time: Timestamp(time),
                 traits: serde_json::from_value(traits).unwrap(),
-                consents: BTreeMap::new(),
             }),
         }
     }

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod audience;
+pub mod consent;
 pub mod explain;
 pub mod history;
 pub mod past;

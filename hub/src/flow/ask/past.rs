@@ -13,14 +13,15 @@ pub(super) use then::claim;
 use crate::canonical;
 use crate::flow::ask::profile::{Found, Lookup, Wanted};
 use crate::flow::commit::fitted::versions_at;
-use crate::flow::commit::identifiers::{identifier_of, statement_kind};
+use crate::flow::commit::identifiers::{find, identifier_of, statement_kind};
 use crate::flow::commit::neighbourhood::message_id;
 use crate::flow::commit::stream::StreamRef;
+use crate::flow::commit::view::Consents;
 use crate::flow::context::{Context, in_parallel};
 use crate::manifest::{Plan, Stream};
 use crate::model::{Canonical, Fields, Identifier, Timestamp};
 use crate::profile::{self, Claim};
-use crate::store::{PastVersion, Result, StatementRow, Tx};
+use crate::store::{ConsentRow, PastVersion, Result, StatementRow, Tx};
 use reach::{NOBODY, Reach};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
@@ -72,9 +73,34 @@ pub async fn profile_at(
             None => Fields::new(),
         },
         models: versions_at(&context.plan, &tx.models().await?, at)?,
+        consents: consents_at(&mut tx, context, &then, person, at).await?,
     };
     let view = then.view(context, person, at, background);
     Ok(Found::Person(Box::new(view)))
+}
+
+/// What held of consent: what the records said then, and what stood on its own.
+async fn consents_at(
+    tx: &mut Tx,
+    context: &Context,
+    then: &Then,
+    person: u32,
+    at: Timestamp,
+) -> Result<Consents> {
+    let held = then.held_by(person, &context.rules);
+    let mut standing = Vec::new();
+    for one in &held {
+        let Some(known) = find(tx, &one.identifier).await? else {
+            continue;
+        };
+        for row in tx.consents_at([known.slot]).await? {
+            if (1..=at.0).contains(&row.gone_at) {
+                let slot = one.slot;
+                standing.push(ConsentRow { slot, ..row });
+            }
+        }
+    }
+    then.consents(context, person, &held, standing, at)
 }
 
 /// The winning values of an account, from the records that described it then.

@@ -1,10 +1,12 @@
 //! Reads for people: one profile with the origin of each value, profiles found by a text.
 //! Loads, and lets the pure stages explain; writes nothing.
 
+use crate::flow::ask::consent::{ConsentView, consents_of};
 use crate::flow::commit::claim::claim_of;
+use crate::flow::commit::consent::held_in;
 use crate::flow::commit::identifiers::find;
-use crate::flow::commit::neighbourhood::{Around, Neighbourhood};
-use crate::flow::commit::view::ConsentEntry;
+use crate::flow::commit::neighbourhood::{Around, Held, Neighbourhood};
+use crate::flow::commit::view::Consents;
 use crate::flow::commit::views::traits_of;
 use crate::flow::context::Context;
 use crate::flow::stored_json::read;
@@ -14,7 +16,7 @@ use crate::model::{Fields, Identifier, Timestamp, Value};
 use crate::profile;
 use crate::store::{PersonRow, Result, Tx};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// The person asked for.
@@ -33,7 +35,10 @@ pub struct ProfileView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
     pub traits: Fields,
-    pub consents: BTreeMap<String, ConsentEntry>,
+    pub consents: Consents,
+    /// What was said of consent, and what decides; none for a past time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub consent_why: Vec<ConsentView>,
     pub identifiers: Vec<Identifier>,
     pub sources: usize,
     pub records: usize,
@@ -108,6 +113,12 @@ pub(super) struct Located {
 impl Located {
     fn person(&self) -> &identity::Person {
         &self.around.resolution.people[self.person]
+    }
+
+    /// Its identifiers, those included that join nobody.
+    pub fn held(&self, rules: &identity::Rules) -> Vec<Held> {
+        let slot = |node: u32| self.around.slots[node as usize];
+        held_in(&self.around.graph, self.person(), rules, slot)
     }
 
     /// Its evidence, by id.
@@ -219,6 +230,7 @@ async fn view(context: &Context, tx: &mut Tx, located: &Located) -> Result<Found
         }),
         traits,
         consents: read("person.consents", row.id, &row.consents)?,
+        consent_why: consents_of(tx, context, &located.held(&context.rules), &evidence).await?,
     })))
 }
 

@@ -110,7 +110,6 @@ pub fn claim_of(row: AccountClaimRow) -> Result<Claim> {
         record: row.record,
         time: Timestamp(row.time),
         traits: read("account_claim.traits", row.slot, &row.traits)?,
-        consents: BTreeMap::new(),
     })
 }
 

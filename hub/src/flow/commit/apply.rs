@@ -1,22 +1,23 @@
 //! One batch into the store, in one transaction: records, claims and facts, then identity, then profiles, audiences
 //! and wanted rows for the people touched. The caller commits, together with the cursor (I3).
 
-use crate::flow::commit::change::{Change, Counts, Put, To};
+use crate::flow::commit::change::{Change, Counts, Passed, Put, To};
 use crate::flow::commit::claim::{FreshClaim, MappedClaim, first_seen};
+use crate::flow::commit::consent::{Speaker, Statements, Unsaid};
 use crate::flow::commit::meaning::Meaning;
 use crate::flow::commit::neighbourhood::{Neighbourhood, message_id};
 use crate::flow::commit::ripple::look;
 use crate::flow::commit::settle::Settling;
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::commit::touched::{Ripple, Touched};
-use crate::flow::commit::{accounts, settle};
+use crate::flow::commit::{accounts, consent, echo, settle};
 use crate::flow::context::{Context, in_parallel};
 use crate::flow::stored_json::to_json;
 use crate::model::{Canonical, EntityKind, Fact, Timestamp};
 use crate::problem::{Place, Problem, Severity};
 use crate::store::{
-    ClaimRow, DeadLetterRow, Effect, EntityRow, EventRow, RecordRow, RecordState, Result, Tx,
-    VersionRow,
+    ClaimRow, ConsentRow, DeadLetterRow, Effect, EntityRow, EventRow, RecordRow, RecordState,
+    Result, Tx, VersionRow,
 };
 use bytes::Bytes;
 use rustc_hash::FxHashSet;
@@ -38,6 +39,7 @@ struct Written {
     lost_claims: Vec<(i64, i64)>,
     lost_facts: Vec<i64>,
     judged: Vec<i64>,
+    statements: Statements,
     /// Evidence that may have lost a supporter.
     losers: BTreeSet<i64>,
     /// Evidence whose claims or facts changed.
@@ -75,8 +77,12 @@ pub async fn apply(
     let mut neighbourhood =
         Neighbourhood::new(tx.reserve("evidence", count).await?, context.rules.clone());
     let slots = load(tx, &mut neighbourhood, &mut changes).await?;
+    let mut written = Written {
+        statements: said_before(tx, context, stream, &neighbourhood, &changes).await?,
+        ..Written::default()
+    };
+    echo::silence(tx, context, stream, &written.statements, &mut changes).await?;
     tx.leave_before();
-    let mut written = Written::default();
     for (change, slots) in changes.into_iter().zip(slots) {
         written.record(
             change,
@@ -89,7 +95,7 @@ pub async fn apply(
         );
     }
     let accounts = std::mem::take(&mut written.accounts);
-    let settling = save_and_resolve(tx, written, neighbourhood).await?;
+    let settling = save_and_resolve(tx, written, neighbourhood, now).await?;
     // Accounts before people, who read them.
     let changed = accounts::update(tx, context, accounts).await?;
     let mut ripple = Ripple::default();
@@ -104,8 +110,14 @@ async fn save_and_resolve(
     tx: &mut Tx,
     mut written: Written,
     mut neighbourhood: Neighbourhood,
+    now: Timestamp,
 ) -> Result<Settling> {
     let losers = std::mem::take(&mut written.losers);
+    let consents = std::mem::take(&mut written.statements).done(now);
+    consents.save(tx).await?;
+    let concerned = consent::concerned(tx, &mut neighbourhood, &consents).await?;
+    written.touched.extend(&concerned);
+    written.claimed.extend(concerned);
     let touched = Touched {
         evidence: std::mem::take(&mut written.touched),
         claimed: std::mem::take(&mut written.claimed),
@@ -136,12 +148,44 @@ async fn save_and_resolve(
     })
 }
 
+/// What the changed records of a stream said of consent before.
+async fn said_before(
+    tx: &mut Tx,
+    context: &Context,
+    stream: &StreamRef,
+    neighbourhood: &Neighbourhood,
+    changes: &[Change],
+) -> Result<Statements> {
+    // Where the stream says nothing of consent, only records that an earlier mapping read may have said something.
+    let speaks = context
+        .stream(stream)
+        .is_none_or(|plan| !plan.consent.is_empty());
+    let mapped_again = |to: &To| matches!(to, To::Put(put) if put.body.is_none());
+    let changes = changes
+        .iter()
+        .filter(|change| speaks || mapped_again(&change.to));
+    let priors = changes.filter_map(|change| change.prior.as_ref());
+    Statements::load(tx, neighbourhood, priors).await
+}
+
 /// Finds the identifiers of all records and loads the components around them and around their previous evidence.
 async fn load(
     tx: &mut Tx,
     neighbourhood: &mut Neighbourhood,
     changes: &mut [Change],
 ) -> Result<Vec<Vec<i64>>> {
+    let passed = changes.iter_mut().flat_map(|change| &mut change.passed);
+    let passed: Vec<&mut Passed> = passed.collect();
+    if !passed.is_empty() {
+        let sets = passed
+            .iter()
+            .map(|one| (one.identifiers.clone(), one.slots.clone()));
+        let slots = neighbourhood.assign_slots(tx, sets.collect()).await?;
+        neighbourhood.load(tx, &slots, &[]).await?;
+        for (one, slots) in passed.into_iter().zip(slots) {
+            one.slots = slots;
+        }
+    }
     let sets: Vec<_> = changes
         .iter_mut()
         .map(|change| match change.meaning() {
@@ -165,14 +209,14 @@ impl Change {
     fn meaning(&mut self) -> Option<&mut Meaning> {
         match &mut self.to {
             To::Put(put) => put.meaning.as_mut(),
-            To::Stale { .. } | To::Deleted => None,
+            To::Stale { .. } | To::Deleted | To::Moved(_) => None,
         }
     }
 
     fn problems(&self) -> &[Problem] {
         match &self.to {
             To::Put(put) => &put.problems,
-            To::Stale { .. } | To::Deleted => &[],
+            To::Stale { .. } | To::Deleted | To::Moved(_) => &[],
         }
     }
 }
@@ -196,6 +240,7 @@ impl Written {
             slot,
             key,
             prior,
+            passed,
             to,
         } = change;
         let (put, deleted) = match to {
@@ -205,6 +250,10 @@ impl Written {
             }
             To::Put(put) => (Some(*put), false),
             To::Deleted => (None, true),
+            To::Moved(to) => {
+                self.statements.move_to(slot, to);
+                (None, true)
+            }
         };
         self.forget(prior.as_ref());
         count(counts, prior.as_ref(), put.as_ref());
@@ -228,10 +277,38 @@ impl Written {
             evidence_id: None,
             fact_id: None,
         };
-        match put {
-            None => self.version(ids, slot, now, Effect::Deleted, Bytes::new()),
-            Some(put) => self.put(put, &mut row, slots, stream, neighbourhood, ids, now),
+        let unsaid = match &put {
+            // The operator changed what the record means.
+            Some(put) if put.body.is_none() && put.meaning.is_some() => Unsaid::Goes,
+            _ => Unsaid::Stands,
+        };
+        let mut versions: Vec<Vec<ConsentRow>> = Vec::new();
+        let speaker = |row: &RecordRow, stated_at| Speaker {
+            stream,
+            record: slot,
+            evidence: row.evidence_id.unwrap_or_default(),
+            key: row.key.clone(),
+            stated_at,
+        };
+        for one in passed {
+            versions.push(speaker(&row, one.stated_at).rows(&one.consents, &one.slots, now));
         }
+        match put {
+            None => {
+                versions.push(Vec::new());
+                self.version(ids, slot, now, Effect::Deleted, Bytes::new());
+            }
+            Some(put) => {
+                let meaning = put.meaning.as_ref();
+                let spoken = meaning.map(|one| (one.consents.clone(), one.canonical.stated_at()));
+                let about = slots.clone();
+                self.put(put, &mut row, slots, stream, neighbourhood, ids, now);
+                let said = spoken
+                    .map(|(spoken, stated_at)| speaker(&row, stated_at).rows(&spoken, &about, now));
+                versions.push(said.unwrap_or_default());
+            }
+        }
+        self.statements.follow(slot, versions, unsaid, now);
         match prior {
             None => self.records.push(row),
             Some(prior) => {
@@ -291,6 +368,7 @@ impl Written {
             canonical,
             claim,
             slots: _,
+            consents: _,
         }) = put.meaning
         else {
             return;
@@ -306,26 +384,19 @@ impl Written {
             self.touched.insert(evidence);
         }
         if let (Some(claim), Some(evidence)) = (claim, row.evidence_id) {
-            self.claim(claim, evidence, canonical.stated_at(), row, stream);
+            self.claim(claim, evidence, row, stream);
         }
         self.fact(canonical, row, stream, ids);
     }
 
-    fn claim(
-        &mut self,
-        claim: MappedClaim,
-        evidence_id: i64,
-        time: Timestamp,
-        row: &RecordRow,
-        stream: &StreamRef,
-    ) {
+    fn claim(&mut self, claim: MappedClaim, evidence_id: i64, row: &RecordRow, stream: &StreamRef) {
         self.claimed.insert(evidence_id);
         let row = ClaimRow {
             evidence_id,
             slot: row.slot,
             source: stream.source.clone(),
             record: [&stream.name, "/", &row.key].concat(),
-            time: time.0,
+            time: claim.time.0,
             body: claim.body,
         };
         self.claims.push((row, claim.alone));

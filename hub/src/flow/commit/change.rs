@@ -1,6 +1,8 @@
 //! What a batch of one stream changes, between landing and applying: records with the state that was known of them.
 
 use crate::flow::commit::meaning::Meaning;
+use crate::flow::commit::spoken::Spoken;
+use crate::model::{Identifier, Timestamp};
 use crate::problem::Problem;
 use crate::store::RecordRow;
 use bytes::Bytes;
@@ -11,7 +13,33 @@ pub struct Change {
     pub slot: i64,
     pub key: String,
     pub prior: Option<RecordRow>,
+    /// What versions that came in the same batch said, in order: their refusals count as if they had come before.
+    pub passed: Vec<Passed>,
     pub to: To,
+}
+
+/// What is left of a version, or of a deletion, that another version of the same batch has replaced.
+#[derive(Debug, Default)]
+pub struct Passed {
+    pub identifiers: Vec<Identifier>,
+    /// The preferred slot of each.
+    pub slots: Vec<i64>,
+    pub consents: Vec<Spoken>,
+    pub stated_at: Timestamp,
+}
+
+impl Passed {
+    pub fn of(meaning: Option<Meaning>) -> Self {
+        let Some(meaning) = meaning.filter(|meaning| !meaning.consents.is_empty()) else {
+            return Self::default();
+        };
+        Self {
+            stated_at: meaning.canonical.stated_at(),
+            identifiers: meaning.canonical.identifiers,
+            slots: meaning.slots,
+            consents: meaning.consents,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -23,6 +51,8 @@ pub enum To {
         body: Bytes,
     },
     Deleted,
+    /// Deleted because it is under another key now, at this slot.
+    Moved(i64),
 }
 
 #[derive(Debug)]

@@ -1,11 +1,11 @@
 //! Claims: what one record says of its person, its stored form, and the profile that claims make.
 
 use crate::flow::commit::stream::StreamRef;
-use crate::flow::commit::view::ConsentEntry;
 use crate::flow::context::Context;
+use crate::flow::facts::written_to;
 use crate::flow::stored_json::{read, to_json};
 use crate::manifest::Survivorship;
-use crate::model::{Canonical, ConsentStatus, Fact, Fields, Timestamp};
+use crate::model::{Canonical, Fact, Fields, Timestamp};
 use crate::profile::{self, Claim};
 use crate::store::{ClaimRow, Result};
 use serde::{Deserialize, Serialize};
@@ -16,16 +16,12 @@ use std::collections::BTreeMap;
 struct ClaimBody {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     traits: Fields,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    consents: BTreeMap<String, ConsentStatus>,
 }
 
 #[derive(Serialize)]
 struct ClaimBodyRef<'a> {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     traits: &'a Fields,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    consents: &'a BTreeMap<String, ConsentStatus>,
 }
 
 /// A stored claim in the form that `profile` takes.
@@ -36,7 +32,6 @@ pub fn claim_of(row: ClaimRow) -> Result<Claim> {
         record: row.record,
         time: Timestamp(row.time),
         traits: body.traits,
-        consents: body.consents,
     })
 }
 
@@ -46,33 +41,40 @@ pub type FreshClaim = (ClaimRow, Alone);
 /// A claim as it is stored, and the profile that it makes if it is the person's only one; both made when the record is mapped.
 #[derive(Debug)]
 pub struct MappedClaim {
+    pub time: Timestamp,
     pub body: String,
     pub alone: Alone,
+    /// What it says, where it may repeat what the hub wrote.
+    pub echo: Option<Fields>,
 }
 
 impl MappedClaim {
-    /// What a record says of its person; takes the traits and consents out of it. Every record without a fact has a claim, even
+    /// What a record says of its person; takes the traits out of it. Every record without a fact has a claim, even
     /// an empty one, so that its evidence is known to be supported.
     pub fn of(canonical: &mut Canonical, stream: &StreamRef, context: &Context) -> Option<Self> {
         if canonical.fact.is_some() && canonical.consents.is_empty() {
             return None;
         }
         let traits = std::mem::take(&mut canonical.traits);
-        let body = to_json(&ClaimBodyRef {
-            traits: &traits,
-            consents: &canonical.consents,
-        });
+        let echo = (!written_to(&context.plan, &stream.source).is_empty()).then(|| traits.clone());
+        let claim = Self::from(traits, canonical.stated_at(), stream, context);
+        Some(Self { echo, ..claim })
+    }
+
+    pub fn from(traits: Fields, time: Timestamp, stream: &StreamRef, context: &Context) -> Self {
+        let body = to_json(&ClaimBodyRef { traits: &traits });
         let claim = Claim {
             source: stream.source.clone(),
             record: String::new(),
-            time: canonical.stated_at(),
+            time,
             traits,
-            consents: std::mem::take(&mut canonical.consents),
         };
-        Some(Self {
+        Self {
+            time,
             body,
             alone: Alone(Built::from(vec![claim], context)),
-        })
+            echo: None,
+        }
     }
 }
 
@@ -80,64 +82,32 @@ impl MappedClaim {
 #[derive(Debug, Default)]
 pub struct Alone(pub Built);
 
-/// A profile as it is stored, and as audiences and destinations read it where there are any.
+/// The values of a profile as they are stored, and as audiences and destinations read it where there are any.
 #[derive(Debug, Default)]
 pub struct Built {
     pub traits: String,
-    pub consents: String,
-    pub read: Option<(Fields, BTreeMap<String, ConsentEntry>)>,
+    pub read: Option<Fields>,
 }
 
 impl Built {
     pub fn from(claims: Vec<Claim>, context: &Context) -> Self {
-        let (traits, consents) = profile_of(claims, &context.plan.survivorship);
+        let traits = traits_of(claims, &context.plan.survivorship);
         Self {
             traits: to_json(&traits),
-            consents: to_json(&consents),
-            read: context.watches_people().then_some((traits, consents)),
+            read: context.watches_people().then_some(traits),
         }
     }
 }
 
-/// Winning traits and consents of a person's claims.
-pub fn profile_of(
-    mut claims: Vec<Claim>,
-    rules: &Survivorship,
-) -> (Fields, BTreeMap<String, ConsentEntry>) {
+/// Winning traits of a person's claims.
+pub fn traits_of(mut claims: Vec<Claim>, rules: &Survivorship) -> Fields {
     if claims.len() == 1
         && let Some(claim) = claims.pop()
     {
-        let source = claim.source.clone();
-        let (traits, consents) = profile::build_one(claim, rules);
-        let consents = consents
-            .into_iter()
-            .map(|(purpose, won)| (purpose, entry(won, &source)))
-            .collect();
-        return (traits, consents);
+        return profile::build_one(claim, rules);
     }
-    let profile = profile::build(&claims, rules);
-    let traits = profile
-        .traits
-        .into_iter()
-        .map(|(name, won)| (name, won.value))
-        .collect();
-    let consents = profile
-        .consents
-        .into_iter()
-        .map(|(purpose, won)| {
-            let source = &claims[won.claim as usize].source;
-            (purpose, entry(won, source))
-        })
-        .collect();
-    (traits, consents)
-}
-
-fn entry(won: profile::WonConsent, source: &str) -> ConsentEntry {
-    ConsentEntry {
-        status: won.status,
-        time: won.time.0,
-        source: source.to_owned(),
-    }
+    let traits = profile::build(&claims, rules).traits.into_iter();
+    traits.map(|(name, won)| (name, won.value)).collect()
 }
 
 /// When the record's evidence was made. Events have a time of their own; a record without any sorts last.

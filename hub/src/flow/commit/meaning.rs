@@ -2,6 +2,7 @@
 
 use crate::canonical;
 use crate::flow::commit::claim::MappedClaim;
+use crate::flow::commit::spoken::{Spoken, spoken};
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::context::Context;
 use crate::landing::slot_of_identifier;
@@ -12,8 +13,10 @@ use crate::problem::Problem;
 /// A record in canonical words, its traits in the forms in which they are stored.
 #[derive(Debug)]
 pub struct Meaning {
-    /// Without its traits and consents.
+    /// Without its traits.
     pub canonical: Canonical,
+    /// What it says of consent.
+    pub consents: Vec<Spoken>,
     /// The preferred slot of each of its identifiers.
     pub slots: Vec<i64>,
     /// What it says of its person.
@@ -39,6 +42,7 @@ pub fn mapped(
             .iter()
             .map(|identifier| slot_of_identifier(&identifier.kind.text(), &identifier.value))
             .collect(),
+        consents: spoken(&canonical),
         claim: MappedClaim::of(&mut canonical, stream, context),
         canonical,
     });

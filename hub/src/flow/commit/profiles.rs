@@ -2,8 +2,9 @@
 
 use crate::flow::commit::claim::{Alone, Built, FreshClaim, claim_of};
 use crate::flow::commit::neighbourhood::Resolved;
-use crate::flow::commit::view::View;
+use crate::flow::commit::view::{Consents, View};
 use crate::flow::context::Context;
+use crate::flow::stored_json::to_json;
 use crate::store::{ClaimRow, PersonRow, Result};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -42,11 +43,13 @@ impl<T: Default> ByEvidence<T> {
     }
 }
 
-/// Builds the profiles of people from claims on their evidence. Both lists are sorted by evidence; extra claims are ignored.
+/// Builds the profiles of people from claims on their evidence, and adds what holds of consent, by person. Both lists of claims are
+/// sorted by evidence; extra claims are ignored.
 pub fn build(
     people: Vec<Resolved>,
     stored: Vec<ClaimRow>,
     fresh: Vec<FreshClaim>,
+    mut consents: FxHashMap<i64, Consents>,
     context: &Context,
 ) -> Result<Profiles> {
     let now = context.clock.now().0;
@@ -57,26 +60,25 @@ pub fn build(
     for person in people {
         let (fresh, stored) = (fresh.take(&person.evidence), stored.take(&person.evidence));
         let built = built(fresh, stored, context)?;
+        let consents = consents.remove(&person.id).unwrap_or_default();
         let rows = if person.stands { &mut known } else { &mut new };
         rows.push(PersonRow {
             id: person.id,
             uuid: person.uuid,
             component: person.component,
             traits: built.traits,
-            consents: built.consents,
+            consents: to_json(&consents),
             updated_at: now,
         });
-        profiles
-            .views
-            .extend(built.read.map(|(traits, consents)| View {
-                id: person.id,
-                uuid: person.uuid,
-                is_new: !person.stands,
-                evidence: person.evidence,
-                traits,
-                consents,
-                account_audiences: BTreeMap::new(),
-            }));
+        profiles.views.extend(built.read.map(|traits| View {
+            id: person.id,
+            uuid: person.uuid,
+            is_new: !person.stands,
+            evidence: person.evidence,
+            traits,
+            consents,
+            account_audiences: BTreeMap::new(),
+        }));
     }
     new.sort_unstable_by_key(|row| row.id);
     known.sort_unstable_by_key(|row| row.id);

@@ -9,9 +9,25 @@ use std::collections::BTreeMap;
 /// The audiences that a person is in, with the time since when.
 pub type Since = BTreeMap<String, Timestamp>;
 
+/// What holds of consent, by purpose.
+pub type Consents = BTreeMap<String, ConsentEntry>;
+
 /// A consent as a profile keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConsentEntry {
+    /// Granted when it is for any address.
+    pub status: ConsentStatus,
+    pub time: i64,
+    /// Empty for an operator.
+    pub source: String,
+    /// What holds for each address of the purpose's channel that anything was said about.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub addresses: BTreeMap<String, AddressConsent>,
+}
+
+/// A consent for one address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressConsent {
     pub status: ConsentStatus,
     pub time: i64,
     pub source: String,
@@ -24,13 +40,13 @@ pub struct View {
     pub is_new: bool,
     pub evidence: Vec<i64>,
     pub traits: Fields,
-    pub consents: BTreeMap<String, ConsentEntry>,
+    pub consents: Consents,
     /// The audiences that its main account is in, with the time since when.
     pub account_audiences: BTreeMap<String, Timestamp>,
 }
 
 impl View {
-    /// Whether the person's latest statement on a purpose grants it.
+    /// Whether the person agreed to a purpose, at some address where it has a channel.
     pub fn granted(&self, purpose: &str) -> bool {
         let entry = self.consents.get(purpose);
         entry.is_some_and(|entry| entry.status == ConsentStatus::Granted)

@@ -2,13 +2,14 @@
 
 use crate::delivery;
 use crate::flow::commit::suppressed::suppressed;
-use crate::flow::commit::view::{ConsentEntry, View};
+use crate::flow::commit::view::{Consents, View};
 use crate::flow::commit::views::{self, view_of};
 use crate::flow::context::Context;
-use crate::manifest::Destination;
-use crate::model::ConsentStatus;
+use crate::manifest::{Destination, Plan};
+use crate::model::{Channel, Fields, Value, normalise_email};
 use crate::store::{Result, Tx, WantedRow};
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Updates what destinations should hold of people, from what is stored.
@@ -97,12 +98,22 @@ impl Context {
     ) -> Vec<WantedRow> {
         let mut rows = Vec::new();
         for destination in &self.plan.destinations {
-            let wanted = delivery::wanted(destination, &view.traits, audiences);
-            if wanted.is_empty() {
+            let mut wanted = delivery::wanted(destination, &view.traits, audiences);
+            let Some(first) = wanted.first() else {
                 continue;
+            };
+            let mut agreed =
+                self.has_consent(destination, &view.consents, &view.traits, &first.remote_key);
+            if !agreed
+                && destination.other_addresses
+                && let Some(address) = other_address(&self.plan, destination, &view.consents)
+            {
+                let mut traits = view.traits.clone();
+                traits.insert(destination.member_key.clone(), address.into());
+                wanted = delivery::wanted(destination, &traits, audiences);
+                agreed = true;
             }
-            let allowed =
-                !suppressed.contains(&view.id) && has_consent(destination, &view.consents);
+            let allowed = agreed && !suppressed.contains(&view.id);
             rows.extend(wanted.into_iter().map(|row| WantedRow {
                 destination: destination.name.to_string(),
                 object: row.object,
@@ -114,16 +125,76 @@ impl Context {
         }
         rows
     }
+
+    // I13: every purpose must be granted for the very address that is sent to, and no statement means no.
+    pub fn has_consent(
+        &self,
+        destination: &Destination,
+        consents: &Consents,
+        traits: &Fields,
+        remote_key: &str,
+    ) -> bool {
+        let granted = |purpose: &String| {
+            let Some(entry) = consents.get(purpose) else {
+                return false;
+            };
+            let Some(channel) = self.plan.channel_of(purpose) else {
+                return entry.status.is_granted();
+            };
+            let address = address(destination, channel, traits, remote_key);
+            let consent = address.and_then(|address| entry.addresses.get(&*address));
+            consent.is_some_and(|consent| consent.status.is_granted())
+        };
+        destination.consent.iter().all(granted)
+    }
 }
 
-// I13: every purpose must be granted, and no statement means no.
-pub fn has_consent(destination: &Destination, consents: &BTreeMap<String, ConsentEntry>) -> bool {
-    let granted = |purpose: &String| {
-        consents
-            .get(purpose)
-            .is_some_and(|entry| entry.status == ConsentStatus::Granted)
-    };
-    destination.consent.iter().all(granted)
+/// The address of a channel at which a person would be reached there: the one by which the person is found, or that of the profile.
+fn address<'a>(
+    destination: &Destination,
+    channel: Channel,
+    traits: &'a Fields,
+    remote_key: &'a str,
+) -> Option<Cow<'a, str>> {
+    let kind = channel.kind().text();
+    if *destination.member_key == *kind {
+        return Some(Cow::Borrowed(remote_key));
+    }
+    if channel == Channel::Email && remote_key.contains('@') {
+        return normalise_email(remote_key).ok().map(Cow::Owned);
+    }
+    let value = traits.get(&*kind).and_then(Value::as_str);
+    value.map(Cow::Borrowed)
+}
+
+/// Another address of a person, to which everything was agreed that the destination needs: the one that was granted last.
+fn other_address(plan: &Plan, destination: &Destination, consents: &Consents) -> Option<String> {
+    let mut found: Option<BTreeMap<&String, i64>> = None;
+    for purpose in &destination.consent {
+        let entry = consents.get(purpose)?;
+        let Some(channel) = plan.channel_of(purpose) else {
+            if !entry.status.is_granted() {
+                return None;
+            }
+            continue;
+        };
+        if *destination.member_key != *channel.kind().text() {
+            return None;
+        }
+        let granted = entry
+            .addresses
+            .iter()
+            .filter(|(_, one)| one.status.is_granted());
+        let granted = granted.map(|(address, one)| (address, one.time));
+        let granted = granted.filter_map(|(address, time)| match &found {
+            None => Some((address, time)),
+            Some(before) => Some((address, time.max(*before.get(address)?))),
+        });
+        found = Some(granted.collect());
+    }
+    let found = found?.into_iter();
+    let best = found.max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(a.0)));
+    best.map(|(address, _)| address.clone())
 }
 
 pub fn key_of(row: &WantedRow) -> (String, String, String) {

@@ -2,8 +2,8 @@
 //! which it was read.
 
 use crate::delivery::{self, Operation};
-use crate::flow::commit::view::ConsentEntry;
-use crate::flow::commit::want::has_consent;
+use crate::flow::commit::view::Consents;
+use crate::flow::context::Context;
 use crate::flow::stored_json::{read, to_json};
 use crate::flow::suppression::List;
 use crate::manifest::Destination;
@@ -97,6 +97,7 @@ impl Group {
 /// What may be sent at a key: the wanted row of the person with the smallest id among the people whose consent allows it.
 /// Second, whether only a suppression keeps a row from being sent.
 fn sendable(
+    context: &Context,
     list: &List,
     destination: &Destination,
     rows: &[ChangeRow],
@@ -109,12 +110,14 @@ fn sendable(
         else {
             continue;
         };
-        let consents: BTreeMap<String, ConsentEntry> = read("person.consents", row.id, consents)?;
-        if !has_consent(destination, &consents) {
+        let consents: Consents = read("person.consents", row.id, consents)?;
+        let traits: Fields = read("person.traits", row.id, traits)?;
+        if !context.has_consent(destination, &consents, &traits, &row.remote_key) {
             continue;
         }
-        let traits: Fields = read("person.traits", row.id, traits)?;
-        if row.allowed && !list.holds_reached(&traits) {
+        let is_listed =
+            list.holds_reached(&traits) || list.holds(&destination.member_key, &row.remote_key);
+        if row.allowed && !is_listed {
             return Ok((Some(wanted.clone()), false));
         }
         is_suppressed = true;
@@ -134,6 +137,7 @@ pub(super) struct Grouped {
 }
 
 pub(super) fn grouped(
+    context: &Context,
     list: &List,
     destination: &Destination,
     rows: &[ChangeRow],
@@ -145,7 +149,7 @@ pub(super) fn grouped(
             change: first.id,
             generation: first.generation,
         };
-        let (wanted, is_suppressed) = sendable(list, destination, rows)?;
+        let (wanted, is_suppressed) = sendable(context, list, destination, rows)?;
         let operation = delivery::operation(
             &first.object,
             wanted.as_deref(),

@@ -41,7 +41,7 @@ pub async fn plan(context: &Context, destination: &Destination) -> Result<Delive
                 .await?;
             let Some(last) = rows.last() else { break };
             after = last.id;
-            for (group, rows) in grouped(&list, destination, &rows)?.groups {
+            for (group, rows) in grouped(context, &list, destination, &rows)?.groups {
                 report.count(&group, rows.len() as i64);
                 if group.operation == Operation::Remove {
                     let guarded = rows.iter().filter(|row| row.is_guarded()).count();

@@ -92,7 +92,8 @@ impl<'a> Sender<'a> {
                 return Ok(());
             };
             after = last.id;
-            let Grouped { groups, idle, held } = grouped(&list, self.destination, &rows)?;
+            let Grouped { groups, idle, held } =
+                grouped(self.context, &list, self.destination, &rows)?;
             if !(idle.is_empty() && held.is_empty()) {
                 // I13, I16: what replaced manifests need not send may have to be sent with the new ones.
                 let mut tx = self.context.begin_held().await?;

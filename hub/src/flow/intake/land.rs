@@ -1,7 +1,7 @@
 //! Landing: compares the lines of a batch with the records known under their keys. Reads only; `apply` writes.
 
 use crate::canonical;
-use crate::flow::commit::change::{Change, Counts, Put, To};
+use crate::flow::commit::change::{Change, Counts, Passed, Put, To};
 use crate::flow::commit::meaning::mapped;
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::context::Context;
@@ -268,6 +268,7 @@ impl Comparing<'_> {
                 slot,
                 key,
                 prior: None,
+                passed: Vec::new(),
                 to: To::Stale { body },
             });
         }
@@ -286,14 +287,18 @@ impl Comparing<'_> {
                 slot,
                 key,
                 prior: passing.prior.take(),
+                passed: Vec::new(),
                 to,
             });
             return;
         };
-        match std::mem::replace(&mut self.landed.changes[index].to, to) {
-            To::Put(put) => self.keep(slot, key, put.body),
-            To::Stale { .. } | To::Deleted => {}
-        }
+        let change = &mut self.landed.changes[index];
+        let (passed, body) = match std::mem::replace(&mut change.to, to) {
+            To::Put(put) => (Passed::of(put.meaning), put.body),
+            To::Stale { .. } | To::Deleted | To::Moved(_) => (Passed::default(), None),
+        };
+        change.passed.push(passed);
+        self.keep(slot, key, body);
     }
 }
 

@@ -278,9 +278,13 @@ impl Changing {
             let traits: Fields = serde_json::from_str(&row.traits).unwrap();
             let consents: BTreeMap<String, ConsentEntry> =
                 serde_json::from_str(&row.consents).unwrap();
+            let email = traits.get("email").and_then(|value| value.as_str());
             let granted = |purpose: &String| {
                 let entry = consents.get(purpose);
-                entry.is_some_and(|entry| entry.status == ConsentStatus::Granted)
+                let at = entry
+                    .zip(email)
+                    .and_then(|(entry, email)| entry.addresses.get(email));
+                at.is_some_and(|one| one.status == ConsentStatus::Granted)
             };
             if !destination.consent.iter().all(granted) {
                 continue;

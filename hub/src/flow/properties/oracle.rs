@@ -7,8 +7,8 @@ use crate::flow;
 use crate::flow::context::Context;
 use crate::flow::upkeep::statements::Stating;
 use crate::identity::{self, Evidence, Node, Statement};
-use crate::manifest::IdentityRules;
-use crate::model::{Canonical, ConsentStatus, Fact, Fields, Identifier, Timestamp};
+use crate::manifest::{IdentityRules, Trust};
+use crate::model::{Canonical, ConsentStatus, Fact, Fields, Identifier, IdentifierKind, Timestamp};
 use crate::profile::{self, Claim};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +18,8 @@ pub struct State {
     pub records: BTreeMap<(Kind, String), String>,
     pub statements: Vec<Stating>,
     pub rules: IdentityRules,
+    /// Every version and deletion of a record, in order, with the time at which it came.
+    pub history: Vec<(Kind, String, Option<String>, i64)>,
 }
 
 /// The batch answer: the surviving records, mapped, resolved and built at once, with no store in between.
@@ -26,6 +28,7 @@ pub fn oracle(world: &World, name: &str, state: &State, now: Timestamp) -> BTree
         records,
         statements,
         rules,
+        history,
     } = state;
     let rules = identity::Rules::new(rules, &world.context.plan.hub.name);
     let context = &world.context;
@@ -45,7 +48,8 @@ pub fn oracle(world: &World, name: &str, state: &State, now: Timestamp) -> BTree
         })
         .collect();
     let sets = sets(&canonical);
-    let resolution = resolve(&sets, statements, &rules);
+    let (graph, resolution) = resolve(&sets, statements, &rules);
+    let spoken = spoken(world, history);
     let order: Vec<&(&str, BTreeSet<Identifier>)> = sets.keys().collect();
     let mut people = BTreeSet::new();
     for person in &resolution.people {
@@ -60,7 +64,22 @@ pub fn oracle(world: &World, name: &str, state: &State, now: Timestamp) -> BTree
                     .any(|index| *order[*index as usize] == set)
             })
             .collect();
-        let text = one_person(context, person.id.0.into_bytes(), &mine, now);
+        // Of a source that is not trusted only the strongest identifier says who it is.
+        let mut nodes: BTreeMap<u32, bool> = BTreeMap::new();
+        for index in &person.evidence {
+            let piece = &graph.evidence[*index as usize];
+            let strongest = identity::anchor(&graph.nodes, piece, &rules);
+            let is_trusted = rules.trust(&piece.message) != Trust::None;
+            for node in &piece.nodes {
+                let is_live = graph.nodes[*node as usize].is_live();
+                *nodes.entry(*node).or_default() |= is_live && (is_trusted || strongest == Some(*node));
+            }
+        }
+        let nodes = nodes.iter();
+        let nodes = nodes.map(|(node, is_live)| (&*graph.nodes[*node as usize].identifier, *is_live));
+        let own: BTreeSet<String> = mine.iter().map(|(kind, id, _)| message(*kind, id)).collect();
+        let consents = consents(&spoken, &nodes.collect::<Vec<_>>(), &own);
+        let text = one_person(context, person.id.0.into_bytes(), &mine, consents, now);
         // People known by charges alone have no traits to be found by.
         if text.contains(&format!("\"world\":\"{name}\"")) {
             people.insert(format!("{} {text}", person.id));
@@ -90,7 +109,7 @@ fn resolve(
     sets: &Sets<'_>,
     statements: &[Stating],
     rules: &identity::Rules,
-) -> identity::Resolution {
+) -> (identity::Neighbourhood, identity::Resolution) {
     let mut nodes: Vec<Identifier> = sets.keys().flat_map(|(_, set)| set).cloned().collect();
     nodes.sort();
     nodes.dedup();
@@ -127,7 +146,170 @@ fn resolve(
         evidence,
         statements: statements.collect(),
     };
-    identity::resolve(&graph, rules)
+    let resolution = identity::resolve(&graph, rules);
+    (graph, resolution)
+}
+
+/// What a record says, or said until it ceased to.
+struct Spoken {
+    about: Identifier,
+    granted: bool,
+    time: i64,
+    is_stated: bool,
+    gone_at: Option<i64>,
+    source: String,
+    record: String,
+}
+
+/// All that was said: by records as they are, and refusals by records that no longer say them.
+fn spoken(world: &World, history: &[(Kind, String, Option<String>, i64)]) -> Vec<Spoken> {
+    let mut living: BTreeMap<(Kind, &String), Vec<Spoken>> = BTreeMap::new();
+    let mut gone = Vec::new();
+    for (kind, id, line, at) in history {
+        let mut next = line
+            .as_ref()
+            .map_or(Vec::new(), |line| says(world, *kind, id, line));
+        for before in living.remove(&(*kind, id)).into_iter().flatten() {
+            match next.iter_mut().find(|one| one.about == before.about) {
+                Some(again) if again.granted == before.granted && !again.is_stated => {
+                    again.time = before.time;
+                }
+                None if !before.granted => gone.push(Spoken {
+                    gone_at: Some(*at),
+                    ..before
+                }),
+                _ => {}
+            }
+        }
+        living.insert((*kind, id), next);
+    }
+    gone.into_iter()
+        .chain(living.into_values().flatten())
+        .collect()
+}
+
+/// What one version says: about its addresses, or about everything it is known by when it refuses without one.
+fn says(world: &World, kind: Kind, id: &str, line: &str) -> Vec<Spoken> {
+    let (source, name) = kind.names();
+    let value: crate::model::Value = serde_json::from_str(line).unwrap();
+    let mapped = crate::canonical::map(
+        world.stream(kind.names()),
+        source,
+        id,
+        &value.clone().into(),
+    );
+    let one = mapped.canonical.unwrap();
+    let granted = match value["consent"].as_str() {
+        Some(word) => word == "granted",
+        None => return Vec::new(),
+    };
+    let is_email = |one: &&Identifier| one.kind == IdentifierKind::Email;
+    let has_address = one.identifiers.iter().any(|one| is_email(&one));
+    if granted && !has_address {
+        return Vec::new();
+    }
+    let about = one.identifiers.iter();
+    // A number is shared too often to say who refused.
+    let about = about.filter(|one| match has_address {
+        true => is_email(one),
+        false => one.kind != IdentifierKind::Phone,
+    });
+    let stated = value["agreed"].as_i64();
+    let spoken = about.map(|identifier| Spoken {
+        about: identifier.clone(),
+        granted,
+        time: stated.unwrap_or(one.updated_at.unwrap().0),
+        is_stated: stated.is_some(),
+        gone_at: None,
+        source: source.to_owned(),
+        record: format!("{name}/{id}"),
+    });
+    spoken.collect()
+}
+
+fn message(kind: Kind, id: &str) -> String {
+    let (source, name) = kind.names();
+    format!("{source}/{name}/{id}")
+}
+
+/// What holds for a person who is known by these identifiers. One that joins nobody is an address of who speaks of it in `own`
+/// records.
+fn consents(
+    spoken: &[Spoken],
+        nodes: &[(&Identifier, bool)],
+    own: &BTreeSet<String>,
+) -> BTreeMap<String, flow::ConsentEntry> {
+    let is_email = |one: &Identifier| one.kind == IdentifierKind::Email;
+    let about = |identifier: &Identifier| {
+        let identifier = identifier.clone();
+        spoken.iter().filter(move |one| one.about == identifier)
+    };
+    let is_own = |one: &Spoken| own.contains(&format!("{}/{}", one.source, one.record));
+    // Refusals without an address, which hold for each address: of this person's records, or of records that are gone.
+    let others = nodes.iter().filter(|(one, _)| !is_email(one));
+    let general = others.flat_map(|(one, _)| about(one));
+    let general = general.filter(|one| !one.granted && (one.gone_at.is_some() || is_own(one)));
+    let general: Vec<&Spoken> = general.collect();
+    let mut addresses = BTreeMap::new();
+    for (identifier, is_live) in nodes.iter().filter(|(one, _)| is_email(one)) {
+        let mut of: Vec<&Spoken> = about(identifier).collect();
+        if of.iter().any(|one| *is_live || (one.gone_at.is_none() && is_own(one))) {
+            of.extend(&general);
+            addresses.insert(identifier.value.clone(), deciding(&of));
+        }
+    }
+    let latest = |granted: bool| {
+        let of = addresses.values().copied();
+        of.filter(|one: &&Spoken| one.granted == granted)
+            .max_by(|a, b| later(a, b))
+    };
+    let all = latest(true).or_else(|| latest(false));
+    let Some(by) = all.or_else(|| (!general.is_empty()).then(|| deciding(&general))) else {
+        return BTreeMap::new();
+    };
+    let status = |one: &Spoken| match one.granted {
+        true => ConsentStatus::Granted,
+        false => ConsentStatus::Withdrawn,
+    };
+    let addresses = addresses.into_iter().map(|(address, one)| {
+        let consent = flow::AddressConsent {
+            status: status(one),
+            time: one.time,
+            source: one.source.clone(),
+        };
+        (address, consent)
+    });
+    let entry = flow::ConsentEntry {
+        status: status(by),
+        time: by.time,
+        source: by.source.clone(),
+        addresses: addresses.collect(),
+    };
+    BTreeMap::from([("marketing_email".to_owned(), entry)])
+}
+
+/// A refusal that no grant came after, or the latest grant. Times are compared where both are known.
+fn deciding<'s>(spoken: &[&'s Spoken]) -> &'s Spoken {
+    let is_lifted = |refusal: &Spoken| {
+        spoken.iter().any(|grant| {
+            let is_known = refusal.is_stated || refusal.gone_at.is_some();
+            let at = match refusal.gone_at {
+                Some(gone_at) if !refusal.is_stated => gone_at.max(refusal.time),
+                _ => refusal.time,
+            };
+            grant.granted && grant.is_stated && is_known && grant.time > at
+        })
+    };
+    let refusals = spoken.iter().filter(|one| !one.granted && !is_lifted(one));
+    let grants = spoken.iter().filter(|one| one.granted);
+    let best = refusals.max_by(|a, b| later(a, b));
+    best.or_else(|| grants.max_by(|a, b| later(a, b))).unwrap()
+}
+
+fn later(a: &Spoken, b: &Spoken) -> std::cmp::Ordering {
+    let key = |one: &Spoken| (one.time, !one.granted, one.is_stated);
+    let names = |one: &Spoken| (one.source.clone(), one.record.clone());
+    key(a).cmp(&key(b)).then_with(|| names(b).cmp(&names(a)))
 }
 
 /// The computed traits.
@@ -172,7 +354,6 @@ fn claims(records: &[&(Kind, String, Canonical)]) -> Vec<Claim> {
             record: format!("{}/{id}", kind.names().1),
             time: one.updated_at.unwrap(),
             traits: one.traits.clone(),
-            consents: one.consents.clone(),
         })
         .collect()
 }
@@ -181,6 +362,7 @@ fn one_person(
     context: &Context,
     person: [u8; 16],
     records: &[&(Kind, String, Canonical)],
+    consents: BTreeMap<String, flow::ConsentEntry>,
     now: Timestamp,
 ) -> String {
     let claims = claims(records);
@@ -189,21 +371,6 @@ fn one_person(
         .traits
         .into_iter()
         .map(|(name, won)| (name, won.value))
-        .collect();
-    let consents: BTreeMap<String, flow::ConsentEntry> = built
-        .consents
-        .into_iter()
-        .map(|(purpose, won)| {
-            let source = claims[won.claim as usize].source.to_string();
-            (
-                purpose,
-                flow::ConsentEntry {
-                    status: won.status,
-                    time: won.time.0,
-                    source,
-                },
-            )
-        })
         .collect();
     let empty = Fields::new();
     let events: Vec<EventFact<'_>> = records

@@ -161,14 +161,13 @@ impl Going {
             let traits: Fields = serde_json::from_str(&row.traits).unwrap();
             let consents: BTreeMap<String, flow::ConsentEntry> =
                 serde_json::from_str(&row.consents).unwrap();
-            let agreed = consents
-                .get("marketing_email")
-                .is_some_and(|entry| entry.status == ConsentStatus::Granted);
-            let Some(email) = traits
-                .get("email")
-                .and_then(|value| value.as_str())
-                .filter(|_| agreed)
-            else {
+            let agreed = |email: &&str| {
+                let entry = consents.get("marketing_email");
+                let at = entry.and_then(|entry| entry.addresses.get(*email));
+                at.is_some_and(|one| one.status == ConsentStatus::Granted)
+            };
+            let email = traits.get("email").and_then(|value| value.as_str());
+            let Some(email) = email.filter(agreed) else {
                 continue;
             };
             for member in tx.memberships_of([row.id]).await.unwrap() {

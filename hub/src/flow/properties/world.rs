@@ -26,7 +26,7 @@ map.phone = "phone"
 map.user_id = "user"
 map.first_name = "name"
 map.world = "world"
-consent.marketing_email = "consent"
+consent.marketing_email = { status = "consent", at = "agreed" }
 
 [[source]]
 name = "payments"
@@ -163,6 +163,17 @@ pub struct Record {
 }
 
 impl Record {
+    /// Refusals outlive what is deleted and changed, and what has no time of its own is as old as when it was first seen: for both
+    /// the order counts.
+    pub fn without_refusal(&self) -> Self {
+        let consent = if self.consent == 1 { 2 } else { self.consent };
+        Self {
+            consent,
+            created: self.created & !1,
+            ..self.clone()
+        }
+    }
+
     pub fn id(&self, world: &str) -> String {
         format!("{world}-{:?}-{}", self.kind, self.key)
     }
@@ -187,6 +198,9 @@ impl Record {
                     record["user"] = json!(self.user.map(|n| format!("{world}-u{n}")));
                     record["consent"] =
                         json!(["granted", "withdrawn"].get(usize::from(self.consent)));
+                    // With a time of its own, or without one.
+                    let agreed = created + i64::from(self.key % 3) * DAY;
+                    record["agreed"] = json!((self.created % 2 == 0).then_some(agreed));
                 }
             }
         }

@@ -180,6 +180,7 @@ async fn remove_held(
                 slot: head.slot,
                 key: head.key.clone(),
                 prior: Some(head),
+                passed: Vec::new(),
                 to: To::Deleted,
             });
             apply(&mut tx, &context, &stream, deleted.collect()).await?;

@@ -3,6 +3,7 @@
 
 pub mod alarm;
 pub mod announce;
+pub mod consent;
 pub mod due;
 pub mod fill;
 pub mod leftover;

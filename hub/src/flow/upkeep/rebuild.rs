@@ -1,7 +1,7 @@
 //! When the rules of survivorship changed: every profile and every account is rebuilt from its stored claims. Only what differs
 //! is written and evaluated (I2).
 
-use crate::flow::commit::claim::{claim_of, profile_of};
+use crate::flow::commit::claim::{claim_of, traits_of};
 use crate::flow::commit::ripple::look;
 use crate::flow::commit::touched::Ripple;
 use crate::flow::commit::view::View;
@@ -100,11 +100,10 @@ async fn rebuild_people(tx: &mut Tx, context: &Context, rows: Vec<PersonRow>) ->
     let (mut save, mut changed) = (Vec::new(), Vec::new());
     for view in views {
         let claims = claims.remove(&view.id).unwrap_or_default();
-        let (traits, consents) = profile_of(claims, &context.plan.survivorship);
+        let traits = traits_of(claims, &context.plan.survivorship);
         let old = &before[&view.id];
         let new = PersonRow {
             traits: to_json(&traits),
-            consents: to_json(&consents),
             ..old.clone()
         };
         if new != *old {
@@ -112,11 +111,7 @@ async fn rebuild_people(tx: &mut Tx, context: &Context, rows: Vec<PersonRow>) ->
                 updated_at: context.clock.now().0,
                 ..new
             });
-            changed.push(View {
-                traits,
-                consents,
-                ..view
-            });
+            changed.push(View { traits, ..view });
         }
     }
     tx.update_persons(&save).await?;

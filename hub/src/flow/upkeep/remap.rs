@@ -139,6 +139,7 @@ async fn map_stored(
                 slot: record.slot,
                 key: record.key.clone(),
                 prior: Some(record),
+                passed: Vec::new(),
                 to: To::Put(Box::new(put)),
             });
         }

@@ -166,6 +166,7 @@ pub static CODES: &[&Code] = &[
     &UNKNOWN_CONSENT,
     &NOT_AN_OBJECT,
     &DAMAGED_TEXT,
+    &CONSENT_WITHOUT_ADDRESS,
     &KEY_TAKEN,
     &SOURCE_GONE,
     &RECORD_NOT_JSON,

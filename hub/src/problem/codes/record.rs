@@ -87,6 +87,13 @@ pub static SOURCE_GONE: Code = Code {
     page: include_str!("../pages/OF0512.md"),
 };
 
+pub static CONSENT_WITHOUT_ADDRESS: Code = Code {
+    id: "OF0513",
+    title: "a consent without an address",
+    class: Class::SkipRecord,
+    page: include_str!("../pages/OF0513.md"),
+};
+
 pub static RECORD_NOT_JSON: Code = Code {
     id: "OF0590",
     title: "a record is not JSON",

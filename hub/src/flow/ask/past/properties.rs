@@ -113,6 +113,14 @@ fn text(found: Found) -> Value {
             let fields = view.as_object_mut().unwrap();
             fields.remove("audiences");
             fields.remove("at");
+            fields.remove("consent_why");
+            // A look back reads one version of each record: that the same was said before, it does not know.
+            for consent in fields["consents"].as_object_mut().unwrap().values_mut() {
+                consent["time"].take();
+                for one in consent["addresses"].as_object_mut().into_iter().flatten() {
+                    one.1["time"].take();
+                }
+            }
             view
         }
         Found::Shared => json!("shared"),

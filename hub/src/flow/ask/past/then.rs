@@ -3,13 +3,17 @@
 use super::Standing;
 use crate::compute::models::Fitted;
 use crate::flow::ask::profile::{Lookup, ProfileView, Wanted, links, why, worked_out};
-use crate::flow::commit::claim::{first_seen, profile_of};
+use crate::flow::commit::claim::{first_seen, traits_of};
 use crate::flow::commit::computed;
-use crate::flow::commit::view::{Happened, View};
+use crate::flow::commit::consent::{Speaker, entries, held_in, rows_by_slot, said};
+use crate::flow::commit::neighbourhood::Held;
+use crate::flow::commit::spoken::spoken;
+use crate::flow::commit::view::{Consents, Happened, View};
 use crate::flow::context::Context;
 use crate::identity::{self, Evidence, Neighbourhood, Node, Resolution, Statement, StatementKind};
 use crate::model::{EntityKind, Fact, Fields, Identifier, Timestamp};
 use crate::profile::{ACCOUNT_FIELD, ACCOUNT_PREFIX, Claim, account_ids, accounts_of};
+use crate::store::{ConsentRow, Result};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An operator's statement about two identifiers.
@@ -25,6 +29,7 @@ pub struct Background {
     pub account: Fields,
     /// Versions of models, with the models' indexes in the plan.
     pub models: Vec<(usize, Fitted)>,
+    pub consents: Consents,
 }
 
 pub struct Then {
@@ -162,8 +167,54 @@ impl Then {
     /// The account that a person's traits and conditions read.
     pub fn main_account(&self, context: &Context, person: u32) -> Option<String> {
         let said = self.said_of(person);
-        let (traits, _) = profile_of(said.claims, &context.plan.survivorship);
+        let traits = traits_of(said.claims, &context.plan.survivorship);
         accounts_of(&traits, said.accounts).into_iter().next()
+    }
+
+    /// The identifiers of a person; the slot of each is its place in the graph.
+    pub fn held_by(&self, person: u32, rules: &identity::Rules) -> Vec<Held> {
+        let person = &self.resolution.people[person as usize];
+        held_in(&self.graph, person, rules, i64::from)
+    }
+
+    /// What held of consent for a person, who was known by `held`. `standing` are statements that stood on their own, by the slots of
+    /// `held`.
+    pub fn consents(
+        &self,
+        context: &Context,
+        person: u32,
+        held: &[Held],
+        standing: Vec<ConsentRow>,
+        at: Timestamp,
+    ) -> Result<Consents> {
+        let own = self.resolution.people[person as usize].evidence.iter();
+        let own: Vec<i64> = own.map(|index| 1 + i64::from(*index)).collect();
+        let mut rows = standing;
+        for (record, evidence) in self.records.iter().zip(&self.evidence) {
+            let nodes = &self.graph.evidence[*evidence as usize].nodes;
+            let slot_of = |identifier: &Identifier| {
+                let mut nodes = nodes.iter();
+                let node =
+                    nodes.find(|node| *self.graph.nodes[**node as usize].identifier == *identifier);
+                node.map_or(-1, |node| i64::from(*node))
+            };
+            let slots: Vec<i64> = record.canonical.identifiers.iter().map(slot_of).collect();
+            let speaker = Speaker {
+                stream: &record.stream,
+                record: 0,
+                evidence: 1 + i64::from(*evidence),
+                key: record.key.clone(),
+                stated_at: record.canonical.stated_at(),
+            };
+            rows.extend(speaker.rows(&spoken(&record.canonical), &slots, at));
+        }
+        rows.sort_by_key(|row| row.slot);
+        Ok(entries(&said(
+            &context.plan,
+            held,
+            &own,
+            &rows_by_slot(&rows),
+        )?))
     }
 
     pub fn view(
@@ -179,7 +230,7 @@ impl Then {
         let sources: BTreeSet<&str> = claims.iter().map(|claim| &*claim.source).collect();
         let mut why = why(&context.plan.survivorship, &claims);
         let (sources, records) = (sources.len(), claims.len());
-        let (traits, consents) = profile_of(claims, &context.plan.survivorship);
+        let traits = traits_of(claims, &context.plan.survivorship);
         let accounts = accounts_of(&traits, said.accounts);
         let mut view = View {
             id: 0,
@@ -187,7 +238,7 @@ impl Then {
             is_new: false,
             evidence: Vec::new(),
             traits,
-            consents,
+            consents: background.consents,
             account_audiences: BTreeMap::new(),
         };
         let account = background.account.into_iter();
@@ -218,6 +269,7 @@ impl Then {
             }),
             traits: view.traits,
             consents: view.consents,
+            consent_why: Vec::new(),
         }
     }
 }
@@ -248,7 +300,6 @@ pub fn account_claim(record: Standing) -> Option<(String, Claim)> {
         record: format!("{}/{}", record.stream.name, record.key),
         time,
         traits: fields,
-        consents: BTreeMap::new(),
     };
     Some((id.unwrap_or(record.key), claim))
 }
@@ -264,6 +315,5 @@ pub fn claim(record: &Standing) -> Option<Claim> {
         record: format!("{}/{}", record.stream.name, record.key),
         time: canonical.stated_at(),
         traits: canonical.traits.clone(),
-        consents: canonical.consents.clone(),
     })
 }

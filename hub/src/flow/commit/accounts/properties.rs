@@ -137,7 +137,6 @@ fn accounts(world: &World, records: &Records) -> BTreeMap<String, Fields> {
             record: format!("{}/{key}", STREAMS[*stream].1),
             time: Timestamp::default(),
             traits,
-            consents: BTreeMap::new(),
         });
     }
     let rules = world.context.plan.survivorship.of_accounts();

@@ -93,6 +93,15 @@ pub struct Resolved {
     pub is_named: bool,
 }
 
+/// An identifier that somebody's evidence holds.
+#[derive(Debug, Clone)]
+pub struct Held {
+    pub slot: i64,
+    pub identifier: Arc<Identifier>,
+    /// It says who the person is: neither shared nor blocked, and joined to the person by a source that is trusted.
+    pub is_live: bool,
+}
+
 /// A part of the graph, to be explained.
 pub struct Around {
     pub graph: identity::Neighbourhood,
@@ -221,6 +230,40 @@ impl Neighbourhood {
             }
         }
         found
+    }
+
+    /// The identifiers of a loaded piece of evidence.
+    pub fn nodes_of(&self, evidence: i64) -> &[i64] {
+        let seen = self.evidence.get(&evidence);
+        seen.map(|seen| &*seen.row.nodes).unwrap_or_default()
+    }
+
+    /// The identifiers of pieces of evidence, without repeats.
+    pub fn held_by(&self, evidence: &[i64]) -> Vec<Held> {
+        let mut held: BTreeMap<i64, bool> = BTreeMap::new();
+        for seen in evidence.iter().filter_map(|id| self.evidence.get(id)) {
+            let nodes = seen.row.nodes.iter();
+            let nodes = nodes.map(|slot| (*slot, &self.identifiers[slot]));
+            let live = nodes.clone().filter(|(_, known)| !known.shared && !known.blocked);
+            let live = live.map(|(slot, known)| (slot, &*known.identifier));
+            let joined = self.rules.joined(&seen.row.message, live);
+            for (slot, _) in nodes {
+                *held.entry(slot).or_default() |= joined.contains(&slot);
+            }
+        }
+        let held = held.into_iter().map(|(slot, is_live)| Held {
+            slot,
+            identifier: self.identifiers[&slot].identifier.clone(),
+            is_live,
+        });
+        held.collect()
+    }
+
+    /// The loaded evidence that holds one of these identifiers.
+    pub fn evidence_with(&self, slots: &FxHashSet<i64>) -> Vec<i64> {
+        let holds = |seen: &&Seen| seen.row.nodes.iter().any(|slot| slots.contains(slot));
+        let seen = self.evidence.values().filter(holds);
+        seen.map(|seen| seen.row.id).collect()
     }
 
     /// A person whose evidence did not change.

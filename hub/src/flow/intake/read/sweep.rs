@@ -152,6 +152,7 @@ async fn delete(
                 slot: row.slot,
                 key: row.key.clone(),
                 prior: Some(row),
+                passed: Vec::new(),
                 to: To::Deleted,
             })
             .collect();

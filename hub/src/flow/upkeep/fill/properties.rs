@@ -88,6 +88,7 @@ impl World {
                             status,
                             time,
                             source,
+                            addresses: BTreeMap::new(),
                         },
                     )
                 })

@@ -150,7 +150,7 @@ fn changes(
     for (one, slot) in moving {
         let put = put(context, to, plan, &one);
         let key = one.row.key.clone();
-        moved.push(one.row.slot, key, Some(one.row), To::Deleted);
+        moved.push(one.row.slot, key, Some(one.row), To::Moved(slot));
         moved.arrive(slot, one.key, known.entry(slot).or_default(), put);
     }
     moved
@@ -162,6 +162,7 @@ impl Moved {
             slot,
             key,
             prior,
+            passed: Vec::new(),
             to,
         });
     }

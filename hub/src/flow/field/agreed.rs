@@ -1,0 +1,295 @@
+//! Who is written to, against a model that fits on a page: statements by address with and without times; records that are edited,
+//! archived, deleted and made again; what comes back from the tool that the hub writes to; operators.
+
+use super::consent::Hub;
+use crate::flow::properties::{RUNTIME, sequences};
+use crate::model::ConsentStatus;
+use proptest::prelude::*;
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+
+const CONTACTS: (&str, &str) = ("crm", "contacts");
+const MEMBERS: (&str, &str) = ("list", "members");
+
+const MANIFEST: &str = r#"
+[hub]
+name = "test"
+store = "sqlite:unused.db"
+
+[[source]]
+name = "crm"
+connector = "any"
+[[source.stream]]
+name = "contacts"
+to = "person"
+key = "id"
+updated_at = "updated"
+map.email = "email"
+map.job_title = "job"
+consent.marketing_email = { status = "status", at = "said" }
+
+[[source]]
+name = "list"
+connector = "any"
+config = { account = "the same tool" }
+[[source.stream]]
+name = "members"
+to = "person"
+key = "id"
+updated_at = "updated"
+map.email = "email"
+map.job_title = "job"
+consent.marketing_email = { status = "status", at = "said" }
+
+[[audience]]
+name = "everybody"
+who = { trait = "email", exists = true }
+
+[[destination]]
+name = "news"
+connector = "any"
+config = { account = "the same tool" }
+consent = ["marketing_email"]
+audiences = ["everybody"]
+guard = { max_removed = "100%" }
+"#;
+
+#[derive(Debug, Clone)]
+enum Operation {
+    /// A record of a source: its id, address, what it says, and whether it says since when.
+    Put(bool, u8, u8, Option<bool>, Option<u8>),
+    /// Something else of it is edited.
+    Edit(bool, u8),
+    Delete(bool, u8),
+    /// Two versions in one read, the second with another address or word.
+    Twice(u8, (u8, Option<bool>), (u8, Option<bool>)),
+    /// Everything that the tool holds comes back, as members that are subscribed.
+    Echo,
+    /// The member that the hub made at an address leaves or joins again, at the tool.
+    Answer(u8, bool),
+    State(u8, bool),
+}
+
+fn operations() -> impl Strategy<Value = Vec<Operation>> {
+    let said = || prop::option::weighted(0.8, any::<bool>());
+    let ago = || prop::option::of(0..9u8);
+    let operation = prop_oneof![
+        6 => (any::<bool>(), 0..3u8, 0..3u8, said(), ago())
+            .prop_map(|(crm, id, address, said, ago)| Operation::Put(crm, id, address, said, ago)),
+        2 => (any::<bool>(), 0..3u8).prop_map(|(crm, id)| Operation::Edit(crm, id)),
+        2 => (any::<bool>(), 0..3u8).prop_map(|(crm, id)| Operation::Delete(crm, id)),
+        1 => (0..3u8, (0..3u8, said()), (0..3u8, said()))
+            .prop_map(|(id, first, second)| Operation::Twice(id, first, second)),
+        2 => Just(Operation::Echo),
+        2 => (0..3u8, any::<bool>()).prop_map(|(address, joins)| Operation::Answer(address, joins)),
+        1 => (0..3u8, any::<bool>()).prop_map(|(address, grants)| Operation::State(address, grants)),
+    ];
+    prop::collection::vec(operation, 1..12)
+}
+
+/// One statement: at which address, whether it grants, when, and whether that is known.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Word {
+    address: u8,
+    grants: bool,
+    time: i64,
+    is_known: bool,
+}
+
+/// A record: its address and whether it makes a claim of it, and what it says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Row {
+    address: u8,
+    claims: bool,
+    word: Option<Word>,
+}
+
+/// The model.
+#[derive(Default)]
+struct Model {
+    records: BTreeMap<(bool, String), Row>,
+    /// Words without a record: of records that are gone, and operators'.
+    standing: Vec<Word>,
+    /// Operators' grants, which end whatever was said before.
+    granted: Vec<Word>,
+    held: BTreeSet<u8>,
+}
+
+impl Model {
+    fn put(&mut self, key: (bool, String), mut row: Row, now: i64) {
+        let before = self.records.remove(&key);
+        let is_ours = !key.0 && self.held.contains(&row.address);
+        // What the hub wrote says nothing new.
+        let said = before.and_then(|before| before.word);
+        row.claims = !is_ours || before.is_some_and(|old| old.claims && old.address == row.address);
+        row.word = row
+            .word
+            .filter(|word| !(is_ours && word.grants && said.is_none()));
+        match (said, &mut row.word) {
+            (Some(old), Some(new)) if old.address == new.address => {
+                if old.grants == new.grants && !new.is_known {
+                    new.time = old.time;
+                }
+            }
+            (Some(old), _) => self.outlives(old, now),
+            (None, _) => {}
+        }
+        self.records.insert(key, row);
+    }
+
+    fn delete(&mut self, key: &(bool, String), now: i64) {
+        let word = self.records.remove(key).and_then(|row| row.word);
+        word.into_iter().for_each(|word| self.outlives(word, now));
+    }
+
+    fn outlives(&mut self, word: Word, now: i64) {
+        let time = if word.is_known { word.time } else { now };
+        let is_known = true;
+        self.standing.extend((!word.grants).then_some(Word {
+            time,
+            is_known,
+            ..word
+        }));
+    }
+
+    fn allows(&self, address: u8) -> bool {
+        let living = self.records.values().filter_map(|row| row.word.as_ref());
+        let all = living.chain(&self.standing).chain(&self.granted);
+        let all: Vec<&Word> = all.filter(|word| word.address == address).collect();
+        let by_operator = |word: &Word| self.granted.contains(word);
+        let ends = |grant: &Word, no: &Word| {
+            grant.time > no.time && (by_operator(grant) || (grant.is_known && no.is_known))
+        };
+        let grants = || all.iter().filter(|word| word.grants);
+        let mut refusals = all.iter().filter(|word| !word.grants);
+        grants().count() > 0 && refusals.all(|no| grants().any(|grant| ends(grant, no)))
+    }
+
+    fn wanted(&self) -> BTreeSet<u8> {
+        let claimed = self.records.values().filter(|row| row.claims);
+        claimed
+            .map(|row| row.address)
+            .filter(|address| self.allows(*address))
+            .collect()
+    }
+}
+
+fn name(address: u8) -> String {
+    format!("a{address}@example.com")
+}
+
+async fn check(operations: &[Operation]) -> Result<(), TestCaseError> {
+    let hub = Hub::with(MANIFEST).await;
+    let mut model = Model::default();
+    let word = |address, said: Option<bool>, time: i64, is_known| {
+        said.map(|grants| Word {
+            address,
+            grants,
+            time,
+            is_known,
+        })
+    };
+    let line = |id: &str, row: &Row, updated: i64| {
+        let status = row
+            .word
+            .map(|word| if word.grants { "granted" } else { "withdrawn" });
+        let said = row.word.filter(|word| word.is_known).map(|word| word.time);
+        json!({ "id": id, "email": name(row.address), "status": status, "said": said, "updated": updated, "job": updated })
+    };
+    for (step, operation) in operations.iter().enumerate() {
+        let now = hub.go_on(step as i64 + 1);
+        let row = |address, word| Row {
+            address,
+            claims: true,
+            word,
+        };
+        match operation {
+            Operation::Put(crm, id, address, said, ago) => {
+                let time = now - ago.map_or(0, |ago| i64::from(ago) * 86_400_000 + 1);
+                let row = row(*address, word(*address, *said, time, ago.is_some()));
+                let of = if *crm { CONTACTS } else { MEMBERS };
+                hub.put(of, line(&id.to_string(), &row, now)).await;
+                model.put((*crm, id.to_string()), row, now);
+            }
+            Operation::Edit(crm, id) => {
+                let key = (*crm, id.to_string());
+                if let Some(row) = model.records.get(&key).copied() {
+                    let of = if *crm { CONTACTS } else { MEMBERS };
+                    hub.put(of, line(&key.1, &row, now)).await;
+                    model.put(key, row, now);
+                }
+            }
+            Operation::Delete(crm, id) => {
+                let of = if *crm { CONTACTS } else { MEMBERS };
+                hub.delete(of, &id.to_string()).await;
+                model.delete(&(*crm, id.to_string()), now);
+            }
+            Operation::Twice(id, first, second) => {
+                let rows = [first, second]
+                    .map(|(address, said)| row(*address, word(*address, *said, now, false)));
+                let id = format!("t{id}");
+                let lines = [0, 1].map(|at| line(&id, &rows[at], now + at as i64));
+                hub.put_all(CONTACTS, &lines).await;
+                for (at, row) in rows.into_iter().enumerate() {
+                    let word = row.word.map(|word| Word {
+                        time: now + at as i64,
+                        ..word
+                    });
+                    model.put((true, id.clone()), Row { word, ..row }, now);
+                }
+            }
+            Operation::Echo => {
+                for address in model.held.clone() {
+                    let (id, row) = (
+                        format!("e{address}"),
+                        row(address, word(address, Some(true), now, true)),
+                    );
+                    hub.put(MEMBERS, line(&id, &row, now)).await;
+                    model.put((false, id), row, now);
+                }
+            }
+            Operation::Answer(address, joins) => {
+                let key = (false, format!("e{address}"));
+                if model.records.contains_key(&key) {
+                    let row = row(*address, word(*address, Some(*joins), now, true));
+                    hub.put(MEMBERS, line(&key.1, &row, now)).await;
+                    model.put(key, row, now);
+                }
+            }
+            Operation::State(address, grants) => {
+                let status = match grants {
+                    true => ConsentStatus::Granted,
+                    false => ConsentStatus::Denied,
+                };
+                hub.state(&name(*address), status).await;
+                let word = Word {
+                    address: *address,
+                    grants: *grants,
+                    time: now,
+                    is_known: true,
+                };
+                let of = if *grants {
+                    &mut model.granted
+                } else {
+                    &mut model.standing
+                };
+                of.push(word);
+            }
+        }
+        let wanted = model.wanted();
+        let names: Vec<String> = wanted.iter().map(|address| name(*address)).collect();
+        prop_assert_eq!(hub.sent().await, names, "after {} {:?}", step, operation);
+        model.held = wanted;
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: sequences(), max_shrink_iters: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    // I13
+    #[test]
+    fn what_is_sent_is_what_the_model_allows(operations in operations()) {
+        RUNTIME.block_on(check(&operations))?;
+    }
+}

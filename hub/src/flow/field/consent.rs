@@ -1,0 +1,501 @@
+//! Consent: a CRM with a checkbox, a list that states when somebody joined, and a newsletter tool that needs the consent.
+
+use crate::flow::harness::World;
+use crate::flow::properties::sink::{Members, Sink};
+use crate::flow::{self, AddressConsent, ConsentEntry, StatingConsent};
+use crate::model::{ConsentStatus, Identifier, IdentifierKind};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+const CONTACTS: (&str, &str) = ("crm", "contacts");
+const MEMBERS: (&str, &str) = ("list", "members");
+const CAMPAIGNS: (&str, &str) = ("list", "unsubscribes");
+const DAY: i64 = 86_400_000;
+const START: i64 = 1_750_000_000_000;
+
+const MANIFEST: &str = r#"
+[hub]
+name = "test"
+store = "sqlite:unused.db"
+default_region = "PL"
+
+[[purpose]]
+name = "marketing_email"
+channel = "email"
+description = "News about our products"
+legal_basis = "consent"
+
+[[source]]
+name = "crm"
+connector = "any"
+[[source.stream]]
+name = "contacts"
+to = "person"
+key = "id"
+updated_at = "updated"
+map.email = "email | email"
+map.phone = "phone"
+map.first_name = "name"
+map.job_title = "job"
+consent.marketing_email = "'granted' if newsletter == 'true' else none"
+
+[[source]]
+name = "list"
+connector = "any"
+[[source.stream]]
+name = "members"
+to = "person"
+key = "id"
+updated_at = "updated"
+map.email = "email | email"
+map.user_id = "user"
+map.first_name = "name"
+map.city = "city"
+consent.marketing_email = { status = "'granted' if status == 'subscribed' else 'withdrawn'", at = "opted" }
+[[source.stream]]
+name = "unsubscribes"
+to = "consent"
+key = "id"
+updated_at = "at"
+map.email = "email | email"
+consent.marketing_email = { status = "'withdrawn'", at = "at" }
+
+[[audience]]
+name = "everybody"
+who = { trait = "email", exists = true }
+
+[[destination]]
+name = "news"
+connector = "any"
+consent = ["marketing_email"]
+audiences = ["everybody"]
+guard = { max_removed = "100%" }
+"#;
+
+pub(super) struct Hub {
+    pub world: World,
+    pub sink: Sink,
+}
+
+fn days(count: i64) -> i64 {
+    START + count * DAY
+}
+
+impl Hub {
+    async fn new() -> Self {
+        Self::with(MANIFEST).await
+    }
+
+    pub async fn with(manifest: &str) -> Self {
+        let streams = [CONTACTS, MEMBERS, CAMPAIGNS];
+        let world = World::new(manifest, &streams, START).await;
+        let sink = Sink::default();
+        Self { world, sink }
+    }
+
+    fn at(&self, day: i64) {
+        self.world.hand.store(days(day), Ordering::SeqCst);
+    }
+
+    /// So many minutes after the start; returns the time.
+    pub fn go_on(&self, minutes: i64) -> i64 {
+        let now = START + minutes * 60_000;
+        self.world.hand.store(now, Ordering::SeqCst);
+        now
+    }
+
+    pub async fn put_all(&self, of: (&str, &str), rows: &[Value]) {
+        self.world.apply(of, rows, &[]).await;
+    }
+
+    pub async fn put(&self, of: (&str, &str), row: Value) {
+        self.world.apply(of, &[row], &[]).await;
+    }
+
+    pub async fn delete(&self, of: (&str, &str), id: &str) {
+        self.world.apply(of, &[], &[json!({ "id": id })]).await;
+    }
+
+    /// The addresses that the newsletter tool holds.
+    pub async fn sent(&self) -> Vec<String> {
+        let destination = &self.world.context.plan.destinations[0];
+        let sink = Box::new(self.sink.clone());
+        let report = flow::deliver(&self.world.context, destination, sink, false);
+        let report = report.await.unwrap();
+        assert!(report.problems.is_empty(), "{report:?}");
+        let members: Members = self.sink.members.lock().unwrap().clone();
+        members.into_iter().map(|(_, address)| address).collect()
+    }
+
+    /// What every person agreed to, by address.
+    async fn addresses(&self) -> BTreeMap<String, AddressConsent> {
+        let mut tx = self.world.context.store.read().await.unwrap();
+        let rows = tx.persons_after(0, 100).await.unwrap();
+        let consents = rows.iter().flat_map(|row| {
+            let consents: BTreeMap<String, ConsentEntry> =
+                serde_json::from_str(&row.consents).unwrap();
+            consents.into_values().flat_map(|one| one.addresses)
+        });
+        consents.collect()
+    }
+
+    pub async fn state(&self, email: &str, status: ConsentStatus) -> usize {
+        let identifier = Identifier::parse(IdentifierKind::Email, email, None).unwrap();
+        let stating = StatingConsent {
+            identifier: &identifier,
+            purpose: "marketing_email",
+            status,
+            reason: "asked by phone",
+            author: "ada",
+        };
+        let stated = flow::state_consent(&self.world.context, &stating);
+        stated.await.unwrap()
+    }
+}
+
+fn contact(id: &str, email: &str, newsletter: &str, updated: i64) -> Value {
+    json!({ "id": id, "email": email, "newsletter": newsletter, "name": "Leo", "updated": days(updated) })
+}
+
+/// `opted` is the time that the list states: of joining, or of leaving where it knows it.
+fn member(id: &str, email: &str, status: &str, opted: Option<i64>, updated: i64) -> Value {
+    json!({ "id": id, "email": email, "status": status, "opted": opted.map(days), "updated": days(updated) })
+}
+
+// F1
+#[tokio::test]
+async fn an_edit_of_a_job_title_renews_no_consent() {
+    let hub = Hub::new().await;
+    hub.put(CONTACTS, contact("1", "leo@kot.example", "true", -365))
+        .await;
+    let left = member("m", "leo@kot.example", "unsubscribed", Some(-10), -10);
+    hub.put(MEMBERS, left).await;
+    assert_eq!(hub.sent().await, [""; 0]);
+    let mut edited = contact("1", "leo@kot.example", "true", 0);
+    edited["job"] = json!("CTO");
+    hub.put(CONTACTS, edited).await;
+    assert_eq!(hub.sent().await, [""; 0]);
+    let consent = hub.addresses().await.remove("leo@kot.example").unwrap();
+    assert_eq!(consent.status, ConsentStatus::Withdrawn);
+    assert_eq!((consent.time, &*consent.source), (days(-10), "list"));
+}
+
+#[tokio::test]
+async fn what_a_record_says_again_is_as_old_as_when_it_said_so_first() {
+    let hub = Hub::new().await;
+    hub.put(CONTACTS, contact("1", "leo@kot.example", "true", -365))
+        .await;
+    hub.put(CONTACTS, contact("1", "leo@kot.example", "true", -1))
+        .await;
+    assert_eq!(hub.addresses().await["leo@kot.example"].time, days(-365));
+    // It says something else in between.
+    hub.put(CONTACTS, contact("1", "leo@kot.example", "", 0))
+        .await;
+    assert_eq!(hub.addresses().await.len(), 0);
+    hub.put(CONTACTS, contact("1", "leo@kot.example", "true", 1))
+        .await;
+    assert_eq!(hub.addresses().await["leo@kot.example"].time, days(1));
+    assert_eq!(hub.sent().await, ["leo@kot.example"]);
+}
+
+// F1b
+#[tokio::test]
+async fn each_address_of_a_person_has_a_consent_of_its_own() {
+    let hub = Hub::new().await;
+    let with = |id: &str, email: &str, status: &str, opted, updated| {
+        let mut row = member(id, email, status, Some(opted), updated);
+        row["user"] = json!("kim");
+        row
+    };
+    let work = with("w", "kim@work.example", "unsubscribed", -2, -2);
+    hub.put(MEMBERS, work).await;
+    let home = with("h", "kim@home.example", "subscribed", -400, -400);
+    hub.put(MEMBERS, home.clone()).await;
+    // A merge field of the second is edited, so that it is the most recent record.
+    let mut edited = home;
+    edited["updated"] = json!(days(0));
+    edited["name"] = json!("Kim");
+    hub.put(MEMBERS, edited).await;
+    let addresses = hub.addresses().await;
+    let status = |address: &str| addresses[address].status;
+    assert_eq!(status("kim@work.example"), ConsentStatus::Withdrawn);
+    assert_eq!(status("kim@home.example"), ConsentStatus::Granted);
+    // The address of the profile is the latest.
+    assert_eq!(hub.sent().await, ["kim@home.example"]);
+    hub.put(
+        MEMBERS,
+        with("w", "kim@work.example", "unsubscribed", -2, 1),
+    )
+    .await;
+    assert_eq!(hub.sent().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn another_address_takes_the_place_of_the_profiles_where_the_manifest_allows_it() {
+    let consent = "consent = [\"marketing_email\"]\n";
+    let manifest = MANIFEST.replace(consent, &format!("{consent}other_addresses = true\n"));
+    let hub = Hub::with(&manifest).await;
+    let with = |id: &str, email: &str, status: &str, opted, updated| {
+        let mut row = member(id, email, status, Some(opted), updated);
+        row["user"] = json!("kim");
+        row
+    };
+    hub.put(
+        MEMBERS,
+        with("h", "kim@home.example", "subscribed", -400, -400),
+    )
+    .await;
+    hub.put(
+        MEMBERS,
+        with("w", "kim@work.example", "unsubscribed", -2, -2),
+    )
+    .await;
+    assert_eq!(hub.sent().await, ["kim@home.example"]);
+    hub.put(MEMBERS, with("h", "kim@home.example", "unsubscribed", 0, 0))
+        .await;
+    assert_eq!(hub.sent().await, [""; 0]);
+}
+
+// F3, I14
+#[tokio::test]
+async fn a_refusal_outlives_its_record() {
+    for way in ["archived", "address changed", "no word", "full read"] {
+        let hub = Hub::new().await;
+        hub.put(CONTACTS, contact("1", "leo@kot.example", "true", -30))
+            .await;
+        let left = member("m", "leo@kot.example", "unsubscribed", None, -10);
+        hub.put(MEMBERS, left).await;
+        assert_eq!(hub.sent().await, [""; 0], "{way}");
+        hub.at(1);
+        match way {
+            "address changed" => {
+                let other = member("m", "leo@other.example", "unsubscribed", None, 1);
+                hub.put(MEMBERS, other).await;
+            }
+            "no word" => {
+                let bad = json!({ "id": "m", "email": "leo@kot.example", "status": 7.5, "opted": "never", "updated": [] });
+                hub.put(MEMBERS, bad).await;
+            }
+            // What a full read does not find is deleted in the same way.
+            _ => hub.delete(MEMBERS, "m").await,
+        }
+        assert_eq!(hub.sent().await, [""; 0], "{way}");
+        hub.put(CONTACTS, contact("1", "leo@kot.example", "true", 2))
+            .await;
+        assert_eq!(hub.sent().await, [""; 0], "{way}");
+        // Joined again, with a time of its own that is later.
+        let joined = member("m2", "leo@kot.example", "subscribed", Some(3), 3);
+        hub.put(MEMBERS, joined).await;
+        let expected: &[&str] = match way {
+            // That record goes on refusing, for whatever reason.
+            "no word" => &[],
+            _ => &["leo@kot.example"],
+        };
+        assert_eq!(hub.sent().await, expected, "{way}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_that_was_replaced_within_one_read_stands_all_the_same() {
+    let hub = Hub::new().await;
+    hub.put(CONTACTS, contact("1", "leo@kot.example", "true", -30))
+        .await;
+    let left = member("m", "leo@kot.example", "unsubscribed", None, -10);
+    let moved = member("m", "leo@other.example", "subscribed", Some(-9), -9);
+    hub.world.apply(MEMBERS, &[left, moved], &[]).await;
+    assert_eq!(hub.sent().await, ["leo@other.example"]);
+    // Created and deleted in one batch.
+    let left = member("n", "ida@kot.example", "unsubscribed", None, -10);
+    let gone = json!({ "id": "n" });
+    hub.world.apply(MEMBERS, &[left], &[gone]).await;
+    hub.put(CONTACTS, contact("2", "ida@kot.example", "true", 1))
+        .await;
+    assert_eq!(hub.sent().await, ["leo@other.example"]);
+}
+
+#[tokio::test]
+async fn a_refusal_of_a_campaign_outlives_the_campaign() {
+    let hub = Hub::new().await;
+    hub.put(CONTACTS, contact("1", "leo@kot.example", "true", -30))
+        .await;
+    let left = json!({ "id": "c1/leo", "email": "leo@kot.example", "at": days(-20) });
+    hub.put(CAMPAIGNS, left).await;
+    hub.delete(CAMPAIGNS, "c1/leo").await;
+    assert_eq!(hub.sent().await, [""; 0]);
+    hub.put(
+        MEMBERS,
+        member("m", "leo@kot.example", "subscribed", Some(-19), -19),
+    )
+    .await;
+    assert_eq!(hub.sent().await, ["leo@kot.example"]);
+}
+
+#[tokio::test]
+async fn who_has_nobodys_record_any_more_and_comes_back_is_still_refused() {
+    let hub = Hub::new().await;
+    hub.put(
+        MEMBERS,
+        member("m", "leo@kot.example", "unsubscribed", None, -10),
+    )
+    .await;
+    hub.delete(MEMBERS, "m").await;
+    hub.put(CONTACTS, contact("1", "leo@kot.example", "true", 0))
+        .await;
+    assert_eq!(hub.sent().await, [""; 0]);
+    assert_eq!(
+        hub.state("leo@kot.example", ConsentStatus::Granted).await,
+        1
+    );
+    assert_eq!(
+        hub.sent().await,
+        [""; 0],
+        "at the very moment of the refusal"
+    );
+    hub.at(1);
+    assert_eq!(
+        hub.state("leo@kot.example", ConsentStatus::Granted).await,
+        1
+    );
+    assert_eq!(hub.sent().await, ["leo@kot.example"]);
+    hub.at(2);
+    assert_eq!(
+        hub.state("leo@kot.example", ConsentStatus::Withdrawn).await,
+        1
+    );
+    assert_eq!(hub.sent().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn an_operators_refusal_waits_for_whoever_gets_the_address() {
+    let hub = Hub::new().await;
+    assert_eq!(hub.state("leo@kot.example", ConsentStatus::Denied).await, 0);
+    hub.at(1);
+    hub.put(CONTACTS, contact("1", "leo@kot.example", "true", 1))
+        .await;
+    assert_eq!(hub.sent().await, [""; 0]);
+}
+
+// F10a
+#[tokio::test]
+async fn half_an_emoji_in_a_name_loses_no_refusal() {
+    let hub = Hub::new().await;
+    hub.put(CONTACTS, contact("1", "leo@kot.example", "true", -30))
+        .await;
+    let line = r#"{"id":"m","email":"leo@kot.example","status":"unsubscribed","name":"Leo \ud83d","updated":1749000000000}"#;
+    hub.world.apply(MEMBERS, &[line], &[]).await;
+    assert_eq!(hub.sent().await, [""; 0]);
+}
+
+// F22: an address that joins nobody is an address all the same.
+#[tokio::test]
+async fn an_address_that_many_share_is_refused_for_all_of_them() {
+    let blocked = "\n[identity]\nblocked = [\"email:info@*\"]\n";
+    let hub = Hub::with(&format!("{MANIFEST}{blocked}")).await;
+    for (id, day) in [("1", -30), ("2", -29)] {
+        hub.put(CONTACTS, contact(id, "info@firma.example", "true", day))
+            .await;
+    }
+    assert_eq!(hub.sent().await, ["info@firma.example"]);
+    hub.put(
+        MEMBERS,
+        member("m", "info@firma.example", "unsubscribed", None, -1),
+    )
+    .await;
+    assert_eq!(hub.sent().await, [""; 0]);
+    hub.at(1);
+    assert_eq!(
+        hub.state("info@firma.example", ConsentStatus::Granted)
+            .await,
+        3
+    );
+    assert_eq!(hub.sent().await, ["info@firma.example"]);
+}
+
+#[tokio::test]
+async fn a_source_that_is_taken_out_leaves_its_refusals() {
+    let mut hub = Hub::new().await;
+    hub.put(CONTACTS, contact("1", "leo@kot.example", "true", -30))
+        .await;
+    hub.put(
+        MEMBERS,
+        member("m", "leo@kot.example", "unsubscribed", None, -10),
+    )
+    .await;
+    let begin = MANIFEST.find("[[source]]\nname = \"list\"").unwrap();
+    let end = MANIFEST.find("[[audience]]").unwrap();
+    let without = format!("{}{}", &MANIFEST[..begin], &MANIFEST[end..]);
+    hub.world.reread(&without, &[CONTACTS]).await;
+    let mut tx = hub.world.context.store.read().await.unwrap();
+    let left = flow::leftover::leftovers(&mut tx, &hub.world.context.plan)
+        .await
+        .unwrap();
+    drop(tx);
+    for one in left {
+        flow::leftover::remove(&hub.world.context, &one, &|_| true)
+            .await
+            .unwrap();
+    }
+    hub.put(CONTACTS, contact("1", "leo@kot.example", "true", 0))
+        .await;
+    assert_eq!(hub.sent().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn an_edited_mapping_says_what_it_says_from_the_beginning() {
+    let mut hub = Hub::new().await;
+    hub.put(
+        MEMBERS,
+        member("m", "leo@kot.example", "cleaned", None, -10),
+    )
+    .await;
+    assert_eq!(
+        hub.addresses().await["leo@kot.example"].status,
+        ConsentStatus::Withdrawn
+    );
+    let status = "'granted' if status == 'subscribed' else 'withdrawn'";
+    let edited = MANIFEST.replace(status, "'withdrawn' if status == 'unsubscribed' else none");
+    assert_ne!(edited, MANIFEST);
+    hub.world
+        .reread(&edited, &[CONTACTS, MEMBERS, CAMPAIGNS])
+        .await;
+    for source in &hub.world.context.plan.sources {
+        flow::remap(&hub.world.context, source).await.unwrap();
+    }
+    assert_eq!(hub.addresses().await.len(), 0);
+}
+
+// A key that is edited moves records; what they said moves with them.
+#[tokio::test]
+async fn a_record_under_another_key_says_what_it_said() {
+    let mut hub = Hub::new().await;
+    hub.put(
+        MEMBERS,
+        member("m", "leo@kot.example", "unsubscribed", None, -10),
+    )
+    .await;
+    let edited = MANIFEST.replace(
+        "key = \"id\"\nupdated_at = \"updated\"\nmap.email = \"email | email\"\nmap.user_id",
+        "key = \"'k' ~ id\"\nupdated_at = \"updated\"\nmap.email = \"email | email\"\nmap.user_id",
+    );
+    assert_ne!(edited, MANIFEST);
+    hub.world
+        .reread(&edited, &[CONTACTS, MEMBERS, CAMPAIGNS])
+        .await;
+    for source in &hub.world.context.plan.sources {
+        flow::remap(&hub.world.context, source).await.unwrap();
+    }
+    assert_eq!(hub.addresses().await["leo@kot.example"].time, days(-10));
+    // It is the same record, so it may change its mind.
+    hub.world
+        .apply(
+            MEMBERS,
+            &[member("m", "leo@kot.example", "subscribed", None, 1)],
+            &[],
+        )
+        .await;
+    assert_eq!(
+        hub.addresses().await["leo@kot.example"].status,
+        ConsentStatus::Granted
+    );
+}

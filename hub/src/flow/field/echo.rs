@@ -1,0 +1,144 @@
+//! What the hub wrote to a tool comes back from it.
+
+use super::consent::Hub;
+use crate::flow::commit::views::traits_of;
+use crate::model::Fields;
+use serde_json::{Value, json};
+
+const CONTACTS: (&str, &str) = ("crm", "contacts");
+const MEMBERS: (&str, &str) = ("list", "members");
+
+const MANIFEST: &str = r#"
+[hub]
+name = "test"
+store = "sqlite:unused.db"
+
+[[source]]
+name = "crm"
+connector = "any"
+[[source.stream]]
+name = "contacts"
+to = "person"
+key = "id"
+updated_at = "updated"
+map.email = "email"
+map.first_name = "first"
+map.last_name = "last"
+
+[[source]]
+name = "list"
+connector = "any"
+config = { account = "the same tool" }
+[[source.stream]]
+name = "members"
+to = "person"
+key = "email"
+updated_at = "updated"
+map.email = "email"
+map.first_name = "FNAME"
+map.last_name = "LNAME"
+map.city = "CITY"
+
+[[destination]]
+name = "news"
+connector = "any"
+config = { account = "the same tool" }
+consent = []
+person = { match = "email", map = { FNAME = "first_name", LNAME = "last_name" } }
+guard = { max_removed = "100%" }
+"#;
+
+impl Hub {
+    /// The values of everybody who is known.
+    async fn people(&self) -> Vec<Fields> {
+        let mut tx = self.world.context.store.read().await.unwrap();
+        let rows = tx.persons_after(0, 100).await.unwrap();
+        rows.iter().map(|row| traits_of(row).unwrap()).collect()
+    }
+
+    async fn values(&self) -> Value {
+        json!(self.people().await)
+    }
+
+    /// What the tool holds, as it would return it.
+    async fn comes_back(&self, updated: i64, more: Value) {
+        self.sent().await;
+        let rows = self.sink.rows.lock().unwrap().clone();
+        for mut row in rows.into_values() {
+            row.insert("updated".to_owned(), json!(updated));
+            row.extend(serde_json::from_value::<Fields>(more.clone()).unwrap());
+            self.put(MEMBERS, json!(row)).await;
+        }
+    }
+}
+
+fn contact(first: &str, updated: i64) -> Value {
+    json!({ "id": "1", "email": "leo@kot.example", "first": first, "last": "Kot", "updated": updated })
+}
+
+// E1
+#[tokio::test]
+async fn what_was_written_makes_no_claim_when_it_comes_back() {
+    let hub = Hub::with(MANIFEST).await;
+    hub.put(CONTACTS, contact("Leon", 100)).await;
+    hub.comes_back(900, json!({})).await;
+    let leon = json!([{ "email": "leo@kot.example", "first_name": "Leon", "last_name": "Kot" }]);
+    assert_eq!(hub.values().await, leon);
+    // Corrected at the CRM, with a time before the one of the list.
+    hub.put(CONTACTS, contact("Leo", 200)).await;
+    let leo = json!([{ "email": "leo@kot.example", "first_name": "Leo", "last_name": "Kot" }]);
+    assert_eq!(hub.values().await, leo);
+    hub.comes_back(901, json!({})).await;
+    assert_eq!(hub.values().await, leo);
+    hub.delete(CONTACTS, "1").await;
+    assert_eq!(hub.values().await, json!([{}]));
+}
+
+#[tokio::test]
+async fn what_somebody_wrote_at_the_tool_is_what_somebody_said() {
+    let hub = Hub::with(MANIFEST).await;
+    hub.put(CONTACTS, contact("Leo", 100)).await;
+    // A field of its own, and one that somebody corrected there.
+    hub.comes_back(900, json!({ "CITY": "Graz", "FNAME": "Leonard" }))
+        .await;
+    let expected = json!([{ "email": "leo@kot.example", "first_name": "Leonard", "last_name": "Kot", "city": "Graz" }]);
+    assert_eq!(hub.values().await, expected);
+    // It was sent, and it is still the list's word.
+    hub.comes_back(901, json!({ "CITY": "Wien" })).await;
+    hub.put(CONTACTS, contact("Leo", 300)).await;
+    let values = hub.values().await;
+    assert_eq!(values[0]["first_name"], "Leonard");
+    assert_eq!(values[0]["city"], "Wien");
+}
+
+#[tokio::test]
+async fn what_the_tool_said_before_it_was_written_stays_its_word() {
+    let hub = Hub::with(MANIFEST).await;
+    let member = json!({ "email": "leo@kot.example", "FNAME": "Leo", "LNAME": "Kot", "CITY": "Graz", "updated": 50 });
+    hub.put(MEMBERS, member.clone()).await;
+    hub.put(CONTACTS, contact("Leo", 100)).await;
+    hub.comes_back(900, json!({ "CITY": "Graz" })).await;
+    hub.delete(CONTACTS, "1").await;
+    let expected = json!([{ "email": "leo@kot.example", "first_name": "Leo", "last_name": "Kot", "city": "Graz" }]);
+    assert_eq!(hub.values().await, expected);
+}
+
+#[tokio::test]
+async fn a_record_is_no_newer_for_what_was_written_to_it() {
+    let hub = Hub::with(MANIFEST).await;
+    let member = json!({ "email": "leo@kot.example", "CITY": "Graz", "updated": 50 });
+    hub.put(MEMBERS, member).await;
+    hub.put(CONTACTS, contact("Leo", 100)).await;
+    let manifest_city = json!({ "id": "1", "email": "leo@kot.example", "first": "Leo", "last": "Kot", "updated": 200 });
+    hub.put(CONTACTS, manifest_city).await;
+    hub.comes_back(900, json!({ "CITY": "Graz" })).await;
+    let mut tx = hub.world.context.store.read().await.unwrap();
+    let people = tx.persons_after(0, 10).await.unwrap();
+    let evidence = tx.evidence_of_persons(&[people[0].id]).await.unwrap();
+    let claims = tx
+        .claims_of(evidence.into_iter().map(|(_, id)| id))
+        .await
+        .unwrap();
+    let of_list = claims.iter().find(|row| &*row.source == "list").unwrap();
+    assert_eq!(of_list.time, 50_000);
+}

@@ -1,0 +1,72 @@
+//! `[[purpose]]`: what people are asked to agree to, and the kind of address that their answer is about.
+
+use crate::manifest::tree::Item;
+use crate::manifest::{Destination, Loader, Names, Purpose, Source};
+use crate::model::Channel;
+use std::collections::BTreeMap;
+
+const KEYS: [&str; 4] = ["name", "channel", "description", "legal_basis"];
+
+const CHANNELS: [(&str, Option<Channel>); 4] = [
+    ("email", Some(Channel::Email)),
+    ("phone", Some(Channel::Phone)),
+    ("push", Some(Channel::Push)),
+    ("none", None),
+];
+
+impl Loader<'_> {
+    /// Reads the purposes, before anything that speaks of them.
+    pub(super) fn purposes(&mut self, items: &[Item<'_>]) {
+        let mut names = Names::default();
+        for item in items {
+            if let Some(purpose) = self.purpose(item, &mut names) {
+                self.purposes.insert(purpose.name.clone(), purpose);
+            }
+        }
+    }
+
+    fn purpose(&mut self, item: &Item<'_>, names: &mut Names) -> Option<Purpose> {
+        let table = item.table("a purpose", &KEYS, &mut self.report)?;
+        let name = self.name("a purpose", &table, names)?;
+        let channel = match table.get("channel") {
+            Some(item) => item.choice(&CHANNELS, &mut self.report)?,
+            None => Purpose::undeclared(&name).channel,
+        };
+        let mut text = |key| {
+            let item = table.get(key);
+            let text = item.and_then(|item| item.text(&mut self.report));
+            text.unwrap_or_default().to_owned()
+        };
+        Some(Purpose {
+            channel,
+            description: text("description"),
+            legal_basis: text("legal_basis"),
+            name: name.to_string(),
+        })
+    }
+
+    /// The channel of a purpose, whether it is declared or not.
+    pub(super) fn channel_of(&self, purpose: &str) -> Option<Channel> {
+        match self.purposes.get(purpose) {
+            Some(known) => known.channel,
+            None => Purpose::undeclared(purpose).channel,
+        }
+    }
+}
+
+/// The declared purposes, and those that are only spoken of.
+pub(super) fn all(
+    mut declared: BTreeMap<String, Purpose>,
+    sources: &[Source],
+    destinations: &[Destination],
+) -> BTreeMap<String, Purpose> {
+    let streams = sources.iter().flat_map(|source| &source.streams);
+    let said = streams.flat_map(|stream| stream.consent.iter().map(|rule| &rule.purpose));
+    let needed = destinations.iter().flat_map(|one| &one.consent);
+    for name in said.chain(needed) {
+        if !declared.contains_key(name) {
+            declared.insert(name.clone(), Purpose::undeclared(name));
+        }
+    }
+    declared
+}

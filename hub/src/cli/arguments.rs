@@ -1,6 +1,7 @@
 //! What can be typed.
 
 use crate::cli::connector::arguments::{AddArguments, KeyCommand, PublishArguments};
+use crate::cli::consents::ConsentCommand;
 use crate::cli::sources::SourceCommand;
 use crate::kit::project::{Kind, Language};
 use clap::{Args, Parser, Subcommand};
@@ -328,34 +329,6 @@ pub enum AudienceCommand {
         #[arg(value_name = "MEMBER")]
         member: String,
     },
-}
-
-#[derive(Debug, Subcommand)]
-pub enum ConsentCommand {
-    /// What was said, by which record, since when, what decides, and what it beats.
-    Show {
-        /// Such as `email:ada@example.com`, or `id:PROFILE-ID`.
-        #[arg(value_name = "KIND:VALUE")]
-        identifier: String,
-    },
-    /// State that somebody refuses: it holds against everything that was said before.
-    Refuse(ConsentStating),
-    /// State that somebody agrees: it ends every refusal that was said before.
-    Grant(ConsentStating),
-}
-
-#[derive(Debug, Args)]
-pub struct ConsentStating {
-    /// Such as `email:ada@example.com`.
-    #[arg(value_name = "KIND:VALUE")]
-    pub identifier: String,
-    /// Such as `marketing_email`.
-    pub purpose: String,
-    #[arg(long)]
-    pub reason: String,
-    /// Who says so; the user of this machine by default.
-    #[arg(long)]
-    pub by: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,14 +1,42 @@
 //! `onefold consent`: what somebody agreed to, who said so, and what an operator states of it.
 
 use crate::cli::Ending;
-use crate::cli::arguments::{ConsentCommand, ConsentStating};
 use crate::cli::open::{open, open_to_write};
 use crate::cli::output::{Out, Outcome, plural};
 use crate::flow::ask::consent::{ConsentView, StatementView, consents};
-use crate::model::ConsentStatus;
+use crate::model::{ConsentStatus, Timestamp};
 use crate::opening::{ConsentStatement, Environment, wanted};
+use clap::{Args, Subcommand};
 use serde_json::json;
 use std::path::Path;
+
+#[derive(Debug, Subcommand)]
+pub enum ConsentCommand {
+    /// What was said, by which record, since when, what decides, and what it beats.
+    Show {
+        /// Such as `email:ada@example.com`, or `id:PROFILE-ID`.
+        #[arg(value_name = "KIND:VALUE")]
+        identifier: String,
+    },
+    /// State that somebody refuses: it holds against everything that was said before.
+    Refuse(ConsentStating),
+    /// State that somebody agrees: it ends every refusal that was said before.
+    Grant(ConsentStating),
+}
+
+#[derive(Debug, Args)]
+pub struct ConsentStating {
+    /// Such as `email:ada@example.com`.
+    #[arg(value_name = "KIND:VALUE")]
+    pub identifier: String,
+    /// Such as `marketing_email`.
+    pub purpose: String,
+    #[arg(long)]
+    pub reason: String,
+    /// Who says so; the user of this machine by default.
+    #[arg(long)]
+    pub by: Option<String>,
+}
 
 pub async fn consent(
     folder: &Path,
@@ -24,7 +52,7 @@ pub async fn consent(
             match (out.json, views.is_empty()) {
                 (true, _) => out.value(&views),
                 (false, true) => {
-                    out.line("nothing was said of consent, so nothing is sent that needs it")
+                    out.line("nothing was said of consent, so nothing is sent that needs it");
                 }
                 (false, false) => print(&views, "", out),
             }
@@ -106,12 +134,16 @@ fn described(one: &StatementView) -> String {
         (Some(author), Some(reason)) => format!("by {author}: {reason}"),
         _ => format!("by {} {}", one.source, one.record),
     };
+    let since = Timestamp(one.time).to_minutes();
     let time = match one.time_is {
-        "seen" => format!("since {} or before", one.since),
-        _ => format!("since {}", one.since),
+        "seen" => format!("since {since} or before"),
+        _ => format!("since {since}"),
     };
-    match &one.gone_since {
-        Some(gone) => format!("{time}, {by} (which ceased to say so {gone})"),
+    match one.gone_at {
+        Some(gone) => {
+            let gone = Timestamp(gone).to_minutes();
+            format!("{time}, {by} (which ceased to say so {gone})")
+        }
         None => format!("{time}, {by}"),
     }
 }

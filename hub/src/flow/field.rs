@@ -2,6 +2,6 @@
 #![cfg(test)]
 #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
 
-mod agreed;
 mod consent;
 mod echo;
+mod properties;

@@ -166,7 +166,7 @@ impl Rules {
         self.ranks.get(kind).unwrap_or(u8::MAX)
     }
 
-        /// Which of a record's live identifiers make its person: all of them, or only the strongest where its source is not trusted.
+    /// Which of a record's live identifiers make its person: all of them, or only the strongest where its source is not trusted.
     pub fn joined<'i, K: Copy>(
         &self,
         message: &str,
@@ -175,9 +175,8 @@ impl Rules {
         if self.trust(message) != Trust::None {
             return live.map(|(key, _)| key).collect();
         }
-        let strongest = live.min_by(|(_, a), (_, b)| {
-            (self.rank(&a.kind), *a).cmp(&(self.rank(&b.kind), *b))
-        });
+        let strongest =
+            live.min_by(|(_, a), (_, b)| (self.rank(&a.kind), *a).cmp(&(self.rank(&b.kind), *b)));
         strongest.map(|(key, _)| key).into_iter().collect()
     }
 

@@ -27,11 +27,11 @@ mod value_test;
 
 pub use model::PREDICTED;
 pub use plan::{
-    Aggregate, Audience, ComputedTrait, ConsentRule, Destination, Grants, Guard, Hub,
-    IdentityRules, Limits, Model, PersonPush, Plan, Purpose, Schedule, SecretRef, Signers, Source,
-    Stage, Stream, StreamTarget, Subject, Suggest, Survivorship, SurvivorshipRule, TraitKind,
-    Trust, TrustedKey,
+    Aggregate, Audience, ComputedTrait, Destination, Grants, Guard, Hub, IdentityRules, Limits,
+    Model, PersonPush, Plan, Schedule, SecretRef, Signers, Source, Stage, Stream, StreamTarget,
+    Subject, Suggest, Survivorship, SurvivorshipRule, TraitKind, Trust, TrustedKey,
 };
+pub use purpose::{ConsentRule, Purpose};
 
 use crate::model::Description;
 use crate::problem::{Code, Place, Problem, Severity, codes};

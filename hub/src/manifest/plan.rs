@@ -1,7 +1,8 @@
 //! The checked form of a hub's manifests: everything resolved, nothing optional that has a default.
 
 use crate::expression::{Condition, Expression, Test, Window};
-use crate::model::{Channel, Description, EntityKind, Value};
+use crate::manifest::purpose::{ConsentRule, Purpose};
+use crate::model::{Description, EntityKind, Value};
 use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -27,16 +28,6 @@ pub struct Plan {
     pub digest: String,
     /// What is allowed but looks like a mistake.
     pub warnings: Vec<Problem>,
-}
-
-impl Plan {
-    /// The channel of a purpose, whether anything in the manifests names it or not.
-    pub fn channel_of(&self, purpose: &str) -> Option<Channel> {
-        match self.purposes.get(purpose) {
-            Some(known) => known.channel,
-            None => Purpose::undeclared(purpose).channel,
-        }
-    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -169,46 +160,6 @@ impl Stream {
     /// The part of a stream's digest that changes with its key.
     pub fn key_digest(digest: &str) -> &str {
         digest.split('-').next().unwrap_or_default()
-    }
-}
-
-/// What a stream says about one purpose.
-#[derive(Debug, Clone)]
-pub struct ConsentRule {
-    pub purpose: String,
-    /// As in the purpose.
-    pub channel: Option<Channel>,
-    /// Results in `granted`, `denied`, `withdrawn` or none.
-    pub status: Expression,
-    /// Results in the time of the statement, or none where the record does not say.
-    pub at: Option<Expression>,
-}
-
-/// Something that people are asked to agree to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Purpose {
-    pub name: String,
-    /// The kind of address that a consent to it is about; none where it is about the person as such.
-    pub channel: Option<Channel>,
-    pub description: String,
-    pub legal_basis: String,
-}
-
-impl Purpose {
-    /// What a purpose that no manifest declares is taken to be: the end of its name says its channel.
-    pub fn undeclared(name: &str) -> Self {
-        let channel = match name.rsplit('_').next() {
-            Some("email") => Some(Channel::Email),
-            Some("sms" | "phone" | "whatsapp" | "call" | "calls") => Some(Channel::Phone),
-            Some("push") => Some(Channel::Push),
-            _ => None,
-        };
-        Self {
-            name: name.to_owned(),
-            channel,
-            description: String::new(),
-            legal_basis: String::new(),
-        }
     }
 }
 

@@ -1,9 +1,60 @@
 //! `[[purpose]]`: what people are asked to agree to, and the kind of address that their answer is about.
 
+use crate::expression::Expression;
 use crate::manifest::tree::Item;
-use crate::manifest::{Destination, Loader, Names, Purpose, Source};
+use crate::manifest::{Destination, Loader, Names, Plan, Source};
 use crate::model::Channel;
 use std::collections::BTreeMap;
+
+/// What a stream says about one purpose.
+#[derive(Debug, Clone)]
+pub struct ConsentRule {
+    pub purpose: String,
+    /// As in the purpose.
+    pub channel: Option<Channel>,
+    /// Results in `granted`, `denied`, `withdrawn` or none.
+    pub status: Expression,
+    /// Results in the time of the statement, or none where the record does not say.
+    pub at: Option<Expression>,
+}
+
+/// Something that people are asked to agree to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Purpose {
+    pub name: String,
+    /// The kind of address that a consent to it is about; none where it is about the person as such.
+    pub channel: Option<Channel>,
+    pub description: String,
+    pub legal_basis: String,
+}
+
+impl Purpose {
+    /// What a purpose that no manifest declares is taken to be: the end of its name says its channel.
+    pub fn undeclared(name: &str) -> Self {
+        let channel = match name.rsplit('_').next() {
+            Some("email") => Some(Channel::Email),
+            Some("sms" | "phone" | "whatsapp" | "call" | "calls") => Some(Channel::Phone),
+            Some("push") => Some(Channel::Push),
+            _ => None,
+        };
+        Self {
+            name: name.to_owned(),
+            channel,
+            description: String::new(),
+            legal_basis: String::new(),
+        }
+    }
+}
+
+impl Plan {
+    /// The channel of a purpose, whether anything in the manifests names it or not.
+    pub fn channel_of(&self, purpose: &str) -> Option<Channel> {
+        match self.purposes.get(purpose) {
+            Some(known) => known.channel,
+            None => Purpose::undeclared(purpose).channel,
+        }
+    }
+}
 
 const KEYS: [&str; 4] = ["name", "channel", "description", "legal_basis"];
 
@@ -54,7 +105,7 @@ impl Loader<'_> {
     }
 }
 
-/// The declared purposes, and those that are only spoken of.
+/// The declared purposes, and others that are only spoken of.
 pub(super) fn all(
     mut declared: BTreeMap<String, Purpose>,
     sources: &[Source],

@@ -81,7 +81,7 @@ fn a_suppression_says_what_it_does_and_what_it_does_not() {
         ("fax:1", "begin it with"),
         ("external:crm", "begin it with"),
         ("phone:none", "cannot be of kind `phone`"),
-        ("id:0b1c", "suppress one of its identifiers"),
+        ("id:0b1c", "name one of its identifiers"),
     ] {
         let ran = run(wrong).ends_with(2);
         assert!(ran.stderr.contains(hint), "{ran:#?}");

@@ -19,15 +19,15 @@ pub struct ConsentView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
     pub status: ConsentStatus,
-    /// The one that decides first, then those that it beats, the latest first.
+    /// The one that decides first, then the ones that it beats, the latest first.
     pub statements: Vec<StatementView>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StatementView {
     pub status: ConsentStatus,
-    /// RFC 3339.
-    pub since: String,
+    /// Milliseconds since 1970.
+    pub time: i64,
     /// How that time is known: `stated` by the record, `seen` when a record first said it, or an `operator`'s.
     pub time_is: &'static str,
     /// Empty for an operator's.
@@ -36,7 +36,7 @@ pub struct StatementView {
     pub record: String,
     /// Since when the record does not say it any more: deleted, or changed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub gone_since: Option<String>,
+    pub gone_at: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub author: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,7 +115,7 @@ fn shown(one: &Statement<'_>, rows: &[ConsentRow]) -> Result<StatementView> {
     }
     Ok(StatementView {
         status: one.status,
-        since: one.time.to_rfc3339(),
+        time: one.time.0,
         time_is: match one.force {
             Force::Observed => "seen",
             Force::Stated => "stated",
@@ -123,10 +123,10 @@ fn shown(one: &Statement<'_>, rows: &[ConsentRow]) -> Result<StatementView> {
         },
         source: one.source.to_owned(),
         record: one.record.to_owned(),
-        gone_since: (one.force != Force::Operator)
+        gone_at: (one.force != Force::Operator)
             .then_some(one.gone_at)
             .flatten()
-            .map(Timestamp::to_rfc3339),
+            .map(Timestamp::millis),
         author: from.and_then(|row| row.author.clone()),
         reason: from.and_then(|row| row.reason.clone()),
     })

@@ -3,7 +3,7 @@
 
 use crate::flow::commit::change::{Change, Counts, Passed, Put, To};
 use crate::flow::commit::claim::{FreshClaim, MappedClaim, first_seen};
-use crate::flow::commit::consent::{Speaker, Statements, Unsaid};
+use crate::flow::commit::consent::{Statements, Unsaid, versions};
 use crate::flow::commit::meaning::Meaning;
 use crate::flow::commit::neighbourhood::{Neighbourhood, message_id};
 use crate::flow::commit::ripple::look;
@@ -16,8 +16,8 @@ use crate::flow::stored_json::to_json;
 use crate::model::{Canonical, EntityKind, Fact, Timestamp};
 use crate::problem::{Place, Problem, Severity};
 use crate::store::{
-    ClaimRow, ConsentRow, DeadLetterRow, Effect, EntityRow, EventRow, RecordRow, RecordState,
-    Result, Tx, VersionRow,
+    ClaimRow, DeadLetterRow, Effect, EntityRow, EventRow, RecordRow, RecordState, Result, Tx,
+    VersionRow,
 };
 use bytes::Bytes;
 use rustc_hash::FxHashSet;
@@ -256,59 +256,24 @@ impl Written {
             }
         };
         self.forget(prior.as_ref());
-        count(counts, prior.as_ref(), put.as_ref());
+        counts.count(prior.as_ref(), put.as_ref());
         let version_id = match put.as_ref().map(|put| put.body.is_some()) {
             Some(false) => prior.as_ref().map_or(0, |prior| prior.version_id),
             _ => ids.version,
         };
-        let mut row = RecordRow {
-            slot,
-            stream_id: stream.id,
-            key,
-            hash: prior.as_ref().map_or(0, |prior| prior.hash),
-            version_id,
-            state: if deleted {
-                RecordState::Deleted
-            } else {
-                RecordState::SetAside
-            },
-            updated_at: None,
-            first_seen: Timestamp::MAX.0,
-            evidence_id: None,
-            fact_id: None,
-        };
+        let mut row = unmapped(slot, key, version_id, prior.as_ref(), stream, deleted);
         let unsaid = match &put {
             // The operator changed what the record means.
             Some(put) if put.body.is_none() && put.meaning.is_some() => Unsaid::Goes,
             _ => Unsaid::Stands,
         };
-        let mut versions: Vec<Vec<ConsentRow>> = Vec::new();
-        let speaker = |row: &RecordRow, stated_at| Speaker {
-            stream,
-            record: slot,
-            evidence: row.evidence_id.unwrap_or_default(),
-            key: row.key.clone(),
-            stated_at,
-        };
-        for one in passed {
-            versions.push(speaker(&row, one.stated_at).rows(&one.consents, &one.slots, now));
-        }
+        let meaning = put.as_ref().and_then(|put| put.meaning.as_ref());
+        let said = versions(stream, &row, &passed, meaning, &slots, now);
         match put {
-            None => {
-                versions.push(Vec::new());
-                self.version(ids, slot, now, Effect::Deleted, Bytes::new());
-            }
-            Some(put) => {
-                let meaning = put.meaning.as_ref();
-                let spoken = meaning.map(|one| (one.consents.clone(), one.canonical.stated_at()));
-                let about = slots.clone();
-                self.put(put, &mut row, slots, stream, neighbourhood, ids, now);
-                let said = spoken
-                    .map(|(spoken, stated_at)| speaker(&row, stated_at).rows(&spoken, &about, now));
-                versions.push(said.unwrap_or_default());
-            }
+            None => self.version(ids, slot, now, Effect::Deleted, Bytes::new()),
+            Some(put) => self.put(put, &mut row, slots, stream, neighbourhood, ids, now),
         }
-        self.statements.follow(slot, versions, unsaid, now);
+        self.statements.follow(&row, said, unsaid, now);
         match prior {
             None => self.records.push(row),
             Some(prior) => {
@@ -508,12 +473,28 @@ impl Written {
     }
 }
 
-fn count(counts: &mut Counts, prior: Option<&RecordRow>, put: Option<&Put>) {
-    let existed = prior.is_some_and(|prior| prior.state != RecordState::Deleted);
-    match put {
-        None => counts.deleted += 1,
-        Some(put) if put.meaning.is_none() => counts.set_aside += 1,
-        Some(_) if existed => counts.changed += 1,
-        Some(_) => counts.added += 1,
+/// A record before its meaning is added.
+fn unmapped(
+    slot: i64,
+    key: String,
+    version_id: i64,
+    prior: Option<&RecordRow>,
+    stream: &StreamRef,
+    deleted: bool,
+) -> RecordRow {
+    RecordRow {
+        slot,
+        stream_id: stream.id,
+        key,
+        hash: prior.map_or(0, |prior| prior.hash),
+        version_id,
+        state: match deleted {
+            true => RecordState::Deleted,
+            false => RecordState::SetAside,
+        },
+        updated_at: None,
+        first_seen: Timestamp::MAX.0,
+        evidence_id: None,
+        fact_id: None,
     }
 }

@@ -4,7 +4,7 @@ use crate::flow::commit::meaning::Meaning;
 use crate::flow::commit::spoken::Spoken;
 use crate::model::{Identifier, Timestamp};
 use crate::problem::Problem;
-use crate::store::RecordRow;
+use crate::store::{RecordRow, RecordState};
 use bytes::Bytes;
 
 /// One record with a new state.
@@ -77,6 +77,17 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Counts a record with its previous row and its new version, if it has one.
+    pub fn count(&mut self, prior: Option<&RecordRow>, put: Option<&Put>) {
+        let existed = prior.is_some_and(|prior| prior.state != RecordState::Deleted);
+        match put {
+            None => self.deleted += 1,
+            Some(put) if put.meaning.is_none() => self.set_aside += 1,
+            Some(_) if existed => self.changed += 1,
+            Some(_) => self.added += 1,
+        }
+    }
+
     pub fn add(&mut self, other: Self) {
         self.read += other.read;
         self.added += other.added;

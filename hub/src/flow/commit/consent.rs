@@ -1,5 +1,7 @@
 //! Statements of consent: what the records of a batch say, which refusals outlive their records, and what follows for people.
 
+use crate::flow::commit::change::Passed;
+use crate::flow::commit::meaning::Meaning;
 use crate::flow::commit::neighbourhood::{Held, Neighbourhood};
 use crate::flow::commit::spoken::Spoken;
 use crate::flow::commit::stream::StreamRef;
@@ -13,19 +15,42 @@ use crate::store::{ConsentRow, RecordRow, Result, Tx};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
 
+/// What the versions of a record say, in order: those of its batch that were replaced already, and the one that counts, if it means
+/// anything. `slots` are those of its identifiers.
+pub fn versions(
+    stream: &StreamRef,
+    row: &RecordRow,
+    passed: &[Passed],
+    meaning: Option<&Meaning>,
+    slots: &[i64],
+    now: Timestamp,
+) -> Vec<Vec<ConsentRow>> {
+    let speaker = |stated_at| Speaker {
+        stream,
+        record: row.slot,
+        key: &row.key,
+        stated_at,
+    };
+    let versions = passed.iter();
+    let versions = versions.map(|one| speaker(one.stated_at).rows(&one.consents, &one.slots, now));
+    let last = meaning.map(|meaning| {
+        let speaker = speaker(meaning.canonical.stated_at());
+        speaker.rows(&meaning.consents, slots, now)
+    });
+    versions.chain([last.unwrap_or_default()]).collect()
+}
+
 /// A record while its statements are written.
 pub struct Speaker<'a> {
     pub stream: &'a StreamRef,
     pub record: i64,
-    /// What it supports.
-    pub evidence: i64,
-    pub key: String,
+    pub key: &'a str,
     /// The time that the record gives itself.
     pub stated_at: Timestamp,
 }
 
 impl Speaker<'_> {
-    /// Statements as rows; `slots` are those of the record's identifiers.
+    /// Statements as rows, without the evidence; `slots` are those of the record's identifiers.
     pub fn rows(&self, spoken: &[Spoken], slots: &[i64], now: Timestamp) -> Vec<ConsentRow> {
         let seen_at = match self.stated_at {
             Timestamp(0) => now,
@@ -36,7 +61,7 @@ impl Speaker<'_> {
                 slot: slots[*index],
                 purpose: one.purpose.clone(),
                 record: self.record,
-                evidence: self.evidence,
+                evidence: 0,
                 gone_at: 0,
                 status: one.status.as_str().to_owned(),
                 time: one.at.unwrap_or(seen_at).0,
@@ -45,7 +70,7 @@ impl Speaker<'_> {
                     None => Force::Observed.code(),
                 },
                 source: self.stream.source.to_string(),
-                said_in: [&self.stream.name, "/", self.key.as_str()].concat(),
+                said_in: [&self.stream.name, "/", self.key].concat(),
                 author: None,
                 reason: None,
             })
@@ -111,12 +136,12 @@ impl Statements {
     /// said in versions that this batch has already replaced, in order, and what it says now.
     pub fn follow(
         &mut self,
-        record: i64,
-        versions: impl IntoIterator<Item = Vec<ConsentRow>>,
+        record: &RecordRow,
+        versions: Vec<Vec<ConsentRow>>,
         unsaid: Unsaid,
         now: Timestamp,
     ) {
-        let before = self.before.remove(&record).unwrap_or_default();
+        let before = self.before.remove(&record.slot).unwrap_or_default();
         self.stale.extend(before.iter().cloned());
         let mut living = before;
         for mut next in versions {
@@ -132,6 +157,9 @@ impl Statements {
                 }
             }
             living = next;
+        }
+        for row in &mut living {
+            row.evidence = record.evidence_id.unwrap_or_default();
         }
         self.after.append(&mut living);
     }
@@ -245,9 +273,15 @@ pub fn held_in(
     let mut held: BTreeMap<u32, bool> = BTreeMap::new();
     for index in &person.evidence {
         let piece = &graph.evidence[*index as usize];
-        let nodes = piece.nodes.iter().map(|node| (*node, &graph.nodes[*node as usize]));
+        let nodes = piece
+            .nodes
+            .iter()
+            .map(|node| (*node, &graph.nodes[*node as usize]));
         let live = nodes.clone().filter(|(_, node)| node.is_live());
-        let joined = rules.joined(&piece.message, live.map(|(at, node)| (at, &*node.identifier)));
+        let joined = rules.joined(
+            &piece.message,
+            live.map(|(at, node)| (at, &*node.identifier)),
+        );
         for (at, _) in nodes {
             *held.entry(at).or_default() |= joined.contains(&at);
         }

@@ -94,7 +94,10 @@ async fn sent(
         for name in &destination.audiences {
             let object = format!("audience:{name}");
             for row in tx.written_at(&destination.name, &object, &asked).await? {
-                let key = (destination.member_key.clone(), row.remote_key.as_str().into());
+                let key = (
+                    destination.member_key.clone(),
+                    row.remote_key.as_str().into(),
+                );
                 known.entry(row.remote_key).or_default().extend([key]);
             }
         }

@@ -1,8 +1,6 @@
 //! What a record says of consent.
 
-use crate::model::{
-    Canonical, Channel, ConsentStatus, Identifier, IdentifierKind, Timestamp,
-};
+use crate::model::{Canonical, Channel, ConsentStatus, Identifier, IdentifierKind, Timestamp};
 
 /// A statement as a record makes it.
 #[derive(Debug, Clone)]

@@ -72,14 +72,19 @@ pub fn oracle(world: &World, name: &str, state: &State, now: Timestamp) -> BTree
             let is_trusted = rules.trust(&piece.message) != Trust::None;
             for node in &piece.nodes {
                 let is_live = graph.nodes[*node as usize].is_live();
-                *nodes.entry(*node).or_default() |= is_live && (is_trusted || strongest == Some(*node));
+                *nodes.entry(*node).or_default() |=
+                    is_live && (is_trusted || strongest == Some(*node));
             }
         }
         let nodes = nodes.iter();
-        let nodes = nodes.map(|(node, is_live)| (&*graph.nodes[*node as usize].identifier, *is_live));
-        let own: BTreeSet<String> = mine.iter().map(|(kind, id, _)| message(*kind, id)).collect();
+        let nodes =
+            nodes.map(|(node, is_live)| (&*graph.nodes[*node as usize].identifier, *is_live));
+        let own: BTreeSet<String> = mine
+            .iter()
+            .map(|(kind, id, _)| message(*kind, id))
+            .collect();
         let consents = consents(&spoken, &nodes.collect::<Vec<_>>(), &own);
-        let text = one_person(context, person.id.0.into_bytes(), &mine, consents, now);
+        let text = one_person(context, person.id.0.into_bytes(), &mine, &consents, now);
         // People known by charges alone have no traits to be found by.
         if text.contains(&format!("\"world\":\"{name}\"")) {
             people.insert(format!("{} {text}", person.id));
@@ -236,7 +241,7 @@ fn message(kind: Kind, id: &str) -> String {
 /// records.
 fn consents(
     spoken: &[Spoken],
-        nodes: &[(&Identifier, bool)],
+    nodes: &[(&Identifier, bool)],
     own: &BTreeSet<String>,
 ) -> BTreeMap<String, flow::ConsentEntry> {
     let is_email = |one: &Identifier| one.kind == IdentifierKind::Email;
@@ -253,7 +258,10 @@ fn consents(
     let mut addresses = BTreeMap::new();
     for (identifier, is_live) in nodes.iter().filter(|(one, _)| is_email(one)) {
         let mut of: Vec<&Spoken> = about(identifier).collect();
-        if of.iter().any(|one| *is_live || (one.gone_at.is_none() && is_own(one))) {
+        if of
+            .iter()
+            .any(|one| *is_live || (one.gone_at.is_none() && is_own(one)))
+        {
             of.extend(&general);
             addresses.insert(identifier.value.clone(), deciding(&of));
         }
@@ -362,7 +370,7 @@ fn one_person(
     context: &Context,
     person: [u8; 16],
     records: &[&(Kind, String, Canonical)],
-    consents: BTreeMap<String, flow::ConsentEntry>,
+    consents: &BTreeMap<String, flow::ConsentEntry>,
     now: Timestamp,
 ) -> String {
     let claims = claims(records);
@@ -407,7 +415,7 @@ fn one_person(
         }
     }
     let json = |value: &dyn erased::Json| value.text();
-    format!("{} {} {audiences:?}", json(&traits), json(&consents))
+    format!("{} {} {audiences:?}", json(&traits), json(consents))
 }
 
 mod erased {

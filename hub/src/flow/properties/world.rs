@@ -200,7 +200,7 @@ impl Record {
                         json!(["granted", "withdrawn"].get(usize::from(self.consent)));
                     // With a time of its own, or without one.
                     let agreed = created + i64::from(self.key % 3) * DAY;
-                    record["agreed"] = json!((self.created % 2 == 0).then_some(agreed));
+                    record["agreed"] = json!(self.created.is_multiple_of(2).then_some(agreed));
                 }
             }
         }

@@ -202,11 +202,14 @@ impl Then {
             let speaker = Speaker {
                 stream: &record.stream,
                 record: 0,
-                evidence: 1 + i64::from(*evidence),
-                key: record.key.clone(),
+                key: &record.key,
                 stated_at: record.canonical.stated_at(),
             };
-            rows.extend(speaker.rows(&spoken(&record.canonical), &slots, at));
+            let mut said = speaker.rows(&spoken(&record.canonical), &slots, at);
+            for row in &mut said {
+                row.evidence = 1 + i64::from(*evidence);
+            }
+            rows.append(&mut said);
         }
         rows.sort_by_key(|row| row.slot);
         Ok(entries(&said(

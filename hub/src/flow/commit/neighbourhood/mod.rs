@@ -244,7 +244,9 @@ impl Neighbourhood {
         for seen in evidence.iter().filter_map(|id| self.evidence.get(id)) {
             let nodes = seen.row.nodes.iter();
             let nodes = nodes.map(|slot| (*slot, &self.identifiers[slot]));
-            let live = nodes.clone().filter(|(_, known)| !known.shared && !known.blocked);
+            let live = nodes
+                .clone()
+                .filter(|(_, known)| !known.shared && !known.blocked);
             let live = live.map(|(slot, known)| (slot, &*known.identifier));
             let joined = self.rules.joined(&seen.row.message, live);
             for (slot, _) in nodes {

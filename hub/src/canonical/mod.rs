@@ -195,6 +195,13 @@ impl Mapper<'_> {
                     .filter(|text| !text.trim().is_empty())
                     .map(|text| text.into_owned());
             }
+            // An empty text clears what a person's custom trait was, as it does with the others.
+            Role::Field(None)
+                if self.stream.to == StreamTarget::Person
+                    && value.as_str().is_some_and(|text| text.trim().is_empty()) =>
+            {
+                self.keep(name, Value::Null);
+            }
             Role::Field(None) => self.keep(name, value),
             Role::Field(Some(shape)) => self.shaped(name, shape, value, expression)?,
             Role::EventTime => {}

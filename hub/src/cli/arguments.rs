@@ -34,8 +34,10 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a new hub in the folder.
+    /// Make a new hub in a folder, which is made if it does not exist.
     Init {
+        /// The folder; the hub's own by default.
+        folder: Option<PathBuf>,
         /// The hub's name; the folder's by default.
         #[arg(long)]
         name: Option<String>,

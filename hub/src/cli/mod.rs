@@ -44,7 +44,13 @@ pub async fn run(arguments: Arguments, environment: &Environment) -> Ending {
     let out = Out::new(arguments.json);
     let folder = arguments.hub.clone();
     let done = match arguments.command {
-        Command::Init { name } => init::init(&folder, name.as_deref(), &out),
+        Command::Init {
+            folder: inside,
+            name,
+        } => {
+            let folder = inside.map_or_else(|| folder.clone(), |inside| folder.join(inside));
+            init::init(&folder, name.as_deref(), &out)
+        }
         Command::Help { topic } => usage::help(topic.as_deref(), &out),
         Command::Check => check::check(&folder, environment, &out).await,
         Command::Plan => running::plan(&folder, environment, &out).await,

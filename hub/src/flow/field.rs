@@ -2,6 +2,8 @@
 #![cfg(test)]
 #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
 
+mod clocks;
 mod consent;
 mod echo;
+mod facts;
 mod properties;

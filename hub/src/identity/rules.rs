@@ -22,7 +22,53 @@ pub struct Rules {
     blocked: HashSet<Identifier>,
     patterns: Vec<(IdentifierKind, Vec<String>)>,
     trust: HashMap<Arc<str>, Trust>,
+    role_mailboxes: bool,
 }
+
+/// Mailboxes that several people of a company read, in the languages of the countries where the hub is used most. After RFC 2142, and
+/// what is common on websites.
+const ROLES: [&str; 40] = [
+    "abuse",
+    "accounting",
+    "accounts",
+    "admin",
+    "administration",
+    "billing",
+    "biuro",
+    "booking",
+    "bookings",
+    "buero",
+    "careers",
+    "contact",
+    "contacto",
+    "customerservice",
+    "enquiries",
+    "faktury",
+    "finance",
+    "hello",
+    "help",
+    "helpdesk",
+    "hostmaster",
+    "hr",
+    "info",
+    "invoices",
+    "jobs",
+    "kontakt",
+    "mail",
+    "marketing",
+    "office",
+    "orders",
+    "post",
+    "postmaster",
+    "press",
+    "sales",
+    "sekretariat",
+    "service",
+    "shop",
+    "support",
+    "team",
+    "webmaster",
+];
 
 /// Values by kind. What is said of one source's ids goes before what is said of all external ids.
 #[derive(Debug, Clone)]
@@ -109,6 +155,7 @@ impl Rules {
         Self {
             namespace: Uuid::new_v5(&HUBS, hub.as_bytes()),
             component_cap: rules.component_cap as usize,
+            role_mailboxes: rules.role_mailboxes,
             shared_above: rules.shared_above,
             shared_by_kind: named(&rules.shared),
             limits: named(&rules.limits),
@@ -140,7 +187,8 @@ impl Rules {
 
     /// Whether the hub's own list blocks it. The stand-ins that every hub blocks never become an `Identifier`.
     pub fn blocks(&self, identifier: &Identifier) -> bool {
-        (!self.blocked.is_empty() && self.blocked.contains(identifier))
+        (!self.role_mailboxes && is_role(identifier))
+            || (!self.blocked.is_empty() && self.blocked.contains(identifier))
             || self.patterns.iter().any(|(kind, parts)| {
                 *kind == identifier.kind && matches(parts, &identifier.value.to_lowercase())
             })
@@ -188,6 +236,15 @@ impl Rules {
         let source = message.split('/').next().unwrap_or_default();
         self.trust.get(source).copied().unwrap_or_default()
     }
+}
+
+/// Whether an address is that of a role, with or without a tag (`info+shop@`).
+fn is_role(identifier: &Identifier) -> bool {
+    if identifier.kind != IdentifierKind::Email {
+        return false;
+    }
+    let local = identifier.value.split(['@', '+']).next();
+    local.is_some_and(|local| ROLES.binary_search(&local).is_ok())
 }
 
 /// `KIND:VALUE`; the kind `external:SOURCE` has a colon of its own.

@@ -31,6 +31,7 @@ impl Loader<'_> {
                 "shared",
                 "limits",
                 "blocked",
+                "role_mailboxes",
                 "priority",
                 "strong",
                 "trust",
@@ -61,6 +62,10 @@ impl Loader<'_> {
                 rules.strong = kinds;
             }
             blocked(&table, &mut rules, report);
+            if let Some(item) = table.get("role_mailboxes") {
+                let choices = [("join", true), ("ignore", false)];
+                rules.role_mailboxes = item.choice(&choices, report).unwrap_or_default();
+            }
             self.trust(&table, &mut rules);
             contradictions(&table, &rules, &mut self.report);
         }

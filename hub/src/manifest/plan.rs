@@ -395,6 +395,8 @@ pub struct IdentityRules {
     pub limits: Vec<(String, u32)>,
     /// Further blocked values as `kind:value`; a `*` in the value matches any text.
     pub blocked: Vec<String>,
+    /// Whether a role's mailbox (`info@`, `office@`) says who somebody is, like any other address.
+    pub role_mailboxes: bool,
     /// Kinds from the strongest; the others follow in their usual order.
     pub priority: Vec<String>,
     /// Kinds that name one person in one system.
@@ -444,6 +446,7 @@ impl Default for IdentityRules {
             shared: Vec::new(),
             limits: vec![("user_id".to_owned(), 1)],
             blocked: Vec::new(),
+            role_mailboxes: false,
             priority: Vec::new(),
             strong: vec!["user_id".to_owned(), "external".to_owned()],
             trust: Vec::new(),

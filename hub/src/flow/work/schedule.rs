@@ -4,21 +4,77 @@ use crate::flow::context::Context;
 use crate::manifest::{Schedule, Source};
 use crate::model::Timestamp;
 use crate::store::Result;
-use chrono::{DateTime, TimeZone, Utc};
+use chrono::{DateTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use cron::Schedule as Cron;
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 /// The next instant after `after` at which the schedule fires; none when it never does.
+///
+/// Where a clock changes, a schedule that names its hour fires once on each day: at the moment of the change when its time is skipped, and
+/// the first time when its time comes twice. One that runs through the hours (`*` for seconds, minutes or hours) fires by the wall clock
+/// as it runs: nothing where time is skipped, and twice where it comes twice.
 pub fn next(schedule: &Schedule, after: Timestamp) -> Option<Timestamp> {
     let cron = Cron::from_str(&schedule.cron).ok()?;
-    let after: DateTime<Utc> = DateTime::from_timestamp_millis(after.0)?;
-    let zone: Tz = schedule.timezone;
-    let found = cron
-        .after(&zone.from_utc_datetime(&after.naive_utc()))
-        .next()?;
-    Some(Timestamp(found.timestamp_millis()))
+    let runs_through = schedule
+        .cron
+        .split_whitespace()
+        .take(3)
+        .any(|field| field.contains('*'));
+    let zone = schedule.timezone;
+    let mut after: DateTime<Utc> = DateTime::from_timestamp_millis(after.0)?;
+    let mut offset = offset_at(zone, after);
+    // What the wall clock has shown; later than `after` where time comes twice.
+    let mut shown = after.naive_utc() + offset;
+    loop {
+        // The wall clock as if it never changed.
+        let wall = cron.after(&shown.and_utc()).next()?.naive_utc();
+        let found = (wall - offset).and_utc();
+        let Some(change) = change_within(zone, after, found) else {
+            return Some(Timestamp(found.timestamp_millis()));
+        };
+        let before = change.naive_utc() + offset;
+        offset = offset_at(zone, change);
+        let begins = change.naive_utc() + offset;
+        let is_skipped = before <= wall && wall < begins;
+        if is_skipped && !runs_through {
+            return Some(Timestamp(change.timestamp_millis()));
+        }
+        let first = match runs_through {
+            true => begins,
+            false => begins.max(before),
+        };
+        shown = first - TimeDelta::milliseconds(1);
+        after = change;
+    }
+}
+
+fn offset_at(zone: Tz, time: DateTime<Utc>) -> TimeDelta {
+    let offset = zone.offset_from_utc_datetime(&time.naive_utc()).fix();
+    TimeDelta::seconds(i64::from(offset.local_minus_utc()))
+}
+
+/// The first instant after `from` and up to `to` from which on the clock differs.
+fn change_within(zone: Tz, from: DateTime<Utc>, to: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let offset = offset_at(zone, from);
+    let (mut low, mut high) = (from, from);
+    // No zone changes its clock twice in so short a time.
+    while offset_at(zone, high) == offset {
+        if high >= to {
+            return None;
+        }
+        low = high;
+        high = to.min(high + TimeDelta::hours(12));
+    }
+    while high - low > TimeDelta::milliseconds(1) {
+        let middle = low + (high - low) / 2;
+        match offset_at(zone, middle) == offset {
+            true => low = middle,
+            false => high = middle,
+        }
+    }
+    Some(high)
 }
 
 /// Before every schedule.

@@ -1,0 +1,276 @@
+//! Money, dates and fields, as the shipped mappings and the filters read them.
+
+use crate::canonical::{self, Mapped};
+use crate::host::parse_description;
+use crate::manifest::{self, Connectors, Plan};
+use crate::model::{Fact, Fields};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const STRIPE: &str = include_str!("../../../../connectors/stripe/manifest.json");
+
+fn plan(text: &str, connectors: &[(&str, &str)]) -> Plan {
+    let described = connectors.iter().map(|(name, text)| {
+        let description =
+            parse_description(text, "{\"type\":\"object\"}", vec!["source".to_owned()]);
+        ((*name).to_owned(), Arc::new(description.unwrap()))
+    });
+    let described: BTreeMap<_, _> = described.collect();
+    let connectors = Connectors {
+        available: described.keys().cloned().collect(),
+        described,
+    };
+    let hub = "[hub]\nname = \"test\"\nstore = \"sqlite:unused.db\"\ndefault_region = \"PL\"\n";
+    let files = [("hub.toml".to_owned(), format!("{hub}{text}"))];
+    manifest::load(&files, &connectors).unwrap()
+}
+
+fn mapped(plan: &Plan, stream: &str, record: &Value) -> Mapped {
+    let source = &plan.sources[0];
+    let stream = source
+        .streams
+        .iter()
+        .find(|one| *one.name == *stream)
+        .unwrap();
+    let key = canonical::key_of(stream, &source.name, &record.clone().into()).unwrap();
+    canonical::map(stream, &source.name, &key, &record.clone().into())
+}
+
+fn stripe() -> Plan {
+    let text = "[[source]]\nname = \"payments\"\nconnector = \"stripe\"\ncredential.key = \"env:KEY\"\n";
+    plan(text, &[("stripe", STRIPE)])
+}
+
+/// The event's name, and its total.
+fn event(record: &Value, stream: &str) -> (String, Value) {
+    let mapped = mapped(&stripe(), stream, record);
+    assert_eq!(mapped.problems, []);
+    match mapped.canonical.unwrap().fact {
+        Some(Fact::Event {
+            name, properties, ..
+        }) => (name, properties["total"].clone()),
+        other => panic!("{other:?}"),
+    }
+}
+
+// F11
+#[test]
+fn what_counts_as_an_order_is_what_was_taken() {
+    let charge = |fields: Value| {
+        let mut charge = json!({ "id": "ch_1", "created": 1_750_000_000, "amount": 9000, "currency": "eur", "status": "succeeded", "customer": "cus_1" });
+        charge
+            .as_object_mut()
+            .unwrap()
+            .extend(fields.as_object().unwrap().clone());
+        event(&charge, "charges")
+    };
+    for (fields, name, total) in [
+        (
+            json!({ "captured": true, "amount_captured": 9000, "amount_refunded": 0 }),
+            "Order Completed",
+            9000,
+        ),
+        (
+            json!({ "captured": false, "amount_captured": 0, "refunded": false }),
+            "Payment Authorized",
+            9000,
+        ),
+        (
+            json!({ "captured": false, "amount_captured": 0, "refunded": true, "amount_refunded": 9000 }),
+            "Payment Released",
+            9000,
+        ),
+        (
+            json!({ "captured": true, "amount_captured": 2500, "amount_refunded": 0 }),
+            "Order Completed",
+            2500,
+        ),
+        (
+            json!({ "captured": true, "amount_captured": 9000, "refunded": true, "amount_refunded": 9000 }),
+            "Order Completed",
+            9000,
+        ),
+        (
+            json!({ "status": "failed", "captured": false }),
+            "Payment Failed",
+            9000,
+        ),
+        (
+            json!({ "status": "pending", "captured": false }),
+            "Payment Pending",
+            9000,
+        ),
+        // Servers that say nothing of it.
+        (json!({}), "Order Completed", 9000),
+    ] {
+        assert_eq!(
+            charge(fields.clone()),
+            (name.to_owned(), json!(total)),
+            "{fields}"
+        );
+    }
+    let refund = |status: Value| {
+        let refund = json!({ "id": "re_1", "created": 1_750_000_000, "amount": 9000, "currency": "eur", "status": status, "charge": "ch_1" });
+        event(&refund, "refunds").0
+    };
+    assert_eq!(refund(json!("succeeded")), "Order Refunded");
+    assert_eq!(refund(json!("failed")), "Refund Failed");
+    assert_eq!(refund(json!("canceled")), "Refund Failed");
+    assert_eq!(refund(json!("pending")), "Refund Pending");
+}
+
+// F17
+#[test]
+fn amounts_have_the_scale_of_iso_4217_whatever_the_vendor_does() {
+    for (currency, amount, total) in [
+        ("ugx", 500_000, 5_000),
+        ("isk", 500_000, 5_000),
+        ("jpy", 5_000, 5_000),
+        ("eur", 5_000, 5_000),
+        ("kwd", 5_000, 5_000),
+    ] {
+        let charge = json!({ "id": "ch_1", "created": 1, "amount": amount, "amount_captured": amount, "captured": true, "currency": currency, "status": "succeeded" });
+        assert_eq!(event(&charge, "charges").1, json!(total), "{currency}");
+    }
+}
+
+const ANY: &str = r#"{ "name": "any", "title": "Any", "version": "1.0.0",
+    "streams": [{ "name": "people", "title": "People", "schema": { "type": "object" }, "primary_key": ["id"] }] }"#;
+
+/// The traits that a record has by a mapping, and `code field` of each problem.
+fn traits(map: &str, record: &Value) -> (Fields, Vec<String>) {
+    let text = format!(
+        "[[source]]\nname = \"crm\"\nconnector = \"any\"\n[[source.stream]]\nname = \"people\"\nto = \"person\"\nkey = \"'k'\"\n{map}\n"
+    );
+    let plan = plan(&text, &[("any", ANY)]);
+    let mapped = mapped(&plan, "people", record);
+    let problems = mapped.problems.iter();
+    let problems = problems.map(|one| format!("{} {}", one.code.id, one.message));
+    (mapped.canonical.unwrap().traits, problems.collect())
+}
+
+// F12
+#[test]
+fn a_date_is_a_date_or_a_dead_letter_and_never_a_guess() {
+    for text in [
+        json!("19880208"),
+        json!("1988"),
+        json!("32181"),
+        json!("12.05"),
+        json!("38"),
+        json!("88-02-08"),
+        json!(19_880_208),
+        json!(1988),
+        json!(32181),
+        json!(12.05),
+        json!("1988-2"),
+        json!("1988-02-30"),
+        json!("08.02.1988"),
+        json!("8 Feb"),
+        json!(true),
+        json!(["1988-02-08"]),
+        json!("1988-02-08T"),
+        json!("0"),
+        json!(0),
+        json!("-1"),
+        json!("1e3"),
+        json!("１９８８"),
+        json!("1988-02-08 and more"),
+    ] {
+        for map in ["map.birthday = \"born\"", "map.born = \"born | date\""] {
+            let (traits, problems) = traits(map, &json!({ "born": text }));
+            assert_eq!(traits, Fields::new(), "{text}");
+            assert_eq!(problems.len(), 1, "{text}");
+        }
+    }
+    for (written, date) in [
+        (json!("1988-02-08"), "1988-02-08"),
+        (json!(" 1988-02-08 "), "1988-02-08"),
+        (json!("1988-02-08T23:30:00+02:00"), "1988-02-08"),
+        (json!("1988-02-08T00:00:00Z"), "1988-02-08"),
+        (json!(571_276_800_000_i64), "1988-02-08"),
+        (json!("571276800000"), "1988-02-08"),
+        (json!(571_276_800), "1988-02-08"),
+    ] {
+        let (traits, problems) = traits("map.birthday = \"born\"", &json!({ "born": written }));
+        assert_eq!(
+            (traits["birthday"].as_str(), problems),
+            (Some(date), Vec::new()),
+            "{written}"
+        );
+    }
+    for (written, format, date) in [
+        (json!("08.02.1988"), "date('%d.%m.%Y')", Some("1988-02-08")),
+        (json!("2/8/88"), "date('%m/%d/%y')", Some("1988-02-08")),
+        (json!(19_880_208), "date('%Y%m%d')", Some("1988-02-08")),
+        (json!("1988-02-08"), "date('%d.%m.%Y')", None),
+        (json!("31.02.1988"), "date('%d.%m.%Y')", None),
+        (json!(""), "date('%d.%m.%Y')", Some("")),
+    ] {
+        let (traits, problems) = traits(
+            &format!("map.birthday = \"born | {format}\""),
+            &json!({ "born": written }),
+        );
+        let found = traits
+            .get("birthday")
+            .map(|value| value.as_str().unwrap_or_default());
+        assert_eq!(found, date, "{written} {problems:?}");
+        assert_eq!(problems.len(), usize::from(date.is_none()), "{written}");
+    }
+    let (traits, problems) = traits(
+        "map.seen = \"at | timestamp('%d.%m.%Y %H:%M')\"",
+        &json!({ "at": "08.02.1988 12:30" }),
+    );
+    assert_eq!(
+        (&traits["seen"], problems),
+        (&json!(571_321_800_000_i64), Vec::new())
+    );
+}
+
+// F15
+#[test]
+fn an_empty_text_clears_a_custom_trait_too() {
+    let (traits, problems) = traits(
+        "map.tier = \"tier\"\nmap.first_name = \"name\"\nmap.flag = \"flag\"",
+        &json!({ "tier": "", "name": " ", "flag": false }),
+    );
+    assert_eq!(
+        json!(traits),
+        json!({ "tier": null, "first_name": null, "flag": false })
+    );
+    assert_eq!(problems, Vec::<String>::new());
+}
+
+// F22
+#[test]
+fn a_role_and_a_number_that_nobody_has_identify_nobody() {
+    use crate::identity::Rules;
+    use crate::manifest::IdentityRules;
+    use crate::model::{Identifier, IdentifierKind, Rejected};
+    let email = |text: &str| Identifier::parse(IdentifierKind::Email, text, None).unwrap();
+    let usual = Rules::new(&IdentityRules::default(), "test");
+    let joining = IdentityRules {
+        role_mailboxes: true,
+        ..IdentityRules::default()
+    };
+    let joining = Rules::new(&joining, "test");
+    for (address, is_role) in [
+        ("info@firma.example", true),
+        ("Biuro@firma.example", true),
+        ("sales+pl@firma.example", true),
+        ("information@firma.example", false),
+        ("ada.info@firma.example", false),
+        ("ada@info.example", false),
+        ("office@x.example", true),
+        ("zofia@x.example", false),
+    ] {
+        assert_eq!(usual.blocks(&email(address)), is_role, "{address}");
+        assert!(!joining.blocks(&email(address)), "{address}");
+    }
+    for number in ["123123123", "500500500", "+48 500 500 500", "555555555"] {
+        let parsed = Identifier::parse(IdentifierKind::Phone, number, Some("PL"));
+        assert_eq!(parsed, Err(Rejected::Blocked), "{number}");
+    }
+    assert!(Identifier::parse(IdentifierKind::Phone, "500500501", Some("PL")).is_ok());
+}

@@ -41,22 +41,23 @@ pub fn counted(plan: &Plan) -> BTreeSet<String> {
 }
 
 /// The destinations, by their indexes, that write to the tool that a source reads: by the same connector, and with the same
-/// credentials or the same configuration.
+/// configuration as far as both say the same things, or with the same credentials where they have nothing in common to compare.
 pub fn written_to(plan: &Plan, source: &str) -> Vec<usize> {
     let Some(source) = plan.sources.iter().find(|one| *one.name == *source) else {
         return Vec::new();
     };
-    let has_config = source
-        .config
-        .as_object()
-        .is_some_and(|fields| !fields.is_empty());
     let is_same = |one: &Destination| {
-        let credentials = !one.credentials.is_empty() && one.credentials == source.credentials;
-        one.connector == source.connector
-            && (credentials || (has_config && one.config == source.config))
+        let fields = source.config.as_object().into_iter().flatten();
+        let mut common = fields.filter_map(|(name, value)| Some((value, one.config.get(name)?)));
+        let mut common = common.by_ref().peekable();
+        match common.peek() {
+            None => !one.credentials.is_empty() && one.credentials == source.credentials,
+            Some(_) => common.all(|(here, there)| here == there),
+        }
     };
     let destinations = plan.destinations.iter().enumerate();
-    let destinations = destinations.filter(|(_, one)| is_same(one));
+    let destinations =
+        destinations.filter(|(_, one)| one.connector == source.connector && is_same(one));
     destinations.map(|(index, _)| index).collect()
 }
 

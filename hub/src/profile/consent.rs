@@ -17,11 +17,13 @@ pub enum Force {
     Stated,
     /// An operator made it, with a reason.
     Operator,
+    /// A tool says it about a record that the hub made there: it counts for nothing.
+    Echo,
 }
 
 impl Force {
     pub fn from_code(code: i64) -> Option<Self> {
-        [Self::Observed, Self::Stated, Self::Operator]
+        [Self::Observed, Self::Stated, Self::Operator, Self::Echo]
             .into_iter()
             .find(|force| force.code() == code)
     }
@@ -91,23 +93,38 @@ pub fn answers<'a>(said: &[Said<'a>]) -> BTreeMap<&'a str, Answer<'a>> {
 
 /// The statement that decides among all that were made about one subject: the latest refusal that stands, or the latest grant.
 pub fn deciding<'a>(statements: &[Statement<'a>]) -> Option<Statement<'a>> {
-    let grants = || statements.iter().filter(|one| one.status.is_granted());
-    let standing = statements.iter().filter(|one| !one.status.is_granted());
-    let standing = standing.filter(|refusal| !grants().any(|grant| lifts(grant, refusal)));
+    let mut latest: [Option<&Statement<'a>>; 3] = [None; 3];
+    let grants = statements.iter().filter(|one| one.status.is_granted());
+    for grant in grants {
+        let of = match grant.force {
+            Force::Observed => 0,
+            Force::Stated => 1,
+            Force::Operator => 2,
+            Force::Echo => continue,
+        };
+        if latest[of].is_none_or(|known| later(known, grant).is_lt()) {
+            latest[of] = Some(grant);
+        }
+    }
+    let grants = latest.into_iter().flatten();
+    let standing = statements
+        .iter()
+        .filter(|one| !one.status.is_granted() && one.force != Force::Echo)
+        .filter(|refusal| !grants.clone().any(|grant| lifts(grant, refusal)));
     let refusal = standing.max_by(|a, b| later(a, b));
     refusal
-        .or_else(|| grants().max_by(|a, b| later(a, b)))
+        .or_else(|| grants.max_by(|a, b| later(a, b)))
         .copied()
 }
 
 /// Whether a grant ends a refusal: both times must be known, and the grant's be the later. An operator's needs no more than to
-/// come after.
+/// come after the refusal was first seen.
 pub fn lifts(grant: &Statement<'_>, refusal: &Statement<'_>) -> bool {
     let is_known = refusal.force > Force::Observed || refusal.gone_at.is_some();
     match grant.force {
-        Force::Observed => false,
+        Force::Observed | Force::Echo => false,
         Force::Stated => is_known && grant.time > refused_at(refusal),
-        Force::Operator => grant.time > refused_at(refusal),
+        Force::Operator => grant.time > refusal.time,
     }
 }
 

@@ -12,7 +12,7 @@ pub struct ConsentRow {
     pub purpose: String,
     /// The record's slot; 0 for an operator's.
     pub record: i64,
-    /// What the record supports while it says it; else 0.
+    /// What the record supports while it says it; else -1.
     pub evidence: i64,
     /// 0 while its record says it; else since when it stands on its own, as an operator's does from the beginning.
     pub gone_at: i64,
@@ -53,11 +53,13 @@ impl Tx {
         self.of_keys(text, slots, consent).await
     }
 
-    /// Rows that are new, or take the place of those with the same key; sorted by key.
+    /// Rows that are new, or take the place of others with the same key; sorted by key. Of two refusals that stand on their own since the
+    /// same moment the later stays.
     pub async fn save_consents(&mut self, rows: &[ConsentRow]) -> Result<()> {
         self.upsert(
             "consent (slot, purpose, record, gone_at, status, time, force, source, said_in, author, reason, evidence)",
-            "on conflict (slot, purpose, record, gone_at) do update set status = excluded.status, time = excluded.time, force = excluded.force, evidence = excluded.evidence",
+            "on conflict (slot, purpose, record, gone_at) do update set status = excluded.status, time = excluded.time, force = excluded.force, evidence = excluded.evidence \
+             where excluded.gone_at = 0 or excluded.time >= consent.time",
             rows,
             |row| [
                 Arg::Int(row.slot),

@@ -120,6 +120,7 @@ fn shown(one: &Statement<'_>, rows: &[ConsentRow]) -> Result<StatementView> {
             Force::Observed => "seen",
             Force::Stated => "stated",
             Force::Operator => "operator",
+            Force::Echo => "echo",
         },
         source: one.source.to_owned(),
         record: one.record.to_owned(),

@@ -76,12 +76,18 @@ pub async fn apply(
     };
     let mut neighbourhood =
         Neighbourhood::new(tx.reserve("evidence", count).await?, context.rules.clone());
+    let sent = echo::sent(tx, context, stream, &changes).await?;
     let slots = load(tx, &mut neighbourhood, &mut changes).await?;
     let mut written = Written {
         statements: said_before(tx, context, stream, &neighbourhood, &changes).await?,
         ..Written::default()
     };
-    echo::silence(tx, context, stream, &written.statements, &mut changes).await?;
+    for change in &changes {
+        if let To::Moved(to) = change.to {
+            written.statements.move_to(change.slot, to);
+        }
+    }
+    echo::silence(tx, context, &mut changes, sent, &written.statements, stream).await?;
     tx.leave_before();
     for (change, slots) in changes.into_iter().zip(slots) {
         written.record(
@@ -113,7 +119,9 @@ async fn save_and_resolve(
     now: Timestamp,
 ) -> Result<Settling> {
     let losers = std::mem::take(&mut written.losers);
-    let consents = std::mem::take(&mut written.statements).done(now);
+    let mut statements = std::mem::take(&mut written.statements);
+    statements.add_late(tx, now).await?;
+    let consents = statements.done(now);
     consents.save(tx).await?;
     let concerned = consent::concerned(tx, &mut neighbourhood, &consents).await?;
     written.touched.extend(&concerned);
@@ -160,7 +168,11 @@ async fn said_before(
     let speaks = context
         .stream(stream)
         .is_none_or(|plan| !plan.consent.is_empty());
-    let mapped_again = |to: &To| matches!(to, To::Put(put) if put.body.is_none());
+    let mapped_again = |to: &To| match to {
+        To::Put(put) => put.body.is_none(),
+        To::Moved(_) => true,
+        To::Stale { .. } | To::Deleted => false,
+    };
     let changes = changes
         .iter()
         .filter(|change| speaks || mapped_again(&change.to));
@@ -245,15 +257,16 @@ impl Written {
         } = change;
         let (put, deleted) = match to {
             To::Stale { body } => {
+                let row = unmapped(slot, key, 0, None, stream, false);
+                for rows in versions(stream, &row, &passed, None, &[], now) {
+                    self.statements.late(rows);
+                }
                 self.version(ids, slot, now, Effect::Stale, body);
                 return;
             }
             To::Put(put) => (Some(*put), false),
             To::Deleted => (None, true),
-            To::Moved(to) => {
-                self.statements.move_to(slot, to);
-                (None, true)
-            }
+            To::Moved(_) => (None, true),
         };
         self.forget(prior.as_ref());
         counts.count(prior.as_ref(), put.as_ref());

@@ -13,7 +13,7 @@ use crate::model::{ConsentStatus, Timestamp};
 use crate::profile::consent::{Force, Said, Statement, answers};
 use crate::store::{ConsentRow, RecordRow, Result, Tx};
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the versions of a record say, in order: those of its batch that were replaced already, and the one that counts, if it means
 /// anything. `slots` are those of its identifiers.
@@ -40,6 +40,8 @@ pub fn versions(
     versions.chain([last.unwrap_or_default()]).collect()
 }
 
+const DAY_MS: i64 = 86_400_000;
+
 /// A record while its statements are written.
 pub struct Speaker<'a> {
     pub stream: &'a StreamRef,
@@ -54,18 +56,21 @@ impl Speaker<'_> {
     pub fn rows(&self, spoken: &[Spoken], slots: &[i64], now: Timestamp) -> Vec<ConsentRow> {
         let seen_at = match self.stated_at {
             Timestamp(0) => now,
-            stated_at => stated_at,
+            stated_at => stated_at.min(now),
         };
+        // Nobody agreed in the future: a typing error, or the day until which it holds.
+        let stated = |one: &Spoken| one.at.filter(|at| at.0 <= now.0 + DAY_MS);
         let rows = spoken.iter().flat_map(|one| {
             one.about.iter().map(|index| ConsentRow {
                 slot: slots[*index],
                 purpose: one.purpose.clone(),
                 record: self.record,
-                evidence: 0,
+                evidence: NOBODY,
                 gone_at: 0,
                 status: one.status.as_str().to_owned(),
-                time: one.at.unwrap_or(seen_at).0,
-                force: match one.at {
+                time: stated(one).unwrap_or(seen_at).0,
+                force: match stated(one) {
+                    _ if one.is_echo => Force::Echo.code(),
                     Some(_) => Force::Stated.code(),
                     None => Force::Observed.code(),
                 },
@@ -87,7 +92,14 @@ pub struct Statements {
     gone: Vec<ConsentRow>,
     /// Of records that the batch has come to.
     stale: Vec<ConsentRow>,
+    /// Of versions that came late.
+    late: Vec<ConsentRow>,
+    /// What records said that are at other slots from now on, by these.
+    moved: FxHashMap<i64, Vec<ConsentRow>>,
 }
+
+/// The evidence of a statement without a record.
+pub const NOBODY: i64 = -1;
 
 /// What becomes of statements that a record no longer makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,8 +140,18 @@ impl Statements {
 
     /// Whether a record said anything of a purpose before.
     pub fn has_said(&self, record: i64, purpose: &str) -> bool {
-        let rows = self.before.get(&record);
-        rows.is_some_and(|rows| rows.iter().any(|row| row.purpose == purpose))
+        self.has(record, purpose, &|force| force != Force::Echo.code())
+    }
+
+    /// Whether a record only said of a purpose what the hub had made it say.
+    pub fn was_echo(&self, record: i64, purpose: &str) -> bool {
+        self.has(record, purpose, &|force| force == Force::Echo.code())
+    }
+
+    fn has(&self, record: i64, purpose: &str, is_meant: &dyn Fn(i64) -> bool) -> bool {
+        let rows = [&self.before, &self.moved].into_iter();
+        let mut rows = rows.filter_map(|of| of.get(&record)).flatten();
+        rows.any(|row| row.purpose == purpose && is_meant(row.force))
     }
 
     /// I14: a record's next version, after which its refusals stand on their own if it does not repeat them. `versions` are what it
@@ -141,14 +163,22 @@ impl Statements {
         unsaid: Unsaid,
         now: Timestamp,
     ) {
-        let before = self.before.remove(&record.slot).unwrap_or_default();
-        self.stale.extend(before.iter().cloned());
-        let mut living = before;
+        let mut living = self.before.remove(&record.slot).unwrap_or_default();
+        self.stale.extend(living.iter().cloned());
+        let unsaid = match self.moved.remove(&record.slot) {
+            // Under another key it is the operator's new mapping that speaks.
+            Some(moved) => {
+                living.extend(moved);
+                Unsaid::Goes
+            }
+            None => unsaid,
+        };
         for mut next in versions {
             for row in std::mem::take(&mut living) {
                 let same =
                     |one: &&mut ConsentRow| one.slot == row.slot && one.purpose == row.purpose;
                 match next.iter_mut().find(same) {
+                    Some(again) if is_taken_back(&row, again) => self.gone.push(gone(row, now)),
                     Some(again) => keep_time(&row, again),
                     None if unsaid == Unsaid::Stands && is_refusal(&row) => {
                         self.gone.push(gone(row, now));
@@ -159,27 +189,51 @@ impl Statements {
             living = next;
         }
         for row in &mut living {
-            row.evidence = record.evidence_id.unwrap_or_default();
+            row.evidence = record.evidence_id.unwrap_or(NOBODY);
         }
         self.after.append(&mut living);
     }
 
-    /// What a record said is what the record at another slot said, whose next version is still to come.
+    /// What a record says at another slot from now on is what the record said here.
     pub fn move_to(&mut self, from: i64, to: i64) {
         let rows = self.before.remove(&from).unwrap_or_default();
         self.stale.extend(rows.iter().cloned());
         let rows = rows.into_iter().map(|row| ConsentRow { record: to, ..row });
-        self.before.entry(to).or_default().extend(rows);
+        self.moved.entry(to).or_default().extend(rows);
+    }
+
+    /// A version that came late, with what it said: it refuses all the same, unless the record says something else now.
+    pub fn late(&mut self, rows: Vec<ConsentRow>) {
+        self.late.extend(rows.into_iter().filter(is_refusal));
+    }
+
+    /// Adds what came late and is not said by the same record as it is.
+    pub async fn add_late(&mut self, tx: &mut Tx, now: Timestamp) -> Result<()> {
+        if self.late.is_empty() {
+            return Ok(());
+        }
+        let late = std::mem::take(&mut self.late);
+        let living = tx.consents_at(late.iter().map(|row| row.slot)).await?;
+        let subject = |row: &ConsentRow| (row.slot, row.purpose.clone(), row.record);
+        let stale: FxHashSet<_> = self.stale.iter().map(subject).collect();
+        let living = living.iter().filter(|row| row.gone_at == 0).map(subject);
+        let living = living.filter(|subject| !stale.contains(subject));
+        let said: FxHashSet<_> = living.chain(self.after.iter().map(subject)).collect();
+        let unsaid = late.into_iter().filter(|row| !said.contains(&subject(row)));
+        self.gone.extend(unsaid.map(|row| gone(row, now)));
+        Ok(())
     }
 
     /// Rows to remove and rows to save, each sorted by key.
     pub fn done(mut self, now: Timestamp) -> Written {
         // What was moved to a record that did not change keeps standing.
-        let left = self.before.into_values().flatten().filter(is_refusal);
+        let left = self.moved.into_values().flatten().filter(is_refusal);
         self.gone.extend(left.map(|row| gone(row, now)));
         let (mut remove, mut save) = (self.stale, self.after);
         save.append(&mut self.gone);
-        save.sort_unstable_by(|a, b| a.key().cmp(&b.key()));
+        // Of two refusals that one record ceased to say at once the later counts.
+        save.sort_by(|a, b| a.key().cmp(&b.key()).then_with(|| b.time.cmp(&a.time)));
+        save.dedup_by(|a, b| a.key() == b.key());
         remove.sort_unstable_by(|a, b| a.key().cmp(&b.key()));
         let find = |rows: &[ConsentRow], row: &ConsentRow| {
             let found = rows.binary_search_by(|one| one.key().cmp(&row.key()));
@@ -196,15 +250,22 @@ impl Statements {
 fn gone(row: ConsentRow, now: Timestamp) -> ConsentRow {
     ConsentRow {
         gone_at: now.0,
-        evidence: 0,
+        evidence: NOBODY,
         ..row
     }
+}
+
+/// A grant that states an earlier time than the refusal it takes the place of: the refusal was the last word.
+fn is_taken_back(before: &ConsentRow, again: &ConsentRow) -> bool {
+    let is_stated = |row: &ConsentRow| row.force == Force::Stated.code();
+    let both = is_stated(before) && is_stated(again);
+    both && is_refusal(before) && !is_refusal(again) && again.time <= before.time
 }
 
 /// The same word without a time of its own is as old as it was: edits of anything else do not make it newer.
 fn keep_time(before: &ConsentRow, again: &mut ConsentRow) {
     if again.force == Force::Observed.code() && again.status == before.status {
-        again.time = before.time;
+        (again.time, again.force) = (before.time, before.force);
     }
 }
 
@@ -235,6 +296,18 @@ impl Written {
         let rows = self.remove.iter().chain(&self.save);
         rows.map(|row| row.slot)
     }
+}
+
+/// The loaded evidence with an identifier about which anything was said.
+pub async fn spoken_of(tx: &mut Tx, neighbourhood: &Neighbourhood) -> Result<Vec<i64>> {
+    if !tx.has_consents().await? {
+        return Ok(Vec::new());
+    }
+    let nodes = neighbourhood.nodes();
+    let slots = nodes.iter().flat_map(|(_, slots)| slots.iter().copied());
+    let rows = tx.consents_at(slots).await?;
+    let slots: FxHashSet<i64> = rows.iter().map(|row| row.slot).collect();
+    Ok(neighbourhood.evidence_with(&slots))
 }
 
 /// A person and what it is known by.
@@ -314,28 +387,32 @@ pub fn said<'a>(
     rows: &BySlot<'a>,
 ) -> Result<Vec<Said<'a>>> {
     let mut said = Vec::new();
+    let evidence: FxHashSet<i64> = evidence.iter().copied().collect();
     for one in held {
         let rows = rows.get(&one.slot).copied().unwrap_or_default();
-        let is_own = |row: &ConsentRow| row.evidence > 0 && evidence.contains(&row.evidence);
-        for row in rows {
-            let channel = plan.channel_of(&row.purpose);
+        let counts = |row: &&ConsentRow| row.force != Force::Echo.code();
+        let own = rows.iter().filter(counts);
+        let own = own.filter(|row| evidence.contains(&row.evidence));
+        let own: BTreeSet<&str> = own.map(|row| row.purpose.as_str()).collect();
+        for purpose in rows.chunk_by(|a, b| a.purpose == b.purpose) {
+            let name = purpose[0].purpose.as_str();
+            let channel = plan.channel_of(name);
             let is_address = channel.is_some_and(|channel| channel.kind() == one.identifier.kind);
-            let counts = match is_address {
-                true => {
-                    let mut rows = rows.iter();
-                    one.is_live || rows.any(|own| own.purpose == row.purpose && is_own(own))
+            if is_address && !one.is_live && !own.contains(name) {
+                continue;
+            }
+            for row in purpose.iter().filter(counts) {
+                let is_its = is_address
+                    || evidence.contains(&row.evidence)
+                    || (row.evidence == NOBODY && (one.is_live || row.record == 0));
+                let is_said = is_address || channel.is_none() || is_refusal(row);
+                if is_its && is_said {
+                    said.push(Said {
+                        purpose: name,
+                        address: is_address.then_some(one.identifier.value.as_str()),
+                        statement: statement(row)?,
+                    });
                 }
-                false => {
-                    let is_its = is_own(row) || row.evidence == 0;
-                    is_its && (channel.is_none() || is_refusal(row))
-                }
-            };
-            if counts {
-                said.push(Said {
-                    purpose: &row.purpose,
-                    address: is_address.then_some(one.identifier.value.as_str()),
-                    statement: statement(row)?,
-                });
             }
         }
     }
@@ -387,9 +464,16 @@ pub async fn concerned(
     if slots.is_empty() {
         return Ok(Vec::new());
     }
+    let all: Vec<i64> = slots.iter().copied().collect();
+    neighbourhood.load_around(tx, &all).await?;
     let speaking = tx.consents_at(slots.iter().copied()).await?;
     let speaking = speaking.iter().map(|row| row.evidence);
-    let speaking: Vec<i64> = speaking.filter(|id| *id > 0).collect();
+    let mut speaking: Vec<i64> = speaking.filter(|id| *id != NOBODY).collect();
+    // An operator may speak of an identifier that several people have.
+    if written.save.iter().any(|row| row.record == 0) {
+        let pairs = tx.evidence_of_shared(all).await?;
+        speaking.extend(pairs.into_iter().map(|(_, evidence)| evidence));
+    }
     neighbourhood.load(tx, &[], &speaking).await?;
     let mut concerned = neighbourhood.evidence_with(&slots);
     concerned.extend(speaking);

@@ -15,49 +15,57 @@ use crate::store::{Result, Tx};
 use rustc_hash::FxHashMap;
 
 /// What a destination was sent of somebody: traits by name, null where a field was left empty.
-type Sent = Fields;
+pub type Sent = Fields;
 
-/// Takes out of the changes what only repeats what the hub wrote to the same tool. `statements` hold what the records said before.
+/// Takes out of the changes what only repeats what the hub wrote to the same tool: `sent`, of each change. `statements` hold what the
+/// records said before.
 pub async fn silence(
     tx: &mut Tx,
     context: &Context,
-    stream: &StreamRef,
-    statements: &Statements,
     changes: &mut [Change],
+    sent: Vec<Option<Sent>>,
+    statements: &Statements,
+    stream: &StreamRef,
 ) -> Result<()> {
-    let tools = written_to(&context.plan, &stream.source);
-    if tools.is_empty() {
-        return Ok(());
-    }
-    let sent = sent(tx, context, &tools, changes).await?;
-    if sent.iter().all(Option::is_none) {
+    if written_to(&context.plan, &stream.source).is_empty() {
         return Ok(());
     }
     let mut before = claims_before(tx, changes).await?;
-    for (change, sent) in changes.iter_mut().zip(sent) {
+    let nothing = sent.into_iter().chain(std::iter::repeat(None));
+    for (change, sent) in changes.iter_mut().zip(nothing) {
         let before = before.remove(&change.slot);
-        if let (Some(sent), To::Put(put)) = (sent, &mut change.to) {
-            let granted = |purpose: &str| statements.has_said(change.slot, purpose);
-            silence_one(context, stream, put, &sent, before.as_ref(), &granted);
+        if let To::Put(put) = &mut change.to {
+            silence_consent(put, sent.is_some(), change.slot, statements);
+            if let Some(sent) = sent {
+                silence_claim(context, stream, put, &sent, before.as_ref());
+            }
         }
     }
     Ok(())
 }
 
-fn silence_one(
+/// The hub makes members; that they are subscribed then is its own doing, and stays so until the record says something else.
+fn silence_consent(put: &mut Put, was_sent: bool, record: i64, statements: &Statements) {
+    let Some(meaning) = &mut put.meaning else {
+        return;
+    };
+    for one in &mut meaning.consents {
+        let has_said = statements.has_said(record, &one.purpose);
+        let is_ours = was_sent || statements.was_echo(record, &one.purpose);
+        one.is_echo = one.status.is_granted() && is_ours && !has_said;
+    }
+}
+
+fn silence_claim(
     context: &Context,
     stream: &StreamRef,
     put: &mut Put,
     sent: &Sent,
     before: Option<&Claim>,
-    has_said: &dyn Fn(&str) -> bool,
 ) {
     let Some(meaning) = &mut put.meaning else {
         return;
     };
-    // The hub makes members; that they are subscribed then is its own doing.
-    let spoken = &mut meaning.consents;
-    spoken.retain(|one| !one.status.is_granted() || has_said(&one.purpose));
     let Some(mut traits) = meaning.claim.as_mut().and_then(|claim| claim.echo.take()) else {
         return;
     };
@@ -77,16 +85,20 @@ fn silence_one(
     }
 }
 
-/// What was sent of the person of each change, where anything was.
-async fn sent(
+/// What was sent of the person of each change, where anything was; asked before the identifiers of the changes are taken.
+pub async fn sent(
     tx: &mut Tx,
     context: &Context,
-    tools: &[usize],
+    stream: &StreamRef,
     changes: &[Change],
 ) -> Result<Vec<Option<Sent>>> {
+    let tools = written_to(&context.plan, &stream.source);
+    if tools.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut all: Vec<Option<Sent>> = vec![None; changes.len()];
     for index in tools {
-        let destination = &context.plan.destinations[*index];
+        let destination = &context.plan.destinations[index];
         let keys = changes.iter().map(|change| key_at(destination, change));
         let keys: Vec<Option<String>> = keys.collect();
         let asked: Vec<String> = keys.iter().flatten().cloned().collect();
@@ -122,11 +134,16 @@ fn key_at(destination: &Destination, change: &Change) -> Option<String> {
     let To::Put(put) = &change.to else {
         return None;
     };
-    let traits = put.meaning.as_ref()?.claim.as_ref()?.echo.as_ref()?;
-    match traits.get(&destination.member_key)? {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
+    let meaning = put.meaning.as_ref()?;
+    let traits = meaning.claim.as_ref().and_then(|claim| claim.echo.as_ref());
+    match traits.and_then(|traits| traits.get(&destination.member_key)) {
+        Some(Value::String(text)) => Some(text.clone()),
+        Some(Value::Number(number)) => Some(number.to_string()),
+        _ => {
+            let mut identifiers = meaning.canonical.identifiers.iter();
+            let found = identifiers.find(|one| *one.kind.text() == *destination.member_key);
+            found.map(|one| one.value.clone())
+        }
     }
 }
 
@@ -144,14 +161,25 @@ fn traits_of(push: &PersonPush, object: &str, payload: &str) -> Result<Sent> {
 
 /// What the changed records claimed before, by slot.
 async fn claims_before(tx: &mut Tx, changes: &[Change]) -> Result<FxHashMap<i64, Claim>> {
-    let priors = changes.iter().filter_map(|change| change.prior.as_ref());
-    let evidence: FxHashMap<i64, i64> = priors
-        .filter_map(|prior| Some((prior.slot, prior.evidence_id?)))
-        .collect();
+    // A record that moved is found by the slot that it moved to.
+    let slots = changes.iter().filter_map(|change| {
+        let prior = change.prior.as_ref()?;
+        let slot = match change.to {
+            To::Moved(to) => to,
+            _ => prior.slot,
+        };
+        Some((prior.slot, (prior.evidence_id?, slot)))
+    });
+    let slots: FxHashMap<i64, (i64, i64)> = slots.collect();
     let mut found = FxHashMap::default();
-    for row in tx.claims_of(evidence.values().copied()).await? {
-        if evidence.get(&row.slot) == Some(&row.evidence_id) {
-            found.insert(row.slot, claim_of(row)?);
+    for row in tx
+        .claims_of(slots.values().map(|(evidence, _)| *evidence))
+        .await?
+    {
+        if let Some((evidence, slot)) = slots.get(&row.slot)
+            && *evidence == row.evidence_id
+        {
+            found.insert(*slot, claim_of(row)?);
         }
     }
     Ok(found)

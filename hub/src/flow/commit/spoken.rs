@@ -10,6 +10,8 @@ pub struct Spoken {
     pub at: Option<Timestamp>,
     /// Which of the record's identifiers it is about.
     pub about: Vec<usize>,
+    /// It only says what the hub made the record say.
+    pub is_echo: bool,
 }
 
 /// What a record says of consent.
@@ -20,6 +22,7 @@ pub fn spoken(canonical: &Canonical) -> Vec<Spoken> {
         status: consent.status,
         at: consent.at,
         about: about(&canonical.identifiers, consent.channel),
+        is_echo: false,
     });
     spoken.collect()
 }

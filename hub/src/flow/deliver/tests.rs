@@ -803,11 +803,11 @@ async fn a_suppressed_identifier_that_begins_to_say_who_somebody_is_suppresses_t
     let manifest = format!("{MANIFEST}\n[identity]\nshared_above = 2\n");
     let desk = Desk::of(&manifest).await;
     // Three with an address of their own, and an older one that they share.
-    let office = |id: &str, user: &str| json!({ "id": id, "updated": 0, "email": "office@x.example", "user": user, "consent": "granted" });
+    let office = |id: &str, user: &str| json!({ "id": id, "updated": 0, "email": "family@x.example", "user": user, "consent": "granted" });
     let rows = [office("a", "1"), office("b", "2"), office("c", "3")];
     desk.put(&rows).await;
     desk.put(&[user(1, "1"), user(2, "2"), user(3, "3")]).await;
-    desk.suppress("email:office@x.example").await;
+    desk.suppress("email:family@x.example").await;
     desk.deliver().await;
     assert_eq!(desk.tool.members("named").len(), 3, "it is shared");
     // It is no longer shared, and belongs to one of them.

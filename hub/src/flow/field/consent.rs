@@ -189,6 +189,7 @@ async fn what_a_record_says_again_is_as_old_as_when_it_said_so_first() {
     hub.put(CONTACTS, contact("1", "leo@kot.example", "true", -1))
         .await;
     assert_eq!(hub.addresses().await["leo@kot.example"].time, days(-365));
+    hub.at(1);
     // It says something else in between.
     hub.put(CONTACTS, contact("1", "leo@kot.example", "", 0))
         .await;
@@ -284,6 +285,7 @@ async fn a_refusal_outlives_its_record() {
         hub.put(CONTACTS, contact("1", "leo@kot.example", "true", 2))
             .await;
         assert_eq!(hub.sent().await, [""; 0], "{way}");
+        hub.at(4);
         // Joined again, with a time of its own that is later.
         let joined = member("m2", "leo@kot.example", "subscribed", Some(3), 3);
         hub.put(MEMBERS, joined).await;
@@ -343,16 +345,6 @@ async fn who_has_nobodys_record_any_more_and_comes_back_is_still_refused() {
     hub.put(CONTACTS, contact("1", "leo@kot.example", "true", 0))
         .await;
     assert_eq!(hub.sent().await, [""; 0]);
-    assert_eq!(
-        hub.state("leo@kot.example", ConsentStatus::Granted).await,
-        1
-    );
-    assert_eq!(
-        hub.sent().await,
-        [""; 0],
-        "at the very moment of the refusal"
-    );
-    hub.at(1);
     assert_eq!(
         hub.state("leo@kot.example", ConsentStatus::Granted).await,
         1
@@ -498,4 +490,118 @@ async fn a_record_under_another_key_says_what_it_said() {
         hub.addresses().await["leo@kot.example"].status,
         ConsentStatus::Granted
     );
+}
+
+// What a stranger found in the first version of this.
+
+#[tokio::test]
+async fn an_edited_key_that_gives_the_same_keys_loses_nothing() {
+    let mut hub = Hub::new().await;
+    hub.put(CONTACTS, contact("1", "leo@kot.example", "true", -30))
+        .await;
+    let left = member("m", "leo@kot.example", "unsubscribed", None, -10);
+    hub.put(MEMBERS, left).await;
+    let edited = MANIFEST.replace("key = \"id\"", "key = \"id | trim\"");
+    hub.world
+        .reread(&edited, &[CONTACTS, MEMBERS, CAMPAIGNS])
+        .await;
+    for source in &hub.world.context.plan.sources {
+        flow::remap(&hub.world.context, source).await.unwrap();
+    }
+    let consent = hub.addresses().await.remove("leo@kot.example").unwrap();
+    assert_eq!(
+        (consent.status, consent.time),
+        (ConsentStatus::Withdrawn, days(-10))
+    );
+    assert_eq!(hub.sent().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn the_last_word_of_a_record_is_the_one_with_the_later_time() {
+    let hub = Hub::new().await;
+    let left = member("m", "leo@kot.example", "unsubscribed", Some(-5), -5);
+    hub.put(MEMBERS, left).await;
+    // A stale page says how it was before.
+    let stale = member("m", "leo@kot.example", "subscribed", Some(-9), -4);
+    hub.put(MEMBERS, stale).await;
+    assert_eq!(hub.sent().await, [""; 0]);
+    let joined = member("m", "leo@kot.example", "subscribed", Some(-3), -3);
+    hub.put(MEMBERS, joined).await;
+    assert_eq!(hub.sent().await, ["leo@kot.example"]);
+}
+
+#[tokio::test]
+async fn a_refusal_in_a_version_that_comes_late_counts_all_the_same() {
+    let hub = Hub::new().await;
+    let moved = member("m", "leo@other.example", "subscribed", Some(-1), -1);
+    hub.put(MEMBERS, moved).await;
+    hub.put(CONTACTS, contact("1", "leo@kot.example", "true", -30))
+        .await;
+    let late = member("m", "leo@kot.example", "unsubscribed", Some(-10), -10);
+    hub.put(MEMBERS, late).await;
+    assert_eq!(hub.sent().await, ["leo@other.example"]);
+}
+
+#[tokio::test]
+async fn an_operators_grant_holds_when_the_record_goes() {
+    let hub = Hub::new().await;
+    hub.put(CONTACTS, contact("1", "leo@kot.example", "true", -30))
+        .await;
+    let left = member("m", "leo@kot.example", "unsubscribed", None, -10);
+    hub.put(MEMBERS, left).await;
+    hub.state("leo@kot.example", ConsentStatus::Granted).await;
+    assert_eq!(hub.sent().await, ["leo@kot.example"]);
+    hub.at(1);
+    hub.delete(MEMBERS, "m").await;
+    assert_eq!(hub.sent().await, ["leo@kot.example"]);
+}
+
+#[tokio::test]
+async fn a_consent_of_the_future_has_no_time() {
+    let hub = Hub::new().await;
+    let typed = member("m", "leo@kot.example", "subscribed", Some(70_000), -10);
+    hub.put(MEMBERS, typed).await;
+    assert_eq!(hub.sent().await, ["leo@kot.example"]);
+    let left = json!({ "id": "c1/leo", "email": "leo@kot.example", "at": days(-1) });
+    hub.put(CAMPAIGNS, left).await;
+    assert_eq!(hub.sent().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn an_operator_may_refuse_for_everybody_at_one_number() {
+    let hub = Hub::with(&format!("{MANIFEST}\n[identity]\nshared_above = 1\n")).await;
+    for (id, email) in [("1", "anna@dom.example"), ("2", "marek@dom.example")] {
+        let mut row = contact(id, email, "true", -30);
+        row["phone"] = json!("600 100 200");
+        hub.put(CONTACTS, row).await;
+    }
+    assert_eq!(hub.sent().await, ["anna@dom.example", "marek@dom.example"]);
+    let phone = Identifier::parse(IdentifierKind::Phone, "600 100 200", Some("PL")).unwrap();
+    let stating = StatingConsent {
+        identifier: &phone,
+        purpose: "marketing_email",
+        status: ConsentStatus::Denied,
+        reason: "asked by phone",
+        author: "ada",
+    };
+    let people = flow::state_consent(&hub.world.context, &stating).await;
+    assert_eq!(people.unwrap(), 2);
+    assert_eq!(hub.sent().await, [""; 0]);
+}
+
+// Two people of one address, of whom one record is untrusted: its grant is no longer anybody's when it goes.
+#[tokio::test]
+async fn a_grant_of_a_source_that_is_not_trusted_goes_with_its_record() {
+    let trust = "\n[identity]\ntrust = { list = \"none\" }\n";
+    let hub = Hub::with(&format!("{MANIFEST}{trust}")).await;
+    hub.put(CONTACTS, contact("1", "leo@kot.example", "", -30))
+        .await;
+    hub.put(
+        MEMBERS,
+        member("m", "leo@kot.example", "subscribed", Some(-3), -3),
+    )
+    .await;
+    assert_eq!(hub.sent().await, ["leo@kot.example"]);
+    hub.delete(MEMBERS, "m").await;
+    assert_eq!(hub.sent().await, [""; 0]);
 }

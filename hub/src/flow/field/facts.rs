@@ -38,7 +38,8 @@ fn mapped(plan: &Plan, stream: &str, record: &Value) -> Mapped {
 }
 
 fn stripe() -> Plan {
-    let text = "[[source]]\nname = \"payments\"\nconnector = \"stripe\"\ncredential.key = \"env:KEY\"\n";
+    let text =
+        "[[source]]\nname = \"payments\"\nconnector = \"stripe\"\ncredential.key = \"env:KEY\"\n";
     plan(text, &[("stripe", STRIPE)])
 }
 

@@ -93,6 +93,8 @@ struct Word {
     address: u8,
     grants: bool,
     time: i64,
+    /// When it was first seen, if that is all that is known.
+    first: i64,
     is_known: bool,
 }
 
@@ -102,6 +104,8 @@ struct Row {
     address: u8,
     claims: bool,
     word: Option<Word>,
+    /// It says what the hub made it say.
+    echo: bool,
 }
 
 /// The model.
@@ -122,13 +126,17 @@ impl Model {
         // What the hub wrote says nothing new.
         let said = before.and_then(|before| before.word);
         row.claims = !is_ours || before.is_some_and(|old| old.claims && old.address == row.address);
-        row.word = row
-            .word
-            .filter(|word| !(is_ours && word.grants && said.is_none()));
+        let is_echo = is_ours || before.is_some_and(|old| old.echo);
+        row.echo = is_echo && said.is_none() && row.word.is_some_and(|word| word.grants);
+        row.word = row.word.filter(|_| !row.echo);
         match (said, &mut row.word) {
             (Some(old), Some(new)) if old.address == new.address => {
                 if old.grants == new.grants && !new.is_known {
-                    new.time = old.time;
+                    (new.time, new.first, new.is_known) = (old.time, old.first, old.is_known);
+                }
+                if old.is_known && new.is_known && !old.grants && new.grants && new.time <= old.time
+                {
+                    self.outlives(old, now);
                 }
             }
             (Some(old), _) => self.outlives(old, now),
@@ -158,7 +166,8 @@ impl Model {
         let all: Vec<&Word> = all.filter(|word| word.address == address).collect();
         let by_operator = |word: &Word| self.granted.contains(word);
         let ends = |grant: &Word, no: &Word| {
-            grant.time > no.time && (by_operator(grant) || (grant.is_known && no.is_known))
+            let is_later = grant.is_known && no.is_known && grant.time > no.time;
+            is_later || (by_operator(grant) && grant.time > no.first)
         };
         let grants = || all.iter().filter(|word| word.grants);
         let mut refusals = all.iter().filter(|word| !word.grants);
@@ -186,6 +195,7 @@ async fn check(operations: &[Operation]) -> Result<(), TestCaseError> {
             address,
             grants,
             time,
+            first: time,
             is_known,
         })
     };
@@ -202,17 +212,18 @@ async fn check(operations: &[Operation]) -> Result<(), TestCaseError> {
             address,
             claims: true,
             word,
+            echo: false,
         };
         match operation {
             Operation::Put(crm, id, address, said, ago) => {
                 let time = now - ago.map_or(0, |ago| i64::from(ago) * 86_400_000 + 1);
                 let row = row(*address, word(*address, *said, time, ago.is_some()));
                 let of = if *crm { CONTACTS } else { MEMBERS };
-                hub.put(of, line(&id.to_string(), &row, now)).await;
-                model.put((*crm, id.to_string()), row, now);
+                hub.put(of, line(&format!("k{id}"), &row, now)).await;
+                model.put((*crm, format!("k{id}")), row, now);
             }
             Operation::Edit(crm, id) => {
-                let key = (*crm, id.to_string());
+                let key = (*crm, format!("k{id}"));
                 if let Some(row) = model.records.get(&key).copied() {
                     let of = if *crm { CONTACTS } else { MEMBERS };
                     hub.put(of, line(&key.1, &row, now)).await;
@@ -221,8 +232,8 @@ async fn check(operations: &[Operation]) -> Result<(), TestCaseError> {
             }
             Operation::Delete(crm, id) => {
                 let of = if *crm { CONTACTS } else { MEMBERS };
-                hub.delete(of, &id.to_string()).await;
-                model.delete(&(*crm, id.to_string()), now);
+                hub.delete(of, &format!("k{id}")).await;
+                model.delete(&(*crm, format!("k{id}")), now);
             }
             Operation::Twice(id, first, second) => {
                 let rows = [first, second]
@@ -233,6 +244,7 @@ async fn check(operations: &[Operation]) -> Result<(), TestCaseError> {
                 for (at, row) in rows.into_iter().enumerate() {
                     let word = row.word.map(|word| Word {
                         time: now + at as i64,
+                        first: now + at as i64,
                         ..word
                     });
                     model.put((true, id.clone()), Row { word, ..row }, now);
@@ -266,6 +278,7 @@ async fn check(operations: &[Operation]) -> Result<(), TestCaseError> {
                     address: *address,
                     grants: *grants,
                     time: now,
+                    first: now,
                     is_known: true,
                 };
                 let of = if *grants {

@@ -250,7 +250,8 @@ impl Comparing<'_> {
         });
         if landing::decide(known, version) == Arrival::Stale {
             self.stays(stored);
-            return self.keep(item.slot, item.key, put.body);
+            let said = Passed::of(put.meaning);
+            return self.keep(item.slot, item.key, put.body, Some(said));
         }
         self.change(item, To::Put(put), Now::There(version, None));
     }
@@ -262,13 +263,13 @@ impl Comparing<'_> {
     }
 
     /// Stores a version that has no effect.
-    fn keep(&mut self, slot: i64, key: String, body: Option<Bytes>) {
+    fn keep(&mut self, slot: i64, key: String, body: Option<Bytes>, said: Option<Passed>) {
         if let Some(body) = body {
             self.landed.changes.push(Change {
                 slot,
                 key,
                 prior: None,
-                passed: Vec::new(),
+                passed: said.into_iter().collect(),
                 to: To::Stale { body },
             });
         }
@@ -298,7 +299,7 @@ impl Comparing<'_> {
             To::Stale { .. } | To::Deleted | To::Moved(_) => (Passed::default(), None),
         };
         change.passed.push(passed);
-        self.keep(slot, key, body);
+        self.keep(slot, key, body, None);
     }
 }
 

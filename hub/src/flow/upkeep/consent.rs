@@ -1,6 +1,6 @@
 //! What operators state of consent: stored with a reason, and carried out in the same transaction (I13).
 
-use crate::flow::commit::consent::{Written, concerned};
+use crate::flow::commit::consent::{NOBODY, Written, concerned};
 use crate::flow::commit::neighbourhood::Neighbourhood;
 use crate::flow::commit::settle::{self, Settling};
 use crate::flow::commit::touched::{Ripple, Touched};
@@ -39,7 +39,7 @@ pub async fn state_consent(context: &Context, stating: &Stating<'_>) -> Result<u
         slot: slots[0],
         purpose: stating.purpose.to_owned(),
         record: 0,
-        evidence: 0,
+        evidence: NOBODY,
         gone_at: now.0,
         status: stating.status.as_str().to_owned(),
         time: now.0,

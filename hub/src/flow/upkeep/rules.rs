@@ -10,6 +10,7 @@ mod difference;
 use crate::flow::commit::fence::{VERSION, version};
 pub use difference::{Difference, Example};
 
+use crate::flow::commit::consent;
 use crate::flow::commit::neighbourhood::{Neighbourhood, Reshaped};
 use crate::flow::commit::settle::{self, Settling};
 use crate::flow::commit::suppressed::with_listed;
@@ -192,9 +193,13 @@ async fn change(
             ..
         } = block;
         // I13: an identifier on the suppression list may be live under some rules and not under others.
+        // What was said about an address counts by whether the identifier is live, too.
+        let spoken = consent::spoken_of(&mut tx, &neighbourhood).await?;
+        let mut evidence = with_listed(&mut tx, context, &neighbourhood.nodes()).await?;
+        evidence.extend(&spoken);
         let touched = Touched {
-            evidence: with_listed(&mut tx, context, &neighbourhood.nodes()).await?,
-            ..Touched::default()
+            evidence,
+            claimed: spoken.into_iter().collect(),
         };
         let mut ripple = Ripple::default();
         let settling = Settling::new(neighbourhood, reshaped, touched);

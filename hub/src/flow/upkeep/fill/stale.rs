@@ -101,9 +101,14 @@ pub(super) fn digest(context: &Context, destination: &Destination) -> String {
     let only = destination.person.iter().flat_map(|push| &push.only);
     let named = destination.audiences.iter().chain(only);
     let kinds: Vec<_> = named.map(|name| kinds.get(name.as_str())).collect();
+    let needed = destination.consent.iter();
+    let channels: Vec<_> = needed
+        .map(|purpose| context.plan.channel_of(purpose))
+        .collect();
     let text = format!(
-        "{:?} {:?} {:?} {:?} {} {kinds:?}",
+        "{:?} {channels:?} {} {:?} {:?} {:?} {} {kinds:?}",
         destination.consent,
+        destination.other_addresses,
         destination.person,
         destination.audiences,
         destination.connector,

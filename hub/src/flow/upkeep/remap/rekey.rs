@@ -147,11 +147,15 @@ fn changes(
     let mut moved = Moved::default();
     let known = taken.into_iter().map(|(slot, row)| (slot, row.into()));
     let mut known: FxHashMap<i64, Known> = known.collect();
+    let mut arriving = Vec::new();
     for (one, slot) in moving {
         let put = put(context, to, plan, &one);
         let key = one.row.key.clone();
         moved.push(one.row.slot, key, Some(one.row), To::Moved(slot));
-        moved.arrive(slot, one.key, known.entry(slot).or_default(), put);
+        arriving.push((slot, one.key, put));
+    }
+    for (slot, key, put) in arriving {
+        moved.arrive(slot, key, known.entry(slot).or_default(), put);
     }
     moved
 }

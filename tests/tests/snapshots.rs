@@ -92,7 +92,7 @@ fn dead_letters_of_both_kinds() {
     let small = Small::new();
     small.stripe.with(|stripe| {
         let mut charge = stripe.charges.get("ch_ada1").unwrap();
-        charge["amount"] = serde_json::json!("a lot");
+        charge["amount_captured"] = serde_json::json!("a lot");
         stripe.put_charge(&charge);
     });
     small.mailchimp.with(|mailchimp| {

@@ -341,6 +341,15 @@ const COMMANDS: &[&[&str]] = &[
     &["dead-letters", "list"],
     &["dead-letters", "retry"],
     &["suppress", "email:nobody@mail.example", "--reason", "asked"],
+    &["consent", "show", "email:ada@poczta.example"],
+    &[
+        "consent",
+        "refuse",
+        "email:nobody@mail.example",
+        "marketing_email",
+        "--reason",
+        "asked",
+    ],
     &["connector", "list"],
     &["help", "OF0803"],
 ];

@@ -7,7 +7,8 @@ use crate::cli::running::{Choice, options, wait_for_signal};
 use crate::flow::{self, Carried, Opens, Served, leftover};
 use crate::host::Cancel;
 use crate::opening::{self, CapturingConnectors, Environment, Opened, Stamp, Stopped, stamp};
-use crate::problem::codes::MANIFESTS_CHANGED;
+use crate::problem::Problem;
+use crate::problem::codes::{MANIFESTS_CHANGED, STORE_FAILED};
 use indicatif::ProgressBar;
 use std::path::Path;
 use std::sync::Arc;
@@ -48,7 +49,7 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
             ..environment.clone()
         };
         let opened = match &before {
-            None => first(folder, &environment, out, &mut before).await,
+            None => begin(folder, &environment, out, &mut before).await,
             Some(before) => Ok(reopen(folder, &environment, out, before).await),
         };
         let hub = match opened {
@@ -72,6 +73,33 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
 async fn follow(stop: Cancel, cancel: Cancel) {
     stop.cancelled().await;
     cancel.cancel();
+}
+
+/// How often the first opening is tried again when the store failed: a service that is started while the disk is busy begins a
+/// moment later.
+const TRIES: usize = 5;
+
+async fn begin(
+    folder: &Path,
+    environment: &Environment,
+    out: &Out,
+    before: &mut Option<Stamp>,
+) -> Result<Option<Opened>, Stopped> {
+    for _ in 1..TRIES {
+        let stopped = match first(folder, environment, out, before).await {
+            Err(stopped) => stopped,
+            opened => return opened,
+        };
+        let is_passing = |one: &Problem| one.code == &STORE_FAILED;
+        if !stopped.problems.iter().all(is_passing) || environment.cancel.wait(LOOK_AT_FOLDER).await
+        {
+            return Err(stopped);
+        }
+        for problem in &stopped.problems {
+            tracing::warn!(code = problem.code.id, "{}; trying again", problem.message);
+        }
+    }
+    first(folder, environment, out, before).await
 }
 
 /// The hub as the program finds it; a problem ends the program. None when the folder was edited meanwhile, which is said in

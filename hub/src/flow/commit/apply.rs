@@ -79,7 +79,7 @@ pub async fn apply(
     let sent = echo::sent(tx, context, stream, &changes).await?;
     let slots = load(tx, &mut neighbourhood, &mut changes).await?;
     let mut written = Written {
-        statements: said_before(tx, context, stream, &neighbourhood, &changes).await?,
+        statements: Statements::load(tx, context, stream, &neighbourhood, &changes).await?,
         ..Written::default()
     };
     for change in &changes {
@@ -154,30 +154,6 @@ async fn save_and_resolve(
         stored: Some(stored),
         ..Settling::new(neighbourhood, reshaped, touched)
     })
-}
-
-/// What the changed records of a stream said of consent before.
-async fn said_before(
-    tx: &mut Tx,
-    context: &Context,
-    stream: &StreamRef,
-    neighbourhood: &Neighbourhood,
-    changes: &[Change],
-) -> Result<Statements> {
-    // Where the stream says nothing of consent, only records that an earlier mapping read may have said something.
-    let speaks = context
-        .stream(stream)
-        .is_none_or(|plan| !plan.consent.is_empty());
-    let mapped_again = |to: &To| match to {
-        To::Put(put) => put.body.is_none(),
-        To::Moved(_) => true,
-        To::Stale { .. } | To::Deleted => false,
-    };
-    let changes = changes
-        .iter()
-        .filter(|change| speaks || mapped_again(&change.to));
-    let priors = changes.filter_map(|change| change.prior.as_ref());
-    Statements::load(tx, neighbourhood, priors).await
 }
 
 /// Finds the identifiers of all records and loads the components around them and around their previous evidence.

@@ -1,11 +1,12 @@
 //! Statements of consent: what the records of a batch say, which refusals outlive their records, and what follows for people.
 
-use crate::flow::commit::change::Passed;
+use crate::flow::commit::change::{Change, Passed, To};
 use crate::flow::commit::meaning::Meaning;
 use crate::flow::commit::neighbourhood::{Held, Neighbourhood};
 use crate::flow::commit::spoken::Spoken;
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::commit::view::{AddressConsent, ConsentEntry, Consents};
+use crate::flow::context::Context;
 use crate::flow::stored_json::unknown;
 use crate::identity;
 use crate::manifest::Plan;
@@ -111,12 +112,27 @@ pub enum Unsaid {
 }
 
 impl Statements {
-    /// Loads what these records said; their evidence is in the neighbourhood.
+    /// Loads what the changed records of a stream said before; their evidence is in the neighbourhood.
     pub async fn load(
         tx: &mut Tx,
+        context: &Context,
+        stream: &StreamRef,
         neighbourhood: &Neighbourhood,
-        priors: impl Iterator<Item = &RecordRow>,
+        changes: &[Change],
     ) -> Result<Self> {
+        // Where the stream says nothing of consent, only records that an earlier mapping read may have said something.
+        let speaks = context
+            .stream(stream)
+            .is_none_or(|plan| !plan.consent.is_empty());
+        let mapped_again = |to: &To| match to {
+            To::Put(put) => put.body.is_none(),
+            To::Moved(_) => true,
+            To::Stale { .. } | To::Deleted => false,
+        };
+        let changes = changes
+            .iter()
+            .filter(|change| speaks || mapped_again(&change.to));
+        let priors = changes.filter_map(|change| change.prior.as_ref());
         let mut slots: FxHashSet<i64> = FxHashSet::default();
         let mut records: FxHashSet<i64> = FxHashSet::default();
         for prior in priors {

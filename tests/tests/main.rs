@@ -14,6 +14,7 @@ mod crash;
 mod created_again;
 mod engine;
 mod febrl;
+mod field;
 mod guests;
 mod hub;
 mod identity;

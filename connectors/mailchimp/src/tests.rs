@@ -296,6 +296,16 @@ fn campaigns_are_parts_and_each_action_is_a_record_with_a_stable_id() {
     hub.finish();
 }
 
+// F5
+#[test]
+fn a_list_without_a_campaign_has_no_parts() {
+    let reports = "GET https://us1.api.mailchimp.com/3.0/reports?count=1000&offset=0&since_send_time=2022-11-14T";
+    let hub = TestHub::script([(reports, json(200, json!({"reports": [], "total_items": 0})))]);
+    let parts = call::split::<Mailchimp>(&hub, CONFIG, "unsubscribes", None).expect("splits");
+    assert!(parts.is_empty());
+    hub.finish();
+}
+
 #[test]
 fn unsubscribes_are_read_by_offset() {
     let row = |id: u32| json!({"campaign_id": "c1", "email_id": id.to_string(), "email_address": "a@example.com", "timestamp": "2026-01-01T00:00:00+00:00"});
@@ -380,7 +390,8 @@ fn only_new_members_are_given_a_status() {
         {"email_address": "Old@example.com", "error_code": "ERROR_CONTACT_EXISTS", "error": "is already a list member"},
         {"email_address": "fake@example.com", "error_code": "ERROR_GENERIC", "error": "looks fake"}
     ], "error_count": 2});
-    let second = json!({"errors": [{"email_address": "old@example.com", "error_code": "ERROR_GENERIC", "error": "bad field"}], "error_count": 1});
+    let second = json!({"errors": [{"email_address": "old@example.com", "error_code": "ERROR_GENERIC", "error": "Your merge fields were invalid.",
+        "field": "BIRTHDAY", "field_message": "Please enter a month and a day"}], "error_count": 1});
     let hub = TestHub::script([
         (post.as_str(), json(200, first)),
         (post.as_str(), json(200, second)),
@@ -395,7 +406,11 @@ fn only_new_members_are_given_a_status() {
     assert_eq!(
         failed,
         [
-            (1, "mailchimp.ERROR_GENERIC", "bad field"),
+            (
+                1,
+                "mailchimp.ERROR_GENERIC",
+                "Your merge fields were invalid. `BIRTHDAY`: Please enter a month and a day"
+            ),
             (2, "mailchimp.ERROR_GENERIC", "looks fake"),
             (
                 3,

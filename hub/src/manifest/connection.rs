@@ -2,7 +2,7 @@
 
 use crate::manifest::tree::{Hinted, Item, Report, Table, suggest};
 use crate::manifest::{Grants, Limits, Loader, SecretRef, schema};
-use crate::model::{Description, Value};
+use crate::model::{Description, RateSpec, Value};
 use crate::problem::codes;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -13,10 +13,11 @@ pub(super) struct Connection {
     pub credentials: BTreeMap<String, SecretRef>,
     pub grants: Grants,
     pub limits: Limits,
+    pub rates: BTreeMap<String, RateSpec>,
 }
 
 impl Loader<'_> {
-    /// Reads `config`, `credential`, `grant` and `limits`; `description` is `None` when the connector is unknown.
+    /// Reads `config`, `credential`, `grant`, `limits` and `rates`; `description` is `None` when the connector is unknown.
     pub(super) fn connection(
         &mut self,
         table: &Table<'_>,
@@ -34,6 +35,7 @@ impl Loader<'_> {
                 .get("limits")
                 .map(|item| limits(&item, report))
                 .unwrap_or_default(),
+            rates: rates(table, description, report),
         }
     }
 }
@@ -221,4 +223,66 @@ fn limits(item: &Item<'_>, report: &mut Report) -> Limits {
     limits.batch_rows = narrow("batch_rows", limits.batch_rows);
     limits.log_lines = narrow("log_lines", limits.log_lines);
     limits
+}
+
+/// `1s`, `10s`, `5m` or `1h`, in milliseconds.
+fn period(item: &Item<'_>, report: &mut Report) -> Option<u64> {
+    let text = item.text(report)?;
+    let read = || {
+        let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+        let unit = match unit {
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            _ => return None,
+        };
+        let number: u64 = number.parse().ok()?;
+        (1..=1_000).contains(&number).then(|| number * unit)
+    };
+    let found = read();
+    if found.is_none() {
+        let message = format!("`{text}` is not a period in which requests are counted");
+        report
+            .error(&codes::BAD_DURATION, &item.spot(), message)
+            .with_hint(Some(
+                "write a whole number and `s`, `m` or `h`, such as `10s`".to_owned(),
+            ));
+    }
+    found
+}
+
+/// The connector's rates, and what the vendor's plan allows instead.
+fn rates(
+    table: &Table<'_>,
+    description: Option<&Description>,
+    report: &mut Report,
+) -> BTreeMap<String, RateSpec> {
+    let mut rates = description.map_or_else(BTreeMap::new, |one| one.rates.clone());
+    let given = table.get("rates");
+    let given = given.and_then(|item| item.free_table(report));
+    for item in given.map(|table| table.items()).unwrap_or_default() {
+        let is_known = description.is_none_or(|one| one.rates.contains_key(item.key));
+        if let Some(description) = description.filter(|_| !is_known) {
+            let message = format!("`{}` has no rate `{}`", description.name, item.key);
+            let known = description.rates.keys().map(String::as_str);
+            report
+                .error(&codes::UNKNOWN_KEY, &item.key_spot(), message)
+                .with_hint(suggest(item.key, known));
+        }
+        let Some(entry) = item.table("a rate", &["requests", "per"], report) else {
+            continue;
+        };
+        let requests = entry.need("requests", "a rate", report);
+        let requests = requests.and_then(|item| item.integer(1..=1_000_000, report));
+        let per = entry.need("per", "a rate", report);
+        let per = per.and_then(|item| period(&item, report));
+        if let (Some(requests), Some(per)) = (requests, per) {
+            let rate = RateSpec {
+                requests: u32::try_from(requests).unwrap_or(u32::MAX),
+                per_ms: per,
+            };
+            rates.insert(item.key.to_owned(), rate);
+        }
+    }
+    rates
 }

@@ -6,13 +6,14 @@ use crate::manifest::{Destination, Guard, Loader, Names, PersonPush};
 use crate::model::{Description, TargetSpec, snake_case};
 use crate::problem::{Severity, codes};
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "name",
     "connector",
     "credential",
     "config",
     "grant",
     "limits",
+    "rates",
     "consent",
     "other_addresses",
     "person",
@@ -67,6 +68,7 @@ impl Loader<'_> {
             credentials: connection.credentials,
             grants: connection.grants,
             limits: connection.limits,
+            rates: connection.rates,
             consent,
             other_addresses,
             person,

@@ -2,7 +2,7 @@
 
 use crate::expression::{Condition, Expression, Test, Window};
 use crate::manifest::purpose::{ConsentRule, Purpose};
-use crate::model::{Description, EntityKind, Value};
+use crate::model::{Description, EntityKind, RateSpec, Value};
 use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -49,6 +49,8 @@ pub struct Source {
     pub credentials: BTreeMap<String, SecretRef>,
     pub grants: Grants,
     pub limits: Limits,
+    /// By bucket: the connector's, or the manifest's instead.
+    pub rates: BTreeMap<String, RateSpec>,
     pub schedule: Option<Schedule>,
     pub streams: Vec<Stream>,
     /// What to do when a full read of a stream that had rows finds none.
@@ -348,6 +350,8 @@ pub struct Destination {
     pub credentials: BTreeMap<String, SecretRef>,
     pub grants: Grants,
     pub limits: Limits,
+    /// By bucket: the connector's, or the manifest's instead.
+    pub rates: BTreeMap<String, RateSpec>,
     /// Purposes of which every one must be granted.
     pub consent: Vec<String>,
     /// Where the address of the profile has no consent, another address of the person that has may be sent instead.
@@ -395,7 +399,9 @@ pub struct IdentityRules {
     pub limits: Vec<(String, u32)>,
     /// Further blocked values as `kind:value`; a `*` in the value matches any text.
     pub blocked: Vec<String>,
-    /// Whether a role's mailbox (`info@`, `office@`) says who somebody is, like any other address.
+    /// Whether a role's mailbox (`info@`, `office@`) says who somebody is, like any other address. It did in rules that say nothing of
+    /// it, which were stored before there was this one.
+    #[serde(default = "said_who")]
     pub role_mailboxes: bool,
     /// Kinds from the strongest; the others follow in their usual order.
     pub priority: Vec<String>,
@@ -437,6 +443,10 @@ pub enum Trust {
     Late,
     /// Not at all: a record belongs to the person of its strongest identifier and joins nobody.
     None,
+}
+
+fn said_who() -> bool {
+    true
 }
 
 impl Default for IdentityRules {

@@ -7,7 +7,7 @@ use crate::problem::codes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "name",
     "connector",
     "credential",
@@ -15,6 +15,7 @@ const KEYS: [&str; 11] = [
     "schedule",
     "grant",
     "limits",
+    "rates",
     "region",
     "guard",
     "streams",
@@ -62,6 +63,7 @@ impl Loader<'_> {
             credentials: connection.credentials,
             grants: connection.grants,
             limits: connection.limits,
+            rates: connection.rates,
             schedule,
             streams,
             empty_source_stops,

@@ -23,7 +23,9 @@ const KEYS: [&str; 10] = [
 ];
 
 /// Counts up when mapping the same record by the same text has another result.
-const MAPPING_VERSION: u32 = 1;
+const MAPPING_VERSION: u32 = 2;
+/// The same for keys.
+const KEY_VERSION: u32 = 1;
 
 const TARGETS: [(&str, EntityOr); 7] = [
     ("person", EntityOr::Person),
@@ -455,7 +457,7 @@ fn digest(stream: &Stream) -> String {
     // A filter may read the region.
     let region = stream.region.as_deref();
     let key = stream.key.text();
-    let key = (MAPPING_VERSION, key, region.filter(|_| key.contains('|')));
+    let key = (KEY_VERSION, key, region.filter(|_| key.contains('|')));
     let (key, everything) = (hash(format!("{key:?}")), hash(format!("{everything:?}")));
     format!("{}-{}", &key[..16], &everything[..32])
 }

@@ -184,6 +184,7 @@ impl Opening<'_> {
         let source = Source {
             name: self.description.name.as_str().into(),
             connector: self.description.name.clone(),
+            rates: description.rates.clone(),
             description: Arc::new(description),
             config: self.settings.config(self.vendor),
             credentials: references,

@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::egress::{Credential, Egress, EgressSettings, Policy, Random};
 use crate::host::{Cancel, Component, Connection, Connector, Host, LogSink};
 use crate::manifest::{Destination, Grants, Limits, SecretRef, Source};
-use crate::model::{Description, Inject, Value};
+use crate::model::{Description, Inject, RateSpec, Value};
 use crate::problem::{Problem, codes};
 use crate::vault::{Scrubber, Secret, Vault};
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,6 +91,7 @@ struct Side<'a> {
     credentials: &'a BTreeMap<String, SecretRef>,
     grants: &'a Grants,
     limits: &'a Limits,
+    rates: &'a BTreeMap<String, RateSpec>,
 }
 
 impl<'a> From<&'a Source> for Side<'a> {
@@ -104,6 +105,7 @@ impl<'a> From<&'a Source> for Side<'a> {
             credentials: &source.credentials,
             grants: &source.grants,
             limits: &source.limits,
+            rates: &source.rates,
         }
     }
 }
@@ -119,6 +121,7 @@ impl<'a> From<&'a Destination> for Side<'a> {
             credentials: &destination.credentials,
             grants: &destination.grants,
             limits: &destination.limits,
+            rates: &destination.rates,
         }
     }
 }
@@ -249,7 +252,7 @@ impl Connectors {
         let egress = Egress::new(EgressSettings {
             policy: Policy::new(&owner, hosts.map(String::as_str), &side.grants.addresses),
             credentials: sendable(side, &secrets),
-            rates: side.description.rates.clone(),
+            rates: side.rates.clone(),
             response_bytes: side.limits.response_bytes,
             attempts: ATTEMPTS,
             random: self.settings.random.clone(),

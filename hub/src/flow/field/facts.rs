@@ -4,6 +4,7 @@ use crate::canonical::{self, Mapped};
 use crate::host::parse_description;
 use crate::manifest::{self, Connectors, Plan};
 use crate::model::{Fact, Fields};
+use crate::problem::Problem;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,9 +12,13 @@ use std::sync::Arc;
 const STRIPE: &str = include_str!("../../../../connectors/stripe/manifest.json");
 
 fn plan(text: &str, connectors: &[(&str, &str)]) -> Plan {
+    try_plan(text, connectors).unwrap()
+}
+
+fn try_plan(text: &str, connectors: &[(&str, &str)]) -> Result<Plan, Vec<Problem>> {
     let described = connectors.iter().map(|(name, text)| {
-        let description =
-            parse_description(text, "{\"type\":\"object\"}", vec!["source".to_owned()]);
+        let schema = "{\"type\":\"object\"}";
+        let description = parse_description(text, schema, vec!["source".to_owned()]);
         ((*name).to_owned(), Arc::new(description.unwrap()))
     });
     let described: BTreeMap<_, _> = described.collect();
@@ -23,7 +28,7 @@ fn plan(text: &str, connectors: &[(&str, &str)]) -> Plan {
     };
     let hub = "[hub]\nname = \"test\"\nstore = \"sqlite:unused.db\"\ndefault_region = \"PL\"\n";
     let files = [("hub.toml".to_owned(), format!("{hub}{text}"))];
-    manifest::load(&files, &connectors).unwrap()
+    manifest::load(&files, &connectors)
 }
 
 fn mapped(plan: &Plan, stream: &str, record: &Value) -> Mapped {
@@ -274,4 +279,51 @@ fn a_role_and_a_number_that_nobody_has_identify_nobody() {
         assert_eq!(parsed, Err(Rejected::Blocked), "{number}");
     }
     assert!(Identifier::parse(IdentifierKind::Phone, "500500501", Some("PL")).is_ok());
+}
+
+// F24
+#[test]
+fn a_plan_of_a_vendor_that_allows_more_is_written_in_the_manifest() {
+    use crate::model::RateSpec;
+    let source = |rates: &str| {
+        format!(
+            "[[source]]\nname = \"payments\"\nconnector = \"stripe\"\ncredential.key = \"env:KEY\"\n{rates}\n"
+        )
+    };
+    let usual = plan(&source(""), &[("stripe", STRIPE)]);
+    let rate = |plan: &Plan| plan.sources[0].rates["default"];
+    assert_eq!(
+        rate(&usual),
+        RateSpec {
+            requests: 80,
+            per_ms: 1_000
+        }
+    );
+    let more = source("rates.default = { requests = 190, per = \"10s\" }");
+    let more = plan(&more, &[("stripe", STRIPE)]);
+    assert_eq!(
+        rate(&more),
+        RateSpec {
+            requests: 190,
+            per_ms: 10_000
+        }
+    );
+    let wrong = [
+        (
+            "rates.defautl = { requests = 1, per = \"1s\" }",
+            "did you mean `default`?",
+        ),
+        (
+            "rates.default = { requests = 1, per = \"1 day\" }",
+            "such as `10s`",
+        ),
+        ("rates.default = { requests = 0, per = \"1s\" }", ""),
+        ("rates.default = { per = \"1s\" }", ""),
+    ];
+    for (rates, hint) in wrong {
+        let problems = try_plan(&source(rates), &[("stripe", STRIPE)]).unwrap_err();
+        assert_eq!(problems.len(), 1, "{rates}: {problems:?}");
+        let shown = problems[0].hint.clone().unwrap_or_default();
+        assert!(shown.contains(hint), "{rates}: {problems:?}");
+    }
 }

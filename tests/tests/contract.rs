@@ -178,6 +178,7 @@ impl World {
         let source = Source {
             name: "golden".into(),
             connector: name.to_owned(),
+            rates: self.connectors.describe(name).unwrap().rates.clone(),
             description: self.connectors.describe(name).unwrap(),
             config: json!({"base_url": format!("http://{address}")}),
             credentials: ["token", "hook"]

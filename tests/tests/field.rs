@@ -68,7 +68,7 @@ fn an_operator_refuses_and_grants_for_an_address_and_sees_why() {
     }
     let nobody = small
         .hub
-        .run(&["consent", "show", "email:nobody@mail.example"]);
+        .run(&["consent", "show", "email:ghost@mail.example"]);
     assert!(nobody.ends_with(0).stdout.contains("nothing was said"));
 }
 

@@ -185,6 +185,7 @@ impl World {
         Source {
             name: "crm".into(),
             connector: connector.to_owned(),
+            rates: self.connectors.describe(connector).unwrap().rates.clone(),
             description: self.connectors.describe(connector).unwrap(),
             config: serde_json::json!({"region": "eu"}),
             credentials: match connector {

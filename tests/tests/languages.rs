@@ -91,6 +91,7 @@ impl World {
         let source = Source {
             name: "desk".into(),
             connector: name.to_owned(),
+            rates: self.connectors.describe(name).unwrap().rates.clone(),
             description: self.connectors.describe(name).unwrap(),
             config: serde_json::json!({ "base_url": practice.base_url(), "page_size": 70 }),
             credentials: BTreeMap::from([("token".to_owned(), SecretRef::Env("T".to_owned()))]),

@@ -345,7 +345,7 @@ const COMMANDS: &[&[&str]] = &[
     &[
         "consent",
         "refuse",
-        "email:nobody@mail.example",
+        "email:ghost@mail.example",
         "marketing_email",
         "--reason",
         "asked",

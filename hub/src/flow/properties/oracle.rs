@@ -156,6 +156,7 @@ fn resolve(
 }
 
 /// What a record says, or said until it ceased to.
+#[derive(Clone)]
 struct Spoken {
     about: Identifier,
     granted: bool,
@@ -175,14 +176,26 @@ fn spoken(world: &World, history: &[(Kind, String, Option<String>, i64)]) -> Vec
             .as_ref()
             .map_or(Vec::new(), |line| says(world, *kind, id, line));
         for before in living.remove(&(*kind, id)).into_iter().flatten() {
+            let outlives = Spoken {
+                gone_at: Some(*at),
+                ..before.clone()
+            };
             match next.iter_mut().find(|one| one.about == before.about) {
                 Some(again) if again.granted == before.granted && !again.is_stated => {
                     again.time = before.time;
+                    again.is_stated = before.is_stated;
                 }
-                None if !before.granted => gone.push(Spoken {
-                    gone_at: Some(*at),
-                    ..before
-                }),
+                // It states an earlier time than the refusal.
+                Some(again)
+                    if again.granted
+                        && !before.granted
+                        && again.is_stated
+                        && before.is_stated
+                        && again.time <= before.time =>
+                {
+                    gone.push(outlives);
+                }
+                None if !before.granted => gone.push(outlives),
                 _ => {}
             }
         }

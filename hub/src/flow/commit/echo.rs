@@ -71,16 +71,22 @@ fn silence_claim(
     };
     let own = |name: &str| before.and_then(|claim| claim.traits.get(name));
     let count = traits.len();
-    traits.retain(|name, value| match sent.get(name) {
-        Some(sent) => sent != value || own(name) == Some(value),
-        None => true,
+    let mut is_cleared = false;
+    traits.retain(|name, value| match (sent.get(name), own(name)) {
+        (Some(sent), before) if sent == value && before != Some(value) => {
+            // What it said before was that it has none, which it goes on saying.
+            is_cleared |= before == Some(&Value::Null);
+            *value = Value::Null;
+            before == Some(&Value::Null)
+        }
+        _ => true,
     });
     let stated_at = meaning.canonical.stated_at();
     let time = match before {
         Some(before) if before.traits == traits => before.time,
         _ => stated_at,
     };
-    if traits.len() < count || time != stated_at {
+    if is_cleared || traits.len() < count || time != stated_at {
         meaning.claim = Some(MappedClaim::from(traits, time, stream, context));
     }
 }

@@ -142,3 +142,20 @@ async fn a_record_is_no_newer_for_what_was_written_to_it() {
     let of_list = claims.iter().find(|row| &*row.source == "list").unwrap();
     assert_eq!(of_list.time, 50_000);
 }
+
+#[tokio::test]
+async fn a_field_that_was_empty_before_it_was_written_makes_no_record_newer() {
+    let hub = Hub::with(MANIFEST).await;
+    let member = json!({ "email": "leo@kot.example", "FNAME": null, "LNAME": null, "CITY": "Graz", "updated": 50 });
+    hub.put(MEMBERS, member).await;
+    hub.put(CONTACTS, contact("Leo", 100)).await;
+    hub.comes_back(900, json!({ "CITY": "Graz" })).await;
+    let mut tx = hub.world.context.store.read().await.unwrap();
+    let people = tx.persons_after(0, 10).await.unwrap();
+    let evidence = tx.evidence_of_persons(&[people[0].id]).await.unwrap();
+    let evidence = evidence.into_iter().map(|(_, id)| id);
+    let claims = tx.claims_of(evidence).await.unwrap();
+    let of_list = claims.iter().find(|row| &*row.source == "list").unwrap();
+    assert_eq!(of_list.time, 50_000, "{}", of_list.body);
+    assert!(people[0].traits.contains("\"first_name\":\"Leo\""));
+}

@@ -294,14 +294,22 @@ impl Mapper<'_> {
     fn consent(&mut self, rule: &ConsentRule) -> Result<(), Fatal> {
         let purpose = &rule.purpose;
         let field = format!("consent.{purpose}");
+        let problems = self.problems.len();
         let status = match self.value(&field, &rule.status)? {
-            None | Some(Value::Null) => return Ok(()),
+            Some(Value::Null) => return Ok(()),
+            // I17: a value that cannot be read takes the place of nothing.
+            None if self.problems.len() > problems => {
+                self.canonical.unread.push(purpose.clone());
+                return Ok(());
+            }
+            None => return Ok(()),
             Some(value) => value.as_str().and_then(ConsentStatus::parse),
         };
         let Some(status) = status else {
             let message =
                 format!("the consent to `{purpose}` is none of `granted`, `denied`, `withdrawn`");
             self.warn(&codes::UNKNOWN_CONSENT, &field, message);
+            self.canonical.unread.push(purpose.clone());
             return Ok(());
         };
         let at = match &rule.at {

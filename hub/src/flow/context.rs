@@ -35,6 +35,8 @@ pub struct Context {
     pub strata: Vec<Stratum>,
     /// Audiences of people whose members some account counts.
     pub counted: BTreeSet<String>,
+    /// By source, the destinations that write to the same tool, by their indexes.
+    pub writers: BTreeMap<String, Vec<usize>>,
     /// The events that audiences, traits and models read, by name.
     pub events_read: BTreeMap<String, EventBound>,
     pub suppression: Arc<Suppression>,
@@ -72,6 +74,7 @@ impl Context {
             manifests_version: 0,
             relating: Relating::of(&plan),
             counted: facts::counted(&plan),
+            writers: facts::writers(&plan),
             plan,
             store,
             clock,
@@ -91,6 +94,11 @@ impl Context {
         self.rules = Arc::new(identity::Rules::new(&rules, &self.plan.hub.name));
         self.identity = rules;
         self.rules_version = version;
+    }
+
+    /// The destinations that write to the tool that a source reads, by their indexes.
+    pub(super) fn writers_to(&self, source: &str) -> &[usize] {
+        self.writers.get(source).map_or(&[], |indexes| indexes)
     }
 
     /// True when anything depends on profiles after they are built.

@@ -1,10 +1,10 @@
 //! What follows from a plan alone: whether people have accounts, which audiences are counted, the names of computed traits.
 
 use crate::expression::Condition;
-use crate::manifest::{Destination, PREDICTED, Plan, StreamTarget};
-use crate::model::EntityKind;
+use crate::manifest::{Destination, PREDICTED, Plan, Source, StreamTarget};
+use crate::model::{EntityKind, Value};
 use crate::profile::ACCOUNT_FIELD;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Whether people can have accounts, and whether events can name them.
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,25 +40,26 @@ pub fn counted(plan: &Plan) -> BTreeSet<String> {
     counted
 }
 
-/// The destinations, by their indexes, that write to the tool that a source reads: by the same connector, and with the same
-/// configuration as far as both say the same things, or with the same credentials where they have nothing in common to compare.
-pub fn written_to(plan: &Plan, source: &str) -> Vec<usize> {
-    let Some(source) = plan.sources.iter().find(|one| *one.name == *source) else {
-        return Vec::new();
+/// By source, the destinations that write to the tool that it reads, by their indexes: by the same connector, and with the same
+/// texts in its configuration (addresses, accounts, lists) as far as both give them.
+pub fn writers(plan: &Plan) -> BTreeMap<String, Vec<usize>> {
+    let text = |value: &Value| Some(value.as_str()?.trim_end_matches('/').to_owned());
+    let is_same = |source: &Source, one: &Destination| {
+        let mut fields = source.config.as_object().into_iter().flatten();
+        source.connector == one.connector
+            && fields.all(|(name, here)| {
+                let there = one.config.get(name).and_then(text);
+                let both = text(here).zip(there);
+                both.is_none_or(|(here, there)| here == there)
+            })
     };
-    let is_same = |one: &Destination| {
-        let fields = source.config.as_object().into_iter().flatten();
-        let mut common = fields.filter_map(|(name, value)| Some((value, one.config.get(name)?)));
-        let mut common = common.by_ref().peekable();
-        match common.peek() {
-            None => !one.credentials.is_empty() && one.credentials == source.credentials,
-            Some(_) => common.all(|(here, there)| here == there),
-        }
-    };
-    let destinations = plan.destinations.iter().enumerate();
-    let destinations =
-        destinations.filter(|(_, one)| one.connector == source.connector && is_same(one));
-    destinations.map(|(index, _)| index).collect()
+    let writers = plan.sources.iter().map(|source| {
+        let all = plan.destinations.iter().enumerate();
+        let same = all.filter(|(_, one)| is_same(source, one));
+        let same: Vec<usize> = same.map(|(index, _)| index).collect();
+        (source.name.to_string(), same)
+    });
+    writers.filter(|(_, same)| !same.is_empty()).collect()
 }
 
 /// Names of computed traits, those of models too.

@@ -11,7 +11,6 @@ use crate::problem::Problem;
 use crate::problem::codes::RECORDS_CHANGED;
 use crate::store::Store;
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -164,9 +163,13 @@ pub fn plan(manifest: &str, streams: &[(&str, &str)]) -> Plan {
         config_schema: json!({ "type": "object" }),
         ..Description::default()
     };
+    // A source and a destination of one connector are taken for the same tool.
+    let names = ["any", "another", "tool"];
+    let description = Arc::new(description);
+    let described = names.map(|name| (name.to_owned(), description.clone()));
     let connectors = manifest::Connectors {
-        available: vec!["any".to_owned()],
-        described: BTreeMap::from([("any".to_owned(), Arc::new(description))]),
+        available: names.map(str::to_owned).into(),
+        described: described.into(),
     };
     let files = [("hub.toml".to_owned(), manifest.to_owned())];
     match manifest::load(&files, &connectors) {

@@ -54,7 +54,7 @@ who = { not = { event = "Order Completed" } }
 
 [[destination]]
 name = "tool"
-connector = "any"
+connector = "tool"
 consent = ["marketing_email"]
 person = { match = "email", map = { name = "first_name" } }
 audiences = ["ones", "everybody"]

@@ -1,6 +1,7 @@
 //! The nouns: plain data with their invariants in constructors. Knows no other module.
 
 mod connector;
+mod consent;
 mod folded;
 mod identifier;
 mod normalise;
@@ -13,13 +14,12 @@ pub use connector::{
     ConsentText, CredentialSpec, Description, Inject, RateSpec, StreamMapping, StreamSpec,
     TargetSpec,
 };
+pub use consent::{Channel, Consent, ConsentStatement, ConsentStatus, Force};
 pub use folded::fold;
 pub use identifier::{Identifier, IdentifierKind, PersonId, Rejected};
 pub use normalise::{normalise_email, normalise_phone};
 pub use personal::without_personal;
-pub use record::{
-    Canonical, Channel, Consent, ConsentStatus, Cursor, EntityKind, Fact, Fields, RecordKey, Value,
-};
+pub use record::{Canonical, Cursor, EntityKind, Fact, Fields, RecordKey, Value};
 pub use time::Timestamp;
 pub use vocabulary::{
     EVENT_NAMES, IDENTIFIER_FIELDS, PERSON_TRAITS, Shape, entity_field, event_property,

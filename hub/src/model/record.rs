@@ -1,6 +1,6 @@
 //! Records: what a connector returns, and what it means in canonical words.
 
-use crate::model::{Identifier, IdentifierKind, Timestamp};
+use crate::model::{Consent, Identifier, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -28,6 +28,8 @@ pub struct Canonical {
     pub updated_at: Option<Timestamp>,
     /// Person streams only.
     pub traits: Fields,
+    /// Purposes of which the record says something that cannot be read.
+    pub unread: Vec<String>,
     /// Statements of consent by purpose.
     pub consents: BTreeMap<String, Consent>,
     /// What happened or exists, on streams that are not about persons.
@@ -54,46 +56,6 @@ pub enum Fact {
     },
 }
 
-/// What a record says about a purpose.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Consent {
-    pub status: ConsentStatus,
-    /// When it was given or refused, where the record says so.
-    pub at: Option<Timestamp>,
-    /// It is about the record's addresses of this channel; without a channel, about the person as such.
-    pub channel: Option<Channel>,
-}
-
-/// A way to reach somebody, each with a kind of address of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Channel {
-    Email,
-    Phone,
-    Push,
-}
-
-impl Channel {
-    pub const ALL: [Self; 3] = [Self::Email, Self::Phone, Self::Push];
-
-    /// The kind of its addresses.
-    pub fn kind(self) -> IdentifierKind {
-        match self {
-            Self::Email => IdentifierKind::Email,
-            Self::Phone => IdentifierKind::Phone,
-            Self::Push => IdentifierKind::DeviceId,
-        }
-    }
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Email => "email",
-            Self::Phone => "phone",
-            Self::Push => "push",
-        }
-    }
-}
-
 /// Canonical entities that are neither a person nor an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -111,38 +73,6 @@ impl EntityKind {
             Self::Order => "order",
             Self::Subscription => "subscription",
             Self::Product => "product",
-        }
-    }
-}
-
-/// Ordered from the most to the least restrictive, which is how a tie in time is broken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ConsentStatus {
-    Withdrawn,
-    Denied,
-    Granted,
-}
-
-impl ConsentStatus {
-    pub fn is_granted(self) -> bool {
-        self == Self::Granted
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "granted" => Some(Self::Granted),
-            "denied" => Some(Self::Denied),
-            "withdrawn" => Some(Self::Withdrawn),
-            _ => None,
-        }
-    }
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Granted => "granted",
-            Self::Denied => "denied",
-            Self::Withdrawn => "withdrawn",
         }
     }
 }

@@ -4,171 +4,135 @@
 //! A refusal stands until a grant lifts it, and nobody who refused is granted anything by a statement whose time is not known:
 //! what a record says without a time of its own may have been said at any time before.
 
-use crate::model::{ConsentStatus, Timestamp};
+use crate::model::{ConsentStatement, Force};
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
-
-/// How a statement's time is known, from the weakest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Force {
-    /// The time at which a record was first seen to say it.
-    Observed,
-    /// The record's own time of the statement.
-    Stated,
-    /// An operator made it, with a reason.
-    Operator,
-    /// A tool says it about a record that the hub made there: it counts for nothing.
-    Echo,
-}
-
-impl Force {
-    pub fn from_code(code: i64) -> Option<Self> {
-        [Self::Observed, Self::Stated, Self::Operator, Self::Echo]
-            .into_iter()
-            .find(|force| force.code() == code)
-    }
-
-    pub fn code(self) -> i64 {
-        self as i64
-    }
-}
-
-/// One statement on one purpose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Statement<'a> {
-    pub status: ConsentStatus,
-    pub time: Timestamp,
-    pub force: Force,
-    /// When its record ceased to say it; it stands on its own since then.
-    pub gone_at: Option<Timestamp>,
-    pub source: &'a str,
-    /// `stream/key`; empty for an operator's.
-    pub record: &'a str,
-}
+use std::collections::BTreeMap;
 
 /// A statement with what it is about.
 #[derive(Debug, Clone, Copy)]
 pub struct Said<'a> {
-    pub purpose: &'a str,
     /// None: the person as such.
     pub address: Option<&'a str>,
-    pub statement: Statement<'a>,
+    pub statement: &'a ConsentStatement,
 }
 
 /// What holds for one person and purpose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer<'a> {
     /// What decides for the person: the latest grant if any address is granted.
-    pub by: Statement<'a>,
+    pub by: &'a ConsentStatement,
     /// What decides for each address. Empty where the purpose has no channel.
-    pub addresses: BTreeMap<&'a str, Statement<'a>>,
+    pub addresses: BTreeMap<&'a str, &'a ConsentStatement>,
 }
 
 /// The answer for each purpose that anything was said about. A statement about the person as such is one about every address.
 pub fn answers<'a>(said: &[Said<'a>]) -> BTreeMap<&'a str, Answer<'a>> {
-    let purposes: BTreeSet<&str> = said.iter().map(|one| one.purpose).collect();
-    let answer = |purpose: &'a str| {
-        let about = |address: Option<&str>| -> Vec<Statement<'a>> {
-            let of = said.iter().filter(|one| one.purpose == purpose);
-            let of = of.filter(|one| one.address.is_none() || one.address == address);
-            of.map(|one| one.statement).collect()
-        };
-        let of_purpose = said.iter().filter(|one| one.purpose == purpose);
-        let addresses: BTreeSet<&str> = of_purpose.filter_map(|one| one.address).collect();
-        let addresses = addresses
-            .into_iter()
-            .filter_map(|address| Some((address, deciding(&about(Some(address)))?)));
-        let addresses: BTreeMap<&str, Statement<'_>> = addresses.collect();
-        let latest = |granted: bool| {
-            let of = addresses.values();
-            let of = of.filter(|one| one.status.is_granted() == granted);
-            of.max_by(|a, b| later(a, b)).copied()
-        };
-        let by = latest(true).or_else(|| latest(false));
-        let by = by.or_else(|| deciding(&about(None)))?;
-        Some((purpose, Answer { by, addresses }))
-    };
-    purposes.into_iter().filter_map(answer).collect()
+    let mut by_purpose: BTreeMap<&str, Vec<Said<'a>>> = BTreeMap::new();
+    for one in said {
+        let of = by_purpose.entry(&one.statement.purpose).or_default();
+        of.push(*one);
+    }
+    let answers = by_purpose.into_iter();
+    let answers = answers.filter_map(|(purpose, said)| Some((purpose, answer(&said)?)));
+    answers.collect()
 }
 
-/// The statement that decides among all that were made about one subject: the latest refusal that stands, or the latest grant.
-pub fn deciding<'a>(statements: &[Statement<'a>]) -> Option<Statement<'a>> {
-    let mut latest: [Option<&Statement<'a>>; 3] = [None; 3];
-    let grants = statements.iter().filter(|one| one.status.is_granted());
-    for grant in grants {
-        let of = match grant.force {
-            Force::Observed => 0,
-            Force::Stated => 1,
-            Force::Operator => 2,
-            Force::Echo => continue,
-        };
-        if latest[of].is_none_or(|known| later(known, grant).is_lt()) {
-            latest[of] = Some(grant);
+/// The answer to one purpose.
+fn answer<'a>(said: &[Said<'a>]) -> Option<Answer<'a>> {
+    let about = |address: Option<&str>| {
+        let of = said.iter();
+        let of = of.filter(|one| one.address.is_none() || one.address == address);
+        let of: Vec<&ConsentStatement> = of.map(|one| one.statement).collect();
+        deciding(&of)
+    };
+    let mut addresses = BTreeMap::new();
+    for address in said.iter().filter_map(|one| one.address) {
+        if !addresses.contains_key(address)
+            && let Some(by) = about(Some(address))
+        {
+            addresses.insert(address, by);
         }
     }
-    let grants = latest.into_iter().flatten();
-    let standing = statements
-        .iter()
-        .filter(|one| !one.status.is_granted() && one.force != Force::Echo)
-        .filter(|refusal| !grants.clone().any(|grant| lifts(grant, refusal)));
+    let latest = |granted: bool| {
+        let of = addresses.values().copied();
+        let of = of.filter(|one: &&ConsentStatement| one.status.is_granted() == granted);
+        of.max_by(|a, b| later(a, b))
+    };
+    let by = latest(true).or_else(|| latest(false));
+    let by = by.or_else(|| about(None))?;
+    Some(Answer { by, addresses })
+}
+
+/// The statement that decides among all that were made about one subject: the latest refusal that stands, or the latest grant. Grants
+/// that are echoes are none.
+pub fn deciding<'a>(statements: &[&'a ConsentStatement]) -> Option<&'a ConsentStatement> {
+    // Of the grants of one force the latest ends what any of them does.
+    let latest = |force: Force| {
+        let grants = statements.iter().copied();
+        let grants = grants.filter(|one| one.force == force && !one.is_refusal());
+        grants.max_by(|a, b| later(a, b))
+    };
+    let grants = [Force::Observed, Force::Stated, Force::Operator].map(latest);
+    let grants = || grants.iter().copied().flatten();
+    let refusals = statements.iter().copied();
+    let standing = refusals
+        .filter(|one| one.is_refusal())
+        .filter(|refusal| !grants().any(|grant| lifts(grant, refusal)));
     let refusal = standing.max_by(|a, b| later(a, b));
-    refusal
-        .or_else(|| grants.max_by(|a, b| later(a, b)))
-        .copied()
+    refusal.or_else(|| grants().max_by(|a, b| later(a, b)))
 }
 
 /// Whether a grant ends a refusal: both times must be known, and the grant's be the later. An operator's needs no more than to
 /// come after the refusal was first seen.
-pub fn lifts(grant: &Statement<'_>, refusal: &Statement<'_>) -> bool {
+pub fn lifts(grant: &ConsentStatement, refusal: &ConsentStatement) -> bool {
     let is_known = refusal.force > Force::Observed || refusal.gone_at.is_some();
     match grant.force {
         Force::Observed | Force::Echo => false,
-        Force::Stated => is_known && grant.time > refused_at(refusal),
+        Force::Stated => is_known && grant.time > refusal.refused_at(),
         Force::Operator => grant.time > refusal.time,
-    }
-}
-
-/// The latest time at which a refusal may have been made.
-fn refused_at(refusal: &Statement<'_>) -> Timestamp {
-    match refusal.gone_at {
-        Some(gone_at) if refusal.force == Force::Observed => gone_at.max(refusal.time),
-        _ => refusal.time,
     }
 }
 
 /// Orders by time; of two at the same time the more restrictive comes last, then the one with more force. Every tie ends in
 /// source and record.
-fn later(a: &Statement<'_>, b: &Statement<'_>) -> Ordering {
-    let key = |one: &Statement<'_>| (one.time, std::cmp::Reverse(one.status), one.force);
+fn later(a: &ConsentStatement, b: &ConsentStatement) -> Ordering {
+    let key = |one: &ConsentStatement| (one.time, std::cmp::Reverse(one.status), one.force);
     key(a)
         .cmp(&key(b))
-        .then_with(|| (b.source, b.record).cmp(&(a.source, a.record)))
+        .then_with(|| (&b.source, &b.said_in).cmp(&(&a.source, &a.said_in)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{ConsentStatus, Timestamp};
     use Force::{Observed, Operator, Stated};
 
-    fn said(status: &str, time: i64, force: Force) -> Statement<'static> {
-        Statement {
+    fn said(status: &str, time: i64, force: Force) -> ConsentStatement {
+        ConsentStatement {
+            purpose: "news".into(),
             status: ConsentStatus::parse(status).expect("a status"),
             time: Timestamp(time),
             force,
+            record: Some(1),
+            evidence: Some(1),
             gone_at: None,
-            source: "crm",
-            record: "contacts/1",
+            learned_at: None,
+            source: "crm".into(),
+            said_in: "contacts/1".into(),
+            author: None,
+            reason: None,
         }
     }
 
-    fn gone(one: Statement<'static>, at: i64) -> Statement<'static> {
-        Statement {
+    fn gone(one: ConsentStatement, at: i64) -> ConsentStatement {
+        ConsentStatement {
             gone_at: Some(Timestamp(at)),
             ..one
         }
     }
 
-    fn is_granted(statements: &[Statement<'_>]) -> bool {
+    fn is_granted(statements: &[&ConsentStatement]) -> bool {
         let forwards = deciding(statements).expect("one decides");
         let backwards: Vec<_> = statements.iter().rev().copied().collect();
         assert_eq!(deciding(&backwards), Some(forwards));
@@ -197,7 +161,7 @@ mod tests {
             (grant(2, Stated), gone(refusal(1, Stated), 8), true),
         ] {
             assert_eq!(
-                is_granted(&[grant, refusal]),
+                is_granted(&[&grant, &refusal]),
                 expected,
                 "{grant:?} {refusal:?}"
             );
@@ -208,32 +172,31 @@ mod tests {
     fn one_refusal_that_stands_is_enough() {
         let grant = said("granted", 5, Stated);
         let lifted = said("denied", 4, Stated);
-        assert!(is_granted(&[grant, lifted]));
-        assert!(!is_granted(&[grant, lifted, said("denied", 6, Stated)]));
+        assert!(is_granted(&[&grant, &lifted]));
+        let later = said("denied", 6, Stated);
+        assert!(!is_granted(&[&grant, &lifted, &later]));
         // A grant without a time counts where nothing is refused any more.
-        assert!(is_granted(&[grant, lifted, said("granted", 1, Observed)]));
+        let untimed = said("granted", 1, Observed);
+        assert!(is_granted(&[&grant, &lifted, &untimed]));
     }
 
     #[test]
     fn an_address_does_not_lend_its_consent_to_another() {
-        let about = |address, statement| Said {
-            purpose: "news",
-            address,
-            statement,
-        };
-        let work = about(Some("work"), said("withdrawn", 3, Stated));
-        let home = about(Some("home"), said("granted", 2, Stated));
-        let all = [work, home];
-        let answers = answers(&all);
-        let answer = &answers["news"];
-        assert!(answer.by.status.is_granted());
-        let status = |address: &str| answer.addresses[address].status;
+        fn about<'a>(address: Option<&'a str>, statement: &'a ConsentStatement) -> Said<'a> {
+            Said { address, statement }
+        }
+        let (left, joined) = (said("withdrawn", 3, Stated), said("granted", 2, Stated));
+        let all = [about(Some("work"), &left), about(Some("home"), &joined)];
+        let news = answers(&all).remove("news").expect("an answer");
+        assert!(news.by.status.is_granted());
+        let status = |address: &str| news.addresses[address].status;
         assert_eq!(status("work"), ConsentStatus::Withdrawn);
         assert_eq!(status("home"), ConsentStatus::Granted);
         // What is refused as such is refused at every address.
-        let all = [home, about(None, said("denied", 2, Stated))];
-        let answers = super::answers(&all);
-        assert!(!answers["news"].by.status.is_granted());
-        assert!(!answers["news"].addresses["home"].status.is_granted());
+        let denied = said("denied", 2, Stated);
+        let all = [about(Some("home"), &joined), about(None, &denied)];
+        let news = answers(&all).remove("news").expect("an answer");
+        assert!(!news.by.status.is_granted());
+        assert!(!news.addresses["home"].status.is_granted());
     }
 }

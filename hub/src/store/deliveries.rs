@@ -30,6 +30,7 @@ pub struct AcknowledgedRow {
 /// What the hub wrote somewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrittenRow {
+    pub object: String,
     pub remote_key: String,
     pub payload: String,
 }
@@ -160,25 +161,28 @@ impl Tx {
     pub async fn written_at(
         &mut self,
         destination: &str,
-        object: &str,
+        objects: &[String],
         keys: &[String],
     ) -> Result<Vec<WrittenRow>> {
-        if keys.is_empty() {
+        if keys.is_empty() || objects.is_empty() {
             return Ok(Vec::new());
         }
-        let text = format!(
-            "select remote_key, payload from acknowledged where destination = $2 and object = $3 and remote_key {keys} \
-             union all select w.remote_key, w.payload from wanted w join change c on c.destination = w.destination \
-             and c.object = w.object and c.remote_key = w.remote_key \
-             where w.destination = $2 and w.object = $3 and c.unsure = 1 and w.remote_key {keys}",
-            keys = dialect::IN_INTEGERS
-        );
-        let keys = json_texts(keys);
-        let arguments = [Arg::Text(&keys), Arg::Text(destination), Arg::Text(object)];
+        let text = "select a.object, a.remote_key, a.payload from json_each($3) as o cross join json_each($1) as k \
+             cross join acknowledged as a on a.destination = $2 and a.object = o.value and a.remote_key = k.value \
+             union all select w.object, w.remote_key, w.payload from json_each($3) as o cross join json_each($1) as k \
+             cross join change as c on c.destination = $2 and c.object = o.value and c.remote_key = k.value and c.unsure = 1 \
+             cross join wanted as w on w.destination = $2 and w.object = o.value and w.remote_key = k.value";
+        let (objects, keys) = (json_texts(objects), json_texts(keys));
+        let arguments = [
+            Arg::Text(&keys),
+            Arg::Text(destination),
+            Arg::Text(&objects),
+        ];
         self.all(text, &arguments, |row| {
             Ok(WrittenRow {
-                remote_key: get(row, 0)?,
-                payload: get(row, 1)?,
+                object: get(row, 0)?,
+                remote_key: get(row, 1)?,
+                payload: get(row, 2)?,
             })
         })
         .await
@@ -322,12 +326,11 @@ impl Tx {
             .collect())
     }
 
-    /// Whether any of these changes is about a row that is wanted and that nobody may be sent now.
+    /// Whether there is nobody for one of these changes who is wanted and may be sent now.
     pub async fn are_forbidden(&mut self, changes: impl IntoIterator<Item = i64>) -> Result<bool> {
         let text = format!(
-            "select c.id from change c where c.id {} and exists (select 1 from wanted w where w.destination = c.destination \
-             and w.object = c.object and w.remote_key = c.remote_key and w.allowed = 0) and not exists (select 1 from wanted w \
-             where w.destination = c.destination and w.object = c.object and w.remote_key = c.remote_key and w.allowed = 1) limit 1",
+            "select c.id from change c where c.id {} and not exists (select 1 from wanted w where w.destination = c.destination \
+             and w.object = c.object and w.remote_key = c.remote_key and w.allowed = 1) limit 1",
             dialect::IN_INTEGERS
         );
         let found = self.rows_in(text, changes, value::<i64>).await?;

@@ -19,6 +19,8 @@ pub struct IdentifierRow<'a> {
     /// None when it is shared or no evidence holds it.
     pub component: Option<i64>,
     pub shared: bool,
+    /// JSON array of the statements of consent about it; none where nothing was said.
+    pub consents: Option<Cow<'a, str>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,14 +36,15 @@ pub struct EvidenceRow {
 
 impl Tx {
     pub async fn identifiers_at(&mut self, slots: &[i64]) -> Result<Vec<IdentifierRow<'static>>> {
-        let text = "select slot, kind, value, component, shared from identifier where slot = $1";
+        let text =
+            "select slot, kind, value, component, shared, consents from identifier where slot = $1";
         self.by_key(text, slots, identifier).await
     }
 
     /// The identifiers after a slot, by slot, one page.
     pub async fn identifiers_after(&mut self, slot: i64) -> Result<Vec<IdentifierRow<'static>>> {
         let text = format!(
-            "select slot, kind, value, component, shared from identifier where slot > $1 order by slot limit {PAGE}"
+            "select slot, kind, value, component, shared, consents from identifier where slot > $1 order by slot limit {PAGE}"
         );
         self.by_key(&text, &[slot], identifier).await
     }
@@ -88,7 +91,7 @@ impl Tx {
     /// New rows, sorted by slot.
     pub async fn add_identifiers(&mut self, identifiers: &[IdentifierRow<'_>]) -> Result<()> {
         self.insert(
-            "identifier (slot, kind, value, component, shared)",
+            "identifier (slot, kind, value, component, shared, consents)",
             identifiers,
             |identifier| {
                 [
@@ -97,6 +100,7 @@ impl Tx {
                     Arg::Text(&identifier.value),
                     Arg::OptInt(identifier.component),
                     Arg::Int(i64::from(identifier.shared)),
+                    Arg::OptText(identifier.consents.as_deref()),
                 ]
             },
         )
@@ -106,12 +110,13 @@ impl Tx {
     /// Existing rows, sorted by slot.
     pub async fn update_identifiers(&mut self, identifiers: &[IdentifierRow<'_>]) -> Result<()> {
         self.update(
-            "update identifier set component = $1, shared = $2 where slot = $3",
+            "update identifier set component = $1, shared = $2, consents = $3 where slot = $4",
             identifiers,
             |identifier| {
                 [
                     Arg::OptInt(identifier.component),
                     Arg::Int(i64::from(identifier.shared)),
+                    Arg::OptText(identifier.consents.as_deref()),
                     Arg::Int(identifier.slot),
                 ]
             },
@@ -331,6 +336,7 @@ fn identifier(row: &dialect::Found<'_>) -> dialect::FoundResult<IdentifierRow<'s
         value: row.get::<_, String>(2)?.into(),
         component: row.get(3)?,
         shared: row.get::<_, i64>(4)? != 0,
+        consents: row.get::<_, Option<String>>(5)?.map(Cow::Owned),
     })
 }
 

@@ -7,7 +7,6 @@ mod audiences;
 mod bulk;
 mod capped;
 mod computed;
-mod consents;
 mod deliveries;
 mod dialect;
 mod full_reads;
@@ -33,7 +32,6 @@ pub use accounts::{AccountClaimRow, AccountRow, RelationRow};
 pub use audiences::{HappenedRow, LogRow, MemberRow, MovedRow, TimerRow};
 pub use capped::CappedRow;
 pub use computed::FaultRow;
-pub use consents::ConsentRow;
 pub use deliveries::{
     AcknowledgedRow, AttemptRow, ChangeRow, Looked, RefusedRow, WantedRow, WrittenRow,
 };

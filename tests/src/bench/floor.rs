@@ -127,6 +127,7 @@ impl Batch {
                 value: value.into(),
                 component: Some(id),
                 shared: false,
+                consents: None,
             });
         }
         self.evidence.push(EvidenceRow {

@@ -1,15 +1,16 @@
 //! What was said of consent about somebody, which statement decides, and what it beats.
 
 use crate::flow::ask::profile::{Lookup, Wanted, locate};
-use crate::flow::commit::consent::{rows_by_slot, said, statement};
+use crate::flow::commit::agreed::said;
 use crate::flow::commit::identifiers::find;
-use crate::flow::commit::neighbourhood::Held;
+use crate::flow::commit::neighbourhood::{Held, said_in};
 use crate::flow::context::Context;
-use crate::model::{Channel, ConsentStatus, Timestamp};
-use crate::profile::consent::{Force, Statement, deciding};
-use crate::store::{ConsentRow, Result, Tx};
+use crate::model::{ConsentStatement, ConsentStatus, Force, Timestamp};
+use crate::profile::consent::deciding;
+use crate::store::{Result, Tx};
+use rustc_hash::FxHashMap;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// What was said of one purpose about one address, or about the person as such.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -70,23 +71,34 @@ pub(super) async fn consents_of(
     held: &[Held],
     evidence: &[i64],
 ) -> Result<Vec<ConsentView>> {
-    let rows = tx.consents_at(held.iter().map(|one| one.slot)).await?;
-    let said = said(&context.plan, held, evidence, &rows_by_slot(&rows))?;
-    let subjects: BTreeSet<(&str, Option<&str>)> =
-        said.iter().map(|one| (one.purpose, one.address)).collect();
-    let with_address: BTreeSet<&str> = subjects
+    let slots: Vec<i64> = held.iter().map(|one| one.slot).collect();
+    let mut kept: FxHashMap<i64, Vec<ConsentStatement>> = FxHashMap::default();
+    for row in tx.identifiers_at(&slots).await? {
+        kept.insert(row.slot, said_in(row.slot, row.consents.as_deref())?);
+    }
+    let kept = |one: &Held| kept.get(&one.slot).map_or(&[][..], |kept| kept);
+    let said = said(
+        &context.plan,
+        held.iter().map(|one| (one, kept(one))),
+        evidence,
+    );
+    let subjects = said
         .iter()
-        .filter_map(|(purpose, address)| address.map(|_| *purpose))
-        .collect();
+        .map(|one| (&*one.statement.purpose, one.address));
+    let subjects: BTreeSet<(&str, Option<&str>)> = subjects.collect();
+    let with_address = subjects.iter().filter(|(_, address)| address.is_some());
+    let with_address: BTreeSet<&str> = with_address.map(|(purpose, _)| *purpose).collect();
     let mut views = Vec::new();
     for (purpose, address) in &subjects {
         // A refusal by the person as such is shown with each address.
         if address.is_none() && with_address.contains(purpose) {
             continue;
         }
-        let about = said.iter().filter(|one| one.purpose == *purpose);
+        let about = said
+            .iter()
+            .filter(|one| *one.statement.purpose == **purpose);
         let about = about.filter(|one| one.address.is_none() || one.address == *address);
-        let mut statements: Vec<Statement<'_>> = about.map(|one| one.statement).collect();
+        let mut statements: Vec<&ConsentStatement> = about.map(|one| one.statement).collect();
         statements.sort_by_key(|one| std::cmp::Reverse(one.time));
         // One record says the same about each of its identifiers.
         statements.dedup();
@@ -95,25 +107,18 @@ pub(super) async fn consents_of(
         };
         statements.retain(|one| *one != by);
         statements.insert(0, by);
-        let shown = statements.iter().map(|one| shown(one, &rows));
         views.push(ConsentView {
             purpose: (*purpose).to_owned(),
             address: address.map(str::to_owned),
             status: by.status,
-            statements: shown.collect::<Result<_>>()?,
+            statements: statements.into_iter().map(shown).collect(),
         });
     }
     Ok(views)
 }
 
-fn shown(one: &Statement<'_>, rows: &[ConsentRow]) -> Result<StatementView> {
-    let mut from = None;
-    for row in rows {
-        if statement(row)? == *one {
-            from = Some(row);
-        }
-    }
-    Ok(StatementView {
+fn shown(one: &ConsentStatement) -> StatementView {
+    StatementView {
         status: one.status,
         time: one.time.0,
         time_is: match one.force {
@@ -122,21 +127,10 @@ fn shown(one: &Statement<'_>, rows: &[ConsentRow]) -> Result<StatementView> {
             Force::Operator => "operator",
             Force::Echo => "echo",
         },
-        source: one.source.to_owned(),
-        record: one.record.to_owned(),
-        gone_at: (one.force != Force::Operator)
-            .then_some(one.gone_at)
-            .flatten()
-            .map(Timestamp::millis),
-        author: from.and_then(|row| row.author.clone()),
-        reason: from.and_then(|row| row.reason.clone()),
-    })
-}
-
-/// The purposes of the plan, with the kind of address that each is about.
-pub fn purposes(context: &Context) -> BTreeMap<&str, Option<Channel>> {
-    let purposes = context.plan.purposes.values();
-    purposes
-        .map(|one| (one.name.as_str(), one.channel))
-        .collect()
+        source: one.source.to_string(),
+        record: one.said_in.to_string(),
+        gone_at: one.gone_at.map(Timestamp::millis),
+        author: one.author.clone(),
+        reason: one.reason.clone(),
+    }
 }

@@ -14,14 +14,14 @@ use crate::canonical;
 use crate::flow::ask::profile::{Found, Lookup, Wanted};
 use crate::flow::commit::fitted::versions_at;
 use crate::flow::commit::identifiers::{find, identifier_of, statement_kind};
-use crate::flow::commit::neighbourhood::message_id;
+use crate::flow::commit::neighbourhood::{message_id, said_in};
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::commit::view::Consents;
 use crate::flow::context::{Context, in_parallel};
 use crate::manifest::{Plan, Stream};
-use crate::model::{Canonical, Fields, Identifier, Timestamp};
+use crate::model::{Canonical, ConsentStatement, Fields, Identifier, Timestamp};
 use crate::profile::{self, Claim};
-use crate::store::{ConsentRow, PastVersion, Result, StatementRow, Tx};
+use crate::store::{PastVersion, Result, StatementRow, Tx};
 use reach::{NOBODY, Reach};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
@@ -79,7 +79,8 @@ pub async fn profile_at(
     Ok(Found::Person(Box::new(view)))
 }
 
-/// What held of consent: what the records said then, and what stood on its own.
+/// What held of consent: what the records said then, what stood on its own, and what operators had stated. When a record first said what it
+/// says without a time is not known of the past, nor what repeated only what the hub had written.
 async fn consents_at(
     tx: &mut Tx,
     context: &Context,
@@ -88,19 +89,22 @@ async fn consents_at(
     at: Timestamp,
 ) -> Result<Consents> {
     let held = then.held_by(person, &context.rules);
-    let mut standing = Vec::new();
+    let mut standing: FxHashMap<i64, Vec<ConsentStatement>> = FxHashMap::default();
     for one in &held {
         let Some(known) = find(tx, &one.identifier).await? else {
             continue;
         };
-        for row in tx.consents_at([known.slot]).await? {
-            if (1..=at.0).contains(&row.gone_at) {
-                let slot = one.slot;
-                standing.push(ConsentRow { slot, ..row });
-            }
+        let mut said = said_in(known.slot, known.consents.as_deref())?;
+        said.retain(|said| match said.record {
+            None => said.time <= at,
+            Some(_) => said.is_refusal() && said.learned_at.is_some_and(|learned| learned <= at),
+        });
+        for said in &mut said {
+            said.evidence = None;
         }
+        standing.insert(one.slot, said);
     }
-    then.consents(context, person, &held, standing, at)
+    Ok(then.consents(context, person, &held, standing, at))
 }
 
 /// The winning values of an account, from the records that described it then.

@@ -3,9 +3,8 @@
 
 use crate::flow::ask::consent::{ConsentView, consents_of};
 use crate::flow::commit::claim::claim_of;
-use crate::flow::commit::consent::held_in;
 use crate::flow::commit::identifiers::find;
-use crate::flow::commit::neighbourhood::{Around, Held, Neighbourhood};
+use crate::flow::commit::neighbourhood::{Around, Held, Neighbourhood, held_in};
 use crate::flow::commit::view::Consents;
 use crate::flow::commit::views::traits_of;
 use crate::flow::context::Context;

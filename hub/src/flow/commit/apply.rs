@@ -3,14 +3,15 @@
 
 use crate::flow::commit::change::{Change, Counts, Passed, Put, To};
 use crate::flow::commit::claim::{FreshClaim, MappedClaim, first_seen};
-use crate::flow::commit::consent::{Statements, Unsaid, versions};
+use crate::flow::commit::consent::{Pending, Version};
+use crate::flow::commit::echo::{self, Before};
 use crate::flow::commit::meaning::Meaning;
 use crate::flow::commit::neighbourhood::{Neighbourhood, message_id};
 use crate::flow::commit::ripple::look;
 use crate::flow::commit::settle::Settling;
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::commit::touched::{Ripple, Touched};
-use crate::flow::commit::{accounts, consent, echo, settle};
+use crate::flow::commit::{accounts, agreed, settle};
 use crate::flow::context::{Context, in_parallel};
 use crate::flow::stored_json::to_json;
 use crate::model::{Canonical, EntityKind, Fact, Timestamp};
@@ -20,7 +21,7 @@ use crate::store::{
     VersionRow,
 };
 use bytes::Bytes;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
 
 /// Rows that are written once the evidence ids are known.
@@ -39,7 +40,7 @@ struct Written {
     lost_claims: Vec<(i64, i64)>,
     lost_facts: Vec<i64>,
     judged: Vec<i64>,
-    statements: Statements,
+    pending: Pending,
     /// Evidence that may have lost a supporter.
     losers: BTreeSet<i64>,
     /// Evidence whose claims or facts changed.
@@ -78,16 +79,16 @@ pub async fn apply(
         Neighbourhood::new(tx.reserve("evidence", count).await?, context.rules.clone());
     let sent = echo::sent(tx, context, stream, &changes).await?;
     let slots = load(tx, &mut neighbourhood, &mut changes).await?;
-    let mut written = Written {
-        statements: Statements::load(tx, context, stream, &neighbourhood, &changes).await?,
-        ..Written::default()
-    };
-    for change in &changes {
-        if let To::Moved(to) = change.to {
-            written.statements.move_to(change.slot, to);
-        }
+    let mut written = Written::default();
+    written.move_statements(&mut neighbourhood, &changes, &slots);
+    if !sent.is_empty() {
+        let before = Before {
+            neighbourhood: &neighbourhood,
+            pending: &written.pending,
+            slots: &slots,
+        };
+        echo::silence(tx, context, &mut changes, sent, before, stream).await?;
     }
-    echo::silence(tx, context, &mut changes, sent, &written.statements, stream).await?;
     tx.leave_before();
     for (change, slots) in changes.into_iter().zip(slots) {
         written.record(
@@ -119,11 +120,9 @@ async fn save_and_resolve(
     now: Timestamp,
 ) -> Result<Settling> {
     let losers = std::mem::take(&mut written.losers);
-    let mut statements = std::mem::take(&mut written.statements);
-    statements.add_late(tx, now).await?;
-    let consents = statements.done(now);
-    consents.save(tx).await?;
-    let concerned = consent::concerned(tx, &mut neighbourhood, &consents).await?;
+    std::mem::take(&mut written.pending).end(&mut neighbourhood, now);
+    let retold = neighbourhood.keep_said()?;
+    let concerned = agreed::concerned(tx, &mut neighbourhood, &retold).await?;
     written.touched.extend(&concerned);
     written.claimed.extend(concerned);
     let touched = Touched {
@@ -163,11 +162,12 @@ async fn load(
     changes: &mut [Change],
 ) -> Result<Vec<Vec<i64>>> {
     let passed = changes.iter_mut().flat_map(|change| &mut change.passed);
-    let passed: Vec<&mut Passed> = passed.collect();
+    let mut passed: Vec<&mut Passed> = passed.collect();
     if !passed.is_empty() {
-        let sets = passed
-            .iter()
-            .map(|one| (one.identifiers.clone(), one.slots.clone()));
+        let sets = passed.iter_mut().map(|one| {
+            let identifiers = std::mem::take(&mut one.identifiers);
+            (identifiers, std::mem::take(&mut one.slots))
+        });
         let slots = neighbourhood.assign_slots(tx, sets.collect()).await?;
         neighbourhood.load(tx, &slots, &[]).await?;
         for (one, slots) in passed.into_iter().zip(slots) {
@@ -210,6 +210,31 @@ impl Change {
 }
 
 impl Written {
+    /// What records said that are under other keys from now on.
+    fn move_statements(
+        &mut self,
+        neighbourhood: &mut Neighbourhood,
+        changes: &[Change],
+        slots: &[Vec<i64>],
+    ) {
+        let moved = changes.iter().filter_map(|change| match change.to {
+            To::Moved(to) => Some((change.prior.as_ref()?, to)),
+            _ => None,
+        });
+        let mut moved = moved.peekable();
+        if moved.peek().is_none() {
+            return;
+        }
+        let there = changes.iter().zip(slots);
+        let there = there.filter(|(change, _)| matches!(change.to, To::Put(_)));
+        let there: FxHashMap<i64, &Vec<i64>> =
+            there.map(|(change, slots)| (change.slot, slots)).collect();
+        for (prior, to) in moved {
+            let slots = there.get(&to).map_or(&[][..], |slots| slots);
+            self.pending.move_to(neighbourhood, prior, to, slots);
+        }
+    }
+
     #[expect(
         clippy::too_many_arguments,
         reason = "adds one record to everything the batch collects"
@@ -231,38 +256,39 @@ impl Written {
             passed,
             to,
         } = change;
-        let (put, deleted) = match to {
+        let mut put = match to {
             To::Stale { body } => {
                 let row = unmapped(slot, key, 0, None, stream, false);
-                for rows in versions(stream, &row, &passed, None, &[], now) {
-                    self.statements.late(rows);
+                for version in passed {
+                    self.pending.late(Version::new(stream, &row, version, now));
                 }
                 self.version(ids, slot, now, Effect::Stale, body);
                 return;
             }
-            To::Put(put) => (Some(*put), false),
-            To::Deleted => (None, true),
-            To::Moved(_) => (None, true),
+            To::Put(put) => Some(*put),
+            To::Deleted | To::Moved(_) => None,
         };
         self.forget(prior.as_ref());
         counts.count(prior.as_ref(), put.as_ref());
-        let version_id = match put.as_ref().map(|put| put.body.is_some()) {
-            Some(false) => prior.as_ref().map_or(0, |prior| prior.version_id),
-            _ => ids.version,
+        let is_remapped = put.as_ref().is_some_and(|put| put.body.is_none());
+        let version_id = match is_remapped {
+            true => prior.as_ref().map_or(0, |prior| prior.version_id),
+            false => ids.version,
         };
-        let mut row = unmapped(slot, key, version_id, prior.as_ref(), stream, deleted);
-        let unsaid = match &put {
-            // The operator changed what the record means.
-            Some(put) if put.body.is_none() && put.meaning.is_some() => Unsaid::Goes,
-            _ => Unsaid::Stands,
+        let mut row = unmapped(slot, key, version_id, prior.as_ref(), stream, put.is_none());
+        let is_told = neighbourhood.speaks() || self.pending.has_moved(slot);
+        let versions = match is_told || speaks(&passed, put.as_ref()) {
+            true => versions(passed, put.as_mut(), &row, &slots, stream, now),
+            false => Vec::new(),
         };
-        let meaning = put.as_ref().and_then(|put| put.meaning.as_ref());
-        let said = versions(stream, &row, &passed, meaning, &slots, now);
         match put {
             None => self.version(ids, slot, now, Effect::Deleted, Bytes::new()),
             Some(put) => self.put(put, &mut row, slots, stream, neighbourhood, ids, now),
         }
-        self.statements.follow(&row, said, unsaid, now);
+        if !versions.is_empty() {
+            self.pending
+                .follow(neighbourhood, prior.as_ref(), &row, versions, is_remapped);
+        }
         match prior {
             None => self.records.push(row),
             Some(prior) => {
@@ -460,6 +486,29 @@ impl Written {
         tx.add_dead_letters(&self.letters).await?;
         Ok(self.claims)
     }
+}
+
+/// Whether a record says anything of consent in its batch.
+fn speaks(passed: &[Passed], put: Option<&Put>) -> bool {
+    let meaning = put.and_then(|put| put.meaning.as_ref());
+    let passed = passed.iter().any(|one| !one.consents.is_empty());
+    passed || meaning.is_some_and(|meaning| !meaning.consents.is_empty())
+}
+
+/// What a record says in its batch, version by version.
+fn versions(
+    passed: Vec<Passed>,
+    put: Option<&mut Put>,
+    row: &RecordRow,
+    slots: &[i64],
+    stream: &StreamRef,
+    now: Timestamp,
+) -> Vec<Version> {
+    let last = put.map_or_else(Passed::default, |put| {
+        Passed::last(put.meaning.as_mut(), slots)
+    });
+    let all = passed.into_iter().chain([last]);
+    all.map(|one| Version::new(stream, row, one, now)).collect()
 }
 
 /// A record before its meaning is added.

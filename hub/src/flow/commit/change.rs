@@ -13,7 +13,8 @@ pub struct Change {
     pub slot: i64,
     pub key: String,
     pub prior: Option<RecordRow>,
-    /// What versions that came in the same batch said, in order: their refusals count as if they had come before.
+    /// What versions that came in the same batch said, in order: their refusals count as if they had come before. Of `To::Stale` it is
+    /// what that version says itself.
     pub passed: Vec<Passed>,
     pub to: To,
 }
@@ -25,17 +26,46 @@ pub struct Passed {
     /// The preferred slot of each.
     pub slots: Vec<i64>,
     pub consents: Vec<Spoken>,
-    pub stated_at: Timestamp,
+    /// Purposes of which it says something that cannot be read.
+    pub unread: Vec<String>,
+    pub updated_at: Option<Timestamp>,
+    /// It could not be used.
+    pub is_unreadable: bool,
 }
 
 impl Passed {
-    pub fn of(meaning: Option<Meaning>) -> Self {
-        let Some(meaning) = meaning.filter(|meaning| !meaning.consents.is_empty()) else {
-            return Self::default();
+    /// The default is what is left of a deletion; no other version that can be used is without identifiers and speaks.
+    pub fn is_deletion(&self) -> bool {
+        !self.is_unreadable && self.slots.is_empty()
+    }
+
+    /// What is said by a version that counts from now on; takes it out of the meaning.
+    pub fn last(meaning: Option<&mut Meaning>, slots: &[i64]) -> Self {
+        let Some(meaning) = meaning else {
+            return Self::of(None);
         };
         Self {
-            stated_at: meaning.canonical.stated_at(),
+            identifiers: Vec::new(),
+            slots: slots.to_vec(),
+            consents: std::mem::take(&mut meaning.consents),
+            unread: std::mem::take(&mut meaning.canonical.unread),
+            updated_at: meaning.canonical.updated_at,
+            is_unreadable: false,
+        }
+    }
+
+    pub fn of(meaning: Option<Meaning>) -> Self {
+        let Some(meaning) = meaning else {
+            return Self {
+                is_unreadable: true,
+                ..Self::default()
+            };
+        };
+        Self {
+            is_unreadable: false,
+            updated_at: meaning.canonical.updated_at,
             identifiers: meaning.canonical.identifiers,
+            unread: meaning.canonical.unread,
             slots: meaning.slots,
             consents: meaning.consents,
         }

@@ -2,7 +2,6 @@
 
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::context::Context;
-use crate::flow::facts::written_to;
 use crate::flow::stored_json::{read, to_json};
 use crate::manifest::Survivorship;
 use crate::model::{Canonical, Fact, Fields, Timestamp};
@@ -56,7 +55,8 @@ impl MappedClaim {
             return None;
         }
         let traits = std::mem::take(&mut canonical.traits);
-        let echo = (!written_to(&context.plan, &stream.source).is_empty()).then(|| traits.clone());
+        let is_written = !context.writers_to(&stream.source).is_empty();
+        let echo = is_written.then(|| traits.clone());
         let claim = Self::from(traits, canonical.stated_at(), stream, context);
         Some(Self { echo, ..claim })
     }

@@ -1,497 +1,322 @@
-//! Statements of consent: what the records of a batch say, which refusals outlive their records, and what follows for people.
+//! What the records of a batch say of consent, and which refusals outlive their records. Statements are kept with the identifiers that
+//! they are about.
 
-use crate::flow::commit::change::{Change, Passed, To};
-use crate::flow::commit::meaning::Meaning;
-use crate::flow::commit::neighbourhood::{Held, Neighbourhood};
+use crate::flow::commit::change::Passed;
+use crate::flow::commit::neighbourhood::Neighbourhood;
 use crate::flow::commit::spoken::Spoken;
 use crate::flow::commit::stream::StreamRef;
-use crate::flow::commit::view::{AddressConsent, ConsentEntry, Consents};
-use crate::flow::context::Context;
-use crate::flow::stored_json::unknown;
-use crate::identity;
-use crate::manifest::Plan;
-use crate::model::{ConsentStatus, Timestamp};
-use crate::profile::consent::{Force, Said, Statement, answers};
-use crate::store::{ConsentRow, RecordRow, Result, Tx};
-use rustc_hash::{FxHashMap, FxHashSet};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::model::{ConsentStatement, Force, Timestamp};
+use crate::store::{RecordRow, RecordState};
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
 
-/// What the versions of a record say, in order: those of its batch that were replaced already, and the one that counts, if it means
-/// anything. `slots` are those of its identifiers.
-pub fn versions(
-    stream: &StreamRef,
-    row: &RecordRow,
-    passed: &[Passed],
-    meaning: Option<&Meaning>,
-    slots: &[i64],
-    now: Timestamp,
-) -> Vec<Vec<ConsentRow>> {
-    let speaker = |stated_at| Speaker {
-        stream,
-        record: row.slot,
-        key: &row.key,
-        stated_at,
-    };
-    let versions = passed.iter();
-    let versions = versions.map(|one| speaker(one.stated_at).rows(&one.consents, &one.slots, now));
-    let last = meaning.map(|meaning| {
-        let speaker = speaker(meaning.canonical.stated_at());
-        speaker.rows(&meaning.consents, slots, now)
-    });
-    versions.chain([last.unwrap_or_default()]).collect()
-}
+/// A statement, and the slot of the identifier that it is about.
+pub type About = (i64, ConsentStatement);
 
 const DAY_MS: i64 = 86_400_000;
+/// How far the clocks of vendors may be ahead.
+const SKEW_MS: i64 = 5 * 60_000;
 
-/// A record while its statements are written.
+/// A record while its statements are made.
 pub struct Speaker<'a> {
     pub stream: &'a StreamRef,
     pub record: i64,
     pub key: &'a str,
-    /// The time that the record gives itself.
-    pub stated_at: Timestamp,
+    pub updated_at: Option<Timestamp>,
 }
 
 impl Speaker<'_> {
-    /// Statements as rows, without the evidence; `slots` are those of the record's identifiers.
-    pub fn rows(&self, spoken: &[Spoken], slots: &[i64], now: Timestamp) -> Vec<ConsentRow> {
-        let seen_at = match self.stated_at {
-            Timestamp(0) => now,
-            stated_at => stated_at.min(now),
-        };
-        // Nobody agreed in the future: a typing error, or the day until which it holds.
-        let stated = |one: &Spoken| one.at.filter(|at| at.0 <= now.0 + DAY_MS);
-        let rows = spoken.iter().flat_map(|one| {
-            one.about.iter().map(|index| ConsentRow {
-                slot: slots[*index],
+    /// Statements without the evidence; `slots` are those of the record's identifiers.
+    pub fn says(&self, spoken: &[Spoken], slots: &[i64], now: Timestamp) -> Vec<About> {
+        if spoken.is_empty() {
+            return Vec::new();
+        }
+        let seen_at = self
+            .updated_at
+            .map_or(now, |updated_at| updated_at.min(now));
+        let said_in = [&self.stream.name, "/", self.key].concat();
+        let said_in = Arc::<str>::from(said_in);
+        let says = spoken.iter().flat_map(|one| {
+            let stated = stated(one, now);
+            let statement = ConsentStatement {
                 purpose: one.purpose.clone(),
-                record: self.record,
-                evidence: NOBODY,
-                gone_at: 0,
-                status: one.status.as_str().to_owned(),
-                time: stated(one).unwrap_or(seen_at).0,
-                force: match stated(one) {
-                    _ if one.is_echo => Force::Echo.code(),
-                    Some(_) => Force::Stated.code(),
-                    None => Force::Observed.code(),
+                status: one.status,
+                time: stated.unwrap_or(seen_at),
+                force: match stated {
+                    _ if one.is_echo => Force::Echo,
+                    Some(_) => Force::Stated,
+                    None => Force::Observed,
                 },
-                source: self.stream.source.to_string(),
-                said_in: [&self.stream.name, "/", self.key].concat(),
+                record: Some(self.record),
+                evidence: None,
+                gone_at: None,
+                learned_at: None,
+                source: self.stream.source.clone(),
+                said_in: said_in.clone(),
                 author: None,
                 reason: None,
-            })
-        });
-        rows.collect()
-    }
-}
-
-/// The statements of a batch's records, before and after it.
-#[derive(Default)]
-pub struct Statements {
-    before: FxHashMap<i64, Vec<ConsentRow>>,
-    after: Vec<ConsentRow>,
-    gone: Vec<ConsentRow>,
-    /// Of records that the batch has come to.
-    stale: Vec<ConsentRow>,
-    /// Of versions that came late.
-    late: Vec<ConsentRow>,
-    /// What records said that are at other slots from now on, by these.
-    moved: FxHashMap<i64, Vec<ConsentRow>>,
-}
-
-/// The evidence of a statement without a record.
-pub const NOBODY: i64 = -1;
-
-/// What becomes of statements that a record no longer makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unsaid {
-    /// The vendor changed or deleted the record: its refusals stand on their own from now on.
-    Stands,
-    /// The operator changed what records mean.
-    Goes,
-}
-
-impl Statements {
-    /// Loads what the changed records of a stream said before; their evidence is in the neighbourhood.
-    pub async fn load(
-        tx: &mut Tx,
-        context: &Context,
-        stream: &StreamRef,
-        neighbourhood: &Neighbourhood,
-        changes: &[Change],
-    ) -> Result<Self> {
-        // Where the stream says nothing of consent, only records that an earlier mapping read may have said something.
-        let speaks = context
-            .stream(stream)
-            .is_none_or(|plan| !plan.consent.is_empty());
-        let mapped_again = |to: &To| match to {
-            To::Put(put) => put.body.is_none(),
-            To::Moved(_) => true,
-            To::Stale { .. } | To::Deleted => false,
-        };
-        let changes = changes
-            .iter()
-            .filter(|change| speaks || mapped_again(&change.to));
-        let priors = changes.filter_map(|change| change.prior.as_ref());
-        let mut slots: FxHashSet<i64> = FxHashSet::default();
-        let mut records: FxHashSet<i64> = FxHashSet::default();
-        for prior in priors {
-            let Some(evidence) = prior.evidence_id else {
-                continue;
             };
-            records.insert(prior.slot);
-            slots.extend(neighbourhood.nodes_of(evidence));
+            let about = one.about.iter();
+            about.map(move |index| (slots[*index], statement.clone()))
+        });
+        says.collect()
+    }
+}
+
+/// The time that a statement gives itself, if it can be one. Nobody agreed in the future: that is a typing error, or the day until which
+/// it holds. A refusal may be a day ahead, in local time. The first days of 1970 are what an empty field becomes.
+fn stated(one: &Spoken, now: Timestamp) -> Option<Timestamp> {
+    let ahead = if one.status.is_granted() {
+        SKEW_MS
+    } else {
+        DAY_MS
+    };
+    one.at
+        .filter(|at| (2 * DAY_MS..=now.0 + ahead).contains(&at.0))
+}
+
+/// What one version of a record says.
+pub struct Version {
+    says: Vec<About>,
+    /// Those of its identifiers.
+    slots: Vec<i64>,
+    /// Purposes of which it says something that cannot be read.
+    unread: Vec<String>,
+    /// The latest time at which it can have begun to be so.
+    at: Timestamp,
+    now: Timestamp,
+    is_unreadable: bool,
+}
+
+impl Version {
+    pub fn new(stream: &StreamRef, record: &RecordRow, version: Passed, now: Timestamp) -> Self {
+        let speaker = Speaker {
+            stream,
+            record: record.slot,
+            key: &record.key,
+            updated_at: version.updated_at,
+        };
+        Self {
+            says: speaker.says(&version.consents, &version.slots, now),
+            slots: version.slots,
+            unread: version.unread,
+            at: version
+                .updated_at
+                .map_or(now, |updated_at| updated_at.min(now)),
+            now,
+            is_unreadable: version.is_unreadable,
         }
-        let mut consents = Self::default();
-        if slots.is_empty() || !tx.has_consents().await? {
-            return Ok(consents);
+    }
+
+    /// What is left of a statement about an identifier that the record still has, and of which this version says nothing.
+    fn unsaid(&self, before: ConsentStatement, is_remapped: bool) -> Option<ConsentStatement> {
+        // I17: a value that cannot be read takes the place of nothing.
+        let is_unread = self
+            .unread
+            .iter()
+            .any(|purpose| **purpose == *before.purpose);
+        // What the old mapping made of the record was the operator's; what the record is silent about since is its own.
+        let goes_on = match is_remapped {
+            true => before.gone_at.is_some() || before.force == Force::Echo,
+            false => before.is_refusal(),
+        };
+        (is_unread || goes_on).then(|| match is_remapped || is_unread {
+            true => before,
+            false => before.gone(self.at, self.now),
+        })
+    }
+}
+
+/// What the records of a batch said before under other keys, and in versions that came late.
+#[derive(Default)]
+pub struct Pending {
+    /// By the slot at which the record is from now on.
+    moved: FxHashMap<i64, Vec<About>>,
+    late: Vec<About>,
+}
+
+impl Pending {
+    /// What a record says at another slot from now on is what it said here. `slots` are those of its identifiers there.
+    pub fn move_to(
+        &mut self,
+        neighbourhood: &mut Neighbourhood,
+        prior: &RecordRow,
+        to: i64,
+        slots: &[i64],
+    ) {
+        let moved = self.moved.entry(to).or_default();
+        for (slot, statement) in take_living(neighbourhood, prior, slots) {
+            let record = Some(to);
+            moved.push((
+                slot,
+                ConsentStatement {
+                    record,
+                    ..statement
+                },
+            ));
         }
-        for row in tx.consents_at(slots).await? {
-            if row.gone_at == 0 && records.contains(&row.record) {
-                consents.before.entry(row.record).or_default().push(row);
-            }
-        }
-        Ok(consents)
     }
 
-    /// Whether a record said anything of a purpose before.
-    pub fn has_said(&self, record: i64, purpose: &str) -> bool {
-        self.has(record, purpose, &|force| force != Force::Echo.code())
+    pub fn has_moved(&self, to: i64) -> bool {
+        self.moved.contains_key(&to)
     }
 
-    /// Whether a record only said of a purpose what the hub had made it say.
-    pub fn was_echo(&self, record: i64, purpose: &str) -> bool {
-        self.has(record, purpose, &|force| force == Force::Echo.code())
+    /// A version that came late: what it refuses stands, unless the record says something else now.
+    pub fn late(&mut self, version: Version) {
+        let refusals = version.says.into_iter().filter(|(_, one)| one.is_refusal());
+        self.late.extend(refusals);
     }
 
-    fn has(&self, record: i64, purpose: &str, is_meant: &dyn Fn(i64) -> bool) -> bool {
-        let rows = [&self.before, &self.moved].into_iter();
-        let mut rows = rows.filter_map(|of| of.get(&record)).flatten();
-        rows.any(|row| row.purpose == purpose && is_meant(row.force))
-    }
-
-    /// I14: a record's next version, after which its refusals stand on their own if it does not repeat them. `versions` are what it
-    /// said in versions that this batch has already replaced, in order, and what it says now.
+    /// I14: a record's next versions, those first that its batch has replaced. What it refused holds until it says something else; where
+    /// the record is gone, or has the identifier no more, that stands on its own. `is_remapped`: only the operator's mapping changed.
     pub fn follow(
         &mut self,
+        neighbourhood: &mut Neighbourhood,
+        prior: Option<&RecordRow>,
         record: &RecordRow,
-        versions: Vec<Vec<ConsentRow>>,
-        unsaid: Unsaid,
-        now: Timestamp,
+        versions: Vec<Version>,
+        is_remapped: bool,
     ) {
-        let mut living = self.before.remove(&record.slot).unwrap_or_default();
-        self.stale.extend(living.iter().cloned());
-        let unsaid = match self.moved.remove(&record.slot) {
-            // Under another key it is the operator's new mapping that speaks.
-            Some(moved) => {
-                living.extend(moved);
-                Unsaid::Goes
+        let mut living = match prior {
+            Some(prior) => {
+                let slots = versions.iter().flat_map(|version| &version.slots);
+                let slots: Vec<i64> = slots.copied().collect();
+                take_living(neighbourhood, prior, &slots)
             }
-            None => unsaid,
+            None => Vec::new(),
         };
-        for mut next in versions {
-            for row in std::mem::take(&mut living) {
-                let same =
-                    |one: &&mut ConsentRow| one.slot == row.slot && one.purpose == row.purpose;
-                match next.iter_mut().find(same) {
-                    Some(again) if is_taken_back(&row, again) => self.gone.push(gone(row, now)),
-                    Some(again) => keep_time(&row, again),
-                    None if unsaid == Unsaid::Stands && is_refusal(&row) => {
-                        self.gone.push(gone(row, now));
+        living.extend(self.moved.remove(&record.slot).into_iter().flatten());
+        let mut evidence = record.evidence_id;
+        for mut version in versions {
+            if version.is_unreadable {
+                living.retain(|(_, one)| one.is_refusal() || one.force == Force::Echo);
+                evidence = Some(ConsentStatement::UNREADABLE);
+                continue;
+            }
+            evidence = record.evidence_id;
+            let mut next = std::mem::take(&mut version.says);
+            for (slot, before) in std::mem::take(&mut living) {
+                let same = |(at, one): &&mut About| *at == slot && one.purpose == before.purpose;
+                if let Some((_, again)) = next.iter_mut().find(same) {
+                    if is_taken_back(&before, again) {
+                        stand(neighbourhood, slot, before.gone(version.at, version.now));
+                    } else {
+                        keep_time(&before, again);
                     }
-                    None => {}
+                } else if version.slots.contains(&slot) {
+                    let left = version.unsaid(before, is_remapped);
+                    next.extend(left.map(|left| (slot, left)));
+                } else if before.is_refusal() {
+                    stand(neighbourhood, slot, before.gone(version.at, version.now));
                 }
             }
             living = next;
         }
-        for row in &mut living {
-            row.evidence = record.evidence_id.unwrap_or(NOBODY);
+        for (slot, statement) in living {
+            let said = neighbourhood.said_mut(slot);
+            said.push(ConsentStatement {
+                evidence,
+                ..statement
+            });
         }
-        self.after.append(&mut living);
     }
 
-    /// What a record says at another slot from now on is what the record said here.
-    pub fn move_to(&mut self, from: i64, to: i64) {
-        let rows = self.before.remove(&from).unwrap_or_default();
-        self.stale.extend(rows.iter().cloned());
-        let rows = rows.into_iter().map(|row| ConsentRow { record: to, ..row });
-        self.moved.entry(to).or_default().extend(rows);
-    }
-
-    /// A version that came late, with what it said: it refuses all the same, unless the record says something else now.
-    pub fn late(&mut self, rows: Vec<ConsentRow>) {
-        self.late.extend(rows.into_iter().filter(is_refusal));
-    }
-
-    /// Adds what came late and is not said by the same record as it is.
-    pub async fn add_late(&mut self, tx: &mut Tx, now: Timestamp) -> Result<()> {
-        if self.late.is_empty() {
-            return Ok(());
+    /// What was moved to a record that did not change stands, and so does what came late and is not said by the same record as it is.
+    pub fn end(self, neighbourhood: &mut Neighbourhood, now: Timestamp) {
+        for (slot, statement) in self.moved.into_values().flatten() {
+            if statement.is_refusal() {
+                stand(neighbourhood, slot, statement.gone(now, now));
+            }
         }
-        let late = std::mem::take(&mut self.late);
-        let living = tx.consents_at(late.iter().map(|row| row.slot)).await?;
-        let subject = |row: &ConsentRow| (row.slot, row.purpose.clone(), row.record);
-        let stale: FxHashSet<_> = self.stale.iter().map(subject).collect();
-        let living = living.iter().filter(|row| row.gone_at == 0).map(subject);
-        let living = living.filter(|subject| !stale.contains(subject));
-        let said: FxHashSet<_> = living.chain(self.after.iter().map(subject)).collect();
-        let unsaid = late.into_iter().filter(|row| !said.contains(&subject(row)));
-        self.gone.extend(unsaid.map(|row| gone(row, now)));
-        Ok(())
+        for (slot, late) in self.late {
+            let of = late.record.unwrap_or_default();
+            let is_said =
+                |one: &ConsentStatement| is_living(one, of) && one.purpose == late.purpose;
+            if !neighbourhood.said(slot).iter().any(is_said) {
+                // It cannot have been said later.
+                let at = late.time;
+                stand(neighbourhood, slot, late.gone(at, now));
+            }
+        }
     }
 
-    /// Rows to remove and rows to save, each sorted by key.
-    pub fn done(mut self, now: Timestamp) -> Written {
-        // What was moved to a record that did not change keeps standing.
-        let left = self.moved.into_values().flatten().filter(is_refusal);
-        self.gone.extend(left.map(|row| gone(row, now)));
-        let (mut remove, mut save) = (self.stale, self.after);
-        save.append(&mut self.gone);
-        // Of two refusals that one record ceased to say at once the later counts.
-        save.sort_by(|a, b| a.key().cmp(&b.key()).then_with(|| b.time.cmp(&a.time)));
-        save.dedup_by(|a, b| a.key() == b.key());
-        remove.sort_unstable_by(|a, b| a.key().cmp(&b.key()));
-        let find = |rows: &[ConsentRow], row: &ConsentRow| {
-            let found = rows.binary_search_by(|one| one.key().cmp(&row.key()));
-            found.ok()
-        };
-        let is_same = |row: &ConsentRow| find(&remove, row).is_some_and(|at| remove[at] == *row);
-        let (same, save): (Vec<_>, Vec<_>) = save.into_iter().partition(is_same);
-        remove.retain(|row| find(&same, row).is_none() && find(&save, row).is_none());
-        Written { remove, save }
+    /// What a record says until now; `slots` are those of its identifiers from now on.
+    pub fn before<'p>(
+        &'p self,
+        neighbourhood: &'p Neighbourhood,
+        prior: Option<&RecordRow>,
+        slot: i64,
+        slots: &'p [i64],
+    ) -> impl Iterator<Item = &'p ConsentStatement> + Clone {
+        let former = prior.and_then(|prior| prior.evidence_id);
+        let former = former.map_or(&[][..], |id| neighbourhood.nodes_of(id));
+        let said = former.iter().chain(slots);
+        let said = said.flat_map(|node| neighbourhood.said(*node));
+        let own = said.filter(move |one| is_living(one, slot));
+        let moved = self.moved.get(&slot).into_iter().flatten();
+        own.chain(moved.map(|(_, statement)| statement))
     }
 }
 
-/// A refusal that stands on its own from now on.
-fn gone(row: ConsentRow, now: Timestamp) -> ConsentRow {
-    ConsentRow {
-        gone_at: now.0,
-        evidence: NOBODY,
-        ..row
+fn is_living(one: &ConsentStatement, record: i64) -> bool {
+    one.record == Some(record) && one.evidence.is_some()
+}
+
+/// Takes what a record says out of what is kept. `slots` are those of its identifiers from now on, by which a record is found that could
+/// not be used.
+fn take_living(neighbourhood: &mut Neighbourhood, prior: &RecordRow, slots: &[i64]) -> Vec<About> {
+    let mut taken = Vec::new();
+    if !neighbourhood.speaks() || prior.state == RecordState::Deleted {
+        return taken;
     }
+    let nodes = prior.evidence_id;
+    let nodes = nodes.map_or(slots, |evidence| neighbourhood.nodes_of(evidence));
+    let nodes: Vec<i64> = nodes.to_vec();
+    for slot in nodes {
+        if neighbourhood
+            .said(slot)
+            .iter()
+            .any(|one| is_living(one, prior.slot))
+        {
+            let said = neighbourhood.said_mut(slot);
+            let living = said.extract_if(.., |one| is_living(one, prior.slot));
+            taken.extend(living.map(|one| (slot, one)));
+        }
+    }
+    taken
+}
+
+/// A refusal stands on its own from now on. Of one record and purpose only what adds something is kept.
+fn stand(neighbourhood: &mut Neighbourhood, slot: i64, statement: ConsentStatement) {
+    let standing = ConsentStatement {
+        evidence: None,
+        ..statement
+    };
+    let said = neighbourhood.said_mut(slot);
+    let is_less = |a: &ConsentStatement, b: &ConsentStatement| {
+        let is_same = b.evidence.is_none() && a.record == b.record && a.purpose == b.purpose;
+        is_same && a.is_refusal() && a.time <= b.time && a.refused_at() <= b.refused_at()
+    };
+    if said.iter().any(|known| is_less(&standing, known)) {
+        return;
+    }
+    said.retain(|known| known.evidence.is_some() || !is_less(known, &standing));
+    said.push(standing);
 }
 
 /// A grant that states an earlier time than the refusal it takes the place of: the refusal was the last word.
-fn is_taken_back(before: &ConsentRow, again: &ConsentRow) -> bool {
-    let is_stated = |row: &ConsentRow| row.force == Force::Stated.code();
-    let both = is_stated(before) && is_stated(again);
-    both && is_refusal(before) && !is_refusal(again) && again.time <= before.time
+fn is_taken_back(before: &ConsentStatement, again: &ConsentStatement) -> bool {
+    let both = before.force == Force::Stated && again.force == Force::Stated;
+    both && before.is_refusal() && !again.is_refusal() && again.time <= before.time
 }
 
 /// The same word without a time of its own is as old as it was: edits of anything else do not make it newer.
-fn keep_time(before: &ConsentRow, again: &mut ConsentRow) {
-    if again.force == Force::Observed.code() && again.status == before.status {
+fn keep_time(before: &ConsentStatement, again: &mut ConsentStatement) {
+    let is_same = again.status == before.status;
+    if is_same && again.force == Force::Observed && before.force != Force::Echo {
         (again.time, again.force) = (before.time, before.force);
     }
-}
-
-fn is_refusal(row: &ConsentRow) -> bool {
-    row.status != ConsentStatus::Granted.as_str()
-}
-
-/// What a batch changes of the stored statements.
-#[derive(Default)]
-pub struct Written {
-    pub remove: Vec<ConsentRow>,
-    pub save: Vec<ConsentRow>,
-}
-
-impl Written {
-    pub async fn save(&self, tx: &mut Tx) -> Result<()> {
-        if !self.remove.is_empty() {
-            tx.remove_consents(&self.remove).await?;
-        }
-        match self.save.is_empty() {
-            true => Ok(()),
-            false => tx.save_consents(&self.save).await,
-        }
+    if is_same && again.force == Force::Echo && before.force == Force::Echo {
+        again.time = before.time;
     }
-
-    /// The identifiers about which something else is said now.
-    pub fn changed(&self) -> impl Iterator<Item = i64> {
-        let rows = self.remove.iter().chain(&self.save);
-        rows.map(|row| row.slot)
-    }
-}
-
-/// The loaded evidence with an identifier about which anything was said.
-pub async fn spoken_of(tx: &mut Tx, neighbourhood: &Neighbourhood) -> Result<Vec<i64>> {
-    if !tx.has_consents().await? {
-        return Ok(Vec::new());
-    }
-    let nodes = neighbourhood.nodes();
-    let slots = nodes.iter().flat_map(|(_, slots)| slots.iter().copied());
-    let rows = tx.consents_at(slots).await?;
-    let slots: FxHashSet<i64> = rows.iter().map(|row| row.slot).collect();
-    Ok(neighbourhood.evidence_with(&slots))
-}
-
-/// A person and what it is known by.
-pub struct Known<'a> {
-    pub id: i64,
-    pub evidence: &'a [i64],
-    pub held: Vec<Held>,
-}
-
-/// What holds for people.
-pub async fn consents_of(
-    tx: &mut Tx,
-    plan: &Plan,
-    people: &[Known<'_>],
-) -> Result<FxHashMap<i64, Consents>> {
-    let mut found = FxHashMap::default();
-    let slots = people.iter().flat_map(|person| &person.held);
-    let rows = tx.consents_at(slots.map(|held| held.slot)).await?;
-    let rows = rows_by_slot(&rows);
-    for person in people {
-        let said = said(plan, &person.held, person.evidence, &rows)?;
-        if !said.is_empty() {
-            found.insert(person.id, entries(&said));
-        }
-    }
-    Ok(found)
-}
-
-/// What a resolved person is known by; `slot` gives that of each node.
-pub fn held_in(
-    graph: &identity::Neighbourhood,
-    person: &identity::Person,
-    rules: &identity::Rules,
-    slot: impl Fn(u32) -> i64,
-) -> Vec<Held> {
-    let mut held: BTreeMap<u32, bool> = BTreeMap::new();
-    for index in &person.evidence {
-        let piece = &graph.evidence[*index as usize];
-        let nodes = piece
-            .nodes
-            .iter()
-            .map(|node| (*node, &graph.nodes[*node as usize]));
-        let live = nodes.clone().filter(|(_, node)| node.is_live());
-        let joined = rules.joined(
-            &piece.message,
-            live.map(|(at, node)| (at, &*node.identifier)),
-        );
-        for (at, _) in nodes {
-            *held.entry(at).or_default() |= joined.contains(&at);
-        }
-    }
-    let held = held.into_iter().map(|(at, is_live)| Held {
-        slot: slot(at),
-        identifier: graph.nodes[at as usize].identifier.clone(),
-        is_live,
-    });
-    held.collect()
-}
-
-/// Rows of one identifier after another, by its slot.
-pub type BySlot<'a> = FxHashMap<i64, &'a [ConsentRow]>;
-
-pub fn rows_by_slot(rows: &[ConsentRow]) -> BySlot<'_> {
-    let chunks = rows.chunk_by(|a, b| a.slot == b.slot);
-    chunks.map(|rows| (rows[0].slot, rows)).collect()
-}
-
-/// What was said about a person; `evidence` is the person's.
-///
-/// Of a purpose with a channel, statements at other identifiers are about the person as such, and refuse. A record's statement of that kind
-/// is about the person who has the record; one that stands on its own is about everybody who has the identifier. An address that
-/// joins nobody is a person's where a record of that person speaks of it; then everything counts that anybody said about it.
-pub fn said<'a>(
-    plan: &Plan,
-    held: &'a [Held],
-    evidence: &[i64],
-    rows: &BySlot<'a>,
-) -> Result<Vec<Said<'a>>> {
-    let mut said = Vec::new();
-    let evidence: FxHashSet<i64> = evidence.iter().copied().collect();
-    for one in held {
-        let rows = rows.get(&one.slot).copied().unwrap_or_default();
-        let counts = |row: &&ConsentRow| row.force != Force::Echo.code();
-        let own = rows.iter().filter(counts);
-        let own = own.filter(|row| evidence.contains(&row.evidence));
-        let own: BTreeSet<&str> = own.map(|row| row.purpose.as_str()).collect();
-        for purpose in rows.chunk_by(|a, b| a.purpose == b.purpose) {
-            let name = purpose[0].purpose.as_str();
-            let channel = plan.channel_of(name);
-            let is_address = channel.is_some_and(|channel| channel.kind() == one.identifier.kind);
-            if is_address && !one.is_live && !own.contains(name) {
-                continue;
-            }
-            for row in purpose.iter().filter(counts) {
-                let is_its = is_address
-                    || evidence.contains(&row.evidence)
-                    || (row.evidence == NOBODY && (one.is_live || row.record == 0));
-                let is_said = is_address || channel.is_none() || is_refusal(row);
-                if is_its && is_said {
-                    said.push(Said {
-                        purpose: name,
-                        address: is_address.then_some(one.identifier.value.as_str()),
-                        statement: statement(row)?,
-                    });
-                }
-            }
-        }
-    }
-    Ok(said)
-}
-
-pub fn statement(row: &ConsentRow) -> Result<Statement<'_>> {
-    Ok(Statement {
-        status: ConsentStatus::parse(&row.status)
-            .ok_or_else(|| unknown("consent.status", row.slot))?,
-        time: Timestamp(row.time),
-        force: Force::from_code(row.force).ok_or_else(|| unknown("consent.force", row.slot))?,
-        gone_at: (row.gone_at > 0).then_some(Timestamp(row.gone_at)),
-        source: &row.source,
-        record: &row.said_in,
-    })
-}
-
-/// As a profile keeps them.
-pub fn entries(said: &[Said<'_>]) -> Consents {
-    let entries = answers(said).into_iter().map(|(purpose, answer)| {
-        let addresses = answer.addresses.into_iter().map(|(address, by)| {
-            let consent = AddressConsent {
-                status: by.status,
-                time: by.time.0,
-                source: by.source.to_owned(),
-            };
-            (address.to_owned(), consent)
-        });
-        let entry = ConsentEntry {
-            status: answer.by.status,
-            time: answer.by.time.0,
-            source: answer.by.source.to_owned(),
-            addresses: addresses.collect(),
-        };
-        (purpose.to_owned(), entry)
-    });
-    entries.collect()
-}
-
-/// The evidence of people for whom other statements count now: those known by the identifiers, whose evidence is loaded, and those
-/// whose records speak of them.
-pub async fn concerned(
-    tx: &mut Tx,
-    neighbourhood: &mut Neighbourhood,
-    written: &Written,
-) -> Result<Vec<i64>> {
-    let slots: FxHashSet<i64> = written.changed().collect();
-    if slots.is_empty() {
-        return Ok(Vec::new());
-    }
-    let all: Vec<i64> = slots.iter().copied().collect();
-    neighbourhood.load_around(tx, &all).await?;
-    let speaking = tx.consents_at(slots.iter().copied()).await?;
-    let speaking = speaking.iter().map(|row| row.evidence);
-    let mut speaking: Vec<i64> = speaking.filter(|id| *id != NOBODY).collect();
-    // An operator may speak of an identifier that several people have.
-    if written.save.iter().any(|row| row.record == 0) {
-        let pairs = tx.evidence_of_shared(all).await?;
-        speaking.extend(pairs.into_iter().map(|(_, evidence)| evidence));
-    }
-    neighbourhood.load(tx, &[], &speaking).await?;
-    let mut concerned = neighbourhood.evidence_with(&slots);
-    concerned.extend(speaking);
-    Ok(concerned)
 }

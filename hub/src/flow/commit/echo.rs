@@ -1,58 +1,81 @@
 //! What the hub wrote is not evidence. A record that comes back from a tool where the hub wrote it makes no claim by the fields that
 //! hold what was written, grants nothing by having been made, and is no newer for it. Fields that differ are what somebody said.
 
-use crate::flow::commit::change::{Change, Put, To};
+use crate::flow::commit::change::{Change, Passed, Put, To};
 use crate::flow::commit::claim::{MappedClaim, claim_of};
-use crate::flow::commit::consent::Statements;
+use crate::flow::commit::consent::Pending;
+use crate::flow::commit::neighbourhood::Neighbourhood;
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::context::Context;
-use crate::flow::facts::written_to;
 use crate::flow::stored_json::read;
 use crate::manifest::{Destination, PersonPush};
-use crate::model::{Fields, Value};
+use crate::model::{Fields, Force, Timestamp, Value};
 use crate::profile::Claim;
-use crate::store::{Result, Tx};
-use rustc_hash::FxHashMap;
+use crate::store::{RecordState, Result, Tx};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// What a destination was sent of somebody: traits by name, null where a field was left empty.
 pub type Sent = Fields;
 
-/// Takes out of the changes what only repeats what the hub wrote to the same tool: `sent`, of each change. `statements` hold what the
-/// records said before.
+/// What the records of a batch have said until now, and the slots of each one's identifiers from now on.
+pub struct Before<'a> {
+    pub neighbourhood: &'a Neighbourhood,
+    pub pending: &'a Pending,
+    pub slots: &'a [Vec<i64>],
+}
+
+/// Takes out of the changes what only repeats what the hub wrote to the same tool: `sent`, of each change.
 pub async fn silence(
     tx: &mut Tx,
     context: &Context,
     changes: &mut [Change],
     sent: Vec<Option<Sent>>,
-    statements: &Statements,
+    before: Before<'_>,
     stream: &StreamRef,
 ) -> Result<()> {
-    if written_to(&context.plan, &stream.source).is_empty() {
-        return Ok(());
-    }
-    let mut before = claims_before(tx, changes).await?;
-    let nothing = sent.into_iter().chain(std::iter::repeat(None));
-    for (change, sent) in changes.iter_mut().zip(nothing) {
-        let before = before.remove(&change.slot);
-        if let To::Put(put) = &mut change.to {
-            silence_consent(put, sent.is_some(), change.slot, statements);
-            if let Some(sent) = sent {
-                silence_claim(context, stream, put, &sent, before.as_ref());
-            }
+    let mut claims = claims_before(tx, changes, &sent).await?;
+    for ((change, sent), slots) in changes.iter_mut().zip(sent).zip(before.slots) {
+        silence_consent(change, sent.is_some(), slots, &before);
+        let claim = claims.remove(&change.slot);
+        if let (To::Put(put), Some(sent)) = (&mut change.to, sent) {
+            silence_claim(context, stream, put, &sent, claim.as_ref());
         }
     }
     Ok(())
 }
 
 /// The hub makes members; that they are subscribed then is its own doing, and stays so until the record says something else.
-fn silence_consent(put: &mut Put, was_sent: bool, record: i64, statements: &Statements) {
+fn silence_consent(change: &mut Change, was_sent: bool, slots: &[i64], before: &Before<'_>) {
+    let To::Put(put) = &mut change.to else {
+        return;
+    };
     let Some(meaning) = &mut put.meaning else {
         return;
     };
-    for one in &mut meaning.consents {
-        let has_said = statements.has_said(record, &one.purpose);
-        let is_ours = was_sent || statements.was_echo(record, &one.purpose);
-        one.is_echo = one.status.is_granted() && is_ours && !has_said;
+    let prior = change.prior.as_ref();
+    let lives = prior.is_some_and(|prior| prior.state != RecordState::Deleted);
+    // What it said before it was deleted and made again is another record's word.
+    let deleted = change.passed.iter().rposition(Passed::is_deletion);
+    let passed = &change.passed[deleted.map_or(0, |index| index + 1)..];
+    let is_new = deleted.is_some() || (!lives && !before.pending.has_moved(change.slot));
+    let is_made = was_sent && is_new;
+    let grants = meaning.consents.iter_mut();
+    for one in grants.filter(|one| one.status.is_granted()) {
+        let said = before
+            .pending
+            .before(before.neighbourhood, prior, change.slot, slots);
+        let mut said = said
+            .filter(|said| !is_new && said.purpose == one.purpose)
+            .peekable();
+        let was_echo = said.peek().is_some();
+        let is_later = |at: Timestamp| one.at.is_some_and(|now| now > at);
+        let is_own = said.any(|said| said.force != Force::Echo || is_later(said.time));
+        // Earlier versions of the same batch.
+        let passed = passed.iter().flat_map(|passed| &passed.consents);
+        let mut passed = passed.filter(|passed| passed.purpose == one.purpose);
+        let is_second =
+            passed.any(|passed| !passed.status.is_granted() || passed.at.is_some_and(is_later));
+        one.is_echo = (is_made || was_echo) && !is_own && !is_second;
     }
 }
 
@@ -73,7 +96,7 @@ fn silence_claim(
     let count = traits.len();
     let mut is_cleared = false;
     traits.retain(|name, value| match (sent.get(name), own(name)) {
-        (Some(sent), before) if sent == value && before != Some(value) => {
+        (Some(sent), before) if is_same(sent, value) && before != Some(value) => {
             // What it said before was that it has none, which it goes on saying.
             is_cleared |= before == Some(&Value::Null);
             *value = Value::Null;
@@ -91,6 +114,28 @@ fn silence_claim(
     }
 }
 
+/// Tools give back numbers as texts, and lists in one text.
+fn is_same(sent: &Value, back: &Value) -> bool {
+    let text = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(is_so) => Some(is_so.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    };
+    if sent == back {
+        return true;
+    }
+    match (sent, back) {
+        (Value::Array(many), Value::String(back)) => {
+            let back = back
+                .split([',', ';'])
+                .map(|one| Some(one.trim().to_owned()));
+            many.iter().map(text).eq(back)
+        }
+        _ => text(sent).is_some_and(|sent| Some(sent) == text(back)),
+    }
+}
+
 /// What was sent of the person of each change, where anything was; asked before the identifiers of the changes are taken.
 pub async fn sent(
     tx: &mut Tx,
@@ -98,33 +143,33 @@ pub async fn sent(
     stream: &StreamRef,
     changes: &[Change],
 ) -> Result<Vec<Option<Sent>>> {
-    let tools = written_to(&context.plan, &stream.source);
-    if tools.is_empty() {
+    let writers = context.writers_to(&stream.source);
+    if writers.is_empty() {
         return Ok(Vec::new());
     }
     let mut all: Vec<Option<Sent>> = vec![None; changes.len()];
-    for index in tools {
-        let destination = &context.plan.destinations[index];
+    for index in writers {
+        let destination = &context.plan.destinations[*index];
         let keys = changes.iter().map(|change| key_at(destination, change));
         let keys: Vec<Option<String>> = keys.collect();
         let asked: Vec<String> = keys.iter().flatten().cloned().collect();
+        let push = destination.person.as_ref();
+        let object = push.map(|push| format!("person:{}", push.target));
+        let audiences = destination.audiences.iter();
+        let objects = audiences.map(|name| format!("audience:{name}"));
+        let objects: Vec<String> = objects.chain(object.clone()).collect();
         let mut known: FxHashMap<String, Sent> = FxHashMap::default();
-        for name in &destination.audiences {
-            let object = format!("audience:{name}");
-            for row in tx.written_at(&destination.name, &object, &asked).await? {
-                let key = (
-                    destination.member_key.clone(),
-                    row.remote_key.as_str().into(),
-                );
-                known.entry(row.remote_key).or_default().extend([key]);
-            }
-        }
-        if let Some(push) = &destination.person {
-            let object = format!("person:{}", push.target);
-            for row in tx.written_at(&destination.name, &object, &asked).await? {
-                let traits = traits_of(push, &object, &row.payload)?;
-                known.entry(row.remote_key).or_default().extend(traits);
-            }
+        for row in tx.written_at(&destination.name, &objects, &asked).await? {
+            let traits = match push {
+                Some(push) if object.as_ref() == Some(&row.object) => {
+                    traits_of(push, &row.object, &row.payload)?
+                }
+                _ => {
+                    let key = Value::from(row.remote_key.as_str());
+                    Fields::from([(destination.member_key.clone(), key)])
+                }
+            };
+            known.entry(row.remote_key).or_default().extend(traits);
         }
         for (sent, key) in all.iter_mut().zip(keys) {
             if let Some(found) = key.and_then(|key| known.get(&key)) {
@@ -135,12 +180,16 @@ pub async fn sent(
     Ok(all)
 }
 
-/// By which the destination knows the person of a changed record.
+/// By which the destination knows the person of a changed record. The hub makes people there: what tells of an event or of something else
+/// is nobody's copy.
 fn key_at(destination: &Destination, change: &Change) -> Option<String> {
     let To::Put(put) = &change.to else {
         return None;
     };
     let meaning = put.meaning.as_ref()?;
+    if meaning.canonical.fact.is_some() {
+        return None;
+    }
     let traits = meaning.claim.as_ref().and_then(|claim| claim.echo.as_ref());
     match traits.and_then(|traits| traits.get(&destination.member_key)) {
         Some(Value::String(text)) => Some(text.clone()),
@@ -165,8 +214,18 @@ fn traits_of(push: &PersonPush, object: &str, payload: &str) -> Result<Sent> {
     Ok(sent)
 }
 
-/// What the changed records claimed before, by slot.
-async fn claims_before(tx: &mut Tx, changes: &[Change]) -> Result<FxHashMap<i64, Claim>> {
+/// What the records of which something was sent claimed before, by slot.
+async fn claims_before(
+    tx: &mut Tx,
+    changes: &[Change],
+    sent: &[Option<Sent>],
+) -> Result<FxHashMap<i64, Claim>> {
+    let asked = changes.iter().zip(sent);
+    let asked = asked.filter_map(|(change, sent)| sent.as_ref().map(|_| change.slot));
+    let asked: FxHashSet<i64> = asked.collect();
+    if asked.is_empty() {
+        return Ok(FxHashMap::default());
+    }
     // A record that moved is found by the slot that it moved to.
     let slots = changes.iter().filter_map(|change| {
         let prior = change.prior.as_ref()?;
@@ -174,14 +233,13 @@ async fn claims_before(tx: &mut Tx, changes: &[Change]) -> Result<FxHashMap<i64,
             To::Moved(to) => to,
             _ => prior.slot,
         };
-        Some((prior.slot, (prior.evidence_id?, slot)))
+        let former = (prior.evidence_id?, slot);
+        asked.contains(&slot).then_some((prior.slot, former))
     });
     let slots: FxHashMap<i64, (i64, i64)> = slots.collect();
+    let evidence = slots.values().map(|(evidence, _)| *evidence);
     let mut found = FxHashMap::default();
-    for row in tx
-        .claims_of(slots.values().map(|(evidence, _)| *evidence))
-        .await?
-    {
+    for row in tx.claims_of(evidence).await? {
         if let Some((evidence, slot)) = slots.get(&row.slot)
             && *evidence == row.evidence_id
         {

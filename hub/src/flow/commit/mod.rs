@@ -18,6 +18,7 @@ pub mod want;
 
 pub mod account_audiences;
 pub mod accounts;
+pub mod agreed;
 pub mod computed;
 pub mod consent;
 pub mod echo;

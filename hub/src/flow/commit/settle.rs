@@ -1,17 +1,17 @@
 //! After identity: profiles of the people whose claims changed, audiences and wanted rows of everybody touched.
 //! All in the transaction of what caused it.
 
+use crate::flow::commit::agreed::consents_of;
 use crate::flow::commit::claim::FreshClaim;
-use crate::flow::commit::consent::Known;
 use crate::flow::commit::moves::Moves;
 use crate::flow::commit::neighbourhood::{Neighbourhood, Reshaped, Resolved};
 use crate::flow::commit::profiles::{self, Profiles};
 use crate::flow::commit::select::{Selecting, memberships};
 use crate::flow::commit::touched::{Ripple, Touched};
-use crate::flow::commit::view::{Consents, View};
+use crate::flow::commit::view::View;
 use crate::flow::commit::views::{events_of, stored_views};
 use crate::flow::commit::want::{key_of, mark, want};
-use crate::flow::commit::{accounts, computed, consent};
+use crate::flow::commit::{accounts, computed};
 use crate::flow::context::{Context, in_parallel};
 use crate::flow::stored_json::to_json;
 use crate::profile::ACCOUNT_PREFIX;
@@ -77,7 +77,13 @@ pub async fn settle(
             tx.claims_of(stored.copied()).await?
         }
     };
-    let consents = consents_of(tx, context, &neighbourhood, &rebuild).await?;
+    let consents = rebuild.iter().map(|person| {
+        let consents = consents_of(&neighbourhood, &context.plan, &person.evidence);
+        (person.id, consents)
+    });
+    let consents = consents
+        .filter(|(_, consents)| !consents.is_empty())
+        .collect();
     // Claims on evidence that was there before are among the stored ones.
     fresh.retain(|(row, _)| neighbourhood.is_new_evidence(row.evidence_id));
     // Profiles are built while identifiers, evidence and aliases are written.
@@ -114,25 +120,6 @@ pub async fn settle(
     // Freeing what a batch needed takes a while, too.
     drop(in_parallel(move || drop((neighbourhood, rows))));
     Ok(())
-}
-
-/// What holds of consent for these people.
-async fn consents_of(
-    tx: &mut Tx,
-    context: &Context,
-    neighbourhood: &Neighbourhood,
-    people: &[Resolved],
-) -> Result<FxHashMap<i64, Consents>> {
-    if people.is_empty() || !tx.has_consents().await? {
-        return Ok(FxHashMap::default());
-    }
-    let known = people.iter().map(|person| Known {
-        id: person.id,
-        evidence: &person.evidence,
-        held: neighbourhood.held_by(&person.evidence),
-    });
-    let known: Vec<Known<'_>> = known.collect();
-    consent::consents_of(tx, &context.plan, &known).await
 }
 
 /// The people to rebuild, and the people of whom only facts changed, with their evidence. Removed evidence needs no attention:

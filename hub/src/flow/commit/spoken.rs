@@ -1,11 +1,12 @@
-//! What a record says of consent.
+//! Statements of consent as a record makes them.
 
-use crate::model::{Canonical, Channel, ConsentStatus, Identifier, IdentifierKind, Timestamp};
+use crate::model::{Canonical, Channel, ConsentStatus, Identifier, Timestamp};
+use std::sync::Arc;
 
 /// A statement as a record makes it.
 #[derive(Debug, Clone)]
 pub struct Spoken {
-    pub purpose: String,
+    pub purpose: Arc<str>,
     pub status: ConsentStatus,
     pub at: Option<Timestamp>,
     /// Which of the record's identifiers it is about.
@@ -18,7 +19,7 @@ pub struct Spoken {
 pub fn spoken(canonical: &Canonical) -> Vec<Spoken> {
     let consents = canonical.consents.iter();
     let spoken = consents.map(|(purpose, consent)| Spoken {
-        purpose: purpose.clone(),
+        purpose: purpose.as_str().into(),
         status: consent.status,
         at: consent.at,
         about: about(&canonical.identifiers, consent.channel),
@@ -27,22 +28,10 @@ pub fn spoken(canonical: &Canonical) -> Vec<Spoken> {
     spoken.collect()
 }
 
-/// The addresses of a channel; for the person as such the identifiers that are rarely shared, or all if there is none of them.
+/// The addresses of a channel; for the person as such everything that the record is known by.
 fn about(identifiers: &[Identifier], channel: Option<Channel>) -> Vec<usize> {
-    let those = |is_meant: &dyn Fn(&IdentifierKind) -> bool| -> Vec<usize> {
-        let identifiers = identifiers.iter().enumerate();
-        let meant = identifiers.filter(|(_, one)| is_meant(&one.kind));
-        meant.map(|(index, _)| index).collect()
-    };
-    if let Some(channel) = channel {
-        return those(&|kind| *kind == channel.kind());
-    }
-    let of_one = those(&|kind| {
-        use IdentifierKind::{Email, External, UserId};
-        matches!(kind, UserId | External(_) | Email)
-    });
-    match of_one.is_empty() {
-        true => those(&|_| true),
-        false => of_one,
-    }
+    let identifiers = identifiers.iter().enumerate();
+    let is_meant = |one: &Identifier| channel.is_none_or(|channel| one.kind == channel.kind());
+    let meant = identifiers.filter(|(_, one)| is_meant(one));
+    meant.map(|(index, _)| index).collect()
 }

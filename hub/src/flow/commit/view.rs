@@ -30,7 +30,6 @@ pub struct ConsentEntry {
 pub struct AddressConsent {
     pub status: ConsentStatus,
     pub time: i64,
-    pub source: String,
 }
 
 /// A person with what audiences and destinations read.

@@ -43,8 +43,9 @@ fn is_gone(failure: &Failure) -> bool {
     failure.kind == FailureKind::Permanent && matches!(failure.http_status, Some(404 | 410))
 }
 
-/// Returns when these rows must not be sent any more: somebody among them was suppressed or withdrew, another process took over
-/// or uses other manifests, or the hub is stopped (I13, I15). Changed values do not count: the new ones are sent after these.
+/// Returns when these rows must not be sent any more: somebody among them was suppressed, withdrew or is wanted there no more, another
+/// process took over or uses other manifests, or the hub is stopped (I13, I15). Changed values do not count: the new ones are sent after
+/// these.
 fn forbidden(context: Context, group: &Group, rows: &[Row]) -> impl Future<Output = ()> + use<> {
     let changes: Vec<i64> = match group.operation {
         // Removing is never forbidden.

@@ -51,7 +51,7 @@ who = { trait = "email", exists = true }
 
 [[destination]]
 name = "tool"
-connector = "any"
+connector = "tool"
 consent = ["marketing_email"]
 person = { match = "email", map = { FNAME = "first_name" } }
 audiences = ["named", "everybody"]

@@ -15,7 +15,7 @@ store = "sqlite:unused.db"
 
 [[source]]
 name = "crm"
-connector = "any"
+connector = "another"
 [[source.stream]]
 name = "contacts"
 to = "person"

@@ -18,7 +18,7 @@ store = "sqlite:unused.db"
 
 [[source]]
 name = "crm"
-connector = "any"
+connector = "another"
 [[source.stream]]
 name = "contacts"
 to = "person"
@@ -93,9 +93,19 @@ struct Word {
     address: u8,
     grants: bool,
     time: i64,
-    /// When it was first seen, if that is all that is known.
-    first: i64,
     is_known: bool,
+    /// Since when its record does not say it any more.
+    gone: Option<i64>,
+}
+
+impl Word {
+    /// The time before which it was said, where that is known.
+    fn said_by(&self) -> Option<i64> {
+        match self.is_known {
+            true => Some(self.time),
+            false => self.gone,
+        }
+    }
 }
 
 /// A record: its address and whether it makes a claim of it, and what it says.
@@ -104,8 +114,8 @@ struct Row {
     address: u8,
     claims: bool,
     word: Option<Word>,
-    /// It says what the hub made it say.
-    echo: bool,
+    /// Since when it says what the hub made it say.
+    echo: Option<i64>,
 }
 
 /// The model.
@@ -126,13 +136,23 @@ impl Model {
         // What the hub wrote says nothing new.
         let said = before.and_then(|before| before.word);
         row.claims = !is_ours || before.is_some_and(|old| old.claims && old.address == row.address);
-        let is_echo = is_ours || before.is_some_and(|old| old.echo);
-        row.echo = is_echo && said.is_none() && row.word.is_some_and(|word| word.grants);
-        row.word = row.word.filter(|_| !row.echo);
+        if let Some(grant) = row.word.filter(|word| word.grants) {
+            let made = (before.is_none() && is_ours).then_some(grant.time);
+            let repeats = before.and_then(|old| old.echo);
+            let repeats =
+                repeats.filter(|at| said.is_none() && (!grant.is_known || grant.time <= *at));
+            row.echo = made.or(repeats);
+            row.word = row.word.filter(|_| row.echo.is_none());
+        }
+        let is_silent = row.word.is_none() && row.echo.is_none();
         match (said, &mut row.word) {
+            (Some(old), word) if is_silent && old.address == row.address => {
+                let gone = old.gone.or(Some(now));
+                *word = (!old.grants).then_some(Word { gone, ..old });
+            }
             (Some(old), Some(new)) if old.address == new.address => {
                 if old.grants == new.grants && !new.is_known {
-                    (new.time, new.first, new.is_known) = (old.time, old.first, old.is_known);
+                    (new.time, new.is_known) = (old.time, old.is_known);
                 }
                 if old.is_known && new.is_known && !old.grants && new.grants && new.time <= old.time
                 {
@@ -151,13 +171,9 @@ impl Model {
     }
 
     fn outlives(&mut self, word: Word, now: i64) {
-        let time = if word.is_known { word.time } else { now };
-        let is_known = true;
-        self.standing.extend((!word.grants).then_some(Word {
-            time,
-            is_known,
-            ..word
-        }));
+        let gone = word.gone.or(Some(now));
+        self.standing
+            .extend((!word.grants).then_some(Word { gone, ..word }));
     }
 
     fn allows(&self, address: u8) -> bool {
@@ -165,9 +181,9 @@ impl Model {
         let all = living.chain(&self.standing).chain(&self.granted);
         let all: Vec<&Word> = all.filter(|word| word.address == address).collect();
         let by_operator = |word: &Word| self.granted.contains(word);
-        let ends = |grant: &Word, no: &Word| {
-            let is_later = grant.is_known && no.is_known && grant.time > no.time;
-            is_later || (by_operator(grant) && grant.time > no.first)
+        let ends = |grant: &Word, no: &Word| match by_operator(grant) {
+            true => grant.time > no.time,
+            false => grant.is_known && no.said_by().is_some_and(|said| grant.time > said),
         };
         let grants = || all.iter().filter(|word| word.grants);
         let mut refusals = all.iter().filter(|word| !word.grants);
@@ -195,8 +211,8 @@ async fn check(operations: &[Operation]) -> Result<(), TestCaseError> {
             address,
             grants,
             time,
-            first: time,
             is_known,
+            gone: None,
         })
     };
     let line = |id: &str, row: &Row, updated: i64| {
@@ -212,7 +228,7 @@ async fn check(operations: &[Operation]) -> Result<(), TestCaseError> {
             address,
             claims: true,
             word,
-            echo: false,
+            echo: None,
         };
         match operation {
             Operation::Put(crm, id, address, said, ago) => {
@@ -241,13 +257,8 @@ async fn check(operations: &[Operation]) -> Result<(), TestCaseError> {
                 let id = format!("t{id}");
                 let lines = [0, 1].map(|at| line(&id, &rows[at], now + at as i64));
                 hub.put_all(CONTACTS, &lines).await;
-                for (at, row) in rows.into_iter().enumerate() {
-                    let word = row.word.map(|word| Word {
-                        time: now + at as i64,
-                        first: now + at as i64,
-                        ..word
-                    });
-                    model.put((true, id.clone()), Row { word, ..row }, now);
+                for row in rows {
+                    model.put((true, id.clone()), row, now);
                 }
             }
             Operation::Echo => {
@@ -278,8 +289,8 @@ async fn check(operations: &[Operation]) -> Result<(), TestCaseError> {
                     address: *address,
                     grants: *grants,
                     time: now,
-                    first: now,
                     is_known: true,
+                    gone: None,
                 };
                 let of = if *grants {
                     &mut model.granted

@@ -83,7 +83,7 @@ impl Definitions {
                 ),
             };
             text += &format!(
-                "[[destination]]\nname = \"{name}\"\nconnector = \"any\"\n{rest}\nguard = {{ max_removed = \"100%\" }}\n"
+                "[[destination]]\nname = \"{name}\"\nconnector = \"tool\"\n{rest}\nguard = {{ max_removed = \"100%\" }}\n"
             );
         }
         text

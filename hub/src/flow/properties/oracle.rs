@@ -162,24 +162,33 @@ struct Spoken {
     granted: bool,
     time: i64,
     is_stated: bool,
+    /// Since when its record is silent.
     gone_at: Option<i64>,
+    /// Its record is gone, or is not known by that any more.
+    stands: bool,
     source: String,
     record: String,
 }
 
-/// All that was said: by records as they are, and refusals by records that no longer say them.
+/// All that was said: by records, whose refusals hold until they say something else, and by records that are gone.
 fn spoken(world: &World, history: &[(Kind, String, Option<String>, i64)]) -> Vec<Spoken> {
     let mut living: BTreeMap<(Kind, &String), Vec<Spoken>> = BTreeMap::new();
     let mut gone = Vec::new();
     for (kind, id, line, at) in history {
-        let mut next = line
+        let canonical = line.as_ref().map(|line| meaning(world, *kind, id, line));
+        let updated = canonical
             .as_ref()
-            .map_or(Vec::new(), |line| says(world, *kind, id, line));
+            .map_or(*at, |one| one.updated_at.unwrap().0);
+        let since = updated.min(*at);
+        let mut next = match (&canonical, line) {
+            (Some(one), Some(line)) => says(*kind, id, one, line),
+            _ => Vec::new(),
+        };
         for before in living.remove(&(*kind, id)).into_iter().flatten() {
-            let outlives = Spoken {
-                gone_at: Some(*at),
-                ..before.clone()
-            };
+            let mut outlives = before.clone();
+            outlives.gone_at.get_or_insert(since);
+            let has = |one: &Canonical| one.identifiers.contains(&before.about);
+            outlives.stands = !canonical.as_ref().is_some_and(has);
             match next.iter_mut().find(|one| one.about == before.about) {
                 Some(again) if again.granted == before.granted && !again.is_stated => {
                     again.time = before.time;
@@ -193,10 +202,13 @@ fn spoken(world: &World, history: &[(Kind, String, Option<String>, i64)]) -> Vec
                         && before.is_stated
                         && again.time <= before.time =>
                 {
+                    outlives.stands = true;
                     gone.push(outlives);
                 }
-                None if !before.granted => gone.push(outlives),
-                _ => {}
+                None if before.granted => {}
+                None if outlives.stands => gone.push(outlives),
+                None => next.push(outlives),
+                Some(_) => {}
             }
         }
         living.insert((*kind, id), next);
@@ -206,17 +218,17 @@ fn spoken(world: &World, history: &[(Kind, String, Option<String>, i64)]) -> Vec
         .collect()
 }
 
+fn meaning(world: &World, kind: Kind, id: &str, line: &str) -> Canonical {
+    let value: crate::model::Value = serde_json::from_str(line).unwrap();
+    let (stream, source) = (world.stream(kind.names()), kind.names().0);
+    let mapped = crate::canonical::map(stream, source, id, &value.into());
+    mapped.canonical.unwrap()
+}
+
 /// What one version says: about its addresses, or about everything it is known by when it refuses without one.
-fn says(world: &World, kind: Kind, id: &str, line: &str) -> Vec<Spoken> {
+fn says(kind: Kind, id: &str, one: &Canonical, line: &str) -> Vec<Spoken> {
     let (source, name) = kind.names();
     let value: crate::model::Value = serde_json::from_str(line).unwrap();
-    let mapped = crate::canonical::map(
-        world.stream(kind.names()),
-        source,
-        id,
-        &value.clone().into(),
-    );
-    let one = mapped.canonical.unwrap();
     let granted = match value["consent"].as_str() {
         Some(word) => word == "granted",
         None => return Vec::new(),
@@ -227,11 +239,7 @@ fn says(world: &World, kind: Kind, id: &str, line: &str) -> Vec<Spoken> {
         return Vec::new();
     }
     let about = one.identifiers.iter();
-    // A number is shared too often to say who refused.
-    let about = about.filter(|one| match has_address {
-        true => is_email(one),
-        false => one.kind != IdentifierKind::Phone,
-    });
+    let about = about.filter(|one| !has_address || is_email(one));
     let stated = value["agreed"].as_i64();
     let spoken = about.map(|identifier| Spoken {
         about: identifier.clone(),
@@ -239,6 +247,7 @@ fn says(world: &World, kind: Kind, id: &str, line: &str) -> Vec<Spoken> {
         time: stated.unwrap_or(one.updated_at.unwrap().0),
         is_stated: stated.is_some(),
         gone_at: None,
+        stands: false,
         source: source.to_owned(),
         record: format!("{name}/{id}"),
     });
@@ -262,19 +271,20 @@ fn consents(
         let identifier = identifier.clone();
         spoken.iter().filter(move |one| one.about == identifier)
     };
-    let is_own = |one: &Spoken| own.contains(&format!("{}/{}", one.source, one.record));
+    let is_own =
+        |one: &Spoken| !one.stands && own.contains(&format!("{}/{}", one.source, one.record));
     // Refusals without an address, which hold for each address: of this person's records, or of records that are gone.
     let others = nodes.iter().filter(|(one, _)| !is_email(one));
-    let general = others.flat_map(|(one, _)| about(one));
-    let general = general.filter(|one| !one.granted && (one.gone_at.is_some() || is_own(one)));
+    let general = others.flat_map(|(one, is_live)| {
+        let stands = |one: &Spoken| one.stands && *is_live;
+        let about = about(one).filter(|one| !one.granted);
+        about.filter(move |one| stands(one) || is_own(one))
+    });
     let general: Vec<&Spoken> = general.collect();
     let mut addresses = BTreeMap::new();
     for (identifier, is_live) in nodes.iter().filter(|(one, _)| is_email(one)) {
         let mut of: Vec<&Spoken> = about(identifier).collect();
-        if of
-            .iter()
-            .any(|one| *is_live || (one.gone_at.is_none() && is_own(one)))
-        {
+        if of.iter().any(|one| *is_live || is_own(one)) {
             of.extend(&general);
             addresses.insert(identifier.value.clone(), deciding(&of));
         }
@@ -296,7 +306,6 @@ fn consents(
         let consent = flow::AddressConsent {
             status: status(one),
             time: one.time,
-            source: one.source.clone(),
         };
         (address, consent)
     });

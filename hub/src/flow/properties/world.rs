@@ -75,7 +75,7 @@ who.all = [{ audience = "repeat" }, { consent = "marketing_email" }]
 
 [[destination]]
 name = "sink"
-connector = "any"
+connector = "tool"
 consent = ["marketing_email"]
 audiences = ["buyers", "repeat", "named_or_silent", "agreed_repeat"]
 guard = { max_removed = "100%" }

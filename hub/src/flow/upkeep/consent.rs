@@ -1,17 +1,18 @@
 //! What operators state of consent: stored with a reason, and carried out in the same transaction (I13).
 
-use crate::flow::commit::consent::{NOBODY, Written, concerned};
+use crate::flow::commit::agreed::concerned;
 use crate::flow::commit::neighbourhood::Neighbourhood;
 use crate::flow::commit::settle::{self, Settling};
 use crate::flow::commit::touched::{Ripple, Touched};
 use crate::flow::context::Context;
 use crate::flow::upkeep::announce::announce;
 use crate::landing::slot_of_identifier;
-use crate::model::{ConsentStatus, Identifier};
+use crate::model::{Channel, ConsentStatement, ConsentStatus, Force, Identifier};
 use crate::problem::Problem;
 use crate::problem::codes::USAGE;
-use crate::profile::consent::Force;
-use crate::store::{ConsentRow, Result};
+use crate::store::Result;
+use rustc_hash::FxHashSet;
+use std::collections::BTreeSet;
 
 /// What is to be stated.
 #[derive(Debug, Clone)]
@@ -35,27 +36,25 @@ pub async fn state_consent(context: &Context, stating: &Stating<'_>) -> Result<u
     let mut neighbourhood = Neighbourhood::new(0, context.rules.clone());
     let sets = vec![(vec![identifier], vec![preferred])];
     let slots = neighbourhood.assign_slots(&mut tx, sets).await?.concat();
-    let row = ConsentRow {
-        slot: slots[0],
-        purpose: stating.purpose.to_owned(),
-        record: 0,
-        evidence: NOBODY,
-        gone_at: now.0,
-        status: stating.status.as_str().to_owned(),
-        time: now.0,
-        force: Force::Operator.code(),
-        source: String::new(),
-        said_in: String::new(),
-        author: Some(stating.author.to_owned()),
-        reason: Some(stating.reason.to_owned()),
-    };
-    let written = Written {
-        remove: Vec::new(),
-        save: vec![row],
-    };
-    written.save(&mut tx).await?;
     neighbourhood.load_around(&mut tx, &slots).await?;
-    let concerned = concerned(&mut tx, &mut neighbourhood, &written).await?;
+    for slot in about(context, &neighbourhood, stating, slots[0]) {
+        neighbourhood.said_mut(slot).push(ConsentStatement {
+            purpose: stating.purpose.into(),
+            status: stating.status,
+            time: now,
+            force: Force::Operator,
+            record: None,
+            evidence: None,
+            gone_at: None,
+            learned_at: None,
+            source: "".into(),
+            said_in: "".into(),
+            author: Some(stating.author.to_owned()),
+            reason: Some(stating.reason.to_owned()),
+        });
+    }
+    let retold = neighbourhood.keep_said()?;
+    let concerned = concerned(&mut tx, &mut neighbourhood, &retold).await?;
     let mut people: Vec<i64> = concerned
         .iter()
         .filter_map(|id| neighbourhood.person_of(*id))
@@ -73,6 +72,36 @@ pub async fn state_consent(context: &Context, stating: &Stating<'_>) -> Result<u
     ripple.carry(&mut tx, context).await?;
     tx.commit().await?;
     Ok(people.len())
+}
+
+/// The identifier itself, and for a refusal the addresses of the people who have it: those are what is written to, also when somebody else has them later.
+fn about(
+    context: &Context,
+    neighbourhood: &Neighbourhood,
+    stating: &Stating<'_>,
+    slot: i64,
+) -> BTreeSet<i64> {
+    let mut about = BTreeSet::from([slot]);
+    let channel = context.plan.channel_of(stating.purpose);
+    let Some(kind) = channel.map(Channel::kind) else {
+        return about;
+    };
+    if stating.status.is_granted() || kind == stating.identifier.kind {
+        return about;
+    }
+    let people = neighbourhood.evidence_with(&FxHashSet::from_iter([slot]));
+    let people = people
+        .into_iter()
+        .filter_map(|id| neighbourhood.person_of(id));
+    let evidence = neighbourhood.evidence_of_persons(&people.collect());
+    for evidence in evidence.values() {
+        let held = neighbourhood.held_by(evidence);
+        let addresses = held
+            .iter()
+            .filter(|one| one.is_live && one.identifier.kind == kind);
+        about.extend(addresses.map(|one| one.slot));
+    }
+    about
 }
 
 /// A grant has to be about an address where the purpose has a channel.

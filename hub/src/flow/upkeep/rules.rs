@@ -10,7 +10,6 @@ mod difference;
 use crate::flow::commit::fence::{VERSION, version};
 pub use difference::{Difference, Example};
 
-use crate::flow::commit::consent;
 use crate::flow::commit::neighbourhood::{Neighbourhood, Reshaped};
 use crate::flow::commit::settle::{self, Settling};
 use crate::flow::commit::suppressed::with_listed;
@@ -194,7 +193,7 @@ async fn change(
         } = block;
         // I13: an identifier on the suppression list may be live under some rules and not under others.
         // What was said about an address counts by whether the identifier is live, too.
-        let spoken = consent::spoken_of(&mut tx, &neighbourhood).await?;
+        let spoken = neighbourhood.spoken_of();
         let mut evidence = with_listed(&mut tx, context, &neighbourhood.nodes()).await?;
         evidence.extend(&spoken);
         let touched = Touched {

@@ -35,7 +35,8 @@ create table dead_letter (id bigint primary key, kind text not null, source text
 create index dead_letter_open on dead_letter (slot) where state = 'open';
 
 -- The slot is a hash of kind and value, moved on where it is taken. A shared identifier and one without evidence have no component.
-create table identifier (slot bigint primary key, kind text not null, value text not null, component bigint, shared bigint not null);
+-- `consents`: a JSON array of what was said of consent about it (`model::ConsentStatement`), by records and by operators.
+create table identifier (slot bigint primary key, kind text not null, value text not null, component bigint, shared bigint not null, consents text);
 
 -- A distinct set of identifiers seen together, with its earliest supporter. `nodes` holds the slots, eight bytes each, little endian.
 create table evidence (id bigint primary key, component bigint not null, person_id bigint, nodes bytea not null, first_seen bigint not null, message text not null);
@@ -63,12 +64,6 @@ create index statement_right on statement (right_slot);
 
 create table claim (evidence_id bigint not null, slot bigint not null, source text not null, record text not null, time bigint not null, body text not null,
   primary key (evidence_id, slot)); --clustered
-
--- Statements of consent, each about an identifier. `gone_at` is 0 while a record says it; a refusal outlives its record and has the time at
--- which the record ceased to say it. An operator's has the record 0. `force`: how the time is known (see `profile::consent::Force`).
-create table consent (slot bigint not null, purpose text not null, record bigint not null, gone_at bigint not null, status text not null,
-  time bigint not null, force bigint not null, source text not null, said_in text not null, author text, reason text,
-  evidence bigint not null, primary key (slot, purpose, record, gone_at)); --clustered
 
 create table event (id bigint primary key, evidence_id bigint not null, slot bigint not null, name text not null, time bigint not null, properties text not null);
 -- What audiences ask of a person's events, without a look at the events themselves.

@@ -3,17 +3,18 @@
 use super::Standing;
 use crate::compute::models::Fitted;
 use crate::flow::ask::profile::{Lookup, ProfileView, Wanted, links, why, worked_out};
+use crate::flow::commit::agreed::{entries, said};
 use crate::flow::commit::claim::{first_seen, traits_of};
 use crate::flow::commit::computed;
-use crate::flow::commit::consent::{Speaker, entries, held_in, rows_by_slot, said};
-use crate::flow::commit::neighbourhood::Held;
+use crate::flow::commit::consent::Speaker;
+use crate::flow::commit::neighbourhood::{Held, held_in};
 use crate::flow::commit::spoken::spoken;
 use crate::flow::commit::view::{Consents, Happened, View};
 use crate::flow::context::Context;
 use crate::identity::{self, Evidence, Neighbourhood, Node, Resolution, Statement, StatementKind};
-use crate::model::{EntityKind, Fact, Fields, Identifier, Timestamp};
+use crate::model::{ConsentStatement, EntityKind, Fact, Fields, Identifier, Timestamp};
 use crate::profile::{ACCOUNT_FIELD, ACCOUNT_PREFIX, Claim, account_ids, accounts_of};
-use crate::store::{ConsentRow, Result};
+use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An operator's statement about two identifiers.
@@ -184,40 +185,38 @@ impl Then {
         context: &Context,
         person: u32,
         held: &[Held],
-        standing: Vec<ConsentRow>,
+        standing: FxHashMap<i64, Vec<ConsentStatement>>,
         at: Timestamp,
-    ) -> Result<Consents> {
-        let own = self.resolution.people[person as usize].evidence.iter();
-        let own: Vec<i64> = own.map(|index| 1 + i64::from(*index)).collect();
-        let mut rows = standing;
+    ) -> Consents {
+        let own = &self.resolution.people[person as usize].evidence;
+        let number = |index: &u32| 1 + i64::from(*index);
+        let mut kept = standing;
         for (record, evidence) in self.records.iter().zip(&self.evidence) {
             let nodes = &self.graph.evidence[*evidence as usize].nodes;
             let slot_of = |identifier: &Identifier| {
-                let mut nodes = nodes.iter();
-                let node =
-                    nodes.find(|node| *self.graph.nodes[**node as usize].identifier == *identifier);
-                node.map_or(-1, |node| i64::from(*node))
+                let node = nodes.iter();
+                let mut node =
+                    node.filter(|at| *self.graph.nodes[**at as usize].identifier == *identifier);
+                node.next().map_or(-1, |node| i64::from(*node))
             };
             let slots: Vec<i64> = record.canonical.identifiers.iter().map(slot_of).collect();
             let speaker = Speaker {
                 stream: &record.stream,
                 record: 0,
                 key: &record.key,
-                stated_at: record.canonical.stated_at(),
+                updated_at: record.canonical.updated_at,
             };
-            let mut said = speaker.rows(&spoken(&record.canonical), &slots, at);
-            for row in &mut said {
-                row.evidence = 1 + i64::from(*evidence);
+            for (slot, statement) in speaker.says(&spoken(&record.canonical), &slots, at) {
+                kept.entry(slot).or_default().push(ConsentStatement {
+                    evidence: Some(number(evidence)),
+                    ..statement
+                });
             }
-            rows.append(&mut said);
         }
-        rows.sort_by_key(|row| row.slot);
-        Ok(entries(&said(
-            &context.plan,
-            held,
-            &own,
-            &rows_by_slot(&rows),
-        )?))
+        let kept = |one: &Held| kept.get(&one.slot).map_or(&[][..], |kept| kept);
+        let own: Vec<i64> = own.iter().map(number).collect();
+        let held = held.iter().map(|one| (one, kept(one)));
+        entries(&said(&context.plan, held, &own))
     }
 
     pub fn view(

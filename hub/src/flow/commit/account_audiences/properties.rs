@@ -116,7 +116,7 @@ who.any = [
 
 [[destination]]
 name = "tool"
-connector = "any"
+connector = "tool"
 consent = []
 audiences = ["busy", "reached", "well_reached"]
 "#;

@@ -4,10 +4,13 @@
 mod capped;
 mod load;
 mod reshape;
+mod said;
+
+pub use said::said_in;
 
 use crate::flow::commit::stream::StreamRef;
 use crate::identity::{self, Rules, StatementKind};
-use crate::model::Identifier;
+use crate::model::{ConsentStatement, Identifier};
 use crate::store::{EvidenceRow, IdentifierRow, Result, Tx};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +24,11 @@ struct Known {
     shared: bool,
     /// By the hub's own list.
     blocked: bool,
+    /// Statements of consent, in their stored form and read.
+    consents: Option<String>,
+    said: Vec<ConsentStatement>,
+    /// They may differ from the stored form.
+    retold: bool,
     is_new: bool,
     dirty: bool,
 }
@@ -51,6 +59,8 @@ struct Stated {
 pub struct Neighbourhood {
     rules: Arc<Rules>,
     identifiers: FxHashMap<i64, Known>,
+    /// Whether anything was said of consent about one of them.
+    speaks: bool,
     /// Slots that were looked for and are free.
     free: FxHashSet<i64>,
     evidence: FxHashMap<i64, Seen>,
@@ -130,6 +140,7 @@ impl Neighbourhood {
         Self {
             rules,
             identifiers: FxHashMap::default(),
+            speaks: false,
             free: FxHashSet::default(),
             evidence: FxHashMap::default(),
             by_set: FxHashMap::default(),
@@ -240,25 +251,16 @@ impl Neighbourhood {
 
     /// The identifiers of pieces of evidence, without repeats.
     pub fn held_by(&self, evidence: &[i64]) -> Vec<Held> {
-        let mut held: BTreeMap<i64, bool> = BTreeMap::new();
-        for seen in evidence.iter().filter_map(|id| self.evidence.get(id)) {
-            let nodes = seen.row.nodes.iter();
-            let nodes = nodes.map(|slot| (*slot, &self.identifiers[slot]));
-            let live = nodes
-                .clone()
-                .filter(|(_, known)| !known.shared && !known.blocked);
-            let live = live.map(|(slot, known)| (slot, &*known.identifier));
-            let joined = self.rules.joined(&seen.row.message, live);
-            for (slot, _) in nodes {
-                *held.entry(slot).or_default() |= joined.contains(&slot);
-            }
-        }
-        let held = held.into_iter().map(|(slot, is_live)| Held {
-            slot,
-            identifier: self.identifiers[&slot].identifier.clone(),
-            is_live,
+        let pieces = evidence.iter().filter_map(|id| self.evidence.get(id));
+        let pieces = pieces.map(|seen| {
+            let nodes = seen.row.nodes.iter().map(|slot| {
+                let known = &self.identifiers[slot];
+                let is_live = !known.shared && !known.blocked;
+                (*slot, &known.identifier, is_live)
+            });
+            (&*seen.row.message, nodes)
         });
-        held.collect()
+        held(&self.rules, pieces)
     }
 
     /// The loaded evidence that holds one of these identifiers.
@@ -322,6 +324,47 @@ impl Neighbourhood {
     }
 }
 
+/// What somebody is known by, from pieces of evidence: the message of each, and its identifiers with their slots and whether they join
+/// people.
+fn held<'a, Nodes>(rules: &Rules, pieces: impl Iterator<Item = (&'a str, Nodes)>) -> Vec<Held>
+where
+    Nodes: Iterator<Item = (i64, &'a Arc<Identifier>, bool)> + Clone,
+{
+    let mut held: BTreeMap<i64, Held> = BTreeMap::new();
+    for (message, nodes) in pieces {
+        let live = nodes.clone().filter(|(.., is_live)| *is_live);
+        let live = live.map(|(slot, identifier, _)| (slot, &**identifier));
+        let joined = rules.joined(message, live);
+        for (slot, identifier, _) in nodes {
+            let one = held.entry(slot).or_insert_with(|| Held {
+                slot,
+                identifier: identifier.clone(),
+                is_live: false,
+            });
+            one.is_live |= joined.contains(&slot);
+        }
+    }
+    held.into_values().collect()
+}
+
+/// What a resolved person is known by; `slot` gives that of each node.
+pub fn held_in(
+    graph: &identity::Neighbourhood,
+    person: &identity::Person,
+    rules: &Rules,
+    slot: impl Fn(u32) -> i64,
+) -> Vec<Held> {
+    let pieces = person.evidence.iter().map(|index| {
+        let piece = &graph.evidence[*index as usize];
+        let nodes = piece.nodes.iter().map(|at| {
+            let node = &graph.nodes[*at as usize];
+            (slot(*at), &node.identifier, node.is_live())
+        });
+        (&*piece.message, nodes)
+    });
+    held(rules, pieces)
+}
+
 fn by_id(seen: Vec<&Seen>) -> Vec<&EvidenceRow> {
     let mut rows: Vec<_> = seen.into_iter().map(|seen| &seen.row).collect();
     rows.sort_unstable_by_key(|row| row.id);
@@ -336,6 +379,7 @@ fn rows<'k>(known: Vec<(&'k i64, &'k Known)>) -> Vec<IdentifierRow<'k>> {
         value: known.identifier.value.as_str().into(),
         component: known.component,
         shared: known.shared,
+        consents: known.consents.as_deref().map(Into::into),
     });
     let mut rows: Vec<_> = rows.collect();
     rows.sort_unstable_by_key(|row| row.slot);

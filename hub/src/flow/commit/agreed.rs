@@ -1,0 +1,110 @@
+//! What holds of consent for people, by the statements that are kept with what they are known by.
+
+use crate::flow::commit::neighbourhood::{Held, Neighbourhood};
+use crate::flow::commit::view::{AddressConsent, ConsentEntry, Consents};
+use crate::manifest::Plan;
+use crate::model::{ConsentStatement, Force};
+use crate::profile::consent::{Said, answers};
+use crate::store::{Result, Tx};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// What holds for a person with this evidence, which is loaded.
+pub fn consents_of(neighbourhood: &Neighbourhood, plan: &Plan, evidence: &[i64]) -> Consents {
+    let mut nodes = evidence.iter().flat_map(|id| neighbourhood.nodes_of(*id));
+    if !neighbourhood.speaks() || nodes.all(|slot| neighbourhood.said(*slot).is_empty()) {
+        return Consents::new();
+    }
+    let held = neighbourhood.held_by(evidence);
+    let held = held.iter().map(|one| (one, neighbourhood.said(one.slot)));
+    entries(&said(plan, held, evidence))
+}
+
+/// What was said about a person: each identifier with what is kept with it; `evidence` is the person's.
+///
+/// Of a purpose with a channel, statements at other identifiers are about the person as such, and refuse. A record's statement of that
+/// kind is about the person who has the record; one that stands on its own is about everybody who has the identifier. An address that
+/// joins nobody is a person's where a record of that person speaks of it; then everything counts that anybody said about it.
+pub fn said<'a>(
+    plan: &Plan,
+    held: impl Iterator<Item = (&'a Held, &'a [ConsentStatement])>,
+    evidence: &[i64],
+) -> Vec<Said<'a>> {
+    let mut said = Vec::new();
+    for (one, kept) in held {
+        let kept = kept.iter().filter(|kept| kept.force != Force::Echo);
+        let is_own =
+            |kept: &ConsentStatement| kept.evidence.is_some_and(|id| evidence.contains(&id));
+        let mut own: FxHashMap<&str, bool> = FxHashMap::default();
+        for kept in kept.clone() {
+            *own.entry(&kept.purpose).or_default() |= one.is_live || is_own(kept);
+        }
+        for kept in kept {
+            let channel = plan.channel_of(&kept.purpose);
+            let is_address = channel.is_some_and(|channel| channel.kind() == one.identifier.kind);
+            let counts = match is_address {
+                true => own[&*kept.purpose],
+                false => {
+                    let stands = kept.stands() && (one.is_live || kept.record.is_none());
+                    (stands || is_own(kept)) && (channel.is_none() || kept.is_refusal())
+                }
+            };
+            if counts {
+                let address = is_address.then_some(one.identifier.value.as_str());
+                said.push(Said {
+                    address,
+                    statement: kept,
+                });
+            }
+        }
+    }
+    said
+}
+
+/// As a profile keeps them.
+pub fn entries(said: &[Said<'_>]) -> Consents {
+    let entries = answers(said).into_iter().map(|(purpose, answer)| {
+        let addresses = answer.addresses.into_iter().map(|(address, by)| {
+            let consent = AddressConsent {
+                status: by.status,
+                time: by.time.0,
+            };
+            (address.to_owned(), consent)
+        });
+        let entry = ConsentEntry {
+            status: answer.by.status,
+            time: answer.by.time.0,
+            source: answer.by.source.to_string(),
+            addresses: addresses.collect(),
+        };
+        (purpose.to_owned(), entry)
+    });
+    entries.collect()
+}
+
+/// The evidence of people for whom other statements count now, since something else is said about these identifiers: everybody who is
+/// known by them, and those whose records speak of them. Loads the latter.
+pub async fn concerned(
+    tx: &mut Tx,
+    neighbourhood: &mut Neighbourhood,
+    changed: &FxHashSet<i64>,
+) -> Result<Vec<i64>> {
+    if changed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut speaking = Vec::new();
+    let mut is_operators = false;
+    for one in changed.iter().flat_map(|slot| neighbourhood.said(*slot)) {
+        speaking.extend(one.evidence.filter(|_| !one.stands()));
+        is_operators |= one.record.is_none();
+    }
+    // An operator may speak of an identifier that several people have.
+    if is_operators {
+        let pairs = tx.evidence_of_shared(changed.iter().copied()).await?;
+        speaking.extend(pairs.into_iter().map(|(_, evidence)| evidence));
+    }
+    let all: Vec<i64> = changed.iter().copied().collect();
+    neighbourhood.load(tx, &[all], &speaking).await?;
+    let mut concerned = neighbourhood.evidence_with(changed);
+    concerned.append(&mut speaking);
+    Ok(concerned)
+}

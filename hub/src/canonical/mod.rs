@@ -292,10 +292,9 @@ impl Mapper<'_> {
     }
 
     fn consent(&mut self, rule: &ConsentRule) -> Result<(), Fatal> {
-        let purpose = &rule.purpose;
-        let field = format!("consent.{purpose}");
+        let (purpose, field) = (&rule.purpose, &rule.field);
         let problems = self.problems.len();
-        let status = match self.value(&field, &rule.status)? {
+        let status = match self.value(field, &rule.status)? {
             Some(Value::Null) => return Ok(()),
             // I17: a value that cannot be read takes the place of nothing.
             None if self.problems.len() > problems => {
@@ -308,7 +307,7 @@ impl Mapper<'_> {
         let Some(status) = status else {
             let message =
                 format!("the consent to `{purpose}` is none of `granted`, `denied`, `withdrawn`");
-            self.warn(&codes::UNKNOWN_CONSENT, &field, message);
+            self.warn(&codes::UNKNOWN_CONSENT, field, message);
             self.canonical.unread.push(purpose.clone());
             return Ok(());
         };
@@ -327,7 +326,7 @@ impl Mapper<'_> {
                 "the consent to `{purpose}` is about an address, and the record has no usable `{}`",
                 channel.kind()
             );
-            self.warn(&codes::CONSENT_WITHOUT_ADDRESS, &field, message);
+            self.warn(&codes::CONSENT_WITHOUT_ADDRESS, field, message);
             return Ok(());
         }
         let consent = Consent {
@@ -335,7 +334,7 @@ impl Mapper<'_> {
             at,
             channel,
         };
-        self.canonical.consents.insert(purpose.clone(), consent);
+        self.canonical.consents.push((purpose.clone(), consent));
         Ok(())
     }
 

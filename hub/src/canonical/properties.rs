@@ -19,12 +19,7 @@ fn stream(key: &str) -> Stream {
             ("name".to_owned(), compile("id ~ ' ' ~ a")),
             ("user_id".to_owned(), compile("a")),
         ],
-        consent: vec![ConsentRule {
-            purpose: "marketing".to_owned(),
-            channel: None,
-            status: compile("id"),
-            at: None,
-        }],
+        consent: vec![ConsentRule::new("marketing", None, compile("id"), None)],
         region: Some("PL".to_owned()),
         digest: String::new(),
     }

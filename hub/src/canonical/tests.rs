@@ -15,12 +15,12 @@ fn stream(to: StreamTarget, map: &[(&str, &str)]) -> Stream {
             .iter()
             .map(|(name, text)| ((*name).to_owned(), compile(text)))
             .collect(),
-        consent: vec![ConsentRule {
-            purpose: "marketing".to_owned(),
-            channel: None,
-            status: compile("status"),
-            at: Some(compile("agreed")),
-        }],
+        consent: vec![ConsentRule::new(
+            "marketing",
+            None,
+            compile("status"),
+            Some(compile("agreed")),
+        )],
         region: Some("PL".to_owned()),
         digest: String::new(),
     }
@@ -94,14 +94,13 @@ fn a_person_has_traits_and_is_known_by_key_email_and_phone() {
     assert_eq!(
         canonical.consents,
         [(
-            "marketing".to_owned(),
+            "marketing".into(),
             Consent {
                 status: ConsentStatus::Granted,
                 at: Some(Timestamp(1_577_836_800_000)),
                 channel: None
             }
         )]
-        .into()
     );
     assert_eq!(canonical.fact, None);
 }

@@ -136,13 +136,13 @@ fn described(one: &StatementView) -> String {
     };
     let since = Timestamp(one.time).to_minutes();
     let time = match one.time_is {
-        "seen" => format!("since {since} or before"),
+        "seen" => format!("first seen {since}"),
         _ => format!("since {since}"),
     };
     match one.gone_at {
         Some(gone) => {
             let gone = Timestamp(gone).to_minutes();
-            format!("{time}, {by} (which ceased to say so {gone})")
+            format!("{time}, {by} (no longer said since {gone})")
         }
         None => format!("{time}, {by}"),
     }

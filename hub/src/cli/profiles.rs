@@ -235,7 +235,7 @@ fn print(view: &ProfileView, why: bool, out: &Out) {
         consents::print(&view.consent_why, "  ", out);
         return;
     }
-    for (purpose, entry) in &view.consents {
+    for (purpose, entry) in view.consents.iter() {
         let when = if entry.time == 0 {
             String::new()
         } else {

@@ -228,6 +228,16 @@ impl Rules {
         strongest.map(|(key, _)| key).into_iter().collect()
     }
 
+    /// Whether one of a record's live identifiers makes its person.
+    pub fn joins<'i, K: Copy + PartialEq>(
+        &self,
+        message: &str,
+        one: K,
+        live: impl Iterator<Item = (K, &'i Identifier)>,
+    ) -> bool {
+        self.trust(message) != Trust::None || self.joined(message, live).contains(&one)
+    }
+
     /// How far the source of a message, `source/stream/key`, is believed.
     pub fn trust(&self, message: &str) -> Trust {
         if self.trust.is_empty() {

@@ -5,17 +5,37 @@ use crate::manifest::tree::Item;
 use crate::manifest::{Destination, Loader, Names, Plan, Source};
 use crate::model::Channel;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What a stream says about one purpose.
 #[derive(Debug, Clone)]
 pub struct ConsentRule {
-    pub purpose: String,
+    pub purpose: Arc<str>,
+    /// What problems call it.
+    pub field: String,
     /// As in the purpose.
     pub channel: Option<Channel>,
     /// Results in `granted`, `denied`, `withdrawn` or none.
     pub status: Expression,
     /// Results in the time of the statement, or none where the record does not say.
     pub at: Option<Expression>,
+}
+
+impl ConsentRule {
+    pub fn new(
+        purpose: &str,
+        channel: Option<Channel>,
+        status: Expression,
+        at: Option<Expression>,
+    ) -> Self {
+        Self {
+            purpose: purpose.into(),
+            field: format!("consent.{purpose}"),
+            channel,
+            status,
+            at,
+        }
+    }
 }
 
 /// Something that people are asked to agree to.
@@ -112,11 +132,12 @@ pub(super) fn all(
     destinations: &[Destination],
 ) -> BTreeMap<String, Purpose> {
     let streams = sources.iter().flat_map(|source| &source.streams);
-    let said = streams.flat_map(|stream| stream.consent.iter().map(|rule| &rule.purpose));
+    let said = streams.flat_map(|stream| stream.consent.iter().map(|rule| &*rule.purpose));
     let needed = destinations.iter().flat_map(|one| &one.consent);
+    let needed = needed.map(String::as_str);
     for name in said.chain(needed) {
         if !declared.contains_key(name) {
-            declared.insert(name.clone(), Purpose::undeclared(name));
+            declared.insert(name.to_owned(), Purpose::undeclared(name));
         }
     }
     declared

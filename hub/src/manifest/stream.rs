@@ -155,15 +155,11 @@ impl Loader<'_> {
             let at = said.at.as_deref();
             let at = at.and_then(|text| compile(&format!("consent.{purpose}.at"), text));
             if let Some(status) = compile(&format!("consent.{purpose}"), &said.status) {
-                consent.push((purpose.clone(), status, at));
+                consent.push((purpose, status, at));
             }
         }
-        let consent = consent.into_iter();
-        let consent = consent.map(|(purpose, status, at)| ConsentRule {
-            channel: self.channel_of(&purpose),
-            purpose,
-            status,
-            at,
+        let consent = consent.into_iter().map(|(purpose, status, at)| {
+            ConsentRule::new(purpose, self.channel_of(purpose), status, at)
         });
         let draft = Draft {
             to: target(&default.to),
@@ -276,12 +272,8 @@ impl Loader<'_> {
                 (self.expression(&status, spec, scope)?, at)
             }
         };
-        Some(ConsentRule {
-            purpose: item.key.to_owned(),
-            channel: self.channel_of(item.key),
-            status,
-            at,
-        })
+        let channel = self.channel_of(item.key);
+        Some(ConsentRule::new(item.key, channel, status, at))
     }
 
     fn expression(
@@ -437,7 +429,7 @@ fn digest(stream: &Stream) -> String {
     let said = |rule: &ConsentRule| {
         let status = rule.status.text().to_owned();
         (
-            rule.purpose.clone(),
+            rule.purpose.to_string(),
             rule.channel,
             status,
             optional(&rule.at),

@@ -508,7 +508,7 @@ fn purposes_of_consent_stay_as_they_are_written() {
         "consent.smsDE = \"properties.sms\"\nmap.favouriteColour",
     );
     let plan = load_text(&text).expect("valid");
-    assert_eq!(plan.sources[0].streams[0].consent[0].purpose, "smsDE");
+    assert_eq!(&*plan.sources[0].streams[0].consent[0].purpose, "smsDE");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Consent: what a record says of a purpose, and the statements that are kept.
 
 use crate::model::{IdentifierKind, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeSeq;
+use serde::{Deserialize, Serialize, Serializer};
 use std::sync::Arc;
 
 /// What a record says about a purpose.
@@ -93,64 +94,97 @@ pub enum Force {
     Echo,
 }
 
-/// What a record or an operator says of one purpose about one identifier, with which it is kept. The names are short since most
-/// addresses have one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What a record or an operator says of one purpose about one identifier, with which it is kept: as an array in the order of the fields,
+/// without the ones at its end that are as usual, since most addresses have one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 pub struct ConsentStatement {
-    #[serde(rename = "p", with = "shared")]
+    #[serde(deserialize_with = "shared::deserialize")]
     pub purpose: Arc<str>,
-    #[serde(rename = "s")]
     pub status: ConsentStatus,
-    #[serde(rename = "t")]
     pub time: Timestamp,
-    #[serde(rename = "f", default, skip_serializing_if = "is_usual")]
-    pub force: Force,
-    /// Its slot in the store; none for an operator's.
-    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    /// `source/stream/key`; empty for an operator's.
+    #[serde(deserialize_with = "shared::deserialize")]
+    pub said_in: Arc<str>,
+    /// The slot of its record in the store; none for an operator's.
     pub record: Option<i64>,
     /// What its record supports, or `UNREADABLE`; none for an operator's, and where the record is gone or has the identifier no more.
-    #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<i64>,
+    #[serde(default)]
+    pub force: Force,
     /// Since when its record says nothing of the purpose any more, or is gone. A record's refusal holds until it says something else.
-    #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub gone_at: Option<Timestamp>,
     /// When the hub learned that.
-    #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub learned_at: Option<Timestamp>,
-    /// Empty for an operator's, as `said_in` is.
-    #[serde(rename = "o", with = "shared")]
-    pub source: Arc<str>,
-    /// `stream/key`
-    #[serde(rename = "i", with = "shared")]
-    pub said_in: Arc<str>,
-    /// An operator's name and reason.
-    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
-    pub author: Option<String>,
-    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    /// Who stated it, where an operator did.
+    #[serde(default)]
+    pub by: Option<Box<Author>>,
 }
 
-/// Texts that many statements have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Author {
+    pub name: String,
+    pub reason: String,
+}
+
+impl Serialize for ConsentStatement {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut array = serializer.serialize_seq(None)?;
+        array.serialize_element(&*self.purpose)?;
+        array.serialize_element(&self.status)?;
+        array.serialize_element(&self.time)?;
+        array.serialize_element(&*self.said_in)?;
+        array.serialize_element(&self.record)?;
+        array.serialize_element(&self.evidence)?;
+        let is_gone = self.gone_at.is_some() || self.by.is_some();
+        if is_gone || self.force != Force::default() {
+            array.serialize_element(&self.force)?;
+        }
+        if is_gone {
+            array.serialize_element(&self.gone_at)?;
+            array.serialize_element(&self.learned_at)?;
+        }
+        if let Some(by) = &self.by {
+            array.serialize_element(by)?;
+        }
+        array.end()
+    }
+}
+
+/// Texts without a copy of their own first.
 mod shared {
-    use serde::{Deserialize, Deserializer, Serializer};
+    use serde::de::{Deserializer, Error, Visitor};
+    use std::fmt;
     use std::sync::Arc;
 
-    pub fn serialize<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(text)
-    }
-
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<str>, D::Error> {
-        String::deserialize(deserializer).map(Into::into)
+        deserializer.deserialize_str(Text)
     }
-}
 
-fn is_usual(force: &Force) -> bool {
-    *force == Force::default()
+    struct Text;
+
+    impl Visitor<'_> for Text {
+        type Value = Arc<str>;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("a text")
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<Arc<str>, E> {
+            Ok(text.into())
+        }
+    }
 }
 
 impl ConsentStatement {
     /// The evidence of a record that cannot be used: what it said holds until it can.
     pub const UNREADABLE: i64 = 0;
+
+    /// The source, and `stream/key`.
+    pub fn origin(&self) -> (&str, &str) {
+        self.said_in.split_once('/').unwrap_or_default()
+    }
 
     pub fn is_refusal(&self) -> bool {
         !self.status.is_granted()

@@ -1,5 +1,6 @@
 //! The nouns: plain data with their invariants in constructors. Knows no other module.
 
+mod by_name;
 mod connector;
 mod consent;
 mod folded;
@@ -10,11 +11,12 @@ mod record;
 mod time;
 mod vocabulary;
 
+pub use by_name::ByName;
 pub use connector::{
     ConsentText, CredentialSpec, Description, Inject, RateSpec, StreamMapping, StreamSpec,
     TargetSpec,
 };
-pub use consent::{Channel, Consent, ConsentStatement, ConsentStatus, Force};
+pub use consent::{Author, Channel, Consent, ConsentStatement, ConsentStatus, Force};
 pub use folded::fold;
 pub use identifier::{Identifier, IdentifierKind, PersonId, Rejected};
 pub use normalise::{normalise_email, normalise_phone};

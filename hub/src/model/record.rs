@@ -3,6 +3,7 @@
 use crate::model::{Consent, Identifier, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A trait's or property's value.
 pub type Value = serde_json::Value;
@@ -18,7 +19,7 @@ pub struct RecordKey(pub String);
 pub struct Cursor(pub Vec<u8>);
 
 /// What one raw record says, in canonical words. Made by `canonical::map`.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Canonical {
     /// Normalised, in the order of the mapping, without repeats. Blocked values are kept out.
     pub identifiers: Vec<Identifier>,
@@ -29,9 +30,9 @@ pub struct Canonical {
     /// Person streams only.
     pub traits: Fields,
     /// Purposes of which the record says something that cannot be read.
-    pub unread: Vec<String>,
+    pub unread: Vec<Arc<str>>,
     /// Statements of consent by purpose.
-    pub consents: BTreeMap<String, Consent>,
+    pub consents: Vec<(Arc<str>, Consent)>,
     /// What happened or exists, on streams that are not about persons.
     pub fact: Option<Fact>,
 }
@@ -43,7 +44,7 @@ impl Canonical {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Fact {
     Event {
         name: String,

@@ -99,7 +99,7 @@ fn later(a: &ConsentStatement, b: &ConsentStatement) -> Ordering {
     let key = |one: &ConsentStatement| (one.time, std::cmp::Reverse(one.status), one.force);
     key(a)
         .cmp(&key(b))
-        .then_with(|| (&b.source, &b.said_in).cmp(&(&a.source, &a.said_in)))
+        .then_with(|| b.origin().cmp(&a.origin()))
 }
 
 #[cfg(test)]
@@ -118,10 +118,8 @@ mod tests {
             evidence: Some(1),
             gone_at: None,
             learned_at: None,
-            source: "crm".into(),
-            said_in: "contacts/1".into(),
-            author: None,
-            reason: None,
+            said_in: "crm/contacts/1".into(),
+            by: None,
         }
     }
 

@@ -51,6 +51,7 @@ const COMMIT: &[&[&str]] = &[
         "neighbourhood",
         "consent",
         "echo",
+        "agreed",
         "accounts",
         "account_audiences",
         "computed",

@@ -127,10 +127,10 @@ fn shown(one: &ConsentStatement) -> StatementView {
             Force::Operator => "operator",
             Force::Echo => "echo",
         },
-        source: one.source.to_string(),
-        record: one.said_in.to_string(),
+        source: one.origin().0.to_owned(),
+        record: one.origin().1.to_owned(),
         gone_at: one.gone_at.map(Timestamp::millis),
-        author: one.author.clone(),
-        reason: one.reason.clone(),
+        author: one.by.as_ref().map(|by| by.name.clone()),
+        reason: one.by.as_ref().map(|by| by.reason.clone()),
     }
 }

@@ -6,15 +6,17 @@ use crate::manifest::Plan;
 use crate::model::{ConsentStatement, Force};
 use crate::profile::consent::{Said, answers};
 use crate::store::{Result, Tx};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
 /// What holds for a person with this evidence, which is loaded.
 pub fn consents_of(neighbourhood: &Neighbourhood, plan: &Plan, evidence: &[i64]) -> Consents {
-    let mut nodes = evidence.iter().flat_map(|id| neighbourhood.nodes_of(*id));
-    if !neighbourhood.speaks() || nodes.all(|slot| neighbourhood.said(*slot).is_empty()) {
-        return Consents::new();
+    if !neighbourhood.speaks() {
+        return Consents::default();
     }
-    let held = neighbourhood.held_by(evidence);
+    let held = neighbourhood.held_by(evidence, |slot| !neighbourhood.said(slot).is_empty());
+    if held.is_empty() {
+        return Consents::default();
+    }
     let held = held.iter().map(|one| (one, neighbourhood.said(one.slot)));
     entries(&said(plan, held, evidence))
 }
@@ -34,15 +36,15 @@ pub fn said<'a>(
         let kept = kept.iter().filter(|kept| kept.force != Force::Echo);
         let is_own =
             |kept: &ConsentStatement| kept.evidence.is_some_and(|id| evidence.contains(&id));
-        let mut own: FxHashMap<&str, bool> = FxHashMap::default();
+        let is_heard = |purpose: &str| {
+            let mut about = kept.clone().filter(|kept| *kept.purpose == *purpose);
+            one.is_live || about.any(is_own)
+        };
         for kept in kept.clone() {
-            *own.entry(&kept.purpose).or_default() |= one.is_live || is_own(kept);
-        }
-        for kept in kept {
             let channel = plan.channel_of(&kept.purpose);
             let is_address = channel.is_some_and(|channel| channel.kind() == one.identifier.kind);
             let counts = match is_address {
-                true => own[&*kept.purpose],
+                true => is_heard(&kept.purpose),
                 false => {
                     let stands = kept.stands() && (one.is_live || kept.record.is_none());
                     (stands || is_own(kept)) && (channel.is_none() || kept.is_refusal())
@@ -73,7 +75,7 @@ pub fn entries(said: &[Said<'_>]) -> Consents {
         let entry = ConsentEntry {
             status: answer.by.status,
             time: answer.by.time.0,
-            source: answer.by.source.to_string(),
+            source: answer.by.origin().0.to_owned(),
             addresses: addresses.collect(),
         };
         (purpose.to_owned(), entry)

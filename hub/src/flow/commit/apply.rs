@@ -121,7 +121,7 @@ async fn save_and_resolve(
 ) -> Result<Settling> {
     let losers = std::mem::take(&mut written.losers);
     std::mem::take(&mut written.pending).end(&mut neighbourhood, now);
-    let retold = neighbourhood.keep_said()?;
+    let retold = neighbourhood.keep_said();
     let concerned = agreed::concerned(tx, &mut neighbourhood, &retold).await?;
     written.touched.extend(&concerned);
     written.claimed.extend(concerned);

@@ -6,6 +6,7 @@ use crate::model::{Identifier, Timestamp};
 use crate::problem::Problem;
 use crate::store::{RecordRow, RecordState};
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// One record with a new state.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ pub struct Passed {
     pub slots: Vec<i64>,
     pub consents: Vec<Spoken>,
     /// Purposes of which it says something that cannot be read.
-    pub unread: Vec<String>,
+    pub unread: Vec<Arc<str>>,
     pub updated_at: Option<Timestamp>,
     /// It could not be used.
     pub is_unreadable: bool,

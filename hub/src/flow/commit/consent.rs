@@ -2,7 +2,7 @@
 //! they are about.
 
 use crate::flow::commit::change::Passed;
-use crate::flow::commit::neighbourhood::Neighbourhood;
+use crate::flow::commit::neighbourhood::{Neighbourhood, message_id};
 use crate::flow::commit::spoken::Spoken;
 use crate::flow::commit::stream::StreamRef;
 use crate::model::{ConsentStatement, Force, Timestamp};
@@ -34,9 +34,10 @@ impl Speaker<'_> {
         let seen_at = self
             .updated_at
             .map_or(now, |updated_at| updated_at.min(now));
-        let said_in = [&self.stream.name, "/", self.key].concat();
-        let said_in = Arc::<str>::from(said_in);
-        let says = spoken.iter().flat_map(|one| {
+        let said_in: Arc<str> = message_id(self.stream, self.key).into();
+        let count = spoken.iter().map(|one| one.about.len()).sum();
+        let mut says = Vec::with_capacity(count);
+        for one in spoken {
             let stated = stated(one, now);
             let statement = ConsentStatement {
                 purpose: one.purpose.clone(),
@@ -51,15 +52,13 @@ impl Speaker<'_> {
                 evidence: None,
                 gone_at: None,
                 learned_at: None,
-                source: self.stream.source.clone(),
                 said_in: said_in.clone(),
-                author: None,
-                reason: None,
+                by: None,
             };
             let about = one.about.iter();
-            about.map(move |index| (slots[*index], statement.clone()))
-        });
-        says.collect()
+            says.extend(about.map(|index| (slots[*index], statement.clone())));
+        }
+        says
     }
 }
 
@@ -81,7 +80,7 @@ pub struct Version {
     /// Those of its identifiers.
     slots: Vec<i64>,
     /// Purposes of which it says something that cannot be read.
-    unread: Vec<String>,
+    unread: Vec<Arc<str>>,
     /// The latest time at which it can have begun to be so.
     at: Timestamp,
     now: Timestamp,

@@ -13,7 +13,7 @@ use crate::problem::Problem;
 /// A record in canonical words, its traits in the forms in which they are stored.
 #[derive(Debug)]
 pub struct Meaning {
-    /// Without its traits.
+    /// Without its traits and consents.
     pub canonical: Canonical,
     /// What it says of consent.
     pub consents: Vec<Spoken>,
@@ -42,8 +42,11 @@ pub fn mapped(
             .iter()
             .map(|identifier| slot_of_identifier(&identifier.kind.text(), &identifier.value))
             .collect(),
-        consents: spoken(&canonical),
         claim: MappedClaim::of(&mut canonical, stream, context),
+        consents: spoken(
+            std::mem::take(&mut canonical.consents),
+            &canonical.identifiers,
+        ),
         canonical,
     });
     (meaning, mapped.problems)

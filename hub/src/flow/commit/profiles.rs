@@ -1,8 +1,9 @@
 //! The profiles of people who changed, from their stored claims and the claims of this batch.
 
+use crate::flow::commit::agreed::consents_of;
 use crate::flow::commit::claim::{Alone, Built, FreshClaim, claim_of};
-use crate::flow::commit::neighbourhood::Resolved;
-use crate::flow::commit::view::{Consents, View};
+use crate::flow::commit::neighbourhood::{Neighbourhood, Resolved};
+use crate::flow::commit::view::View;
 use crate::flow::context::Context;
 use crate::flow::stored_json::to_json;
 use crate::store::{ClaimRow, PersonRow, Result};
@@ -43,13 +44,13 @@ impl<T: Default> ByEvidence<T> {
     }
 }
 
-/// Builds the profiles of people from claims on their evidence, and adds what holds of consent, by person. Both lists of claims are
-/// sorted by evidence; extra claims are ignored.
+/// Builds the profiles of people from claims on their evidence, with what holds of consent by their loaded neighbourhood. Both lists of
+/// claims are sorted by evidence; extra claims are ignored.
 pub fn build(
     people: Vec<Resolved>,
     stored: Vec<ClaimRow>,
     fresh: Vec<FreshClaim>,
-    mut consents: FxHashMap<i64, Consents>,
+    neighbourhood: &Neighbourhood,
     context: &Context,
 ) -> Result<Profiles> {
     let now = context.clock.now().0;
@@ -60,7 +61,7 @@ pub fn build(
     for person in people {
         let (fresh, stored) = (fresh.take(&person.evidence), stored.take(&person.evidence));
         let built = built(fresh, stored, context)?;
-        let consents = consents.remove(&person.id).unwrap_or_default();
+        let consents = consents_of(neighbourhood, &context.plan, &person.evidence);
         let rows = if person.stands { &mut known } else { &mut new };
         rows.push(PersonRow {
             id: person.id,

@@ -1,7 +1,6 @@
 //! After identity: profiles of the people whose claims changed, audiences and wanted rows of everybody touched.
 //! All in the transaction of what caused it.
 
-use crate::flow::commit::agreed::consents_of;
 use crate::flow::commit::claim::FreshClaim;
 use crate::flow::commit::moves::Moves;
 use crate::flow::commit::neighbourhood::{Neighbourhood, Reshaped, Resolved};
@@ -18,6 +17,7 @@ use crate::profile::ACCOUNT_PREFIX;
 use crate::store::{ClaimRow, Result, Tx};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// People whose events are in memory at the same time.
 pub const TOGETHER: usize = 2_000;
@@ -54,7 +54,7 @@ pub async fn settle(
     ripple: &mut Ripple,
 ) -> Result<()> {
     let Settling {
-        mut neighbourhood,
+        neighbourhood,
         reshaped,
         touched,
         mut fresh,
@@ -77,19 +77,13 @@ pub async fn settle(
             tx.claims_of(stored.copied()).await?
         }
     };
-    let consents = rebuild.iter().map(|person| {
-        let consents = consents_of(&neighbourhood, &context.plan, &person.evidence);
-        (person.id, consents)
-    });
-    let consents = consents
-        .filter(|(_, consents)| !consents.is_empty())
-        .collect();
     // Claims on evidence that was there before are among the stored ones.
     fresh.retain(|(row, _)| neighbourhood.is_new_evidence(row.evidence_id));
+    let neighbourhood = Arc::new(neighbourhood);
     // Profiles are built while identifiers, evidence and aliases are written.
     let building = in_parallel({
-        let context = context.clone();
-        move || profiles::build(rebuild, stored, fresh, consents, &context)
+        let (context, neighbourhood) = (context.clone(), neighbourhood.clone());
+        move || profiles::build(rebuild, stored, fresh, &neighbourhood, &context)
     });
     neighbourhood.save(tx).await?;
     neighbourhood.save_capped(tx, context.clock.now()).await?;

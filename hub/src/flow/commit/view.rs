@@ -2,7 +2,7 @@
 
 use crate::audience::{EventFact, Facts};
 use crate::compute::Event;
-use crate::model::{ConsentStatus, Fields, Timestamp};
+use crate::model::{ByName, ConsentStatus, Fields, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 pub type Since = BTreeMap<String, Timestamp>;
 
 /// What holds of consent, by purpose.
-pub type Consents = BTreeMap<String, ConsentEntry>;
+pub type Consents = ByName<ConsentEntry>;
 
 /// A consent as a profile keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,8 +21,8 @@ pub struct ConsentEntry {
     /// Empty for an operator.
     pub source: String,
     /// What holds for each address of the purpose's channel that anything was said about.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub addresses: BTreeMap<String, AddressConsent>,
+    #[serde(default, skip_serializing_if = "ByName::is_empty")]
+    pub addresses: ByName<AddressConsent>,
 }
 
 /// A consent for one address.

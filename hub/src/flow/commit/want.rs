@@ -6,7 +6,7 @@ use crate::flow::commit::view::{Consents, View};
 use crate::flow::commit::views::{self, view_of};
 use crate::flow::context::Context;
 use crate::manifest::{Destination, Plan};
-use crate::model::{Channel, Fields, Value, normalise_email};
+use crate::model::{Channel, ConsentStatus, Fields, Value, normalise_email};
 use crate::store::{Result, Tx, WantedRow};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::borrow::Cow;
@@ -134,18 +134,43 @@ impl Context {
         traits: &Fields,
         remote_key: &str,
     ) -> bool {
-        let granted = |purpose: &String| {
-            let Some(entry) = consents.get(purpose) else {
-                return false;
-            };
-            let Some(channel) = self.plan.channel_of(purpose) else {
-                return entry.status.is_granted();
-            };
-            let address = address(destination, channel, traits, remote_key);
-            let consent = address.and_then(|address| entry.addresses.get(&*address));
-            consent.is_some_and(|consent| consent.status.is_granted())
+        let mut purposes = destination.consent.iter();
+        purposes.all(|purpose| {
+            let said = self.consent_to(purpose, destination, consents, traits, remote_key);
+            said.is_some_and(ConsentStatus::is_granted)
+        })
+    }
+
+    /// Whether one of the purposes is refused for the very address that is sent to.
+    pub fn is_refused(
+        &self,
+        destination: &Destination,
+        consents: &Consents,
+        traits: &Fields,
+        remote_key: &str,
+    ) -> bool {
+        let mut purposes = destination.consent.iter();
+        purposes.any(|purpose| {
+            let said = self.consent_to(purpose, destination, consents, traits, remote_key);
+            said.is_some_and(|said| !said.is_granted())
+        })
+    }
+
+    fn consent_to(
+        &self,
+        purpose: &str,
+        destination: &Destination,
+        consents: &Consents,
+        traits: &Fields,
+        remote_key: &str,
+    ) -> Option<ConsentStatus> {
+        let entry = consents.get(purpose)?;
+        let Some(channel) = self.plan.channel_of(purpose) else {
+            return Some(entry.status);
         };
-        destination.consent.iter().all(granted)
+        let address = address(destination, channel, traits, remote_key)?;
+        let consent = entry.addresses.get(&address)?;
+        Some(consent.status)
     }
 }
 
@@ -169,7 +194,7 @@ fn address<'a>(
 
 /// Another address of a person, to which everything was agreed that the destination needs: the one that was granted last.
 fn other_address(plan: &Plan, destination: &Destination, consents: &Consents) -> Option<String> {
-    let mut found: Option<BTreeMap<&String, i64>> = None;
+    let mut found: Option<BTreeMap<&str, i64>> = None;
     for purpose in &destination.consent {
         let entry = consents.get(purpose)?;
         let Some(channel) = plan.channel_of(purpose) else {
@@ -194,7 +219,7 @@ fn other_address(plan: &Plan, destination: &Destination, consents: &Consents) ->
     }
     let found = found?.into_iter();
     let best = found.max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(a.0)));
-    best.map(|(address, _)| address.clone())
+    best.map(|(address, _)| address.to_owned())
 }
 
 pub fn key_of(row: &WantedRow) -> (String, String, String) {

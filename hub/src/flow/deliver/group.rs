@@ -29,8 +29,8 @@ pub(super) struct Row {
     pub before: AttemptRow,
     /// The destination has confirmed to hold something at the key.
     is_acknowledged: bool,
-    /// A person with consent has this row, and only an operator's suppression keeps it from being sent.
-    pub is_suppressed: bool,
+    /// Somebody with this row said no: by a refusal for that address, or through an operator's suppression.
+    pub is_refused: bool,
 }
 
 impl Row {
@@ -57,10 +57,9 @@ impl Row {
         }
     }
 
-    /// Whether its removal counts for the guard, which protects against mistakes. A suppressed person was named by an operator
-    /// on purpose.
+    /// Whether its removal counts for the guard, which protects against mistakes. Who said no is not made to wait.
     pub fn is_guarded(&self) -> bool {
-        self.is_acknowledged && !self.is_suppressed
+        self.is_acknowledged && !self.is_refused
     }
 
     /// The texts that may be personal data.
@@ -95,14 +94,14 @@ impl Group {
 }
 
 /// What may be sent at a key: the wanted row of the person with the smallest id among the people whose consent allows it.
-/// Second, whether only a suppression keeps a row from being sent.
+/// Second, whether somebody with a row there said no.
 fn sendable(
     context: &Context,
     list: &List,
     destination: &Destination,
     rows: &[ChangeRow],
 ) -> Result<(Option<String>, bool)> {
-    let mut is_suppressed = false;
+    let mut is_refused = false;
     for row in rows {
         // No person has a wanted row at this key.
         let (Some(wanted), Some(consents), Some(traits)) =
@@ -113,6 +112,7 @@ fn sendable(
         let consents: Consents = read("person.consents", row.id, consents)?;
         let traits: Fields = read("person.traits", row.id, traits)?;
         if !context.has_consent(destination, &consents, &traits, &row.remote_key) {
+            is_refused |= context.is_refused(destination, &consents, &traits, &row.remote_key);
             continue;
         }
         let is_listed =
@@ -120,9 +120,9 @@ fn sendable(
         if row.allowed && !is_listed {
             return Ok((Some(wanted.clone()), false));
         }
-        is_suppressed = true;
+        is_refused = true;
     }
-    Ok((None, is_suppressed))
+    Ok((None, is_refused))
 }
 
 /// A window of changes, sorted.
@@ -149,7 +149,7 @@ pub(super) fn grouped(
             change: first.id,
             generation: first.generation,
         };
-        let (wanted, is_suppressed) = sendable(context, list, destination, rows)?;
+        let (wanted, is_refused) = sendable(context, list, destination, rows)?;
         let operation = delivery::operation(
             &first.object,
             wanted.as_deref(),
@@ -195,7 +195,7 @@ pub(super) fn grouped(
                 attempts: first.attempts,
             },
             is_acknowledged: first.acknowledged.is_some(),
-            is_suppressed,
+            is_refused,
         });
     }
     Ok(grouped)

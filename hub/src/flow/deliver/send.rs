@@ -105,7 +105,7 @@ impl<'a> Sender<'a> {
                 rows.retain(|row| !self.later.contains(&row.before.looked));
                 if self.removes_suppressed_only {
                     let removes = group.operation == Operation::Remove;
-                    rows.retain(|row| removes && row.is_suppressed);
+                    rows.retain(|row| removes && row.is_refused);
                 }
                 if self.keeps_members && group.operation == Operation::Remove {
                     rows.retain(|row| !row.is_guarded());

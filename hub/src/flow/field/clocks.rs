@@ -143,3 +143,20 @@ fn a_time_that_does_not_exist_is_the_moment_of_the_change() {
         assert_eq!(found, expected, "{cron} in {zone}");
     }
 }
+
+// A service that begins, or reads by hand, between the two times of an hour that comes twice.
+#[test]
+fn a_time_that_was_there_once_does_not_come_again() {
+    let seconds = |text: &str| {
+        let time = chrono::DateTime::parse_from_rfc3339(text);
+        time.expect(text).timestamp_millis()
+    };
+    let next = |cron: &str| {
+        let after = Timestamp(seconds("2026-10-25T01:10:00Z"));
+        next_time(&schedule(cron, "Europe/Warsaw"), after).map(|next| next.0)
+    };
+    let tomorrow = seconds("2026-10-26T01:30:00Z");
+    assert_eq!(next("0 30 2 * * *"), Some(tomorrow));
+    assert_eq!(next("0 30 3 * * *"), Some(seconds("2026-10-25T02:30:00Z")));
+    assert_eq!(next("0 30 * * * *"), Some(seconds("2026-10-25T01:30:00Z")));
+}

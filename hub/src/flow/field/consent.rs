@@ -605,3 +605,85 @@ async fn a_grant_of_a_source_that_is_not_trusted_goes_with_its_record() {
     hub.delete(MEMBERS, "m").await;
     assert_eq!(hub.sent().await, [""; 0]);
 }
+
+// What a record does not say any more it has not taken back.
+#[tokio::test]
+async fn a_refusal_holds_until_its_record_says_something_else() {
+    let silent = MANIFEST.replace(
+        "{ status = \"'granted' if status == 'subscribed' else 'withdrawn'\", at = \"opted\" }",
+        "{ status = \"status\", at = \"opted\" }",
+    );
+    let hub = Hub::with(&silent).await;
+    let says = |status: Value, updated: i64| {
+        let mut row = member("m", "leo@kot.example", "", None, updated);
+        row["status"] = status;
+        row
+    };
+    hub.put(CONTACTS, contact("1", "leo@kot.example", "true", -30))
+        .await;
+    hub.put(MEMBERS, says(json!("withdrawn"), -10)).await;
+    hub.put(MEMBERS, says(json!("perhaps"), -9)).await;
+    assert_eq!(hub.sent().await, [""; 0], "nobody can read it");
+    hub.put(MEMBERS, says(Value::Null, -8)).await;
+    assert_eq!(hub.sent().await, [""; 0], "it is silent");
+    // It was said before the record fell silent.
+    for (agreed, expected) in [(-9, 0), (-7, 1)] {
+        let joined = member("n", "leo@kot.example", "granted", Some(agreed), agreed);
+        hub.put(MEMBERS, joined).await;
+        assert_eq!(hub.sent().await.len(), expected, "{agreed}");
+    }
+    hub.put(MEMBERS, says(json!("withdrawn"), -5)).await;
+    assert_eq!(hub.sent().await, [""; 0], "it says so again");
+    hub.put(MEMBERS, says(json!("granted"), -4)).await;
+    assert_eq!(hub.sent().await, ["leo@kot.example"]);
+}
+
+// A list gives the day of a refusal, and a CRM the hour at which somebody agreed on that day: nobody knows which came last.
+#[tokio::test]
+async fn a_refusal_with_a_date_lasts_to_the_end_of_its_day() {
+    let midnight = START - START % DAY - 5 * DAY;
+    for (agreed, expected) in [(midnight + DAY / 2, false), (midnight + DAY, true)] {
+        let hub = Hub::new().await;
+        let mut left = member("m", "leo@kot.example", "unsubscribed", None, -5);
+        left["opted"] = json!(midnight);
+        hub.put(MEMBERS, left).await;
+        let mut joined = member("n", "leo@kot.example", "subscribed", None, -1);
+        joined["opted"] = json!(agreed);
+        hub.put(MEMBERS, joined).await;
+        assert_eq!(hub.sent().await.len(), usize::from(expected), "{agreed}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_date_is_no_time_of_a_grant() {
+    let hub = Hub::new().await;
+    let mut left = member("m", "leo@kot.example", "unsubscribed", None, -5);
+    left["opted"] = json!(0);
+    hub.put(MEMBERS, left).await;
+    let joined = member("n", "leo@kot.example", "subscribed", Some(-7), -1);
+    hub.put(MEMBERS, joined).await;
+    // Were it the first day of 1970, the grant would be the later one.
+    assert_eq!(hub.sent().await, [""; 0]);
+}
+
+// Refused by telephone: the number may go, the address is what is written to.
+#[tokio::test]
+async fn an_operators_refusal_by_a_number_holds_for_the_addresses_of_whom_it_meant() {
+    let hub = Hub::new().await;
+    let mut row = contact("1", "anna@dom.example", "true", -30);
+    row["phone"] = json!("600 100 200");
+    hub.put(CONTACTS, row).await;
+    let phone = Identifier::parse(IdentifierKind::Phone, "600 100 200", Some("PL")).unwrap();
+    let stating = StatingConsent {
+        identifier: &phone,
+        purpose: "marketing_email",
+        status: ConsentStatus::Denied,
+        reason: "asked by phone",
+        author: "ada",
+    };
+    let people = flow::state_consent(&hub.world.context, &stating).await;
+    assert_eq!(people.unwrap(), 1);
+    let without = contact("1", "anna@dom.example", "true", -20);
+    hub.put(CONTACTS, without).await;
+    assert_eq!(hub.sent().await, [""; 0]);
+}

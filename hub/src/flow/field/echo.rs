@@ -159,3 +159,50 @@ async fn a_field_that_was_empty_before_it_was_written_makes_no_record_newer() {
     assert_eq!(of_list.time, 50_000, "{}", of_list.body);
     assert!(people[0].traits.contains("\"first_name\":\"Leo\""));
 }
+
+// Tools give back numbers as texts, and lists in one text.
+#[tokio::test]
+async fn what_comes_back_in_another_form_is_still_what_was_written() {
+    let mapped = MANIFEST
+        .replace(
+            "map.last_name = \"last\"",
+            "map.last_name = \"last\"\nmap.visits = \"visits\"\nmap.tags = \"tags\"",
+        )
+        .replace(
+            "map.city = \"CITY\"",
+            "map.visits = \"VISITS\"\nmap.tags = \"TAGS\"",
+        )
+        .replace(
+            "LNAME = \"last_name\"",
+            "VISITS = \"visits\", TAGS = \"tags\"",
+        );
+    let hub = Hub::with(&mapped).await;
+    let mut row = contact("Leo", 100);
+    row["visits"] = json!(5);
+    row["tags"] = json!(["a", "b"]);
+    hub.put(CONTACTS, row).await;
+    hub.comes_back(900, json!({ "VISITS": "5", "TAGS": "a; b" }))
+        .await;
+    hub.delete(CONTACTS, "1").await;
+    assert_eq!(hub.values().await, json!([{}]));
+}
+
+#[test]
+fn a_source_and_a_destination_are_one_tool_unless_their_configuration_says_otherwise() {
+    let writers = |here: &str, there: &str| {
+        let text = MANIFEST.replacen("account = \"the same tool\"", here, 1);
+        let text = text.replacen("account = \"the same tool\"", there, 1);
+        let plan = crate::flow::harness::plan(&text, &[CONTACTS, MEMBERS]);
+        crate::flow::facts::writers(&plan)
+            .into_keys()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(writers("account = \"a\"", "account = \"a\""), ["list"]);
+    assert_eq!(
+        writers("url = \"http://a\"", "url = \"http://a/\""),
+        ["list"]
+    );
+    assert_eq!(writers("account = \"a\"", "account = \"b\""), [""; 0]);
+    assert_eq!(writers("account = \"a\"", "list = \"b\""), ["list"]);
+    assert_eq!(writers("days = 1", "days = 2"), ["list"]);
+}

@@ -7,7 +7,7 @@ use crate::flow::commit::touched::{Ripple, Touched};
 use crate::flow::context::Context;
 use crate::flow::upkeep::announce::announce;
 use crate::landing::slot_of_identifier;
-use crate::model::{Channel, ConsentStatement, ConsentStatus, Force, Identifier};
+use crate::model::{Author, Channel, ConsentStatement, ConsentStatus, Force, Identifier};
 use crate::problem::Problem;
 use crate::problem::codes::USAGE;
 use crate::store::Result;
@@ -47,13 +47,14 @@ pub async fn state_consent(context: &Context, stating: &Stating<'_>) -> Result<u
             evidence: None,
             gone_at: None,
             learned_at: None,
-            source: "".into(),
             said_in: "".into(),
-            author: Some(stating.author.to_owned()),
-            reason: Some(stating.reason.to_owned()),
+            by: Some(Box::new(Author {
+                name: stating.author.to_owned(),
+                reason: stating.reason.to_owned(),
+            })),
         });
     }
-    let retold = neighbourhood.keep_said()?;
+    let retold = neighbourhood.keep_said();
     let concerned = concerned(&mut tx, &mut neighbourhood, &retold).await?;
     let mut people: Vec<i64> = concerned
         .iter()
@@ -95,7 +96,7 @@ fn about(
         .filter_map(|id| neighbourhood.person_of(id));
     let evidence = neighbourhood.evidence_of_persons(&people.collect());
     for evidence in evidence.values() {
-        let held = neighbourhood.held_by(evidence);
+        let held = neighbourhood.held_by(evidence, |_| true);
         let addresses = held
             .iter()
             .filter(|one| one.is_live && one.identifier.kind == kind);

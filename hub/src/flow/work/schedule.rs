@@ -27,6 +27,11 @@ pub fn next(schedule: &Schedule, after: Timestamp) -> Option<Timestamp> {
     let mut offset = offset_at(zone, after);
     // What the wall clock has shown; later than `after` where time comes twice.
     let mut shown = after.naive_utc() + offset;
+    let lately = after - TimeDelta::hours(24);
+    if let (false, Some(change)) = (runs_through, change_within(zone, lately, after)) {
+        let before = change.naive_utc() + offset_at(zone, lately);
+        shown = shown.max(before - TimeDelta::milliseconds(1));
+    }
     loop {
         // The wall clock as if it never changed.
         let wall = cron.after(&shown.and_utc()).next()?.naive_utc();

@@ -206,7 +206,9 @@ impl Then {
                 key: &record.key,
                 updated_at: record.canonical.updated_at,
             };
-            for (slot, statement) in speaker.says(&spoken(&record.canonical), &slots, at) {
+            let canonical = &record.canonical;
+            let spoken = spoken(canonical.consents.clone(), &canonical.identifiers);
+            for (slot, statement) in speaker.says(&spoken, &slots, at) {
                 kept.entry(slot).or_default().push(ConsentStatement {
                     evidence: Some(number(evidence)),
                     ..statement

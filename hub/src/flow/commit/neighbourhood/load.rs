@@ -1,13 +1,12 @@
 //! Loading: the slots of identifiers, whole components, and which records still support evidence that lost one.
 
-use super::said::said_in;
+use super::said::Kept;
 use super::{Known, Neighbourhood, Seen, Stated, source_of};
 use crate::flow::commit::identifiers::{kind_of, statement_kind};
 use crate::landing::next_slot;
 use crate::model::{Identifier, IdentifierKind};
 use crate::store::{EvidenceRow, Result, Tx};
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Neighbourhood {
@@ -50,9 +49,6 @@ impl Neighbourhood {
                         Known {
                             blocked: self.rules.blocks(&identifier),
                             identifier: identifier.into(),
-                            consents: None,
-                            said: Vec::new(),
-                            retold: false,
                             component: None,
                             shared: false,
                             is_new: true,
@@ -86,7 +82,6 @@ impl Neighbourhood {
         let mut kinds: Vec<(String, IdentifierKind)> = Vec::new();
         for row in rows {
             self.free.remove(&row.slot);
-            self.speaks |= row.consents.is_some();
             let kind = match kinds.iter().find(|(text, _)| *text == row.kind) {
                 Some((_, kind)) => kind.clone(),
                 None => {
@@ -99,14 +94,15 @@ impl Neighbourhood {
                 kind,
                 value: row.value.into_owned(),
             };
+            if let Some(text) = row.consents {
+                let kept = Kept::read(row.slot, text.into_owned())?;
+                self.said.insert(row.slot, kept);
+            }
             self.identifiers.insert(
                 row.slot,
                 Known {
                     blocked: self.rules.blocks(&identifier),
                     identifier: identifier.into(),
-                    said: said_in(row.slot, row.consents.as_deref())?,
-                    consents: row.consents.map(Cow::into_owned),
-                    retold: false,
                     component: row.component,
                     shared: row.shared,
                     is_new: false,

@@ -6,11 +6,12 @@ mod load;
 mod reshape;
 mod said;
 
+use said::Kept;
 pub use said::said_in;
 
 use crate::flow::commit::stream::StreamRef;
 use crate::identity::{self, Rules, StatementKind};
-use crate::model::{ConsentStatement, Identifier};
+use crate::model::Identifier;
 use crate::store::{EvidenceRow, IdentifierRow, Result, Tx};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,11 +25,6 @@ struct Known {
     shared: bool,
     /// By the hub's own list.
     blocked: bool,
-    /// Statements of consent, in their stored form and read.
-    consents: Option<String>,
-    said: Vec<ConsentStatement>,
-    /// They may differ from the stored form.
-    retold: bool,
     is_new: bool,
     dirty: bool,
 }
@@ -59,8 +55,8 @@ struct Stated {
 pub struct Neighbourhood {
     rules: Arc<Rules>,
     identifiers: FxHashMap<i64, Known>,
-    /// Whether anything was said of consent about one of them.
-    speaks: bool,
+    /// What was said of consent about them.
+    said: FxHashMap<i64, Kept>,
     /// Slots that were looked for and are free.
     free: FxHashSet<i64>,
     evidence: FxHashMap<i64, Seen>,
@@ -140,7 +136,7 @@ impl Neighbourhood {
         Self {
             rules,
             identifiers: FxHashMap::default(),
-            speaks: false,
+            said: FxHashMap::default(),
             free: FxHashSet::default(),
             evidence: FxHashMap::default(),
             by_set: FxHashMap::default(),
@@ -250,17 +246,14 @@ impl Neighbourhood {
     }
 
     /// The identifiers of pieces of evidence, without repeats.
-    pub fn held_by(&self, evidence: &[i64]) -> Vec<Held> {
+    pub fn held_by(&self, evidence: &[i64], is_wanted: impl Fn(i64) -> bool) -> Vec<Held> {
         let pieces = evidence.iter().filter_map(|id| self.evidence.get(id));
-        let pieces = pieces.map(|seen| {
-            let nodes = seen.row.nodes.iter().map(|slot| {
-                let known = &self.identifiers[slot];
-                let is_live = !known.shared && !known.blocked;
-                (*slot, &known.identifier, is_live)
-            });
-            (&*seen.row.message, nodes)
-        });
-        held(&self.rules, pieces)
+        let pieces = pieces.map(|seen| (&*seen.row.message, &*seen.row.nodes));
+        let node = |slot: i64| {
+            let known = &self.identifiers[&slot];
+            (slot, &known.identifier, !known.shared && !known.blocked)
+        };
+        held(&self.rules, pieces, node, is_wanted)
     }
 
     /// The loaded evidence that holds one of these identifiers.
@@ -301,11 +294,11 @@ impl Neighbourhood {
     }
 
     /// Writes what changed, sorted by key.
-    pub async fn save(&mut self, tx: &mut Tx) -> Result<()> {
+    pub async fn save(&self, tx: &mut Tx) -> Result<()> {
         let dirty = self.identifiers.iter().filter(|(_, known)| known.dirty);
         let (new, known): (Vec<_>, Vec<_>) = dirty.partition(|(_, known)| known.is_new);
-        tx.add_identifiers(&rows(new)).await?;
-        tx.update_identifiers(&rows(known)).await?;
+        tx.add_identifiers(&rows(new, &self.said)).await?;
+        tx.update_identifiers(&rows(known, &self.said)).await?;
         let evidence = self.evidence.values();
         let removed = evidence.clone().filter(|seen| seen.removed && !seen.is_new);
         tx.remove_evidence(&by_id(removed.collect())).await?;
@@ -318,33 +311,42 @@ impl Neighbourhood {
         tx.update_evidence(&by_id(changed)).await?;
         tx.give_evidence(&by_id(given)).await?;
         tx.remove_shared(&self.flipped_live).await?;
-        self.new_shared.sort_unstable();
-        self.new_shared.dedup();
-        tx.add_shared_evidence(&self.new_shared).await
+        let mut shared = self.new_shared.clone();
+        shared.sort_unstable();
+        shared.dedup();
+        tx.add_shared_evidence(&shared).await
     }
 }
 
-/// What somebody is known by, from pieces of evidence: the message of each, and its identifiers with their slots and whether they join
-/// people.
-fn held<'a, Nodes>(rules: &Rules, pieces: impl Iterator<Item = (&'a str, Nodes)>) -> Vec<Held>
-where
-    Nodes: Iterator<Item = (i64, &'a Arc<Identifier>, bool)> + Clone,
-{
-    let mut held: BTreeMap<i64, Held> = BTreeMap::new();
+/// What somebody is known by, from pieces of evidence: the message of each, and its nodes. `node` gives the slot of a node, its
+/// identifier, and whether it joins people; `is_wanted` chooses some of them.
+fn held<'a, N: Copy + PartialEq + 'a>(
+    rules: &Rules,
+    pieces: impl Iterator<Item = (&'a str, &'a [N])>,
+    node: impl Fn(N) -> (i64, &'a Arc<Identifier>, bool),
+    is_wanted: impl Fn(N) -> bool,
+) -> Vec<Held> {
+    let mut held: Vec<Held> = Vec::new();
     for (message, nodes) in pieces {
-        let live = nodes.clone().filter(|(.., is_live)| *is_live);
-        let live = live.map(|(slot, identifier, _)| (slot, &**identifier));
-        let joined = rules.joined(message, live);
-        for (slot, identifier, _) in nodes {
-            let one = held.entry(slot).or_insert_with(|| Held {
+        for at in nodes.iter().filter(|at| is_wanted(**at)) {
+            let (slot, identifier, is_live) = node(*at);
+            let all = nodes.iter().map(|at| node(*at));
+            let live = all.filter(|(.., is_live)| *is_live);
+            let live = live.map(|(slot, identifier, _)| (slot, &**identifier));
+            held.push(Held {
                 slot,
                 identifier: identifier.clone(),
-                is_live: false,
+                is_live: is_live && rules.joins(message, slot, live),
             });
-            one.is_live |= joined.contains(&slot);
         }
     }
-    held.into_values().collect()
+    held.sort_by_key(|one| one.slot);
+    held.dedup_by(|one, first| {
+        let is_same = one.slot == first.slot;
+        first.is_live |= is_same && one.is_live;
+        is_same
+    });
+    held
 }
 
 /// What a resolved person is known by; `slot` gives that of each node.
@@ -356,13 +358,13 @@ pub fn held_in(
 ) -> Vec<Held> {
     let pieces = person.evidence.iter().map(|index| {
         let piece = &graph.evidence[*index as usize];
-        let nodes = piece.nodes.iter().map(|at| {
-            let node = &graph.nodes[*at as usize];
-            (slot(*at), &node.identifier, node.is_live())
-        });
-        (&*piece.message, nodes)
+        (&*piece.message, &*piece.nodes)
     });
-    held(rules, pieces)
+    let node = |at: u32| {
+        let node = &graph.nodes[at as usize];
+        (slot(at), &node.identifier, node.is_live())
+    };
+    held(rules, pieces, node, |_| true)
 }
 
 fn by_id(seen: Vec<&Seen>) -> Vec<&EvidenceRow> {
@@ -372,14 +374,17 @@ fn by_id(seen: Vec<&Seen>) -> Vec<&EvidenceRow> {
 }
 
 /// Identifiers as they are stored, sorted by slot.
-fn rows<'k>(known: Vec<(&'k i64, &'k Known)>) -> Vec<IdentifierRow<'k>> {
+fn rows<'k>(
+    known: Vec<(&'k i64, &'k Known)>,
+    said: &'k FxHashMap<i64, Kept>,
+) -> Vec<IdentifierRow<'k>> {
     let rows = known.into_iter().map(|(slot, known)| IdentifierRow {
         slot: *slot,
         kind: known.identifier.kind.text(),
         value: known.identifier.value.as_str().into(),
         component: known.component,
         shared: known.shared,
-        consents: known.consents.as_deref().map(Into::into),
+        consents: said.get(slot).and_then(Kept::stored).map(Into::into),
     });
     let mut rows: Vec<_> = rows.collect();
     rows.sort_unstable_by_key(|row| row.slot);

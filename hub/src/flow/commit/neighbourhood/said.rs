@@ -5,54 +5,88 @@ use crate::flow::stored_json::{read, to_json};
 use crate::model::ConsentStatement;
 use crate::profile::consent::deciding;
 use crate::store::Result;
-use rustc_hash::FxHashSet;
-use std::collections::BTreeSet;
+use rustc_hash::{FxHashSet, FxHasher};
+use std::hash::{Hash, Hasher};
+
+/// The statements about one identifier.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    said: Vec<ConsentStatement>,
+    /// Their stored form.
+    text: Option<String>,
+    /// They may differ from it; what counted before is the digest.
+    retold: Option<u64>,
+}
+
+impl Kept {
+    pub fn read(slot: i64, text: String) -> Result<Self> {
+        Ok(Self {
+            said: said_in(slot, Some(&text))?,
+            text: Some(text),
+            retold: None,
+        })
+    }
+
+    pub fn stored(&self) -> Option<&str> {
+        self.text.as_deref()
+    }
+
+    fn change(&mut self) -> &mut Vec<ConsentStatement> {
+        self.retold.get_or_insert_with(|| counting(&self.said));
+        &mut self.said
+    }
+
+    /// Ends the changes. If they are any, returns whether other statements count now for everybody who has the identifier.
+    fn keep(&mut self) -> Option<bool> {
+        let before = self.retold.take()?;
+        self.said.sort_by(|a, b| {
+            let key = |one: &ConsentStatement| (one.record, one.gone_at, one.time);
+            a.purpose.cmp(&b.purpose).then_with(|| key(a).cmp(&key(b)))
+        });
+        let text = (!self.said.is_empty()).then(|| to_json(&self.said));
+        if text == self.text {
+            return None;
+        }
+        self.text = text;
+        Some(counting(&self.said) != before)
+    }
+}
 
 impl Neighbourhood {
     /// Whether anything was said about any identifier that is loaded.
     pub fn speaks(&self) -> bool {
-        self.speaks
+        !self.said.is_empty()
     }
 
     /// Everything that was said about an identifier.
     pub fn said(&self, slot: i64) -> &[ConsentStatement] {
-        let known = self.identifiers.get(&slot);
-        known.map(|known| &*known.said).unwrap_or_default()
+        self.said.get(&slot).map_or(&[], |kept| &kept.said)
     }
 
     /// The same, to be changed.
     pub fn said_mut(&mut self, slot: i64) -> &mut Vec<ConsentStatement> {
-        let known = self.identifiers.get_mut(&slot).expect("loaded or made");
-        self.speaks = true;
-        known.retold = true;
-        &mut known.said
+        let kept = self.said.entry(slot).or_insert_with(|| Kept {
+            said: Vec::with_capacity(1),
+            ..Kept::default()
+        });
+        kept.change()
     }
 
     /// Ends the changes; returns the identifiers about which other statements count now for everybody who has them.
-    pub fn keep_said(&mut self) -> Result<FxHashSet<i64>> {
+    pub fn keep_said(&mut self) -> FxHashSet<i64> {
         let mut changed = FxHashSet::default();
-        if !self.speaks {
-            return Ok(changed);
-        }
-        for (slot, known) in &mut self.identifiers {
-            if !std::mem::take(&mut known.retold) {
+        for (slot, kept) in &mut self.said {
+            let Some(is_other) = kept.keep() else {
                 continue;
-            }
-            known.said.sort_by(|a, b| {
-                let key = |one: &ConsentStatement| (one.record, one.gone_at, one.time);
-                a.purpose.cmp(&b.purpose).then_with(|| key(a).cmp(&key(b)))
-            });
-            let text = (!known.said.is_empty()).then(|| to_json(&known.said));
-            if text != known.consents {
-                let before = said_in(*slot, known.consents.as_deref())?;
-                if counting(&before) != counting(&known.said) {
-                    changed.insert(*slot);
-                }
-                known.consents = text;
-                known.dirty = true;
+            };
+            let known = self.identifiers.get_mut(slot).expect("loaded or made");
+            known.dirty = true;
+            // A new identifier is only theirs whose records this transaction looks at.
+            if is_other && !known.is_new {
+                changed.insert(*slot);
             }
         }
-        Ok(changed)
+        changed
     }
 
     /// The loaded evidence with an identifier about which anything was said.
@@ -64,15 +98,20 @@ impl Neighbourhood {
     }
 }
 
-/// What counts for others than the person whose record says it: what decides for the address, and what stands.
-fn counting(said: &[ConsentStatement]) -> (Vec<&ConsentStatement>, Vec<&ConsentStatement>) {
-    let purposes: BTreeSet<&str> = said.iter().map(|one| &*one.purpose).collect();
-    let deciding = purposes.into_iter().filter_map(|purpose| {
-        let of = said.iter().filter(|one| &*one.purpose == purpose);
-        deciding(&of.collect::<Vec<_>>())
-    });
-    let standing = said.iter().filter(|one| one.stands());
-    (deciding.collect(), standing.collect())
+/// A digest of what counts for others than the person whose record says it: what decides for the address, and what stands. The statements
+/// of a purpose follow one another.
+fn counting(said: &[ConsentStatement]) -> u64 {
+    let mut hasher = FxHasher::default();
+    for of in said.chunk_by(|a, b| a.purpose == b.purpose) {
+        match of {
+            [one] => one.hash(&mut hasher),
+            _ => deciding(&of.iter().collect::<Vec<_>>()).hash(&mut hasher),
+        }
+        for one in of.iter().filter(|one| one.stands()) {
+            one.hash(&mut hasher);
+        }
+    }
+    hasher.finish()
 }
 
 /// The stored form, read.

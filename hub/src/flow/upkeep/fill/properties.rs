@@ -88,7 +88,7 @@ impl World {
                             status,
                             time,
                             source,
-                            addresses: BTreeMap::new(),
+                            addresses: Default::default(),
                         },
                     )
                 })

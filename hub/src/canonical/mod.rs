@@ -6,7 +6,7 @@ mod shape;
 
 pub use record::{Record, key_of_line, read};
 
-use crate::expression::{Expression, Failure, Filter, scalar_text, to_timestamp};
+use crate::expression::{Expression, Failure, Filter, country_code, scalar_text, to_timestamp};
 use crate::manifest::{ConsentRule, Stream, StreamTarget};
 use crate::model::{
     Canonical, Consent, ConsentStatus, EntityKind, Fact, Fields, Identifier, IdentifierKind,
@@ -94,6 +94,7 @@ struct Mapper<'a> {
     source: &'a str,
     key: &'a str,
     record: &'a Record,
+    /// Of phone numbers without a country code.
     region: Option<&'a str>,
     canonical: Canonical,
     fields: Fields,
@@ -137,13 +138,27 @@ impl Mapper<'_> {
                 self.key,
             );
         }
-        for (name, expression) in &stream.map {
+        let is_country = |name: &str| name == "country";
+        // It says how the record's phone numbers are read.
+        if let Some((name, expression)) = stream.map.iter().find(|(name, _)| is_country(name)) {
+            self.field(name, expression)?;
+            self.region = self.country().or(self.region);
+        }
+        for (name, expression) in stream.map.iter().filter(|(name, _)| !is_country(name)) {
             self.field(name, expression)?;
         }
         for rule in &stream.consent {
             self.consent(rule)?;
         }
         self.finish()
+    }
+
+    fn country(&self) -> Option<&'static str> {
+        let fields = [&self.canonical.traits, &self.fields];
+        let mut found = fields
+            .into_iter()
+            .filter_map(|fields| fields.get("country"));
+        found.next()?.as_str().and_then(country_code)
     }
 
     fn field(&mut self, name: &str, expression: &Expression) -> Result<(), Fatal> {

@@ -1,7 +1,7 @@
 //! `onefold check`: every problem of the manifests, and what the store holds that they no longer have.
 
 use crate::cli::Ending;
-use crate::cli::output::{Out, Outcome};
+use crate::cli::output::{Out, Outcome, plural};
 use crate::opening::{Environment, left_over, load};
 use std::path::Path;
 
@@ -15,12 +15,14 @@ pub async fn check(folder: &Path, environment: &Environment, out: &Out) -> Outco
         return Ok(Ending::Done);
     }
     let streams: usize = plan.sources.iter().map(|source| source.streams.len()).sum();
+    let counted = |count: usize, one: &str| plural(count as i64, one, &format!("{one}s"));
     out.line(format!(
-        "{}: {} sources with {streams} streams, {} audiences, {} destinations; no problem found",
+        "{}: {} with {}, {}, {}; no problem found",
         plan.hub.name,
-        plan.sources.len(),
-        plan.audiences.len(),
-        plan.destinations.len()
+        counted(plan.sources.len(), "source"),
+        counted(streams, "stream"),
+        counted(plan.audiences.len(), "audience"),
+        counted(plan.destinations.len(), "destination")
     ));
     Ok(Ending::Done)
 }

@@ -231,7 +231,7 @@ pub async fn traits(folder: &Path, environment: &Environment, out: &Out) -> Outc
     for one in &traits {
         let faults = one.faults.iter();
         let faults: Vec<String> = faults
-            .map(|(kind, count)| format!("{} people: {kind}", number(*count)))
+            .map(|(kind, count)| format!("{}: {kind}", plural(*count, "person", "people")))
             .collect();
         shown.add_row([one.name.clone(), one.description.clone(), faults.join("; ")]);
     }

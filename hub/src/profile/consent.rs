@@ -66,13 +66,7 @@ fn answer<'a>(said: &[Said<'a>]) -> Option<Answer<'a>> {
 /// The statement that decides among all that were made about one subject: the latest refusal that stands, or the latest grant. Grants
 /// that are echoes are none.
 pub fn deciding<'a>(statements: &[&'a ConsentStatement]) -> Option<&'a ConsentStatement> {
-    // Of the grants of one force the latest ends what any of them does.
-    let latest = |force: Force| {
-        let grants = statements.iter().copied();
-        let grants = grants.filter(|one| one.force == force && !one.is_refusal());
-        grants.max_by(|a, b| later(a, b))
-    };
-    let grants = [Force::Observed, Force::Stated, Force::Operator].map(latest);
+    let grants = latest_grants(statements);
     let grants = || grants.iter().copied().flatten();
     let refusals = statements.iter().copied();
     let standing = refusals
@@ -80,6 +74,15 @@ pub fn deciding<'a>(statements: &[&'a ConsentStatement]) -> Option<&'a ConsentSt
         .filter(|refusal| !grants().any(|grant| lifts(grant, refusal)));
     let refusal = standing.max_by(|a, b| later(a, b));
     refusal.or_else(|| grants().max_by(|a, b| later(a, b)))
+}
+
+/// Of the grants of one force the latest ends what any of them does.
+pub fn latest_grants<'a>(statements: &[&'a ConsentStatement]) -> [Option<&'a ConsentStatement>; 3] {
+    [Force::Observed, Force::Stated, Force::Operator].map(|force| {
+        let grants = statements.iter().copied();
+        let grants = grants.filter(|one| one.force == force && !one.is_refusal());
+        grants.max_by(|a, b| later(a, b))
+    })
 }
 
 /// Whether a grant ends a refusal: both times must be known, and the grant's be the later. An operator's needs no more than to

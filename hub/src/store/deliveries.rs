@@ -169,9 +169,9 @@ impl Tx {
         }
         let text = "select a.object, a.remote_key, a.payload from json_each($3) as o cross join json_each($1) as k \
              cross join acknowledged as a on a.destination = $2 and a.object = o.value and a.remote_key = k.value \
-             union all select w.object, w.remote_key, w.payload from json_each($3) as o cross join json_each($1) as k \
+             union all select c.object, c.remote_key, coalesce(w.payload, '{}') from json_each($3) as o cross join json_each($1) as k \
              cross join change as c on c.destination = $2 and c.object = o.value and c.remote_key = k.value and c.unsure = 1 \
-             cross join wanted as w on w.destination = $2 and w.object = o.value and w.remote_key = k.value";
+             left join wanted as w on w.destination = $2 and w.object = o.value and w.remote_key = k.value";
         let (objects, keys) = (json_texts(objects), json_texts(keys));
         let arguments = [
             Arg::Text(&keys),

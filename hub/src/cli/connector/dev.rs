@@ -5,7 +5,7 @@ use crate::canonical;
 use crate::cli::Ending;
 use crate::cli::arguments::SubjectArguments;
 use crate::cli::connector::subject::{Ready, blocking, ready};
-use crate::cli::output::{Out, Outcome, fitted, table, trimmed};
+use crate::cli::output::{Out, Outcome, fitted, plural, table, trimmed};
 use crate::cli::running::wait_for_signal;
 use crate::kit::session::{Extent, StreamRead, read};
 use crate::manifest::{self, Stream};
@@ -257,10 +257,10 @@ fn written(line: &str) -> Vec<String> {
 
 fn show(read: &StreamRead, mapping: &BTreeMap<String, Stream>, most: usize, out: &Out) {
     out.line(format!(
-        "\n{}: {} records and {} deletions on the first page",
+        "\n{}: {} and {} on the first page",
         read.name,
-        read.records(),
-        read.deletions()
+        plural(read.records() as i64, "record", "records"),
+        plural(read.deletions() as i64, "deletion", "deletions")
     ));
     let mut rows = table(&["as the vendor wrote it", "as the hub understands it"]);
     for line in read.lines().take(most) {

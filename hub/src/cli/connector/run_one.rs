@@ -2,7 +2,7 @@
 
 use crate::cli::Ending;
 use crate::cli::connector::subject::blocking;
-use crate::cli::output::{Out, Outcome, fitted, table, trimmed};
+use crate::cli::output::{Out, Outcome, fitted, plural, table, trimmed};
 use crate::kit::capture::{Captured, FOLDER};
 use crate::kit::cassette::Player;
 use crate::opening::{Environment, Stopped, load};
@@ -55,8 +55,11 @@ pub async fn run_one(
                 out.value(&json!({ "records": batch.upserts.count, "deletions": deletions, "done": batch.done }));
             } else {
                 out.line(format!(
-                    "{} {}: the read works now, from {from}: {} records, {deletions} deletions",
-                    captured.source, captured.stream, batch.upserts.count
+                    "{} {}: the read works now, from {from}: {}, {}",
+                    captured.source,
+                    captured.stream,
+                    plural(batch.upserts.count as i64, "record", "records"),
+                    plural(deletions as i64, "deletion", "deletions")
                 ));
             }
             Ok(Ending::Done)

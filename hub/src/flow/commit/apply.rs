@@ -77,10 +77,14 @@ pub async fn apply(
     };
     let mut neighbourhood =
         Neighbourhood::new(tx.reserve("evidence", count).await?, context.rules.clone());
-    let sent = echo::sent(tx, context, stream, &changes).await?;
+    let mut sent = echo::sent(tx, context, stream, &changes).await?;
     let slots = load(tx, &mut neighbourhood, &mut changes).await?;
     let mut written = Written::default();
     written.move_statements(&mut neighbourhood, &changes, &slots);
+    // Echoes stay echoes when nobody writes to their tool any more.
+    if sent.is_empty() && neighbourhood.has_echoes() {
+        sent = vec![None; changes.len()];
+    }
     if !sent.is_empty() {
         let before = Before {
             neighbourhood: &neighbourhood,
@@ -286,6 +290,7 @@ impl Written {
             Some(put) => self.put(put, &mut row, slots, stream, neighbourhood, ids, now),
         }
         if !versions.is_empty() {
+            self.claimed.extend(row.evidence_id);
             self.pending
                 .follow(neighbourhood, prior.as_ref(), &row, versions, is_remapped);
         }

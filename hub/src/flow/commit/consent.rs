@@ -184,29 +184,49 @@ impl Pending {
             }
             None => Vec::new(),
         };
-        living.extend(self.moved.remove(&record.slot).into_iter().flatten());
+        let moved = self.moved.remove(&record.slot);
+        let is_read_anew = is_remapped || moved.is_some();
+        living.extend(moved.into_iter().flatten());
         let mut evidence = record.evidence_id;
         for mut version in versions {
             if version.is_unreadable {
-                living.retain(|(_, one)| one.is_refusal() || one.force == Force::Echo);
+                let kept = std::mem::take(&mut living)
+                    .into_iter()
+                    .filter_map(|(slot, one)| {
+                        let gone = one
+                            .is_refusal()
+                            .then(|| one.clone().gone(version.at, version.now));
+                        let echo = (one.force == Force::Echo).then_some(one);
+                        Some((slot, gone.or(echo)?))
+                    });
+                living = kept.collect();
                 evidence = Some(ConsentStatement::UNREADABLE);
                 continue;
             }
             evidence = record.evidence_id;
             let mut next = std::mem::take(&mut version.says);
+            let new = next.len();
             for (slot, before) in std::mem::take(&mut living) {
-                let same = |(at, one): &&mut About| *at == slot && one.purpose == before.purpose;
-                if let Some((_, again)) = next.iter_mut().find(same) {
-                    if is_taken_back(&before, again) {
+                let is_left = !version.slots.contains(&slot);
+                // What it says of the purpose now, about the same identifier or about others.
+                let about = next[..new]
+                    .iter_mut()
+                    .filter(|(_, one)| one.purpose == before.purpose);
+                let again = about.min_by_key(|(at, _)| *at != slot);
+                match again {
+                    _ if is_left && before.is_refusal() => {
                         stand(neighbourhood, slot, before.gone(version.at, version.now));
-                    } else {
-                        keep_time(&before, again);
                     }
-                } else if version.slots.contains(&slot) {
-                    let left = version.unsaid(before, is_remapped);
-                    next.extend(left.map(|left| (slot, left)));
-                } else if before.is_refusal() {
-                    stand(neighbourhood, slot, before.gone(version.at, version.now));
+                    _ if is_left => {}
+                    Some((_, again)) if !is_read_anew && is_taken_back(&before, again) => {
+                        stand(neighbourhood, slot, before.gone(version.at, version.now));
+                    }
+                    Some((at, again)) if *at == slot => keep_time(&before, again, is_read_anew),
+                    Some(_) => {}
+                    None => {
+                        let left = version.unsaid(before, is_remapped);
+                        next.extend(left.map(|left| (slot, left)));
+                    }
                 }
             }
             living = next;
@@ -287,7 +307,7 @@ fn take_living(neighbourhood: &mut Neighbourhood, prior: &RecordRow, slots: &[i6
 
 /// A refusal stands on its own from now on. Of one record and purpose only what adds something is kept.
 fn stand(neighbourhood: &mut Neighbourhood, slot: i64, statement: ConsentStatement) {
-    let standing = ConsentStatement {
+    let mut standing = ConsentStatement {
         evidence: None,
         ..statement
     };
@@ -299,7 +319,12 @@ fn stand(neighbourhood: &mut Neighbourhood, slot: i64, statement: ConsentStateme
     if said.iter().any(|known| is_less(&standing, known)) {
         return;
     }
-    said.retain(|known| known.evidence.is_some() || !is_less(known, &standing));
+    let replaced = said.extract_if(.., |known| {
+        known.evidence.is_none() && is_less(known, &standing)
+    });
+    // Since then it is known that somebody refused.
+    let learned_at = replaced.filter_map(|known| known.learned_at).min();
+    standing.learned_at = learned_at.into_iter().chain(standing.learned_at).min();
     said.push(standing);
 }
 
@@ -309,10 +334,15 @@ fn is_taken_back(before: &ConsentStatement, again: &ConsentStatement) -> bool {
     both && before.is_refusal() && !again.is_refusal() && again.time <= before.time
 }
 
-/// The same word without a time of its own is as old as it was: edits of anything else do not make it newer.
-fn keep_time(before: &ConsentStatement, again: &mut ConsentStatement) {
+/// The same word without a time of its own is as old as it was: edits of anything else do not make it newer. What an edited mapping reads
+/// anew has no time that only the old one read.
+fn keep_time(before: &ConsentStatement, again: &mut ConsentStatement, is_read_anew: bool) {
     let is_same = again.status == before.status;
-    if is_same && again.force == Force::Observed && before.force != Force::Echo {
+    let has_time = match is_read_anew {
+        true => before.force == Force::Observed,
+        false => before.force != Force::Echo,
+    };
+    if is_same && again.force == Force::Observed && has_time {
         (again.time, again.force) = (before.time, before.force);
     }
     if is_same && again.force == Force::Echo && before.force == Force::Echo {

@@ -53,19 +53,20 @@ fn silence_consent(change: &mut Change, was_sent: bool, slots: &[i64], before: &
         return;
     };
     let prior = change.prior.as_ref();
-    let lives = prior.is_some_and(|prior| prior.state != RecordState::Deleted);
+    // What is read by another mapping, or can be read at last, is seen for the first time.
+    let is_remapped = put.body.is_none();
+    let lives = !is_remapped && prior.is_some_and(|prior| prior.state == RecordState::Live);
     // What it said before it was deleted and made again is another record's word.
     let deleted = change.passed.iter().rposition(Passed::is_deletion);
     let passed = &change.passed[deleted.map_or(0, |index| index + 1)..];
-    let is_new = deleted.is_some() || (!lives && !before.pending.has_moved(change.slot));
-    let is_made = was_sent && is_new;
+    let is_made = was_sent && (deleted.is_some() || !lives);
     let grants = meaning.consents.iter_mut();
     for one in grants.filter(|one| one.status.is_granted()) {
         let said = before
             .pending
             .before(before.neighbourhood, prior, change.slot, slots);
         let mut said = said
-            .filter(|said| !is_new && said.purpose == one.purpose)
+            .filter(|said| deleted.is_none() && said.purpose == one.purpose)
             .peekable();
         let was_echo = said.peek().is_some();
         let is_later = |at: Timestamp| one.at.is_some_and(|now| now > at);

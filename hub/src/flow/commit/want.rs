@@ -169,8 +169,12 @@ impl Context {
             return Some(entry.status);
         };
         let address = address(destination, channel, traits, remote_key)?;
-        let consent = entry.addresses.get(&address)?;
-        Some(consent.status)
+        match entry.addresses.get(&address) {
+            Some(consent) => Some(consent.status),
+            // Refused by the person as such.
+            None if entry.addresses.is_empty() && !entry.status.is_granted() => Some(entry.status),
+            None => None,
+        }
     }
 }
 

@@ -2,13 +2,17 @@
 //! which it was read.
 
 use crate::delivery::{self, Operation};
+use crate::flow::commit::neighbourhood::said_in;
 use crate::flow::commit::view::Consents;
 use crate::flow::context::Context;
 use crate::flow::stored_json::{read, to_json};
 use crate::flow::suppression::List;
+use crate::landing::slot_of_identifier;
 use crate::manifest::Destination;
 use crate::model::Fields;
-use crate::store::{AttemptRow, ChangeRow, Looked, Result};
+use crate::profile::consent::deciding;
+use crate::store::{AttemptRow, ChangeRow, Looked, Result, Tx};
+use rustc_hash::FxHashSet;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Changes that are read together.
@@ -125,6 +129,40 @@ fn sendable(
     Ok((None, is_refused))
 }
 
+/// The addresses at which nobody is wanted any more and one of the purposes is refused: an audience that asks for the consent has lost
+/// who withdrew it.
+pub(super) async fn refused(
+    tx: &mut Tx,
+    context: &Context,
+    destination: &Destination,
+    rows: &[ChangeRow],
+) -> Result<FxHashSet<String>> {
+    let mut refused = FxHashSet::default();
+    let is_address = |purpose: &&String| {
+        let channel = context.plan.channel_of(purpose);
+        channel.is_some_and(|channel| *channel.kind().text() == *destination.member_key)
+    };
+    let purposes: Vec<&String> = destination.consent.iter().filter(is_address).collect();
+    let unwanted = rows.iter().filter(|row| row.wanted.is_none());
+    let slots = unwanted.map(|row| slot_of_identifier(&destination.member_key, &row.remote_key));
+    let slots: Vec<i64> = slots.collect();
+    if purposes.is_empty() || slots.is_empty() {
+        return Ok(refused);
+    }
+    for row in tx.identifiers_at(&slots).await? {
+        let said = said_in(row.slot, row.consents.as_deref())?;
+        let is_refused = purposes.iter().any(|purpose| {
+            let of = said.iter().filter(|one| *one.purpose == ***purpose);
+            let by = deciding(&of.collect::<Vec<_>>());
+            by.is_some_and(|one| one.is_refusal())
+        });
+        if is_refused && row.kind == *destination.member_key {
+            refused.insert(row.value.into_owned());
+        }
+    }
+    Ok(refused)
+}
+
 /// A window of changes, sorted.
 #[derive(Default)]
 pub(super) struct Grouped {
@@ -139,6 +177,7 @@ pub(super) struct Grouped {
 pub(super) fn grouped(
     context: &Context,
     list: &List,
+    refused: &FxHashSet<String>,
     destination: &Destination,
     rows: &[ChangeRow],
 ) -> Result<Grouped> {
@@ -150,6 +189,7 @@ pub(super) fn grouped(
             generation: first.generation,
         };
         let (wanted, is_refused) = sendable(context, list, destination, rows)?;
+        let is_refused = is_refused || refused.contains(&first.remote_key);
         let operation = delivery::operation(
             &first.object,
             wanted.as_deref(),

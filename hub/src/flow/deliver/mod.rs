@@ -16,7 +16,7 @@ use crate::flow::lease;
 use crate::host::Connector;
 use crate::manifest::Destination;
 use crate::store::Result;
-use group::{FAMILIES, WINDOW, grouped};
+use group::{FAMILIES, WINDOW, grouped, refused};
 pub use report::DeliveryReport;
 use report::too_many;
 use send::Sender;
@@ -41,7 +41,8 @@ pub async fn plan(context: &Context, destination: &Destination) -> Result<Delive
                 .await?;
             let Some(last) = rows.last() else { break };
             after = last.id;
-            for (group, rows) in grouped(context, &list, destination, &rows)?.groups {
+            let refused = refused(&mut tx, context, destination, &rows).await?;
+            for (group, rows) in grouped(context, &list, &refused, destination, &rows)?.groups {
                 report.count(&group, rows.len() as i64);
                 if group.operation == Operation::Remove {
                     let guarded = rows.iter().filter(|row| row.is_guarded()).count();

@@ -933,3 +933,30 @@ async fn who_said_no_is_removed_while_a_guard_stops_everything_else() {
     assert!(!members.contains("p16@x.example"), "{members:?}");
     assert_eq!(members.len(), 17);
 }
+
+// I8, I13: an audience that asks for the consent has lost them already.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_said_no_leaves_an_audience_of_those_who_agreed_though_a_guard_stops() {
+    let manifest = MANIFEST
+        .replace("max_removed = \"100%\"", "max_removed = \"10%\"")
+        .replace(
+            "who = { trait = \"email\", exists = true }",
+            "who.all = [{ trait = \"email\", exists = true }, { consent = \"marketing_email\" }]",
+        );
+    let desk = Desk::of(&manifest).await;
+    desk.people(20).await;
+    desk.deliver().await;
+    assert_eq!(desk.tool.members("everybody").len(), 20);
+    let now = |n: usize, consent: Value| {
+        let mut row = person(n, 2, "n");
+        row["consent"] = consent;
+        row
+    };
+    let silent = (0..10).map(|n| now(n, Value::Null));
+    let rows: Vec<Value> = silent.chain([now(14, json!("denied"))]).collect();
+    desk.put(&rows).await;
+    assert!(desk.deliver().await.guarded);
+    let members = desk.tool.members("everybody");
+    assert!(!members.contains("p14@x.example"), "{members:?}");
+    assert_eq!(members.len(), 19);
+}

@@ -687,3 +687,107 @@ async fn an_operators_refusal_by_a_number_holds_for_the_addresses_of_whom_it_mea
     hub.put(CONTACTS, without).await;
     assert_eq!(hub.sent().await, [""; 0]);
 }
+
+// What a second stranger found.
+
+const STATED: &str =
+    "{ status = \"'granted' if status == 'subscribed' else 'withdrawn'\", at = \"opted\" }";
+
+impl Hub {
+    /// Goes on with an edited manifest.
+    pub async fn edit(&mut self, manifest: &str) {
+        self.world
+            .reread(manifest, &[CONTACTS, MEMBERS, CAMPAIGNS])
+            .await;
+        for source in &self.world.context.plan.sources {
+            flow::remap(&self.world.context, source).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_time_that_a_mapping_read_by_mistake_goes_with_the_mistake() {
+    let mut hub = Hub::new().await;
+    let left = member("m", "leo@kot.example", "unsubscribed", Some(-10), -10);
+    hub.put(MEMBERS, left).await;
+    let joined = member("n", "leo@kot.example", "subscribed", Some(-2), -2);
+    hub.put(MEMBERS, joined).await;
+    assert_eq!(hub.sent().await, ["leo@kot.example"]);
+    hub.edit(&MANIFEST.replace(
+        STATED,
+        "{ status = \"'granted' if status == 'subscribed' else 'withdrawn'\" }",
+    ))
+    .await;
+    assert_eq!(hub.sent().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_refusal_that_only_a_mapping_made_goes_with_the_mapping() {
+    let mut hub = Hub::new().await;
+    let joined = member("n", "leo@kot.example", "member", Some(-9), -2);
+    hub.put(MEMBERS, joined).await;
+    assert_eq!(hub.sent().await, [""; 0]);
+    hub.edit(&MANIFEST.replace("status == 'subscribed'", "status == 'member'"))
+        .await;
+    assert_eq!(hub.sent().await, ["leo@kot.example"]);
+}
+
+#[tokio::test]
+async fn a_refusal_without_an_address_ends_when_its_record_agrees_with_one() {
+    let hub = Hub::new().await;
+    let mut row = member("m", "leo@kot.example", "unsubscribed", None, -9);
+    row["user"] = json!("u1");
+    row["email"] = Value::Null;
+    hub.put(MEMBERS, row.clone()).await;
+    row["status"] = json!("subscribed");
+    row["updated"] = json!(days(-8));
+    row["email"] = json!("leo@kot.example");
+    hub.put(MEMBERS, row).await;
+    assert_eq!(hub.sent().await, ["leo@kot.example"]);
+}
+
+// A grant that decides nothing at a shared address may still end a refusal of one of those who have it.
+#[tokio::test]
+async fn a_grant_that_goes_takes_with_it_what_it_ended_elsewhere() {
+    let hub = Hub::new().await;
+    for id in ["1", "2"] {
+        hub.put(CONTACTS, contact(id, "info@firma.example", "true", -1))
+            .await;
+    }
+    let mut refused = member("r", "info@firma.example", "unsubscribed", Some(-20), -20);
+    refused["email"] = Value::Null;
+    refused["user"] = json!("u1");
+    hub.put(MEMBERS, refused).await;
+    let mut same = member("s", "info@firma.example", "", None, -19);
+    same["user"] = json!("u1");
+    same["status"] = json!("subscribed");
+    same["opted"] = json!(days(-30));
+    hub.put(MEMBERS, same).await;
+    let joined = member("m", "info@firma.example", "subscribed", Some(-10), -10);
+    hub.put(MEMBERS, joined).await;
+    let of_user = async || {
+        let mut tx = hub.world.context.store.read().await.unwrap();
+        let people = tx.persons_after(0, 100).await.unwrap();
+        let consents = people.into_iter().map(|row| row.consents);
+        consents.filter(|text| text.contains("withdrawn")).count()
+    };
+    assert_eq!(of_user().await, 0, "m's grant is later than the refusal");
+    hub.delete(MEMBERS, "m").await;
+    assert_eq!(of_user().await, 1);
+}
+
+#[tokio::test]
+async fn a_refusal_of_a_record_that_cannot_be_read_ends_by_a_later_grant() {
+    let hub = Hub::new().await;
+    let left = member("m", "leo@kot.example", "unsubscribed", None, -10);
+    hub.put(MEMBERS, left).await;
+    hub.put(MEMBERS, json!({ "id": "m", "updated": "not a time" }))
+        .await;
+    hub.delete(MEMBERS, "m").await;
+    for (agreed, expected) in [(-11, 0), (1, 1)] {
+        hub.at(2);
+        let joined = member("n", "leo@kot.example", "subscribed", Some(agreed), agreed);
+        hub.put(MEMBERS, joined).await;
+        assert_eq!(hub.sent().await.len(), expected, "{agreed}");
+    }
+}

@@ -1,6 +1,7 @@
 //! What the hub wrote to a tool comes back from it.
 
 use super::consent::Hub;
+use crate::flow;
 use crate::flow::commit::views::traits_of;
 use crate::model::Fields;
 use serde_json::{Value, json};
@@ -192,10 +193,8 @@ fn a_source_and_a_destination_are_one_tool_unless_their_configuration_says_other
     let writers = |here: &str, there: &str| {
         let text = MANIFEST.replacen("account = \"the same tool\"", here, 1);
         let text = text.replacen("account = \"the same tool\"", there, 1);
-        let plan = crate::flow::harness::plan(&text, &[CONTACTS, MEMBERS]);
-        crate::flow::facts::writers(&plan)
-            .into_keys()
-            .collect::<Vec<_>>()
+        let plan = flow::harness::plan(&text, &[CONTACTS, MEMBERS]);
+        flow::facts::writers(&plan).into_keys().collect::<Vec<_>>()
     };
     assert_eq!(writers("account = \"a\"", "account = \"a\""), ["list"]);
     assert_eq!(
@@ -205,4 +204,46 @@ fn a_source_and_a_destination_are_one_tool_unless_their_configuration_says_other
     assert_eq!(writers("account = \"a\"", "account = \"b\""), [""; 0]);
     assert_eq!(writers("account = \"a\"", "list = \"b\""), ["list"]);
     assert_eq!(writers("days = 1", "days = 2"), ["list"]);
+}
+
+const CONSENT: &str = "\nconsent.marketing_email = { status = \"status\", at = \"opted\" }";
+
+impl Hub {
+    /// How many grants anybody's profile has.
+    async fn grants(&self) -> usize {
+        let mut tx = self.world.context.store.read().await.unwrap();
+        let people = tx.persons_after(0, 100).await.unwrap();
+        let people = people.iter().filter(|row| row.consents.contains("granted"));
+        people.count()
+    }
+}
+
+// The hub's own members, when a mapping is written later, and when the destination goes.
+#[tokio::test]
+async fn a_grant_of_the_hubs_own_making_is_known_as_such_later_too() {
+    let mut hub = Hub::with(MANIFEST).await;
+    hub.put(CONTACTS, contact("Leo", 100)).await;
+    let subscribed = json!({ "status": "granted", "opted": 800 });
+    hub.comes_back(900, subscribed.clone()).await;
+    let mapped = MANIFEST.replace(
+        "map.city = \"CITY\"",
+        &format!("map.city = \"CITY\"{CONSENT}"),
+    );
+    hub.edit(&mapped).await;
+    assert_eq!(hub.grants().await, 0, "read by another mapping");
+    let elsewhere = mapped.replace(
+        "name = \"news\"\nconnector = \"any\"\nconfig = { account = \"the same tool\" }",
+        "name = \"news\"\nconnector = \"any\"\nconfig = { account = \"another\" }",
+    );
+    assert_ne!(elsewhere, mapped);
+    hub.edit(&elsewhere).await;
+    let row = json!({ "email": "leo@kot.example", "FNAME": "Leo", "LNAME": "Kot", "CITY": "Graz", "updated": 950,
+        "status": "granted", "opted": 800 });
+    hub.put(MEMBERS, row.clone()).await;
+    assert_eq!(hub.grants().await, 0, "nobody writes there any more");
+    let mut again = row;
+    again["updated"] = json!(960);
+    again["opted"] = json!(955);
+    hub.put(MEMBERS, again).await;
+    assert_eq!(hub.grants().await, 1, "agreed at the tool");
 }

@@ -327,3 +327,26 @@ fn a_plan_of_a_vendor_that_allows_more_is_written_in_the_manifest() {
         assert!(shown.contains(hint), "{rates}: {problems:?}");
     }
 }
+
+// F9
+#[test]
+fn the_country_of_a_record_says_how_its_phone_number_is_read() {
+    let phone = |country: Value, number: &str| {
+        let map = "map.phone = \"phone\"\nmap.country = \"land\"";
+        let record = json!({ "phone": number, "land": country });
+        traits(map, &record).0["phone"].clone()
+    };
+    for (country, number, expected) in [
+        (json!("Czech Republic"), "601 123 456", "+420601123456"),
+        (json!("Poland"), "601 123 456", "+48601123456"),
+        (json!("US"), "(415) 555-2671", "+14155552671"),
+        (json!("DEU"), "030 901820", "+4930901820"),
+        // Nothing is known, or nobody knows the country.
+        (Value::Null, "601 123 456", "+48601123456"),
+        (json!("Atlantis"), "601 123 456", "+48601123456"),
+        // A number with its country code needs none.
+        (json!("Germany"), "+48 601 123 456", "+48601123456"),
+    ] {
+        assert_eq!(phone(country.clone(), number), json!(expected), "{country}");
+    }
+}

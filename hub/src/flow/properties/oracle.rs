@@ -184,13 +184,20 @@ fn spoken(world: &World, history: &[(Kind, String, Option<String>, i64)]) -> Vec
             (Some(one), Some(line)) => says(*kind, id, one, line),
             _ => Vec::new(),
         };
+        let new = next.len();
         for before in living.remove(&(*kind, id)).into_iter().flatten() {
             let mut outlives = before.clone();
             outlives.gone_at.get_or_insert(since);
             let has = |one: &Canonical| one.identifiers.contains(&before.about);
             outlives.stands = !canonical.as_ref().is_some_and(has);
-            match next.iter_mut().find(|one| one.about == before.about) {
-                Some(again) if again.granted == before.granted && !again.is_stated => {
+            let again = next[..new].iter_mut();
+            match again.min_by_key(|one| one.about != before.about) {
+                _ if outlives.stands => gone.extend((!before.granted).then_some(outlives)),
+                Some(again)
+                    if again.about == before.about
+                        && again.granted == before.granted
+                        && !again.is_stated =>
+                {
                     again.time = before.time;
                     again.is_stated = before.is_stated;
                 }
@@ -206,7 +213,6 @@ fn spoken(world: &World, history: &[(Kind, String, Option<String>, i64)]) -> Vec
                     gone.push(outlives);
                 }
                 None if before.granted => {}
-                None if outlives.stands => gone.push(outlives),
                 None => next.push(outlives),
                 Some(_) => {}
             }

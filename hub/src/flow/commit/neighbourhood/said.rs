@@ -2,8 +2,8 @@
 
 use super::Neighbourhood;
 use crate::flow::stored_json::{read, to_json};
-use crate::model::ConsentStatement;
-use crate::profile::consent::deciding;
+use crate::model::{ConsentStatement, Force};
+use crate::profile::consent::{deciding, latest_grants};
 use crate::store::Result;
 use rustc_hash::{FxHashSet, FxHasher};
 use std::hash::{Hash, Hasher};
@@ -58,6 +58,12 @@ impl Neighbourhood {
         !self.said.is_empty()
     }
 
+    /// Whether any of it only repeats what the hub wrote.
+    pub fn has_echoes(&self) -> bool {
+        let mut said = self.said.values().flat_map(|kept| &kept.said);
+        said.any(|one| one.force == Force::Echo)
+    }
+
     /// Everything that was said about an identifier.
     pub fn said(&self, slot: i64) -> &[ConsentStatement] {
         self.said.get(&slot).map_or(&[], |kept| &kept.said)
@@ -98,14 +104,17 @@ impl Neighbourhood {
     }
 }
 
-/// A digest of what counts for others than the person whose record says it: what decides for the address, and what stands. The statements
-/// of a purpose follow one another.
+/// A digest of what counts for others than the person whose record says it: what decides for the address, what may end another refusal of
+/// theirs, and what stands. The statements of a purpose follow one another.
 fn counting(said: &[ConsentStatement]) -> u64 {
     let mut hasher = FxHasher::default();
     for of in said.chunk_by(|a, b| a.purpose == b.purpose) {
         match of {
             [one] => one.hash(&mut hasher),
-            _ => deciding(&of.iter().collect::<Vec<_>>()).hash(&mut hasher),
+            _ => {
+                let of: Vec<&ConsentStatement> = of.iter().collect();
+                (deciding(&of), latest_grants(&of)).hash(&mut hasher);
+            }
         }
         for one in of.iter().filter(|one| one.stands()) {
             one.hash(&mut hasher);

@@ -1,9 +1,9 @@
 //! One batch into the store, in one transaction: records, claims and facts, then identity, then profiles, audiences
 //! and wanted rows for the people touched. The caller commits, together with the cursor (I3).
 
-use crate::flow::commit::change::{Change, Counts, Passed, Put, To};
+use crate::flow::commit::change::{Change, Counts, Passed, Put, To, unmapped};
 use crate::flow::commit::claim::{FreshClaim, MappedClaim, first_seen};
-use crate::flow::commit::consent::{Pending, Version};
+use crate::flow::commit::consent::{Pending, Version, speaks, versions};
 use crate::flow::commit::echo::{self, Before};
 use crate::flow::commit::meaning::Meaning;
 use crate::flow::commit::neighbourhood::{Neighbourhood, message_id};
@@ -490,54 +490,5 @@ impl Written {
         tx.save_entities(&self.entities).await?;
         tx.add_dead_letters(&self.letters).await?;
         Ok(self.claims)
-    }
-}
-
-/// Whether a record says anything of consent in its batch.
-fn speaks(passed: &[Passed], put: Option<&Put>) -> bool {
-    let meaning = put.and_then(|put| put.meaning.as_ref());
-    let passed = passed.iter().any(|one| !one.consents.is_empty());
-    passed || meaning.is_some_and(|meaning| !meaning.consents.is_empty())
-}
-
-/// What a record says in its batch, version by version.
-fn versions(
-    passed: Vec<Passed>,
-    put: Option<&mut Put>,
-    row: &RecordRow,
-    slots: &[i64],
-    stream: &StreamRef,
-    now: Timestamp,
-) -> Vec<Version> {
-    let last = put.map_or_else(Passed::default, |put| {
-        Passed::last(put.meaning.as_mut(), slots)
-    });
-    let all = passed.into_iter().chain([last]);
-    all.map(|one| Version::new(stream, row, one, now)).collect()
-}
-
-/// A record before its meaning is added.
-fn unmapped(
-    slot: i64,
-    key: String,
-    version_id: i64,
-    prior: Option<&RecordRow>,
-    stream: &StreamRef,
-    deleted: bool,
-) -> RecordRow {
-    RecordRow {
-        slot,
-        stream_id: stream.id,
-        key,
-        hash: prior.map_or(0, |prior| prior.hash),
-        version_id,
-        state: match deleted {
-            true => RecordState::Deleted,
-            false => RecordState::SetAside,
-        },
-        updated_at: None,
-        first_seen: Timestamp::MAX.0,
-        evidence_id: None,
-        fact_id: None,
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::flow::commit::meaning::Meaning;
 use crate::flow::commit::spoken::Spoken;
+use crate::flow::commit::stream::StreamRef;
 use crate::model::{Identifier, Timestamp};
 use crate::problem::Problem;
 use crate::store::{RecordRow, RecordState};
@@ -126,5 +127,31 @@ impl Counts {
         self.unchanged += other.unchanged;
         self.deleted += other.deleted;
         self.set_aside += other.set_aside;
+    }
+}
+
+/// A record before its meaning is added.
+pub fn unmapped(
+    slot: i64,
+    key: String,
+    version_id: i64,
+    prior: Option<&RecordRow>,
+    stream: &StreamRef,
+    deleted: bool,
+) -> RecordRow {
+    RecordRow {
+        slot,
+        stream_id: stream.id,
+        key,
+        hash: prior.map_or(0, |prior| prior.hash),
+        version_id,
+        state: match deleted {
+            true => RecordState::Deleted,
+            false => RecordState::SetAside,
+        },
+        updated_at: None,
+        first_seen: Timestamp::MAX.0,
+        evidence_id: None,
+        fact_id: None,
     }
 }

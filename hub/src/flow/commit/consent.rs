@@ -1,7 +1,7 @@
 //! What the records of a batch say of consent, and which refusals outlive their records. Statements are kept with the identifiers that
 //! they are about.
 
-use crate::flow::commit::change::Passed;
+use crate::flow::commit::change::{Passed, Put};
 use crate::flow::commit::neighbourhood::{Neighbourhood, message_id};
 use crate::flow::commit::spoken::Spoken;
 use crate::flow::commit::stream::StreamRef;
@@ -107,6 +107,18 @@ impl Version {
         }
     }
 
+    /// What is left when this version cannot be used at all.
+    fn kept_unread(&self, living: Vec<About>) -> Vec<About> {
+        let kept = living.into_iter().filter_map(|(slot, one)| {
+            let one = match one.is_refusal() {
+                true => Some(one.gone(self.at, self.now)),
+                false => (one.force == Force::Echo).then_some(one),
+            };
+            Some((slot, one?))
+        });
+        kept.collect()
+    }
+
     /// What is left of a statement about an identifier that the record still has, and of which this version says nothing.
     fn unsaid(&self, before: ConsentStatement, is_remapped: bool) -> Option<ConsentStatement> {
         // I17: a value that cannot be read takes the place of nothing.
@@ -124,6 +136,29 @@ impl Version {
             false => before.gone(self.at, self.now),
         })
     }
+}
+
+/// Whether a record says anything of consent in its batch.
+pub fn speaks(passed: &[Passed], put: Option<&Put>) -> bool {
+    let meaning = put.and_then(|put| put.meaning.as_ref());
+    let passed = passed.iter().any(|one| !one.consents.is_empty());
+    passed || meaning.is_some_and(|meaning| !meaning.consents.is_empty())
+}
+
+/// What a record says in its batch, version by version.
+pub fn versions(
+    passed: Vec<Passed>,
+    put: Option<&mut Put>,
+    row: &RecordRow,
+    slots: &[i64],
+    stream: &StreamRef,
+    now: Timestamp,
+) -> Vec<Version> {
+    let last = put.map_or_else(Passed::default, |put| {
+        Passed::last(put.meaning.as_mut(), slots)
+    });
+    let all = passed.into_iter().chain([last]);
+    all.map(|one| Version::new(stream, row, one, now)).collect()
 }
 
 /// What the records of a batch said before under other keys, and in versions that came late.
@@ -185,21 +220,12 @@ impl Pending {
             None => Vec::new(),
         };
         let moved = self.moved.remove(&record.slot);
-        let is_read_anew = is_remapped || moved.is_some();
+        let is_reread = is_remapped || moved.is_some();
         living.extend(moved.into_iter().flatten());
         let mut evidence = record.evidence_id;
         for mut version in versions {
             if version.is_unreadable {
-                let kept = std::mem::take(&mut living)
-                    .into_iter()
-                    .filter_map(|(slot, one)| {
-                        let gone = one
-                            .is_refusal()
-                            .then(|| one.clone().gone(version.at, version.now));
-                        let echo = (one.force == Force::Echo).then_some(one);
-                        Some((slot, gone.or(echo)?))
-                    });
-                living = kept.collect();
+                living = version.kept_unread(living);
                 evidence = Some(ConsentStatement::UNREADABLE);
                 continue;
             }
@@ -218,10 +244,10 @@ impl Pending {
                         stand(neighbourhood, slot, before.gone(version.at, version.now));
                     }
                     _ if is_left => {}
-                    Some((_, again)) if !is_read_anew && is_taken_back(&before, again) => {
+                    Some((_, again)) if !is_reread && is_taken_back(&before, again) => {
                         stand(neighbourhood, slot, before.gone(version.at, version.now));
                     }
-                    Some((at, again)) if *at == slot => keep_time(&before, again, is_read_anew),
+                    Some((at, again)) if *at == slot => keep_time(&before, again, is_reread),
                     Some(_) => {}
                     None => {
                         let left = version.unsaid(before, is_remapped);
@@ -334,11 +360,11 @@ fn is_taken_back(before: &ConsentStatement, again: &ConsentStatement) -> bool {
     both && before.is_refusal() && !again.is_refusal() && again.time <= before.time
 }
 
-/// The same word without a time of its own is as old as it was: edits of anything else do not make it newer. What an edited mapping reads
-/// anew has no time that only the old one read.
-fn keep_time(before: &ConsentStatement, again: &mut ConsentStatement, is_read_anew: bool) {
+/// The same word without a time of its own is as old as it was: edits of anything else do not make it newer. What another
+/// mapping reads has no time that only the old one read.
+fn keep_time(before: &ConsentStatement, again: &mut ConsentStatement, is_reread: bool) {
     let is_same = again.status == before.status;
-    let has_time = match is_read_anew {
+    let has_time = match is_reread {
         true => before.force == Force::Observed,
         false => before.force != Force::Echo,
     };

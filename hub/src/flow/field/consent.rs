@@ -746,7 +746,7 @@ async fn a_refusal_without_an_address_ends_when_its_record_agrees_with_one() {
     assert_eq!(hub.sent().await, ["leo@kot.example"]);
 }
 
-// A grant that decides nothing at a shared address may still end a refusal of one of those who have it.
+// A grant that decides nothing at a shared address may still end a refusal of somebody there.
 #[tokio::test]
 async fn a_grant_that_goes_takes_with_it_what_it_ended_elsewhere() {
     let hub = Hub::new().await;

@@ -163,7 +163,7 @@ impl Going {
                 serde_json::from_str(&row.consents).unwrap();
             let agreed = |email: &&str| {
                 let entry = consents.get("marketing_email");
-                let at = entry.and_then(|entry| entry.addresses.get(*email));
+                let at = entry.and_then(|entry| entry.addresses.get(email));
                 at.is_some_and(|one| one.status == ConsentStatus::Granted)
             };
             let email = traits.get("email").and_then(|value| value.as_str());

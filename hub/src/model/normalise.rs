@@ -297,6 +297,8 @@ fn parse_phone(text: &str, region: Option<&str>) -> Result<Phone, Rejected> {
         Some(rest) => valid_phone(None, &format!("+{rest}")),
         None => valid_phone(Some(region), &digits),
     }
+    // The prefix of most countries is written in others, too.
+    .or_else(|| valid_phone(None, &format!("+{}", digits.strip_prefix("00")?)))
     .ok_or(Rejected::Malformed)
 }
 

@@ -1,12 +1,28 @@
 //! What holds of consent for people, by the statements that are kept with what they are known by.
 
-use crate::flow::commit::neighbourhood::{Held, Neighbourhood};
+use crate::flow::commit::neighbourhood::{Held, Neighbourhood, Resolved};
 use crate::flow::commit::view::{AddressConsent, ConsentEntry, Consents};
 use crate::manifest::Plan;
 use crate::model::{ConsentStatement, Force};
 use crate::profile::consent::{Said, answers};
 use crate::store::{Result, Tx};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// What holds for each of these people, by person.
+pub fn of_people(
+    neighbourhood: &Neighbourhood,
+    plan: &Plan,
+    people: &[Resolved],
+) -> FxHashMap<i64, Consents> {
+    if !neighbourhood.speaks() {
+        return FxHashMap::default();
+    }
+    let consents = people.iter().map(|person| {
+        let consents = consents_of(neighbourhood, plan, &person.evidence);
+        (person.id, consents)
+    });
+    consents.collect()
+}
 
 /// What holds for a person with this evidence, which is loaded.
 pub fn consents_of(neighbourhood: &Neighbourhood, plan: &Plan, evidence: &[i64]) -> Consents {

@@ -106,7 +106,7 @@ pub async fn apply(
         );
     }
     let accounts = std::mem::take(&mut written.accounts);
-    let settling = save_and_resolve(tx, written, neighbourhood, now).await?;
+    let settling = save_and_resolve(tx, context, written, neighbourhood).await?;
     // Accounts before people, who read them.
     let changed = accounts::update(tx, context, accounts).await?;
     let mut ripple = Ripple::default();
@@ -119,10 +119,11 @@ pub async fn apply(
 /// Writes the rows of the records and resolves the people around them, in parallel where no evidence lost a supporter.
 async fn save_and_resolve(
     tx: &mut Tx,
+    context: &Context,
     mut written: Written,
     mut neighbourhood: Neighbourhood,
-    now: Timestamp,
 ) -> Result<Settling> {
+    let now = context.clock.now();
     let losers = std::mem::take(&mut written.losers);
     std::mem::take(&mut written.pending).end(&mut neighbourhood, now);
     let retold = neighbourhood.keep_said();
@@ -145,15 +146,19 @@ async fn save_and_resolve(
     // Identity does not depend on the rows being written, and it is known whose claims will be needed.
     let members = neighbourhood.stale_members();
     let stored = neighbourhood.stored_among(&members, &touched.claimed);
+    let plan = context.plan.clone();
     let resolving = in_parallel(move || {
         let reshaped = neighbourhood.resolve_members(&members);
-        (neighbourhood, reshaped)
+        neighbourhood.write_said();
+        let consents = agreed::of_people(&neighbourhood, &plan, &reshaped.people);
+        (neighbourhood, reshaped, consents)
     });
     let fresh = written.save(tx).await?;
     let stored = tx.claims_of(stored).await?;
-    let (neighbourhood, reshaped) = resolving.await;
+    let (neighbourhood, reshaped, consents) = resolving.await;
     Ok(Settling {
         fresh,
+        consents,
         stored: Some(stored),
         ..Settling::new(neighbourhood, reshaped, touched)
     })

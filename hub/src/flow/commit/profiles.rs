@@ -3,7 +3,7 @@
 use crate::flow::commit::agreed::consents_of;
 use crate::flow::commit::claim::{Alone, Built, FreshClaim, claim_of};
 use crate::flow::commit::neighbourhood::{Neighbourhood, Resolved};
-use crate::flow::commit::view::View;
+use crate::flow::commit::view::{Consents, View};
 use crate::flow::context::Context;
 use crate::flow::stored_json::to_json;
 use crate::store::{ClaimRow, PersonRow, Result};
@@ -44,12 +44,13 @@ impl<T: Default> ByEvidence<T> {
     }
 }
 
-/// Builds the profiles of people from claims on their evidence, with what holds of consent by their loaded neighbourhood. Both lists of
-/// claims are sorted by evidence; extra claims are ignored.
+/// Builds the profiles of people from claims on their evidence, with what holds of consent by their loaded neighbourhood where
+/// `consents` has nothing yet. Both lists of claims are sorted by evidence; extra claims are ignored.
 pub fn build(
     people: Vec<Resolved>,
     stored: Vec<ClaimRow>,
     fresh: Vec<FreshClaim>,
+    mut consents: FxHashMap<i64, Consents>,
     neighbourhood: &Neighbourhood,
     context: &Context,
 ) -> Result<Profiles> {
@@ -61,7 +62,9 @@ pub fn build(
     for person in people {
         let (fresh, stored) = (fresh.take(&person.evidence), stored.take(&person.evidence));
         let built = built(fresh, stored, context)?;
-        let consents = consents_of(neighbourhood, &context.plan, &person.evidence);
+        let consents = consents
+            .remove(&person.id)
+            .unwrap_or_else(|| consents_of(neighbourhood, &context.plan, &person.evidence));
         let rows = if person.stands { &mut known } else { &mut new };
         rows.push(PersonRow {
             id: person.id,

@@ -6,7 +6,7 @@ use crate::flow::commit::view::{Consents, View};
 use crate::flow::commit::views::{self, view_of};
 use crate::flow::context::Context;
 use crate::manifest::{Destination, Plan};
-use crate::model::{Channel, ConsentStatus, Fields, Value, normalise_email};
+use crate::model::{Channel, Fields, Value, normalise_email};
 use crate::store::{Result, Tx, WantedRow};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::borrow::Cow;
@@ -134,47 +134,18 @@ impl Context {
         traits: &Fields,
         remote_key: &str,
     ) -> bool {
-        let mut purposes = destination.consent.iter();
-        purposes.all(|purpose| {
-            let said = self.consent_to(purpose, destination, consents, traits, remote_key);
-            said.is_some_and(ConsentStatus::is_granted)
-        })
-    }
-
-    /// Whether one of the purposes is refused for the very address that is sent to.
-    pub fn is_refused(
-        &self,
-        destination: &Destination,
-        consents: &Consents,
-        traits: &Fields,
-        remote_key: &str,
-    ) -> bool {
-        let mut purposes = destination.consent.iter();
-        purposes.any(|purpose| {
-            let said = self.consent_to(purpose, destination, consents, traits, remote_key);
-            said.is_some_and(|said| !said.is_granted())
-        })
-    }
-
-    fn consent_to(
-        &self,
-        purpose: &str,
-        destination: &Destination,
-        consents: &Consents,
-        traits: &Fields,
-        remote_key: &str,
-    ) -> Option<ConsentStatus> {
-        let entry = consents.get(purpose)?;
-        let Some(channel) = self.plan.channel_of(purpose) else {
-            return Some(entry.status);
+        let granted = |purpose: &String| {
+            let Some(entry) = consents.get(purpose) else {
+                return false;
+            };
+            let Some(channel) = self.plan.channel_of(purpose) else {
+                return entry.status.is_granted();
+            };
+            let address = address(destination, channel, traits, remote_key);
+            let consent = address.and_then(|address| entry.addresses.get(&address));
+            consent.is_some_and(|consent| consent.status.is_granted())
         };
-        let address = address(destination, channel, traits, remote_key)?;
-        match entry.addresses.get(&address) {
-            Some(consent) => Some(consent.status),
-            // Refused by the person as such.
-            None if entry.addresses.is_empty() && !entry.status.is_granted() => Some(entry.status),
-            None => None,
-        }
+        destination.consent.iter().all(granted)
     }
 }
 

@@ -2,17 +2,13 @@
 //! which it was read.
 
 use crate::delivery::{self, Operation};
-use crate::flow::commit::neighbourhood::said_in;
 use crate::flow::commit::view::Consents;
 use crate::flow::context::Context;
 use crate::flow::stored_json::{read, to_json};
 use crate::flow::suppression::List;
-use crate::landing::slot_of_identifier;
 use crate::manifest::Destination;
 use crate::model::Fields;
-use crate::profile::consent::deciding;
-use crate::store::{AttemptRow, ChangeRow, Looked, Result, Tx};
-use rustc_hash::FxHashSet;
+use crate::store::{AttemptRow, ChangeRow, Looked, Result};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Changes that are read together.
@@ -33,8 +29,8 @@ pub(super) struct Row {
     pub before: AttemptRow,
     /// The destination has confirmed to hold something at the key.
     is_acknowledged: bool,
-    /// Somebody with this row said no: by a refusal for that address, or through an operator's suppression.
-    pub is_refused: bool,
+    /// A person with consent has this row, and only an operator's suppression keeps it from being sent.
+    pub is_suppressed: bool,
 }
 
 impl Row {
@@ -61,9 +57,10 @@ impl Row {
         }
     }
 
-    /// Whether its removal counts for the guard, which protects against mistakes. Who said no is not made to wait.
+    /// Whether its removal counts for the guard, which protects against mistakes. A suppressed person was named by an operator
+    /// on purpose.
     pub fn is_guarded(&self) -> bool {
-        self.is_acknowledged && !self.is_refused
+        self.is_acknowledged && !self.is_suppressed
     }
 
     /// The texts that may be personal data.
@@ -98,14 +95,14 @@ impl Group {
 }
 
 /// What may be sent at a key: the wanted row of the person with the smallest id among the people whose consent allows it.
-/// Second, whether somebody with a row there said no.
+/// Second, whether only a suppression keeps a row from being sent.
 fn sendable(
     context: &Context,
     list: &List,
     destination: &Destination,
     rows: &[ChangeRow],
 ) -> Result<(Option<String>, bool)> {
-    let mut is_refused = false;
+    let mut is_suppressed = false;
     for row in rows {
         // No person has a wanted row at this key.
         let (Some(wanted), Some(consents), Some(traits)) =
@@ -116,7 +113,6 @@ fn sendable(
         let consents: Consents = read("person.consents", row.id, consents)?;
         let traits: Fields = read("person.traits", row.id, traits)?;
         if !context.has_consent(destination, &consents, &traits, &row.remote_key) {
-            is_refused |= context.is_refused(destination, &consents, &traits, &row.remote_key);
             continue;
         }
         let is_listed =
@@ -124,43 +120,9 @@ fn sendable(
         if row.allowed && !is_listed {
             return Ok((Some(wanted.clone()), false));
         }
-        is_refused = true;
+        is_suppressed = true;
     }
-    Ok((None, is_refused))
-}
-
-/// The addresses at which nobody is wanted any more and one of the purposes is refused: an audience that asks for the consent has lost
-/// who withdrew it.
-pub(super) async fn refused(
-    tx: &mut Tx,
-    context: &Context,
-    destination: &Destination,
-    rows: &[ChangeRow],
-) -> Result<FxHashSet<String>> {
-    let mut refused = FxHashSet::default();
-    let is_address = |purpose: &&String| {
-        let channel = context.plan.channel_of(purpose);
-        channel.is_some_and(|channel| *channel.kind().text() == *destination.member_key)
-    };
-    let purposes: Vec<&String> = destination.consent.iter().filter(is_address).collect();
-    let unwanted = rows.iter().filter(|row| row.wanted.is_none());
-    let slots = unwanted.map(|row| slot_of_identifier(&destination.member_key, &row.remote_key));
-    let slots: Vec<i64> = slots.collect();
-    if purposes.is_empty() || slots.is_empty() {
-        return Ok(refused);
-    }
-    for row in tx.identifiers_at(&slots).await? {
-        let said = said_in(row.slot, row.consents.as_deref())?;
-        let is_refused = purposes.iter().any(|purpose| {
-            let of = said.iter().filter(|one| *one.purpose == ***purpose);
-            let by = deciding(&of.collect::<Vec<_>>());
-            by.is_some_and(|one| one.is_refusal())
-        });
-        if is_refused && row.kind == *destination.member_key {
-            refused.insert(row.value.into_owned());
-        }
-    }
-    Ok(refused)
+    Ok((None, is_suppressed))
 }
 
 /// A window of changes, sorted.
@@ -177,7 +139,6 @@ pub(super) struct Grouped {
 pub(super) fn grouped(
     context: &Context,
     list: &List,
-    refused: &FxHashSet<String>,
     destination: &Destination,
     rows: &[ChangeRow],
 ) -> Result<Grouped> {
@@ -188,8 +149,7 @@ pub(super) fn grouped(
             change: first.id,
             generation: first.generation,
         };
-        let (wanted, is_refused) = sendable(context, list, destination, rows)?;
-        let is_refused = is_refused || refused.contains(&first.remote_key);
+        let (wanted, is_suppressed) = sendable(context, list, destination, rows)?;
         let operation = delivery::operation(
             &first.object,
             wanted.as_deref(),
@@ -235,7 +195,7 @@ pub(super) fn grouped(
                 attempts: first.attempts,
             },
             is_acknowledged: first.acknowledged.is_some(),
-            is_refused,
+            is_suppressed,
         });
     }
     Ok(grouped)

@@ -16,7 +16,7 @@ use crate::flow::lease;
 use crate::host::Connector;
 use crate::manifest::Destination;
 use crate::store::Result;
-use group::{FAMILIES, WINDOW, grouped, refused};
+use group::{FAMILIES, WINDOW, grouped};
 pub use report::DeliveryReport;
 use report::too_many;
 use send::Sender;
@@ -41,8 +41,7 @@ pub async fn plan(context: &Context, destination: &Destination) -> Result<Delive
                 .await?;
             let Some(last) = rows.last() else { break };
             after = last.id;
-            let refused = refused(&mut tx, context, destination, &rows).await?;
-            for (group, rows) in grouped(context, &list, &refused, destination, &rows)?.groups {
+            for (group, rows) in grouped(context, &list, destination, &rows)?.groups {
                 report.count(&group, rows.len() as i64);
                 if group.operation == Operation::Remove {
                     let guarded = rows.iter().filter(|row| row.is_guarded()).count();

@@ -54,7 +54,7 @@ pub(super) fn too_many(
     let share = destination.guard.max_removed * 100.0;
     Problem::new(
         &GUARD_REMOVED,
-        format!("audience `{audience}` would lose {removals} of its {acknowledged} members there, more than the {share:.0}% that one run may remove; only people who said no are removed"),
+        format!("audience `{audience}` would lose {removals} of its {acknowledged} members there, more than the {share:.0}% that one run may remove; only suppressed people are removed"),
     )
     .at(at(destination))
     .hint(format!("if that is right, raise `guard.max_removed` of destination `{}` and run again", destination.name))

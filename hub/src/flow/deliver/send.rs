@@ -1,6 +1,6 @@
 //! Sending: batch after batch, each marked before it is sent, and the outcome of each row stored afterwards.
 
-use super::group::{FAMILIES, Group, Grouped, Row, WINDOW, grouped, refused};
+use super::group::{FAMILIES, Group, Grouped, Row, WINDOW, grouped};
 use super::remote::{Renewed, Sent};
 use super::report::{DeliveryReport, at, whole_refused};
 use crate::delivery::{End, Operation, Search};
@@ -87,14 +87,13 @@ impl<'a> Sender<'a> {
                 .pending_changes(&self.destination.name, family, after, WINDOW)
                 .await?;
             let list = self.context.suppression.at(&mut tx).await?;
-            let refused = refused(&mut tx, self.context, self.destination, &rows).await?;
             drop(tx);
             let Some(last) = rows.last() else {
                 return Ok(());
             };
             after = last.id;
             let Grouped { groups, idle, held } =
-                grouped(self.context, &list, &refused, self.destination, &rows)?;
+                grouped(self.context, &list, self.destination, &rows)?;
             if !(idle.is_empty() && held.is_empty()) {
                 // I13, I16: what replaced manifests need not send may have to be sent with the new ones.
                 let mut tx = self.context.begin_held().await?;
@@ -106,7 +105,7 @@ impl<'a> Sender<'a> {
                 rows.retain(|row| !self.later.contains(&row.before.looked));
                 if self.removes_suppressed_only {
                     let removes = group.operation == Operation::Remove;
-                    rows.retain(|row| removes && row.is_refused);
+                    rows.retain(|row| removes && row.is_suppressed);
                 }
                 if self.keeps_members && group.operation == Operation::Remove {
                     rows.retain(|row| !row.is_guarded());

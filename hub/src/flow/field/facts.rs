@@ -344,7 +344,9 @@ fn the_country_of_a_record_says_how_its_phone_number_is_read() {
         // Nothing is known, or nobody knows the country.
         (Value::Null, "601 123 456", "+48601123456"),
         (json!("Atlantis"), "601 123 456", "+48601123456"),
-        // A number with its country code needs none.
+        // A number with its country code needs none, with the prefix of most countries either.
+        (json!("US"), "00 1 212 200 0001", "+12122000001"),
+        (json!("US"), "0048 601 123 456", "+48601123456"),
         (json!("Germany"), "+48 601 123 456", "+48601123456"),
     ] {
         assert_eq!(phone(country.clone(), number), json!(expected), "{country}");

@@ -384,7 +384,7 @@ fn rows<'k>(
         value: known.identifier.value.as_str().into(),
         component: known.component,
         shared: known.shared,
-        consents: said.get(slot).and_then(Kept::stored).map(Into::into),
+        consents: said.get(slot).and_then(Kept::stored),
     });
     let mut rows: Vec<_> = rows.collect();
     rows.sort_unstable_by_key(|row| row.slot);

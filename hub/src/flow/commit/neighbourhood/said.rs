@@ -6,16 +6,17 @@ use crate::model::{ConsentStatement, Force};
 use crate::profile::consent::{deciding, latest_grants};
 use crate::store::Result;
 use rustc_hash::{FxHashSet, FxHasher};
+use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
 
 /// The statements about one identifier.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     said: Vec<ConsentStatement>,
-    /// Their stored form.
+    /// Their stored form, unless they have changed since.
     text: Option<String>,
-    /// They may differ from it; what counted before is the digest.
-    retold: Option<u64>,
+    /// What they were before the changes.
+    before: Option<Vec<ConsentStatement>>,
 }
 
 impl Kept {
@@ -23,32 +24,32 @@ impl Kept {
         Ok(Self {
             said: said_in(slot, Some(&text))?,
             text: Some(text),
-            retold: None,
+            before: None,
         })
     }
 
-    pub fn stored(&self) -> Option<&str> {
-        self.text.as_deref()
+    pub fn stored(&self) -> Option<Cow<'_, str>> {
+        let text = self.text.as_deref().map(Cow::Borrowed);
+        text.or_else(|| (!self.said.is_empty()).then(|| to_json(&self.said).into()))
     }
 
     fn change(&mut self) -> &mut Vec<ConsentStatement> {
-        self.retold.get_or_insert_with(|| counting(&self.said));
+        self.before.get_or_insert_with(|| self.said.clone());
         &mut self.said
     }
 
     /// Ends the changes. If they are any, returns whether other statements count now for everybody who has the identifier.
     fn keep(&mut self) -> Option<bool> {
-        let before = self.retold.take()?;
+        let before = self.before.take()?;
         self.said.sort_by(|a, b| {
             let key = |one: &ConsentStatement| (one.record, one.gone_at, one.time);
             a.purpose.cmp(&b.purpose).then_with(|| key(a).cmp(&key(b)))
         });
-        let text = (!self.said.is_empty()).then(|| to_json(&self.said));
-        if text == self.text {
+        if self.said == before {
             return None;
         }
-        self.text = text;
-        Some(counting(&self.said) != before)
+        self.text = None;
+        Some(counting(&self.said) != counting(&before))
     }
 }
 
@@ -93,6 +94,15 @@ impl Neighbourhood {
             }
         }
         changed
+    }
+
+    /// Makes the stored form of what has changed: it would be made while it is stored otherwise.
+    pub fn write_said(&mut self) {
+        for kept in self.said.values_mut() {
+            if kept.text.is_none() {
+                kept.text = kept.stored().map(Cow::into_owned);
+            }
+        }
     }
 
     /// The loaded evidence with an identifier about which anything was said.

@@ -96,7 +96,7 @@ pub enum Force {
 
 /// What a record or an operator says of one purpose about one identifier, with which it is kept: as an array in the order of the fields,
 /// without the ones at its end that are as usual, since most addresses have one.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ConsentStatement {
     #[serde(deserialize_with = "shared::deserialize")]
     pub purpose: Arc<str>,
@@ -122,7 +122,7 @@ pub struct ConsentStatement {
     pub by: Option<Box<Author>>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Author {
     pub name: String,
     pub reason: String,

@@ -77,22 +77,16 @@ pub async fn apply(
     };
     let mut neighbourhood =
         Neighbourhood::new(tx.reserve("evidence", count).await?, context.rules.clone());
-    let mut sent = echo::sent(tx, context, stream, &changes).await?;
+    let sent = echo::sent(tx, context, stream, &changes).await?;
     let slots = load(tx, &mut neighbourhood, &mut changes).await?;
     let mut written = Written::default();
     written.move_statements(&mut neighbourhood, &changes, &slots);
-    // Echoes stay echoes when nobody writes to their tool any more.
-    if sent.is_empty() && neighbourhood.has_echoes() {
-        sent = vec![None; changes.len()];
-    }
-    if !sent.is_empty() {
-        let before = Before {
-            neighbourhood: &neighbourhood,
-            pending: &written.pending,
-            slots: &slots,
-        };
-        echo::silence(tx, context, &mut changes, sent, before, stream).await?;
-    }
+    let before = Before {
+        neighbourhood: &neighbourhood,
+        pending: &written.pending,
+        slots: &slots,
+    };
+    echo::silence(tx, context, &mut changes, sent, before, stream).await?;
     tx.leave_before();
     for (change, slots) in changes.into_iter().zip(slots) {
         written.record(
@@ -285,7 +279,8 @@ impl Written {
             false => ids.version,
         };
         let mut row = unmapped(slot, key, version_id, prior.as_ref(), stream, put.is_none());
-        let is_told = neighbourhood.speaks() || self.pending.has_moved(slot);
+        let may_have_spoken = prior.is_some() && neighbourhood.speaks();
+        let is_told = may_have_spoken || self.pending.has_moved(slot);
         let versions = match is_told || speaks(&passed, put.as_ref()) {
             true => versions(passed, put.as_mut(), &row, &slots, stream, now),
             false => Vec::new(),
@@ -294,10 +289,12 @@ impl Written {
             None => self.version(ids, slot, now, Effect::Deleted, Bytes::new()),
             Some(put) => self.put(put, &mut row, slots, stream, neighbourhood, ids, now),
         }
-        if !versions.is_empty() {
+        if !versions.is_empty()
+            && self
+                .pending
+                .follow(neighbourhood, prior.as_ref(), &row, versions, is_remapped)
+        {
             self.claimed.extend(row.evidence_id);
-            self.pending
-                .follow(neighbourhood, prior.as_ref(), &row, versions, is_remapped);
         }
         match prior {
             None => self.records.push(row),

@@ -203,6 +203,7 @@ impl Pending {
 
     /// I14: a record's next versions, those first that its batch has replaced. What it refused holds until it says something else; where
     /// the record is gone, or has the identifier no more, that stands on its own. `is_remapped`: only the operator's mapping changed.
+    /// Returns whether the record says anything in the end.
     pub fn follow(
         &mut self,
         neighbourhood: &mut Neighbourhood,
@@ -210,7 +211,7 @@ impl Pending {
         record: &RecordRow,
         versions: Vec<Version>,
         is_remapped: bool,
-    ) {
+    ) -> bool {
         let mut living = match prior {
             Some(prior) => {
                 let slots = versions.iter().flat_map(|version| &version.slots);
@@ -257,6 +258,7 @@ impl Pending {
             }
             living = next;
         }
+        let says = !living.is_empty();
         for (slot, statement) in living {
             let said = neighbourhood.said_mut(slot);
             said.push(ConsentStatement {
@@ -264,6 +266,7 @@ impl Pending {
                 ..statement
             });
         }
+        says
     }
 
     /// What was moved to a record that did not change stands, and so does what came late and is not said by the same record as it is.

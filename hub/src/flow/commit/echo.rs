@@ -24,7 +24,8 @@ pub struct Before<'a> {
     pub slots: &'a [Vec<i64>],
 }
 
-/// Takes out of the changes what only repeats what the hub wrote to the same tool: `sent`, of each change.
+/// Takes out of the changes what only repeats what the hub wrote to the same tool: `sent`, of each change, or nothing where nobody writes
+/// to it. Grants of the hub's own making stay such even then.
 pub async fn silence(
     tx: &mut Tx,
     context: &Context,
@@ -33,7 +34,11 @@ pub async fn silence(
     before: Before<'_>,
     stream: &StreamRef,
 ) -> Result<()> {
+    if sent.is_empty() && !before.neighbourhood.has_echoes() {
+        return Ok(());
+    }
     let mut claims = claims_before(tx, changes, &sent).await?;
+    let sent = sent.into_iter().chain(std::iter::repeat(None));
     for ((change, sent), slots) in changes.iter_mut().zip(sent).zip(before.slots) {
         silence_consent(change, sent.is_some(), slots, &before);
         let claim = claims.remove(&change.slot);

@@ -141,7 +141,12 @@ impl Hub {
     }
 
     pub async fn state(&self, email: &str, status: ConsentStatus) -> usize {
-        let identifier = Identifier::parse(IdentifierKind::Email, email, None).unwrap();
+        self.says(IdentifierKind::Email, email, status).await
+    }
+
+    /// An operator states it; returns about how many people.
+    async fn says(&self, kind: IdentifierKind, value: &str, status: ConsentStatus) -> usize {
+        let identifier = Identifier::parse(kind, value, Some("PL")).unwrap();
         let stating = StatingConsent {
             identifier: &identifier,
             purpose: "marketing_email",
@@ -576,16 +581,8 @@ async fn an_operator_may_refuse_for_everybody_at_one_number() {
         hub.put(CONTACTS, row).await;
     }
     assert_eq!(hub.sent().await, ["anna@dom.example", "marek@dom.example"]);
-    let phone = Identifier::parse(IdentifierKind::Phone, "600 100 200", Some("PL")).unwrap();
-    let stating = StatingConsent {
-        identifier: &phone,
-        purpose: "marketing_email",
-        status: ConsentStatus::Denied,
-        reason: "asked by phone",
-        author: "ada",
-    };
-    let people = flow::state_consent(&hub.world.context, &stating).await;
-    assert_eq!(people.unwrap(), 2);
+    let people = hub.says(IdentifierKind::Phone, "600 100 200", ConsentStatus::Denied);
+    assert_eq!(people.await, 2);
     assert_eq!(hub.sent().await, [""; 0]);
 }
 
@@ -673,16 +670,8 @@ async fn an_operators_refusal_by_a_number_holds_for_the_addresses_of_whom_it_mea
     let mut row = contact("1", "anna@dom.example", "true", -30);
     row["phone"] = json!("600 100 200");
     hub.put(CONTACTS, row).await;
-    let phone = Identifier::parse(IdentifierKind::Phone, "600 100 200", Some("PL")).unwrap();
-    let stating = StatingConsent {
-        identifier: &phone,
-        purpose: "marketing_email",
-        status: ConsentStatus::Denied,
-        reason: "asked by phone",
-        author: "ada",
-    };
-    let people = flow::state_consent(&hub.world.context, &stating).await;
-    assert_eq!(people.unwrap(), 1);
+    let people = hub.says(IdentifierKind::Phone, "600 100 200", ConsentStatus::Denied);
+    assert_eq!(people.await, 1);
     let without = contact("1", "anna@dom.example", "true", -20);
     hub.put(CONTACTS, without).await;
     assert_eq!(hub.sent().await, [""; 0]);

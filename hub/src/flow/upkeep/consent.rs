@@ -75,7 +75,8 @@ pub async fn state_consent(context: &Context, stating: &Stating<'_>) -> Result<u
     Ok(people.len())
 }
 
-/// The identifier itself, and for a refusal the addresses of the people who have it: those are what is written to, also when somebody else has them later.
+/// The identifier itself, and for a refusal the addresses of the people who have it: those are what is written to, also when somebody
+/// else has them later.
 fn about(
     context: &Context,
     neighbourhood: &Neighbourhood,

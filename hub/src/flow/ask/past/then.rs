@@ -194,10 +194,8 @@ impl Then {
         for (record, evidence) in self.records.iter().zip(&self.evidence) {
             let nodes = &self.graph.evidence[*evidence as usize].nodes;
             let slot_of = |identifier: &Identifier| {
-                let node = nodes.iter();
-                let mut node =
-                    node.filter(|at| *self.graph.nodes[**at as usize].identifier == *identifier);
-                node.next().map_or(-1, |node| i64::from(*node))
+                let is_it = |at: &&u32| *self.graph.nodes[**at as usize].identifier == *identifier;
+                nodes.iter().find(is_it).map_or(-1, |at| i64::from(*at))
             };
             let slots: Vec<i64> = record.canonical.identifiers.iter().map(slot_of).collect();
             let speaker = Speaker {

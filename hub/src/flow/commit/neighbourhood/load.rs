@@ -80,13 +80,17 @@ impl Neighbourhood {
         self.free.extend(missing);
         // Each source's kind is made once, however many of its ids there are.
         let mut kinds: Vec<(String, IdentifierKind)> = Vec::new();
-        for row in rows {
+        for mut row in rows {
             self.free.remove(&row.slot);
+            if let Some(text) = row.consents.take() {
+                let kept = Kept::read(row.slot, text.into_owned())?;
+                self.said.insert(row.slot, kept);
+            }
             let kind = match kinds.iter().find(|(text, _)| *text == row.kind) {
                 Some((_, kind)) => kind.clone(),
                 None => {
                     let kind = kind_of(&row)?;
-                    kinds.push((row.kind.clone().into_owned(), kind.clone()));
+                    kinds.push((row.kind.into_owned(), kind.clone()));
                     kind
                 }
             };
@@ -94,10 +98,6 @@ impl Neighbourhood {
                 kind,
                 value: row.value.into_owned(),
             };
-            if let Some(text) = row.consents {
-                let kept = Kept::read(row.slot, text.into_owned())?;
-                self.said.insert(row.slot, kept);
-            }
             self.identifiers.insert(
                 row.slot,
                 Known {

@@ -311,10 +311,7 @@ impl Neighbourhood {
         tx.update_evidence(&by_id(changed)).await?;
         tx.give_evidence(&by_id(given)).await?;
         tx.remove_shared(&self.flipped_live).await?;
-        let mut shared = self.new_shared.clone();
-        shared.sort_unstable();
-        shared.dedup();
-        tx.add_shared_evidence(&shared).await
+        tx.add_shared_evidence(&self.new_shared).await
     }
 }
 

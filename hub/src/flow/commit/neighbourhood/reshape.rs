@@ -319,6 +319,8 @@ impl Neighbourhood {
                 }
             }
         }
+        self.new_shared.sort_unstable();
+        self.new_shared.dedup();
         for (index, slot) in slots.iter().enumerate() {
             let component = match graph.nodes[index].is_live() {
                 true => names[labels[index] as usize].or_else(|| self.elsewhere(*slot)),

@@ -5,9 +5,8 @@ use crate::flow::stored_json::{read, to_json};
 use crate::model::{ConsentStatement, Force};
 use crate::profile::consent::{deciding, latest_grants};
 use crate::store::Result;
-use rustc_hash::{FxHashSet, FxHasher};
+use rustc_hash::FxHashSet;
 use std::borrow::Cow;
-use std::hash::{Hash, Hasher};
 
 /// The statements about one identifier.
 #[derive(Debug, Default)]
@@ -114,23 +113,22 @@ impl Neighbourhood {
     }
 }
 
-/// A digest of what counts for others than the person whose record says it: what decides for the address, what may end another refusal of
-/// theirs, and what stands. The statements of a purpose follow one another.
-fn counting(said: &[ConsentStatement]) -> u64 {
-    let mut hasher = FxHasher::default();
+/// What counts for others than the person whose record says it: what decides for the address, what may end another refusal of theirs,
+/// and what stands. The statements of a purpose follow one another.
+fn counting(said: &[ConsentStatement]) -> Vec<Option<&ConsentStatement>> {
+    let mut counting = Vec::with_capacity(said.len());
     for of in said.chunk_by(|a, b| a.purpose == b.purpose) {
-        match of {
-            [one] => one.hash(&mut hasher),
-            _ => {
-                let of: Vec<&ConsentStatement> = of.iter().collect();
-                (deciding(&of), latest_grants(&of)).hash(&mut hasher);
-            }
+        if let [one] = of {
+            counting.push(Some(one));
+            continue;
         }
-        for one in of.iter().filter(|one| one.stands()) {
-            one.hash(&mut hasher);
-        }
+        let all: Vec<&ConsentStatement> = of.iter().collect();
+        counting.push(deciding(&all));
+        counting.extend(latest_grants(&all));
+        let standing = all.into_iter().filter(|one| one.stands());
+        counting.extend(standing.map(Some));
     }
-    hasher.finish()
+    counting
 }
 
 /// The stored form, read.

@@ -1,8 +1,11 @@
 //! Two processes over one hub, and vendors and stores that behave badly while it serves.
 
 use crate::hub::Hub;
-use crate::small::{Small, set};
+use crate::small::{JANUARY_MS, Small, set};
 use onefold_tests::vendors::Fault;
+use onefold_tests::vendors::mailchimp::{Member, Status};
+use onefold_tests::vendors::stripe::Paid;
+use std::collections::BTreeMap;
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use tokio::process::Child;
@@ -154,6 +157,15 @@ fn a_run_that_is_interrupted_ends_within_two_seconds_whatever_a_vendor_is_doing(
 #[test]
 fn a_source_that_hangs_holds_up_no_other_source_no_timer_no_delivery_and_no_end() {
     let small = Small::new();
+    let hang = seconds("ONEFOLD_HANG_SECONDS", 0);
+    let buyers: Vec<String> = (0..=hang.as_secs() / 10)
+        .map(|n| format!("buyer{n}"))
+        .collect();
+    small.mailchimp.with(|mailchimp| {
+        for buyer in &buyers {
+            mailchimp.seed_member(agreed(buyer));
+        }
+    });
     small.hub.run(&["run"]).ends_with(0);
     for connector in ["hubspot", "stripe"] {
         schedule(&small, connector);
@@ -165,25 +177,59 @@ fn a_source_that_hangs_holds_up_no_other_source_no_timer_no_delivery_and_no_end(
     small.hubspot.tell(tell);
     let child = small.hub.spawn(&["serve"]);
     asked(&small.hub, &mut hanging, "/crm/v3/");
-    // Oliver orders twice, through the source that is read each second, and is sent at once.
-    small.stripe.with(|stripe| {
-        let now_s = stripe.clock.now_ms() / 1_000;
-        let fields = serde_json::json!({"email": "oliver@mail.example", "name": "Oliver"});
-        stripe.seed_customer("cus_oliver", now_s, &fields);
-        for charge in ["ch_o1", "ch_o2"] {
-            let paid = onefold_tests::vendors::stripe::Paid::Succeeded;
-            stripe.seed_charge(charge, "cus_oliver", 900, "pln", now_s, paid);
-        }
-    });
+    // They order through the source that is read each second, and are sent at once.
     let began = Instant::now();
-    while !small.tagged().contains("oliver@mail.example") {
-        assert!(began.elapsed() < Duration::from_secs(30), "he was not sent");
-        wait(&small.hub, 20);
+    buys(&small, "oliver");
+    let mut sent = 1;
+    for buyer in &buyers {
+        if began.elapsed() >= hang {
+            break;
+        }
+        wait(&small.hub, 10_000);
+        buys(&small, buyer);
+        sent += 1;
     }
+    eprintln!("{sent} sent while a source hung for {:?}", began.elapsed());
     signal(&child, "-INT");
     let (status, took) = ended(&small.hub, child, Duration::from_secs(60));
     assert_eq!(status.code(), Some(0));
     assert!(took < Duration::from_secs(2), "{took:?}");
+}
+
+fn agreed(name: &str) -> Member {
+    Member {
+        email: format!("{name}@mail.example"),
+        status: Status::Subscribed,
+        merge_fields: BTreeMap::new(),
+        language: "pl".to_owned(),
+        vip: false,
+        signed_up_ms: JANUARY_MS,
+        last_changed_ms: JANUARY_MS,
+        unsubscribe_reason: None,
+    }
+}
+
+/// Somebody who has agreed orders twice, and is in the tag soon after.
+fn buys(small: &Small, name: &str) {
+    let address = format!("{name}@mail.example");
+    small.stripe.with(|stripe| {
+        let now_s = stripe.clock.now_ms() / 1_000;
+        let customer = format!("cus_{name}");
+        let fields = serde_json::json!({"email": address, "name": name});
+        stripe.seed_customer(&customer, now_s, &fields);
+        for order in ["1", "2"] {
+            let (charge, paid) = (format!("ch_{name}_{order}"), Paid::Succeeded);
+            stripe.seed_charge(&charge, &customer, 900, "pln", now_s, paid);
+        }
+    });
+    let began = Instant::now();
+    while !small.tagged().contains(&address) {
+        assert!(
+            began.elapsed() < Duration::from_secs(30),
+            "{name} was not sent"
+        );
+        wait(&small.hub, 20);
+    }
 }
 
 /// Waits until the vendor's member of that address has this last name.
@@ -289,14 +335,14 @@ fn a_suppression_ends_the_call_in_which_the_person_is_being_sent() {
     assert_eq!(small.tagged(), set(["zofia@poczta.example"]));
 }
 
-/// How long `serve` is tried; `ONEFOLD_SOAK_SECONDS` makes it longer.
+/// How long a test tries something; a variable makes it longer.
 #[allow(
     clippy::disallowed_methods,
     reason = "a test is asked for more from outside"
 )]
-fn soak() -> Duration {
-    let asked = std::env::var("ONEFOLD_SOAK_SECONDS").ok();
-    Duration::from_secs(asked.and_then(|text| text.parse().ok()).unwrap_or(20))
+fn seconds(variable: &str, usual: u64) -> Duration {
+    let asked = std::env::var(variable).ok();
+    Duration::from_secs(asked.and_then(|text| text.parse().ok()).unwrap_or(usual))
 }
 
 /// Each command except those for making connectors.
@@ -373,7 +419,7 @@ fn serve_lives_beside_every_command_while_its_store_fails_now_and_then() {
     };
     let began = Instant::now();
     let mut round = 0;
-    while began.elapsed() < soak() {
+    while began.elapsed() < seconds("ONEFOLD_SOAK_SECONDS", 20) {
         for arguments in COMMANDS {
             let ran = small.hub.run(arguments);
             assert!(matches!(ran.code, Some(0..=3)), "{arguments:?}: {ran:#?}");

@@ -13,6 +13,7 @@ use onefold::manifest;
 use onefold::model::Timestamp;
 use onefold::store::Store;
 use onefold_tests::demo::World;
+use onefold_tests::vendors::Fault;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
@@ -33,7 +34,8 @@ struct Inside {
 
 impl Inside {
     async fn new(pair: &Pair, text: String, clock: Clock) -> Inside {
-        let connectors = connectors(pair);
+        let cancel = Cancel::default();
+        let connectors = connectors(pair, cancel.clone());
         let files = [("hub.toml".to_owned(), text)];
         let mut known = manifest::Connectors::default();
         for name in manifest::connector_names(&files) {
@@ -45,8 +47,10 @@ impl Inside {
         let store = Store::open(&format!("sqlite:{}", path.display())).await;
         let store = store.unwrap();
         let suppression = Suppression::load(&store, Uuid::nil).await.unwrap();
+        let mut context = Context::new(Arc::new(plan), store, clock, suppression);
+        context.cancel = cancel;
         Inside {
-            context: Context::new(Arc::new(plan), store, clock, suppression),
+            context,
             connectors: Arc::new(connectors),
         }
     }
@@ -75,7 +79,7 @@ impl Inside {
     }
 }
 
-fn connectors(pair: &Pair) -> Connectors {
+fn connectors(pair: &Pair, cancel: Cancel) -> Connectors {
     let host = Host::new(HostSettings {
         cache_folder: Some(beside_program("test-cache")),
         runtime: Handle::current(),
@@ -93,7 +97,7 @@ fn connectors(pair: &Pair) -> Connectors {
         runtime: Handle::current(),
         clock: system_clock(),
         random: Arc::new(random),
-        cancel: Cancel::default(),
+        cancel,
         log: Arc::new(|_| {}),
     })
 }
@@ -166,12 +170,24 @@ fn who_has_not_ordered_for_thirty_days_enters_at_that_millisecond_and_is_tagged(
 
 #[test]
 fn serve_wakes_for_a_timer_between_two_schedules() {
+    // The next schedule is far off: the second of September, once a year.
+    wakes("0 0 4 2 9 *", false);
+}
+
+// A source hangs for ten minutes in a request.
+#[test]
+fn serve_wakes_for_a_timer_while_a_source_hangs() {
+    wakes("* * * * * *", true);
+}
+
+fn wakes(cron: &str, hangs: bool) {
     let pair = Pair::new("");
-    // The next schedule is far off: the second of February, once a year.
-    let yearly = "connector = \"hubspot\"\nschedule = { cron = \"0 0 4 2 9 *\", timezone = \"Europe/Warsaw\" }";
+    let scheduled = format!(
+        "connector = \"hubspot\"\nschedule = {{ cron = \"{cron}\", timezone = \"Europe/Warsaw\" }}"
+    );
     let text = pair
         .manifest()
-        .replacen("connector = \"hubspot\"", yearly, 1);
+        .replacen("connector = \"hubspot\"", &scheduled, 1);
     let begin = Instant::now();
     let clock = Clock::new(move || {
         let passed = i64::try_from(begin.elapsed().as_millis()).unwrap();
@@ -183,6 +199,10 @@ fn serve_wakes_for_a_timer_between_two_schedules() {
         assert!(clock.now().0 < INSTANT, "the first run took too long");
         assert_eq!(inside.since().await, None);
         let asked_before = asked(&pair);
+        if hangs {
+            let pause = Duration::from_secs(40);
+            pair.hubspot.fail_next(1_000, "", Fault::Dribble { pause });
+        }
         let (tell, mut requests) = mpsc::channel(10_000);
         pair.mailchimp.tell(tell);
         let all = options(None);
@@ -208,6 +228,7 @@ fn serve_wakes_for_a_timer_between_two_schedules() {
             "{}",
             since - INSTANT
         );
-        assert_eq!(asked(&pair), asked_before, "no source was read for it");
+        let asked = asked(&pair) - asked_before;
+        assert_eq!(asked > 0, hangs, "read {asked} times");
     });
 }

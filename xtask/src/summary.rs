@@ -69,10 +69,17 @@ pub struct Summary {
     carried: String,
     skips: Vec<String>,
     failures: Vec<String>,
+    /// What failed tests printed, by binary: the runner shows it in the middle of everything else.
+    printed: Vec<String>,
+    /// Whether the runner is showing that now.
+    shows_failures: bool,
     closing: Vec<Closing>,
 }
 
 const SKIPPED: &str = "skipped: ";
+
+/// Lines of each failed test's output that are shown again.
+const SHOWN_AGAIN: usize = 60;
 
 impl Summary {
     /// Takes one line of the runner and gives back what to show now: all but its closing lines.
@@ -87,6 +94,7 @@ impl Summary {
             return Some(line[at..].to_owned());
         }
         let trimmed = line.trim_start();
+        self.listen(&line);
         if let Some(binary) = trimmed.strip_prefix("Running ") {
             self.whole = binary.starts_with("tests/");
             self.binary = name_of(binary);
@@ -103,6 +111,29 @@ impl Summary {
             self.result(test);
         }
         Some(line)
+    }
+
+    /// Keeps what failed tests printed, without the frames of backtraces.
+    fn listen(&mut self, line: &str) {
+        if line.starts_with("---- ") && line.ends_with(" ----") {
+            self.shows_failures = true;
+        } else if line == "failures:" {
+            self.shows_failures = false;
+        }
+        let trimmed = line.trim_start();
+        let is_frame = trimmed.starts_with("at ") && trimmed.len() < line.len()
+            || trimmed
+                .split_once(": ")
+                .is_some_and(|(at, _)| at.parse::<u16>().is_ok());
+        if self.shows_failures && !is_frame && !line.is_empty() {
+            self.printed.push(line.to_owned());
+        }
+    }
+
+    /// What failed tests printed, the beginning of each.
+    pub fn printed(&self) -> impl Iterator<Item = &str> {
+        let by_test = self.printed.chunk_by(|_, next| !next.starts_with("---- "));
+        by_test.flat_map(|lines| lines.iter().take(SHOWN_AGAIN).map(String::as_str))
     }
 
     fn skip(&mut self, line: &str) {
@@ -218,6 +249,20 @@ test identity::properties::order_does_not_matter ... ok
 test cli::snapshots::help ... FAILED
 test model::tests::a_property_may_be_null ... ok
 test model::tests::slow has been running for over 60 seconds
+
+failures:
+
+---- cli::snapshots::help stdout ----
+
+thread 'cli::snapshots::help' panicked at hub/src/cli.rs:7:1:
+it says something else
+stack backtrace:
+   0: __rustc::rust_begin_unwind
+             at /rustc/library/std/src/panicking.rs:689:5
+
+failures:
+    cli::snapshots::help
+
 test result: FAILED. 3 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.10s
      Running tests/main.rs (/elsewhere/debug/deps/main-34cd)
 test tidy::the_house_is_tidy ... ok
@@ -301,6 +346,21 @@ test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
         assert_eq!(
             binaries,
             ["unittests src/lib.rs (onefold)", "tests/main.rs (main)"]
+        );
+    }
+
+    #[test]
+    fn what_failed_tests_printed_is_shown_again_without_frames() {
+        let (summary, _) = read();
+        let printed: Vec<_> = summary.printed().collect();
+        assert_eq!(
+            printed,
+            [
+                "---- cli::snapshots::help stdout ----",
+                "thread 'cli::snapshots::help' panicked at hub/src/cli.rs:7:1:",
+                "it says something else",
+                "stack backtrace:",
+            ]
         );
     }
 

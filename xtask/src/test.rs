@@ -111,6 +111,10 @@ fn listen(cargo: &mut Command, summary: &mut Summary) -> Result<ExitStatus> {
 
 /// Says what ran and how it went. The runner's own closing lines come last.
 fn finish(steps: &[Step], summary: &Summary) -> ExitCode {
+    println!();
+    for line in summary.printed() {
+        println!("{line}");
+    }
     println!("\n{summary}");
     for step in steps {
         let result = if step.passed { "ok" } else { "FAILED" };

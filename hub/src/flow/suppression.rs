@@ -14,7 +14,8 @@ pub(super) const REACHED_BY: [IdentifierKind; 2] = [IdentifierKind::Email, Ident
 
 /// The list at one version.
 ///
-/// A live identifier suppresses each person whose evidence holds it, whichever address of the person would be sent to. A shared
+/// A live identifier suppresses each person whose evidence holds it, whichever address of the person would be sent to, and puts on the list
+/// what else is that person's alone: addresses, numbers, strong ids. A shared
 /// or blocked one belongs to no person: it suppresses only people who would be reached at that very address or number. One
 /// that no person has yet takes effect as soon as a person has it.
 #[derive(Debug, Default)]

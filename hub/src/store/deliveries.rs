@@ -33,6 +33,8 @@ pub struct WrittenRow {
     pub object: String,
     pub remote_key: String,
     pub payload: String,
+    /// None where an attempt has no answer yet.
+    pub acknowledged_at: Option<i64>,
 }
 
 /// A key at which wanted and acknowledged may differ, with one of the persons who want it.
@@ -167,9 +169,9 @@ impl Tx {
         if keys.is_empty() || objects.is_empty() {
             return Ok(Vec::new());
         }
-        let text = "select a.object, a.remote_key, a.payload from json_each($3) as o cross join json_each($1) as k \
+        let text = "select a.object, a.remote_key, a.payload, a.acknowledged_at from json_each($3) as o cross join json_each($1) as k \
              cross join acknowledged as a on a.destination = $2 and a.object = o.value and a.remote_key = k.value \
-             union all select c.object, c.remote_key, coalesce(w.payload, '{}') from json_each($3) as o cross join json_each($1) as k \
+             union all select c.object, c.remote_key, coalesce(w.payload, '{}'), null from json_each($3) as o cross join json_each($1) as k \
              cross join change as c on c.destination = $2 and c.object = o.value and c.remote_key = k.value and c.unsure = 1 \
              left join wanted as w on w.destination = $2 and w.object = o.value and w.remote_key = k.value";
         let (objects, keys) = (json_texts(objects), json_texts(keys));
@@ -183,6 +185,7 @@ impl Tx {
                 object: get(row, 0)?,
                 remote_key: get(row, 1)?,
                 payload: get(row, 2)?,
+                acknowledged_at: get(row, 3)?,
             })
         })
         .await

@@ -3,7 +3,7 @@
 use crate::flow::commit::neighbourhood::{Held, Neighbourhood, Resolved};
 use crate::flow::commit::view::{AddressConsent, ConsentEntry, Consents};
 use crate::manifest::Plan;
-use crate::model::{ConsentStatement, Force};
+use crate::model::{Channel, ConsentStatement, Force, IdentifierKind};
 use crate::profile::consent::{Said, answers};
 use crate::store::{Result, Tx};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -41,7 +41,8 @@ pub fn consents_of(neighbourhood: &Neighbourhood, plan: &Plan, evidence: &[i64])
 ///
 /// Of a purpose with a channel, statements at other identifiers are about the person as such, and refuse. A record's statement of that
 /// kind is about the person who has the record; one that stands on its own is about everybody who has the identifier. An address that
-/// joins nobody is a person's where a record of that person speaks of it; then everything counts that anybody said about it.
+/// joins nobody is a person's where a record of that person speaks of it, or an operator; then everything counts that anybody said about
+/// it.
 pub fn said<'a>(
     plan: &Plan,
     held: impl Iterator<Item = (&'a Held, &'a [ConsentStatement])>,
@@ -54,7 +55,7 @@ pub fn said<'a>(
             |kept: &ConsentStatement| kept.evidence.is_some_and(|id| evidence.contains(&id));
         let is_heard = |purpose: &str| {
             let mut about = kept.clone().filter(|kept| *kept.purpose == *purpose);
-            one.is_live || about.any(is_own)
+            one.is_live || about.any(|kept| is_own(kept) || kept.by.is_some())
         };
         for kept in kept.clone() {
             let channel = plan.channel_of(&kept.purpose);
@@ -78,8 +79,52 @@ pub fn said<'a>(
     said
 }
 
+/// Whether a refusal of a person as such is kept with an identifier of this kind too: with addresses, which are what is written to, and with
+/// what names the person whatever else is edited.
+pub fn keeps(
+    neighbourhood: &Neighbourhood,
+    channel: Option<Channel>,
+    kind: &IdentifierKind,
+) -> bool {
+    channel.is_some_and(|channel| channel.kind() == *kind) || neighbourhood.rules().is_strong(kind)
+}
+
+/// I14: what an operator refused for people as such, by their number for instance, is kept with everything that is theirs alone, so that it
+/// holds when the number is edited. Returns the people of whom more is known than before.
+pub fn spread(neighbourhood: &mut Neighbourhood, plan: &Plan, people: &[Resolved]) -> Vec<i64> {
+    let refused = neighbourhood.refused_by_operators(plan);
+    if refused.is_empty() {
+        return Vec::new();
+    }
+    let mut changed = Vec::new();
+    for person in people {
+        let mut held = neighbourhood.held_by(&person.evidence, |_| true);
+        held.retain(|one| one.is_live);
+        let refused = refused
+            .iter()
+            .filter(|(slot, _)| held.iter().any(|one| one.slot == *slot));
+        for (_, refusal) in refused {
+            let channel = plan.channel_of(&refusal.purpose);
+            for one in &held {
+                if keeps(neighbourhood, channel, &one.identifier.kind)
+                    && !neighbourhood.said(one.slot).contains(refusal)
+                    && neighbourhood.is_alone(one.slot, person.id)
+                {
+                    neighbourhood.said_mut(one.slot).push(refusal.clone());
+                    changed.push(person.id);
+                }
+            }
+        }
+    }
+    neighbourhood.keep_said();
+    changed
+}
+
 /// As a profile keeps them.
 pub fn entries(said: &[Said<'_>]) -> Consents {
+    if let [only] = said {
+        return Consents::from_iter([entry_of(only)]);
+    }
     let entries = answers(said).into_iter().map(|(purpose, answer)| {
         let addresses = answer.addresses.into_iter().map(|(address, by)| {
             let consent = AddressConsent {
@@ -97,6 +142,20 @@ pub fn entries(said: &[Said<'_>]) -> Consents {
         (purpose.to_owned(), entry)
     });
     entries.collect()
+}
+
+/// Of a person about whom nothing else was said.
+fn entry_of(only: &Said<'_>) -> (String, ConsentEntry) {
+    let (status, time) = (only.statement.status, only.statement.time.0);
+    let consent = AddressConsent { status, time };
+    let addresses = only.address.map(|address| (address.to_owned(), consent));
+    let entry = ConsentEntry {
+        status,
+        time,
+        source: only.statement.origin().0.to_owned(),
+        addresses: addresses.into_iter().collect(),
+    };
+    (only.statement.purpose.to_string(), entry)
 }
 
 /// The evidence of people for whom other statements count now, since something else is said about these identifiers: everybody who is

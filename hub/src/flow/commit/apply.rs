@@ -3,7 +3,7 @@
 
 use crate::flow::commit::change::{Change, Counts, Passed, Put, To, unmapped};
 use crate::flow::commit::claim::{FreshClaim, MappedClaim, first_seen};
-use crate::flow::commit::consent::{Pending, Version, speaks, versions};
+use crate::flow::commit::consent::{Pending, Version, telling};
 use crate::flow::commit::echo::{self, Before};
 use crate::flow::commit::meaning::Meaning;
 use crate::flow::commit::neighbourhood::{Neighbourhood, message_id};
@@ -280,20 +280,14 @@ impl Written {
         };
         let mut row = unmapped(slot, key, version_id, prior.as_ref(), stream, put.is_none());
         let may_have_spoken = prior.is_some() && neighbourhood.speaks();
-        let is_told = may_have_spoken || self.pending.has_moved(slot);
-        let versions = match is_told || speaks(&passed, put.as_ref()) {
-            true => versions(passed, put.as_mut(), &row, &slots, stream, now),
-            false => Vec::new(),
-        };
+        let had_said = may_have_spoken || self.pending.has_moved(slot);
+        let told = telling(passed, put.as_mut(), had_said, &row, &slots, stream, now);
         match put {
             None => self.version(ids, slot, now, Effect::Deleted, Bytes::new()),
             Some(put) => self.put(put, &mut row, slots, stream, neighbourhood, ids, now),
         }
-        if !versions.is_empty()
-            && self
-                .pending
-                .follow(neighbourhood, prior.as_ref(), &row, versions, is_remapped)
-        {
+        let pending = &mut self.pending;
+        if pending.follow(neighbourhood, prior.as_ref(), &row, told, is_remapped) {
             self.claimed.extend(row.evidence_id);
         }
         match prior {

@@ -2,6 +2,7 @@
 //! they are about.
 
 use crate::flow::commit::change::{Passed, Put};
+use crate::flow::commit::meaning::Meaning;
 use crate::flow::commit::neighbourhood::{Neighbourhood, message_id};
 use crate::flow::commit::spoken::Spoken;
 use crate::flow::commit::stream::StreamRef;
@@ -55,8 +56,15 @@ impl Speaker<'_> {
                 said_in: said_in.clone(),
                 by: None,
             };
-            let about = one.about.iter();
-            says.extend(about.map(|index| (slots[*index], statement.clone())));
+            let Some((last, others)) = one.about.split_last() else {
+                continue;
+            };
+            says.extend(
+                others
+                    .iter()
+                    .map(|index| (slots[*index], statement.clone())),
+            );
+            says.push((slots[*last], statement));
         }
         says
     }
@@ -138,27 +146,52 @@ impl Version {
     }
 }
 
-/// Whether a record says anything of consent in its batch.
-pub fn speaks(passed: &[Passed], put: Option<&Put>) -> bool {
-    let meaning = put.and_then(|put| put.meaning.as_ref());
-    let passed = passed.iter().any(|one| !one.consents.is_empty());
-    passed || meaning.is_some_and(|meaning| !meaning.consents.is_empty())
+/// What a record says of consent in its batch.
+pub enum Telling {
+    Nothing,
+    /// Of a record that said nothing before.
+    First(Vec<About>),
+    Versions(Vec<Version>),
 }
 
-/// What a record says in its batch, version by version.
-pub fn versions(
+/// What a record says in its batch, version by version; `had_said`: it may have said something before.
+pub fn telling(
     passed: Vec<Passed>,
-    put: Option<&mut Put>,
+    mut put: Option<&mut Put>,
+    had_said: bool,
     row: &RecordRow,
     slots: &[i64],
     stream: &StreamRef,
     now: Timestamp,
-) -> Vec<Version> {
+) -> Telling {
+    if !had_said && passed.iter().all(|one| one.consents.is_empty()) {
+        let meaning = put.as_mut().and_then(|put| put.meaning.as_mut());
+        return match meaning.filter(|meaning| !meaning.consents.is_empty()) {
+            Some(meaning) => Telling::First(says_first(meaning, row, slots, stream, now)),
+            None => Telling::Nothing,
+        };
+    }
     let last = put.map_or_else(Passed::default, |put| {
         Passed::last(put.meaning.as_mut(), slots)
     });
     let all = passed.into_iter().chain([last]);
-    all.map(|one| Version::new(stream, row, one, now)).collect()
+    Telling::Versions(all.map(|one| Version::new(stream, row, one, now)).collect())
+}
+
+fn says_first(
+    meaning: &Meaning,
+    row: &RecordRow,
+    slots: &[i64],
+    stream: &StreamRef,
+    now: Timestamp,
+) -> Vec<About> {
+    let speaker = Speaker {
+        stream,
+        record: row.slot,
+        key: &row.key,
+        updated_at: meaning.canonical.updated_at,
+    };
+    speaker.says(&meaning.consents, slots, now)
 }
 
 /// What the records of a batch said before under other keys, and in versions that came late.
@@ -209,9 +242,14 @@ impl Pending {
         neighbourhood: &mut Neighbourhood,
         prior: Option<&RecordRow>,
         record: &RecordRow,
-        versions: Vec<Version>,
+        telling: Telling,
         is_remapped: bool,
     ) -> bool {
+        let versions = match telling {
+            Telling::Nothing => return false,
+            Telling::First(says) => return tell(neighbourhood, says, record.evidence_id),
+            Telling::Versions(versions) => versions,
+        };
         let mut living = match prior {
             Some(prior) => {
                 let slots = versions.iter().flat_map(|version| &version.slots);
@@ -258,15 +296,7 @@ impl Pending {
             }
             living = next;
         }
-        let says = !living.is_empty();
-        for (slot, statement) in living {
-            let said = neighbourhood.said_mut(slot);
-            said.push(ConsentStatement {
-                evidence,
-                ..statement
-            });
-        }
-        says
+        tell(neighbourhood, living, evidence)
     }
 
     /// What was moved to a record that did not change stands, and so does what came late and is not said by the same record as it is.
@@ -304,6 +334,18 @@ impl Pending {
         let moved = self.moved.get(&slot).into_iter().flatten();
         own.chain(moved.map(|(_, statement)| statement))
     }
+}
+
+/// Returns whether anything is said.
+fn tell(neighbourhood: &mut Neighbourhood, says: Vec<About>, evidence: Option<i64>) -> bool {
+    let is_any = !says.is_empty();
+    for (slot, statement) in says {
+        neighbourhood.said_mut(slot).push(ConsentStatement {
+            evidence,
+            ..statement
+        });
+    }
+    is_any
 }
 
 fn is_living(one: &ConsentStatement, record: i64) -> bool {

@@ -13,9 +13,33 @@ use crate::model::{Fields, Force, Timestamp, Value};
 use crate::profile::Claim;
 use crate::store::{RecordState, Result, Tx};
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
 
-/// What a destination was sent of somebody: traits by name, null where a field was left empty.
-pub type Sent = Fields;
+/// What a destination was sent of somebody.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    /// By name, null where a field was left empty.
+    traits: Fields,
+    /// The traits by which people are found there.
+    keys: BTreeSet<String>,
+    /// When it had the last of it; the end of time where that is not known.
+    last: Timestamp,
+}
+
+impl Sent {
+    /// A tool stamps by its own clock, and not everything at once: what it says to have happened in the hour after it was sent something may
+    /// come of that.
+    fn settled_at(&self) -> Timestamp {
+        Timestamp(self.last.0.saturating_add(3_600_000))
+    }
+
+    fn extend(&mut self, other: Self) {
+        self.traits.extend(other.traits);
+        self.keys.extend(other.keys);
+        self.last = self.last.max(other.last);
+    }
+}
 
 /// What the records of a batch have said until now, and the slots of each one's identifiers from now on.
 pub struct Before<'a> {
@@ -40,7 +64,7 @@ pub async fn silence(
     let mut claims = claims_before(tx, changes, &sent).await?;
     let sent = sent.into_iter().chain(std::iter::repeat(None));
     for ((change, sent), slots) in changes.iter_mut().zip(sent).zip(before.slots) {
-        silence_consent(change, sent.is_some(), slots, &before);
+        silence_consent(change, sent.as_ref(), slots, &before);
         let claim = claims.remove(&change.slot);
         if let (To::Put(put), Some(sent)) = (&mut change.to, sent) {
             silence_claim(context, stream, put, &sent, claim.as_ref());
@@ -49,8 +73,9 @@ pub async fn silence(
     Ok(())
 }
 
-/// The hub makes members; that they are subscribed then is its own doing, and stays so until the record says something else.
-fn silence_consent(change: &mut Change, was_sent: bool, slots: &[i64], before: &Before<'_>) {
+/// The hub makes members; that they are subscribed then is its own doing, and stays so until the record says something else, or that somebody
+/// agreed since.
+fn silence_consent(change: &mut Change, sent: Option<&Sent>, slots: &[i64], before: &Before<'_>) {
     let To::Put(put) = &mut change.to else {
         return;
     };
@@ -64,7 +89,7 @@ fn silence_consent(change: &mut Change, was_sent: bool, slots: &[i64], before: &
     // What it said before it was deleted and made again is another record's word.
     let deleted = change.passed.iter().rposition(Passed::is_deletion);
     let passed = &change.passed[deleted.map_or(0, |index| index + 1)..];
-    let is_made = was_sent && (deleted.is_some() || !lives);
+    let made = sent.filter(|_| deleted.is_some() || !lives);
     let grants = meaning.consents.iter_mut();
     for one in grants.filter(|one| one.status.is_granted()) {
         let said = before
@@ -81,6 +106,7 @@ fn silence_consent(change: &mut Change, was_sent: bool, slots: &[i64], before: &
         let mut passed = passed.filter(|passed| passed.purpose == one.purpose);
         let is_second =
             passed.any(|passed| !passed.status.is_granted() || passed.at.is_some_and(is_later));
+        let is_made = made.is_some_and(|sent| !is_later(sent.settled_at()));
         one.is_echo = (is_made || was_echo) && !is_own && !is_second;
     }
 }
@@ -99,9 +125,16 @@ fn silence_claim(
         return;
     };
     let own = |name: &str| before.and_then(|claim| claim.traits.get(name));
+    // Who agrees there says the address.
+    let mut grants = meaning.consents.iter();
+    let agrees = grants.any(|one| one.status.is_granted() && !one.is_echo);
+    let sent_of = |name: &String| {
+        let is_silent = !agrees || !sent.keys.contains(name);
+        sent.traits.get(name).filter(|_| is_silent)
+    };
     let count = traits.len();
     let mut is_cleared = false;
-    traits.retain(|name, value| match (sent.get(name), own(name)) {
+    traits.retain(|name, value| match (sent_of(name), own(name)) {
         (Some(sent), before) if is_same(sent, value) && before != Some(value) => {
             // What it said before was that it has none, which it goes on saying.
             is_cleared |= before == Some(&Value::Null);
@@ -164,6 +197,8 @@ pub async fn sent(
         let audiences = destination.audiences.iter();
         let objects = audiences.map(|name| format!("audience:{name}"));
         let objects: Vec<String> = objects.chain(object.clone()).collect();
+        let mut keys_of = BTreeSet::from([destination.member_key.clone()]);
+        keys_of.extend(push.map(|push| push.match_field.clone()));
         let mut known: FxHashMap<String, Sent> = FxHashMap::default();
         for row in tx.written_at(&destination.name, &objects, &asked).await? {
             let traits = match push {
@@ -175,11 +210,25 @@ pub async fn sent(
                     Fields::from([(destination.member_key.clone(), key)])
                 }
             };
-            known.entry(row.remote_key).or_default().extend(traits);
+            let last = row.acknowledged_at.map_or(Timestamp::MAX, Timestamp);
+            let sent = Sent {
+                traits,
+                keys: keys_of.clone(),
+                last,
+            };
+            match known.entry(row.remote_key) {
+                Entry::Occupied(mut known) => known.get_mut().extend(sent),
+                Entry::Vacant(free) => {
+                    free.insert(sent);
+                }
+            }
         }
         for (sent, key) in all.iter_mut().zip(keys) {
             if let Some(found) = key.and_then(|key| known.get(&key)) {
-                sent.get_or_insert_default().extend(found.clone());
+                match sent {
+                    Some(sent) => sent.extend(found.clone()),
+                    None => *sent = Some(found.clone()),
+                }
             }
         }
     }
@@ -209,11 +258,11 @@ fn key_at(destination: &Destination, change: &Change) -> Option<String> {
 }
 
 /// The traits that a row was made of.
-fn traits_of(push: &PersonPush, object: &str, payload: &str) -> Result<Sent> {
+fn traits_of(push: &PersonPush, object: &str, payload: &str) -> Result<Fields> {
     let payload: Fields = read("acknowledged.payload", object, payload)?;
     let value = |field: &str| payload.get(field).cloned().unwrap_or(Value::Null);
     let mapped = push.map.iter();
-    let mut sent: Sent = mapped
+    let mut sent: Fields = mapped
         .map(|(field, name)| (name.clone(), value(field)))
         .collect();
     sent.insert(push.match_field.clone(), value(&push.match_field));

@@ -10,7 +10,7 @@ use crate::flow::commit::touched::{Ripple, Touched};
 use crate::flow::commit::view::{Consents, View};
 use crate::flow::commit::views::{events_of, stored_views};
 use crate::flow::commit::want::{key_of, mark, want};
-use crate::flow::commit::{accounts, computed};
+use crate::flow::commit::{accounts, agreed, computed};
 use crate::flow::context::{Context, in_parallel};
 use crate::flow::stored_json::to_json;
 use crate::profile::ACCOUNT_PREFIX;
@@ -57,16 +57,19 @@ pub async fn settle(
     ripple: &mut Ripple,
 ) -> Result<()> {
     let Settling {
-        neighbourhood,
+        mut neighbourhood,
         reshaped,
         touched,
         mut fresh,
-        consents,
+        mut consents,
         stored,
     } = settling;
     tx.save_heirs(&reshaped.heirs).await?;
     bury(tx, context, &reshaped.gone, ripple).await?;
     let (rebuild, look) = people(&neighbourhood, reshaped, &touched);
+    for person in agreed::spread(&mut neighbourhood, &context.plan, &rebuild) {
+        consents.remove(&person);
+    }
     let mut aliases: Vec<([u8; 16], i64)> = rebuild
         .iter()
         .filter(|person| !person.is_named)

@@ -3,12 +3,12 @@
 use crate::flow::commit::identifiers::identifier_of;
 use crate::flow::commit::view::View;
 use crate::flow::context::Context;
-use crate::flow::suppression::List;
-use crate::store::{IdentifierRow, Result, Tx};
+use crate::flow::suppression::{List, REACHED_BY};
+use crate::store::{EvidenceRow, IdentifierRow, Result, Tx};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
 
-/// The people among `views` of whom nothing may be sent.
+/// The people among `views` of whom nothing may be sent. What else is theirs is on the list from now on.
 pub async fn suppressed(tx: &mut Tx, context: &Context, views: &[View]) -> Result<FxHashSet<i64>> {
     let list = context.suppression.at(tx).await?;
     if list.is_empty() {
@@ -29,9 +29,50 @@ pub async fn suppressed(tx: &mut Tx, context: &Context, views: &[View]) -> Resul
         let holding = evidence
             .iter()
             .filter(|row| row.nodes.iter().any(|slot| on_it.contains(slot)));
-        found.extend(holding.filter_map(|row| owners.get(&row.id)));
+        let people = holding.filter_map(|row| owners.get(&row.id)).copied();
+        let people: BTreeSet<i64> = people.collect();
+        let is_theirs =
+            |row: &EvidenceRow| owners.get(&row.id).is_some_and(|id| people.contains(id));
+        let theirs: Vec<EvidenceRow> = evidence.into_iter().filter(is_theirs).collect();
+        spread(tx, context, &theirs, "of somebody who is suppressed").await?;
+        found.extend(people);
     }
     Ok(found)
+}
+
+/// Puts on the list whatever else is of the people of this evidence alone and names them, or is where they are reached: they stay suppressed
+/// when the identifier that an operator named is edited at its source. `evidence` is all that they have.
+pub async fn spread(
+    tx: &mut Tx,
+    context: &Context,
+    evidence: &[EvidenceRow],
+    reason: &str,
+) -> Result<()> {
+    let list = context.suppression.at(tx).await?;
+    let slots = evidence.iter().flat_map(|row| row.nodes.iter().copied());
+    let slots: BTreeSet<i64> = slots.collect();
+    let slots: Vec<i64> = slots.into_iter().collect();
+    let mut kept = Vec::new();
+    for row in tx.identifiers_at(&slots).await? {
+        let kind = identifier_of(&row)?.kind;
+        let is_kept = REACHED_BY.contains(&kind) || context.rules.is_strong(&kind);
+        if is_kept && is_live(context, &row)? && !list.holds(&row.kind, &row.value) {
+            kept.push(row);
+        }
+    }
+    if kept.is_empty() {
+        return Ok(());
+    }
+    let components: BTreeSet<i64> = kept.iter().filter_map(|row| row.component).collect();
+    let around = tx.evidence_of_components(components).await?.into_iter();
+    let theirs: FxHashSet<i64> = evidence.iter().map(|row| row.id).collect();
+    let others = around.filter(|row| !theirs.contains(&row.id));
+    let others: FxHashSet<i64> = others.flat_map(|row| row.nodes).collect();
+    for row in kept.iter().filter(|row| !others.contains(&row.slot)) {
+        let hash = list.hash(&row.kind, &row.value);
+        tx.suppress(&hash, reason, context.clock.now()).await?;
+    }
+    Ok(())
 }
 
 /// The evidence with an identifier that is on the list, whether it is live or not.

@@ -1,7 +1,7 @@
 //! Suppressing an identifier. Accepting an entry decides again what may be sent of the people who have the identifier (I13).
 
 use crate::flow::commit::identifiers::find;
-use crate::flow::commit::suppressed::is_live;
+use crate::flow::commit::suppressed::{is_live, spread};
 use crate::flow::commit::views::view_of;
 use crate::flow::commit::want::{key_of, mark};
 use crate::flow::context::Context;
@@ -31,7 +31,18 @@ pub async fn suppress(
     let list = context.suppression.at(tx).await?;
     let hash = list.hash(&identifier.kind.text(), &identifier.value);
     tx.suppress(&hash, reason, context.clock.now()).await?;
-    let people = holders(tx, context, identifier).await?;
+    let Holders {
+        people,
+        are_known_by,
+    } = holders(tx, context, identifier).await?;
+    if are_known_by {
+        let ids: Vec<i64> = people.iter().copied().collect();
+        let pairs = tx.evidence_of_persons(&ids).await?;
+        let evidence = tx
+            .evidence_by_id(pairs.into_iter().map(|(_, id)| id))
+            .await?;
+        spread(tx, context, &evidence, reason).await?;
+    }
     let rows = tx.forbid_wanted(people.iter().copied()).await?;
     // I13, I16: a delivery that read them before no longer sends anything of them.
     mark(tx, rows.iter().map(key_of).collect()).await?;
@@ -42,17 +53,27 @@ pub async fn suppress(
     })
 }
 
-async fn holders(tx: &mut Tx, context: &Context, identifier: &Identifier) -> Result<BTreeSet<i64>> {
+#[derive(Default)]
+struct Holders {
+    people: BTreeSet<i64>,
+    /// It says who they are; otherwise they are only reached at it.
+    are_known_by: bool,
+}
+
+async fn holders(tx: &mut Tx, context: &Context, identifier: &Identifier) -> Result<Holders> {
+    let mut found = Holders::default();
     let Some(row) = find(tx, identifier).await? else {
-        return Ok(BTreeSet::new());
+        return Ok(found);
     };
     if is_live(context, &row)? {
         let evidence = tx.evidence_of_components(row.component).await?.into_iter();
         let holding = evidence.filter(|one| one.nodes.contains(&row.slot));
-        return Ok(holding.filter_map(|one| one.person_id).collect());
+        found.people = holding.filter_map(|one| one.person_id).collect();
+        found.are_known_by = true;
+        return Ok(found);
     }
     if !REACHED_BY.contains(&identifier.kind) {
-        return Ok(BTreeSet::new());
+        return Ok(found);
     }
     let name = identifier.kind.text();
     let ids = tx.persons_with_value(&to_json(&identifier.value)).await?;
@@ -61,11 +82,10 @@ async fn holders(tx: &mut Tx, context: &Context, identifier: &Identifier) -> Res
         let value = traits.get(&*name).and_then(|value| value.as_str());
         value == Some(identifier.value.as_str())
     };
-    let mut found = BTreeSet::new();
     for row in &persons {
         let view = view_of(row)?;
         if is_reached(&view.traits) {
-            found.insert(view.id);
+            found.people.insert(view.id);
         }
     }
     Ok(found)

@@ -560,6 +560,53 @@ async fn an_identifier_that_nobody_has_yet_suppresses_who_gets_it() {
     assert_eq!(desk.tool.members("everybody"), set([]));
 }
 
+// What was suppressed by one identifier stays so when that one is edited, and what the person gets later is suppressed as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_suppressed_stays_so_whatever_is_edited() {
+    let row = |updated: i64, email: &str, phone: &str| json!({"id": "c0", "updated": updated, "email": email, "phone": phone, "name": "n", "consent": "granted"});
+    for text in ["phone:600100001", "email:p0@x.example", "external:crm:c0"] {
+        for is_known in [true, false] {
+            let desk = Desk::new().await;
+            let first = row(1, "p0@x.example", "600100001");
+            if is_known {
+                desk.put(&[first.clone()]).await;
+                desk.suppress(text).await;
+            } else {
+                desk.suppress(text).await;
+                desk.put(&[first]).await;
+            }
+            desk.put(&[row(2, "p0@x.example", "600100002")]).await;
+            desk.put(&[row(3, "p1@x.example", "600100002")]).await;
+            desk.deliver().await;
+            assert_eq!(desk.tool.members("everybody"), set([]), "{text} {is_known}");
+            // The same addresses by another record, when this one is gone.
+            let other = json!({"id": "c8", "updated": 4, "email": "p1@x.example", "name": "n", "consent": "granted"});
+            desk.world
+                .apply(CONTACTS, &[other], &[json!({"id": "c0"})])
+                .await;
+            desk.deliver().await;
+            assert_eq!(desk.tool.members("everybody"), set([]), "{text} {is_known}");
+        }
+    }
+}
+
+// What two people have says nothing of the second one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suppression_does_not_pass_to_whoever_has_something_in_common() {
+    let manifest = format!("{MANIFEST}\n[identity]\nlimits = {{ email = 1 }}\n");
+    let desk = Desk::of(&manifest).await;
+    let row = |n: usize| json!({"id": format!("c{n}"), "updated": 1, "email": format!("p{n}@x.example"), "phone": "600100001", "name": "n", "consent": "granted"});
+    desk.put(&[row(0), row(1)]).await;
+    desk.deliver().await;
+    let everybody = set(["p0@x.example", "p1@x.example"]);
+    assert_eq!(desk.tool.members("everybody"), everybody);
+    desk.suppress("email:p0@x.example").await;
+    desk.put(&[person(2, 1, "n")]).await;
+    desk.deliver().await;
+    let others = set(["p1@x.example", "p2@x.example"]);
+    assert_eq!(desk.tool.members("everybody"), others);
+}
+
 // B8: an identifier that became shared suppresses the address, and not the people who were seen with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shared_address_that_is_suppressed_is_not_sent_to_and_other_addresses_are() {

@@ -586,6 +586,62 @@ async fn an_operator_may_refuse_for_everybody_at_one_number() {
     assert_eq!(hub.sent().await, [""; 0]);
 }
 
+// What was refused on the telephone holds when the number is corrected afterwards, and when the address came only after it.
+#[tokio::test]
+async fn a_refusal_by_a_number_outlives_the_number() {
+    for knows_address in [true, false] {
+        let hub = Hub::new().await;
+        let row = |email: Value, phone: &str, updated: i64| {
+            let mut row = contact("1", "leo@kot.example", "true", updated);
+            (row["email"], row["phone"]) = (email, json!(phone));
+            row
+        };
+        let email = json!("leo@kot.example");
+        let before = if knows_address {
+            email.clone()
+        } else {
+            Value::Null
+        };
+        hub.put(CONTACTS, row(before, "600 100 200", -30)).await;
+        let people = hub.says(IdentifierKind::Phone, "600 100 200", ConsentStatus::Denied);
+        assert_eq!(people.await, 1);
+        hub.put(CONTACTS, row(email, "600 300 400", -3)).await;
+        assert_eq!(hub.sent().await, [""; 0], "{knows_address}");
+        // An address that the person has by another record is refused with the rest.
+        let mut other = member("m", "leon@kot.example", "subscribed", Some(-40), -2);
+        other["user"] = json!("u1");
+        let mut same = row(json!("leo@kot.example"), "600 300 400", -1);
+        same["user"] = json!("u1");
+        hub.put(MEMBERS, other).await;
+        hub.put(MEMBERS, json!({ "id": "k", "email": "leo@kot.example", "user": "u1", "status": "subscribed", "opted": days(-40), "updated": days(-2) })).await;
+        hub.put(CONTACTS, same).await;
+        assert_eq!(hub.sent().await, [""; 0]);
+        hub.delete(CONTACTS, "1").await;
+        hub.delete(MEMBERS, "k").await;
+        assert_eq!(hub.sent().await, [""; 0], "{knows_address}");
+    }
+}
+
+// Several people have an address that joins nobody; an operator wrote down who agreed that it be written to.
+#[tokio::test]
+async fn an_operator_speaks_of_an_address_that_several_people_have() {
+    let hub = Hub::new().await;
+    for id in ["1", "2", "3"] {
+        hub.put(CONTACTS, contact(id, "info@kot.example", "", -30))
+            .await;
+    }
+    let says = |status| hub.says(IdentifierKind::Email, "info@kot.example", status);
+    assert_eq!(hub.sent().await, [""; 0]);
+    assert_eq!(says(ConsentStatus::Granted).await, 3);
+    assert_eq!(hub.sent().await, ["info@kot.example"]);
+    hub.put(CONTACTS, contact("4", "info@kot.example", "", -29))
+        .await;
+    assert_eq!(hub.sent().await, ["info@kot.example"]);
+    hub.at(1);
+    assert_eq!(says(ConsentStatus::Denied).await, 4);
+    assert_eq!(hub.sent().await, [""; 0]);
+}
+
 // Two people of one address, of whom one record is untrusted: its grant is no longer anybody's when it goes.
 #[tokio::test]
 async fn a_grant_of_a_source_that_is_not_trusted_goes_with_its_record() {

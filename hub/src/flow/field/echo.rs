@@ -1,10 +1,11 @@
 //! What the hub wrote to a tool comes back from it.
 
 use super::consent::Hub;
-use crate::flow;
 use crate::flow::commit::views::traits_of;
+use crate::flow::{self, ConsentEntry};
 use crate::model::Fields;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 const CONTACTS: (&str, &str) = ("crm", "contacts");
 const MEMBERS: (&str, &str) = ("list", "members");
@@ -209,6 +210,19 @@ fn a_source_and_a_destination_are_one_tool_unless_their_configuration_says_other
 const CONSENT: &str = "\nconsent.marketing_email = { status = \"status\", at = \"opted\" }";
 
 impl Hub {
+    /// Whose word it is that somebody agreed.
+    async fn sources_of_grants(&self) -> Vec<String> {
+        let mut tx = self.world.context.store.read().await.unwrap();
+        let people = tx.persons_after(0, 100).await.unwrap();
+        let consents = people.iter().flat_map(|row| {
+            let consents: BTreeMap<String, ConsentEntry> =
+                serde_json::from_str(&row.consents).unwrap();
+            consents.into_values()
+        });
+        let granted = consents.filter(|one| one.status.is_granted());
+        granted.map(|one| one.source).collect()
+    }
+
     /// How many grants anybody's profile has.
     async fn grants(&self) -> usize {
         let mut tx = self.world.context.store.read().await.unwrap();
@@ -246,4 +260,40 @@ async fn a_grant_of_the_hubs_own_making_is_known_as_such_later_too() {
     again["opted"] = json!(955);
     hub.put(MEMBERS, again).await;
     assert_eq!(hub.grants().await, 1, "agreed at the tool");
+}
+
+// A member that the hub made, or made again after it was archived, and who then agreed at the tool.
+#[tokio::test]
+async fn who_agrees_at_the_tool_is_sent_for_that_word() {
+    let mapped = MANIFEST
+        .replace(
+            "map.city = \"CITY\"",
+            &format!("map.city = \"CITY\"{CONSENT}"),
+        )
+        .replace("consent = []", "consent = [\"marketing_email\"]")
+        .replace(
+            "map.last_name = \"last\"",
+            "map.last_name = \"last\"\nconsent.marketing_email = { status = \"status\", at = \"said\" }",
+        );
+    for archived in [false, true] {
+        let hub = Hub::with(&mapped).await;
+        let made = hub.go_on(0);
+        let mut row = contact("Leo", 100);
+        (row["status"], row["said"]) = (json!("granted"), json!(made - 1));
+        hub.put(CONTACTS, row).await;
+        hub.sent().await;
+        let member = |opted: i64, updated: i64| json!({ "email": "leo@kot.example", "FNAME": "Leo", "LNAME": "Kot", "status": "granted", "opted": opted, "updated": updated });
+        hub.put(MEMBERS, member(made + 120_000, made)).await;
+        assert_eq!(hub.sources_of_grants().await, ["crm"]);
+        let agreed = hub.go_on(120);
+        if archived {
+            hub.delete(MEMBERS, "leo@kot.example").await;
+        }
+        hub.put(MEMBERS, member(agreed, agreed)).await;
+        hub.delete(CONTACTS, "1").await;
+        assert_eq!(hub.sources_of_grants().await, ["list"], "{archived}");
+        assert_eq!(hub.values().await[0]["email"], "leo@kot.example");
+        let held = hub.sink.rows.lock().unwrap().len();
+        assert_eq!((hub.sent().await.len(), held), (0, 1), "{archived}");
+    }
 }

@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const CONTACTS: (&str, &str) = ("crm", "contacts");
 const MEMBERS: (&str, &str) = ("list", "members");
 
+const HOUR: i64 = 3_600_000;
+
 const MANIFEST: &str = r#"
 [hub]
 name = "test"
@@ -108,11 +110,12 @@ impl Word {
     }
 }
 
-/// A record: its address and whether it makes a claim of it, and what it says.
+/// A record: its address and whether it makes a claim of it, what it says, and what of that counts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Row {
     address: u8,
     claims: bool,
+    says: Option<Word>,
     word: Option<Word>,
     /// Since when it says what the hub made it say.
     echo: Option<i64>,
@@ -126,24 +129,28 @@ struct Model {
     standing: Vec<Word>,
     /// Operators' grants, which end whatever was said before.
     granted: Vec<Word>,
-    held: BTreeSet<u8>,
+    /// What the tool holds, since when.
+    held: BTreeMap<u8, i64>,
 }
 
 impl Model {
     fn put(&mut self, key: (bool, String), mut row: Row, now: i64) {
         let before = self.records.remove(&key);
-        let is_ours = !key.0 && self.held.contains(&row.address);
+        let since = self.held.get(&row.address).filter(|_| !key.0);
         // What the hub wrote says nothing new.
         let said = before.and_then(|before| before.word);
-        row.claims = !is_ours || before.is_some_and(|old| old.claims && old.address == row.address);
         if let Some(grant) = row.word.filter(|word| word.grants) {
-            let made = (before.is_none() && is_ours).then_some(grant.time);
+            let agrees = |since: &i64| grant.is_known && grant.time > since + HOUR;
+            let made = since.filter(|since| before.is_none() && !agrees(since));
+            let made = made.map(|_| grant.time);
             let repeats = before.and_then(|old| old.echo);
             let repeats =
                 repeats.filter(|at| said.is_none() && (!grant.is_known || grant.time <= *at));
             row.echo = made.or(repeats);
             row.word = row.word.filter(|_| row.echo.is_none());
         }
+        let claimed = before.is_some_and(|old| old.claims && old.address == row.address);
+        row.claims = since.is_none() || claimed || row.word.is_some_and(|word| word.grants);
         let is_silent = row.word.is_none() && row.echo.is_none();
         match (said, &mut row.word) {
             (Some(old), word) if is_silent && old.address == row.address => {
@@ -217,16 +224,17 @@ async fn check(operations: &[Operation]) -> Result<(), TestCaseError> {
     };
     let line = |id: &str, row: &Row, updated: i64| {
         let status = row
-            .word
+            .says
             .map(|word| if word.grants { "granted" } else { "withdrawn" });
-        let said = row.word.filter(|word| word.is_known).map(|word| word.time);
+        let said = row.says.filter(|word| word.is_known).map(|word| word.time);
         json!({ "id": id, "email": name(row.address), "status": status, "said": said, "updated": updated, "job": updated })
     };
     for (step, operation) in operations.iter().enumerate() {
-        let now = hub.go_on(step as i64 + 1);
+        let now = hub.go_on((step as i64 + 1) * 90);
         let row = |address, word| Row {
             address,
             claims: true,
+            says: word,
             word,
             echo: None,
         };
@@ -240,7 +248,8 @@ async fn check(operations: &[Operation]) -> Result<(), TestCaseError> {
             }
             Operation::Edit(crm, id) => {
                 let key = (*crm, format!("k{id}"));
-                if let Some(row) = model.records.get(&key).copied() {
+                if let Some(before) = model.records.get(&key) {
+                    let row = row(before.address, before.says);
                     let of = if *crm { CONTACTS } else { MEMBERS };
                     hub.put(of, line(&key.1, &row, now)).await;
                     model.put(key, row, now);
@@ -262,10 +271,10 @@ async fn check(operations: &[Operation]) -> Result<(), TestCaseError> {
                 }
             }
             Operation::Echo => {
-                for address in model.held.clone() {
+                for (address, since) in model.held.clone() {
                     let (id, row) = (
                         format!("e{address}"),
-                        row(address, word(address, Some(true), now, true)),
+                        row(address, word(address, Some(true), since, true)),
                     );
                     hub.put(MEMBERS, line(&id, &row, now)).await;
                     model.put((false, id), row, now);
@@ -303,7 +312,10 @@ async fn check(operations: &[Operation]) -> Result<(), TestCaseError> {
         let wanted = model.wanted();
         let names: Vec<String> = wanted.iter().map(|address| name(*address)).collect();
         prop_assert_eq!(hub.sent().await, names, "after {} {:?}", step, operation);
-        model.held = wanted;
+        model.held.retain(|address, _| wanted.contains(address));
+        for address in wanted {
+            model.held.entry(address).or_insert(now);
+        }
     }
     Ok(())
 }

@@ -1,13 +1,13 @@
 //! What operators state of consent: stored with a reason, and carried out in the same transaction (I13).
 
-use crate::flow::commit::agreed::concerned;
+use crate::flow::commit::agreed::{concerned, keeps};
 use crate::flow::commit::neighbourhood::Neighbourhood;
 use crate::flow::commit::settle::{self, Settling};
 use crate::flow::commit::touched::{Ripple, Touched};
 use crate::flow::context::Context;
 use crate::flow::upkeep::announce::announce;
 use crate::landing::slot_of_identifier;
-use crate::model::{Author, Channel, ConsentStatement, ConsentStatus, Force, Identifier};
+use crate::model::{Author, ConsentStatement, ConsentStatus, Force, Identifier};
 use crate::problem::Problem;
 use crate::problem::codes::USAGE;
 use crate::store::Result;
@@ -75,8 +75,8 @@ pub async fn state_consent(context: &Context, stating: &Stating<'_>) -> Result<u
     Ok(people.len())
 }
 
-/// The identifier itself, and for a refusal the addresses of the people who have it: those are what is written to, also when somebody
-/// else has them later.
+/// The identifier itself, and for a refusal of people as such whatever else keeps it: their addresses, also when somebody else has them
+/// later, and what names the people.
 fn about(
     context: &Context,
     neighbourhood: &Neighbourhood,
@@ -85,10 +85,8 @@ fn about(
 ) -> BTreeSet<i64> {
     let mut about = BTreeSet::from([slot]);
     let channel = context.plan.channel_of(stating.purpose);
-    let Some(kind) = channel.map(Channel::kind) else {
-        return about;
-    };
-    if stating.status.is_granted() || kind == stating.identifier.kind {
+    let is_address = channel.is_some_and(|channel| channel.kind() == stating.identifier.kind);
+    if stating.status.is_granted() || is_address {
         return about;
     }
     let people = neighbourhood.evidence_with(&FxHashSet::from_iter([slot]));
@@ -98,10 +96,10 @@ fn about(
     let evidence = neighbourhood.evidence_of_persons(&people.collect());
     for evidence in evidence.values() {
         let held = neighbourhood.held_by(evidence, |_| true);
-        let addresses = held
+        let held = held
             .iter()
-            .filter(|one| one.is_live && one.identifier.kind == kind);
-        about.extend(addresses.map(|one| one.slot));
+            .filter(|one| one.is_live && keeps(neighbourhood, channel, &one.identifier.kind));
+        about.extend(held.map(|one| one.slot));
     }
     about
 }

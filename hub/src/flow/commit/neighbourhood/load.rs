@@ -53,6 +53,7 @@ impl Neighbourhood {
                             shared: false,
                             is_new: true,
                             dirty: true,
+                            said: None,
                         },
                     );
                     return Ok(slot);
@@ -82,10 +83,13 @@ impl Neighbourhood {
         let mut kinds: Vec<(String, IdentifierKind)> = Vec::new();
         for mut row in rows {
             self.free.remove(&row.slot);
-            if let Some(text) = row.consents.take() {
-                let kept = Kept::read(row.slot, text.into_owned())?;
-                self.said.insert(row.slot, kept);
-            }
+            let said = match row.consents.take() {
+                Some(text) => {
+                    self.spoken.push(row.slot);
+                    Some(Box::new(Kept::read(row.slot, text.into_owned())?))
+                }
+                None => None,
+            };
             let kind = match kinds.iter().find(|(text, _)| *text == row.kind) {
                 Some((_, kind)) => kind.clone(),
                 None => {
@@ -107,6 +111,7 @@ impl Neighbourhood {
                     shared: row.shared,
                     is_new: false,
                     dirty: false,
+                    said,
                 },
             );
         }

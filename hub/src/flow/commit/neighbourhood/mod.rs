@@ -27,6 +27,8 @@ struct Known {
     blocked: bool,
     is_new: bool,
     dirty: bool,
+    /// What was said of consent about it.
+    said: Option<Box<Kept>>,
 }
 
 /// An evidence's row, and what is known about its writing.
@@ -55,8 +57,8 @@ struct Stated {
 pub struct Neighbourhood {
     rules: Arc<Rules>,
     identifiers: FxHashMap<i64, Known>,
-    /// What was said of consent about them.
-    said: FxHashMap<i64, Kept>,
+    /// Those about which anything was said.
+    spoken: Vec<i64>,
     /// Slots that were looked for and are free.
     free: FxHashSet<i64>,
     evidence: FxHashMap<i64, Seen>,
@@ -136,7 +138,7 @@ impl Neighbourhood {
         Self {
             rules,
             identifiers: FxHashMap::default(),
-            said: FxHashMap::default(),
+            spoken: Vec::new(),
             free: FxHashSet::default(),
             evidence: FxHashMap::default(),
             by_set: FxHashMap::default(),
@@ -224,6 +226,17 @@ impl Neighbourhood {
             .and_then(|seen| seen.row.person_id)
     }
 
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Whether all loaded evidence with an identifier is one person's.
+    pub fn is_alone(&self, slot: i64, person: i64) -> bool {
+        let holds = |seen: &&Seen| !seen.removed && seen.row.nodes.contains(&slot);
+        let mut seen = self.evidence.values().filter(holds);
+        seen.all(|seen| seen.row.person_id == Some(person))
+    }
+
     pub fn is_new_evidence(&self, evidence: i64) -> bool {
         self.evidence.get(&evidence).is_some_and(|seen| seen.is_new)
     }
@@ -297,8 +310,8 @@ impl Neighbourhood {
     pub async fn save(&self, tx: &mut Tx) -> Result<()> {
         let dirty = self.identifiers.iter().filter(|(_, known)| known.dirty);
         let (new, known): (Vec<_>, Vec<_>) = dirty.partition(|(_, known)| known.is_new);
-        tx.add_identifiers(&rows(new, &self.said)).await?;
-        tx.update_identifiers(&rows(known, &self.said)).await?;
+        tx.add_identifiers(&rows(new)).await?;
+        tx.update_identifiers(&rows(known)).await?;
         let evidence = self.evidence.values();
         let removed = evidence.clone().filter(|seen| seen.removed && !seen.is_new);
         tx.remove_evidence(&by_id(removed.collect())).await?;
@@ -371,17 +384,14 @@ fn by_id(seen: Vec<&Seen>) -> Vec<&EvidenceRow> {
 }
 
 /// Identifiers as they are stored, sorted by slot.
-fn rows<'k>(
-    known: Vec<(&'k i64, &'k Known)>,
-    said: &'k FxHashMap<i64, Kept>,
-) -> Vec<IdentifierRow<'k>> {
+fn rows<'k>(known: Vec<(&'k i64, &'k Known)>) -> Vec<IdentifierRow<'k>> {
     let rows = known.into_iter().map(|(slot, known)| IdentifierRow {
         slot: *slot,
         kind: known.identifier.kind.text(),
         value: known.identifier.value.as_str().into(),
         component: known.component,
         shared: known.shared,
-        consents: said.get(slot).and_then(Kept::stored),
+        consents: known.said.as_deref().and_then(Kept::stored),
     });
     let mut rows: Vec<_> = rows.collect();
     rows.sort_unstable_by_key(|row| row.slot);

@@ -2,6 +2,7 @@
 
 use super::Neighbourhood;
 use crate::flow::stored_json::{read, to_json};
+use crate::manifest::Plan;
 use crate::model::{ConsentStatement, Force};
 use crate::profile::consent::{deciding, latest_grants};
 use crate::store::Result;
@@ -55,25 +56,46 @@ impl Kept {
 impl Neighbourhood {
     /// Whether anything was said about any identifier that is loaded.
     pub fn speaks(&self) -> bool {
-        !self.said.is_empty()
+        !self.spoken.is_empty()
     }
 
     /// Whether any of it only repeats what the hub wrote.
     pub fn has_echoes(&self) -> bool {
-        let mut said = self.said.values().flat_map(|kept| &kept.said);
+        let mut said = self.spoken.iter().flat_map(|slot| self.said(*slot));
         said.any(|one| one.force == Force::Echo)
+    }
+
+    /// What operators refused by identifiers that are no addresses of the purpose, and so for people as such; with those identifiers.
+    pub fn refused_by_operators(&self, plan: &Plan) -> Vec<(i64, ConsentStatement)> {
+        let mut found = Vec::new();
+        for slot in &self.spoken {
+            let kind = &self.identifiers[slot].identifier.kind;
+            for one in self.said(*slot).iter().filter(|one| one.by.is_some()) {
+                let channel = plan.channel_of(&one.purpose);
+                if one.is_refusal() && channel.is_none_or(|channel| channel.kind() != *kind) {
+                    found.push((*slot, one.clone()));
+                }
+            }
+        }
+        found
     }
 
     /// Everything that was said about an identifier.
     pub fn said(&self, slot: i64) -> &[ConsentStatement] {
-        self.said.get(&slot).map_or(&[], |kept| &kept.said)
+        let known = self.identifiers.get(&slot);
+        let kept = known.and_then(|known| known.said.as_deref());
+        kept.map_or(&[], |kept| &kept.said)
     }
 
     /// The same, to be changed.
     pub fn said_mut(&mut self, slot: i64) -> &mut Vec<ConsentStatement> {
-        let kept = self.said.entry(slot).or_insert_with(|| Kept {
-            said: Vec::with_capacity(1),
-            ..Kept::default()
+        let known = self.identifiers.get_mut(&slot).expect("loaded or made");
+        let kept = known.said.get_or_insert_with(|| {
+            self.spoken.push(slot);
+            Box::new(Kept {
+                said: Vec::with_capacity(1),
+                ..Kept::default()
+            })
         });
         kept.change()
     }
@@ -81,11 +103,11 @@ impl Neighbourhood {
     /// Ends the changes; returns the identifiers about which other statements count now for everybody who has them.
     pub fn keep_said(&mut self) -> FxHashSet<i64> {
         let mut changed = FxHashSet::default();
-        for (slot, kept) in &mut self.said {
-            let Some(is_other) = kept.keep() else {
+        for slot in &self.spoken {
+            let known = self.identifiers.get_mut(slot).expect("loaded or made");
+            let Some(is_other) = known.said.as_deref_mut().and_then(Kept::keep) else {
                 continue;
             };
-            let known = self.identifiers.get_mut(slot).expect("loaded or made");
             known.dirty = true;
             // A new identifier is only theirs whose records this transaction looks at.
             if is_other && !known.is_new {
@@ -97,8 +119,9 @@ impl Neighbourhood {
 
     /// Makes the stored form of what has changed: it would be made while it is stored otherwise.
     pub fn write_said(&mut self) {
-        for kept in self.said.values_mut() {
-            if kept.text.is_none() {
+        for slot in &self.spoken {
+            let known = self.identifiers.get_mut(slot).expect("loaded or made");
+            if let Some(kept) = known.said.as_deref_mut().filter(|kept| kept.text.is_none()) {
                 kept.text = kept.stored().map(Cow::into_owned);
             }
         }

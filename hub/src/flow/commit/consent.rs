@@ -252,7 +252,8 @@ impl Pending {
         };
         let mut living = match prior {
             Some(prior) => {
-                let slots = versions.iter().flat_map(|version| &version.slots);
+                let slots = versions.iter().filter(|_| prior.evidence_id.is_none());
+                let slots = slots.flat_map(|version| &version.slots);
                 let slots: Vec<i64> = slots.copied().collect();
                 take_living(neighbourhood, prior, &slots)
             }
@@ -355,25 +356,10 @@ fn is_living(one: &ConsentStatement, record: i64) -> bool {
 /// Takes what a record says out of what is kept. `slots` are those of its identifiers from now on, by which a record is found that could
 /// not be used.
 fn take_living(neighbourhood: &mut Neighbourhood, prior: &RecordRow, slots: &[i64]) -> Vec<About> {
-    let mut taken = Vec::new();
-    if !neighbourhood.speaks() || prior.state == RecordState::Deleted {
-        return taken;
+    match prior.state {
+        RecordState::Deleted => Vec::new(),
+        _ => neighbourhood.take_said(prior.evidence_id, slots, |one| is_living(one, prior.slot)),
     }
-    let nodes = prior.evidence_id;
-    let nodes = nodes.map_or(slots, |evidence| neighbourhood.nodes_of(evidence));
-    let nodes: Vec<i64> = nodes.to_vec();
-    for slot in nodes {
-        if neighbourhood
-            .said(slot)
-            .iter()
-            .any(|one| is_living(one, prior.slot))
-        {
-            let said = neighbourhood.said_mut(slot);
-            let living = said.extract_if(.., |one| is_living(one, prior.slot));
-            taken.extend(living.map(|one| (slot, one)));
-        }
-    }
-    taken
 }
 
 /// A refusal stands on its own from now on. Of one record and purpose only what adds something is kept.

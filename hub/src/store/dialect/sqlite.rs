@@ -301,7 +301,7 @@ pub async fn shrink(connection: &mut Connection) -> Result<(), sqlx::Error> {
 /// The first statements of the writing connection. `tidying` checkpoints the WAL; the writer does so only when that does
 /// not keep up.
 pub const OPENING_WRITER: &str = "pragma busy_timeout = 30000; pragma page_size = 8192; pragma journal_mode = wal; pragma synchronous = normal; \
-    pragma cache_size = -16384; pragma temp_store = memory; pragma wal_autocheckpoint = 100000; pragma mmap_size = 0;";
+    pragma cache_size = -49152; pragma temp_store = memory; pragma wal_autocheckpoint = 100000; pragma mmap_size = 0;";
 
 /// The first statements of a reading connection.
 pub const OPENING_READER: &str = "pragma busy_timeout = 30000; pragma cache_size = -4096; pragma temp_store = memory; \

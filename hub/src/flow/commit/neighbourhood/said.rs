@@ -100,6 +100,31 @@ impl Neighbourhood {
         kept.change()
     }
 
+    /// Takes statements out of what is kept: with the identifiers of this evidence, or without any with `slots`.
+    pub fn take_said(
+        &mut self,
+        evidence: Option<i64>,
+        slots: &[i64],
+        is_taken: impl Fn(&ConsentStatement) -> bool,
+    ) -> Vec<(i64, ConsentStatement)> {
+        let mut taken = Vec::new();
+        if self.spoken.is_empty() {
+            return taken;
+        }
+        let seen = evidence.map(|id| self.evidence.get(&id));
+        let nodes = seen.map_or(slots, |seen| seen.map_or(&[], |seen| &seen.row.nodes));
+        for slot in nodes {
+            let known = self.identifiers.get_mut(slot);
+            if let Some(kept) = known.and_then(|known| known.said.as_deref_mut())
+                && kept.said.iter().any(&is_taken)
+            {
+                let said = kept.change().extract_if(.., |one| is_taken(one));
+                taken.extend(said.map(|one| (*slot, one)));
+            }
+        }
+        taken
+    }
+
     /// Ends the changes; returns the identifiers about which other statements count now for everybody who has them.
     pub fn keep_said(&mut self) -> FxHashSet<i64> {
         let mut changed = FxHashSet::default();

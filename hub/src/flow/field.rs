@@ -6,4 +6,5 @@ mod clocks;
 mod consent;
 mod echo;
 mod facts;
+mod names;
 mod properties;

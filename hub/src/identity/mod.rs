@@ -6,15 +6,17 @@
 mod component;
 mod constraint;
 mod explain;
+mod name;
 mod resolve;
 mod rules;
 mod shared;
 
 pub use component::components;
 pub use explain::{Step, in_common, way};
+pub use name::{better, name_of};
 pub use resolve::{anchor, resolve};
 pub use rules::Rules;
-pub use shared::{shared, shared_of};
+pub use shared::{Piece, shared, shared_of};
 
 use crate::model::{Identifier, IdentifierKind, PersonId, Timestamp};
 use std::sync::Arc;
@@ -32,7 +34,7 @@ pub struct Neighbourhood {
 pub struct Node {
     /// Its loader keeps it too, so that looking at it copies no text.
     pub identifier: Arc<Identifier>,
-    /// Seen with too many strong ids (see `shared`): joins nobody.
+    /// Those who have it contradict each other (see `shared`): joins nobody.
     pub shared: bool,
     /// Blocked by the hub's own list (see `Rules::blocks`): joins nobody.
     pub blocked: bool,
@@ -54,6 +56,8 @@ pub struct Evidence {
     /// `source/stream/key` of that record. A record supports one set at a time, so no two pieces of evidence share a message.
     /// All records that support a piece are of one source.
     pub message: Arc<str>,
+    /// The name that its records give (`name_of`), empty where none does; none where it is known from events only.
+    pub name: Option<Arc<str>>,
 }
 
 /// What an operator stated about two nodes. A must-not-link beats a must-link.

@@ -44,6 +44,7 @@ fn world(evidence: &[(&[&str], i64, &str)]) -> Neighbourhood {
             nodes,
             first_seen: Timestamp(*first_seen),
             message: (*message).into(),
+            name: Some("".into()),
         });
     }
     world
@@ -282,6 +283,7 @@ fn a_large_component_is_not_quadratic() {
             nodes: vec![index, index + 1],
             first_seen: Timestamp(1),
             message: format!("a/a/{index}").into(),
+            name: None,
         });
         if index % 3 == 0 {
             big.statements.push(Statement {
@@ -589,6 +591,8 @@ fn worlds() -> impl Strategy<Value = Neighbourhood> {
                         nodes,
                         first_seen,
                         message: format!("{source}/a/{}", index * 7 % 16).into(),
+                        name: [None, Some(""), Some("anna|"), Some("marek|nowak")][index / 2 % 4]
+                            .map(Into::into),
                     }
                 })
                 .collect(),
@@ -809,16 +813,33 @@ mod properties {
             let rules = Rules::new(&IdentityRules { shared_above: above, ..IdentityRules::default() }, "acme");
             let found = shared(&world.nodes, &world.evidence, &rules);
             for (node, found) in (0u32..).zip(found) {
-                let mut seen: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
-                for piece in world.evidence.iter().filter(|piece| piece.nodes.contains(&node)) {
+                let mut seen: BTreeMap<String, (BTreeSet<u32>, BTreeSet<String>)> = BTreeMap::new();
+                let with: Vec<&Evidence> = world.evidence.iter().filter(|piece| piece.nodes.contains(&node)).collect();
+                for piece in &with {
                     for &other in &piece.nodes {
                         let Node { identifier, blocked, .. } = &world.nodes[other as usize];
                         if rules.is_strong(&identifier.kind) && !blocked {
-                            seen.entry(identifier.kind.to_string()).or_default().insert(other);
+                            let (ids, labels) = seen.entry(identifier.kind.to_string()).or_default();
+                            ids.insert(other);
+                            match piece.name.as_deref() {
+                                None if identifier.kind != IdentifierKind::UserId => {}
+                                None | Some("") => { labels.insert(other.to_string()); }
+                                Some(name) => { labels.insert(name.to_owned()); }
+                            }
                         }
                     }
                 }
-                let expected = !rules.is_strong(&world.nodes[node as usize].identifier.kind) && seen.values().any(|ids| ids.len() > above as usize);
+                let kind = &world.nodes[node as usize].identifier.kind;
+                let many = |(ids, labels): &(BTreeSet<u32>, BTreeSet<String>)| ids.len().min(labels.len()) > above as usize;
+                let emails = |piece: &Evidence| -> BTreeSet<u32> {
+                    let nodes = piece.nodes.iter().copied();
+                    nodes.filter(|at| world.nodes[*at as usize].identifier.kind == IdentifierKind::Email && !world.nodes[*at as usize].blocked).collect()
+                };
+                let is_named = |piece: &Evidence, name: &str| piece.name.as_deref().is_some_and(|known| known.starts_with(name));
+                let part = with.iter().filter(|one| is_named(one, "anna")).any(|one| {
+                    with.iter().filter(|other| is_named(other, "marek")).any(|other| emails(one).is_disjoint(&emails(other)))
+                });
+                let expected = !rules.is_strong(kind) && (seen.values().any(many) || *kind != IdentifierKind::Email && part);
                 prop_assert_eq!(found, expected);
             }
         }

@@ -256,6 +256,13 @@ fn text(both: &Both<'_>) -> Level {
     both.level(letters)
 }
 
+/// Whether two given names in normal form may be one: short forms of it, an initial, or written a little differently.
+pub fn may_be_one_given_name(left: &str, right: &str) -> bool {
+    left == right
+        || are_forms_of_one_name(left, right)
+        || matches!(letters(left, right), Level::Close | Level::Similar)
+}
+
 fn given_name(both: &Both<'_>) -> Level {
     both.level(|left, right| match are_forms_of_one_name(left, right) {
         true => Level::Form,

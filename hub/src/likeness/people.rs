@@ -181,6 +181,11 @@ pub(super) fn mix(left: u64, right: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
+/// The form in which names are compared.
+pub fn normal_name(text: &str) -> String {
+    letters(text)
+}
+
 /// Small letters without accents, and digits. Spaces go too: people leave them out, or set them wrongly.
 fn letters(text: &str) -> String {
     let plain = text.nfkd().filter(|letter| !is_combining_mark(*letter));

@@ -1,8 +1,10 @@
-//! Components of identifiers that are larger than the cap.
+//! What an operator is told of once: components of identifiers that are larger than the cap, and identifiers that turned out to be of
+//! several people.
 
 use super::query::{get, value};
 use super::value::Arg;
 use super::{Result, Tx};
+use crate::model::Timestamp;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CappedRow {
@@ -43,6 +45,33 @@ impl Tx {
             },
         )
         .await
+    }
+
+    pub async fn add_parted(&mut self, slots: &[i64], now: Timestamp) -> Result<()> {
+        self.upsert(
+            "parted (slot, since, told)",
+            "on conflict (slot) do nothing",
+            slots,
+            |slot| [Arg::Int(*slot), Arg::Int(now.0), Arg::Int(0)],
+        )
+        .await
+    }
+
+    pub async fn remove_parted(&mut self, slots: &[i64]) -> Result<()> {
+        self.remove("delete from parted where slot", slots).await
+    }
+
+    /// How many identifiers of each kind turned out to be of several people, of which nobody was told.
+    pub async fn parted(&mut self) -> Result<Vec<(String, i64)>> {
+        let text = "select i.kind, count(*) from parted as p cross join identifier as i on i.slot = p.slot \
+             where p.told = 0 group by i.kind order by i.kind";
+        self.all(text, &[], |row| Ok((get(row, 0)?, get(row, 1)?)))
+            .await
+    }
+
+    pub async fn report_parted(&mut self) -> Result<()> {
+        self.run("update parted set told = 1 where told = 0", &[])
+            .await
     }
 
     /// One of the people of a component.

@@ -32,6 +32,8 @@ pub struct EvidenceRow {
     pub nodes: Vec<i64>,
     pub first_seen: i64,
     pub message: Arc<str>,
+    /// The name that its records give (`identity::name_of`); none where it is known from events only.
+    pub name: Option<Arc<str>>,
 }
 
 impl Tx {
@@ -52,7 +54,7 @@ impl Tx {
     /// The evidence after an id, by id, one page.
     pub async fn evidence_after(&mut self, id: i64) -> Result<Vec<EvidenceRow>> {
         let text = format!(
-            "select id, component, person_id, nodes, first_seen, message from evidence where id > $1 order by id limit {PAGE}"
+            "select id, component, person_id, nodes, first_seen, message, name from evidence where id > $1 order by id limit {PAGE}"
         );
         self.by_key(&text, &[id], evidence).await
     }
@@ -152,7 +154,7 @@ impl Tx {
         values: impl IntoIterator<Item = i64>,
     ) -> Result<Vec<EvidenceRow>> {
         let text = format!(
-            "select id, component, person_id, nodes, first_seen, message from evidence where {column} = $1"
+            "select id, component, person_id, nodes, first_seen, message, name from evidence where {column} = $1"
         );
         self.of_keys(&text, values, evidence).await
     }
@@ -160,7 +162,7 @@ impl Tx {
     /// New rows, sorted by id.
     pub async fn add_evidence(&mut self, evidence: &[&EvidenceRow]) -> Result<()> {
         self.insert(
-            "evidence (id, component, person_id, nodes, first_seen, message)",
+            "evidence (id, component, person_id, nodes, first_seen, message, name)",
             evidence,
             |row| {
                 [
@@ -170,6 +172,7 @@ impl Tx {
                     Arg::Integers(&row.nodes),
                     Arg::Int(row.first_seen),
                     Arg::Text(&row.message),
+                    Arg::OptText(row.name.as_deref()),
                 ]
             },
         )
@@ -179,7 +182,7 @@ impl Tx {
     /// Existing rows, sorted by id.
     pub async fn update_evidence(&mut self, evidence: &[&EvidenceRow]) -> Result<()> {
         self.update(
-            "update evidence set component = $1, person_id = $2, first_seen = $3, message = $4 where id = $5",
+            "update evidence set component = $1, person_id = $2, first_seen = $3, message = $4, name = $5 where id = $6",
             evidence,
             |row| {
                 [
@@ -187,6 +190,7 @@ impl Tx {
                     Arg::OptInt(row.person_id),
                     Arg::Int(row.first_seen),
                     Arg::Text(&row.message),
+                    Arg::OptText(row.name.as_deref()),
                     Arg::Int(row.id),
                 ]
             },
@@ -356,5 +360,6 @@ fn evidence(row: &dialect::Found<'_>) -> dialect::FoundResult<EvidenceRow> {
         nodes: dialect::integers_in(row, 3)?,
         first_seen: row.get(4)?,
         message: row.get_ref(5)?.as_str()?.into(),
+        name: row.get_ref(6)?.as_str_or_null()?.map(Into::into),
     })
 }

@@ -41,6 +41,11 @@ const NEIGHBOURS: &[(&str, &str, &str)] = &[
         "model",
         "a problem points at a record by the nouns' names",
     ),
+    (
+        "identity",
+        "likeness",
+        "whether two given names may be one is decided in one place",
+    ),
     ("app", "config", "the top wires itself"),
     ("app", "telemetry", "the top wires itself"),
     ("main", "app", "the program is nothing but `app`"),

@@ -180,10 +180,8 @@ map.phone = "phone | phone"
     }
 
     async fn reported(world: &World) -> Option<String> {
-        alarm(&world.context)
-            .await
-            .unwrap()
-            .map(|problem| problem.message)
+        let warnings = alarm(&world.context).await.unwrap();
+        warnings.into_iter().next().map(|problem| problem.message)
     }
 
     async fn capped(world: &World) -> Vec<i64> {

@@ -284,7 +284,10 @@ impl Written {
         let told = telling(passed, put.as_mut(), had_said, &row, &slots, stream, now);
         match put {
             None => self.version(ids, slot, now, Effect::Deleted, Bytes::new()),
-            Some(put) => self.put(put, &mut row, slots, stream, neighbourhood, ids, now),
+            Some(put) => {
+                let had = prior.as_ref().and_then(|prior| prior.evidence_id);
+                self.put(put, &mut row, slots, had, stream, neighbourhood, ids, now);
+            }
         }
         let pending = &mut self.pending;
         if pending.follow(neighbourhood, prior.as_ref(), &row, told, is_remapped) {
@@ -333,6 +336,7 @@ impl Written {
         put: Put,
         row: &mut RecordRow,
         slots: Vec<i64>,
+        had: Option<i64>,
         stream: &StreamRef,
         neighbourhood: &mut Neighbourhood,
         ids: &mut Ids,
@@ -358,9 +362,13 @@ impl Written {
         row.updated_at = canonical.updated_at.map(Timestamp::millis);
         row.first_seen = first_seen(&canonical).0;
         if !slots.is_empty() {
-            let evidence = neighbourhood.gain(slots, &stream.source, row.first_seen, || {
-                message_id(stream, &row.key)
-            });
+            let name = claim.as_ref().map(|claim| &*claim.name);
+            let message = || message_id(stream, &row.key);
+            let (source, first_seen) = (&stream.source, row.first_seen);
+            let evidence = neighbourhood.gain(slots, source, first_seen, name, message);
+            if neighbourhood.may_be_renamed(evidence, name, had) {
+                self.losers.insert(evidence);
+            }
             row.evidence_id = Some(evidence);
             self.touched.insert(evidence);
         }

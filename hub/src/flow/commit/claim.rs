@@ -3,12 +3,14 @@
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::context::Context;
 use crate::flow::stored_json::{read, to_json};
+use crate::identity;
 use crate::manifest::Survivorship;
 use crate::model::{Canonical, Fact, Fields, Timestamp};
 use crate::profile::{self, Claim};
 use crate::store::{ClaimRow, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A claim's stored form.
 #[derive(Serialize, Deserialize)]
@@ -42,6 +44,8 @@ pub type FreshClaim = (ClaimRow, Alone);
 pub struct MappedClaim {
     pub time: Timestamp,
     pub body: String,
+    /// See `identity::name_of`.
+    pub name: String,
     pub alone: Alone,
     /// What it says, where it may repeat what the hub wrote.
     pub echo: Option<Fields>,
@@ -63,6 +67,7 @@ impl MappedClaim {
 
     pub fn from(traits: Fields, time: Timestamp, stream: &StreamRef, context: &Context) -> Self {
         let body = to_json(&ClaimBodyRef { traits: &traits });
+        let name = identity::name_of(&traits);
         let claim = Claim {
             source: stream.source.clone(),
             record: String::new(),
@@ -72,10 +77,24 @@ impl MappedClaim {
         Self {
             time,
             body,
+            name,
             alone: Alone(Built::from(vec![claim], context)),
             echo: None,
         }
     }
+}
+
+/// The name that records give which support one piece of evidence: those that have a claim, see `MappedClaim::of`.
+pub fn name_given<'c>(records: impl Iterator<Item = &'c Canonical>) -> Option<Arc<str>> {
+    let claiming = records.filter(|one| one.fact.is_none() || !one.consents.is_empty());
+    let names = claiming.map(|one| identity::name_of(&one.traits));
+    let best = names.reduce(
+        |best, name| match identity::better(Some(&best), Some(&name)) {
+            Some(better) if better == name => name,
+            _ => best,
+        },
+    );
+    best.map(Into::into)
 }
 
 /// The profile of a person with a single claim.

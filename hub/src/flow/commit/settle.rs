@@ -93,6 +93,7 @@ pub async fn settle(
         move || profiles::build(rebuild, stored, fresh, consents, &neighbourhood, &context)
     });
     neighbourhood.save(tx).await?;
+    neighbourhood.save_parted(tx, context.clock.now()).await?;
     neighbourhood.save_capped(tx, context.clock.now()).await?;
     tx.save_aliases(&aliases).await?;
     let Profiles {

@@ -575,8 +575,12 @@ async fn a_consent_of_the_future_has_no_time() {
 #[tokio::test]
 async fn an_operator_may_refuse_for_everybody_at_one_number() {
     let hub = Hub::with(&format!("{MANIFEST}\n[identity]\nshared_above = 1\n")).await;
-    for (id, email) in [("1", "anna@dom.example"), ("2", "marek@dom.example")] {
+    for (id, name, email) in [
+        ("1", "Anna", "anna@dom.example"),
+        ("2", "Marek", "marek@dom.example"),
+    ] {
         let mut row = contact(id, email, "true", -30);
+        row["name"] = json!(name);
         row["phone"] = json!("600 100 200");
         hub.put(CONTACTS, row).await;
     }

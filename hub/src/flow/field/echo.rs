@@ -52,7 +52,7 @@ guard = { max_removed = "100%" }
 
 impl Hub {
     /// The values of everybody who is known.
-    async fn people(&self) -> Vec<Fields> {
+    pub async fn people(&self) -> Vec<Fields> {
         let mut tx = self.world.context.store.read().await.unwrap();
         let rows = tx.persons_after(0, 100).await.unwrap();
         rows.iter().map(|row| traits_of(row).unwrap()).collect()

@@ -4,6 +4,7 @@ use super::world::{Kind, World};
 use crate::audience::{self, EventFact, Facts};
 use crate::compute::{self, Event, Given};
 use crate::flow;
+use crate::flow::commit::claim::name_given;
 use crate::flow::context::Context;
 use crate::flow::upkeep::statements::Stating;
 use crate::identity::{self, Evidence, Node, Statement};
@@ -11,6 +12,7 @@ use crate::manifest::{IdentityRules, Trust};
 use crate::model::{Canonical, ConsentStatus, Fact, Fields, Identifier, IdentifierKind, Timestamp};
 use crate::profile::{self, Claim};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Everything that a hub's answer follows from.
 #[derive(Debug, Clone, Default)]
@@ -94,7 +96,7 @@ pub fn oracle(world: &World, name: &str, state: &State, now: Timestamp) -> BTree
 }
 
 /// The distinct sets of identifiers of each source, with their earliest record.
-type Sets<'s> = BTreeMap<(&'s str, BTreeSet<Identifier>), (Timestamp, String)>;
+type Sets<'s> = BTreeMap<(&'s str, BTreeSet<Identifier>), (Timestamp, String, Option<Arc<str>>)>;
 
 fn sets(canonical: &[(Kind, String, Canonical)]) -> Sets<'static> {
     let mut sets = Sets::new();
@@ -102,10 +104,19 @@ fn sets(canonical: &[(Kind, String, Canonical)]) -> Sets<'static> {
         let first = one.created_at.unwrap_or(Timestamp::MAX);
         let (source, stream) = kind.names();
         let message = format!("{source}/{stream}/{id}");
+        let name = name_given([one].into_iter());
         let best = sets
             .entry((source, one.identifiers.iter().cloned().collect()))
-            .or_insert((first, message.clone()));
-        *best = best.clone().min((first, message));
+            .or_insert((first, message.clone(), None));
+        // Any name that is given before none, and the first of several.
+        let rank = |name: &Option<Arc<str>>| match name.as_deref() {
+            None => (2, String::new()),
+            Some("") => (1, String::new()),
+            Some(name) => (0, name.to_owned()),
+        };
+        let name = [best.2.take(), name].into_iter().min_by_key(rank).flatten();
+        let (time, message) = (best.0, best.1.clone()).min((first, message));
+        *best = (time, message, name);
     }
     sets
 }
@@ -121,10 +132,11 @@ fn resolve(
     let node_of = |identifier: &Identifier| nodes.binary_search(identifier).unwrap() as u32;
     let evidence: Vec<Evidence> = sets
         .iter()
-        .map(|((_, set), (first_seen, message))| Evidence {
+        .map(|((_, set), (first_seen, message, name))| Evidence {
             nodes: set.iter().map(node_of).collect(),
             first_seen: *first_seen,
             message: message.as_str().into(),
+            name: name.clone(),
         })
         .collect();
     let mut graph_nodes: Vec<Node> = nodes

@@ -1,12 +1,48 @@
-//! Components that crossed the cap are reported once.
+//! Components that crossed the cap, and identifiers that turned out to be of several people, are reported once.
 
 use crate::flow::context::Context;
-use crate::problem::codes::COMPONENT_CAPPED;
+use crate::problem::codes::{COMPONENT_CAPPED, IDENTIFIER_PARTED};
 use crate::problem::{Problem, Severity};
 use crate::store::{CappedRow, Result};
 
-/// A warning about the components that have crossed the cap, each reported once.
-pub async fn alarm(context: &Context) -> Result<Option<Problem>> {
+/// Warnings about what an operator was not told of yet.
+pub async fn alarm(context: &Context) -> Result<Vec<Problem>> {
+    let warnings = [capped(context).await?, parted(context).await?];
+    Ok(warnings.into_iter().flatten().collect())
+}
+
+async fn parted(context: &Context) -> Result<Option<Problem>> {
+    if context.store.read().await?.parted().await?.is_empty() {
+        return Ok(None);
+    }
+    let mut tx = context.begin().await?;
+    let kinds = tx.parted().await?;
+    tx.report_parted().await?;
+    tx.commit().await?;
+    let count: i64 = kinds.iter().map(|(_, count)| count).sum();
+    let kinds: Vec<String> = kinds
+        .into_iter()
+        .map(|(kind, count)| format!("{count} {kind}"))
+        .collect();
+    let (subject, verbs) = match count {
+        0 => return Ok(None),
+        1 => ("1 identifier", "is of several people and joins"),
+        _ => (
+            &*format!("{count} identifiers"),
+            "are of several people and join",
+        ),
+    };
+    let kinds = kinds.join(", ");
+    let message = format!(
+        "{subject} ({kinds}) {verbs} nobody any more: who was one person for that reason is several now"
+    );
+    let mut problem = Problem::new(&IDENTIFIER_PARTED, message)
+        .hint("`onefold identity review` lists them; `onefold identity link` joins people who are one all the same");
+    problem.severity = Severity::Warning;
+    Ok(Some(problem))
+}
+
+async fn capped(context: &Context) -> Result<Option<Problem>> {
     let is_new = |row: &CappedRow| !row.is_reported;
     if !context
         .store

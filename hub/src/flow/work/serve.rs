@@ -343,7 +343,7 @@ impl Serving {
         if models.iter().any(|model| model.fitted.is_some()) {
             self.changed();
         }
-        if let Some(warning) = crate::flow::upkeep::alarm::alarm(&context).await? {
+        for warning in crate::flow::upkeep::alarm::alarm(&context).await? {
             tracing::warn!(code = warning.code.id, "{}", warning.message);
         }
         Ok(())

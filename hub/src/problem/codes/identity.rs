@@ -23,6 +23,13 @@ pub static COMPONENT_CAPPED: Code = Code {
     page: include_str!("../pages/OF0604.md"),
 };
 
+pub static IDENTIFIER_PARTED: Code = Code {
+    id: "OF0605",
+    title: "an identifier turned out to be of several people",
+    class: Class::AskUser,
+    page: include_str!("../pages/OF0605.md"),
+};
+
 pub static NOT_A_PERSON: Code = Code {
     id: "OF0603",
     title: "a statement about something that names nobody",

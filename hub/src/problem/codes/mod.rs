@@ -174,6 +174,7 @@ pub static CODES: &[&Code] = &[
     &RULES_CHANGED,
     &NOT_A_PERSON,
     &COMPONENT_CAPPED,
+    &IDENTIFIER_PARTED,
     &EMPTY_SOURCE,
     &GUARD_REMOVED,
     &ROW_REJECTED,

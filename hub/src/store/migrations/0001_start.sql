@@ -38,8 +38,8 @@ create index dead_letter_open on dead_letter (slot) where state = 'open';
 -- `consents`: a JSON array of what was said of consent about it (`model::ConsentStatement`), by records and by operators.
 create table identifier (slot bigint primary key, kind text not null, value text not null, component bigint, shared bigint not null, consents text);
 
--- A distinct set of identifiers seen together, with its earliest supporter. `nodes` holds the slots, eight bytes each, little endian.
-create table evidence (id bigint primary key, component bigint not null, person_id bigint, nodes bytea not null, first_seen bigint not null, message text not null);
+-- A distinct set of identifiers seen together, with its earliest supporter and the name that its records give (none: only events). `nodes` holds the slots, eight bytes each, little endian.
+create table evidence (id bigint primary key, component bigint not null, person_id bigint, nodes bytea not null, first_seen bigint not null, message text not null, name text);
 create index evidence_component on evidence (component);
 
 -- Only for shared identifiers: every evidence that holds one.
@@ -55,6 +55,9 @@ create table heir (evidence_id bigint primary key, person_id bigint);
 
 -- Components above the cap of identifiers, by name, and since when. `told`: an operator has been told.
 create table capped (component bigint primary key, identifiers bigint not null, since bigint not null, told bigint not null);
+
+-- Identifiers that joined people until records contradicted each other, and since when they do not. `told`: as above.
+create table parted (slot bigint primary key, since bigint not null, told bigint not null);
 
 -- What operators, and models with their leave, stated about two identifiers. Never deleted; a revoked one keeps its row.
 create table statement (id bigint primary key, kind text not null, left_slot bigint not null, right_slot bigint not null, reason text not null, author text not null,

@@ -4,7 +4,7 @@ use super::Standing;
 use crate::compute::models::Fitted;
 use crate::flow::ask::profile::{Lookup, ProfileView, Wanted, links, why, worked_out};
 use crate::flow::commit::agreed::{entries, said};
-use crate::flow::commit::claim::{first_seen, traits_of};
+use crate::flow::commit::claim::{first_seen, name_given, traits_of};
 use crate::flow::commit::computed;
 use crate::flow::commit::consent::Speaker;
 use crate::flow::commit::neighbourhood::{Held, held_in};
@@ -84,6 +84,7 @@ impl Then {
                 nodes: set.iter().filter_map(node_of).collect(),
                 first_seen,
                 message: message.into(),
+                name: name_given(supporters.iter().map(|index| &records[*index].canonical)),
             });
         }
         // A statement waits for records at both of its ends.

@@ -35,6 +35,12 @@ impl Neighbourhood {
         self.capped.sort_unstable();
     }
 
+    /// Stores which identifiers turned out to be of several people, and which join people again.
+    pub async fn save_parted(&self, tx: &mut Tx, now: Timestamp) -> Result<()> {
+        tx.remove_parted(&self.flipped_live).await?;
+        tx.add_parted(&self.parted, now).await
+    }
+
     /// Stores which of the resolved components are above the cap. One that was before stays reported, even if its name changed.
     pub async fn save_capped(&self, tx: &mut Tx, now: Timestamp) -> Result<()> {
         if self.stale_components.is_empty() {

@@ -2,12 +2,34 @@
 
 use super::said::Kept;
 use super::{Known, Neighbourhood, Seen, Stated, source_of};
+use crate::flow::commit::claim::claim_of;
 use crate::flow::commit::identifiers::{kind_of, statement_kind};
+use crate::identity;
 use crate::landing::next_slot;
 use crate::model::{Identifier, IdentifierKind};
 use crate::store::{EvidenceRow, Result, Tx};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// The names of stored evidence, by what its records claim now.
+async fn names_of(tx: &mut Tx, evidence: Vec<i64>) -> Result<FxHashMap<i64, String>> {
+    let mut names: FxHashMap<i64, String> = FxHashMap::default();
+    if evidence.is_empty() {
+        return Ok(names);
+    }
+    for row in tx.claims_of(evidence).await? {
+        let id = row.evidence_id;
+        let name = identity::name_of(&claim_of(row)?.traits);
+        match names.get_mut(&id) {
+            Some(known) if identity::better(Some(known), Some(&name)) == Some(known) => {}
+            Some(known) => *known = name,
+            None => {
+                names.insert(id, name);
+            }
+        }
+    }
+    Ok(names)
+}
 
 impl Neighbourhood {
     /// Finds or makes the rows of identifiers, which come with their preferred slots; returns their slots.
@@ -284,8 +306,18 @@ impl Neighbourhood {
                 }
             }
         }
+        let supported = ids.iter().copied().filter(|id| earliest.contains_key(id));
+        let names = names_of(tx, supported.collect()).await?;
+        let mut renamed = Vec::new();
         for id in ids {
             let seen = self.evidence.get_mut(&id).expect("filtered above");
+            let name = names.get(&id).map(String::as_str);
+            if earliest.contains_key(&id) && seen.row.name.as_deref() != name {
+                seen.row.name = name.map(Into::into);
+                seen.dirty = true;
+                self.stale_evidence.insert(id);
+                renamed.push(id);
+            }
             match earliest.remove(&id) {
                 Some((first_seen, message))
                     if (first_seen, &*message) == (seen.row.first_seen, &*seen.row.message) => {}
@@ -302,23 +334,19 @@ impl Neighbourhood {
                 }
             }
         }
-        self.recount_shared(tx).await
+        self.recount_shared(tx, &renamed).await
     }
 
-    /// A shared identifier that lost evidence may be live again: then all its evidence joins the neighbourhood.
-    async fn recount_shared(&mut self, tx: &mut Tx) -> Result<()> {
+    /// A shared identifier that lost evidence, or whose evidence gives another name now, may be live again: then all its evidence joins
+    /// the neighbourhood.
+    async fn recount_shared(&mut self, tx: &mut Tx, renamed: &[i64]) -> Result<()> {
         let mut slots: FxHashSet<i64> = FxHashSet::default();
-        for id in &self.stale_evidence {
-            let seen = &self.evidence[id];
-            if seen.removed {
-                slots.extend(
-                    seen.row
-                        .nodes
-                        .iter()
-                        .copied()
-                        .filter(|slot| self.identifiers[slot].shared),
-                );
-            }
+        let stale = self.stale_evidence.iter().map(|id| &self.evidence[id]);
+        let removed = stale.filter(|seen| seen.removed);
+        let renamed = renamed.iter().map(|id| &self.evidence[id]);
+        for seen in removed.chain(renamed) {
+            let nodes = seen.row.nodes.iter().copied();
+            slots.extend(nodes.filter(|slot| self.identifiers[slot].shared));
         }
         if slots.is_empty() {
             return Ok(());

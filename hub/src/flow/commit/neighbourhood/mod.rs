@@ -78,6 +78,8 @@ pub struct Neighbourhood {
     decided: Option<FxHashMap<i64, bool>>,
     flipped_live: Vec<i64>,
     new_shared: Vec<(i64, i64)>,
+    /// Identifiers that joined people, and do so no more.
+    parted: Vec<i64>,
     /// By id. Whether there are any is asked once.
     statements: BTreeMap<i64, Stated>,
     has_statements: Option<bool>,
@@ -152,18 +154,21 @@ impl Neighbourhood {
             decided: None,
             flipped_live: Vec::new(),
             new_shared: Vec::new(),
+            parted: Vec::new(),
             statements: BTreeMap::new(),
             has_statements: None,
             capped: Vec::new(),
         }
     }
 
-    /// The evidence of a set of identifiers, supported by one more record of a source.
+    /// The evidence of a set of identifiers, supported by one more record of a source. The name of stored evidence is left as it is: see
+    /// `may_be_renamed`.
     pub fn gain(
         &mut self,
         slots: Vec<i64>,
         source: &str,
         first_seen: i64,
+        name: Option<&str>,
         message: impl FnOnce() -> String,
     ) -> i64 {
         let key = self.set_key(&slots, source);
@@ -172,6 +177,9 @@ impl Neighbourhood {
                 .evidence
                 .get_mut(id)
                 .expect("`by_set` holds only ids of `evidence`");
+            if seen.is_new && seen.row.name.as_deref() != name {
+                seen.row.name = identity::better(seen.row.name.as_deref(), name).map(Into::into);
+            }
             if first_seen <= seen.row.first_seen {
                 let message = message();
                 if (first_seen, &*message) < (seen.row.first_seen, &*seen.row.message) {
@@ -193,6 +201,7 @@ impl Neighbourhood {
             nodes: slots,
             first_seen,
             message: message().into(),
+            name: name.map(Into::into),
         };
         self.by_set.insert(key, id);
         self.evidence.insert(
@@ -208,6 +217,26 @@ impl Neighbourhood {
         );
         self.stale_evidence.insert(id);
         id
+    }
+
+    /// Whether a record's name may change that of stored evidence, where that matters: who has a weak identifier. `had`: what the record
+    /// supported before.
+    pub fn may_be_renamed(&self, evidence: i64, name: Option<&str>, had: Option<i64>) -> bool {
+        let Some(seen) = self.evidence.get(&evidence).filter(|seen| !seen.is_new) else {
+            return false;
+        };
+        let known = seen.row.name.as_deref();
+        let is_other =
+            known != name && (had == Some(evidence) || identity::better(known, name) != known);
+        is_other && !self.is_strong(&seen.row.nodes)
+    }
+
+    fn is_strong(&self, nodes: &[i64]) -> bool {
+        let is_strong = |slot| {
+            self.rules
+                .is_strong(&self.identifiers[slot].identifier.kind)
+        };
+        nodes.iter().all(is_strong)
     }
 
     /// I6: when nothing else is left of the person whose evidence a record leaves, that person's ids keep resolving, with the

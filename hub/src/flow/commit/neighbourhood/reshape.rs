@@ -246,6 +246,7 @@ impl Neighbourhood {
                 nodes: members,
                 first_seen: Timestamp(row.first_seen),
                 message: row.message.clone(),
+                name: row.name.clone(),
             });
         }
         let statements = self.statements.values().filter_map(|stated| {
@@ -284,8 +285,10 @@ impl Neighbourhood {
                 let known = self.identifiers.get_mut(slot).expect("loaded or made");
                 known.shared = now;
                 known.dirty = true;
-                if !now {
-                    self.flipped_live.push(*slot);
+                match now {
+                    false => self.flipped_live.push(*slot),
+                    true if !known.is_new => self.parted.push(*slot),
+                    true => {}
                 }
             }
         }

@@ -110,6 +110,7 @@ impl World {
                     nodes: vec![evidence],
                     first_seen: 0,
                     message: "".into(),
+                    name: None,
                 };
                 tx.add_evidence(&[&row]).await.unwrap();
             }

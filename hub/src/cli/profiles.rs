@@ -230,6 +230,9 @@ fn print(view: &ProfileView, why: bool, out: &Out) {
             audience.name, audience.since
         ));
     }
+    if view.suppressed {
+        out.line("suppressed: nothing about this person is sent");
+    }
     if why && !view.consent_why.is_empty() {
         out.line("consent");
         consents::print(&view.consent_why, "  ", out);

@@ -2,7 +2,7 @@
 //! The only place that knows MiniJinja's types.
 
 use crate::expression::filter::{Failure, Filter};
-use crate::expression::scan::ParseError;
+use crate::expression::scan::{self, ParseError};
 use crate::model::Value;
 use minijinja::value::{Object, Rest, Value as Cell, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, filters, tests};
@@ -33,6 +33,16 @@ impl Program {
             .compile_expression_owned(text.to_owned())
             .map_err(|error| syntax_error(&error, text))?;
         let mut reads: Vec<String> = compiled.undeclared_variables(true).into_iter().collect();
+        // MiniJinja does not look at what is cut by `[a:b]`, so what the text names is read, too.
+        for path in scan::fields(text) {
+            let is_read = |read: &String| {
+                let below = path.strip_prefix(read.as_str());
+                below.is_some_and(|below| below.is_empty() || below.starts_with('.'))
+            };
+            if !reads.iter().any(is_read) {
+                reads.push(path);
+            }
+        }
         reads.sort();
         let mut fields = Vec::new();
         for path in &reads {
@@ -61,6 +71,15 @@ impl Program {
             .eval(Cell::from_object(given))
             .map_err(|error| failure(&error))?;
         to_json(&cell)
+    }
+}
+
+#[cfg(test)]
+impl Program {
+    /// Over the whole record: what `eval` must equal.
+    pub fn eval_over(&self, record: &Value) -> Result<Option<Value>, Failure> {
+        let cell = self.compiled.eval(from_json(record));
+        to_json(&cell.map_err(|error| failure(&error))?)
     }
 }
 

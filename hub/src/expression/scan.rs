@@ -81,8 +81,7 @@ pub(super) fn check_names(text: &str) -> Result<(), ParseError> {
                 .and_then(|index| tokens.get(index))
                 .map(|token| token.kind)
         };
-        let is_test = before(1) == Some(Token::Name("is"))
-            || (before(1) == Some(Token::Name("not")) && before(2) == Some(Token::Name("is")));
+        let is_test = is_test(&tokens, at);
         let called = tokens.get(at + 1).map(|token| token.kind) == Some(Token::Sign('('));
         let unknown = if before(1) == Some(Token::Sign('|')) {
             unknown_filter(name).or_else(|| wrong_arguments(name, called))
@@ -105,6 +104,68 @@ pub(super) fn check_names(text: &str) -> Result<(), ParseError> {
         }
     }
     Ok(())
+}
+
+/// Every field that the text names, as a dotted path: names at which a value begins, with the names behind points. The text compiles.
+pub(super) fn fields(text: &str) -> Vec<String> {
+    let tokens = tokens(text);
+    let sign = |at: Option<usize>, signs: &[char]| {
+        let token = at.and_then(|at| tokens.get(at));
+        token.is_some_and(|token| matches!(token.kind, Token::Sign(sign) if signs.contains(&sign)))
+    };
+    let mut fields = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        let Token::Name(name) = token.kind else {
+            continue;
+        };
+        let before = at.checked_sub(1);
+        let is_value = !name.starts_with(|c: char| c.is_ascii_digit())
+            && !WORDS.contains(&name)
+            && !sign(before, &['.', '|'])
+            && !is_test(&tokens, at)
+            && !is_name_of_argument(text, &tokens, at);
+        if !is_value {
+            continue;
+        }
+        let mut path = name.to_owned();
+        let mut end = at + 1;
+        while sign(Some(end), &['.'])
+            && let Some(Token::Name(below)) = tokens.get(end + 1).map(|token| token.kind)
+        {
+            path.push('.');
+            path.push_str(below);
+            end += 2;
+        }
+        fields.push(path);
+    }
+    fields.sort();
+    fields.dedup();
+    fields
+}
+
+const WORDS: [&str; 13] = [
+    "and", "else", "false", "False", "if", "in", "is", "none", "None", "not", "or", "true", "True",
+];
+
+/// `x is NAME`, `x is not NAME`
+fn is_test(tokens: &[Spanned<'_>], at: usize) -> bool {
+    let kind = |back: usize| {
+        let token = at.checked_sub(back).and_then(|at| tokens.get(at));
+        token.map(|token| token.kind)
+    };
+    kind(1) == Some(Token::Name("is"))
+        || (kind(1) == Some(Token::Name("not")) && kind(2) == Some(Token::Name("is")))
+}
+
+/// `NAME=value` between parentheses
+fn is_name_of_argument(text: &str, tokens: &[Spanned<'_>], at: usize) -> bool {
+    let is_sign = |at: Option<usize>, signs: &[char]| {
+        let token = at.and_then(|at| tokens.get(at));
+        token.is_some_and(|token| matches!(token.kind, Token::Sign(sign) if signs.contains(&sign)))
+    };
+    let equals = is_sign(Some(at + 1), &['=']);
+    let rest = || &text[tokens[at + 1].span.end..];
+    equals && is_sign(at.checked_sub(1), &['(', ',']) && !rest().starts_with('=')
 }
 
 /// True when the text applies the filter somewhere.

@@ -210,6 +210,13 @@ fn an_expression_lists_the_fields_that_it_reads() {
             &["amount", "price.currency"],
         ),
         ("a.b or a.c[0].d or 'e'", &["a.b", "a.c"]),
+        ("properties.firstname[:1]", &["properties.firstname"]),
+        ("b[5:7] ~ '/' ~ b[c:]", &["b", "c"]),
+        ("a['b'][1:] ~ a['c'] ~ a.d", &["a", "a.d"]),
+        (
+            "x | d(y) if z is not startingwith w else 1.5",
+            &["w", "x", "y", "z"],
+        ),
         ("'constant'", &[]),
     ] {
         assert_eq!(
@@ -412,7 +419,66 @@ mod properties {
         assert_eq!(expression.eval(&record, None), Ok(Some(json!("x"))));
     }
 
+    /// Expressions with everything that MiniJinja's grammar has.
+    fn any_expression() -> impl Strategy<Value = String> {
+        let leaf = prop_oneof![
+            4 => "[abc](\\.[abc]){0,2}",
+            1 => prop::sample::select(vec!["'b'", "\"a.b\"", "1", "2", "0.5", "true", "none", "''"])
+                .prop_map(str::to_owned),
+        ];
+        leaf.prop_recursive(3, 12, 3, |inner| {
+            let one = || inner.clone();
+            let sign = prop::sample::select(vec![
+                "+", "-", "*", "/", "//", "%", "**", "~", "==", "!=", "<", "<=", ">", ">=", "and",
+                "or", "in", "not in",
+            ]);
+            let test = prop::sample::select(vec![
+                "defined",
+                "none",
+                "string",
+                "not number",
+                "mapping",
+                "sequence",
+                "not undefined",
+            ]);
+            let filter = prop::sample::select(scan::BUILTIN_FILTERS.to_vec());
+            prop_oneof![
+                (one(), sign, one()).prop_map(|(a, sign, b)| format!("({a}) {sign} ({b})")),
+                (one(), one(), one()).prop_map(|(a, b, c)| format!("({a}) if ({b}) else ({c})")),
+                one().prop_map(|a| format!("not ({a})")),
+                one().prop_map(|a| format!("-({a})")),
+                (one(), "[abc]").prop_map(|(a, name)| format!("({a}).{name}")),
+                (one(), "[abc]").prop_map(|(a, name)| format!("({a})['{name}']")),
+                "[abc]\\['[abc]'\\]",
+                (one(), one()).prop_map(|(a, b)| format!("({a})[{b}]")),
+                "[abc](\\.[abc])?\\[[0-2]?:[0-2]?\\]",
+                (one(), one()).prop_map(|(a, b)| format!("({a})[{b}:]")),
+                (one(), one()).prop_map(|(a, b)| format!("({a})[:{b}:1]")),
+                (one(), test).prop_map(|(a, test)| format!("({a}) is {test}")),
+                (one(), one()).prop_map(|(a, b)| format!("({a}) is not startingwith ({b})")),
+                (one(), filter).prop_map(|(a, filter)| format!("({a}) | {filter}")),
+                (one(), one()).prop_map(|(a, b)| format!("({a}) | default(value=({b}))")),
+                (one(), one()).prop_map(|(a, b)| format!("({a}) | join(({b}))")),
+                (one(), one()).prop_map(|(a, b)| format!("[{a}, ({b})]")),
+                (one(), one()).prop_map(|(a, b)| format!("{{'a': {a}, 'b': ({b})}}")),
+            ]
+        })
+    }
+
     proptest! {
+        // F13
+        #[test]
+        fn everything_that_an_expression_looks_at_is_among_what_it_reads(
+            text in any_expression(),
+            record in prop::collection::btree_map("[abc]", value(), 0..4),
+        ) {
+            let record = json!(record);
+            if let Ok(expression) = Expression::parse(&text) {
+                let of_all = machine::Program::compile(&text).expect("compiled before").eval_over(&record);
+                prop_assert_eq!(expression.eval(&record, None), of_all, "{}", text);
+            }
+        }
+
         #[test]
         fn the_short_way_gives_what_the_machine_gives(
             text in chain(),

@@ -16,6 +16,7 @@ mod models;
 mod profiles;
 mod query;
 mod records;
+mod remote_audiences;
 mod runs;
 mod statements;
 mod streams;

@@ -137,6 +137,7 @@ impl Batch {
             nodes,
             first_seen: NOW.0,
             message: format!("crm/contacts/{id}").into(),
+            name: Some("zofia|lovelace".into()),
         });
         let traits = format!(
             r#"{{"company":"Company 123","country":"PL","email":"person{id}@bulk.example","first_name":"Zofia","last_name":"Lovelace","lifecycle_stage":"customer","phone":"+486{id:08}"}}"#

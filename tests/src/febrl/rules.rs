@@ -59,6 +59,7 @@ pub fn resolve(people: &[Person]) -> Result<Vec<u64>> {
             nodes,
             first_seen: Timestamp(number as i64),
             message: number.to_string().into(),
+            name: None,
         });
     }
     let rules = Rules::new(&IdentityRules::default(), "febrl");

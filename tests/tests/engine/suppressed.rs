@@ -75,6 +75,15 @@ fn a_suppression_says_what_it_does_and_what_it_does_not() {
         "{text}"
     );
     assert!(text.contains("cannot be called back"), "{text}");
+    let show = |email: &str| {
+        pair.hub
+            .run(&["profile", "show", email])
+            .ends_with(0)
+            .stdout
+    };
+    let line = "suppressed: nothing about this person is sent";
+    assert!(show("email:ada@poczta.example").contains(line));
+    assert!(!show("email:jan@poczta.example").contains(line));
     let text = run("user_id:nobody").ends_with(0).stdout;
     assert!(text.contains("nobody has this identifier now"), "{text}");
     for (wrong, hint) in [

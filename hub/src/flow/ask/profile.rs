@@ -5,6 +5,7 @@ use crate::flow::ask::consent::{ConsentView, consents_of};
 use crate::flow::commit::claim::claim_of;
 use crate::flow::commit::identifiers::find;
 use crate::flow::commit::neighbourhood::{Around, Held, Neighbourhood, held_in};
+use crate::flow::commit::suppressed::is_suppressed;
 use crate::flow::commit::view::Consents;
 use crate::flow::commit::views::traits_of;
 use crate::flow::context::Context;
@@ -13,7 +14,7 @@ use crate::identity::{self, Node};
 use crate::manifest::Survivorship;
 use crate::model::{Fields, Identifier, Timestamp, Value};
 use crate::profile;
-use crate::store::{PersonRow, Result, Tx};
+use crate::store::{EvidenceRow, PersonRow, Result, Tx};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -35,6 +36,9 @@ pub struct ProfileView {
     pub at: Option<String>,
     pub traits: Fields,
     pub consents: Consents,
+    /// An operator suppressed one of its identifiers: nothing is sent of it. Not known of a past time.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub suppressed: bool,
     /// What was said of consent, and what decides; none for a past time.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub consent_why: Vec<ConsentView>,
@@ -202,6 +206,12 @@ async fn view(context: &Context, tx: &mut Tx, located: &Located) -> Result<Found
         .collect();
     let relations = tx.relations_of([row_id]).await?;
     let traits = traits_of(&row)?;
+    let rows: Vec<&EvidenceRow> = around
+        .rows
+        .iter()
+        .filter(|row| evidence.contains(&row.id))
+        .collect();
+    let suppressed = is_suppressed(tx, context, &traits, &rows).await?;
     let mut reasons = why(&context.plan.survivorship, &claims);
     reasons.extend(worked_out(context, &traits));
     let sources: BTreeSet<&str> = claims.iter().map(|claim| &*claim.source).collect();
@@ -228,6 +238,7 @@ async fn view(context: &Context, tx: &mut Tx, located: &Located) -> Result<Found
             around.rows[index as usize].message.to_string()
         }),
         traits,
+        suppressed,
         consents: read("person.consents", row.id, &row.consents)?,
         consent_why: consents_of(tx, context, &located.held(&context.rules), &evidence).await?,
     })))

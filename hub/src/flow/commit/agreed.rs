@@ -90,13 +90,17 @@ pub fn keeps(
 }
 
 /// I14: what an operator refused for people as such, by their number for instance, is kept with everything that is theirs alone, so that it
-/// holds when the number is edited. Returns the people of whom more is known than before.
-pub fn spread(neighbourhood: &mut Neighbourhood, plan: &Plan, people: &[Resolved]) -> Vec<i64> {
+/// holds when the number is edited. What was worked out of people of whom more is known now is taken out of `consents`.
+pub fn spread(
+    neighbourhood: &mut Neighbourhood,
+    plan: &Plan,
+    people: &[Resolved],
+    consents: &mut FxHashMap<i64, Consents>,
+) {
     let refused = neighbourhood.refused_by_operators(plan);
     if refused.is_empty() {
-        return Vec::new();
+        return;
     }
-    let mut changed = Vec::new();
     for person in people {
         let mut held = neighbourhood.held_by(&person.evidence, |_| true);
         held.retain(|one| one.is_live);
@@ -111,13 +115,12 @@ pub fn spread(neighbourhood: &mut Neighbourhood, plan: &Plan, people: &[Resolved
                     && neighbourhood.is_alone(one.slot, person.id)
                 {
                     neighbourhood.said_mut(one.slot).push(refusal.clone());
-                    changed.push(person.id);
+                    consents.remove(&person.id);
                 }
             }
         }
     }
     neighbourhood.keep_said();
-    changed
 }
 
 /// As a profile keeps them.

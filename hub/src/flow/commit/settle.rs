@@ -67,9 +67,7 @@ pub async fn settle(
     tx.save_heirs(&reshaped.heirs).await?;
     bury(tx, context, &reshaped.gone, ripple).await?;
     let (rebuild, look) = people(&neighbourhood, reshaped, &touched);
-    for person in agreed::spread(&mut neighbourhood, &context.plan, &rebuild) {
-        consents.remove(&person);
-    }
+    agreed::spread(&mut neighbourhood, &context.plan, &rebuild, &mut consents);
     let mut aliases: Vec<([u8; 16], i64)> = rebuild
         .iter()
         .filter(|person| !person.is_named)
@@ -93,8 +91,7 @@ pub async fn settle(
         move || profiles::build(rebuild, stored, fresh, consents, &neighbourhood, &context)
     });
     neighbourhood.save(tx).await?;
-    neighbourhood.save_parted(tx, context.clock.now()).await?;
-    neighbourhood.save_capped(tx, context.clock.now()).await?;
+    neighbourhood.save_alarms(tx, context.clock.now()).await?;
     tx.save_aliases(&aliases).await?;
     let Profiles {
         mut rows,

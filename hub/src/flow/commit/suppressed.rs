@@ -4,6 +4,7 @@ use crate::flow::commit::identifiers::identifier_of;
 use crate::flow::commit::view::View;
 use crate::flow::context::Context;
 use crate::flow::suppression::{List, REACHED_BY};
+use crate::model::Fields;
 use crate::store::{EvidenceRow, IdentifierRow, Result, Tx};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
@@ -38,6 +39,26 @@ pub async fn suppressed(tx: &mut Tx, context: &Context, views: &[View]) -> Resul
         found.extend(people);
     }
     Ok(found)
+}
+
+/// Whether nothing may be sent of somebody with these values and this evidence. Reads only.
+pub async fn is_suppressed(
+    tx: &mut Tx,
+    context: &Context,
+    traits: &Fields,
+    evidence: &[&EvidenceRow],
+) -> Result<bool> {
+    let list = context.suppression.at(tx).await?;
+    if list.is_empty() || list.holds_reached(traits) {
+        return Ok(!list.is_empty());
+    }
+    let slots = evidence.iter().flat_map(|row| row.nodes.iter().copied());
+    for row in listed(tx, &list, slots).await? {
+        if is_live(context, &row)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Puts on the list whatever else is of the people of this evidence alone and names them, or is where they are reached: they stay suppressed

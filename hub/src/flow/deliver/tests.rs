@@ -569,7 +569,7 @@ async fn who_is_suppressed_stays_so_whatever_is_edited() {
             let desk = Desk::new().await;
             let first = row(1, "p0@x.example", "600100001");
             if is_known {
-                desk.put(&[first.clone()]).await;
+                desk.put(std::slice::from_ref(&first)).await;
                 desk.suppress(text).await;
             } else {
                 desk.suppress(text).await;

@@ -255,6 +255,7 @@ impl Then {
         ProfileView {
             id: person.id.to_string(),
             at: Some(at.to_rfc3339()),
+            suppressed: false,
             identifiers: person
                 .nodes
                 .iter()

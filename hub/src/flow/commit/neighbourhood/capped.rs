@@ -35,14 +35,15 @@ impl Neighbourhood {
         self.capped.sort_unstable();
     }
 
-    /// Stores which identifiers turned out to be of several people, and which join people again.
-    pub async fn save_parted(&self, tx: &mut Tx, now: Timestamp) -> Result<()> {
+    /// Stores what an operator has to know: which identifiers turned out to be of several people, and which components are above the cap.
+    pub async fn save_alarms(&self, tx: &mut Tx, now: Timestamp) -> Result<()> {
         tx.remove_parted(&self.flipped_live).await?;
-        tx.add_parted(&self.parted, now).await
+        tx.add_parted(&self.parted, now).await?;
+        self.save_capped(tx, now).await
     }
 
     /// Stores which of the resolved components are above the cap. One that was before stays reported, even if its name changed.
-    pub async fn save_capped(&self, tx: &mut Tx, now: Timestamp) -> Result<()> {
+    async fn save_capped(&self, tx: &mut Tx, now: Timestamp) -> Result<()> {
         if self.stale_components.is_empty() {
             return Ok(());
         }

@@ -16,6 +16,10 @@ pub struct Page {
 }
 
 impl Page {
+    pub fn lines(&self) -> &[String] {
+        &self.upserts
+    }
+
     pub fn len(&self) -> usize {
         self.upserts.len()
     }

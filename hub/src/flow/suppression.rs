@@ -5,7 +5,7 @@ use crate::model::{Fields, IdentifierKind};
 use crate::store::{Result, Store, Tx};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use uuid::Uuid;
 
@@ -15,14 +15,16 @@ pub(super) const REACHED_BY: [IdentifierKind; 2] = [IdentifierKind::Email, Ident
 /// The list at one version.
 ///
 /// A live identifier suppresses each person whose evidence holds it, whichever address of the person would be sent to, and puts on the list
-/// what else is that person's alone: addresses, numbers, strong ids. A shared
+/// what else is that person's alone: addresses and strong ids. Of those that came to the list so, an address suppresses only who would be
+/// reached at it, and none brings others to the list. A shared
 /// or blocked one belongs to no person: it suppresses only people who would be reached at that very address or number. One
 /// that no person has yet takes effect as soon as a person has it.
 #[derive(Debug, Default)]
 pub struct List {
     version: i64,
     key: Vec<u8>,
-    hashes: HashSet<Vec<u8>>,
+    /// Whether nobody named it: it was the person's who had the one that was named.
+    hashes: HashMap<Vec<u8>, bool>,
 }
 
 impl List {
@@ -37,7 +39,12 @@ impl List {
 
     /// True when the identifier, already normalised, is on the list.
     pub fn holds(&self, kind: &str, value: &str) -> bool {
-        !self.is_empty() && self.hashes.contains(&self.hash(kind, value))
+        !self.is_empty() && self.hashes.contains_key(&self.hash(kind, value))
+    }
+
+    /// True when it is on the list because an operator named it.
+    pub(super) fn is_named(&self, kind: &str, value: &str) -> bool {
+        self.hashes.get(&self.hash(kind, value)) == Some(&false)
     }
 
     /// True when an address or number that would be sent to is on the list.
@@ -90,8 +97,8 @@ impl Suppression {
         }
         let list = Arc::new(read(tx).await?);
         let mut known = self.known();
-        // A transaction that began long ago may see an older one.
-        if known.version < list.version {
+        // A transaction that began long ago may see an older one, and one that adds to the list may be rolled back.
+        if known.version < list.version && !tx.changes_list() {
             *known = list.clone();
         }
         Ok(list)

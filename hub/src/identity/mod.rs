@@ -56,7 +56,7 @@ pub struct Evidence {
     /// `source/stream/key` of that record. A record supports one set at a time, so no two pieces of evidence share a message.
     /// All records that support a piece are of one source.
     pub message: Arc<str>,
-    /// The name that its records give (`name_of`), empty where none does; none where it is known from events only.
+    /// The name that its records give (`name_of`).
     pub name: Option<Arc<str>>,
 }
 

@@ -1,5 +1,5 @@
 //! Which weak values are shared by several people: a family's landline, a shop's phone, a kiosk's device. What shows that is that those
-//! who have the value contradict each other. More evidence can only show it more clearly.
+//! who have the value contradict each other. More evidence can only show it more clearly, but for evidence that gives an id its name.
 
 use crate::identity::name::{are_others, given};
 use crate::identity::{Evidence, Node, Rules};
@@ -50,7 +50,6 @@ pub fn shared_of<'a, 'e>(
     };
     let (mut ids, mut named) = (Vec::new(), Vec::new());
     for (index, piece) in (0..).zip(&graph.pieces) {
-        let has_given = piece.name.is_some_and(|name| !given(name).is_empty());
         for &weak in piece.nodes {
             if rules.is_strong((graph.kind)(weak)) {
                 continue;
@@ -60,7 +59,7 @@ pub fn shared_of<'a, 'e>(
                     rules.is_strong((graph.kind)(node)) && !(graph.is_blocked)(node)
                 });
             ids.extend(strong.map(|strong| (weak, strong, index)));
-            if has_given && *(graph.kind)(weak) != IdentifierKind::Email {
+            if piece.name.is_some() && *(graph.kind)(weak) != IdentifierKind::Email {
                 named.push((weak, index));
             }
         }
@@ -95,8 +94,8 @@ enum Label<'e> {
 }
 
 impl<'a, 'e, K: Fn(u32) -> &'a IdentifierKind, B: Fn(u32) -> bool> Graph<'e, '_, K, B> {
-    /// Whether a weak value was seen with more distinct values of one strong kind than the rules allow, whose records do not agree in the
-    /// name. Of an id of a system that only events show nothing is known.
+    /// Whether a weak value was seen with more distinct values of one strong kind than the rules allow; those count once that some record
+    /// gives the same name.
     fn has_too_many_ids(&self, group: &mut [Seen]) -> bool {
         let above = self.rules.shared_above((self.kind)(group[0].0)) as usize;
         if group.len() <= above {
@@ -105,19 +104,28 @@ impl<'a, 'e, K: Fn(u32) -> &'a IdentifierKind, B: Fn(u32) -> bool> Graph<'e, '_,
         group.sort_unstable_by(|a, b| (self.kind)(a.1).cmp((self.kind)(b.1)).then(a.1.cmp(&b.1)));
         let mut of_kinds = group.chunk_by(|a, b| (self.kind)(a.1) == (self.kind)(b.1));
         of_kinds.any(|ids| {
-            if ids.chunk_by(|a, b| a.1 == b.1).take(above + 1).count() <= above {
+            let by_id = || ids.chunk_by(|a, b| a.1 == b.1);
+            if by_id().take(above + 1).count() <= above {
                 return false;
             }
-            let is_external = matches!((self.kind)(ids[0].1), IdentifierKind::External(_));
-            let labels =
-                ids.iter()
-                    .filter_map(|(_, id, piece)| match self.pieces[*piece as usize].name {
-                        Some(name) if !name.is_empty() => Some(Label::Name(name)),
-                        None if is_external => None,
-                        _ => Some(Label::Id(*id)),
-                    });
-            let labels: FxHashSet<Label<'_>> = labels.collect();
-            labels.len() > above
+            let mut labels: FxHashSet<Label<'_>> = FxHashSet::default();
+            for pieces in by_id() {
+                let names = pieces
+                    .iter()
+                    .filter_map(|seen| self.pieces[seen.2 as usize].name);
+                let mut is_named = false;
+                for name in names {
+                    is_named = true;
+                    labels.insert(Label::Name(name));
+                }
+                if !is_named {
+                    labels.insert(Label::Id(pieces[0].1));
+                }
+                if labels.len() > above {
+                    return true;
+                }
+            }
+            false
         })
     }
 
@@ -126,25 +134,30 @@ impl<'a, 'e, K: Fn(u32) -> &'a IdentifierKind, B: Fn(u32) -> bool> Graph<'e, '_,
         if group.len() < 2 {
             return false;
         }
-        let known = group.iter().map(|(_, piece)| {
+        let named = group.iter().map(|(_, piece)| {
             let piece = &self.pieces[*piece as usize];
-            let emails = piece.nodes.iter().copied();
-            let emails = emails.filter(|node| {
-                *(self.kind)(*node) == IdentifierKind::Email && !(self.is_blocked)(*node)
-            });
-            let mut emails: Vec<u32> = emails.collect();
-            emails.sort_unstable();
-            (given(piece.name.unwrap_or_default()), emails)
+            (given(piece.name.unwrap_or_default()), piece)
         });
-        let mut known: Vec<(&str, Vec<u32>)> = known.collect();
-        known.sort_unstable();
-        known.dedup();
-        known.iter().enumerate().any(|(index, (name, emails))| {
-            known[index + 1..].iter().any(|(other, others)| {
-                name != other
-                    && !emails.iter().any(|email| others.contains(email))
-                    && are_others(name, other)
+        let mut named: Vec<(&str, &Piece<'_>)> = named.collect();
+        named.sort_by_key(|(name, _)| *name);
+        let by_name: Vec<_> = named.chunk_by(|a, b| a.0 == b.0).collect();
+        by_name.iter().enumerate().any(|(index, these)| {
+            by_name[index + 1..].iter().any(|those| {
+                are_others(these[0].0, those[0].0)
+                    && these.iter().any(|(_, this)| {
+                        those
+                            .iter()
+                            .any(|(_, that)| !self.have_an_email_in_common(this, that))
+                    })
             })
         })
+    }
+
+    fn have_an_email_in_common(&self, this: &Piece<'_>, that: &Piece<'_>) -> bool {
+        let is_email = |node: &&u32| {
+            *(self.kind)(**node) == IdentifierKind::Email && !(self.is_blocked)(**node)
+        };
+        let mut emails = this.nodes.iter().filter(is_email);
+        emails.any(|email| that.nodes.contains(email))
     }
 }

@@ -44,7 +44,7 @@ fn world(evidence: &[(&[&str], i64, &str)]) -> Neighbourhood {
             nodes,
             first_seen: Timestamp(*first_seen),
             message: (*message).into(),
-            name: Some("".into()),
+            name: None,
         });
     }
     world
@@ -591,7 +591,8 @@ fn worlds() -> impl Strategy<Value = Neighbourhood> {
                         nodes,
                         first_seen,
                         message: format!("{source}/a/{}", index * 7 % 16).into(),
-                        name: [None, Some(""), Some("anna|"), Some("marek|nowak")][index / 2 % 4]
+                        name: [None, Some("anna|nowak"), Some("anna|"), Some("marek|nowak")]
+                            [index / 2 % 4]
                             .map(Into::into),
                     }
                 })
@@ -813,24 +814,23 @@ mod properties {
             let rules = Rules::new(&IdentityRules { shared_above: above, ..IdentityRules::default() }, "acme");
             let found = shared(&world.nodes, &world.evidence, &rules);
             for (node, found) in (0u32..).zip(found) {
-                let mut seen: BTreeMap<String, (BTreeSet<u32>, BTreeSet<String>)> = BTreeMap::new();
                 let with: Vec<&Evidence> = world.evidence.iter().filter(|piece| piece.nodes.contains(&node)).collect();
+                let mut seen: BTreeMap<String, BTreeMap<u32, BTreeSet<String>>> = BTreeMap::new();
                 for piece in &with {
                     for &other in &piece.nodes {
                         let Node { identifier, blocked, .. } = &world.nodes[other as usize];
                         if rules.is_strong(&identifier.kind) && !blocked {
-                            let (ids, labels) = seen.entry(identifier.kind.to_string()).or_default();
-                            ids.insert(other);
-                            match piece.name.as_deref() {
-                                None if identifier.kind != IdentifierKind::UserId => {}
-                                None | Some("") => { labels.insert(other.to_string()); }
-                                Some(name) => { labels.insert(name.to_owned()); }
-                            }
+                            let names = seen.entry(identifier.kind.to_string()).or_default().entry(other).or_default();
+                            names.extend(piece.name.as_deref().map(str::to_owned));
                         }
                     }
                 }
+                let labels = |ids: &BTreeMap<u32, BTreeSet<String>>| -> BTreeSet<String> {
+                    let unnamed = ids.iter().filter(|(_, names)| names.is_empty()).map(|(id, _)| id.to_string());
+                    ids.values().flatten().cloned().chain(unnamed).collect()
+                };
                 let kind = &world.nodes[node as usize].identifier.kind;
-                let many = |(ids, labels): &(BTreeSet<u32>, BTreeSet<String>)| ids.len().min(labels.len()) > above as usize;
+                let many = |ids: &BTreeMap<u32, BTreeSet<String>>| ids.len().min(labels(ids).len()) > above as usize;
                 let emails = |piece: &Evidence| -> BTreeSet<u32> {
                     let nodes = piece.nodes.iter().copied();
                     nodes.filter(|at| world.nodes[*at as usize].identifier.kind == IdentifierKind::Email && !world.nodes[*at as usize].blocked).collect()

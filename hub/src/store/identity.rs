@@ -32,7 +32,7 @@ pub struct EvidenceRow {
     pub nodes: Vec<i64>,
     pub first_seen: i64,
     pub message: Arc<str>,
-    /// The name that its records give (`identity::name_of`); none where it is known from events only.
+    /// The name that its records give (`identity::name_of`).
     pub name: Option<Arc<str>>,
 }
 

@@ -86,6 +86,7 @@ pub struct Tx {
     /// Reads the state before this transaction.
     before: Option<Box<Tx>>,
     gate: Option<Gate>,
+    changes_list: bool,
 }
 
 pub type Result<T> = std::result::Result<T, Problem>;
@@ -147,6 +148,7 @@ impl Store {
             turn: Some((held, self.tidying.clone())),
             before: None,
             gate: self.gate.clone(),
+            changes_list: false,
         })
     }
 
@@ -176,6 +178,7 @@ impl Store {
             turn: None,
             before: None,
             gate: self.gate.clone(),
+            changes_list: false,
         })
     }
 

@@ -1,21 +1,37 @@
 //! Keyed hashes of suppressed identifiers, and the wanted rows of the people who have them.
 
 use super::deliveries::WantedRow;
-use super::query::value;
+use super::query::{get, value};
 use super::value::Arg;
 use super::{Result, Tx};
 use crate::model::Timestamp;
 
 impl Tx {
-    /// Adds a hash to the list and raises its version, by which a process sees that its copy is out of date.
-    pub async fn suppress(&mut self, hash: &[u8], reason: &str, now: Timestamp) -> Result<()> {
+    /// Adds a hash to the list and raises its version, by which a process sees that its copy is out of date. `is_derived`: it follows from
+    /// one that an operator named.
+    pub async fn suppress(
+        &mut self,
+        hash: &[u8],
+        reason: &str,
+        is_derived: bool,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.changes_list = true;
         self.reserve("suppression", 1).await?;
-        let text = "insert into suppression (hash, created_at, reason) values ($1, $2, $3) on conflict (hash) do nothing";
-        self.run(
-            text,
-            &[Arg::Bytes(hash), Arg::Int(now.0), Arg::Text(reason)],
-        )
-        .await
+        let text = "insert into suppression (hash, created_at, reason, derived) values ($1, $2, $3, $4) \
+             on conflict (hash) do update set derived = min(derived, excluded.derived)";
+        let arguments = [
+            Arg::Bytes(hash),
+            Arg::Int(now.0),
+            Arg::Text(reason),
+            Arg::Int(i64::from(is_derived)),
+        ];
+        self.run(text, &arguments).await
+    }
+
+    /// Whether this transaction has added to the list, so that nobody else may see yet what it sees.
+    pub fn changes_list(&self) -> bool {
+        self.changes_list
     }
 
     /// Goes up with each suppression.
@@ -25,9 +41,12 @@ impl Tx {
         Ok(next.unwrap_or_default())
     }
 
-    /// All suppressed hashes; the list is small compared with the people.
-    pub async fn suppressed(&mut self) -> Result<Vec<Vec<u8>>> {
-        self.all("select hash from suppression", &[], value).await
+    /// All suppressed hashes, and whether each is derived; the list is small compared with the people.
+    pub async fn suppressed(&mut self) -> Result<Vec<(Vec<u8>, bool)>> {
+        self.all("select hash, derived from suppression", &[], |row| {
+            Ok((get(row, 0)?, get::<i64>(row, 1)? != 0))
+        })
+        .await
     }
 
     /// People with a trait that contains this JSON text, whether as the whole value or as a part of it. Scans everybody.

@@ -56,6 +56,7 @@ pub async fn consents(context: &Context, wanted: &Wanted) -> Result<Vec<ConsentV
                     slot: row.slot,
                     identifier: identifier.clone().into(),
                     is_live: true,
+                    joins_nobody: false,
                 });
                 (held.into_iter().collect(), Vec::new())
             }

@@ -41,8 +41,8 @@ pub fn consents_of(neighbourhood: &Neighbourhood, plan: &Plan, evidence: &[i64])
 ///
 /// Of a purpose with a channel, statements at other identifiers are about the person as such, and refuse. A record's statement of that
 /// kind is about the person who has the record; one that stands on its own is about everybody who has the identifier. An address that
-/// joins nobody is a person's where a record of that person speaks of it, or an operator; then everything counts that anybody said about
-/// it.
+/// joins nobody is a person's where a record of that person speaks of it; then everything counts that anybody said about it. Otherwise
+/// an operator's word about it counts, and with that whatever was refused there.
 pub fn said<'a>(
     plan: &Plan,
     held: impl Iterator<Item = (&'a Held, &'a [ConsentStatement])>,
@@ -53,25 +53,28 @@ pub fn said<'a>(
         let kept = kept.iter().filter(|kept| kept.force != Force::Echo);
         let is_own =
             |kept: &ConsentStatement| kept.evidence.is_some_and(|id| evidence.contains(&id));
-        let is_heard = |purpose: &str| {
-            let mut about = kept.clone().filter(|kept| *kept.purpose == *purpose);
-            one.is_live || about.any(|kept| is_own(kept) || kept.by.is_some())
-        };
-        for kept in kept.clone() {
-            let channel = plan.channel_of(&kept.purpose);
+        let by_operator = |kept: &ConsentStatement| one.joins_nobody && kept.by.is_some();
+        for of in kept.clone() {
+            let channel = plan.channel_of(&of.purpose);
             let is_address = channel.is_some_and(|channel| channel.kind() == one.identifier.kind);
+            let mut about = kept.clone().filter(|kept| kept.purpose == of.purpose);
             let counts = match is_address {
-                true => is_heard(&kept.purpose),
+                true => {
+                    one.is_live
+                        || about.clone().any(is_own)
+                        || by_operator(of)
+                        || of.is_refusal() && about.any(by_operator)
+                }
                 false => {
-                    let stands = kept.stands() && (one.is_live || kept.record.is_none());
-                    (stands || is_own(kept)) && (channel.is_none() || kept.is_refusal())
+                    let stands = of.stands() && (one.is_live || of.record.is_none());
+                    (stands || is_own(of)) && (channel.is_none() || of.is_refusal())
                 }
             };
             if counts {
                 let address = is_address.then_some(one.identifier.value.as_str());
                 said.push(Said {
                     address,
-                    statement: kept,
+                    statement: of,
                 });
             }
         }
@@ -101,15 +104,16 @@ pub fn spread(
     if refused.is_empty() {
         return;
     }
+    let mut refusals: FxHashMap<i64, Vec<ConsentStatement>> = FxHashMap::default();
+    for (slot, refusal) in refused {
+        refusals.entry(slot).or_default().push(refusal);
+    }
     for person in people {
-        let mut held = neighbourhood.held_by(&person.evidence, |_| true);
-        held.retain(|one| one.is_live);
-        let refused = refused
-            .iter()
-            .filter(|(slot, _)| held.iter().any(|one| one.slot == *slot));
-        for (_, refusal) in refused {
+        let held = neighbourhood.held_by(&person.evidence, |_| true);
+        let refused = held.iter().filter_map(|one| refusals.get(&one.slot));
+        for refusal in refused.flatten() {
             let channel = plan.channel_of(&refusal.purpose);
-            for one in &held {
+            for one in held.iter().filter(|one| one.is_live) {
                 if keeps(neighbourhood, channel, &one.identifier.kind)
                     && !neighbourhood.said(one.slot).contains(refusal)
                     && neighbourhood.is_alone(one.slot, person.id)

@@ -362,11 +362,11 @@ impl Written {
         row.updated_at = canonical.updated_at.map(Timestamp::millis);
         row.first_seen = first_seen(&canonical).0;
         if !slots.is_empty() {
-            let name = claim.as_ref().map(|claim| &*claim.name);
+            let name = claim.as_ref().and_then(|claim| claim.name.as_deref());
             let message = || message_id(stream, &row.key);
             let (source, first_seen) = (&stream.source, row.first_seen);
             let evidence = neighbourhood.gain(slots, source, first_seen, name, message);
-            if neighbourhood.may_be_renamed(evidence, name, had) {
+            if neighbourhood.may_rename(evidence, name, had) {
                 self.losers.insert(evidence);
             }
             row.evidence_id = Some(evidence);

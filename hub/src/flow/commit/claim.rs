@@ -45,7 +45,7 @@ pub struct MappedClaim {
     pub time: Timestamp,
     pub body: String,
     /// See `identity::name_of`.
-    pub name: String,
+    pub name: Option<String>,
     pub alone: Alone,
     /// What it says, where it may repeat what the hub wrote.
     pub echo: Option<Fields>,
@@ -87,14 +87,8 @@ impl MappedClaim {
 /// The name that records give which support one piece of evidence: those that have a claim, see `MappedClaim::of`.
 pub fn name_given<'c>(records: impl Iterator<Item = &'c Canonical>) -> Option<Arc<str>> {
     let claiming = records.filter(|one| one.fact.is_none() || !one.consents.is_empty());
-    let names = claiming.map(|one| identity::name_of(&one.traits));
-    let best = names.reduce(
-        |best, name| match identity::better(Some(&best), Some(&name)) {
-            Some(better) if better == name => name,
-            _ => best,
-        },
-    );
-    best.map(Into::into)
+    let names = claiming.filter_map(|one| identity::name_of(&one.traits));
+    names.min().map(Into::into)
 }
 
 /// The profile of a person with a single claim.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// A statement, and the slot of the identifier that it is about.
 pub type About = (i64, ConsentStatement);
 
-const DAY_MS: i64 = 86_400_000;
+pub const DAY_MS: i64 = 86_400_000;
 /// How far the clocks of vendors may be ahead.
 const SKEW_MS: i64 = 5 * 60_000;
 
@@ -72,7 +72,7 @@ impl Speaker<'_> {
 
 /// The time that a statement gives itself, if it can be one. Nobody agreed in the future: that is a typing error, or the day until which
 /// it holds. A refusal may be a day ahead, in local time. The first days of 1970 are what an empty field becomes.
-fn stated(one: &Spoken, now: Timestamp) -> Option<Timestamp> {
+pub fn stated(one: &Spoken, now: Timestamp) -> Option<Timestamp> {
     let ahead = if one.status.is_granted() {
         SKEW_MS
     } else {

@@ -3,7 +3,7 @@
 
 use crate::flow::commit::change::{Change, Passed, Put, To};
 use crate::flow::commit::claim::{MappedClaim, claim_of};
-use crate::flow::commit::consent::Pending;
+use crate::flow::commit::consent::{DAY_MS, Pending, stated};
 use crate::flow::commit::neighbourhood::Neighbourhood;
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::context::Context;
@@ -28,10 +28,10 @@ pub struct Sent {
 }
 
 impl Sent {
-    /// A tool stamps by its own clock, and not everything at once: what it says to have happened in the hour after it was sent something may
-    /// come of that.
+    /// A tool stamps by its own clock, in whatever zone, and not everything at once: what it says to have happened in the day after it was
+    /// sent something may come of that.
     fn settled_at(&self) -> Timestamp {
-        Timestamp(self.last.0.saturating_add(3_600_000))
+        Timestamp(self.last.0.saturating_add(DAY_MS))
     }
 
     fn extend(&mut self, other: Self) {
@@ -64,7 +64,7 @@ pub async fn silence(
     let mut claims = claims_before(tx, changes, &sent).await?;
     let sent = sent.into_iter().chain(std::iter::repeat(None));
     for ((change, sent), slots) in changes.iter_mut().zip(sent).zip(before.slots) {
-        silence_consent(change, sent.as_ref(), slots, &before);
+        silence_consent(change, sent.as_ref(), slots, &before, context.clock.now());
         let claim = claims.remove(&change.slot);
         if let (To::Put(put), Some(sent)) = (&mut change.to, sent) {
             silence_claim(context, stream, put, &sent, claim.as_ref());
@@ -75,7 +75,13 @@ pub async fn silence(
 
 /// The hub makes members; that they are subscribed then is its own doing, and stays so until the record says something else, or that somebody
 /// agreed since.
-fn silence_consent(change: &mut Change, sent: Option<&Sent>, slots: &[i64], before: &Before<'_>) {
+fn silence_consent(
+    change: &mut Change,
+    sent: Option<&Sent>,
+    slots: &[i64],
+    before: &Before<'_>,
+    now: Timestamp,
+) {
     let To::Put(put) = &mut change.to else {
         return;
     };
@@ -99,7 +105,8 @@ fn silence_consent(change: &mut Change, sent: Option<&Sent>, slots: &[i64], befo
             .filter(|said| deleted.is_none() && said.purpose == one.purpose)
             .peekable();
         let was_echo = said.peek().is_some();
-        let is_later = |at: Timestamp| one.at.is_some_and(|now| now > at);
+        let at = stated(one, now);
+        let is_later = |than: Timestamp| at.is_some_and(|at| at > than);
         let is_own = said.any(|said| said.force != Force::Echo || is_later(said.time));
         // Earlier versions of the same batch.
         let passed = passed.iter().flat_map(|passed| &passed.consents);

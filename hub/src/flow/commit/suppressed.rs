@@ -4,7 +4,7 @@ use crate::flow::commit::identifiers::identifier_of;
 use crate::flow::commit::view::View;
 use crate::flow::context::Context;
 use crate::flow::suppression::{List, REACHED_BY};
-use crate::model::Fields;
+use crate::model::{Fields, IdentifierKind};
 use crate::store::{EvidenceRow, IdentifierRow, Result, Tx};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
@@ -20,24 +20,30 @@ pub async fn suppressed(tx: &mut Tx, context: &Context, views: &[View]) -> Resul
     let owners = owners(tx, views).await?;
     let evidence = tx.evidence_by_id(owners.keys().copied()).await?;
     let slots = evidence.iter().flat_map(|row| row.nodes.iter().copied());
-    let mut on_it: FxHashSet<i64> = FxHashSet::default();
+    // Each with whether an operator named it.
+    let mut on_it: FxHashMap<i64, bool> = FxHashMap::default();
     for row in listed(tx, &list, slots).await? {
-        if is_live(context, &row)? {
-            on_it.insert(row.slot);
+        if says_who(context, &list, &row)? {
+            on_it.insert(row.slot, list.is_named(&row.kind, &row.value));
         }
     }
-    if !on_it.is_empty() {
-        let holding = evidence
-            .iter()
-            .filter(|row| row.nodes.iter().any(|slot| on_it.contains(slot)));
-        let people = holding.filter_map(|row| owners.get(&row.id)).copied();
-        let people: BTreeSet<i64> = people.collect();
+    let (mut people, mut named) = (BTreeSet::new(), BTreeSet::new());
+    for row in &evidence {
+        let on_it = || row.nodes.iter().filter_map(|slot| on_it.get(slot));
+        if let Some(person) = owners.get(&row.id).filter(|_| on_it().next().is_some()) {
+            people.insert(*person);
+            if on_it().any(|is_named| *is_named) {
+                named.insert(*person);
+            }
+        }
+    }
+    if !named.is_empty() {
         let is_theirs =
-            |row: &EvidenceRow| owners.get(&row.id).is_some_and(|id| people.contains(id));
+            |row: &EvidenceRow| owners.get(&row.id).is_some_and(|id| named.contains(id));
         let theirs: Vec<EvidenceRow> = evidence.into_iter().filter(is_theirs).collect();
         spread(tx, context, &theirs, "of somebody who is suppressed").await?;
-        found.extend(people);
     }
+    found.extend(people);
     Ok(found)
 }
 
@@ -54,7 +60,7 @@ pub async fn is_suppressed(
     }
     let slots = evidence.iter().flat_map(|row| row.nodes.iter().copied());
     for row in listed(tx, &list, slots).await? {
-        if is_live(context, &row)? {
+        if says_who(context, &list, &row)? {
             return Ok(true);
         }
     }
@@ -76,7 +82,7 @@ pub async fn spread(
     let mut kept = Vec::new();
     for row in tx.identifiers_at(&slots).await? {
         let kind = identifier_of(&row)?.kind;
-        let is_kept = REACHED_BY.contains(&kind) || context.rules.is_strong(&kind);
+        let is_kept = kind == IdentifierKind::Email || context.rules.is_strong(&kind);
         if is_kept && is_live(context, &row)? && !list.holds(&row.kind, &row.value) {
             kept.push(row);
         }
@@ -91,7 +97,8 @@ pub async fn spread(
     let others: FxHashSet<i64> = others.flat_map(|row| row.nodes).collect();
     for row in kept.iter().filter(|row| !others.contains(&row.slot)) {
         let hash = list.hash(&row.kind, &row.value);
-        tx.suppress(&hash, reason, context.clock.now()).await?;
+        tx.suppress(&hash, reason, true, context.clock.now())
+            .await?;
     }
     Ok(())
 }
@@ -144,6 +151,15 @@ async fn owners(tx: &mut Tx, views: &[View]) -> Result<FxHashMap<i64, i64>> {
         owners.extend(pairs.into_iter().map(|(person, id)| (id, person)));
     }
     Ok(owners)
+}
+
+/// Whether an identifier on the list suppresses everybody who has it, and not only who is reached at it.
+fn says_who(context: &Context, list: &List, row: &IdentifierRow<'_>) -> Result<bool> {
+    let is_only_reached = || -> Result<bool> {
+        let kind = identifier_of(row)?.kind;
+        Ok(REACHED_BY.contains(&kind) && !list.is_named(&row.kind, &row.value))
+    };
+    Ok(is_live(context, row)? && !is_only_reached()?)
 }
 
 /// Neither blocked nor shared, so that it says who somebody is.

@@ -30,7 +30,8 @@ pub async fn suppress(
 ) -> Result<Suppressed> {
     let list = context.suppression.at(tx).await?;
     let hash = list.hash(&identifier.kind.text(), &identifier.value);
-    tx.suppress(&hash, reason, context.clock.now()).await?;
+    tx.suppress(&hash, reason, false, context.clock.now())
+        .await?;
     let Holders {
         people,
         are_known_by,

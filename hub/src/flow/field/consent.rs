@@ -88,7 +88,7 @@ impl Hub {
     }
 
     pub async fn with(manifest: &str) -> Self {
-        let streams = [CONTACTS, MEMBERS, CAMPAIGNS];
+        let streams = [CONTACTS, ("crm", "events"), MEMBERS, CAMPAIGNS];
         let world = World::new(manifest, &streams, START).await;
         let sink = Sink::default();
         Self { world, sink }
@@ -588,6 +588,10 @@ async fn an_operator_may_refuse_for_everybody_at_one_number() {
     let people = hub.says(IdentifierKind::Phone, "600 100 200", ConsentStatus::Denied);
     assert_eq!(people.await, 2);
     assert_eq!(hub.sent().await, [""; 0]);
+    let mut corrected = contact("1", "anna@dom.example", "true", -1);
+    (corrected["name"], corrected["phone"]) = (json!("Anna"), json!("600 100 201"));
+    hub.put(CONTACTS, corrected).await;
+    assert_eq!(hub.sent().await, [""; 0], "it was meant for her");
 }
 
 // What was refused on the telephone holds when the number is corrected afterwards, and when the address came only after it.
@@ -660,6 +664,27 @@ async fn a_grant_of_a_source_that_is_not_trusted_goes_with_its_record() {
     .await;
     assert_eq!(hub.sent().await, ["leo@kot.example"]);
     hub.delete(MEMBERS, "m").await;
+    assert_eq!(hub.sent().await, [""; 0]);
+}
+
+// A form that is not believed names an address: what an operator stated of that address is about those who are known by it.
+#[tokio::test]
+async fn an_operators_grant_is_not_lent_to_a_source_that_is_not_trusted() {
+    let trust = "\n[identity]\ntrust = { list = \"none\" }\n";
+    let hub = Hub::with(&format!("{MANIFEST}{trust}")).await;
+    hub.state("leo@kot.example", ConsentStatus::Granted).await;
+    let silent =
+        json!({ "id": "m", "email": "leo@kot.example", "status": null, "updated": days(-1) });
+    hub.put(
+        CAMPAIGNS,
+        json!({ "id": "c", "email": "ola@kot.example", "at": days(-9) }),
+    )
+    .await;
+    hub.put(CONTACTS, contact("1", "leo@kot.example", "", -30))
+        .await;
+    hub.put(MEMBERS, silent).await;
+    hub.at(1);
+    hub.state("leo@kot.example", ConsentStatus::Denied).await;
     assert_eq!(hub.sent().await, [""; 0]);
 }
 

@@ -237,7 +237,7 @@ impl Hub {
 async fn a_grant_of_the_hubs_own_making_is_known_as_such_later_too() {
     let mut hub = Hub::with(MANIFEST).await;
     hub.put(CONTACTS, contact("Leo", 100)).await;
-    let subscribed = json!({ "status": "granted", "opted": 800 });
+    let subscribed = json!({ "status": "granted", "opted": 1_700_000_800_000_i64 });
     hub.comes_back(900, subscribed.clone()).await;
     let mapped = MANIFEST.replace(
         "map.city = \"CITY\"",
@@ -252,12 +252,12 @@ async fn a_grant_of_the_hubs_own_making_is_known_as_such_later_too() {
     assert_ne!(elsewhere, mapped);
     hub.edit(&elsewhere).await;
     let row = json!({ "email": "leo@kot.example", "FNAME": "Leo", "LNAME": "Kot", "CITY": "Graz", "updated": 950,
-        "status": "granted", "opted": 800 });
+        "status": "granted", "opted": 1_700_000_800_000_i64 });
     hub.put(MEMBERS, row.clone()).await;
     assert_eq!(hub.grants().await, 0, "nobody writes there any more");
     let mut again = row;
     again["updated"] = json!(960);
-    again["opted"] = json!(955);
+    again["opted"] = json!(1_700_000_955_000_i64);
     hub.put(MEMBERS, again).await;
     assert_eq!(hub.grants().await, 1, "agreed at the tool");
 }
@@ -285,7 +285,14 @@ async fn who_agrees_at_the_tool_is_sent_for_that_word() {
         let member = |opted: i64, updated: i64| json!({ "email": "leo@kot.example", "FNAME": "Leo", "LNAME": "Kot", "status": "granted", "opted": opted, "updated": updated });
         hub.put(MEMBERS, member(made + 120_000, made)).await;
         assert_eq!(hub.sources_of_grants().await, ["crm"]);
-        let agreed = hub.go_on(120);
+        let typed = member(made + 20 * 365 * 86_400_000, made + 1);
+        hub.put(MEMBERS, typed).await;
+        assert_eq!(
+            hub.sources_of_grants().await,
+            ["crm"],
+            "a time that cannot be"
+        );
+        let agreed = hub.go_on(25 * 60);
         if archived {
             hub.delete(MEMBERS, "leo@kot.example").await;
         }

@@ -5,6 +5,7 @@ use crate::flow::upkeep::alarm::alarm;
 use serde_json::{Value, json};
 
 const CONTACTS: (&str, &str) = ("crm", "contacts");
+const EVENTS: (&str, &str) = ("crm", "events");
 const MEMBERS: (&str, &str) = ("list", "members");
 
 const MANIFEST: &str = r#"
@@ -27,6 +28,15 @@ map.phone = "phone"
 map.first_name = "first"
 map.last_name = "last"
 consent.marketing_email = "'granted' if newsletter == 'true' else none"
+
+[[source.stream]]
+name = "events"
+to = "event"
+event = "Page Viewed"
+key = "key"
+updated_at = "updated"
+map.external_id = "id"
+map.email = "email | email"
 
 [[source]]
 name = "list"
@@ -172,6 +182,39 @@ async fn people_part_and_join_as_names_are_edited() {
     assert_eq!(hub.people().await.len(), 3, "it joins nobody");
     hub.delete(CONTACTS, "2").await;
     assert_eq!(hub.people().await.len(), 1);
+}
+
+// Records without a name come before those with one, or after them, and a name that nobody has is none.
+#[tokio::test]
+async fn an_id_that_has_a_name_anywhere_is_known_by_it() {
+    let row = |id: usize, first: &str, at: i64| {
+        contact(
+            &format!("c{id}"),
+            first,
+            Some("ola@sklep.example"),
+            "600 100 200",
+            at,
+        )
+    };
+    for order in [[0, 1], [1, 0]] {
+        let hub = Hub::with(MANIFEST).await;
+        for turn in order {
+            for id in 0..4 {
+                // The same ids in another stream of the source, without names.
+                let named = row(id, "Ola", 100 + id as i64);
+                let unnamed = json!({ "key": format!("e{id}"), "id": format!("c{id}"), "email": "ola@sklep.example", "updated": 50 });
+                match turn {
+                    0 => hub.put(CONTACTS, named).await,
+                    _ => hub.put(EVENTS, unnamed).await,
+                }
+            }
+        }
+        assert_eq!(hub.names().await, ["ola@sklep.example Ola"], "{order:?}");
+        for id in 0..3 {
+            hub.put(CONTACTS, row(id, "Guest", 300)).await;
+        }
+        assert_eq!(hub.people().await.len(), 4, "{order:?}");
+    }
 }
 
 // F4

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const CONTACTS: (&str, &str) = ("crm", "contacts");
 const MEMBERS: (&str, &str) = ("list", "members");
 
-const HOUR: i64 = 3_600_000;
+const DAY: i64 = 86_400_000;
 
 const MANIFEST: &str = r#"
 [hub]
@@ -140,7 +140,7 @@ impl Model {
         // What the hub wrote says nothing new.
         let said = before.and_then(|before| before.word);
         if let Some(grant) = row.word.filter(|word| word.grants) {
-            let agrees = |since: &i64| grant.is_known && grant.time > since + HOUR;
+            let agrees = |since: &i64| grant.is_known && grant.time > since + DAY;
             let made = since.filter(|since| before.is_none() && !agrees(since));
             let made = made.map(|_| grant.time);
             let repeats = before.and_then(|old| old.echo);
@@ -230,7 +230,7 @@ async fn check(operations: &[Operation]) -> Result<(), TestCaseError> {
         json!({ "id": id, "email": name(row.address), "status": status, "said": said, "updated": updated, "job": updated })
     };
     for (step, operation) in operations.iter().enumerate() {
-        let now = hub.go_on((step as i64 + 1) * 90);
+        let now = hub.go_on((step as i64 + 1) * 26 * 60);
         let row = |address, word| Row {
             address,
             claims: true,

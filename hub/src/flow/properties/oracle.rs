@@ -108,13 +108,7 @@ fn sets(canonical: &[(Kind, String, Canonical)]) -> Sets<'static> {
         let best = sets
             .entry((source, one.identifiers.iter().cloned().collect()))
             .or_insert((first, message.clone(), None));
-        // Any name that is given before none, and the first of several.
-        let rank = |name: &Option<Arc<str>>| match name.as_deref() {
-            None => (2, String::new()),
-            Some("") => (1, String::new()),
-            Some(name) => (0, name.to_owned()),
-        };
-        let name = [best.2.take(), name].into_iter().min_by_key(rank).flatten();
+        let name = [best.2.take(), name].into_iter().flatten().min();
         let (time, message) = (best.0, best.1.clone()).min((first, message));
         *best = (time, message, name);
     }

@@ -38,7 +38,7 @@ create index dead_letter_open on dead_letter (slot) where state = 'open';
 -- `consents`: a JSON array of what was said of consent about it (`model::ConsentStatement`), by records and by operators.
 create table identifier (slot bigint primary key, kind text not null, value text not null, component bigint, shared bigint not null, consents text);
 
--- A distinct set of identifiers seen together, with its earliest supporter and the name that its records give (none: only events). `nodes` holds the slots, eight bytes each, little endian.
+-- A distinct set of identifiers seen together, with its earliest supporter and the name that its records give. `nodes` holds the slots, eight bytes each, little endian.
 create table evidence (id bigint primary key, component bigint not null, person_id bigint, nodes bytea not null, first_seen bigint not null, message text not null, name text);
 create index evidence_component on evidence (component);
 
@@ -126,5 +126,6 @@ create table destination (name text primary key, digest text not null); --cluste
 -- A destination's ids of our audiences.
 create table remote_audience (destination text not null, audience text not null, remote_id text not null, primary key (destination, audience)); --clustered
 
--- Keyed hashes of identifiers that asked not to be sent anywhere; the counter `suppression` goes up with each.
-create table suppression (hash bytea primary key, created_at bigint not null, reason text not null); --clustered
+-- Keyed hashes of identifiers that asked not to be sent anywhere; the counter `suppression` goes up with each. `derived`: nobody named it,
+-- it was the person's who had the one that was named.
+create table suppression (hash bytea primary key, created_at bigint not null, reason text not null, derived bigint not null); --clustered

@@ -19,12 +19,10 @@ async fn names_of(tx: &mut Tx, evidence: Vec<i64>) -> Result<FxHashMap<i64, Stri
     }
     for row in tx.claims_of(evidence).await? {
         let id = row.evidence_id;
-        let name = identity::name_of(&claim_of(row)?.traits);
-        match names.get_mut(&id) {
-            Some(known) if identity::better(Some(known), Some(&name)) == Some(known) => {}
-            Some(known) => *known = name,
-            None => {
-                names.insert(id, name);
+        if let Some(name) = identity::name_of(&claim_of(row)?.traits) {
+            let known = names.entry(id).or_insert_with(|| name.clone());
+            if name < *known {
+                *known = name;
             }
         }
     }
@@ -308,7 +306,7 @@ impl Neighbourhood {
         }
         let supported = ids.iter().copied().filter(|id| earliest.contains_key(id));
         let names = names_of(tx, supported.collect()).await?;
-        let mut renamed = Vec::new();
+        let mut renamed = std::mem::take(&mut self.named);
         for id in ids {
             let seen = self.evidence.get_mut(&id).expect("filtered above");
             let name = names.get(&id).map(String::as_str);

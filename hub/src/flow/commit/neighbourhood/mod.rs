@@ -78,6 +78,8 @@ pub struct Neighbourhood {
     decided: Option<FxHashMap<i64, bool>>,
     flipped_live: Vec<i64>,
     new_shared: Vec<(i64, i64)>,
+    /// New evidence that may give an id a name which it had nowhere until now.
+    named: Vec<i64>,
     /// Identifiers that joined people, and do so no more.
     parted: Vec<i64>,
     /// By id. Whether there are any is asked once.
@@ -110,6 +112,8 @@ pub struct Held {
     pub identifier: Arc<Identifier>,
     /// It says who the person is: neither shared nor blocked, and joined to the person by a source that is trusted.
     pub is_live: bool,
+    /// It is shared or blocked.
+    pub joins_nobody: bool,
 }
 
 /// A part of the graph, to be explained.
@@ -154,6 +158,7 @@ impl Neighbourhood {
             decided: None,
             flipped_live: Vec::new(),
             new_shared: Vec::new(),
+            named: Vec::new(),
             parted: Vec::new(),
             statements: BTreeMap::new(),
             has_statements: None,
@@ -162,7 +167,7 @@ impl Neighbourhood {
     }
 
     /// The evidence of a set of identifiers, supported by one more record of a source. The name of stored evidence is left as it is: see
-    /// `may_be_renamed`.
+    /// `may_rename`.
     pub fn gain(
         &mut self,
         slots: Vec<i64>,
@@ -219,24 +224,28 @@ impl Neighbourhood {
         id
     }
 
-    /// Whether a record's name may change that of stored evidence, where that matters: who has a weak identifier. `had`: what the record
-    /// supported before.
-    pub fn may_be_renamed(&self, evidence: i64, name: Option<&str>, had: Option<i64>) -> bool {
-        let Some(seen) = self.evidence.get(&evidence).filter(|seen| !seen.is_new) else {
+    /// Whether a record's name changes what is known: that of stored evidence, or that of an id which is known already and was seen with a
+    /// shared value. `had`: what the record supported before.
+    pub fn may_rename(&mut self, evidence: i64, name: Option<&str>, had: Option<i64>) -> bool {
+        let Some(seen) = self.evidence.get(&evidence) else {
             return false;
         };
         let known = seen.row.name.as_deref();
-        let is_other =
-            known != name && (had == Some(evidence) || identity::better(known, name) != known);
-        is_other && !self.is_strong(&seen.row.nodes)
-    }
-
-    fn is_strong(&self, nodes: &[i64]) -> bool {
-        let is_strong = |slot| {
-            self.rules
-                .is_strong(&self.identifiers[slot].identifier.kind)
+        if !seen.is_new {
+            let is_better = identity::better(known, name) != known;
+            return known != name && (had == Some(evidence) || is_better);
+        }
+        let is_known = |slot: &i64| {
+            let known = &self.identifiers[slot];
+            !known.is_new && self.rules.is_strong(&known.identifier.kind)
         };
-        nodes.iter().all(is_strong)
+        let is_shared = |slot: &i64| self.identifiers[slot].shared;
+        let nodes = &seen.row.nodes;
+        let names = name.is_some() && nodes.iter().any(is_shared) && nodes.iter().any(is_known);
+        if names {
+            self.named.push(evidence);
+        }
+        names
     }
 
     /// I6: when nothing else is left of the person whose evidence a record leaves, that person's ids keep resolving, with the
@@ -376,6 +385,7 @@ fn held<'a, N: Copy + PartialEq + 'a>(
                 slot,
                 identifier: identifier.clone(),
                 is_live: is_live && rules.joins(message, slot, live),
+                joins_nobody: !is_live,
             });
         }
     }

@@ -36,7 +36,7 @@ impl Neighbourhood {
             .filter(|id| !self.evidence[id].removed)
             .collect();
         let (mut graph, slots) = self.graph(&alive);
-        self.share(&mut graph, &slots);
+        self.share(&mut graph, &slots, &alive);
         let components = self.relabel(&graph, &slots, &alive);
         self.measure(&graph, &slots, &components);
         let resolution = identity::resolve(&graph, &rules);
@@ -266,7 +266,7 @@ impl Neighbourhood {
     }
 
     /// Decides again which identifiers are shared. One that was shared stays so unless all its evidence is loaded.
-    fn share(&mut self, graph: &mut identity::Neighbourhood, slots: &[i64]) {
+    fn share(&mut self, graph: &mut identity::Neighbourhood, slots: &[i64], alive: &[i64]) {
         let counted = identity::shared(&graph.nodes, &graph.evidence, &self.rules);
         for (index, slot) in slots.iter().enumerate() {
             let was = graph.nodes[index].shared;
@@ -282,16 +282,26 @@ impl Neighbourhood {
             };
             graph.nodes[index].shared = now;
             if now != was {
+                let parts = now && self.joined(*slot, alive);
                 let known = self.identifiers.get_mut(slot).expect("loaded or made");
                 known.shared = now;
                 known.dirty = true;
                 match now {
                     false => self.flipped_live.push(*slot),
-                    true if !known.is_new => self.parted.push(*slot),
+                    true if parts => self.parted.push(*slot),
                     true => {}
                 }
             }
         }
+    }
+
+    /// Whether one person had an identifier by several pieces of evidence until now.
+    fn joined(&self, slot: i64, alive: &[i64]) -> bool {
+        let seen = alive.iter().map(|id| &self.evidence[id].row);
+        let having = seen.filter(|row| row.nodes.contains(&slot));
+        let mut people = having.filter_map(|row| row.person_id);
+        let mut known = FxHashSet::default();
+        people.any(|person| !known.insert(person))
     }
 
     /// Names each component by its smallest evidence id, and puts the name on its rows. Returns the name for each evidence.

@@ -294,7 +294,9 @@ async fn who_agrees_at_the_tool_is_sent_for_that_word() {
         );
         let agreed = hub.go_on(25 * 60);
         if archived {
-            hub.delete(MEMBERS, "leo@kot.example").await;
+            let key = json!({ "email": "leo@kot.example" });
+            hub.world.apply(MEMBERS, &[], &[key]).await;
+            assert_eq!(hub.sources_of_grants().await, ["crm"]);
         }
         hub.put(MEMBERS, member(agreed, agreed)).await;
         hub.delete(CONTACTS, "1").await;

@@ -2,7 +2,7 @@
 //! belongs into the audience `lapsed_vip`. The same seed gives the same population.
 //!
 //! The rule that the truth agrees with: records join through an equal normalised email or phone; a value that more
-//! than two records of one source hold is shared and joins nobody; a charge belongs to its customer.
+//! than two records of one source hold under different names is shared and joins nobody; a charge belongs to its customer.
 
 mod draw;
 mod load;

@@ -15,8 +15,8 @@ pub(super) const REACHED_BY: [IdentifierKind; 2] = [IdentifierKind::Email, Ident
 /// The list at one version.
 ///
 /// A live identifier suppresses each person whose evidence holds it, whichever address of the person would be sent to, and puts on the list
-/// what else is that person's alone: addresses and strong ids. Of those that came to the list so, an address suppresses only who would be
-/// reached at it, and none brings others to the list. A shared
+/// what else is that person's alone: addresses and strong ids. An address that came to the list in this way suppresses only who would be
+/// reached at it, and no such entry brings others to the list. A shared
 /// or blocked one belongs to no person: it suppresses only people who would be reached at that very address or number. One
 /// that no person has yet takes effect as soon as a person has it.
 #[derive(Debug, Default)]

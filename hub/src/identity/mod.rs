@@ -34,7 +34,7 @@ pub struct Neighbourhood {
 pub struct Node {
     /// Its loader keeps it too, so that looking at it copies no text.
     pub identifier: Arc<Identifier>,
-    /// Those who have it contradict each other (see `shared`): joins nobody.
+    /// Its holders contradict each other (see `shared`): joins nobody.
     pub shared: bool,
     /// Blocked by the hub's own list (see `Rules::blocks`): joins nobody.
     pub blocked: bool,

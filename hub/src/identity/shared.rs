@@ -1,5 +1,5 @@
-//! Which weak values are shared by several people: a family's landline, a shop's phone, a kiosk's device. What shows that is that those
-//! who have the value contradict each other. More evidence can only show it more clearly, but for evidence that gives an id its name.
+//! Which weak values are shared by several people: a family's landline, a shop's phone, a kiosk's device. What shows that is that its holders
+//! contradict each other. More evidence can only show it more clearly, but for evidence that gives an id its name.
 
 use crate::identity::name::{are_others, given};
 use crate::identity::{Evidence, Node, Rules};

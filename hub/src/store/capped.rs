@@ -1,4 +1,4 @@
-//! What an operator is told of once: components of identifiers that are larger than the cap, and identifiers that turned out to be of
+//! What an operator hears of once: components of identifiers that are larger than the cap, and identifiers that turned out to be of
 //! several people.
 
 use super::query::{get, value};

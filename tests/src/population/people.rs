@@ -60,6 +60,15 @@ struct Person {
     national: String,
 }
 
+/// With the next first name that is not among `names`: who shares a value and a name is one person to everybody who looks.
+fn named_otherwise(person: Person, names: &mut Vec<&'static str>) -> Person {
+    let at = FIRST.iter().position(|name| *name == person.first);
+    let mut free = FIRST.iter().cycle().skip(at.unwrap_or_default());
+    let first = free.find(|name| !names.contains(name)).unwrap_or(&FIRST[0]);
+    names.push(first);
+    Person { first, ..person }
+}
+
 /// What one person's records hold, by vendor.
 #[derive(Clone, Copy, Default)]
 struct Known {
@@ -234,11 +243,13 @@ impl Maker {
     /// Three who pay under one address, and that address on the newsletter: nobody is joined through it.
     fn household(&mut self) {
         let address = format!("family{}@dom.example", self.population.truth.people.len());
+        let mut names = Vec::new();
         for _ in 0..3 {
             let person = Person {
                 country: "GB",
                 ..self.person()
             };
+            let person = named_otherwise(person, &mut names);
             let person = Person {
                 national: national_number("GB", person.serial),
                 ..person
@@ -274,11 +285,13 @@ impl Maker {
     /// Three contacts with one switchboard number, each otherwise known by an address of their own.
     fn office(&mut self) {
         let switchboard = national_number("DE", 900_000 + self.population.truth.people.len());
+        let mut names = Vec::new();
         for _ in 0..3 {
             let person = Person {
                 country: "DE",
                 ..self.person()
             };
+            let person = named_otherwise(person, &mut names);
             let mut records = BTreeSet::new();
             records.insert(self.contact(&person, Values::Both, Some(&switchboard)));
             let customer = self.customer(&person, Values::Email, None);

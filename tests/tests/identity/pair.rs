@@ -182,7 +182,7 @@ fn contacts(phone_of_anna: &str) -> HubSpot {
     let anna = [
         ("email", "anna@poczta.example"),
         ("phone", phone_of_anna),
-        ("firstname", "Anna"),
+        ("firstname", "A."),
     ];
     let mia = [("email", "mia@mail.example"), ("firstname", "Mia")];
     for (id, values) in [(11, &ada[..]), (12, &anna[..]), (13, &mia[..])] {

@@ -11,7 +11,7 @@ use std::time::Duration;
 const PEOPLE: usize = 2_000;
 const STORE: &str = "demo.db";
 /// One address, one number and one id of each source a person, and values are shared as soon as two have them.
-const STRICT: &str = "[identity]\nshared_above = 1\nlimits = { email = 1, phone = 1 }\n";
+const STRICT: &str = "[identity]\nlimits = { external = 1 }\n";
 
 struct Demo {
     hub: Hub,

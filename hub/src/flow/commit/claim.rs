@@ -84,7 +84,7 @@ impl MappedClaim {
     }
 }
 
-/// The name that records give which support one piece of evidence: those that have a claim, see `MappedClaim::of`.
+/// The name that the records of one piece of evidence give. Only records with a claim give one, see `MappedClaim::of`.
 pub fn name_given<'c>(records: impl Iterator<Item = &'c Canonical>) -> Option<Arc<str>> {
     let claiming = records.filter(|one| one.fact.is_none() || !one.consents.is_empty());
     let names = claiming.filter_map(|one| identity::name_of(&one.traits));

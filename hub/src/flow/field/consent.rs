@@ -667,7 +667,7 @@ async fn a_grant_of_a_source_that_is_not_trusted_goes_with_its_record() {
     assert_eq!(hub.sent().await, [""; 0]);
 }
 
-// A form that is not believed names an address: what an operator stated of that address is about those who are known by it.
+// A form that is not believed names an address: what an operator stated of that address is about the people who are known by it.
 #[tokio::test]
 async fn an_operators_grant_is_not_lent_to_a_source_that_is_not_trusted() {
     let trust = "\n[identity]\ntrust = { list = \"none\" }\n";

@@ -18,6 +18,7 @@ pub(super) struct Program {
     compiled: minijinja::Expression<'static, 'static>,
     reads: Vec<String>,
     fields: Vec<Field>,
+    cuts: bool,
 }
 
 /// One name that an expression reads, and what it reads beneath it; everything when `below` is empty.
@@ -32,6 +33,7 @@ impl Program {
         let compiled = ENVIRONMENT
             .compile_expression_owned(text.to_owned())
             .map_err(|error| syntax_error(&error, text))?;
+        let cuts = scan::cuts(text)?;
         let mut reads: Vec<String> = compiled.undeclared_variables(true).into_iter().collect();
         // MiniJinja does not look at what is cut by `[a:b]`, so what the text names is read, too.
         for path in scan::fields(text) {
@@ -53,6 +55,7 @@ impl Program {
             compiled,
             reads,
             fields,
+            cuts,
         })
     }
 
@@ -70,7 +73,16 @@ impl Program {
             .compiled
             .eval(Cell::from_object(given))
             .map_err(|error| failure(&error))?;
-        to_json(&cell)
+        self.value(&cell, record)
+    }
+
+    /// MiniJinja makes an empty list of nothing that is cut: it is nothing still.
+    fn value(&self, cell: &Cell, record: &Value) -> Result<Option<Value>, Failure> {
+        if self.cuts && is_empty_list(cell) {
+            let is_any = |field: &Field| record.get(&*field.name).is_some();
+            return Ok(self.fields.iter().any(is_any).then_some(Value::Null));
+        }
+        to_json(cell)
     }
 }
 
@@ -79,7 +91,7 @@ impl Program {
     /// Over the whole record: what `eval` must equal.
     pub fn eval_over(&self, record: &Value) -> Result<Option<Value>, Failure> {
         let cell = self.compiled.eval(from_json(record));
-        to_json(&cell.map_err(|error| failure(&error))?)
+        self.value(&cell.map_err(|error| failure(&error))?, record)
     }
 }
 
@@ -204,6 +216,9 @@ fn apply(
     if value.is_undefined() || value.is_none() {
         return Ok(value);
     }
+    if is_empty_list(&value) {
+        return Ok(Cell::from(()));
+    }
     let region = state.lookup(REGION);
     let region = region.as_ref().and_then(Cell::as_str);
     let Some(json) = to_json(&value).map_err(failed)? else {
@@ -217,6 +232,10 @@ fn apply(
         .apply(&json, argument.as_ref(), region)
         .map_err(failed)?;
     Ok(from_json(&result))
+}
+
+fn is_empty_list(cell: &Cell) -> bool {
+    cell.kind() == ValueKind::Seq && cell.len() == Some(0)
 }
 
 fn failed(failure: Failure) -> Error {

@@ -127,14 +127,19 @@ impl Chain {
         };
         let mut value = Cow::Borrowed(found);
         for step in steps {
-            if value.is_null() {
-                break;
+            if is_nothing(&value) {
+                return Ok(Some(Value::Null));
             }
             let argument = step.argument.as_ref().and_then(|path| path.find(record));
             value = Cow::Owned(step.filter.apply(&value, argument, region)?);
         }
         Ok(Some(value.into_owned()))
     }
+}
+
+/// What filters pass on as nothing; some vendors write an empty list for it.
+fn is_nothing(value: &Value) -> bool {
+    value.is_null() || value.as_array().is_some_and(Vec::is_empty)
 }
 
 /// What `or` takes for true.

@@ -143,6 +143,34 @@ pub(super) fn fields(text: &str) -> Vec<String> {
     fields
 }
 
+/// Whether the text cuts a value, as in `x[a:b]`. A third part is refused: nobody needs one, and MiniJinja has none that is safe.
+pub(super) fn cuts(text: &str) -> Result<bool, ParseError> {
+    let mut open: Vec<(char, usize)> = Vec::new();
+    let mut is_cut = false;
+    for token in tokens(text) {
+        match token.kind {
+            Token::Sign(sign @ ('(' | '[' | '{')) => open.push((sign, 0)),
+            Token::Sign(')' | ']' | '}') => drop(open.pop()),
+            Token::Sign(':') => {
+                let Some(('[', colons)) = open.last_mut() else {
+                    continue;
+                };
+                *colons += 1;
+                is_cut = true;
+                if *colons > 1 {
+                    return Err(ParseError {
+                        message: "a cut has a first and a last position, and no step".to_owned(),
+                        span: token.span,
+                        hint: Some("write `[first:last]`, as in `name[:1]`".to_owned()),
+                    });
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(is_cut)
+}
+
 const WORDS: [&str; 13] = [
     "and", "else", "false", "False", "if", "in", "is", "none", "None", "not", "or", "true", "True",
 ];

@@ -16,9 +16,9 @@ pub(super) const REACHED_BY: [IdentifierKind; 2] = [IdentifierKind::Email, Ident
 ///
 /// A live identifier suppresses each person whose evidence holds it, whichever address of the person would be sent to, and puts on the list
 /// what else is that person's alone: addresses and strong ids. An address that came to the list in this way suppresses only who would be
-/// reached at it, and no such entry brings others to the list. A shared
-/// or blocked one belongs to no person: it suppresses only people who would be reached at that very address or number. One
-/// that no person has yet takes effect as soon as a person has it.
+/// reached at it, and no such entry brings others to the list. A number that several people share does the same for all of them. Any
+/// other shared one and a blocked one belong to no person: they suppress only people who would be reached at that very address or number.
+/// One that no person has yet takes effect as soon as a person has it.
 #[derive(Debug, Default)]
 pub struct List {
     version: i64,

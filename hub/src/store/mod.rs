@@ -6,6 +6,7 @@ mod accounts;
 mod audiences;
 mod bulk;
 mod capped;
+mod changes;
 mod computed;
 mod deliveries;
 mod dialect;
@@ -32,10 +33,9 @@ pub use account_audiences::{AccountLogRow, AccountMemberRow, AccountTimerRow, Co
 pub use accounts::{AccountClaimRow, AccountRow, RelationRow};
 pub use audiences::{HappenedRow, LogRow, MemberRow, MovedRow, TimerRow};
 pub use capped::CappedRow;
+pub use changes::{AttemptRow, ChangeRow, Looked, RefusedRow};
 pub use computed::FaultRow;
-pub use deliveries::{
-    AcknowledgedRow, AttemptRow, ChangeRow, Looked, RefusedRow, WantedRow, WrittenRow,
-};
+pub use deliveries::{AcknowledgedRow, WantedRow, WrittenRow};
 pub use full_reads::SeenBlock;
 pub use identity::{EvidenceRow, IdentifierRow};
 pub use jobs::JobRow;

@@ -25,7 +25,7 @@ use crate::store::{PastVersion, Result, StatementRow, Tx};
 use reach::{NOBODY, Reach};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
-use then::{Background, Stated, Then, account_claim};
+use then::{Background, Silent, Stated, Then, account_claim};
 
 /// Versions that are read and mapped at once.
 const BATCH: i64 = 4_000;
@@ -48,6 +48,7 @@ pub async fn profile_at(
     };
     let mut skimmed = skim(&mut tx, context, &question, progress).await?;
     let accounts = std::mem::take(&mut skimmed.accounts);
+    let refused = std::mem::take(&mut skimmed.refused);
     let Some(versions) = skimmed.connected(wanted) else {
         return Ok(Found::Nobody);
     };
@@ -61,6 +62,7 @@ pub async fn profile_at(
         });
         records.extend(mapped.await);
     }
+    let silent = silent(&mut tx, &mapping, &records, refused).await?;
     let then = Then::new(records, &stated, &context.rules);
     let person = match then.find(context, wanted) {
         Lookup::Person(person) => person,
@@ -73,19 +75,21 @@ pub async fn profile_at(
             None => Fields::new(),
         },
         models: versions_at(&context.plan, &tx.models().await?, at)?,
-        consents: consents_at(&mut tx, context, &then, person, at).await?,
+        consents: consents_at(&mut tx, context, &then, person, silent, at).await?,
     };
     let view = then.view(context, person, at, background);
     Ok(Found::Person(Box::new(view)))
 }
 
 /// What held of consent: what the records said then, what stood on its own, and what operators had stated. When a record first said what it
-/// says without a time is not known of the past, nor what repeated only what the hub had written.
+/// says without a time is not known of the past, nor what repeated only what the hub had written, nor what a version refused that its own
+/// batch replaced, once the record says something else.
 async fn consents_at(
     tx: &mut Tx,
     context: &Context,
     then: &Then,
     person: u32,
+    silent: Vec<Silent>,
     at: Timestamp,
 ) -> Result<Consents> {
     let held = then.held_by(person, &context.rules);
@@ -99,12 +103,46 @@ async fn consents_at(
             None => said.time <= at,
             Some(_) => said.is_refusal() && said.learned_at.is_some_and(|learned| learned <= at),
         });
-        for said in &mut said {
-            said.evidence = None;
-        }
         standing.insert(one.slot, said);
     }
-    Ok(then.consents(context, person, &held, standing, at))
+    Ok(then.consents(context, person, &held, standing, &silent, at))
+}
+
+/// What these records refused in earlier versions and have said nothing of since.
+async fn silent(
+    tx: &mut Tx,
+    mapping: &Mapping,
+    records: &[Standing],
+    mut refused: FxHashMap<i64, Vec<Refused>>,
+) -> Result<Vec<Silent>> {
+    let mut by_version: FxHashMap<i64, Vec<(Arc<str>, Timestamp, Timestamp)>> =
+        FxHashMap::default();
+    for record in records {
+        for one in refused.remove(&record.slot).into_iter().flatten() {
+            if let Some((at, learned_at)) = one.gone {
+                let of = by_version.entry(one.version).or_default();
+                of.push((one.purpose, at, learned_at));
+            }
+        }
+    }
+    let mut silent = Vec::new();
+    for row in tx.versions_at(by_version.keys().copied()).await? {
+        let Some(mut said) = mapping.map(&row) else {
+            continue;
+        };
+        let gone = by_version.remove(&row.id).unwrap_or_default();
+        let consents = std::mem::take(&mut said.canonical.consents);
+        let consents = consents.into_iter().filter_map(|(purpose, consent)| {
+            let (_, at, learned_at) = gone.iter().find(|(of, ..)| *of == purpose)?;
+            Some(((purpose, consent), (*at, *learned_at)))
+        });
+        for (consent, gone) in consents.collect::<Vec<_>>() {
+            let mut said = said.clone();
+            said.canonical.consents = vec![consent];
+            silent.push(Silent { said, gone });
+        }
+    }
+    Ok(silent)
 }
 
 /// The winning values of an account, from the records that described it then.
@@ -159,6 +197,7 @@ async fn stated_at(tx: &mut Tx, at: Timestamp) -> Result<Vec<Stated>> {
 /// A record as it stood, in canonical words.
 #[derive(Debug, Clone)]
 pub(super) struct Standing {
+    pub slot: i64,
     pub stream: StreamRef,
     pub key: String,
     pub canonical: Canonical,
@@ -211,6 +250,7 @@ impl Mapping {
         let key = canonical::key_of(plan, &stream.source, &record).ok()?;
         let canonical = canonical::map(plan, &stream.source, &key, &record).canonical?;
         Some(Standing {
+            slot: version.slot,
             stream: stream.clone(),
             key,
             canonical,
@@ -228,8 +268,19 @@ struct Skimmed {
     reach: Reach,
     /// By the record's slot: the version that describes an account, and the account's id.
     accounts: FxHashMap<i64, (i64, String)>,
+    /// By the record's slot: what it refused and has said nothing of since.
+    refused: FxHashMap<i64, Vec<Refused>>,
     /// An identifier of the record after which the wanted id is named.
     named: u32,
+}
+
+/// A record's refusal, which holds until the record says something else (I14).
+struct Refused {
+    purpose: Arc<str>,
+    /// The version that says it.
+    version: i64,
+    /// Since when the record is silent of it, and when the hub learned that.
+    gone: Option<(Timestamp, Timestamp)>,
 }
 
 /// What is asked for, and what the answer depends on apart from the versions of records.
@@ -278,6 +329,7 @@ async fn skim(
                 if standing.as_ref().is_some_and(is_named) {
                     skimmed.named = node;
                 }
+                skimmed.note_refusals(row, standing.as_ref());
                 skimmed.accounts.remove(&row.slot);
                 if let Some((account, _)) = standing.and_then(account_claim) {
                     skimmed.accounts.insert(row.slot, (row.id, account));
@@ -294,6 +346,38 @@ async fn skim(
 }
 
 impl Skimmed {
+    fn note_refusals(&mut self, row: &PastVersion, standing: Option<&Standing>) {
+        if row.body.is_none() {
+            self.refused.remove(&row.slot);
+        }
+        let Some(canonical) = standing.map(|standing| &standing.canonical) else {
+            return;
+        };
+        if canonical.consents.is_empty() && !self.refused.contains_key(&row.slot) {
+            return;
+        }
+        let refused = self.refused.entry(row.slot).or_default();
+        refused.retain(|one| {
+            canonical
+                .consents
+                .iter()
+                .all(|(purpose, _)| *purpose != one.purpose)
+        });
+        let at = canonical
+            .updated_at
+            .map_or(row.received_at, |at| at.min(row.received_at));
+        for one in refused.iter_mut() {
+            one.gone.get_or_insert((at, row.received_at));
+        }
+        let said = canonical.consents.iter();
+        let refusals = said.filter(|(_, consent)| !consent.status.is_granted());
+        refused.extend(refusals.map(|(purpose, _)| Refused {
+            purpose: purpose.clone(),
+            version: row.id,
+            gone: None,
+        }));
+    }
+
     /// The last version of each record that could be connected with the one asked for.
     fn connected(mut self, wanted: &Wanted) -> Option<Vec<i64>> {
         let start = match wanted {

@@ -6,7 +6,7 @@ use crate::flow::commit::claim::{FreshClaim, MappedClaim, first_seen};
 use crate::flow::commit::consent::{Pending, Version, telling};
 use crate::flow::commit::echo::{self, Before};
 use crate::flow::commit::meaning::Meaning;
-use crate::flow::commit::neighbourhood::{Neighbourhood, message_id};
+use crate::flow::commit::neighbourhood::{Naming, Neighbourhood, message_id};
 use crate::flow::commit::ripple::look;
 use crate::flow::commit::settle::Settling;
 use crate::flow::commit::stream::StreamRef;
@@ -43,6 +43,7 @@ struct Written {
     pending: Pending,
     /// Evidence that may have lost a supporter.
     losers: BTreeSet<i64>,
+    naming: Naming,
     /// Evidence whose claims or facts changed.
     touched: FxHashSet<i64>,
     /// Evidence whose claims changed.
@@ -117,9 +118,11 @@ async fn save_and_resolve(
     mut written: Written,
     mut neighbourhood: Neighbourhood,
 ) -> Result<Settling> {
-    let now = context.clock.now();
-    let losers = std::mem::take(&mut written.losers);
-    std::mem::take(&mut written.pending).end(&mut neighbourhood, now);
+    let mut losers = std::mem::take(&mut written.losers);
+    let naming = std::mem::take(&mut written.naming);
+    losers.extend(naming.end(tx, &mut neighbourhood).await?);
+    let pending = std::mem::take(&mut written.pending);
+    pending.end(&mut neighbourhood, context.clock.now());
     let retold = neighbourhood.keep_said();
     let concerned = agreed::concerned(tx, &mut neighbourhood, &retold).await?;
     written.touched.extend(&concerned);
@@ -279,8 +282,7 @@ impl Written {
             false => ids.version,
         };
         let mut row = unmapped(slot, key, version_id, prior.as_ref(), stream, put.is_none());
-        let may_have_spoken = prior.is_some() && neighbourhood.speaks();
-        let had_said = may_have_spoken || self.pending.has_moved(slot);
+        let had_said = prior.is_some() && neighbourhood.speaks() || self.pending.has_moved(slot);
         let told = telling(passed, put.as_mut(), had_said, &row, &slots, stream, now);
         match put {
             None => self.version(ids, slot, now, Effect::Deleted, Bytes::new()),
@@ -351,7 +353,7 @@ impl Written {
         }
         let Some(Meaning {
             canonical,
-            claim,
+            mut claim,
             slots: _,
             consents: _,
         }) = put.meaning
@@ -362,13 +364,12 @@ impl Written {
         row.updated_at = canonical.updated_at.map(Timestamp::millis);
         row.first_seen = first_seen(&canonical).0;
         if !slots.is_empty() {
-            let name = claim.as_ref().and_then(|claim| claim.name.as_deref());
+            let name = claim.as_mut().and_then(|claim| claim.name.take());
             let message = || message_id(stream, &row.key);
-            let (source, first_seen) = (&stream.source, row.first_seen);
-            let evidence = neighbourhood.gain(slots, source, first_seen, name, message);
-            if neighbourhood.may_rename(evidence, name, had) {
-                self.losers.insert(evidence);
-            }
+            let (source, seen) = (&stream.source, row.first_seen);
+            let evidence = neighbourhood.gain(slots, source, seen, name.as_deref(), message);
+            self.naming
+                .add(neighbourhood, evidence, had, row.slot, name);
             row.evidence_id = Some(evidence);
             self.touched.insert(evidence);
         }

@@ -155,11 +155,17 @@ async fn owners(tx: &mut Tx, views: &[View]) -> Result<FxHashMap<i64, i64>> {
 
 /// Whether an identifier on the list suppresses everybody who has it, and not only who is reached at it.
 fn says_who(context: &Context, list: &List, row: &IdentifierRow<'_>) -> Result<bool> {
-    let is_only_reached = || -> Result<bool> {
-        let kind = identifier_of(row)?.kind;
-        Ok(REACHED_BY.contains(&kind) && !list.is_named(&row.kind, &row.value))
-    };
-    Ok(is_live(context, row)? && !is_only_reached()?)
+    Ok(match list.is_named(&row.kind, &row.value) {
+        true => is_live(context, row)? || asks_for_all(context, row)?,
+        false => is_live(context, row)? && !REACHED_BY.contains(&identifier_of(row)?.kind),
+    })
+}
+
+/// Whether whoever asks by it, asks for everybody who has it: a number that several people share. A blocked one is nobody's.
+pub fn asks_for_all(context: &Context, row: &IdentifierRow<'_>) -> Result<bool> {
+    let identifier = identifier_of(row)?;
+    let is_phone = identifier.kind == IdentifierKind::Phone;
+    Ok(is_phone && row.shared && !context.rules.blocks(&identifier))
 }
 
 /// Neither blocked nor shared, so that it says who somebody is.

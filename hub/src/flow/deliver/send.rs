@@ -87,13 +87,14 @@ impl<'a> Sender<'a> {
                 .pending_changes(&self.destination.name, family, after, WINDOW)
                 .await?;
             let list = self.context.suppression.at(&mut tx).await?;
-            drop(tx);
             let Some(last) = rows.last() else {
                 return Ok(());
             };
             after = last.id;
-            let Grouped { groups, idle, held } =
-                grouped(self.context, &list, self.destination, &rows)?;
+            let mut found = grouped(self.context, &list, self.destination, &rows)?;
+            self.leave_strangers(&mut tx, &mut found).await?;
+            drop(tx);
+            let Grouped { groups, idle, held } = found;
             if !(idle.is_empty() && held.is_empty()) {
                 // I13, I16: what replaced manifests need not send may have to be sent with the new ones.
                 let mut tx = self.context.begin_held().await?;
@@ -119,6 +120,38 @@ impl<'a> Sender<'a> {
                     self.send(&group, batch.to_vec()).await?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Leaves out members that the destination does not know yet: their people came after people were sent, or it refused them.
+    /// They follow their people.
+    async fn leave_strangers(&mut self, tx: &mut Tx, found: &mut Grouped) -> Result<()> {
+        let Some(push) = &self.destination.person else {
+            return Ok(());
+        };
+        let person = format!("person:{}", push.target);
+        let adds = found.groups.iter_mut();
+        for (_, rows) in adds.filter(|(group, _)| group.operation == Operation::Add) {
+            let changes = rows.iter().map(Row::change);
+            let waiting = tx.before_their_person(&person, changes).await?;
+            let waiting: BTreeMap<i64, (i64, bool)> = waiting
+                .into_iter()
+                .map(|(change, of, refused)| (change, (of, refused)))
+                .collect();
+            rows.retain(|row| {
+                let Some((of, refused)) = waiting.get(&row.change()) else {
+                    return true;
+                };
+                if *refused {
+                    found.held.push(row.before.looked);
+                } else {
+                    self.skipped += 1;
+                    let is_later = self.later.iter().any(|later| later.change == *of);
+                    self.again |= !is_later && !self.stopped.contains(&person);
+                }
+                false
+            });
         }
         Ok(())
     }
@@ -410,6 +443,7 @@ async fn finish(tx: &mut Tx, ended: &[Looked]) -> Result<()> {
     }
     tx.close_dead_letters(ended.iter().map(|one| letter_slot(one.change)))
         .await?;
+    tx.wake_members(ended.iter().map(|one| one.change)).await?;
     tx.finish_changes(ended).await
 }
 

@@ -1,7 +1,7 @@
 //! Suppressing an identifier. Accepting an entry decides again what may be sent of the people who have the identifier (I13).
 
 use crate::flow::commit::identifiers::find;
-use crate::flow::commit::suppressed::{is_live, spread};
+use crate::flow::commit::suppressed::{asks_for_all, is_live, spread};
 use crate::flow::commit::views::view_of;
 use crate::flow::commit::want::{key_of, mark};
 use crate::flow::context::Context;
@@ -70,6 +70,17 @@ async fn holders(tx: &mut Tx, context: &Context, identifier: &Identifier) -> Res
         let evidence = tx.evidence_of_components(row.component).await?.into_iter();
         let holding = evidence.filter(|one| one.nodes.contains(&row.slot));
         found.people = holding.filter_map(|one| one.person_id).collect();
+        found.are_known_by = true;
+        return Ok(found);
+    }
+    if asks_for_all(context, &row)? {
+        let pairs = tx.evidence_of_shared([row.slot]).await?;
+        let holding = tx.evidence_by_id(pairs.into_iter().map(|(_, id)| id));
+        found.people = holding
+            .await?
+            .iter()
+            .filter_map(|one| one.person_id)
+            .collect();
         found.are_known_by = true;
         return Ok(found);
     }

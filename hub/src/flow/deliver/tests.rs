@@ -160,8 +160,13 @@ impl Tool {
             let found = held.ids.iter().find(|(_, id)| **id == change.audience);
             found.map(|(name, _)| name.clone())
         };
-        let failures = self.asked(&name.unwrap_or_default(), &keys)?;
+        let mut failures = self.asked(&name.unwrap_or_default(), &keys)?;
         let mut held = self.held();
+        if add {
+            let strangers = keys.iter().enumerate();
+            let strangers = strangers.filter(|(_, key)| !held.rows.contains_key(*key));
+            failures.extend(strangers.map(|(index, _)| refusal(index, false, "nobody like that")));
+        }
         let Some(members) = held.members.get_mut(&change.audience) else {
             return Err(gone());
         };
@@ -402,6 +407,50 @@ fn set<const N: usize>(of: [&str; N]) -> BTreeSet<String> {
     of.map(str::to_owned).into()
 }
 
+// A vendor takes only members that it knows.
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_who_comes_while_members_are_added_is_added_once_the_vendor_knows_them() {
+    let desk = Desk::new().await;
+    desk.people(1).await;
+    let world = desk.world.clone();
+    let mut comes = Some(());
+    desk.tool.refuses(move |(about, _)| {
+        if about == "everybody" && comes.take().is_some() {
+            let new = [person(1, 1, "new")];
+            Handle::current().block_on(world.apply(CONTACTS, &new, &[]));
+        }
+        Ok(Vec::new())
+    });
+    let report = desk.deliver().await;
+    assert_eq!(report.rejected, 0);
+    assert_eq!(desk.pending().await, 0);
+    let both = set(["p0@x.example", "p1@x.example"]);
+    assert_eq!(desk.tool.members("named"), both);
+    assert_eq!(desk.tool.members("everybody"), both);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_whose_person_the_vendor_refuses_is_added_once_it_takes_the_person() {
+    let desk = Desk::new().await;
+    desk.people(2).await;
+    desk.tool.refuses(|(about, keys)| {
+        let is_bad = |(_, key): &(usize, &String)| about == "people" && *key == "p1@x.example";
+        let bad = keys.iter().enumerate().filter(is_bad);
+        Ok(bad
+            .map(|(at, _)| refusal(at, false, "a bad name"))
+            .collect())
+    });
+    desk.deliver().await;
+    assert_eq!(desk.tool.members("everybody"), set(["p0@x.example"]));
+    desk.tool.obeys();
+    desk.put(&[person(1, 2, "corrected")]).await;
+    desk.deliver().await;
+    let both = set(["p0@x.example", "p1@x.example"]);
+    assert_eq!(desk.tool.members("named"), both);
+    assert_eq!(desk.tool.members("everybody"), both);
+    assert_eq!(desk.letters().await, []);
+}
+
 // B6, I16
 #[tokio::test(flavor = "multi_thread")]
 async fn a_value_that_changes_while_the_vendor_is_called_is_sent_as_well() {
@@ -625,6 +674,39 @@ async fn a_shared_address_that_is_suppressed_is_not_sent_to_and_other_addresses_
     assert_eq!(desk.tool.members("everybody"), set(["ola@x.example"]));
 }
 
+// Whoever asks by a number that several people have, asks for all of them, also for who has another number in the profile or later.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shared_number_that_is_suppressed_suppresses_everybody_who_has_it() {
+    let manifest = format!("{MANIFEST}\n[identity]\nshared_above = 1\n");
+    let row = |id: &str, user: &str, phone: Option<&str>| json!({"id": id, "updated": 1, "email": format!("{user}@x.example"), "user": user, "phone": phone, "name": user, "consent": "granted"});
+    for is_known in [true, false] {
+        let desk = Desk::of(&manifest).await;
+        let landline = Some("221234567");
+        let mobile = json!({"id": "c", "updated": 2, "email": "ola@x.example", "user": "ola", "phone": "600100001", "consent": "granted"});
+        let people = [
+            row("a", "ola", landline),
+            row("b", "jan", landline),
+            mobile,
+            row("d", "eva", None),
+        ];
+        if is_known {
+            desk.put(&people).await;
+            desk.suppress("phone:221234567").await;
+        } else {
+            desk.suppress("phone:221234567").await;
+            desk.put(&people).await;
+        }
+        desk.deliver().await;
+        let others = set(["eva@x.example"]);
+        assert_eq!(desk.tool.members("everybody"), others, "{is_known}");
+        let mut moved = row("b", "jan", None);
+        moved["updated"] = json!(2);
+        desk.put(&[moved]).await;
+        desk.deliver().await;
+        assert_eq!(desk.tool.members("everybody"), others, "{is_known}");
+    }
+}
+
 // B9
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_who_is_suppressed_leaves_the_audiences_and_is_no_longer_updated() {
@@ -661,7 +743,8 @@ async fn a_vendor_that_is_down_costs_a_row_none_of_its_attempts() {
         Ok(busy.into_iter().collect())
     });
     let report = desk.deliver().await;
-    assert_eq!((report.rejected, report.postponed), (0, 1));
+    // She, and her two memberships, which follow her.
+    assert_eq!((report.rejected, report.postponed), (0, 3));
     desk.deliver().await;
     assert_eq!(desk.tool.name_of("p0@x.example").as_deref(), Some("n"));
     assert_eq!(desk.letters().await, []);
@@ -687,9 +770,10 @@ async fn looking_for_the_row_that_spoils_a_batch_costs_the_others_none_of_their_
             .collect())
     });
     let report = desk.deliver().await;
-    assert_eq!((report.rejected, report.postponed), (1, 1));
+    // One, and two memberships of that one.
+    assert_eq!((report.rejected, report.postponed), (1, 3));
     let report = desk.deliver().await;
-    assert_eq!((report.rejected, report.postponed), (0, 1));
+    assert_eq!((report.rejected, report.postponed), (0, 3));
     desk.deliver().await;
     assert_eq!(desk.tool.held().rows.len(), 15);
     let letters = desk.letters().await;

@@ -217,6 +217,59 @@ async fn an_id_that_has_a_name_anywhere_is_known_by_it() {
     }
 }
 
+// Two records of one source know somebody by the same identifiers. Whichever of them is edited, read first, or goes: the name is the same
+// as if everything had been read at once.
+#[tokio::test]
+async fn evidence_of_several_records_has_the_name_that_they_give_now() {
+    let twin = |id: &str, first: &str, at: i64| json!({ "id": id, "ref": "1", "first": first, "phone": "22 600 10 20", "email": "a@dom.example", "updated": at });
+    let manifest = MANIFEST.replace(
+        "map.email = \"email | email\"\nmap.phone = \"phone\"",
+        "map.external_id = \"ref\"\nmap.email = \"email | email\"\nmap.phone = \"phone\"",
+    );
+    assert_ne!(manifest, MANIFEST);
+    let other = |at: i64| json!({ "id": "9", "ref": "9", "first": "Marek", "phone": "22 600 10 20", "email": "m@dom.example", "updated": at });
+    for (edits, people) in [
+        (vec![vec![("x", "Anna")], vec![("y", "Marek")]], 2),
+        (
+            vec![vec![("x", "Anna"), ("y", "Marek")], vec![("x", "Zofia")]],
+            1,
+        ),
+        (
+            vec![
+                vec![("x", "Anna"), ("y", "Marek")],
+                vec![("x", "Zofia"), ("y", "Anna")],
+            ],
+            2,
+        ),
+        (
+            vec![
+                vec![("x", "Anna"), ("y", "Zofia")],
+                vec![("x", "Marek"), ("y", "Marek")],
+            ],
+            1,
+        ),
+        (
+            vec![
+                vec![("x", "Zofia")],
+                vec![("x", "Zoe"), ("y", "Marek")],
+                vec![("y", "")],
+            ],
+            2,
+        ),
+    ] {
+        let hub = Hub::with(&manifest).await;
+        hub.put(CONTACTS, other(1)).await;
+        for (at, batch) in edits.iter().enumerate() {
+            let rows: Vec<Value> = batch
+                .iter()
+                .map(|(id, first)| twin(id, first, 10 + at as i64))
+                .collect();
+            hub.put_all(CONTACTS, &rows).await;
+        }
+        assert_eq!(hub.people().await.len(), people, "{edits:?}");
+    }
+}
+
 // F4
 #[tokio::test]
 async fn a_buyer_with_many_customer_ids_is_one_person() {

@@ -115,12 +115,14 @@ create index wanted_person on wanted (person_id);
 -- What the destination has acknowledged.
 create table acknowledged (destination text not null, object text not null, remote_key text not null, payload text not null, acknowledged_at bigint not null,
   primary key (destination, object, remote_key)); --clustered
--- Keys at which wanted and acknowledged may differ. `state`: pending, rejected, held. `generation` goes up whenever the key is marked again
+-- Keys at which wanted and acknowledged may differ. `state`: pending, rejected, held (until it is marked again, or for a membership until the
+-- destination has the person). `generation` goes up whenever the key is marked again
 -- and whenever a delivery begins to send it: only the delivery that began last ends the change. `unsure`: an attempt has no answer yet;
 -- `tried`: the names of the fields that such attempts gave, as a JSON array. `attempts`: how often the vendor asked to send this row again.
 create table change (id bigint primary key, destination text not null, object text not null, remote_key text not null, state text not null,
   generation bigint not null, unsure bigint not null, tried text not null, attempts bigint not null, code text, message text,
   unique (destination, object, remote_key));
+create index change_waiting on change (destination, remote_key) where state in ('held', 'rejected');
 
 create table destination (name text primary key, digest text not null); --clustered
 -- A destination's ids of our audiences.

@@ -11,6 +11,7 @@ use crate::identity::StatementKind;
 use crate::model::{Identifier, IdentifierKind, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::sync::LazyLock;
 use std::sync::atomic::Ordering;
 use uuid::Uuid;
@@ -170,9 +171,20 @@ enum Operation {
     Revoke(i64),
 }
 
+/// What a version says of consent that its own batch replaced is not known of the past for ever, so such versions say nothing here.
+fn put(mut batch: Vec<(usize, Value)>) -> Operation {
+    let mut later = HashSet::new();
+    for (_, record) in batch.iter_mut().rev() {
+        if !later.insert(record["id"].clone()) {
+            record["consent"] = Value::Null;
+        }
+    }
+    Operation::Put(batch)
+}
+
 fn operations() -> impl Strategy<Value = Vec<Operation>> {
     let one = prop_oneof![
-        4 => prop::collection::vec(record(), 1..6).prop_map(Operation::Put),
+        4 => prop::collection::vec(record(), 1..6).prop_map(put),
         1 => (0..3usize, 0..5u8).prop_map(|(stream, key)| Operation::Delete(stream, key)),
         1 => (any::<bool>(), 0..12usize, 0..12usize).prop_map(|(one, a, b)| Operation::State(one, a, b)),
         1 => (1..3i64).prop_map(Operation::Revoke),
@@ -324,4 +336,32 @@ async fn a_look_back_honours_the_statements_that_stood_then() {
         ],
         [false, true, false, false]
     );
+}
+
+/// A contact of `e0@example.com`, by its number, what it says of consent, and its user.
+fn subscriber(key: u8, consent: Option<&str>, user: Option<&str>) -> (usize, Value) {
+    let stream = usize::from(key > 3);
+    let record = json!({ "id": format!("{stream}-{key}"), "updated": START, "email": "e0@example.com", "user": user, "consent": consent });
+    (stream, record)
+}
+
+// I14: a refusal holds while its record is silent, also one that its own batch replaced, and at an address that became shared.
+#[tokio::test]
+async fn a_look_back_knows_a_refusal_of_which_its_record_says_no_more() {
+    let refused = || subscriber(0, Some("withdrawn"), None);
+    let silent = || subscriber(0, None, Some("u0"));
+    let put = Operation::Put;
+    let others = || put((4..7).map(|key| subscriber(key, None, None)).collect());
+    let agreed = || put(vec![subscriber(0, Some("granted"), None)]);
+    check(&[put(vec![refused(), silent()]), others()])
+        .await
+        .unwrap();
+    check(&[
+        put(vec![refused()]),
+        put(vec![silent()]),
+        others(),
+        agreed(),
+    ])
+    .await
+    .unwrap();
 }

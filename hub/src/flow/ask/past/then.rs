@@ -33,6 +33,12 @@ pub struct Background {
     pub consents: Consents,
 }
 
+/// What a record refused in an earlier version, in which it said nothing else, and since when it is silent of it.
+pub struct Silent {
+    pub said: Standing,
+    pub gone: (Timestamp, Timestamp),
+}
+
 pub struct Then {
     records: Vec<Standing>,
     /// The piece of evidence that each record supports.
@@ -179,7 +185,8 @@ impl Then {
         held_in(&self.graph, person, rules, i64::from)
     }
 
-    /// What held of consent for a person, who was known by `held`. `standing` are statements that stood on their own, by the slots of
+    /// What held of consent for a person, who was known by `held`. `silent` is what records refused before they fell silent, and `standing`
+    /// are statements that stood on their own, by the slots of
     /// `held`.
     pub fn consents(
         &self,
@@ -187,37 +194,62 @@ impl Then {
         person: u32,
         held: &[Held],
         standing: FxHashMap<i64, Vec<ConsentStatement>>,
+        silent: &[Silent],
         at: Timestamp,
     ) -> Consents {
         let own = &self.resolution.people[person as usize].evidence;
         let number = |index: &u32| 1 + i64::from(*index);
         let mut kept = standing;
+        let stood: FxHashMap<i64, &u32> = self
+            .records
+            .iter()
+            .map(|record| record.slot)
+            .zip(&self.evidence)
+            .collect();
+        let kept_now = kept.values_mut().flatten();
+        for said in kept_now.filter(|said| !said.stands()) {
+            let of = said.record.and_then(|record| stood.get(&record));
+            said.evidence = of.map(|evidence| number(evidence));
+        }
         for (record, evidence) in self.records.iter().zip(&self.evidence) {
-            let nodes = &self.graph.evidence[*evidence as usize].nodes;
-            let slot_of = |identifier: &Identifier| {
-                let is_it = |at: &&u32| *self.graph.nodes[**at as usize].identifier == *identifier;
-                nodes.iter().find(is_it).map_or(-1, |at| i64::from(*at))
-            };
-            let slots: Vec<i64> = record.canonical.identifiers.iter().map(slot_of).collect();
-            let speaker = Speaker {
-                stream: &record.stream,
-                record: 0,
-                key: &record.key,
-                updated_at: record.canonical.updated_at,
-            };
-            let canonical = &record.canonical;
-            let spoken = spoken(canonical.consents.clone(), &canonical.identifiers);
-            for (slot, statement) in speaker.says(&spoken, &slots, at) {
-                kept.entry(slot).or_default().push(ConsentStatement {
-                    evidence: Some(number(evidence)),
-                    ..statement
-                });
+            let silent = silent.iter().filter(|one| one.said.slot == record.slot);
+            let silent = silent.map(|one| (&one.said, Some(one.gone)));
+            for (said, gone) in silent.chain([(record, None)]) {
+                for (slot, statement) in self.says(said, *evidence, at) {
+                    let statement = match gone {
+                        Some((since, learned_at)) => statement.gone(since, learned_at),
+                        None => statement,
+                    };
+                    kept.entry(slot).or_default().push(ConsentStatement {
+                        evidence: Some(number(evidence)),
+                        ..statement
+                    });
+                }
             }
         }
         let kept = |one: &Held| kept.get(&one.slot).map_or(&[][..], |kept| kept);
         let own: Vec<i64> = own.iter().map(number).collect();
         let held = held.iter().map(|one| (one, kept(one)));
         entries(&said(&context.plan, held, &own))
+    }
+
+    /// What a version of a record said about the identifiers of this evidence, which are places in the graph.
+    fn says(&self, said: &Standing, evidence: u32, at: Timestamp) -> Vec<(i64, ConsentStatement)> {
+        let nodes = &self.graph.evidence[evidence as usize].nodes;
+        let slot_of = |identifier: &Identifier| {
+            let is_it = |at: &&u32| *self.graph.nodes[**at as usize].identifier == *identifier;
+            nodes.iter().find(is_it).map_or(-1, |at| i64::from(*at))
+        };
+        let canonical = &said.canonical;
+        let slots: Vec<i64> = canonical.identifiers.iter().map(slot_of).collect();
+        let speaker = Speaker {
+            stream: &said.stream,
+            record: 0,
+            key: &said.key,
+            updated_at: canonical.updated_at,
+        };
+        let spoken = spoken(canonical.consents.clone(), &canonical.identifiers);
+        speaker.says(&spoken, &slots, at)
     }
 
     pub fn view(

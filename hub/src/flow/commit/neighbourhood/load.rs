@@ -1,33 +1,14 @@
 //! Loading: the slots of identifiers, whole components, and which records still support evidence that lost one.
 
+use super::naming::names_of;
 use super::said::Kept;
 use super::{Known, Neighbourhood, Seen, Stated, source_of};
-use crate::flow::commit::claim::claim_of;
 use crate::flow::commit::identifiers::{kind_of, statement_kind};
-use crate::identity;
 use crate::landing::next_slot;
 use crate::model::{Identifier, IdentifierKind};
 use crate::store::{EvidenceRow, Result, Tx};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The names of stored evidence, by what its records claim now.
-async fn names_of(tx: &mut Tx, evidence: Vec<i64>) -> Result<FxHashMap<i64, String>> {
-    let mut names: FxHashMap<i64, String> = FxHashMap::default();
-    if evidence.is_empty() {
-        return Ok(names);
-    }
-    for row in tx.claims_of(evidence).await? {
-        let id = row.evidence_id;
-        if let Some(name) = identity::name_of(&claim_of(row)?.traits) {
-            let known = names.entry(id).or_insert_with(|| name.clone());
-            if name < *known {
-                *known = name;
-            }
-        }
-    }
-    Ok(names)
-}
 
 impl Neighbourhood {
     /// Finds or makes the rows of identifiers, which come with their preferred slots; returns their slots.
@@ -105,8 +86,9 @@ impl Neighbourhood {
             self.free.remove(&row.slot);
             let said = match row.consents.take() {
                 Some(text) => {
-                    self.spoken.push(row.slot);
-                    Some(Box::new(Kept::read(row.slot, text.into_owned())?))
+                    let kept = Kept::read(row.slot, text.into_owned())?;
+                    self.notice(row.slot, &kept);
+                    Some(Box::new(kept))
                 }
                 None => None,
             };
@@ -122,6 +104,7 @@ impl Neighbourhood {
                 kind,
                 value: row.value.into_owned(),
             };
+            self.has_shared |= row.shared;
             self.identifiers.insert(
                 row.slot,
                 Known {
@@ -305,17 +288,16 @@ impl Neighbourhood {
             }
         }
         let supported = ids.iter().copied().filter(|id| earliest.contains_key(id));
-        let names = names_of(tx, supported.collect()).await?;
-        let mut renamed = std::mem::take(&mut self.named);
+        let supported: BTreeSet<i64> = supported.collect();
+        let mut names = match supported.is_empty() {
+            true => FxHashMap::default(),
+            false => names_of(tx, &supported, |_, _| true).await?,
+        };
+        for id in supported {
+            self.name(id, names.remove(&id));
+        }
         for id in ids {
             let seen = self.evidence.get_mut(&id).expect("filtered above");
-            let name = names.get(&id).map(String::as_str);
-            if earliest.contains_key(&id) && seen.row.name.as_deref() != name {
-                seen.row.name = name.map(Into::into);
-                seen.dirty = true;
-                self.stale_evidence.insert(id);
-                renamed.push(id);
-            }
             match earliest.remove(&id) {
                 Some((first_seen, message))
                     if (first_seen, &*message) == (seen.row.first_seen, &*seen.row.message) => {}
@@ -332,17 +314,17 @@ impl Neighbourhood {
                 }
             }
         }
-        self.recount_shared(tx, &renamed).await
+        self.recount_shared(tx).await
     }
 
     /// A shared identifier that lost evidence, or whose evidence gives another name now, may be live again: then all its evidence joins
     /// the neighbourhood.
-    async fn recount_shared(&mut self, tx: &mut Tx, renamed: &[i64]) -> Result<()> {
+    async fn recount_shared(&mut self, tx: &mut Tx) -> Result<()> {
         let mut slots: FxHashSet<i64> = FxHashSet::default();
         let stale = self.stale_evidence.iter().map(|id| &self.evidence[id]);
         let removed = stale.filter(|seen| seen.removed);
-        let renamed = renamed.iter().map(|id| &self.evidence[id]);
-        for seen in removed.chain(renamed) {
+        let named = self.recounted.iter().map(|id| &self.evidence[id]);
+        for seen in removed.chain(named) {
             let nodes = seen.row.nodes.iter().copied();
             slots.extend(nodes.filter(|slot| self.identifiers[slot].shared));
         }

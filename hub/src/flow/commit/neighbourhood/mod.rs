@@ -3,9 +3,11 @@
 
 mod capped;
 mod load;
+mod naming;
 mod reshape;
 mod said;
 
+pub use naming::Naming;
 use said::Kept;
 pub use said::said_in;
 
@@ -59,6 +61,9 @@ pub struct Neighbourhood {
     identifiers: FxHashMap<i64, Known>,
     /// Those about which anything was said.
     spoken: Vec<i64>,
+    /// Whether any of that is an operator's word, and whether any was the hub's own doing, as it was loaded or kept.
+    has_operators: bool,
+    has_echoes: bool,
     /// Slots that were looked for and are free.
     free: FxHashSet<i64>,
     evidence: FxHashMap<i64, Seen>,
@@ -78,8 +83,9 @@ pub struct Neighbourhood {
     decided: Option<FxHashMap<i64, bool>>,
     flipped_live: Vec<i64>,
     new_shared: Vec<(i64, i64)>,
-    /// New evidence that may give an id a name which it had nowhere until now.
-    named: Vec<i64>,
+    /// Evidence whose name may make shared identifiers live again.
+    recounted: Vec<i64>,
+    has_shared: bool,
     /// Identifiers that joined people, and do so no more.
     parted: Vec<i64>,
     /// By id. Whether there are any is asked once.
@@ -145,6 +151,8 @@ impl Neighbourhood {
             rules,
             identifiers: FxHashMap::default(),
             spoken: Vec::new(),
+            has_operators: false,
+            has_echoes: false,
             free: FxHashSet::default(),
             evidence: FxHashMap::default(),
             by_set: FxHashMap::default(),
@@ -158,7 +166,8 @@ impl Neighbourhood {
             decided: None,
             flipped_live: Vec::new(),
             new_shared: Vec::new(),
-            named: Vec::new(),
+            recounted: Vec::new(),
+            has_shared: false,
             parted: Vec::new(),
             statements: BTreeMap::new(),
             has_statements: None,
@@ -167,7 +176,7 @@ impl Neighbourhood {
     }
 
     /// The evidence of a set of identifiers, supported by one more record of a source. The name of stored evidence is left as it is: see
-    /// `may_rename`.
+    /// `Naming`.
     pub fn gain(
         &mut self,
         slots: Vec<i64>,
@@ -222,30 +231,6 @@ impl Neighbourhood {
         );
         self.stale_evidence.insert(id);
         id
-    }
-
-    /// Whether a record's name changes what is known: that of stored evidence, or that of an id which is known already and was seen with a
-    /// shared value. `had`: what the record supported before.
-    pub fn may_rename(&mut self, evidence: i64, name: Option<&str>, had: Option<i64>) -> bool {
-        let Some(seen) = self.evidence.get(&evidence) else {
-            return false;
-        };
-        let known = seen.row.name.as_deref();
-        if !seen.is_new {
-            let is_better = identity::better(known, name) != known;
-            return known != name && (had == Some(evidence) || is_better);
-        }
-        let is_known = |slot: &i64| {
-            let known = &self.identifiers[slot];
-            !known.is_new && self.rules.is_strong(&known.identifier.kind)
-        };
-        let is_shared = |slot: &i64| self.identifiers[slot].shared;
-        let nodes = &seen.row.nodes;
-        let names = name.is_some() && nodes.iter().any(is_shared) && nodes.iter().any(is_known);
-        if names {
-            self.named.push(evidence);
-        }
-        names
     }
 
     /// I6: when nothing else is left of the person whose evidence a record leaves, that person's ids keep resolving, with the

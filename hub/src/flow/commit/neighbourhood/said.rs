@@ -28,6 +28,10 @@ impl Kept {
         })
     }
 
+    fn is_operators(&self) -> bool {
+        self.said.iter().any(|one| one.by.is_some())
+    }
+
     pub fn stored(&self) -> Option<Cow<'_, str>> {
         let text = self.text.as_deref().map(Cow::Borrowed);
         text.or_else(|| (!self.said.is_empty()).then(|| to_json(&self.said).into()))
@@ -61,14 +65,21 @@ impl Neighbourhood {
 
     /// Whether any of it only repeats what the hub wrote.
     pub fn has_echoes(&self) -> bool {
-        let mut said = self.spoken.iter().flat_map(|slot| self.said(*slot));
-        said.any(|one| one.force == Force::Echo)
+        self.has_echoes
+    }
+
+    /// What is loaded of an identifier.
+    pub(super) fn notice(&mut self, slot: i64, kept: &Kept) {
+        self.spoken.push(slot);
+        self.has_operators |= kept.is_operators();
+        self.has_echoes |= kept.said.iter().any(|one| one.force == Force::Echo);
     }
 
     /// What operators refused by identifiers that are no addresses of the purpose, and so for people as such; with those identifiers.
     pub fn refused_by_operators(&self, plan: &Plan) -> Vec<(i64, ConsentStatement)> {
         let mut found = Vec::new();
-        for slot in &self.spoken {
+        let spoken = self.spoken.iter().filter(|_| self.has_operators);
+        for slot in spoken {
             let kind = &self.identifiers[slot].identifier.kind;
             for one in self.said(*slot).iter().filter(|one| one.by.is_some()) {
                 let channel = plan.channel_of(&one.purpose);
@@ -134,6 +145,8 @@ impl Neighbourhood {
                 continue;
             };
             known.dirty = true;
+            let kept = known.said.as_deref();
+            self.has_operators |= kept.is_some_and(Kept::is_operators);
             // A new identifier is only theirs whose records this transaction looks at.
             if is_other && !known.is_new {
                 changed.insert(*slot);

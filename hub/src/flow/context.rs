@@ -167,3 +167,18 @@ pub(super) fn in_parallel<T: Send + 'static>(
         }
     }
 }
+
+/// From this many people or pieces of evidence on, work on them is divided. Tests do so with few.
+pub(super) const LONG: usize = if cfg!(test) { 2 } else { 1_000 };
+
+/// Both, at the same time where there is much to do.
+pub(super) fn both<A: Send, B: Send>(
+    is_much: bool,
+    one: impl FnOnce() -> A + Send,
+    other: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    match is_much {
+        true => rayon::join(one, other),
+        false => (one(), other()),
+    }
+}

@@ -14,7 +14,7 @@ mod shared;
 pub use component::components;
 pub use explain::{Step, in_common, way};
 pub use name::{better, name_of};
-pub use resolve::{anchor, resolve};
+pub use resolve::{anchor, resolve, resolve_among};
 pub use rules::Rules;
 pub use shared::{Piece, shared, shared_of};
 

@@ -37,15 +37,30 @@ pub fn name_of(traits: &Fields) -> Option<String> {
         .unwrap_or((whole, ""));
     let given = text("first_name").unwrap_or(first);
     let family = text("last_name").unwrap_or(last);
-    let normal = |text: &str| {
-        let words = text.split_whitespace().map(likeness::normal_name);
-        let words = words.filter(|word| !word.is_empty() && !TITLES.contains(&word.as_str()));
-        let words: Vec<String> = words.collect();
-        words.join(" ")
-    };
-    let (given, family) = (normal(given), normal(family));
-    let is_nobody = given.is_empty() || given.split(' ').any(|word| NOBODY.contains(&word));
-    (!is_nobody).then(|| format!("{given}{PARTS}{family}"))
+    let mut name = String::with_capacity(given.len() + 1 + family.len());
+    push_normal(given, &mut name);
+    if name.is_empty() || name.split(' ').any(|word| NOBODY.contains(&word)) {
+        return None;
+    }
+    name.push(PARTS);
+    push_normal(family, &mut name);
+    Some(name)
+}
+
+/// Adds the words of a part of a name in normal form, without titles.
+fn push_normal(text: &str, name: &mut String) {
+    let start = name.len();
+    for word in text.split_whitespace() {
+        let end = name.len();
+        if end > start {
+            name.push(' ');
+        }
+        let from = name.len();
+        likeness::push_normal_name(word, name);
+        if name.len() == from || TITLES.contains(&&name[from..]) {
+            name.truncate(end);
+        }
+    }
 }
 
 /// The given name of one that `name_of` returned.
@@ -60,8 +75,6 @@ pub fn better<'n>(one: Option<&'n str>, other: Option<&'n str>) -> Option<&'n st
 
 /// Whether two people have these given names, both in normal form. Nothing is known where the two are written in different scripts.
 pub(super) fn are_others(left: &str, right: &str) -> bool {
-    // Latin letters end with the last of their extensions, before those of Greek.
-    let is_latin = |name: &str| name.starts_with(|letter: char| letter < '\u{370}');
     if is_latin(left) != is_latin(right) {
         return false;
     }
@@ -70,6 +83,30 @@ pub(super) fn are_others(left: &str, right: &str) -> bool {
         others.any(|other| likeness::may_be_one_given_name(one, other))
     };
     !left.split(' ').any(one_of_them)
+}
+
+/// Whether two names that `name_of` returned are not one person's: a short form, an initial, a slip, another order and a longer family name
+/// may be.
+pub(super) fn are_other_people(left: &str, right: &str) -> bool {
+    let (given, family) = left.split_once(PARTS).unwrap_or((left, ""));
+    let (other, others) = right.split_once(PARTS).unwrap_or((right, ""));
+    let differ =
+        |given: &str, family: &str| are_others(given, other) || are_other_families(family, others);
+    let is_whole = !family.is_empty() && !others.is_empty();
+    differ(given, family) && (!is_whole || differ(family, given))
+}
+
+fn are_other_families(left: &str, right: &str) -> bool {
+    let holds = |one: &str, other: &str| one.starts_with(other) || one.ends_with(other);
+    !(holds(left, right)
+        || holds(right, left)
+        || is_latin(left) != is_latin(right)
+        || likeness::may_be_one_given_name(left, right))
+}
+
+/// Latin letters end with the last of their extensions, before those of Greek.
+fn is_latin(name: &str) -> bool {
+    name.starts_with(|letter: char| letter < '\u{370}')
 }
 
 #[cfg(test)]
@@ -110,6 +147,26 @@ mod tests {
             json!({ "first_name": "n/a", "last_name": "n/a" }),
         ] {
             assert_eq!(of(nothing), "");
+        }
+    }
+
+    #[test]
+    fn what_may_be_one_person_is_no_other() {
+        for (left, right, expected) in [
+            ("ola|nowak", "ola|nowak", false),
+            ("o|nowak", "aleksandra ola|nowak", false),
+            ("nowak|ola", "ola|nowak", false),
+            ("nowak|ola", "o|nowak", false),
+            ("ola|nowak", "ola|", false),
+            ("ola|nowak", "ola|nowakkowalska", false),
+            ("ola|kowalski", "ola|kowalska", false),
+            ("ola|nowak", "ола|новак", false),
+            ("ola|nowak", "ola|zielinska", true),
+            ("ola|nowak", "marek|nowak", true),
+            ("ola|marek", "marek|nowak", true),
+        ] {
+            assert_eq!(are_other_people(left, right), expected, "{left} {right}");
+            assert_eq!(are_other_people(right, left), expected, "{right} {left}");
         }
     }
 

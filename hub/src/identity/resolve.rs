@@ -16,8 +16,16 @@ use uuid::Uuid;
 
 /// Decides who is one person (DESIGN section 6). The answer's content is a function of the content of `neighbourhood` alone (I1).
 pub fn resolve(neighbourhood: &Neighbourhood, rules: &Rules) -> Resolution {
+    resolve_among(neighbourhood, &components(neighbourhood, rules), rules)
+}
+
+/// The same; `component` is what `components` returned.
+pub fn resolve_among(
+    neighbourhood: &Neighbourhood,
+    component: &[u32],
+    rules: &Rules,
+) -> Resolution {
     let mut resolver = Resolver::new(neighbourhood, rules);
-    let component = components(neighbourhood, rules);
     let nodes = Groups::new(
         neighbourhood.nodes.len(),
         (0..component.len() as u32).map(|node| {

@@ -1,11 +1,11 @@
 //! Which weak values are shared by several people: a family's landline, a shop's phone, a kiosk's device. What shows that is that its holders
 //! contradict each other. More evidence can only show it more clearly, but for evidence that gives an id its name.
 
-use crate::identity::name::{are_others, given};
+use crate::identity::name::{are_other_people, are_others, given};
 use crate::identity::{Evidence, Node, Rules};
 use crate::manifest::Trust;
 use crate::model::IdentifierKind;
-use rustc_hash::FxHashSet;
+use std::collections::BTreeSet;
 
 /// What is looked at of a piece of evidence.
 #[derive(Debug, Clone, Copy)]
@@ -86,16 +86,9 @@ struct Graph<'e, 'r, K, B> {
 /// A weak node, a strong one, and the piece that has both.
 type Seen = (u32, u32, u32);
 
-/// How an id counts: several of one name are one person's.
-#[derive(PartialEq, Eq, Hash)]
-enum Label<'e> {
-    Name(&'e str),
-    Id(u32),
-}
-
 impl<'a, 'e, K: Fn(u32) -> &'a IdentifierKind, B: Fn(u32) -> bool> Graph<'e, '_, K, B> {
-    /// Whether a weak value was seen with more distinct values of one strong kind than the rules allow; those count once that some record
-    /// gives the same name.
+    /// Whether a weak value was seen with more distinct values of one strong kind than the rules allow. Those count once for which records
+    /// give names that may be one person's.
     fn has_too_many_ids(&self, group: &mut [Seen]) -> bool {
         let above = self.rules.shared_above((self.kind)(group[0].0)) as usize;
         if group.len() <= above {
@@ -108,30 +101,24 @@ impl<'a, 'e, K: Fn(u32) -> &'a IdentifierKind, B: Fn(u32) -> bool> Graph<'e, '_,
             if by_id().take(above + 1).count() <= above {
                 return false;
             }
-            let mut labels: FxHashSet<Label<'_>> = FxHashSet::default();
+            let (mut names, mut unnamed) = (BTreeSet::new(), 0);
             for pieces in by_id() {
-                let names = pieces
+                let given = pieces
                     .iter()
                     .filter_map(|seen| self.pieces[seen.2 as usize].name);
                 let mut is_named = false;
-                for name in names {
-                    is_named = true;
-                    labels.insert(Label::Name(name));
-                }
-                if !is_named {
-                    labels.insert(Label::Id(pieces[0].1));
-                }
-                if labels.len() > above {
-                    return true;
-                }
+                names.extend(given.inspect(|_| is_named = true));
+                unnamed += usize::from(!is_named);
             }
-            false
+            unnamed > above
+                || are_so_many_people(&names.into_iter().collect::<Vec<_>>(), above + 1 - unnamed)
         })
     }
 
     /// Whether two of these pieces give other names and have no e-mail address in common.
     fn have_other_names(&self, group: &[(u32, u32)]) -> bool {
-        if group.len() < 2 {
+        let name = |seen: &(u32, u32)| self.pieces[seen.1 as usize].name;
+        if group[1..].iter().all(|seen| name(seen) == name(&group[0])) {
             return false;
         }
         let named = group.iter().map(|(_, piece)| {
@@ -160,4 +147,42 @@ impl<'a, 'e, K: Fn(u32) -> &'a IdentifierKind, B: Fn(u32) -> bool> Graph<'e, '_,
         let mut emails = this.nodes.iter().filter(is_email);
         emails.any(|email| that.nodes.contains(email))
     }
+}
+
+/// More different names than that are of many people, whatever they are.
+const NAMES: usize = 64;
+
+/// Whether at least so many people have these names, no two of which may be one person's. A name more never makes it fewer.
+fn are_so_many_people(names: &[&str], least: usize) -> bool {
+    if least > names.len() {
+        return false;
+    }
+    if names.len() > NAMES {
+        return true;
+    }
+    let others = |one: &&str| {
+        let bits = names
+            .iter()
+            .enumerate()
+            .map(|(at, other)| u64::from(are_other_people(one, other)) << at);
+        bits.fold(0, |all, bit| all | bit)
+    };
+    let others: Vec<u64> = names.iter().map(others).collect();
+    are_apart(&others, u64::MAX, least)
+}
+
+/// Whether so many of the `open` ones are all each other's others.
+fn are_apart(others: &[u64], open: u64, least: usize) -> bool {
+    if least == 0 {
+        return true;
+    }
+    let mut open = open & (u64::MAX >> (64 - others.len()));
+    while open.count_ones() as usize >= least {
+        let first = open.trailing_zeros() as usize;
+        open &= !(1 << first);
+        if are_apart(others, open & others[first], least - 1) {
+            return true;
+        }
+    }
+    false
 }

@@ -18,7 +18,7 @@ pub use block::Skipped;
 pub use compare::{Comparison, Level, may_be_one_given_name};
 pub use estimate::{Refusal, estimate};
 pub use model::Model;
-pub use people::{People, Record, normal_name};
+pub use people::{People, Record, push_normal_name};
 pub use suggest::{Doubt, Explanation, Pair, Standing, Step, Suggestions, explain, suggest};
 
 /// What a caller may choose.

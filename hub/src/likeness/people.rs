@@ -181,18 +181,23 @@ pub(super) fn mix(left: u64, right: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// The form in which names are compared.
-pub fn normal_name(text: &str) -> String {
-    letters(text)
+/// Adds a name in the form in which names are compared.
+pub fn push_normal_name(text: &str, to: &mut String) {
+    if text.is_ascii() {
+        let letters = text.chars().filter(char::is_ascii_alphanumeric);
+        to.extend(letters.map(|letter| letter.to_ascii_lowercase()));
+        return;
+    }
+    let plain = text.nfkd().filter(|letter| !is_combining_mark(*letter));
+    let letters = plain.filter(|letter| letter.is_alphanumeric());
+    to.extend(letters.flat_map(char::to_lowercase));
 }
 
 /// Small letters without accents, and digits. Spaces go too: people leave them out, or set them wrongly.
 fn letters(text: &str) -> String {
-    let plain = text.nfkd().filter(|letter| !is_combining_mark(*letter));
-    plain
-        .filter(|letter| letter.is_alphanumeric())
-        .flat_map(char::to_lowercase)
-        .collect()
+    let mut letters = String::with_capacity(text.len());
+    push_normal_name(text, &mut letters);
+    letters
 }
 
 fn digits(text: &str) -> String {

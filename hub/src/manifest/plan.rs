@@ -391,7 +391,7 @@ pub struct Guard {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct IdentityRules {
-    /// A weak value seen with more than this many distinct ids of one strong kind joins nobody; ids of one name count once.
+    /// A weak value seen with more than this many distinct ids of one strong kind joins nobody; ids with names that may be one person's count once.
     pub shared_above: u32,
     /// The same for one weak kind.
     pub shared: Vec<(String, u32)>,

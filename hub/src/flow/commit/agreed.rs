@@ -2,6 +2,7 @@
 
 use crate::flow::commit::neighbourhood::{Held, Neighbourhood, Resolved};
 use crate::flow::commit::view::{AddressConsent, ConsentEntry, Consents};
+use crate::flow::context::{LONG, both};
 use crate::manifest::Plan;
 use crate::model::{Channel, ConsentStatement, Force, IdentifierKind};
 use crate::profile::consent::{Said, answers};
@@ -17,11 +18,16 @@ pub fn of_people(
     if !neighbourhood.speaks() {
         return FxHashMap::default();
     }
-    let consents = people.iter().map(|person| {
-        let consents = consents_of(neighbourhood, plan, &person.evidence);
-        (person.id, consents)
-    });
-    consents.collect()
+    let of = |people: &[Resolved]| -> Vec<(i64, Consents)> {
+        let consents = people.iter().map(|person| {
+            let consents = consents_of(neighbourhood, plan, &person.evidence);
+            (person.id, consents)
+        });
+        consents.collect()
+    };
+    let (these, those) = people.split_at(people.len() / 2);
+    let (these, those) = both(people.len() >= LONG, || of(these), || of(those));
+    these.into_iter().chain(those).collect()
 }
 
 /// What holds for a person with this evidence, which is loaded.
@@ -29,7 +35,7 @@ pub fn consents_of(neighbourhood: &Neighbourhood, plan: &Plan, evidence: &[i64])
     if !neighbourhood.speaks() {
         return Consents::default();
     }
-    let held = neighbourhood.held_by(evidence, |slot| !neighbourhood.said(slot).is_empty());
+    let held = neighbourhood.spoken_by(evidence);
     if held.is_empty() {
         return Consents::default();
     }
@@ -109,7 +115,7 @@ pub fn spread(
         refusals.entry(slot).or_default().push(refusal);
     }
     for person in people {
-        let held = neighbourhood.held_by(&person.evidence, |_| true);
+        let held = neighbourhood.held_by(&person.evidence);
         let refused = held.iter().filter_map(|one| refusals.get(&one.slot));
         for refusal in refused.flatten() {
             let channel = plan.channel_of(&refusal.purpose);

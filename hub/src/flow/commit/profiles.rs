@@ -4,7 +4,7 @@ use crate::flow::commit::agreed::consents_of;
 use crate::flow::commit::claim::{Alone, Built, FreshClaim, claim_of};
 use crate::flow::commit::neighbourhood::{Neighbourhood, Resolved};
 use crate::flow::commit::view::{Consents, View};
-use crate::flow::context::Context;
+use crate::flow::context::{Context, LONG, both};
 use crate::flow::stored_json::to_json;
 use crate::store::{ClaimRow, PersonRow, Result};
 use rustc_hash::FxHashMap;
@@ -54,18 +54,59 @@ pub fn build(
     neighbourhood: &Neighbourhood,
     context: &Context,
 ) -> Result<Profiles> {
-    let now = context.clock.now().0;
-    let mut profiles = Profiles::default();
-    let (mut new, mut known) = (Vec::new(), Vec::new());
     let mut fresh = ByEvidence::new(fresh, |(row, _)| row.evidence_id);
     let mut stored = ByEvidence::new(stored, |row| row.evidence_id);
-    for person in people {
-        let (fresh, stored) = (fresh.take(&person.evidence), stored.take(&person.evidence));
+    let people = people.into_iter().map(|person| Material {
+        fresh: fresh.take(&person.evidence),
+        stored: stored.take(&person.evidence),
+        consents: consents.remove(&person.id),
+        person,
+    });
+    let mut people: Vec<Material> = people.collect();
+    let others = people.split_off(people.len() / 2);
+    let (these, those) = both(
+        others.len() >= LONG,
+        || profiles(people, neighbourhood, context),
+        || profiles(others, neighbourhood, context),
+    );
+    let (mut profiles, those) = (these?, those?);
+    profiles.new.extend(those.new);
+    profiles.known.extend(those.known);
+    profiles.views.extend(those.views);
+    profiles.new.sort_unstable_by_key(|row| row.id);
+    profiles.known.sort_unstable_by_key(|row| row.id);
+    Ok(profiles)
+}
+
+/// What a person's profile is built from.
+struct Material {
+    person: Resolved,
+    fresh: Vec<FreshClaim>,
+    stored: Vec<ClaimRow>,
+    consents: Option<Consents>,
+}
+
+fn profiles(
+    people: Vec<Material>,
+    neighbourhood: &Neighbourhood,
+    context: &Context,
+) -> Result<Profiles> {
+    let now = context.clock.now().0;
+    let mut profiles = Profiles::default();
+    for Material {
+        person,
+        fresh,
+        stored,
+        consents,
+    } in people
+    {
         let built = built(fresh, stored, context)?;
-        let consents = consents
-            .remove(&person.id)
-            .unwrap_or_else(|| consents_of(neighbourhood, &context.plan, &person.evidence));
-        let rows = if person.stands { &mut known } else { &mut new };
+        let consents =
+            consents.unwrap_or_else(|| consents_of(neighbourhood, &context.plan, &person.evidence));
+        let rows = match person.stands {
+            true => &mut profiles.known,
+            false => &mut profiles.new,
+        };
         rows.push(PersonRow {
             id: person.id,
             uuid: person.uuid,
@@ -84,11 +125,6 @@ pub fn build(
             account_audiences: BTreeMap::new(),
         }));
     }
-    new.sort_unstable_by_key(|row| row.id);
-    known.sort_unstable_by_key(|row| row.id);
-    profiles.new_rows = new.len();
-    new.append(&mut known);
-    profiles.rows = new;
     Ok(profiles)
 }
 
@@ -105,9 +141,9 @@ fn built(mut fresh: Vec<FreshClaim>, known: Vec<ClaimRow>, context: &Context) ->
 
 #[derive(Default)]
 pub struct Profiles {
-    /// First those of people without a row yet, then the others, each by id.
-    pub rows: Vec<PersonRow>,
-    pub new_rows: usize,
+    /// The rows of people who had none, and of the others, each by id.
+    pub new: Vec<PersonRow>,
+    pub known: Vec<PersonRow>,
     /// Empty where nothing depends on profiles.
     pub views: Vec<View>,
 }

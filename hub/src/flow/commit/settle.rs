@@ -94,8 +94,8 @@ pub async fn settle(
     neighbourhood.save_alarms(tx, context.clock.now()).await?;
     tx.save_aliases(&aliases).await?;
     let Profiles {
-        mut rows,
-        new_rows,
+        mut new,
+        mut known,
         mut views,
     } = building.await?;
     let mut worked = FxHashMap::default();
@@ -105,19 +105,17 @@ pub async fn settle(
         accounts::relate(tx, context, &mut views, ripple).await?;
         worked = select(tx, context, &mut views, ripple).await?;
     }
-    for row in &mut rows {
+    for row in new.iter_mut().chain(&mut known) {
         if let Some(traits) = worked.remove(&row.id) {
             row.traits = traits;
         }
     }
-    // The new ones come first.
-    let (new, known) = rows.split_at(new_rows);
-    tx.add_persons(new).await?;
-    tx.update_persons(known).await?;
+    tx.add_persons(&new).await?;
+    tx.update_persons(&known).await?;
     let worked: Vec<(i64, String)> = worked.into_iter().collect();
     tx.save_traits(&worked).await?;
     // Freeing what a batch needed takes a while, too.
-    drop(in_parallel(move || drop((neighbourhood, rows))));
+    drop(in_parallel(move || drop((neighbourhood, new, known))));
     Ok(())
 }
 

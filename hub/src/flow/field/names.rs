@@ -290,6 +290,18 @@ async fn a_buyer_with_many_customer_ids_is_one_person() {
         assert_eq!(hub.names().await, ["ola@sklep.example Ola"], "{id}");
         assert_eq!(hub.sent().await, ["ola@sklep.example"]);
     }
+    // The same name written otherwise, or not at all, is no other person.
+    for (id, first, last) in [
+        (0, "O.", "Dom"),
+        (1, "Dom", "Ola"),
+        (2, "Aleksandra Ola", "Dom-Las"),
+        (3, "", ""),
+    ] {
+        let mut again = buyer(id, first);
+        (again["last"], again["updated"]) = (json!(last), json!(200));
+        hub.put(CONTACTS, again).await;
+    }
+    assert_eq!(hub.people().await.len(), 1);
     // An address that people of several names have is nobody's.
     for (id, name) in [(5, "Marek"), (6, "Zofia")] {
         hub.put(CONTACTS, buyer(id, name)).await;

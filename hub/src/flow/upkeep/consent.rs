@@ -95,7 +95,7 @@ fn about(
         .filter_map(|id| neighbourhood.person_of(id));
     let evidence = neighbourhood.evidence_of_persons(&people.collect());
     for evidence in evidence.values() {
-        let held = neighbourhood.held_by(evidence, |_| true);
+        let held = neighbourhood.held_by(evidence);
         let held = held
             .iter()
             .filter(|one| one.is_live && keeps(neighbourhood, channel, &one.identifier.kind));

@@ -11,11 +11,12 @@ impl Neighbourhood {
     pub(super) fn measure(
         &mut self,
         graph: &identity::Neighbourhood,
+        labels: &[u32],
         slots: &[i64],
         components: &[i64],
     ) {
         let cap = self.rules.component_cap.max(1);
-        if graph.nodes.len() <= cap {
+        if !is_any_larger(labels, cap) {
             return;
         }
         let mut sizes: FxHashMap<i64, i64> = FxHashMap::default();
@@ -78,4 +79,17 @@ impl Neighbourhood {
         let gone: Vec<i64> = before.iter().map(|row| row.component).collect();
         tx.set_capped(&gone, &rows).await
     }
+}
+
+/// Whether more nodes than that have one label.
+fn is_any_larger(labels: &[u32], cap: usize) -> bool {
+    if labels.len() <= cap {
+        return false;
+    }
+    let mut sizes = vec![0usize; labels.len()];
+    labels.iter().any(|label| {
+        let size = &mut sizes[*label as usize];
+        *size += 1;
+        *size > cap
+    })
 }

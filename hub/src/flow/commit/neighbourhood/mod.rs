@@ -282,14 +282,26 @@ impl Neighbourhood {
     }
 
     /// The identifiers of pieces of evidence, without repeats.
-    pub fn held_by(&self, evidence: &[i64], is_wanted: impl Fn(i64) -> bool) -> Vec<Held> {
+    pub fn held_by(&self, evidence: &[i64]) -> Vec<Held> {
+        self.held_where(evidence, |_| true)
+    }
+
+    /// The same, of what anything was said about.
+    pub fn spoken_by(&self, evidence: &[i64]) -> Vec<Held> {
+        self.held_where(evidence, |known| {
+            known.said.as_deref().is_some_and(|kept| !kept.is_empty())
+        })
+    }
+
+    fn held_where(&self, evidence: &[i64], is_wanted: impl Fn(&Known) -> bool) -> Vec<Held> {
         let pieces = evidence.iter().filter_map(|id| self.evidence.get(id));
         let pieces = pieces.map(|seen| (&*seen.row.message, &*seen.row.nodes));
-        let node = |slot: i64| {
+        let node = |slot: i64, is_any: bool| {
             let known = &self.identifiers[&slot];
-            (slot, &known.identifier, !known.shared && !known.blocked)
+            let is_live = !known.shared && !known.blocked;
+            (is_any || is_wanted(known)).then_some((slot, &known.identifier, is_live))
         };
-        held(&self.rules, pieces, node, is_wanted)
+        held(&self.rules, pieces, node)
     }
 
     /// The loaded evidence that holds one of these identifiers.
@@ -352,18 +364,16 @@ impl Neighbourhood {
 }
 
 /// What somebody is known by, from pieces of evidence: the message of each, and its nodes. `node` gives the slot of a node, its
-/// identifier, and whether it joins people; `is_wanted` chooses some of them.
+/// identifier, and whether it joins people, if it is wanted or any is.
 fn held<'a, N: Copy + PartialEq + 'a>(
     rules: &Rules,
     pieces: impl Iterator<Item = (&'a str, &'a [N])>,
-    node: impl Fn(N) -> (i64, &'a Arc<Identifier>, bool),
-    is_wanted: impl Fn(N) -> bool,
+    node: impl Fn(N, bool) -> Option<(i64, &'a Arc<Identifier>, bool)>,
 ) -> Vec<Held> {
     let mut held: Vec<Held> = Vec::new();
     for (message, nodes) in pieces {
-        for at in nodes.iter().filter(|at| is_wanted(**at)) {
-            let (slot, identifier, is_live) = node(*at);
-            let all = nodes.iter().map(|at| node(*at));
+        for (slot, identifier, is_live) in nodes.iter().filter_map(|at| node(*at, false)) {
+            let all = nodes.iter().filter_map(|at| node(*at, true));
             let live = all.filter(|(.., is_live)| *is_live);
             let live = live.map(|(slot, identifier, _)| (slot, &**identifier));
             held.push(Held {
@@ -394,11 +404,11 @@ pub fn held_in(
         let piece = &graph.evidence[*index as usize];
         (&*piece.message, &*piece.nodes)
     });
-    let node = |at: u32| {
+    let node = |at: u32, _| {
         let node = &graph.nodes[at as usize];
-        (slot(at), &node.identifier, node.is_live())
+        Some((slot(at), &node.identifier, node.is_live()))
     };
-    held(rules, pieces, node, |_| true)
+    held(rules, pieces, node)
 }
 
 fn by_id(seen: Vec<&Seen>) -> Vec<&EvidenceRow> {

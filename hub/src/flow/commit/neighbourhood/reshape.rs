@@ -1,6 +1,7 @@
 //! Resolving: the components whose evidence changed are divided into people again, and the rows are updated.
 
 use super::{Around, Neighbourhood, Reshaped, Resolved};
+use crate::flow::context::{LONG, both};
 use crate::identity::{self, Evidence, Node, Statement, StatementKind};
 use crate::model::Timestamp;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -37,14 +38,52 @@ impl Neighbourhood {
             .collect();
         let (mut graph, slots) = self.graph(&alive);
         self.share(&mut graph, &slots, &alive);
-        let components = self.relabel(&graph, &slots, &alive);
-        self.measure(&graph, &slots, &components);
-        let resolution = identity::resolve(&graph, &rules);
+        let labels = identity::components(&graph, &rules);
+        let (resolution, components) = both(
+            alive.len() >= LONG,
+            || identity::resolve_among(&graph, &labels, &rules),
+            || {
+                let components = self.relabel(&graph, &labels, &slots, &alive);
+                self.measure(&graph, &labels, &slots, &components);
+                components
+            },
+        );
         // The previous owners, in the order of `alive`: everything below uses indexes into it.
         let owners: Vec<Option<i64>> = alive
             .iter()
             .map(|id| self.evidence[id].row.person_id)
             .collect();
+        let people = self.resolved(&resolution, &alive, &owners, &components, &former);
+        let kept: FxHashSet<i64> = people.iter().map(|person| person.id).collect();
+        let given = resolution.person_of_evidence;
+        self.assign(
+            &alive,
+            given
+                .iter()
+                .map(|person| Some(people[(*person)? as usize].id)),
+        );
+        let heir = |(id, person, other): (i64, i64, Option<i64>)| match kept.contains(&person) {
+            true => (id, Some(person)),
+            false => (id, other.and_then(|other| self.person_of(other))),
+        };
+        let heirs = lost.into_iter().map(heir).collect();
+        let gone = former.into_keys().filter(|id| !kept.contains(id));
+        Reshaped {
+            gone: gone.collect(),
+            people,
+            heirs,
+        }
+    }
+
+    /// The people of a resolution over the evidence `alive`, each piece with its previous owner and its component.
+    fn resolved(
+        &self,
+        resolution: &identity::Resolution,
+        alive: &[i64],
+        owners: &[Option<i64>],
+        components: &[i64],
+        former: &FxHashMap<i64, Former>,
+    ) -> Vec<Resolved> {
         let mut people = Vec::with_capacity(resolution.people.len());
         for person in &resolution.people {
             let indexes = person.evidence.iter().map(|index| *index as usize);
@@ -66,25 +105,7 @@ impl Neighbourhood {
                 evidence,
             });
         }
-        let kept: FxHashSet<i64> = people.iter().map(|person| person.id).collect();
-        let given = resolution.person_of_evidence;
-        self.assign(
-            &alive,
-            given
-                .iter()
-                .map(|person| Some(people[(*person)? as usize].id)),
-        );
-        let heir = |(id, person, other): (i64, i64, Option<i64>)| match kept.contains(&person) {
-            true => (id, Some(person)),
-            false => (id, other.and_then(|other| self.person_of(other))),
-        };
-        let heirs = lost.into_iter().map(heir).collect();
-        let gone = former.into_keys().filter(|id| !kept.contains(id));
-        Reshaped {
-            gone: gone.collect(),
-            people,
-            heirs,
-        }
+        people
     }
 
     /// The piece of evidence whose record came first; a person's uuid is derived from it.
@@ -220,9 +241,12 @@ impl Neighbourhood {
     }
 
     fn graph(&self, alive: &[i64]) -> (identity::Neighbourhood, Vec<i64>) {
+        let most = alive.iter().map(|id| self.evidence[id].row.nodes.len());
+        let most = most.sum::<usize>().min(self.identifiers.len());
         let mut index: FxHashMap<i64, u32> = FxHashMap::default();
-        let mut slots = Vec::new();
-        let mut nodes = Vec::new();
+        index.reserve(most);
+        let mut slots = Vec::with_capacity(most);
+        let mut nodes = Vec::with_capacity(most);
         let mut evidence = Vec::with_capacity(alive.len());
         for id in alive {
             let row = &self.evidence[id].row;
@@ -308,10 +332,10 @@ impl Neighbourhood {
     fn relabel(
         &mut self,
         graph: &identity::Neighbourhood,
+        labels: &[u32],
         slots: &[i64],
         alive: &[i64],
     ) -> Vec<i64> {
-        let labels = identity::components(graph, &self.rules);
         let mut names: Vec<Option<i64>> = vec![None; labels.len()];
         let mut component_of = Vec::with_capacity(alive.len());
         for (evidence, id) in graph.evidence.iter().zip(alive) {

@@ -28,6 +28,10 @@ impl Kept {
         })
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.said.is_empty()
+    }
+
     fn is_operators(&self) -> bool {
         self.said.iter().any(|one| one.by.is_some())
     }

@@ -139,11 +139,11 @@ fn a_destination_that_refuses_the_credential_is_asked_once() {
     }
 }
 
-// I16: a problem for the profiles and one for the audience. No row is to blame, so none is a dead letter.
+// I16: one problem, for the profiles; the memberships wait for them. No row is to blame, so none is a dead letter.
 #[test]
 fn a_destination_that_refuses_every_row_is_a_problem_and_the_rows_wait() {
     for status in [404, 409, 422] {
-        writing_fails(&Fault::Refused { status }, &["OF0705", "OF0705"]);
+        writing_fails(&Fault::Refused { status }, &["OF0705"]);
     }
 }
 

@@ -75,14 +75,7 @@ pub fn better<'n>(one: Option<&'n str>, other: Option<&'n str>) -> Option<&'n st
 
 /// Whether two people have these given names, both in normal form. Nothing is known where the two are written in different scripts.
 pub(super) fn are_others(left: &str, right: &str) -> bool {
-    if is_latin(left) != is_latin(right) {
-        return false;
-    }
-    let one_of_them = |one: &str| {
-        let mut others = right.split(' ');
-        others.any(|other| likeness::may_be_one_given_name(one, other))
-    };
-    !left.split(' ').any(one_of_them)
+    !fit(left, right, likeness::may_be_one_given_name)
 }
 
 /// Whether two names that `name_of` returned are not one person's: a short form, an initial, a slip, another order and a longer family name
@@ -90,18 +83,25 @@ pub(super) fn are_others(left: &str, right: &str) -> bool {
 pub(super) fn are_other_people(left: &str, right: &str) -> bool {
     let (given, family) = left.split_once(PARTS).unwrap_or((left, ""));
     let (other, others) = right.split_once(PARTS).unwrap_or((right, ""));
-    let differ =
-        |given: &str, family: &str| are_others(given, other) || are_other_families(family, others);
+    let are_in_order =
+        || fit(given, other, likeness::is_likely_one_name) && fit(family, others, is_likely_part);
+    let are_turned = || fit(given, others, is_likely_part) && fit(family, other, is_likely_part);
     let is_whole = !family.is_empty() && !others.is_empty();
-    differ(given, family) && (!is_whole || differ(family, given))
+    !(are_in_order() || is_whole && are_turned())
 }
 
-fn are_other_families(left: &str, right: &str) -> bool {
+/// Whether a word of one may be a word of the other.
+fn fit(left: &str, right: &str, is_same: fn(&str, &str) -> bool) -> bool {
+    is_latin(left) != is_latin(right)
+        || left
+            .split(' ')
+            .any(|one| right.split(' ').any(|other| is_same(one, other)))
+}
+
+/// A family name may be longer in one of two places, or missing.
+fn is_likely_part(left: &str, right: &str) -> bool {
     let holds = |one: &str, other: &str| one.starts_with(other) || one.ends_with(other);
-    !(holds(left, right)
-        || holds(right, left)
-        || is_latin(left) != is_latin(right)
-        || likeness::may_be_one_given_name(left, right))
+    holds(left, right) || holds(right, left) || likeness::is_likely_one_name(left, right)
 }
 
 /// Latin letters end with the last of their extensions, before those of Greek.
@@ -157,12 +157,16 @@ mod tests {
             ("o|nowak", "aleksandra ola|nowak", false),
             ("nowak|ola", "ola|nowak", false),
             ("nowak|ola", "o|nowak", false),
+            ("dom|ola", "aleksandra ola|domlas", false),
+            ("ola|nowak kowalska", "ola|kowalska", false),
             ("ola|nowak", "ola|", false),
             ("ola|nowak", "ola|nowakkowalska", false),
             ("ola|kowalski", "ola|kowalska", false),
             ("ola|nowak", "ола|новак", false),
             ("ola|nowak", "ola|zielinska", true),
             ("ola|nowak", "marek|nowak", true),
+            ("ada|nowak", "anna|nowak", true),
+            ("ala|nowak", "ola|nowak", true),
             ("ola|marek", "marek|nowak", true),
         ] {
             assert_eq!(are_other_people(left, right), expected, "{left} {right}");

@@ -263,6 +263,14 @@ pub fn may_be_one_given_name(left: &str, right: &str) -> bool {
         || matches!(letters(left, right), Level::Close | Level::Similar)
 }
 
+/// The same, for where it would cost much to take somebody else's name for it: a slip counts in long names only.
+pub fn is_likely_one_name(left: &str, right: &str) -> bool {
+    let are_long = left.len().min(right.len()) >= LONG_NAME;
+    left == right || are_forms_of_one_name(left, right) || are_long && one_slip(left, right)
+}
+
+const LONG_NAME: usize = 5;
+
 fn given_name(both: &Both<'_>) -> Level {
     both.level(|left, right| match are_forms_of_one_name(left, right) {
         true => Level::Form,

@@ -15,7 +15,7 @@ mod people;
 mod suggest;
 
 pub use block::Skipped;
-pub use compare::{Comparison, Level, may_be_one_given_name};
+pub use compare::{Comparison, Level, is_likely_one_name, may_be_one_given_name};
 pub use estimate::{Refusal, estimate};
 pub use model::Model;
 pub use people::{People, Record, push_normal_name};

@@ -161,7 +161,7 @@ fn says_who(context: &Context, list: &List, row: &IdentifierRow<'_>) -> Result<b
     })
 }
 
-/// Whether whoever asks by it, asks for everybody who has it: a number that several people share. A blocked one is nobody's.
+/// Whether an entry for it is for everybody who has it: a number that several people share. A blocked one is nobody's.
 pub fn asks_for_all(context: &Context, row: &IdentifierRow<'_>) -> Result<bool> {
     let identifier = identifier_of(row)?;
     let is_phone = identifier.kind == IdentifierKind::Phone;

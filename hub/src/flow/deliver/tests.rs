@@ -674,7 +674,7 @@ async fn a_shared_address_that_is_suppressed_is_not_sent_to_and_other_addresses_
     assert_eq!(desk.tool.members("everybody"), set(["ola@x.example"]));
 }
 
-// Whoever asks by a number that several people have, asks for all of them, also for who has another number in the profile or later.
+// An entry for a number that several people have is for all of them, also for people with another number in the profile, or later.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shared_number_that_is_suppressed_suppresses_everybody_who_has_it() {
     let manifest = format!("{MANIFEST}\n[identity]\nshared_above = 1\n");

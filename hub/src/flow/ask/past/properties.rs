@@ -171,7 +171,8 @@ enum Operation {
     Revoke(i64),
 }
 
-/// What a version says of consent that its own batch replaced is not known of the past for ever, so such versions say nothing here.
+/// Once a record says something else, the past does not know what a version said of consent that its own batch replaced: such versions say
+/// nothing here.
 fn put(mut batch: Vec<(usize, Value)>) -> Operation {
     let mut later = HashSet::new();
     for (_, record) in batch.iter_mut().rev() {

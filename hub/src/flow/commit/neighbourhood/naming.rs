@@ -111,7 +111,7 @@ impl Neighbourhood {
         }
     }
 
-    /// Whether an id that is known already is among these identifiers, beside one that is shared: with its name it may count for less.
+    /// Whether an id that is known already is among these identifiers, and one that is shared: with its name it may count for less.
     fn knows_shared_id(&self, nodes: &[i64]) -> bool {
         let is_known = |slot: &i64| {
             let known = &self.identifiers[slot];

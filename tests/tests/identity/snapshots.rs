@@ -1,6 +1,7 @@
 //! What is printed about who is who, whole.
 
 use super::pair::{ADA, ANNA, MIA, Pair};
+use crate::small::JANUARY_MS;
 use crate::snapshots::transcript;
 
 #[test]
@@ -64,6 +65,12 @@ fn explanations_graphs_and_statements() {
 #[test]
 fn shared_values_and_limits_are_named() {
     let pair = Pair::new("600 100 001");
+    // As an initial, her name could be Ada's.
+    pair.hubspot.with(|hubspot| {
+        hubspot
+            .contacts
+            .edit(12, &[("firstname", "Anna")], JANUARY_MS + 12 * 60_000);
+    });
     pair.hub
         .write("shared.toml", "[identity]\nshared_above = 1\n");
     pair.hub.run(&["run", "--no-delivery"]).ends_with(0);

@@ -11,6 +11,9 @@ use std::sync::{Arc, LazyLock};
 /// Under this name, which no expression can spell, filters find the region.
 const REGION: &str = " region";
 
+/// Under this name filters find that the expression cuts something.
+const CUTS: &str = " cuts";
+
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(environment);
 
 #[derive(Debug)]
@@ -19,6 +22,7 @@ pub(super) struct Program {
     reads: Vec<String>,
     fields: Vec<Field>,
     cuts: bool,
+    joins: bool,
 }
 
 /// One name that an expression reads, and what it reads beneath it; everything when `below` is empty.
@@ -56,6 +60,7 @@ impl Program {
             reads,
             fields,
             cuts,
+            joins: scan::joins(text),
         })
     }
 
@@ -64,10 +69,63 @@ impl Program {
     }
 
     pub fn eval(&self, record: &Value, region: Option<&str>) -> Result<Option<Value>, Failure> {
-        let mut given = Branch(Vec::with_capacity(self.fields.len() + 1));
-        given.fill(&self.fields, record);
+        let value = self.eval_with(record, region, None)?;
+        self.unless_of_nothing(value, record, |stand_in| {
+            self.eval_with(record, region, Some(stand_in))
+        })
+    }
+
+    /// What is joined with nothing is nothing, as in SQL; MiniJinja writes `None`, `[]` or nothing into the text. Whether that happened
+    /// shows in two other answers, in which `stand_in` is in the place of every field that is null, missing or blank: with null the text
+    /// says `None` where with a blank one it says nothing.
+    fn unless_of_nothing(
+        &self,
+        value: Option<Value>,
+        record: &Value,
+        eval: impl Fn(&Value) -> Result<Option<Value>, Failure>,
+    ) -> Result<Option<Value>, Failure> {
+        let Some(Value::String(said)) = &value else {
+            return Ok(value);
+        };
+        if !self.joins || !self.fields.iter().any(|field| field.lacks(record)) {
+            return Ok(value);
+        }
+        let text = |stand_in: Value| match eval(&stand_in) {
+            Ok(Some(Value::String(text))) => Some(text),
+            _ => None,
+        };
+        let (Some(null), Some(blank)) = (text(Value::Null), text("".into())) else {
+            return Ok(value);
+        };
+        let without = |text: &str| {
+            let dense: String = text.split_whitespace().collect();
+            dense.to_lowercase().replace("none", "").replace("[]", "")
+        };
+        let is_same = without(&null) == without(&blank) && without(said) == without(&blank);
+        Ok(match null != blank && is_same {
+            true => self.has_any(record).then_some(Value::Null),
+            false => value,
+        })
+    }
+
+    fn has_any(&self, record: &Value) -> bool {
+        let mut fields = self.fields.iter();
+        fields.any(|field| record.get(&*field.name).is_some())
+    }
+
+    fn eval_with(
+        &self,
+        record: &Value,
+        region: Option<&str>,
+        stand_in: Option<&Value>,
+    ) -> Result<Option<Value>, Failure> {
+        let mut given = Branch(Vec::with_capacity(self.fields.len() + 2));
+        given.fill(&self.fields, record, stand_in);
         if let Some(region) = region {
             given.0.push((REGION.into(), Cell::from(region)));
+        }
+        if self.cuts {
+            given.0.push((CUTS.into(), Cell::from(true)));
         }
         let cell = self
             .compiled
@@ -79,8 +137,7 @@ impl Program {
     /// MiniJinja makes an empty list of nothing that is cut: it is nothing still.
     fn value(&self, cell: &Cell, record: &Value) -> Result<Option<Value>, Failure> {
         if self.cuts && is_empty_list(cell) {
-            let is_any = |field: &Field| record.get(&*field.name).is_some();
-            return Ok(self.fields.iter().any(is_any).then_some(Value::Null));
+            return Ok(self.has_any(record).then_some(Value::Null));
         }
         to_json(cell)
     }
@@ -90,12 +147,65 @@ impl Program {
 impl Program {
     /// Over the whole record: what `eval` must equal.
     pub fn eval_over(&self, record: &Value) -> Result<Option<Value>, Failure> {
-        let cell = self.compiled.eval(from_json(record));
-        self.value(&cell.map_err(|error| failure(&error))?, record)
+        let value = self.over(record)?;
+        self.unless_of_nothing(value, record, |stand_in| {
+            let mut record = record.clone();
+            let is_below = |path: &str, read: &String| {
+                let below = path.strip_prefix(read.as_str());
+                below.is_some_and(|below| below.starts_with('.'))
+            };
+            for path in &self.reads {
+                if self.reads.iter().any(|read| is_below(path, read)) {
+                    continue;
+                }
+                let names: Vec<&str> = path.split('.').collect();
+                replace(&mut record, &names, stand_in);
+            }
+            self.over(&record)
+        })
+    }
+
+    fn over(&self, record: &Value) -> Result<Option<Value>, Failure> {
+        let mut record = record.clone();
+        if let Some(fields) = record.as_object_mut().filter(|_| self.cuts) {
+            fields.insert(CUTS.to_owned(), true.into());
+        }
+        let cell = self.compiled.eval(from_json(&record));
+        self.value(&cell.map_err(|error| failure(&error))?, &record)
+    }
+}
+
+/// Puts `stand_in` at a path where nothing is.
+#[cfg(test)]
+fn replace(value: &mut Value, path: &[&str], stand_in: &Value) {
+    let Some((name, below)) = path.split_first() else {
+        if holds_nothing(Some(value)) {
+            *value = stand_in.clone();
+        }
+        return;
+    };
+    if holds_nothing(Some(value)) {
+        *value = Value::Object(serde_json::Map::new());
+    }
+    if let Some(fields) = value.as_object_mut() {
+        let field = fields.entry(*name).or_insert(Value::Null);
+        replace(field, below, stand_in);
     }
 }
 
 impl Field {
+    /// Whether anything that is read of it holds nothing.
+    fn lacks(&self, value: &Value) -> bool {
+        let found = value.get(&*self.name);
+        match self.below.is_empty() {
+            true => holds_nothing(found),
+            false => {
+                let found = found.unwrap_or(&Value::Null);
+                self.below.iter().any(|field| field.lacks(found))
+            }
+        }
+    }
+
     /// Paths arrive sorted, so a path comes before the paths inside it.
     fn add(fields: &mut Vec<Field>, names: &[&str]) {
         let Some((first, rest)) = names.split_first() else {
@@ -117,25 +227,43 @@ impl Field {
     }
 }
 
+/// Whether a field is missing, null or blank.
+fn holds_nothing(value: Option<&Value>) -> bool {
+    value.is_none_or(|value| match value {
+        Value::Null => true,
+        Value::String(text) => text.trim().is_empty(),
+        _ => false,
+    })
+}
+
 /// What an expression may look at of one object.
 #[derive(Debug)]
 struct Branch(Vec<(Arc<str>, Cell)>);
 
 impl Branch {
-    fn fill(&mut self, fields: &[Field], value: &Value) {
+    /// `stand_in` takes the place of fields that hold nothing.
+    fn fill(&mut self, fields: &[Field], value: &Value, stand_in: Option<&Value>) {
         for field in fields {
-            let Some(found) = value.get(&*field.name) else {
-                continue;
-            };
-            let cell = if field.below.is_empty() || !found.is_object() {
-                from_json(found)
-            } else {
-                let mut branch = Branch(Vec::with_capacity(field.below.len()));
-                branch.fill(&field.below, found);
-                Cell::from_object(branch)
+            let found = value.get(&*field.name);
+            let cell = match (found, stand_in) {
+                (Some(found), _) if found.is_object() && !field.below.is_empty() => {
+                    self.branch(field, found, stand_in)
+                }
+                (found, Some(_)) if holds_nothing(found) && !field.below.is_empty() => {
+                    self.branch(field, &Value::Null, stand_in)
+                }
+                (found, Some(stand_in)) if holds_nothing(found) => from_json(stand_in),
+                (Some(found), _) => from_json(found),
+                (None, _) => continue,
             };
             self.0.push((field.name.clone(), cell));
         }
+    }
+
+    fn branch(&self, field: &Field, value: &Value, stand_in: Option<&Value>) -> Cell {
+        let mut branch = Self(Vec::with_capacity(field.below.len()));
+        branch.fill(&field.below, value, stand_in);
+        Cell::from_object(branch)
     }
 }
 
@@ -217,7 +345,11 @@ fn apply(
         return Ok(value);
     }
     if is_empty_list(&value) {
-        return Ok(Cell::from(()));
+        // What was cut may be absent or null.
+        return Ok(match state.lookup(CUTS) {
+            Some(_) => Cell::UNDEFINED,
+            None => Cell::from(()),
+        });
     }
     let region = state.lookup(REGION);
     let region = region.as_ref().and_then(Cell::as_str);

@@ -143,6 +143,13 @@ pub(super) fn fields(text: &str) -> Vec<String> {
     fields
 }
 
+/// Whether the text joins texts with `~`.
+pub(super) fn joins(text: &str) -> bool {
+    tokens(text)
+        .iter()
+        .any(|token| token.kind == Token::Sign('~'))
+}
+
 /// Whether the text cuts a value, as in `x[a:b]`. A third part is refused: nobody needs one, and MiniJinja has none that is safe.
 pub(super) fn cuts(text: &str) -> Result<bool, ParseError> {
     let mut open: Vec<(char, usize)> = Vec::new();

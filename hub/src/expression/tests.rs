@@ -174,7 +174,7 @@ fn an_amount_that_would_have_to_be_guessed_fails_the_record() {
 
 #[test]
 fn absent_is_no_statement_and_null_clears() {
-    let record = || json!({"a": null, "b": {"c": "x"}, "list": [1, 2], "empty": [], "text": "t"});
+    let record = || json!({"a": null, "b": {"c": "x"}, "list": [1, 2], "empty": [], "blank": " ", "text": "t"});
     for (text, expected) in [
         ("missing", None),
         ("missing.deeper.still | email", None),
@@ -196,11 +196,25 @@ fn absent_is_no_statement_and_null_clears() {
         ("b.c ~ '-' ~ text", Some(json!("x-t"))),
         ("text[:1] | upper", Some(json!("T"))),
         ("list[1:]", Some(json!([2]))),
+        // What is joined with nothing is nothing.
+        ("'shop-' ~ a", Some(json!(null))),
+        ("'shop-' ~ missing", None),
+        ("'shop-' ~ blank", Some(json!(null))),
+        ("text ~ ' ' ~ a", Some(json!(null))),
+        ("(text ~ ' ' ~ b.missing) | upper", Some(json!(null))),
+        ("a[:1] ~ '. ' ~ text", Some(json!(null))),
+        ("text[:1] ~ '. ' ~ b.c[:1]", Some(json!("t. x"))),
+        ("text ~ ' ' ~ (a or '')", Some(json!("t "))),
+        ("text ~ ' ' ~ a if a else text", Some(json!("t"))),
+        ("text ~ '/' ~ (missing | default('x'))", Some(json!("t/x"))),
+        ("'none' ~ text", Some(json!("nonet"))),
         // What is cut of nothing is nothing.
         ("a[:1]", Some(json!(null))),
-        ("a[1:3] | upper", Some(json!(null))),
+        ("a[1:3] | upper", None),
+        ("missing[1:3] | upper", None),
         ("missing[:1]", None),
-        ("b.missing[-1:] | lower", Some(json!(null))),
+        ("b.missing[-1:] | lower", None),
+        ("b.missing[-1:]", Some(json!(null))),
         ("empty | email", Some(json!(null))),
         ("{'k': [text, a]}", Some(json!({"k": ["t", null]}))),
         ("9007199254740993", Some(json!(9_007_199_254_740_993_i64))),

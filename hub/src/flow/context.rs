@@ -11,7 +11,7 @@ use crate::identity;
 use crate::manifest::{IdentityRules, Plan};
 use crate::store::Store;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// Called with what is being done, and for how many people or pairs it has been done.
 pub type Watch<'a> = &'a (dyn Fn(&str, usize) + Send + Sync);
@@ -171,6 +171,12 @@ pub(super) fn in_parallel<T: Send + 'static>(
 /// From this many people or pieces of evidence on, work on them is divided. Tests do so with few.
 pub(super) const LONG: usize = if cfg!(test) { 2 } else { 1_000 };
 
+/// Threads of their own: those of the library's common pool compile connectors, too.
+static HALVES: LazyLock<rayon::ThreadPool> = LazyLock::new(|| {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2);
+    pool.build().expect("two threads can be started")
+});
+
 /// Both, at the same time where there is much to do.
 pub(super) fn both<A: Send, B: Send>(
     is_much: bool,
@@ -178,7 +184,7 @@ pub(super) fn both<A: Send, B: Send>(
     other: impl FnOnce() -> B + Send,
 ) -> (A, B) {
     match is_much {
-        true => rayon::join(one, other),
+        true => HALVES.join(one, other),
         false => (one(), other()),
     }
 }

@@ -167,6 +167,9 @@ mod tests {
             ("ola|nowak", "marek|nowak", true),
             ("ada|nowak", "anna|nowak", true),
             ("ala|nowak", "ola|nowak", true),
+            ("jan|nowak", "janina|nowak", true),
+            ("maria|nowak", "marta|nowak", true),
+            ("katarzyna|nowak", "katarzna|nowak", false),
             ("ola|marek", "marek|nowak", true),
         ] {
             assert_eq!(are_other_people(left, right), expected, "{left} {right}");

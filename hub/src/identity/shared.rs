@@ -177,7 +177,7 @@ fn are_apart(others: &[u64], open: u64, least: usize) -> bool {
         return true;
     }
     let mut open = open & (u64::MAX >> (64 - others.len()));
-    while open.count_ones() as usize >= least {
+    while colours(others, open) >= least {
         let first = open.trailing_zeros() as usize;
         open &= !(1 << first);
         if are_apart(others, open & others[first], least - 1) {
@@ -185,4 +185,47 @@ fn are_apart(others: &[u64], open: u64, least: usize) -> bool {
         }
     }
     false
+}
+
+/// No more of the `open` ones than this are all each other's others: so many sets hold them all, in none of which are two of those. Names that
+/// may be one person's are in one set, so that people who are each written in many ways are told apart at once (Tomita and Seki, 2003).
+fn colours(others: &[u64], mut open: u64) -> usize {
+    let mut colours = 0;
+    while open != 0 {
+        colours += 1;
+        let mut alike = open;
+        while alike != 0 {
+            let one = alike.trailing_zeros() as usize;
+            open &= !(1 << one);
+            alike &= !(1 << one) & !others[one];
+        }
+    }
+    colours
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// For each of so many people, so many spellings that may all be one's.
+    fn spelled(people: usize, spellings: usize) -> Vec<u64> {
+        let of = |at: usize| {
+            (0..people * spellings).filter(move |other| other / spellings != at / spellings)
+        };
+        (0..people * spellings)
+            .map(|at| of(at).fold(0, |all, other| all | 1 << other))
+            .collect()
+    }
+
+    #[test]
+    fn people_who_are_written_in_many_ways_are_counted_at_once() {
+        for (people, spellings) in [(1, 1), (1, 64), (8, 8), (12, 5), (32, 2), (64, 1)] {
+            let others = spelled(people, spellings);
+            assert!(are_apart(&others, u64::MAX, people), "{people} {spellings}");
+            assert!(
+                !are_apart(&others, u64::MAX, people + 1),
+                "{people} {spellings}"
+            );
+        }
+    }
 }

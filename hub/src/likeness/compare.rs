@@ -269,7 +269,7 @@ pub fn is_likely_one_name(left: &str, right: &str) -> bool {
     left == right || are_forms_of_one_name(left, right) || are_long && one_slip(left, right)
 }
 
-const LONG_NAME: usize = 5;
+const LONG_NAME: usize = 7;
 
 fn given_name(both: &Both<'_>) -> Level {
     both.level(|left, right| match are_forms_of_one_name(left, right) {

@@ -1,6 +1,6 @@
 //! The keys at which what destinations should hold and what they have acknowledged may differ, and the attempts to send them.
 
-use super::query::{get, value};
+use super::query::{get, json_texts, value};
 use super::value::{Arg, json_integers};
 use super::{Result, Tx, dialect};
 use std::collections::BTreeSet;
@@ -229,15 +229,18 @@ impl Tx {
         .await
     }
 
-    /// Lets the memberships of these changes' people be sent that waited for them, or were refused.
-    pub async fn wake_members(&mut self, changes: impl IntoIterator<Item = i64>) -> Result<()> {
-        let text = format!(
-            "update change set state = 'pending', generation = generation + 1, attempts = 0 where state in ('held', 'rejected') \
-             and object like 'audience:%' and (destination, remote_key) in (select destination, remote_key from change \
-             where id {} and object like 'person:%')",
-            dialect::IN_INTEGERS
-        );
-        self.run(text, &[Arg::Text(&json_integers(changes))]).await
+    /// Lets memberships at these keys be sent that waited for their person, or were refused. Removals are not among them: a guard has to
+    /// count those first.
+    pub async fn wake_members(&mut self, destination: &str, keys: &[String]) -> Result<()> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let text = "update change set state = 'pending', generation = generation + 1, attempts = 0 where state in ('held', 'rejected') \
+             and destination = $2 and remote_key in (select value from json_each($1)) and object like 'audience:%' \
+             and exists (select 1 from wanted w where w.destination = $2 and w.object = change.object and w.remote_key = change.remote_key)";
+        let keys = json_texts(keys);
+        self.run(text, &[Arg::Text(&keys), Arg::Text(destination)])
+            .await
     }
 
     pub async fn reject_changes(&mut self, refused: &[RefusedRow]) -> Result<()> {

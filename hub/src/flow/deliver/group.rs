@@ -134,6 +134,8 @@ pub(super) struct Grouped {
     /// Profiles that are not wanted and may have been written by an attempt without an answer. Nothing is sent, but the fields
     /// that were tried have to be known when a row is wanted at that key again.
     pub held: Vec<Looked>,
+    /// The keys of people among these: nothing of them will be at the destination for which their memberships should wait.
+    pub unsent: Vec<String>,
 }
 
 pub(super) fn grouped(
@@ -155,11 +157,14 @@ pub(super) fn grouped(
             wanted.as_deref(),
             first.acknowledged.as_deref(),
         );
+        let is_member = first.object.starts_with("audience:");
+        if operation == Operation::Nothing && !is_member {
+            grouped.unsent.push(first.remote_key.clone());
+        }
         if operation == Operation::Nothing && !first.unsure {
             grouped.idle.push(looked);
             continue;
         }
-        let is_member = first.object.starts_with("audience:");
         // An attempt without an answer may have been applied: a member that is no longer wanted is removed.
         let operation = match operation {
             Operation::Nothing if wanted.is_none() && is_member => Operation::Remove,

@@ -94,12 +94,20 @@ impl<'a> Sender<'a> {
             let mut found = grouped(self.context, &list, self.destination, &rows)?;
             self.leave_strangers(&mut tx, &mut found).await?;
             drop(tx);
-            let Grouped { groups, idle, held } = found;
+            let Grouped {
+                groups,
+                idle,
+                held,
+                unsent,
+            } = found;
             if !(idle.is_empty() && held.is_empty()) {
                 // I13, I16: what replaced manifests need not send may have to be sent with the new ones.
                 let mut tx = self.context.begin_held().await?;
                 finish(&mut tx, &idle).await?;
+                tx.close_dead_letters(held.iter().map(|one| letter_slot(one.change)))
+                    .await?;
                 tx.hold_changes(&held).await?;
+                tx.wake_members(&self.destination.name, &unsent).await?;
                 tx.commit().await?;
             }
             for (group, mut rows) in groups {
@@ -127,7 +135,8 @@ impl<'a> Sender<'a> {
     /// Leaves out members that the destination does not know yet: their people came after people were sent, or it refused them.
     /// They follow their people.
     async fn leave_strangers(&mut self, tx: &mut Tx, found: &mut Grouped) -> Result<()> {
-        let Some(push) = &self.destination.person else {
+        let push = self.destination.person.as_ref();
+        let Some(push) = push.filter(|_| !self.removes_suppressed_only) else {
             return Ok(());
         };
         let person = format!("person:{}", push.target);
@@ -345,6 +354,10 @@ impl<'a> Sender<'a> {
             let mut rows: Vec<AcknowledgedRow> = rows.collect();
             rows.sort_unstable_by(|a, b| a.remote_key.cmp(&b.remote_key));
             tx.acknowledge(&rows, self.context.clock.now()).await?;
+            if group.operation == Operation::Upsert {
+                let keys: Vec<String> = rows.into_iter().map(|row| row.remote_key).collect();
+                tx.wake_members(&destination, &keys).await?;
+            }
         }
         self.moved += moved.len() as i64;
         mark(tx, moved).await?;
@@ -443,7 +456,6 @@ async fn finish(tx: &mut Tx, ended: &[Looked]) -> Result<()> {
     }
     tx.close_dead_letters(ended.iter().map(|one| letter_slot(one.change)))
         .await?;
-    tx.wake_members(ended.iter().map(|one| one.change)).await?;
     tx.finish_changes(ended).await
 }
 

@@ -451,6 +451,102 @@ async fn a_member_whose_person_the_vendor_refuses_is_added_once_it_takes_the_per
     assert_eq!(desk.letters().await, []);
 }
 
+/// Refuses the row of `p1@x.example`.
+fn refusing((about, keys): Asked<'_>) -> Vec<RowFailure> {
+    let is_it = |(_, key): &(usize, &String)| about == "people" && *key == "p1@x.example";
+    let bad = keys.iter().enumerate().filter(is_it);
+    bad.map(|(at, _)| refusal(at, false, "a bad name"))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_is_added_once_the_vendor_has_the_person_also_where_it_refuses_the_next_value() {
+    let desk = Desk::new().await;
+    desk.people(2).await;
+    desk.tool.refuses(|asked| Ok(refusing(asked)));
+    desk.deliver().await;
+    desk.put(&[person(1, 2, "good")]).await;
+    let world = desk.world.clone();
+    let mut taken = Some(());
+    desk.tool.refuses(move |asked| {
+        if asked.0 == "people" && taken.take().is_some() {
+            let bad = [person(1, 3, "bad")];
+            Handle::current().block_on(world.apply(CONTACTS, &bad, &[]));
+            return Ok(Vec::new());
+        }
+        Ok(refusing(asked))
+    });
+    desk.deliver().await;
+    let both = set(["p0@x.example", "p1@x.example"]);
+    assert_eq!(desk.tool.members("everybody"), both);
+    assert_eq!(desk.letters().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_is_added_once_no_row_of_the_person_is_wanted() {
+    let map = "map = { FNAME = \"first_name\" }";
+    let manifest = MANIFEST.replace(map, &format!("{map}, only = [\"named\"]"));
+    assert_ne!(manifest, MANIFEST);
+    let desk = Desk::of(&manifest).await;
+    desk.people(2).await;
+    let mut lost = Some(Failure {
+        may_have_written: true,
+        ..failed(FailureKind::Transient, "no answer")
+    });
+    desk.tool.refuses(move |asked| match lost.take() {
+        Some(lost) => Err(lost),
+        None => Ok(refusing(asked)),
+    });
+    desk.deliver().await;
+    desk.deliver().await;
+    assert_eq!(desk.tool.members("everybody"), set(["p0@x.example"]));
+    desk.tool.obeys();
+    let known = Fields::new();
+    desk.tool
+        .held()
+        .rows
+        .insert("p1@x.example".to_owned(), known);
+    let mut unnamed = person(1, 2, "");
+    unnamed["name"] = Value::Null;
+    desk.put(&[unnamed]).await;
+    desk.deliver().await;
+    let both = set(["p0@x.example", "p1@x.example"]);
+    assert_eq!(desk.tool.members("everybody"), both);
+    assert_eq!(desk.letters().await, []);
+}
+
+// I8: what the guard did not count is not removed.
+#[tokio::test(flavor = "multi_thread")]
+async fn removals_that_were_refused_do_not_come_back_after_the_guard_has_counted() {
+    let manifest = MANIFEST
+        .replace("100%", "50%")
+        .replace(
+            "map = { FNAME = \"first_name\" }",
+            "map = { U = \"user_id\" }",
+        )
+        .replace(
+            "map.user_id = \"user\"",
+            "map.user_id = \"user\"\nmap.tag = \"tag\"",
+        )
+        .replace("U = \"user_id\"", "U = \"tag\"");
+    let desk = Desk::of(&manifest).await;
+    desk.people(10).await;
+    desk.deliver().await;
+    let unnamed = |n: usize, at: i64| json!({"id": format!("c{n}"), "updated": at, "email": format!("p{n}@x.example"), "name": null, "tag": at, "consent": "granted"});
+    desk.tool.refuses(|(about, keys)| {
+        let bad = keys.iter().enumerate().filter(|_| about == "named");
+        Ok(bad.map(|(at, _)| refusal(at, false, "not now")).collect())
+    });
+    let four: Vec<Value> = (0..4).map(|n| unnamed(n, 2)).collect();
+    desk.put(&four).await;
+    assert_eq!(desk.deliver().await.rejected, 4);
+    desk.tool.obeys();
+    let eight: Vec<Value> = (0..8).map(|n| unnamed(n, 3)).collect();
+    desk.put(&eight).await;
+    assert!(!desk.deliver().await.guarded);
+    assert_eq!(desk.tool.members("named").len(), 6);
+}
+
 // B6, I16
 #[tokio::test(flavor = "multi_thread")]
 async fn a_value_that_changes_while_the_vendor_is_called_is_sent_as_well() {

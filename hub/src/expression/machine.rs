@@ -294,8 +294,8 @@ fn environment() -> Environment<'static> {
     }
     environment.add_filter("abs", filters::abs);
     environment.add_filter("capitalize", filters::capitalize);
-    environment.add_filter("d", filters::default);
-    environment.add_filter("default", filters::default);
+    environment.add_filter("d", default);
+    environment.add_filter("default", default);
     environment.add_filter("first", filters::first);
     environment.add_filter("float", filters::float);
     environment.add_filter("int", filters::int);
@@ -310,6 +310,14 @@ fn environment() -> Environment<'static> {
     environment.add_filter("unique", filters::unique);
     add_tests(&mut environment);
     environment
+}
+
+/// MiniJinja's, which takes the other value only for what is missing; here for null as well.
+fn default(state: &State<'_, '_>, value: &Cell, arguments: Rest<Cell>) -> Result<Cell, Error> {
+    match value.is_none() {
+        true => filters::default(state, &Cell::UNDEFINED, arguments),
+        false => filters::default(state, value, arguments),
+    }
 }
 
 fn add_tests(environment: &mut Environment<'static>) {

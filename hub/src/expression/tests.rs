@@ -207,6 +207,9 @@ fn absent_is_no_statement_and_null_clears() {
         ("text ~ ' ' ~ (a or '')", Some(json!("t "))),
         ("text ~ ' ' ~ a if a else text", Some(json!("t"))),
         ("text ~ '/' ~ (missing | default('x'))", Some(json!("t/x"))),
+        ("text ~ (missing | default(''))", Some(json!("t"))),
+        ("text ~ (a | d(''))", Some(json!("t"))),
+        ("a | default('d')", Some(json!("d"))),
         ("'none' ~ text", Some(json!("nonet"))),
         // What is cut of nothing is nothing.
         ("a[:1]", Some(json!(null))),

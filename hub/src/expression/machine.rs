@@ -22,7 +22,6 @@ pub(super) struct Program {
     reads: Vec<String>,
     fields: Vec<Field>,
     cuts: bool,
-    joins: bool,
 }
 
 /// One name that an expression reads, and what it reads beneath it; everything when `below` is empty.
@@ -37,8 +36,19 @@ impl Program {
         let compiled = ENVIRONMENT
             .compile_expression_owned(text.to_owned())
             .map_err(|error| syntax_error(&error, text))?;
+        let reads = compiled.undeclared_variables(true);
+        let compiled = match scan::joins(text) {
+            None => compiled,
+            Some(joins) => ENVIRONMENT
+                .compile_expression_owned(joins)
+                .map_err(|_| ParseError {
+                    message: "it cannot be told what `~` joins here".to_owned(),
+                    span: 0..text.len(),
+                    hint: Some("put that in brackets".to_owned()),
+                })?,
+        };
         let cuts = scan::cuts(text)?;
-        let mut reads: Vec<String> = compiled.undeclared_variables(true).into_iter().collect();
+        let mut reads: Vec<String> = reads.into_iter().collect();
         // MiniJinja does not look at what is cut by `[a:b]`, so what the text names is read, too.
         for path in scan::fields(text) {
             let is_read = |read: &String| {
@@ -60,7 +70,6 @@ impl Program {
             reads,
             fields,
             cuts,
-            joins: scan::joins(text),
         })
     }
 
@@ -69,58 +78,8 @@ impl Program {
     }
 
     pub fn eval(&self, record: &Value, region: Option<&str>) -> Result<Option<Value>, Failure> {
-        let value = self.eval_with(record, region, None)?;
-        self.unless_of_nothing(value, record, |stand_in| {
-            self.eval_with(record, region, Some(stand_in))
-        })
-    }
-
-    /// What is joined with nothing is nothing, as in SQL; MiniJinja writes `None`, `[]` or nothing into the text. Whether that happened
-    /// shows in two other answers, in which `stand_in` is in the place of every field that is null, missing or blank: with null the text
-    /// says `None` where with a blank one it says nothing.
-    fn unless_of_nothing(
-        &self,
-        value: Option<Value>,
-        record: &Value,
-        eval: impl Fn(&Value) -> Result<Option<Value>, Failure>,
-    ) -> Result<Option<Value>, Failure> {
-        let Some(Value::String(said)) = &value else {
-            return Ok(value);
-        };
-        if !self.joins || !self.fields.iter().any(|field| field.lacks(record)) {
-            return Ok(value);
-        }
-        let text = |stand_in: Value| match eval(&stand_in) {
-            Ok(Some(Value::String(text))) => Some(text),
-            _ => None,
-        };
-        let (Some(null), Some(blank)) = (text(Value::Null), text("".into())) else {
-            return Ok(value);
-        };
-        let without = |text: &str| {
-            let dense: String = text.split_whitespace().collect();
-            dense.to_lowercase().replace("none", "").replace("[]", "")
-        };
-        let is_same = without(&null) == without(&blank) && without(said) == without(&blank);
-        Ok(match null != blank && is_same {
-            true => self.has_any(record).then_some(Value::Null),
-            false => value,
-        })
-    }
-
-    fn has_any(&self, record: &Value) -> bool {
-        let mut fields = self.fields.iter();
-        fields.any(|field| record.get(&*field.name).is_some())
-    }
-
-    fn eval_with(
-        &self,
-        record: &Value,
-        region: Option<&str>,
-        stand_in: Option<&Value>,
-    ) -> Result<Option<Value>, Failure> {
         let mut given = Branch(Vec::with_capacity(self.fields.len() + 2));
-        given.fill(&self.fields, record, stand_in);
+        given.fill(&self.fields, record);
         if let Some(region) = region {
             given.0.push((REGION.into(), Cell::from(region)));
         }
@@ -137,7 +96,8 @@ impl Program {
     /// MiniJinja makes an empty list of nothing that is cut: it is nothing still.
     fn value(&self, cell: &Cell, record: &Value) -> Result<Option<Value>, Failure> {
         if self.cuts && is_empty_list(cell) {
-            return Ok(self.has_any(record).then_some(Value::Null));
+            let is_any = |field: &Field| record.get(&*field.name).is_some();
+            return Ok(self.fields.iter().any(is_any).then_some(Value::Null));
         }
         to_json(cell)
     }
@@ -145,27 +105,15 @@ impl Program {
 
 #[cfg(test)]
 impl Program {
-    /// Over the whole record: what `eval` must equal.
-    pub fn eval_over(&self, record: &Value) -> Result<Option<Value>, Failure> {
-        let value = self.over(record)?;
-        self.unless_of_nothing(value, record, |stand_in| {
-            let mut record = record.clone();
-            let is_below = |path: &str, read: &String| {
-                let below = path.strip_prefix(read.as_str());
-                below.is_some_and(|below| below.starts_with('.'))
-            };
-            for path in &self.reads {
-                if self.reads.iter().any(|read| is_below(path, read)) {
-                    continue;
-                }
-                let names: Vec<&str> = path.split('.').collect();
-                replace(&mut record, &names, stand_in);
-            }
-            self.over(&record)
-        })
+    /// As MiniJinja reads the text.
+    pub fn eval_unchanged(text: &str, record: &Value) -> Result<Option<Value>, Failure> {
+        let compiled = ENVIRONMENT.compile_expression(text);
+        let cell = compiled.expect("it compiles").eval(from_json(record));
+        to_json(&cell.map_err(|error| failure(&error))?)
     }
 
-    fn over(&self, record: &Value) -> Result<Option<Value>, Failure> {
+    /// Over the whole record: what `eval` must equal.
+    pub fn eval_over(&self, record: &Value) -> Result<Option<Value>, Failure> {
         let mut record = record.clone();
         if let Some(fields) = record.as_object_mut().filter(|_| self.cuts) {
             fields.insert(CUTS.to_owned(), true.into());
@@ -175,37 +123,7 @@ impl Program {
     }
 }
 
-/// Puts `stand_in` at a path where nothing is.
-#[cfg(test)]
-fn replace(value: &mut Value, path: &[&str], stand_in: &Value) {
-    let Some((name, below)) = path.split_first() else {
-        if holds_nothing(Some(value)) {
-            *value = stand_in.clone();
-        }
-        return;
-    };
-    if holds_nothing(Some(value)) {
-        *value = Value::Object(serde_json::Map::new());
-    }
-    if let Some(fields) = value.as_object_mut() {
-        let field = fields.entry(*name).or_insert(Value::Null);
-        replace(field, below, stand_in);
-    }
-}
-
 impl Field {
-    /// Whether anything that is read of it holds nothing.
-    fn lacks(&self, value: &Value) -> bool {
-        let found = value.get(&*self.name);
-        match self.below.is_empty() {
-            true => holds_nothing(found),
-            false => {
-                let found = found.unwrap_or(&Value::Null);
-                self.below.iter().any(|field| field.lacks(found))
-            }
-        }
-    }
-
     /// Paths arrive sorted, so a path comes before the paths inside it.
     fn add(fields: &mut Vec<Field>, names: &[&str]) {
         let Some((first, rest)) = names.split_first() else {
@@ -227,43 +145,25 @@ impl Field {
     }
 }
 
-/// Whether a field is missing, null or blank.
-fn holds_nothing(value: Option<&Value>) -> bool {
-    value.is_none_or(|value| match value {
-        Value::Null => true,
-        Value::String(text) => text.trim().is_empty(),
-        _ => false,
-    })
-}
-
 /// What an expression may look at of one object.
 #[derive(Debug)]
 struct Branch(Vec<(Arc<str>, Cell)>);
 
 impl Branch {
-    /// `stand_in` takes the place of fields that hold nothing.
-    fn fill(&mut self, fields: &[Field], value: &Value, stand_in: Option<&Value>) {
+    fn fill(&mut self, fields: &[Field], value: &Value) {
         for field in fields {
-            let found = value.get(&*field.name);
-            let cell = match (found, stand_in) {
-                (Some(found), _) if found.is_object() && !field.below.is_empty() => {
-                    self.branch(field, found, stand_in)
-                }
-                (found, Some(_)) if holds_nothing(found) && !field.below.is_empty() => {
-                    self.branch(field, &Value::Null, stand_in)
-                }
-                (found, Some(stand_in)) if holds_nothing(found) => from_json(stand_in),
-                (Some(found), _) => from_json(found),
-                (None, _) => continue,
+            let Some(found) = value.get(&*field.name) else {
+                continue;
+            };
+            let cell = if field.below.is_empty() || !found.is_object() {
+                from_json(found)
+            } else {
+                let mut branch = Branch(Vec::with_capacity(field.below.len()));
+                branch.fill(&field.below, found);
+                Cell::from_object(branch)
             };
             self.0.push((field.name.clone(), cell));
         }
-    }
-
-    fn branch(&self, field: &Field, value: &Value, stand_in: Option<&Value>) -> Cell {
-        let mut branch = Self(Vec::with_capacity(field.below.len()));
-        branch.fill(&field.below, value, stand_in);
-        Cell::from_object(branch)
     }
 }
 
@@ -294,8 +194,10 @@ fn environment() -> Environment<'static> {
     }
     environment.add_filter("abs", filters::abs);
     environment.add_filter("capitalize", filters::capitalize);
-    environment.add_filter("d", default);
-    environment.add_filter("default", default);
+    environment.add_filter("d", filters::default);
+    environment.add_filter("default", filters::default);
+    environment.add_filter(scan::JOIN, join);
+    environment.add_filter(scan::GIVEN, given);
     environment.add_filter("first", filters::first);
     environment.add_filter("float", filters::float);
     environment.add_filter("int", filters::int);
@@ -312,11 +214,25 @@ fn environment() -> Environment<'static> {
     environment
 }
 
-/// MiniJinja's, which takes the other value only for what is missing; here for null as well.
-fn default(state: &State<'_, '_>, value: &Cell, arguments: Rest<Cell>) -> Result<Cell, Error> {
-    match value.is_none() {
-        true => filters::default(state, &Cell::UNDEFINED, arguments),
-        false => filters::default(state, value, arguments),
+/// What `~` means here: what is joined with nothing is nothing, as in SQL. MiniJinja would write `None` or `[]` into the text.
+fn join(values: Vec<Cell>) -> Cell {
+    let is_nothing = |cell: &&Cell| cell.is_undefined() || cell.is_none() || is_empty_list(cell);
+    let mut nothing = values.iter().filter(is_nothing).peekable();
+    if nothing.peek().is_some() {
+        return match nothing.all(Cell::is_undefined) {
+            true => Cell::UNDEFINED,
+            false => Cell::from(()),
+        };
+    }
+    let texts = values.into_iter().map(|cell| cell.to_string());
+    texts.collect::<String>().into()
+}
+
+/// A field that is joined: a blank one is nothing.
+fn given(value: Cell) -> Cell {
+    match value.as_str() {
+        Some(text) if text.trim().is_empty() => Cell::from(()),
+        _ => value,
     }
 }
 

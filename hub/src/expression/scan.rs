@@ -143,11 +143,93 @@ pub(super) fn fields(text: &str) -> Vec<String> {
     fields
 }
 
-/// Whether the text joins texts with `~`.
-pub(super) fn joins(text: &str) -> bool {
-    tokens(text)
-        .iter()
-        .any(|token| token.kind == Token::Sign('~'))
+/// The filters that `joins` writes; no text can name them.
+pub(super) const JOIN: &str = "onefold_join";
+pub(super) const GIVEN: &str = "onefold_given";
+
+/// The text with a list and a filter in the place of each `a ~ b ~ c`, where there are any: `([a|given, b|given, c|given]|join)`. Only fields
+/// are `given`. `~` binds closer than `+`, and looser than `*`.
+pub(super) fn joins(text: &str) -> Option<String> {
+    let mut edits: Vec<(usize, usize, String)> = Vec::new();
+    let mut open = vec![Chain::default()];
+    let mut before = Token::Sign('(');
+    for token in tokens(text) {
+        let start = token.span.start;
+        let chain = open.last_mut()?;
+        let is_after_value = match before {
+            Token::Name(name) => !BINDING_LOOSER.contains(&name),
+            Token::Sign(sign) => matches!(sign, ')' | ']' | '}' | '"'),
+        };
+        match token.kind {
+            Token::Sign('~') => {
+                chain.end_part(start);
+                edits.push((start, start + 1, ",".to_owned()));
+            }
+            Token::Sign(sign @ ('(' | '[' | '{')) => {
+                chain.add(start, sign == '[' && is_after_value);
+                open.push(Chain::default());
+            }
+            Token::Sign(')' | ']' | '}') => {
+                open.pop()?.end(start, &mut edits);
+            }
+            Token::Sign(',' | ':' | '=' | '!' | '<' | '>' | '+') => chain.end(start, &mut edits),
+            Token::Sign('-') if is_after_value => chain.end(start, &mut edits),
+            Token::Sign('.') => chain.add(start, true),
+            Token::Name(name) if BINDING_LOOSER.contains(&name) => chain.end(start, &mut edits),
+            Token::Name(name) => chain.add(start, !name.starts_with(|c: char| c.is_ascii_digit())),
+            Token::Sign(_) => chain.add(start, false),
+        }
+        before = token.kind;
+    }
+    open.pop()?.end(text.len(), &mut edits);
+    edits.sort_by_key(|edit| (edit.0, edit.1));
+    let mut joined = String::with_capacity(text.len() + 64);
+    let mut at = 0;
+    for (start, end, with) in &edits {
+        joined.push_str(&text[at..*start]);
+        joined.push_str(with);
+        at = *end;
+    }
+    joined.push_str(&text[at..]);
+    (!edits.is_empty()).then_some(joined)
+}
+
+const BINDING_LOOSER: [&str; 7] = ["and", "else", "if", "in", "is", "not", "or"];
+
+/// What is joined in one pair of brackets, as far as it was seen.
+#[derive(Default)]
+struct Chain {
+    /// Where the part at hand begins, and whether it is nothing but a field.
+    part: Option<(usize, bool)>,
+    /// Where each part before it begins and ends, and whether it is a field.
+    parts: Vec<(usize, usize, bool)>,
+}
+
+impl Chain {
+    fn add(&mut self, start: usize, may_be_field: bool) {
+        self.part = match self.part {
+            Some((start, is_field)) => Some((start, is_field && may_be_field)),
+            None => Some((start, may_be_field)),
+        };
+    }
+
+    fn end_part(&mut self, end: usize) {
+        if let Some((start, is_field)) = self.part.take() {
+            self.parts.push((start, end, is_field));
+        }
+    }
+
+    /// Something that binds looser follows.
+    fn end(&mut self, end: usize, edits: &mut Vec<(usize, usize, String)>) {
+        self.end_part(end);
+        let parts = std::mem::take(&mut self.parts);
+        if let [(first, ..), _, ..] = parts[..] {
+            edits.push((first, first, "([".to_owned()));
+            let fields = parts.iter().filter(|(.., is_field)| *is_field);
+            edits.extend(fields.map(|(_, end, _)| (*end, *end, format!("|{GIVEN}"))));
+            edits.push((end, end, format!("]|{JOIN})")));
+        }
+    }
 }
 
 /// Whether the text cuts a value, as in `x[a:b]`. A third part is refused: nobody needs one, and MiniJinja has none that is safe.

@@ -201,15 +201,46 @@ fn absent_is_no_statement_and_null_clears() {
         ("'shop-' ~ missing", None),
         ("'shop-' ~ blank", Some(json!(null))),
         ("text ~ ' ' ~ a", Some(json!(null))),
-        ("(text ~ ' ' ~ b.missing) | upper", Some(json!(null))),
+        ("(text ~ ' ' ~ b.missing) | upper", None),
         ("a[:1] ~ '. ' ~ text", Some(json!(null))),
         ("text[:1] ~ '. ' ~ b.c[:1]", Some(json!("t. x"))),
         ("text ~ ' ' ~ (a or '')", Some(json!("t "))),
         ("text ~ ' ' ~ a if a else text", Some(json!("t"))),
         ("text ~ '/' ~ (missing | default('x'))", Some(json!("t/x"))),
         ("text ~ (missing | default(''))", Some(json!("t"))),
-        ("text ~ (a | d(''))", Some(json!("t"))),
-        ("a | default('d')", Some(json!("d"))),
+        ("text ~ (a | d(''))", Some(json!(null))),
+        (
+            "text ~ '/' ~ (missing | default('none'))",
+            Some(json!("t/none")),
+        ),
+        (
+            "text ~ ' ' ~ a if a is not none else text",
+            Some(json!("t")),
+        ),
+        (
+            "text ~ (' ' ~ a if a is not none else '')",
+            Some(json!("t")),
+        ),
+        ("'crm-' ~ (a | email)", Some(json!(null))),
+        ("'crm-' ~ (blank | email)", Some(json!(null))),
+        ("'shop-' ~ b['none-such']", None),
+        ("'sku-' ~ list[7]", None),
+        ("'tag-' ~ empty", Some(json!(null))),
+        ("(a ~ '|' ~ text) | sha256", Some(json!(null))),
+        ("(a ~ '-' ~ text)[:6]", Some(json!(null))),
+        (
+            "[text ~ '-' ~ a, text ~ 1 * -2]",
+            Some(json!([null, "t-2"])),
+        ),
+        (
+            "text ~ a ~ ('-vip' if 'vip' in missing else '')",
+            Some(json!(null)),
+        ),
+        ("(missing[:1] | upper) ~ '. ' ~ text", None),
+        (
+            "'u' if text ~ 1 == 'u1' else text ~ -1 ~ b['c'] ~ 1.5 ~ true",
+            Some(json!("t-1x1.5True")),
+        ),
         ("'none' ~ text", Some(json!("nonet"))),
         // What is cut of nothing is nothing.
         ("a[:1]", Some(json!(null))),
@@ -458,6 +489,36 @@ mod properties {
     }
 
     /// Expressions with everything that MiniJinja's grammar has.
+    /// Joins of what is there, at any place and depth.
+    fn joined() -> impl Strategy<Value = String> {
+        let leaf = prop::sample::select(vec![
+            "a",
+            "b.c",
+            "b['c']",
+            "n",
+            "'~('",
+            "1.5",
+            "-n",
+            "n * -2",
+            "[a, 'k'][0]",
+            "a[:1]",
+            "true",
+        ]);
+        leaf.prop_map(str::to_owned)
+            .prop_recursive(4, 24, 4, |inner| {
+                let one = || inner.clone();
+                prop_oneof![
+                    (one(), one()).prop_map(|(a, b)| format!("{a} ~ {b}")),
+                    (one(), one(), one()).prop_map(|(a, b, c)| format!("({a}~{b} ~{c})")),
+                    (one(), one(), one())
+                        .prop_map(|(a, b, c)| format!("({a} ~ {b} if {b} == {c} else {c})")),
+                    (one(), one()).prop_map(|(a, b)| format!("({a} ~ '' in [{b} ~ a, ({a})])")),
+                    (one(), one()).prop_map(|(a, b)| format!("({a} and not {b} ~ 'x')")),
+                    (one(), one()).prop_map(|(a, b)| format!("{{'k': {a} ~ {b}}}.k")),
+                ]
+            })
+    }
+
     fn any_expression() -> impl Strategy<Value = String> {
         let leaf = prop_oneof![
             4 => "[abc](\\.[abc]){0,2}",
@@ -516,6 +577,14 @@ mod properties {
                 let of_all = machine::Program::compile(&text).expect("compiled before").eval_over(&record);
                 prop_assert_eq!(expression.eval(&record, None), of_all, "{}", text);
             }
+        }
+
+        #[test]
+        fn joining_gives_what_minijinja_gives_where_nothing_is_missing(parts in joined()) {
+            let record = json!({"a": "x", "b": {"c": "y z"}, "n": 7});
+            let expression = Expression::parse(&parts).expect("it compiles");
+            let expected = machine::Program::eval_unchanged(&parts, &record);
+            prop_assert_eq!(expression.eval(&record, None), expected, "{}", parts);
         }
 
         #[test]

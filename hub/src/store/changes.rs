@@ -237,7 +237,8 @@ impl Tx {
         }
         let text = "update change set state = 'pending', generation = generation + 1, attempts = 0 where state in ('held', 'rejected') \
              and destination = $2 and remote_key in (select value from json_each($1)) and object like 'audience:%' \
-             and exists (select 1 from wanted w where w.destination = $2 and w.object = change.object and w.remote_key = change.remote_key)";
+             and exists (select 1 from wanted w where w.destination = $2 and w.object = change.object and w.remote_key = change.remote_key \
+             and w.allowed = 1)";
         let keys = json_texts(keys);
         self.run(text, &[Arg::Text(&keys), Arg::Text(destination)])
             .await

@@ -203,6 +203,7 @@ impl World {
             schedule: None,
             streams: Vec::new(),
             empty_source_stops: true,
+            max_dead_letters: None,
         }
     }
 

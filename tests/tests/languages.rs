@@ -103,6 +103,7 @@ impl World {
             schedule: None,
             streams: Vec::new(),
             empty_source_stops: true,
+            max_dead_letters: None,
         };
         match self.connectors.open_source(&source) {
             Ok(opened) => opened.connector(),

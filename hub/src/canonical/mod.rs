@@ -1,9 +1,11 @@
 //! What a raw record means in canonical words: identifiers, traits, consents, an event or an entity.
 //! Pure; `flow` decides what happens to the problems.
 
+mod edit;
 mod record;
 mod shape;
 
+pub use edit::{Edit, edited};
 pub use record::{Record, key_of_line, read};
 
 use crate::expression::{Expression, Failure, Filter, country_code, scalar_text, to_timestamp};

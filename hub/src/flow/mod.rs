@@ -38,6 +38,9 @@ pub use suppression::Suppression;
 pub use upkeep::consent::{Stating as StatingConsent, state_consent};
 pub use upkeep::due::due;
 pub use upkeep::fill::backfill;
+pub use upkeep::letters::{
+    About, Correction, Letter, RetriedOne, correct, give_up, letter, retry_one,
+};
 pub use upkeep::rebuild::rebuild;
 pub use upkeep::remap::{remap, retry_set_aside};
 pub use upkeep::statements::{Stating, named, revoke, state};

@@ -322,7 +322,7 @@ async fn end(outside: &Outside, context: &Context) -> End {
     for text in nothing {
         assert_eq!(tx.select_persons(text, &[]).await.unwrap(), [0], "{text}");
     }
-    let letters = tx.dead_letters(10).await.unwrap();
+    let letters = tx.dead_letters(false, 10).await.unwrap();
     assert_eq!(letters, []);
     let lines: usize = outside.pages.iter().map(Page::len).sum();
     let versions = "select count(*) from record_version";

@@ -292,26 +292,8 @@ impl Loader<'_> {
             return guard;
         };
         guard.empty_source_stops = self.empty_source(&table);
-        if let Some(item) = table.get("max_removed") {
-            let share = match item.raw().as_str() {
-                Some(text) => text
-                    .strip_suffix('%')
-                    .and_then(|number| number.trim().parse::<f64>().ok())
-                    .map(|n| n / 100.0),
-                None => item.as_number(),
-            };
-            match share {
-                Some(share) if (0.0..=1.0).contains(&share) => guard.max_removed = share,
-                _ => {
-                    self.report
-                        .error(
-                            &codes::BAD_NUMBER,
-                            &item.spot(),
-                            "`max_removed` must be a share from 0% to 100%",
-                        )
-                        .with_hint(Some("write it as text, such as `\"20%\"`".to_owned()));
-                }
-            }
+        if let Some(share) = self.share(&table, "max_removed") {
+            guard.max_removed = share;
         }
         guard
     }

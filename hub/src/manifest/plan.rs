@@ -55,6 +55,8 @@ pub struct Source {
     pub streams: Vec<Stream>,
     /// What to do when a full read of a stream that had rows finds none.
     pub empty_source_stops: bool,
+    /// The largest share of a run's new and changed records that may not fit; without one, each is set aside by itself.
+    pub max_dead_letters: Option<f64>,
 }
 
 /// Where a secret is; never the secret.

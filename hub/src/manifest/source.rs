@@ -45,9 +45,9 @@ impl Loader<'_> {
             Some(item) => self.region(&item),
             None => self.region.clone(),
         };
-        let empty_source_stops = table
-            .get("guard")
-            .is_none_or(|item| self.source_guard(&item));
+        let guard = table.get("guard");
+        let guard = guard.map_or((true, None), |item| self.source_guard(&item));
+        let (empty_source_stops, max_dead_letters) = guard;
         let scope = StreamScope {
             source: name.as_deref().unwrap_or("?"),
             description: description.as_deref(),
@@ -67,15 +67,39 @@ impl Loader<'_> {
             schedule,
             streams,
             empty_source_stops,
+            max_dead_letters,
         })
     }
 
-    fn source_guard(&mut self, item: &Item<'_>) -> bool {
-        let Some(table) = item.table("a source's `guard`", &["empty_source"], &mut self.report)
-        else {
-            return true;
+    /// Whether an empty source stops, and the greatest share of records that may not fit.
+    fn source_guard(&mut self, item: &Item<'_>) -> (bool, Option<f64>) {
+        let known = ["empty_source", "max_dead_letters"];
+        let Some(table) = item.table("a source's `guard`", &known, &mut self.report) else {
+            return (true, None);
         };
-        self.empty_source(&table)
+        let stops = self.empty_source(&table);
+        (stops, self.share(&table, "max_dead_letters"))
+    }
+
+    /// A share: `"20%"` or `0.2`.
+    pub(super) fn share(&mut self, table: &Table<'_>, key: &str) -> Option<f64> {
+        let item = table.get(key)?;
+        let share = match item.raw().as_str() {
+            Some(text) => text
+                .strip_suffix('%')
+                .and_then(|number| number.trim().parse::<f64>().ok())
+                .map(|number| number / 100.0),
+            None => item.as_number(),
+        };
+        let share = share.filter(|share| (0.0..=1.0).contains(share));
+        if share.is_none() {
+            let message = format!("`{key}` must be a share from 0% to 100%");
+            let hint = "write it as text, such as `\"20%\"`".to_owned();
+            self.report
+                .error(&codes::BAD_NUMBER, &item.spot(), message)
+                .with_hint(Some(hint));
+        }
+        share
     }
 
     /// `stop` unless it says `allow`.

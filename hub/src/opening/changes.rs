@@ -5,7 +5,7 @@ use super::{Opened, parse_identifier};
 use crate::flow::{self, Suppressed};
 use crate::model::{ConsentStatus, Identifier, IdentifierKind};
 use crate::problem::{Problem, codes};
-use crate::store::Result;
+use crate::store::{Decision, Result};
 use serde::Serialize;
 
 /// What is attempted again.
@@ -70,6 +70,19 @@ impl Opened {
         }
         let region = self.context.plan.hub.default_region.as_deref();
         parse_identifier(text, region)
+    }
+
+    /// What an operator decides about a dead letter, now.
+    pub fn decision(&self, by: &str, reason: &str) -> Result<Decision> {
+        if reason.trim().is_empty() {
+            let message = "a reason is needed: it is kept with the dead letter";
+            return Err(Problem::new(&codes::USAGE, message));
+        }
+        Ok(Decision {
+            at: self.context.clock.now().0,
+            by: by.to_owned(),
+            reason: reason.trim().to_owned(),
+        })
     }
 
     /// Maps set-aside records again, and marks rejected rows to be sent again.

@@ -260,10 +260,26 @@ impl Tx {
         .await
     }
 
-    /// Retries rejected changes; returns how many.
+    /// Retries rejected changes, but not where somebody has given up; returns how many.
     pub async fn retry_rejected(&mut self) -> Result<u64> {
-        let text = "update change set state = 'pending', generation = generation + 1, attempts = 0 where state = 'rejected'";
+        let text = "update change set state = 'pending', generation = generation + 1, attempts = 0 where state = 'rejected' \
+             and not exists (select 1 from dead_letter d where d.state = 'given_up' and d.slot = -change.id and d.version = change.generation)";
         self.changed(text, &[]).await
+    }
+
+    /// The same for one change; false when it is not rejected any more.
+    pub async fn retry_change(&mut self, looked: Looked) -> Result<bool> {
+        let text = "update change set state = 'pending', generation = generation + 1, attempts = 0 where state = 'rejected' \
+             and id = $1 and generation = $2";
+        Ok(self.changed(text, &looked.args()).await? > 0)
+    }
+
+    /// What a destination should have at the key of a change: the row, none where it should have nothing; and none at all when
+    /// the change has ended.
+    pub async fn wanted_by(&mut self, change: i64) -> Result<Option<Option<String>>> {
+        let text = "select w.payload from change c left join wanted w on w.destination = c.destination and w.object = c.object \
+             and w.remote_key = c.remote_key and w.allowed = 1 where c.id = $1 limit 1";
+        self.maybe(text, &[Arg::Int(change)], value).await
     }
 
     /// Whether the destination holds these keys, which are marked, is unknown.

@@ -1,4 +1,4 @@
-//! The current state of each record, and dead letters. Every version of a record is in `versions`.
+//! The current state of each record. Every version of a record is in `versions`.
 
 use super::query::{columns, get, known, value};
 use super::value::Arg;
@@ -40,23 +40,6 @@ pub struct RecordRow {
     pub evidence_id: Option<i64>,
     /// The event or entity that it made.
     pub fact_id: Option<i64>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct DeadLetterRow {
-    pub id: i64,
-    /// `record`, `field` or `delivery`
-    pub kind: String,
-    pub source: String,
-    pub stream: String,
-    #[serde(skip)]
-    pub slot: i64,
-    pub key: String,
-    pub field: String,
-    pub code: String,
-    pub message: String,
-    pub hint: Option<String>,
-    pub created_at: i64,
 }
 
 const RECORD_COLUMNS: &str =
@@ -223,58 +206,6 @@ impl Tx {
         )
         .await?;
         race.won_or(overtaken)
-    }
-
-    /// Closes the open dead letters of records that are about to be mapped again.
-    pub async fn close_dead_letters(&mut self, slots: impl IntoIterator<Item = i64>) -> Result<()> {
-        let mut slots: Vec<i64> = slots.into_iter().collect();
-        slots.sort_unstable();
-        let text = "update dead_letter set state = 'closed' where state = 'open' and slot = $1";
-        self.each(text, &slots, |slot| [Arg::Int(*slot)]).await
-    }
-
-    pub async fn add_dead_letters(&mut self, letters: &[DeadLetterRow]) -> Result<()> {
-        self.insert(
-            "dead_letter (id, kind, source, stream, slot, key, field, code, message, hint, created_at, state)",
-            letters,
-            |letter| [
-                Arg::Int(letter.id),
-                Arg::Text(&letter.kind),
-                Arg::Text(&letter.source),
-                Arg::Text(&letter.stream),
-                Arg::Int(letter.slot),
-                Arg::Text(&letter.key),
-                Arg::Text(&letter.field),
-                Arg::Text(&letter.code),
-                Arg::Text(&letter.message),
-                Arg::OptText(letter.hint.as_deref()),
-                Arg::Int(letter.created_at),
-                Arg::Text("open"),
-            ],
-        )
-        .await
-    }
-
-    /// Open dead letters, newest first.
-    pub async fn dead_letters(&mut self, limit: i64) -> Result<Vec<DeadLetterRow>> {
-        let text = "select id, kind, source, stream, slot, key, field, code, message, hint, created_at \
-             from dead_letter where state = 'open' order by id desc limit $1";
-        self.all(text, &[Arg::Int(limit)], |row| {
-            Ok(DeadLetterRow {
-                id: get(row, 0)?,
-                kind: get(row, 1)?,
-                source: get(row, 2)?,
-                stream: get(row, 3)?,
-                slot: get(row, 4)?,
-                key: get(row, 5)?,
-                field: get(row, 6)?,
-                code: get(row, 7)?,
-                message: get(row, 8)?,
-                hint: get(row, 9)?,
-                created_at: get(row, 10)?,
-            })
-        })
-        .await
     }
 }
 

@@ -15,6 +15,8 @@ pub enum Effect {
     Deleted,
     /// It was older than the current version, and is kept without effect.
     Stale,
+    /// An operator wrote it in the place of the version before it, and it became the current one.
+    Corrected,
 }
 
 #[derive(Debug, Clone)]

@@ -41,6 +41,7 @@ const COMMIT: &[&[&str]] = &[
         "claim",
         "meaning",
         "change",
+        "unfit",
         "moves",
         "touched",
         "views",

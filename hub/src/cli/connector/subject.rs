@@ -200,6 +200,7 @@ impl Opening<'_> {
             schedule: None,
             streams: Vec::new(),
             empty_source_stops: false,
+            max_dead_letters: None,
         };
         let opened = connectors.open_component(self.component.clone(), &source)?;
         Ok(opened.connection().clone())

@@ -17,8 +17,8 @@ use crate::flow::stored_json::to_json;
 use crate::model::{Canonical, EntityKind, Fact, Timestamp};
 use crate::problem::{Place, Problem, Severity};
 use crate::store::{
-    ClaimRow, DeadLetterRow, Effect, EntityRow, EventRow, RecordRow, RecordState, Result, Tx,
-    VersionRow,
+    ClaimRow, DeadLetterRow, Effect, EntityRow, EventRow, LetterState, RecordRow, RecordState,
+    Result, Tx, VersionRow,
 };
 use bytes::Bytes;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -346,7 +346,11 @@ impl Written {
     ) {
         row.hash = put.hash;
         if let Some(body) = put.body {
-            self.version(ids, row.slot, now, Effect::Current, body);
+            let effect = match put.is_correction {
+                true => Effect::Corrected,
+                false => Effect::Current,
+            };
+            self.version(ids, row.slot, now, effect, body);
         }
         for problem in put.problems {
             self.letter(problem, row, stream, put.meaning.is_none(), ids, now);
@@ -465,12 +469,15 @@ impl Written {
             source: stream.source.to_string(),
             stream: stream.name.to_string(),
             slot: row.slot,
+            version: row.version_id,
             key: row.key.clone(),
             field,
             code: problem.code.id.to_owned(),
             message: problem.message,
             hint: problem.hint,
             created_at: now.0,
+            state: LetterState::Open,
+            decided: None,
         });
         ids.letter += 1;
     }

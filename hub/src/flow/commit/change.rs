@@ -92,6 +92,8 @@ pub struct Put {
     pub hash: i64,
     /// None when the version is stored already and only its mapping changed.
     pub body: Option<Bytes>,
+    /// The body is an operator's; the hash is still that of the vendor's line, so that the same line does not undo it.
+    pub is_correction: bool,
     /// None when the record cannot be used; the problems say why.
     pub meaning: Option<Meaning>,
     pub problems: Vec<Problem>,

@@ -12,6 +12,7 @@ pub mod spoken;
 pub mod stream;
 pub mod suppressed;
 pub mod touched;
+pub mod unfit;
 pub mod view;
 pub mod views;
 pub mod want;

@@ -10,7 +10,9 @@ use crate::host::{Connector, Failure, FailureKind, Outcome, RowFailure};
 use crate::manifest::Destination;
 use crate::model::without_personal;
 use crate::problem::codes::{NOT_EXPORTED, ROW_REJECTED};
-use crate::store::{AcknowledgedRow, AttemptRow, DeadLetterRow, Looked, RefusedRow, Result, Tx};
+use crate::store::{
+    AcknowledgedRow, AttemptRow, DeadLetterRow, LetterState, Looked, RefusedRow, Result, Tx,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many attempts a row gets when the vendor asks to send it again. Calls that say nothing about the row do not count.
@@ -433,12 +435,15 @@ impl<'a> Sender<'a> {
             source: self.destination.name.to_string(),
             stream: group.object.clone(),
             slot: letter_slot(row.change()),
+            version: row.before.looked.generation,
             key: row.key.clone(),
             field: String::new(),
             code: ROW_REJECTED.id.to_owned(),
             message: format!("rejected by the vendor ({code}): {message}"),
             hint: Some("correct it at its source, or `onefold dead-letters retry`".to_owned()),
             created_at: self.context.clock.now().0,
+            state: LetterState::Open,
+            decided: None,
         }
     }
 }

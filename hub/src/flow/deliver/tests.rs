@@ -359,7 +359,7 @@ impl Desk {
 
     async fn letters(&self) -> Vec<crate::store::DeadLetterRow> {
         let mut tx = self.world.context.store.read().await.unwrap();
-        tx.dead_letters(1_000).await.unwrap()
+        tx.dead_letters(false, 1_000).await.unwrap()
     }
 
     /// Changes that wait at the destination.

@@ -318,6 +318,7 @@ fn map(stream: &StreamRef, plan: &Stream, context: &Context, item: &Keyed<'_>) -
     Put {
         hash: item.line.hash,
         body: Some(item.chunk.slice_ref(item.line.body)),
+        is_correction: false,
         meaning,
         problems,
     }

@@ -10,11 +10,13 @@ mod write;
 
 use crate::flow::commit::change::Counts;
 use crate::flow::commit::stream::StreamRef;
+use crate::flow::commit::unfit::Unfit;
 use crate::flow::connect::calling::retrying;
 use crate::flow::context::{Context, in_parallel};
 use crate::flow::intake::land::{self, Arrived};
 use crate::host::{Cancel, Connector, Failure, ReadRequest};
 use crate::manifest::{Source, Stream};
+use crate::problem::codes::TOO_MANY_UNFIT;
 use crate::problem::{Place, Problem};
 use crate::store::{Result, RunRow, StreamRow};
 use in_flight::InFlight;
@@ -164,6 +166,7 @@ impl Going<'_> {
                 plan: self.plan,
                 parts: &parts,
                 options: self.options,
+                max_dead_letters: self.source.max_dead_letters,
             };
             let (back, read) = reading.all(connector, full.take(), &mut self.counts).await;
             connector = back;
@@ -182,7 +185,10 @@ impl Going<'_> {
                 Ok((Some(Ended::Expired(failure) | Ended::Failed(failure)), _)) => {
                     Err(failure.problem)
                 }
-                Err(problem) => Err(problem),
+                Err(problem) => {
+                    self.guarded = problem.code == &TOO_MANY_UNFIT;
+                    Err(problem)
+                }
             };
             return (connector, done);
         }
@@ -271,6 +277,7 @@ struct Reading<'a> {
     plan: &'a Stream,
     parts: &'a [String],
     options: &'a ReadOptions,
+    max_dead_letters: Option<f64>,
 }
 
 /// Why the reader stopped early, and the state of the full read.
@@ -363,6 +370,7 @@ impl Reading<'_> {
         full_since: Option<i64>,
     ) -> Result<Option<Ended>> {
         let mut records = 0;
+        let mut unfit = Unfit::new(self.max_dead_letters);
         let mut writing = InFlight::default();
         let mut most = FIRST_RECORDS;
         loop {
@@ -381,6 +389,7 @@ impl Reading<'_> {
                 }
                 let landed =
                     land::land(self.context, self.stream, self.plan, lines, full_since).await?;
+                unfit.judge(&landed.changes, self.stream)?;
                 records += landed.counts.read;
                 (self.options.progress)(Progress { records });
                 let committed = writing.add(&landed);

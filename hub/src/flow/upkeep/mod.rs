@@ -7,6 +7,7 @@ pub mod consent;
 pub mod due;
 pub mod fill;
 pub mod leftover;
+pub mod letters;
 pub mod models;
 pub mod rebuild;
 pub mod remap;

@@ -8,6 +8,7 @@ use crate::flow::commit::apply::apply;
 use crate::flow::commit::change::{Change, Put, To};
 use crate::flow::commit::meaning::mapped;
 use crate::flow::commit::stream::StreamRef;
+use crate::flow::commit::unfit::Unfit;
 use crate::flow::context::{Context, UNFINISHED};
 use crate::flow::lease;
 use crate::flow::upkeep::announce::announce;
@@ -61,7 +62,8 @@ pub async fn remap(context: &Context, source: &Source) -> Result<i64> {
         let unfinished = format!("{key}-{UNFINISHED}");
         tx.set_stream_digest(stream.id, &unfinished).await?;
         tx.commit().await?;
-        total += map_stored(context, &stream, plan, Which::All).await?;
+        let most = source.max_dead_letters;
+        total += map_stored(context, &stream, plan, Which::All, Unfit::new(most)).await?;
         let mut tx = context.begin().await?;
         tx.set_stream_digest(stream.id, &plan.digest).await?;
         tx.commit().await?;
@@ -98,7 +100,9 @@ async fn retry_held(context: &Context, source: &Source) -> Result<i64> {
             source: source.name.clone(),
             name: plan.name.clone(),
         };
-        total += map_stored(context, &stream, plan, Which::WithLetters).await?;
+        // Each of them did not fit before.
+        let any = Unfit::new(None);
+        total += map_stored(context, &stream, plan, Which::WithLetters, any).await?;
     }
     Ok(total)
 }
@@ -108,6 +112,7 @@ async fn map_stored(
     stream: &StreamRef,
     plan: &Stream,
     which: Which,
+    mut unfit: Unfit,
 ) -> Result<i64> {
     let mut after = -1;
     let mut total = 0;
@@ -122,6 +127,7 @@ async fn map_stored(
         };
         after = last.slot;
         total += rows.len() as i64;
+        let slots: Vec<i64> = rows.iter().map(|(record, _)| record.slot).collect();
         let mut changes = Vec::with_capacity(rows.len());
         for (record, body) in rows {
             // I17: a record that cannot be read is set aside, as when it arrives.
@@ -132,6 +138,7 @@ async fn map_stored(
             let put = Put {
                 hash: record.hash,
                 body: None,
+                is_correction: false,
                 meaning,
                 problems,
             };
@@ -143,7 +150,9 @@ async fn map_stored(
                 to: To::Put(Box::new(put)),
             });
         }
+        unfit.judge(&changes, stream)?;
         apply(&mut tx, context, stream, changes).await?;
+        tx.leave_given_up(&slots).await?;
         tx.commit().await?;
     }
 }
@@ -170,7 +179,7 @@ mod tests {
     /// Each open dead letter as `kind code field`, and the records by state.
     async fn state(world: &World) -> (Vec<String>, [usize; 3]) {
         let mut tx = world.context.store.read().await.unwrap();
-        let letters = tx.dead_letters(100).await.unwrap();
+        let letters = tx.dead_letters(false, 100).await.unwrap();
         let shown = |one: &DeadLetterRow| {
             assert_eq!((&*one.source, &*one.stream), CONTACTS);
             assert!(!one.message.contains("ada@"), "{}", one.message);

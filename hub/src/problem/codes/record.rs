@@ -100,3 +100,24 @@ pub static RECORD_NOT_JSON: Code = Code {
     class: Class::SkipRecord,
     page: include_str!("../pages/OF0590.md"),
 };
+
+pub static NOT_CORRECTED: Code = Code {
+    id: "OF0514",
+    title: "a dead letter that cannot be corrected like this",
+    class: Class::AskUser,
+    page: include_str!("../pages/OF0514.md"),
+};
+
+pub static LETTER_ENDED: Code = Code {
+    id: "OF0515",
+    title: "a dead letter that is not open any more",
+    class: Class::AskUser,
+    page: include_str!("../pages/OF0515.md"),
+};
+
+pub static TOO_MANY_UNFIT: Code = Code {
+    id: "OF0516",
+    title: "too many records that do not fit",
+    class: Class::AskUser,
+    page: include_str!("../pages/OF0516.md"),
+};

@@ -27,12 +27,16 @@ create table record (slot bigint primary key, stream_id bigint not null, key tex
   state bigint not null, updated_at bigint, first_seen bigint not null, evidence_id bigint, fact_id bigint);
 
 -- Every version of every record, as received; never edited. `effect` is 0 when it became what is known of the record, 1 when it
--- says that the record was deleted, 2 when it was older than what was known.
+-- says that the record was deleted, 2 when it was older than what was known, 3 when an operator wrote it in the place of the one before.
 create table record_version (id bigint primary key, slot bigint not null, received_at bigint not null, effect bigint not null, body bytea not null);
 
-create table dead_letter (id bigint primary key, kind text not null, source text not null, stream text not null, slot bigint not null, key text not null,
-  field text not null, code text not null, message text not null, hint text, created_at bigint not null, state text not null);
+-- `state`: open, closed (its record or row was looked at again), corrected or given_up, the last two with who decided so, when and why.
+-- `slot`: the record's, or the change's id below zero; `version`: the record's version, or the change's generation, that it is about.
+create table dead_letter (id bigint primary key, kind text not null, source text not null, stream text not null, slot bigint not null, version bigint not null,
+  key text not null, field text not null, code text not null, message text not null, hint text, created_at bigint not null, state text not null,
+  decided_at bigint, decided_by text, reason text);
 create index dead_letter_open on dead_letter (slot) where state = 'open';
+create index dead_letter_given_up on dead_letter (slot) where state = 'given_up';
 
 -- The slot is a hash of kind and value, moved on where it is taken. A shared identifier and one without evidence have no component.
 -- `consents`: a JSON array of what was said of consent about it (`model::ConsentStatement`), by records and by operators.

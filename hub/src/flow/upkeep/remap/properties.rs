@@ -71,7 +71,7 @@ async fn ids(world: &World) -> BTreeSet<Uuid> {
 
 async fn letters(world: &World) -> usize {
     let mut tx = world.context.store.read().await.unwrap();
-    let letters = tx.dead_letters(1_000).await.unwrap();
+    let letters = tx.dead_letters(false, 1_000).await.unwrap();
     letters.iter().filter(|one| one.code == "OF0511").count()
 }
 

@@ -14,7 +14,7 @@ use crate::landing::{self, Arrival, Version};
 use crate::manifest::Stream;
 use crate::problem::Problem;
 use crate::problem::codes::KEY_TAKEN;
-use crate::store::{DeadLetterRow, RecordRow, RecordState, Result, StreamRow, Tx};
+use crate::store::{DeadLetterRow, LetterState, RecordRow, RecordState, Result, StreamRow, Tx};
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
 
@@ -208,6 +208,7 @@ fn put(context: &Context, to: &StreamRef, plan: &Stream, moving: &Moving) -> Put
     Put {
         hash: moving.row.hash,
         body: Some(moving.body.clone()),
+        is_correction: false,
         meaning,
         problems,
     }
@@ -259,6 +260,7 @@ async fn report(
             source: to.source.to_string(),
             stream: to.name.to_string(),
             slot,
+            version: 0,
             key,
             field: "key".to_owned(),
             code: KEY_TAKEN.id.to_owned(),
@@ -267,6 +269,8 @@ async fn report(
                     .to_owned(),
             hint: Some(WITH_KEY.to_owned()),
             created_at: context.clock.now().0,
+            state: LetterState::Open,
+            decided: None,
         });
     tx.add_dead_letters(&letters.collect::<Vec<_>>()).await
 }

@@ -2,6 +2,7 @@
 //! Pure; `flow` decides what happens to the problems.
 
 mod record;
+mod role;
 mod shape;
 
 pub use record::{Record, key_of_line, read};
@@ -9,10 +10,11 @@ pub use record::{Record, key_of_line, read};
 use crate::expression::{Expression, Failure, Filter, country_code, scalar_text, to_timestamp};
 use crate::manifest::{ConsentRule, Stream, StreamTarget};
 use crate::model::{
-    Canonical, Consent, ConsentStatus, EntityKind, Fact, Fields, Identifier, IdentifierKind,
-    Rejected, Shape, Timestamp, Value, entity_field, event_property, person_trait,
+    Canonical, Consent, ConsentStatus, FURTHER_EMAILS, Fact, Fields, Identifier, IdentifierKind,
+    Rejected, Shape, Timestamp, Value,
 };
 use crate::problem::{Code, Place, Problem, codes};
+use role::{Role, role_of};
 
 /// `canonical` is `None` when the record must be set aside; the last problem then says why.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,16 +105,6 @@ struct Mapper<'a> {
     problems: Vec<Problem>,
 }
 
-/// What a mapped field is for.
-enum Role {
-    Identifier(IdentifierKind),
-    /// Identifies a person and describes one: `email` and `phone` on person streams.
-    Both(IdentifierKind),
-    EventName,
-    EventTime,
-    Field(Option<Shape>),
-}
-
 impl Mapper<'_> {
     fn run(&mut self) -> Result<(), Fatal> {
         if !self.record.value.is_object() {
@@ -138,19 +130,25 @@ impl Mapper<'_> {
                 self.key,
             );
         }
-        let is_country = |name: &str| name == "country";
         // It says how the record's phone numbers are read.
-        if let Some((name, expression)) = stream.map.iter().find(|(name, _)| is_country(name)) {
-            self.field(name, expression)?;
-            self.region = self.country().or(self.region);
-        }
-        for (name, expression) in stream.map.iter().filter(|(name, _)| !is_country(name)) {
-            self.field(name, expression)?;
-        }
+        self.fields_of(|name| name == "country")?;
+        self.region = self.country().or(self.region);
+        self.fields_of(|name| name != "country" && name != FURTHER_EMAILS)?;
+        let own = self.canonical.identifiers.len();
+        self.fields_of(|name| name == FURTHER_EMAILS)?;
+        self.canonical.further = self.canonical.identifiers.len() - own;
         for rule in &stream.consent {
             self.consent(rule)?;
         }
         self.finish()
+    }
+
+    fn fields_of(&mut self, is_meant: impl Fn(&str) -> bool) -> Result<(), Fatal> {
+        let stream = self.stream;
+        for (name, expression) in stream.map.iter().filter(|(name, _)| is_meant(name)) {
+            self.field(name, expression)?;
+        }
+        Ok(())
     }
 
     fn country(&self) -> Option<&'static str> {
@@ -170,7 +168,7 @@ impl Mapper<'_> {
         if self.record.is_damaged(expression.reads()) {
             match role {
                 // Two damaged identifiers would be one.
-                Role::Identifier(_) | Role::Both(_) => {
+                Role::Identifier(_) | Role::Both(_) | Role::Further(_) => {
                     self.damaged(name, "identifies nobody");
                     return Ok(());
                 }
@@ -203,6 +201,16 @@ impl Mapper<'_> {
             Role::Both(kind) => {
                 if let Some(normal) = self.identifier(name, kind, &value) {
                     self.canonical.traits.insert(name.to_owned(), normal.into());
+                }
+            }
+            Role::Further(kind) => {
+                let all = match &value {
+                    Value::Array(all) => all.as_slice(),
+                    Value::Null => &[],
+                    one => std::slice::from_ref(one),
+                };
+                for one in all.iter().filter(|one| !one.is_null()) {
+                    self.identifier(name, kind.clone(), one);
                 }
             }
             Role::EventName => {
@@ -330,8 +338,9 @@ impl Mapper<'_> {
             Some(expression) => self.time_of(&format!("{field}.at"), expression)?,
             None => None,
         };
+        let subject = self.canonical.subject_of(status);
         let has_address = rule.channel.is_none_or(|channel| {
-            let mut identifiers = self.canonical.identifiers.iter();
+            let mut identifiers = subject.iter();
             identifiers.any(|identifier| identifier.kind == channel.kind())
         });
         // A refusal without an address is one of every address.
@@ -468,29 +477,6 @@ impl Mapper<'_> {
             key: Some(self.key.to_owned()),
             field: field.map(str::to_owned),
         })
-    }
-}
-
-fn role_of(to: &StreamTarget, name: &str, source: &str) -> Role {
-    let kind = match name {
-        "external_id" => Some(IdentifierKind::External(source.into())),
-        _ => IdentifierKind::parse(name),
-    };
-    match (to, name, kind) {
-        (StreamTarget::Person, "email" | "phone", Some(kind)) => Role::Both(kind),
-        // A company's or a product's address identifies no person.
-        (
-            StreamTarget::Entity(entity @ (EntityKind::Account | EntityKind::Product)),
-            "email" | "phone",
-            _,
-        ) => Role::Field(entity_field(*entity, name)),
-        (_, _, Some(kind)) => Role::Identifier(kind),
-        (StreamTarget::Event(_), "event", None) => Role::EventName,
-        (StreamTarget::Event(_), "time", None) => Role::EventTime,
-        (StreamTarget::Person, _, None) => Role::Field(person_trait(name)),
-        (StreamTarget::Event(_), _, None) => Role::Field(event_property(name)),
-        (StreamTarget::Entity(entity), _, None) => Role::Field(entity_field(*entity, name)),
-        (StreamTarget::Consent, _, None) => Role::Field(None),
     }
 }
 

@@ -103,7 +103,8 @@ impl Gather<'_> {
             if let Some(head) = head {
                 self.describe(head, &mut members)?;
             }
-            match with_members(row, &members).filter(|_| !members.is_empty()) {
+            let more = (!members.is_empty()).then_some(members);
+            match more.and_then(|members| with_members(row, &members)) {
                 Some(line) => found.upserts.push(&line)?,
                 None => found.upserts.push_raw(row),
             }

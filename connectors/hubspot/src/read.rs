@@ -139,7 +139,7 @@ impl Reader<'_> {
                     ..cursor.clone()
                 }))
             }
-            Phase::Idle => self.changes(&self.next_read(cursor), room, found),
+            Phase::Idle => self.page(&self.next_read(cursor), room, found),
             Phase::Changes => self.changes(cursor, room, found),
             Phase::Tie { after_id } => self.tie(cursor, after_id, room, found),
             Phase::Moved {
@@ -168,11 +168,20 @@ impl Reader<'_> {
             true => cursor.moved_since + 1,
             false => cursor.moved_since - INDEX_LAG_MS,
         };
+        let moved_since = moved_since.max(0);
+        let phase = match self.stream.is_of_contacts() {
+            true => Phase::Moved {
+                after_id: "0".to_owned(),
+                done: 0,
+                newest: moved_since,
+            },
+            false => Phase::Changes,
+        };
         Cursor {
-            phase: Phase::Changes,
+            phase,
             since: (cursor.since - lag).max(0),
             merged_since: (cursor.merged_since - lag).max(0),
-            moved_since: moved_since.max(0),
+            moved_since,
             ..cursor.clone()
         }
     }
@@ -214,10 +223,9 @@ impl Reader<'_> {
         };
         let full = page.rows.len() >= limit as usize;
         let phase = if !full {
-            Phase::Moved {
+            Phase::Merged {
                 after_id: "0".to_owned(),
                 done: 0,
-                newest: cursor.moved_since,
             }
         } else if last > cursor.since {
             Phase::Changes

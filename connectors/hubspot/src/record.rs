@@ -118,13 +118,13 @@ fn malformed(what: &str) -> Error {
     Error::transient("hubspot.malformed_record", format!("a record {what}"))
 }
 
-/// The record with more members in front of its own. None when it cannot be one line of JSON.
+/// The record with these members, at least one, in front of its own. None when it cannot be one line of JSON.
 pub(crate) fn with_members(row: &Row<'_>, members: &Map<String, Value>) -> Option<Box<RawValue>> {
     let written = std::str::from_utf8(row.bytes).ok()?;
     let own = written.trim().strip_prefix('{')?;
     let mut line = serde_json::to_string(members).ok()?;
     line.pop();
-    if !members.is_empty() && own.trim_start() != "}" {
+    if own.trim_start() != "}" {
         line.push(',');
     }
     // JSON has line breaks only between its values.

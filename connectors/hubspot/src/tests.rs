@@ -204,7 +204,7 @@ impl Crm {
         }
     }
 
-    /// Each with a company has that one, which is its primary one, and company 1 besides.
+    /// Contacts with a company have it as the primary one, and company 1, too.
     fn associations(&self, body: &Value) -> Response {
         let (mut results, mut errors) = (Vec::new(), Vec::new());
         for input in body["inputs"].as_array().expect("inputs") {
@@ -844,6 +844,26 @@ fn members_are_found_by_email_and_added_by_id() {
     assert_eq!(hub.bodies()[1], json!(["11"]));
     // Looking first, there is nothing left to add.
     call::add::<HubSpot>(&hub, "{}", &change(&["a@example.com"], true)).expect("adds");
+    hub.finish();
+}
+
+#[test]
+fn a_member_is_found_by_the_address_of_a_contact_that_was_merged() {
+    let found = json!({"results": [{"id": "33", "properties": {
+        "email": "a@example.com", "hs_additional_emails": "Old@example.com; b@example.com"}}]});
+    let hub = TestHub::script([
+        (
+            "POST https://api.hubapi.com/crm/v3/objects/contacts/batch/read",
+            json(200, found),
+        ),
+        (
+            "PUT https://api.hubapi.com/crm/v3/lists/9/memberships/add",
+            json(200, json!({"recordsIdsAdded": ["33"]})),
+        ),
+    ]);
+    let outcome = call::add::<HubSpot>(&hub, "{}", &change(&["old@example.com"], false));
+    assert!(outcome.expect("adds").failures.is_empty());
+    assert_eq!(hub.bodies()[1], json!(["33"]));
     hub.finish();
 }
 

@@ -203,16 +203,7 @@ impl Mapper<'_> {
                     self.canonical.traits.insert(name.to_owned(), normal.into());
                 }
             }
-            Role::Further(kind) => {
-                let all = match &value {
-                    Value::Array(all) => all.as_slice(),
-                    Value::Null => &[],
-                    one => std::slice::from_ref(one),
-                };
-                for one in all.iter().filter(|one| !one.is_null()) {
-                    self.identifier(name, kind.clone(), one);
-                }
-            }
+            Role::Further(kind) => self.further(name, &kind, &value),
             Role::EventName => {
                 self.event = scalar_text(&value)
                     .filter(|text| !text.trim().is_empty())
@@ -281,6 +272,22 @@ impl Mapper<'_> {
                     format!("`{name}` is neither a text nor a number and identifies nobody");
                 self.warn(&codes::UNUSABLE, name, message);
                 None
+            }
+        }
+    }
+
+    /// A list of identifiers, or a text with `;` or `,` between them.
+    fn further(&mut self, name: &str, kind: &IdentifierKind, value: &Value) {
+        match value {
+            Value::Null => {}
+            Value::Array(all) => all.iter().for_each(|one| self.further(name, kind, one)),
+            Value::String(text) => {
+                for one in text.split([';', ',']) {
+                    self.identify(name, kind.clone(), one);
+                }
+            }
+            other => {
+                self.identifier(name, kind.clone(), other);
             }
         }
     }

@@ -20,51 +20,47 @@ impl Reader<'_> {
     ) -> Result<Step<Cursor>> {
         let (mut after_id, mut done, mut newest) = (after_id.to_owned(), done, newest);
         let (mut left, limit) = (room as usize, room.min(LIST_LIMIT));
-        let mut is_full = false;
-        if self.stream.is_of_contacts() {
-            let body = merged_since(CONTACT_CHANGED, cursor.moved_since, &after_id, limit);
-            let answer = self.search(CONTACTS_PATH, &body)?;
-            let page = cut(&answer, &["results"])?;
-            is_full = page.rows.len() >= limit as usize;
-            let mut contacts = Vec::with_capacity(page.rows.len());
-            for row in &page.rows {
-                let head = Head::of(row)?;
-                contacts.push(head.id()?);
-                newest = newest.max(head.modified()?);
-            }
-            let known = self
-                .gather
-                .associated(CONTACTS, &contacts, self.stream.object)?;
-            for contact in contacts {
-                let all = known.get(&contact).map_or(&[][..], Vec::as_slice);
-                let rest = all.get(done..).unwrap_or_default();
-                let now = &rest[..rest.len().min(left)];
-                self.gather.by_id(now, found)?;
-                left -= now.len();
-                if now.len() < rest.len() {
-                    (done, is_full) = (done + now.len(), true);
-                    break;
-                }
-                (after_id, done) = (contact, 0);
-            }
+        let body = merged_since(CONTACT_CHANGED, cursor.moved_since, &after_id, limit);
+        let answer = self.search(CONTACTS_PATH, &body)?;
+        let page = cut(&answer, &["results"])?;
+        let mut is_full = page.rows.len() >= limit as usize;
+        let mut contacts = Vec::with_capacity(page.rows.len());
+        for row in &page.rows {
+            let head = Head::of(row)?;
+            contacts.push(head.id()?);
+            newest = newest.max(head.modified()?);
         }
-        let phase = match is_full {
-            true => Phase::Moved {
-                after_id,
-                done,
-                newest,
+        let known = self
+            .gather
+            .associated(CONTACTS, &contacts, self.stream.object)?;
+        for contact in contacts {
+            let all = known.get(&contact).map_or(&[][..], Vec::as_slice);
+            let rest = all.get(done..).unwrap_or_default();
+            let now = &rest[..rest.len().min(left)];
+            self.gather.by_id(now, found)?;
+            left -= now.len();
+            if now.len() < rest.len() {
+                (done, is_full) = (done + now.len(), true);
+                break;
+            }
+            (after_id, done) = (contact, 0);
+        }
+        let next = match is_full {
+            true => Cursor {
+                phase: Phase::Moved {
+                    after_id,
+                    done,
+                    newest,
+                },
+                ..cursor.clone()
             },
-            false => Phase::Merged {
-                after_id: "0".to_owned(),
-                done: 0,
+            false => Cursor {
+                phase: Phase::Changes,
+                moved_since: newest,
+                ..cursor.clone()
             },
         };
-        let moved_since = if is_full { cursor.moved_since } else { newest };
-        Ok(Step::More(Cursor {
-            phase,
-            moved_since,
-            ..cursor.clone()
-        }))
+        Ok(Step::More(next))
     }
 
     /// Deletes what was merged into records that changed since the last read. That comes after all that this read has found, since a

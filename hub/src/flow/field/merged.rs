@@ -26,7 +26,7 @@ to = "person"
 key = "id"
 updated_at = "updated"
 map.email = "email | email"
-map.other_emails = "(others or '') | split(';')"
+map.other_emails = "others"
 map.first_name = "first"
 consent.marketing_email = { status = "newsletter or none", at = "said" }
 
@@ -159,6 +159,10 @@ async fn further_addresses_may_be_missing_empty_repeated_and_unusable() {
         (json!(HOME.to_uppercase()), vec![HOME, ANNA]),
         (json!(spaced), vec![third, HOME, ANNA]),
         (json!("nothing;at all"), vec![ANNA]),
+        (json!([HOME, null, [third], ""]), vec![third, HOME, ANNA]),
+        (json!({ "address": HOME }), vec![ANNA]),
+        (json!(true), vec![ANNA]),
+        (json!(7), vec![ANNA]),
     ] {
         let hub = hub().await;
         hub.put(CONTACTS, contact("33", ANNA, &others, "granted"))

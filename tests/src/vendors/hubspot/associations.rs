@@ -18,7 +18,7 @@ pub type End = (&'static str, u64);
 
 #[derive(Default)]
 pub struct Associations {
-    /// For each record those that belong to it, and whether that is its primary company.
+    /// For each record the others that belong to it, and whether that is its primary company.
     of: BTreeMap<End, BTreeMap<End, bool>>,
 }
 

@@ -245,7 +245,7 @@ impl Objects {
         self.next_id
     }
 
-    /// These ids, and those that led to them, lead to this record from now on.
+    /// These ids, and the ones that led to them, lead to this record from now on.
     pub(super) fn lead(&mut self, gone: Vec<u64>, to: u64) {
         for target in self.aliases.values_mut() {
             if gone.contains(target) {

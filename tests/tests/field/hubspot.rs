@@ -235,6 +235,10 @@ fn properties_are_named_for_one_stream() {
     assert!(ran.stderr.contains("contact"), "{ran:#?}");
 }
 
+const HAPPENED: (&str, &str) = ("hs_timestamp", "2025-01-16T09:00:00Z");
+
+type Values = &'static [(&'static str, &'static str)];
+
 fn busy(hubspot: &mut HubSpot) {
     let at_ms = JANUARY_MS;
     hubspot
@@ -260,23 +264,22 @@ fn busy(hubspot: &mut HubSpot) {
         hubspot.associate(("deals", id), ("companies", 501), at_ms);
     }
     hubspot.associate(("deals", 1), ("contacts", 12), at_ms);
-    let happened = ("hs_timestamp", "2025-01-16T09:00:00Z");
-    let activities: [(&str, u64, &[(&'static str, &str)]); 9] = [
+    let activities: [(&str, u64, Values); 9] = [
         (
             "calls",
             1,
             &[
-                happened,
+                HAPPENED,
                 ("hs_call_status", "COMPLETED"),
                 ("hs_call_duration", "61000"),
             ],
         ),
-        ("calls", 2, &[happened, ("hs_call_status", "NO_ANSWER")]),
+        ("calls", 2, &[HAPPENED, ("hs_call_status", "NO_ANSWER")]),
         (
             "emails",
             1,
             &[
-                happened,
+                HAPPENED,
                 ("hs_email_direction", "INCOMING_EMAIL"),
                 ("hs_email_subject", "Looms?"),
             ],
@@ -285,7 +288,7 @@ fn busy(hubspot: &mut HubSpot) {
             "emails",
             2,
             &[
-                happened,
+                HAPPENED,
                 ("hs_email_direction", "EMAIL"),
                 ("hs_email_status", "BOUNCED"),
             ],
@@ -293,24 +296,24 @@ fn busy(hubspot: &mut HubSpot) {
         (
             "meetings",
             1,
-            &[happened, ("hs_meeting_outcome", "COMPLETED")],
+            &[HAPPENED, ("hs_meeting_outcome", "COMPLETED")],
         ),
         (
             "meetings",
             2,
-            &[happened, ("hs_meeting_outcome", "NO_SHOW")],
+            &[HAPPENED, ("hs_meeting_outcome", "NO_SHOW")],
         ),
-        ("notes", 1, &[happened, ("hs_note_body", "Likes tea")]),
+        ("notes", 1, &[HAPPENED, ("hs_note_body", "Likes tea")]),
         (
             "tasks",
             1,
             &[
-                happened,
+                HAPPENED,
                 ("hs_task_status", "COMPLETED"),
                 ("hs_task_completion_date", "2025-01-17T09:00:00Z"),
             ],
         ),
-        ("tasks", 2, &[happened, ("hs_task_status", "NOT_STARTED")]),
+        ("tasks", 2, &[HAPPENED, ("hs_task_status", "NOT_STARTED")]),
     ];
     for (kind, id, values) in activities {
         hubspot.of(kind).seed(id, at_ms, at_ms, values);

@@ -22,6 +22,12 @@ pub(super) struct Around<'a> {
 }
 
 pub(super) fn merge(objects: &mut Objects, around: Around<'_>, body: &Value) -> Answer {
+    let Around {
+        lists,
+        associations,
+        keeps_the_primary,
+        now_ms,
+    } = around;
     let id = |name: &str| {
         let text = body[name].as_str().ok_or_else(|| {
             Refusal::invalid(format!(
@@ -40,10 +46,10 @@ pub(super) fn merge(objects: &mut Objects, around: Around<'_>, body: &Value) -> 
             "records can take part in {MOST} merges at most"
         )));
     }
-    let winner = objects.merge(primary, other, around.keeps_the_primary, around.now_ms);
+    let winner = objects.merge(primary, other, keeps_the_primary, now_ms);
     for gone in [primary, other].into_iter().filter(|gone| *gone != winner) {
-        around.associations.move_to(objects.kind, gone, winner);
-        for list in around.lists.iter_mut() {
+        associations.move_to(objects.kind, gone, winner);
+        for list in lists.iter_mut() {
             if let Some(at) = list.members.remove(&gone) {
                 list.members.insert(winner, at);
             }

@@ -3,10 +3,12 @@
 import sys
 
 from hubspot import HubSpot
+from hubspot.crm.associations.v4 import BatchInputPublicFetchAssociationsBatchRequest
 from hubspot.crm.contacts import (
     BatchInputSimplePublicObjectBatchInputUpsert,
     BatchReadInputSimplePublicObjectId,
     PublicGdprDeleteInput,
+    PublicMergeInput,
     PublicObjectSearchRequest,
     SimplePublicObjectInputForCreate,
 )
@@ -77,6 +79,37 @@ members = lists.memberships_api.get_page(list_id=list_id)
 assert [member.record_id for member in members.results] == [created.id], members
 named = lists.lists_api.get_by_name(list_name="vip", object_type_id="0-1")
 assert named.list.list_id == list_id
+
+other = contacts.basic_api.create(
+    simple_public_object_input_for_create=SimplePublicObjectInputForCreate(
+        properties={"email": "other@mail.example"}, associations=[]
+    )
+)
+merged = contacts.basic_api.merge(
+    public_merge_input=PublicMergeInput(primary_object_id=created.id, object_id_to_merge=other.id)
+)
+assert merged.id not in (created.id, other.id), merged
+found = contacts.basic_api.get_by_id(
+    contact_id=other.id, properties=["email", "hs_merged_object_ids", "hs_additional_emails"]
+)
+assert found.id == merged.id, found
+assert found.properties["hs_merged_object_ids"] == f"{created.id};{other.id}", found
+assert found.properties["hs_additional_emails"] == "other@mail.example", found
+
+deals = client.crm.deals.basic_api.get_page(limit=10, properties=["dealname", "hs_is_closed_won"])
+assert [deal.properties["hs_is_closed_won"] for deal in deals.results] == ["true"], deals
+associated = client.crm.associations.v4.batch_api.get_page(
+    from_object_type="deals",
+    to_object_type="contacts",
+    batch_input_public_fetch_associations_batch_request=BatchInputPublicFetchAssociationsBatchRequest(
+        inputs=[{"id": deals.results[0].id}]
+    ),
+)
+assert [str(one.to_object_id) for one in associated.results[0].to] == ["1"], associated
+calls = client.crm.objects.calls.basic_api.get_page(limit=10, properties=["hs_call_status"])
+assert calls.results[0].properties["hs_call_status"] == "COMPLETED", calls
+owners = client.crm.owners.owners_api.get_page(limit=10, archived=False)
+assert [owner.email for owner in owners.results] == ["ola@acme.example"], owners
 
 contacts.gdpr_api.purge(
     public_gdpr_delete_input=PublicGdprDeleteInput(object_id="sdk@mail.example", id_property="email")

@@ -1,15 +1,23 @@
-//! HubSpot: contacts and companies in; contact properties, list membership and erasure out.
+//! HubSpot: contacts, companies, deals, activities, owners and custom objects in; contact properties, list membership and erasure out.
 //! Owns what is HubSpot's: its endpoints, its cursors, its error bodies. Transport, retries and credentials are the hub's.
 
+mod gather;
+mod owners;
 mod read;
+mod record;
+mod streams;
 mod write;
 
 use onefold_sdk::http::base;
+use onefold_sdk::paging::next_cursor;
 use onefold_sdk::{
     Audience, AudienceChange, AudienceRef, Batch, CheckReport, Connector, Destination, Erasure,
-    Hub, Identifier, Outcome, Privacy, ReadRequest, Request, Result, Source, Vendor, WriteRequest,
+    Error, Hub, Identifier, Outcome, Privacy, ReadRequest, Request, Result, Source, Vendor,
+    WriteRequest,
 };
 use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use streams::CustomObject;
 
 pub struct HubSpot;
 
@@ -26,7 +34,11 @@ pub(crate) const VENDOR: Vendor = Vendor {
 pub struct Config {
     base_url: String,
     page_size: u32,
+    /// Of contacts and companies alike.
     properties: Vec<String>,
+    /// By stream.
+    stream_properties: BTreeMap<String, Vec<String>>,
+    custom_objects: Vec<CustomObject>,
 }
 
 impl Default for Config {
@@ -35,6 +47,8 @@ impl Default for Config {
             base_url: "https://api.hubapi.com".to_owned(),
             page_size: 200,
             properties: Vec::new(),
+            stream_properties: BTreeMap::new(),
+            custom_objects: Vec::new(),
         }
     }
 }
@@ -43,6 +57,35 @@ impl Config {
     fn url(&self, path: &str) -> String {
         format!("{}{path}", base(&self.base_url))
     }
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    paging: Option<Paging>,
+}
+
+#[derive(Deserialize)]
+struct Paging {
+    next: Option<Next>,
+}
+
+#[derive(Deserialize)]
+struct Next {
+    after: Option<String>,
+}
+
+/// Where the next page begins; `asked` is where this one did.
+fn after_of(envelope: &Envelope, asked: Option<&str>) -> Result<Option<String>> {
+    let next = envelope
+        .paging
+        .as_ref()
+        .and_then(|paging| paging.next.as_ref());
+    let next = next_cursor(next.and_then(|next| next.after.as_deref()));
+    if next.is_some() && next.as_deref() == asked {
+        let message = "the next page is the page itself";
+        return Err(Error::transient("hubspot.paging", message));
+    }
+    Ok(next)
 }
 
 fn get(config: &Config, path: &str) -> Request {
@@ -70,8 +113,26 @@ impl Connector for HubSpot {
 }
 
 impl Source for HubSpot {
+    /// Each type of custom objects is read by itself.
+    fn split(
+        _hub: &dyn Hub,
+        config: &Config,
+        stream: &str,
+        _since: Option<&str>,
+    ) -> Result<Vec<String>> {
+        if stream != streams::CUSTOM {
+            return Ok(vec![String::new()]);
+        }
+        let types = config.custom_objects.iter().map(|one| one.kind.clone());
+        let types: BTreeSet<String> = types.collect();
+        Ok(types.into_iter().collect())
+    }
+
     fn read(hub: &dyn Hub, config: &Config, request: &ReadRequest) -> Result<Batch> {
-        read::read(hub, config, request)
+        match request.stream.as_str() {
+            "owners" => owners::read(hub, config, request),
+            _ => read::read(hub, config, request),
+        }
     }
 }
 

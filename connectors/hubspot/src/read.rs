@@ -1,73 +1,30 @@
-//! Reading contacts and companies: all of them through the list, then what changed through the search, then what was
-//! archived. Pages of a search are never asked for by offset: a record that changes while we read moves to the end, and
+//! Reading records of one type: all of them through the list, then what changed through the search, then what was archived; what
+//! follows from merges is in `merges`. Pages of a search are never asked for by offset: a record that changes while we read moves to the end, and
 //! an offset would then jump over another. Each page asks for what is at or behind the last value seen instead.
 
-use crate::{Config, VENDOR, get, post};
-use onefold_sdk::connector::unknown;
-use onefold_sdk::paging::next_cursor;
-use onefold_sdk::time::parse_rfc3339;
-use onefold_sdk::{Batch, Error, Found, Hub, ReadRequest, Result, Row, Step, cut, read_pages};
+use crate::gather::Gather;
+use crate::record::Head;
+use crate::streams::{CONTACT_CHANGED, Stream};
+use crate::{Config, VENDOR, after_of, get, post};
+use onefold_sdk::http::encode;
+use onefold_sdk::{Batch, Found, Hub, ReadRequest, Result, Step, cut, read_pages};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::cell::OnceCell;
 
+mod merges;
+
+const CONTACTS_PATH: &str = "/crm/v3/objects/contacts";
 /// A list gives at most this many.
 const LIST_LIMIT: u32 = 100;
 /// The search index lags behind the records by seconds: what changed just before the last value seen may appear later.
 const INDEX_LAG_MS: i64 = 60_000;
 /// Changes older than this are in the index.
 const SETTLED_MS: i64 = 3_600_000;
-
-struct Stream {
-    path: &'static str,
-    /// The property that holds the time of the last change.
-    modified: &'static str,
-    properties: &'static [&'static str],
-}
-
-const CONTACTS: Stream = Stream {
-    path: "/crm/v3/objects/contacts",
-    modified: "lastmodifieddate",
-    properties: &[
-        "email",
-        "firstname",
-        "lastname",
-        "phone",
-        "mobilephone",
-        "company",
-        "jobtitle",
-        "website",
-        "address",
-        "city",
-        "state",
-        "zip",
-        "country",
-        "hs_language",
-        "hs_timezone",
-        "lifecyclestage",
-        "createdate",
-        "lastmodifieddate",
-        "hs_object_id",
-    ],
-};
-
-const COMPANIES: Stream = Stream {
-    path: "/crm/v3/objects/companies",
-    modified: "hs_lastmodifieddate",
-    properties: &[
-        "name",
-        "domain",
-        "website",
-        "industry",
-        "phone",
-        "description",
-        "city",
-        "country",
-        "numberofemployees",
-        "annualrevenue",
-        "hs_lastmodifieddate",
-        "hs_object_id",
-    ],
-};
+/// HubSpot refuses addresses of 8,000 characters and more: the most that the names of properties may take in one.
+const LIST_NAMES: usize = 6_000;
+/// It refuses searches of more than 3,000 characters; the rest of ours takes a few hundred.
+const SEARCH_NAMES: usize = 2_000;
 
 /// Times are milliseconds since 1970. `since` is where the search goes on, `archived_since` where deletions do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,6 +32,12 @@ struct Cursor {
     phase: Phase,
     since: i64,
     archived_since: i64,
+    /// Merges before this are known. Cursors of earlier versions know of none.
+    #[serde(default)]
+    merged_since: i64,
+    /// The same for merges of the contacts to whom the records belong.
+    #[serde(default)]
+    moved_since: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -86,37 +49,33 @@ enum Phase {
     Changes,
     /// More records than a page share the time `since`: those of them with a higher id.
     Tie { after_id: String },
+    /// Contacts into which others were merged, by their ids. `done` of what belongs to the next one is read; `newest` is the last
+    /// change seen so far.
+    Moved {
+        after_id: String,
+        done: usize,
+        newest: i64,
+    },
+    /// Records into which others were merged, by their ids. `done` of the next one's are dealt with.
+    Merged { after_id: String, done: usize },
     /// Deletions; `newest` is the last one seen so far.
     Archived { after: Option<String>, newest: i64 },
     /// Between two runs.
     Idle,
 }
 
-#[derive(Deserialize)]
-struct Envelope {
-    paging: Option<Paging>,
-}
-
-#[derive(Deserialize)]
-struct Paging {
-    next: Option<Next>,
-}
-
-#[derive(Deserialize)]
-struct Next {
-    after: Option<String>,
-}
-
 pub(crate) fn read(hub: &dyn Hub, config: &Config, request: &ReadRequest) -> Result<Batch> {
-    let stream = match request.stream.as_str() {
-        "contacts" => &CONTACTS,
-        "companies" => &COMPANIES,
-        other => return Err(unknown("stream", other)),
-    };
+    let stream = Stream::of(config, &request.stream, &request.part)?;
     let reader = Reader {
+        gather: Gather {
+            hub,
+            config,
+            stream: &stream,
+            currency: OnceCell::new(),
+        },
         hub,
         config,
-        stream,
+        stream: &stream,
     };
     read_pages(
         hub,
@@ -129,29 +88,42 @@ pub(crate) fn read(hub: &dyn Hub, config: &Config, request: &ReadRequest) -> Res
 struct Reader<'a> {
     hub: &'a dyn Hub,
     config: &'a Config,
-    stream: &'a Stream,
+    stream: &'a Stream<'a>,
+    gather: Gather<'a>,
 }
 
 impl Reader<'_> {
     /// Before the first record is read: the newest change that the vendor knows. What changes later is found behind it.
     /// The vendor's own time is used, so that no clock has to be right.
     fn start(&self) -> Result<Cursor> {
-        let body = json!({
-            "filterGroups": [],
-            "sorts": [{ "propertyName": self.stream.modified, "direction": "DESCENDING" }],
-            "properties": [self.stream.modified],
-            "limit": 1,
-        });
-        let answer = self.search(&body)?;
-        let newest = match cut(&answer, &["results"])?.rows.first() {
-            Some(row) => self.modified(row)? - INDEX_LAG_MS,
-            None => 0,
+        let newest = self.newest(&self.stream.path(), self.stream.modified)?;
+        let moved_since = match self.stream.is_of_contacts() {
+            true => self.newest(CONTACTS_PATH, CONTACT_CHANGED)?,
+            false => 0,
         };
         Ok(Cursor {
             phase: Phase::List { after: None },
-            since: newest.max(0),
-            archived_since: newest.max(0),
+            since: newest,
+            archived_since: newest,
+            merged_since: 0,
+            moved_since,
         })
+    }
+
+    /// The newest change that the index is sure to have.
+    fn newest(&self, path: &str, modified: &str) -> Result<i64> {
+        let body = json!({
+            "filterGroups": [],
+            "sorts": [{ "propertyName": modified, "direction": "DESCENDING" }],
+            "properties": [modified],
+            "limit": 1,
+        });
+        let answer = self.search(path, &body)?;
+        let newest = match cut(&answer, &["results"])?.rows.first() {
+            Some(row) => Head::of(row)?.modified()? - INDEX_LAG_MS,
+            None => 0,
+        };
+        Ok(newest.max(0))
     }
 
     fn page(&self, cursor: &Cursor, room: u32, found: &mut Found) -> Result<Step<Cursor>> {
@@ -167,63 +139,93 @@ impl Reader<'_> {
                     ..cursor.clone()
                 }))
             }
-            Phase::Idle => {
-                let now = i64::try_from(self.hub.now_ms()).unwrap_or(i64::MAX);
-                let settled = now - cursor.since > SETTLED_MS;
-                let lag = if settled { 0 } else { INDEX_LAG_MS };
-                let start = Cursor {
-                    phase: Phase::Changes,
-                    since: (cursor.since - lag).max(0),
-                    ..cursor.clone()
-                };
-                self.changes(&start, room, found)
-            }
+            Phase::Idle => self.page(&self.next_read(cursor), room, found),
             Phase::Changes => self.changes(cursor, room, found),
             Phase::Tie { after_id } => self.tie(cursor, after_id, room, found),
+            Phase::Moved {
+                after_id,
+                done,
+                newest,
+            } => self.moved(cursor, after_id, *done, *newest, room, found),
+            Phase::Merged { after_id, done } => self.merged(cursor, after_id, *done, room, found),
             Phase::Archived { after, newest } => {
                 self.archived(cursor, after.as_deref(), *newest, room, found)
             }
         }
     }
 
+    /// Where the next read begins: what the index may not have had is looked at again.
+    fn next_read(&self, cursor: &Cursor) -> Cursor {
+        let now = i64::try_from(self.hub.now_ms()).unwrap_or(i64::MAX);
+        let is_settled = |since: i64| now - since > SETTLED_MS;
+        let lag = if is_settled(cursor.since) {
+            0
+        } else {
+            INDEX_LAG_MS
+        };
+        // What belongs to the contact that was merged last is not read again in each run.
+        let moved_since = match is_settled(cursor.moved_since) {
+            true => cursor.moved_since + 1,
+            false => cursor.moved_since - INDEX_LAG_MS,
+        };
+        let moved_since = moved_since.max(0);
+        let phase = match self.stream.is_of_contacts() {
+            true => Phase::Moved {
+                after_id: "0".to_owned(),
+                done: 0,
+                newest: moved_since,
+            },
+            false => Phase::Changes,
+        };
+        Cursor {
+            phase,
+            since: (cursor.since - lag).max(0),
+            merged_since: (cursor.merged_since - lag).max(0),
+            moved_since,
+            ..cursor.clone()
+        }
+    }
+
     fn list(&self, after: Option<&str>, room: u32, found: &mut Found) -> Result<Option<String>> {
         let limit = room.min(LIST_LIMIT).min(self.config.page_size);
-        let mut request = get(self.config, self.stream.path)
+        let is_whole = self.fits(LIST_NAMES);
+        let mut request = get(self.config, &self.stream.path())
             .query("limit", &limit.to_string())
             .query("archived", "false")
-            .query("properties", &self.properties().join(","));
+            .query("properties", &self.properties(is_whole).join(","));
         if let Some(after) = after {
             request = request.query("after", after);
         }
         let answer = VENDOR.send(self.hub, request)?;
         let page = cut(&answer.body, &["results"])?;
-        page.append_to(&mut found.upserts);
+        self.gather.add(&page, is_whole, found)?;
         after_of(&page.envelope()?, after)
     }
 
     fn changes(&self, cursor: &Cursor, room: u32, found: &mut Found) -> Result<Step<Cursor>> {
         // A page of one record could never pass a time that two share.
         let limit = room.clamp(2, self.config.page_size.max(2));
+        let is_whole = self.fits(SEARCH_NAMES);
         let body = json!({
             "filterGroups": [{ "filters": [
                 { "propertyName": self.stream.modified, "operator": "GTE", "value": cursor.since.to_string() },
             ]}],
             "sorts": [{ "propertyName": self.stream.modified, "direction": "ASCENDING" }],
-            "properties": self.properties(),
+            "properties": self.properties(is_whole),
             "limit": limit,
         });
-        let answer = self.search(&body)?;
+        let answer = self.search(&self.stream.path(), &body)?;
         let page = cut(&answer, &["results"])?;
-        page.append_to(&mut found.upserts);
+        self.gather.add(&page, is_whole, found)?;
         let last = match page.rows.last() {
-            Some(row) => self.modified(row)?,
+            Some(row) => Head::of(row)?.modified()?,
             None => cursor.since,
         };
         let full = page.rows.len() >= limit as usize;
         let phase = if !full {
-            Phase::Archived {
-                after: None,
-                newest: cursor.archived_since,
+            Phase::Merged {
+                after_id: "0".to_owned(),
+                done: 0,
             }
         } else if last > cursor.since {
             Phase::Changes
@@ -248,21 +250,22 @@ impl Reader<'_> {
         found: &mut Found,
     ) -> Result<Step<Cursor>> {
         let limit = room.min(self.config.page_size);
+        let is_whole = self.fits(SEARCH_NAMES);
         let body = json!({
             "filterGroups": [{ "filters": [
                 { "propertyName": self.stream.modified, "operator": "EQ", "value": cursor.since.to_string() },
                 { "propertyName": "hs_object_id", "operator": "GT", "value": after_id },
             ]}],
             "sorts": [{ "propertyName": "hs_object_id", "direction": "ASCENDING" }],
-            "properties": self.properties(),
+            "properties": self.properties(is_whole),
             "limit": limit,
         });
-        let answer = self.search(&body)?;
+        let answer = self.search(&self.stream.path(), &body)?;
         let page = cut(&answer, &["results"])?;
-        page.append_to(&mut found.upserts);
+        self.gather.add(&page, is_whole, found)?;
         match page.rows.last() {
             Some(row) if page.rows.len() >= limit as usize => {
-                let after_id = row.read::<Head>()?.id;
+                let after_id = Head::of(row)?.id()?;
                 let phase = Phase::Tie { after_id };
                 Ok(Step::More(Cursor {
                     phase,
@@ -286,7 +289,7 @@ impl Reader<'_> {
         room: u32,
         found: &mut Found,
     ) -> Result<Step<Cursor>> {
-        let mut request = get(self.config, self.stream.path)
+        let mut request = get(self.config, &self.stream.path())
             .query("limit", &room.min(LIST_LIMIT).to_string())
             .query("archived", "true")
             .query("properties", self.stream.modified);
@@ -297,13 +300,13 @@ impl Reader<'_> {
         let page = cut(&answer.body, &["results"])?;
         let mut newest = newest;
         for row in &page.rows {
-            let head: Head = row.read()?;
-            if !head.archived {
+            let head = Head::of(row)?;
+            if !head.is_archived() {
                 continue;
             }
-            let time = head.archived_at.as_deref().and_then(parse_rfc3339);
+            let time = head.archived_at();
             if time.is_none_or(|time| time >= cursor.archived_since) {
-                found.delete(&json!({ "id": head.id }))?;
+                found.delete(&self.stream.key(&head.id()?))?;
             }
             newest = newest.max(time.unwrap_or(0));
         }
@@ -323,57 +326,25 @@ impl Reader<'_> {
         }
     }
 
-    fn search(&self, body: &Value) -> Result<Vec<u8>> {
-        let request = post(self.config, &format!("{}/search", self.stream.path))
+    fn search(&self, path: &str, body: &Value) -> Result<Vec<u8>> {
+        let request = post(self.config, &format!("{path}/search"))
             .json(body)?
             .bucket("search")
             .repeatable();
         Ok(VENDOR.send(self.hub, request)?.body)
     }
 
-    fn properties(&self) -> Vec<&str> {
-        let mut all = self.stream.properties.to_vec();
-        for more in &self.config.properties {
-            if !all.contains(&more.as_str()) {
-                all.push(more);
-            }
+    /// Whether the names of the properties take no more than so many characters of an address or of a search.
+    fn fits(&self, most: usize) -> bool {
+        let names = self.stream.properties.iter();
+        names.map(|name| encode(name).len() + 3).sum::<usize>() <= most
+    }
+
+    /// What a page is asked for: everything, or what is needed to read the rest by id.
+    fn properties(&self, is_whole: bool) -> Vec<&str> {
+        match is_whole {
+            true => self.stream.properties.clone(),
+            false => vec![self.stream.modified],
         }
-        all
     }
-
-    fn modified(&self, row: &Row<'_>) -> Result<i64> {
-        let head: Head = row.read()?;
-        let own = head.properties.get(self.stream.modified);
-        let text = own.and_then(Value::as_str).or(head.updated_at.as_deref());
-        text.and_then(parse_rfc3339).ok_or_else(|| {
-            let message = format!("a record has no readable `{}`", self.stream.modified);
-            Error::transient("hubspot.malformed_record", message)
-        })
-    }
-}
-
-#[derive(Deserialize)]
-struct Head {
-    id: String,
-    #[serde(rename = "updatedAt")]
-    updated_at: Option<String>,
-    #[serde(default)]
-    archived: bool,
-    #[serde(rename = "archivedAt")]
-    archived_at: Option<String>,
-    #[serde(default)]
-    properties: Value,
-}
-
-fn after_of(envelope: &Envelope, asked: Option<&str>) -> Result<Option<String>> {
-    let next = envelope
-        .paging
-        .as_ref()
-        .and_then(|paging| paging.next.as_ref());
-    let next = next_cursor(next.and_then(|next| next.after.as_deref()));
-    if next.is_some() && next.as_deref() == asked {
-        let message = "the next page is the page itself";
-        return Err(Error::transient("hubspot.paging", message));
-    }
-    Ok(next)
 }

@@ -10,19 +10,22 @@ use onefold_sdk::{
     AudienceChange, Chunk, ErasureStatus, Error, HttpError, Identifier, Manifest, Member, Mode,
     Request, Response, WriteRequest,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Contact {
     id: u64,
     modified: i64,
     archived: Option<i64>,
+    /// As HubSpot writes them.
+    merged: Value,
+    company: Option<u64>,
 }
 
-/// A vendor that keeps contacts and answers the three reading endpoints.
+/// A vendor that keeps contacts and answers the reading endpoints.
 #[derive(Default)]
 struct Crm {
     contacts: Vec<Contact>,
@@ -33,22 +36,51 @@ struct Crm {
 
 const T0: i64 = 1_690_000_000_000;
 
-fn render(contact: &Contact) -> Value {
+/// The properties that were asked for, of which one is made up.
+fn render(contact: &Contact, asked: &[String]) -> Value {
+    let mut properties = Map::new();
+    for name in asked {
+        let value = match name.as_str() {
+            "email" => json!(format!("p{}@example.com", contact.id)),
+            "lastmodifieddate" | "hs_lastmodifieddate" => json!(format_rfc3339(contact.modified)),
+            "hs_object_id" => json!(contact.id.to_string()),
+            "hs_merged_object_ids" => contact.merged.clone(),
+            "associatedcompanyid" => json!(contact.company.map(|id| id.to_string())),
+            _ => Value::Null,
+        };
+        properties.insert(name.clone(), value);
+    }
     json!({
-        "id": contact.id.to_string(),
-        "properties": {"email": format!("p{}@example.com", contact.id), "lastmodifieddate": format_rfc3339(contact.modified)},
+        "id": contact.id.to_string(), "properties": properties,
         "createdAt": format_rfc3339(T0), "updatedAt": format_rfc3339(contact.modified),
         "archived": contact.archived.is_some(), "archivedAt": contact.archived.map(format_rfc3339),
     })
 }
 
+fn names(value: &Value) -> Vec<String> {
+    serde_json::from_value(value.clone()).expect("names")
+}
+
 impl Crm {
     fn answer(&mut self, request: &Request) -> Response {
         self.requests += 1;
-        let response = if request.url.contains("/search") {
-            self.search(
-                &serde_json::from_slice(request.body.as_deref().expect("body")).expect("json"),
-            )
+        let body = || serde_json::from_slice(request.body.as_deref().expect("body")).expect("json");
+        let response = if request.url.len() > 8_000 {
+            json(414, json!({}))
+        } else if request.url.contains("/search") {
+            assert!(
+                request
+                    .body
+                    .as_ref()
+                    .is_some_and(|body| body.len() <= 3_000)
+            );
+            self.search(&body())
+        } else if request.url.contains("/associations/") {
+            self.associations(&body())
+        } else if request.url.contains("/account-info/") {
+            json(200, json!({"companyCurrency": "PLN"}))
+        } else if request.url.contains("/batch/read") {
+            self.batch(&body())
         } else {
             self.list(&request.url)
         };
@@ -71,6 +103,8 @@ impl Crm {
             .and_then(|n| n.parse().ok())
             .expect("limit");
         assert!(limit <= 100, "lists give 100 at most");
+        let asked = parameter("properties").expect("properties");
+        let asked: Vec<String> = asked.split("%2C").map(str::to_owned).collect();
         let after: u64 = parameter("after").map_or(0, |n| n.parse().expect("after"));
         let archived = parameter("archived").as_deref() == Some("true");
         let mut found: Vec<&Contact> = self
@@ -83,7 +117,7 @@ impl Crm {
         let results: Vec<Value> = found
             .iter()
             .take(limit)
-            .map(|contact| render(contact))
+            .map(|contact| render(contact, &asked))
             .collect();
         match next {
             Some(after) => json(
@@ -102,14 +136,19 @@ impl Crm {
             .and_then(Value::as_array);
         let fits = |contact: &Contact| {
             filters.into_iter().flatten().all(|filter| {
-                let value: i64 = filter["value"]
-                    .as_str()
-                    .and_then(|v| v.parse().ok())
-                    .expect("value");
+                let value = || -> i64 {
+                    let text = filter["value"].as_str();
+                    text.and_then(|v| v.parse().ok()).expect("value")
+                };
                 match (filter["propertyName"].as_str(), filter["operator"].as_str()) {
-                    (Some("lastmodifieddate"), Some("GTE")) => contact.modified >= value,
-                    (Some("lastmodifieddate"), Some("EQ")) => contact.modified == value,
-                    (Some("hs_object_id"), Some("GT")) => contact.id as i64 > value,
+                    (Some("lastmodifieddate" | "hs_lastmodifieddate"), Some("GTE")) => {
+                        contact.modified >= value()
+                    }
+                    (Some("lastmodifieddate"), Some("EQ")) => contact.modified == value(),
+                    (Some("hs_object_id"), Some("GT")) => contact.id as i64 > value(),
+                    (Some("hs_merged_object_ids"), Some("HAS_PROPERTY")) => {
+                        !contact.merged.is_null() && contact.merged != ""
+                    }
                     other => panic!("{other:?}"),
                 }
             })
@@ -128,12 +167,59 @@ impl Crm {
         if sort["direction"] == "DESCENDING" {
             found.reverse();
         }
+        let asked = names(&body["properties"]);
         let results: Vec<Value> = found
             .iter()
             .take(limit)
-            .map(|contact| render(contact))
+            .map(|contact| render(contact, &asked))
             .collect();
         json(200, json!({"total": found.len(), "results": results}))
+    }
+
+    fn batch(&self, body: &Value) -> Response {
+        let inputs = body["inputs"].as_array().expect("inputs");
+        assert!((1..=100).contains(&inputs.len()));
+        let asked = names(&body["properties"]);
+        let (mut results, mut absent) = (Vec::new(), Vec::new());
+        for input in inputs {
+            let id = input["id"].as_str().expect("a text");
+            let is_it = |contact: &&Contact| {
+                let merged = contact.merged.as_str().unwrap_or_default();
+                contact.id.to_string() == id || merged.split(';').any(|one| one == id)
+            };
+            match self.contacts.iter().find(is_it) {
+                Some(contact) => results.push(render(contact, &asked)),
+                None => absent.push(id),
+            }
+        }
+        let errors = [
+            json!({"category": "OBJECT_NOT_FOUND", "message": "gone", "context": {"ids": absent}}),
+        ];
+        match absent.is_empty() {
+            true => json(200, json!({"results": results})),
+            false => json(
+                207,
+                json!({"results": results, "numErrors": 1, "errors": errors}),
+            ),
+        }
+    }
+
+    /// Contacts with a company have it as the primary one, and company 1, too.
+    fn associations(&self, body: &Value) -> Response {
+        let (mut results, mut errors) = (Vec::new(), Vec::new());
+        for input in body["inputs"].as_array().expect("inputs") {
+            let id = input["id"].as_str().expect("a text");
+            let contact = self.contacts.iter().find(|one| one.id.to_string() == id);
+            let company = contact.and_then(|contact| contact.company);
+            match company.filter(|id| *id != 9) {
+                Some(company) => results.push(json!({"from": {"id": id}, "to": [
+                    {"toObjectId": 1, "associationTypes": [{"category": "HUBSPOT_DEFINED", "typeId": 279, "label": null}]},
+                    {"toObjectId": company, "associationTypes": [{"category": "HUBSPOT_DEFINED", "typeId": 1, "label": "Primary"}]},
+                ]})),
+                None => errors.push(json!({"category": "OBJECT_NOT_FOUND", "subCategory": "crm.associations.NO_ASSOCIATIONS_FOUND", "message": "No company"})),
+            }
+        }
+        json(207, json!({"results": results, "errors": errors}))
     }
 }
 
@@ -146,7 +232,7 @@ fn crm(contacts: impl IntoIterator<Item = (u64, i64)>) -> Rc<RefCell<Crm>> {
     let contact = |(id, offset)| Contact {
         id,
         modified: T0 + offset,
-        archived: None,
+        ..Contact::default()
     };
     Rc::new(RefCell::new(Crm {
         contacts: contacts.into_iter().map(contact).collect(),
@@ -158,6 +244,11 @@ fn ids(rows: &[Value]) -> BTreeSet<u64> {
     rows.iter()
         .filter_map(|row| row["id"].as_str()?.parse().ok())
         .collect()
+}
+
+fn gone(rows: &[Value]) -> Vec<u64> {
+    let ids = rows.iter().map(|row| row["id"].as_str().expect("id"));
+    ids.map(|id| id.parse().expect("a number")).collect()
 }
 
 fn read(hub: &TestHub, cursor: Option<&[u8]>, config: &str) -> (Vec<Value>, Vec<Value>, Vec<u8>) {
@@ -214,7 +305,7 @@ fn a_search_whose_records_move_while_it_is_read_skips_none() {
         .map(|id| Contact {
             id,
             modified: T0 + id as i64 * 1_000,
-            archived: None,
+            ..Contact::default()
         })
         .collect();
     crm.borrow_mut().meddle = Some(|contacts, requests| {
@@ -234,13 +325,13 @@ fn more_records_of_one_time_than_a_page_holds_are_all_read() {
     let contact = |id: u64| Contact {
         id,
         modified: T0 + if id < 5 { 1 } else { 77 },
-        archived: None,
+        ..Contact::default()
     };
     crm.borrow_mut().contacts = (1..=1_000).map(contact).collect();
     crm.borrow_mut().contacts.push(Contact {
         id: 2_000,
         modified: T0 + 78,
-        archived: None,
+        ..Contact::default()
     });
     for page_size in [1, 7, 200] {
         let (rows, _, end) = read(
@@ -265,7 +356,7 @@ fn a_contact_that_is_archived_and_restored_is_no_deletion() {
     crm.borrow_mut().contacts[1] = Contact {
         id: 2,
         modified: T0 + 10_000_000,
-        archived: None,
+        ..Contact::default()
     };
     let (rows, deletes, _) = read(&hub, Some(&cursor), "{}");
     assert_eq!((ids(&rows).contains(&2), deletes.len()), (true, 0));
@@ -285,6 +376,294 @@ fn archived_contacts_become_deletions_and_old_ones_are_not_repeated() {
     assert_eq!(deletes, [json!({"id": "2"}), json!({"id": "3"})]);
     let (_, deletes, _) = read(&hub, Some(&cursor), "{}");
     assert_eq!(deletes, [json!({"id": "3"})]);
+}
+
+fn merged(id: u64, offset: i64, merged: Value) -> Contact {
+    Contact {
+        id,
+        modified: T0 + offset,
+        merged,
+        ..Contact::default()
+    }
+}
+
+// F7
+#[test]
+fn a_merge_deletes_what_was_merged_at_the_next_read() {
+    let crm = crm([(11, 0), (22, 1_000), (44, 2_000)]);
+    let hub = hub_of(&crm);
+    let (_, deletes, cursor) = read(&hub, None, "{}");
+    assert!(deletes.is_empty());
+    // A new record with a new id takes the place of both.
+    crm.borrow_mut().contacts = vec![
+        merged(44, 2_000, Value::Null),
+        merged(55, 10_000_000, json!("11;22")),
+    ];
+    let (rows, deletes, cursor) = read(&hub, Some(&cursor), "{}");
+    assert_eq!(
+        (ids(&rows).contains(&55), gone(&deletes)),
+        (true, vec![11, 22])
+    );
+    // Which is merged in turn: its list has all that ever were.
+    crm.borrow_mut().contacts = vec![merged(66, 20_000_000, json!("11;22;55;44"))];
+    let (rows, deletes, cursor) = read(&hub, Some(&cursor), "{}");
+    assert_eq!(
+        (ids(&rows), gone(&deletes)),
+        (BTreeSet::from([66]), vec![11, 22, 55, 44])
+    );
+    crm.borrow_mut()
+        .contacts
+        .push(merged(77, 30_000_000, Value::Null));
+    let (rows, deletes, cursor) = read(&hub, Some(&cursor), "{}");
+    // The last change is looked at again, as always.
+    assert_eq!((ids(&rows).contains(&77), deletes.len()), (true, 4));
+    let (_, deletes, _) = read(&hub, Some(&cursor), "{}");
+    assert!(deletes.is_empty(), "what is known is not repeated");
+}
+
+#[test]
+fn the_ids_of_what_was_merged_may_be_missing_empty_spaced_and_of_any_type() {
+    let crm = crm([]);
+    crm.borrow_mut().contacts = vec![
+        merged(1, 0, Value::Null),
+        merged(2, 0, json!("")),
+        merged(3, 0, json!(" ; ;")),
+        merged(4, 0, json!(" 101 ;102;; 101;4")),
+        merged(5, 0, json!(103)),
+        merged(6, 0, json!(["104", 105, null, {}])),
+        merged(7, 0, json!({"ids": "106"})),
+        merged(8, 0, json!(true)),
+    ];
+    let hub = hub_of(&crm);
+    for page_size in [1, 3, 200] {
+        let config = format!(r#"{{"page_size": {page_size}}}"#);
+        let (rows, deletes, _) = read(&hub, None, &config);
+        assert_eq!(ids(&rows), (1..=8).collect());
+        assert_eq!(gone(&deletes), [101, 102, 103, 104, 105]);
+    }
+}
+
+#[test]
+fn what_a_page_has_from_before_its_merge_is_deleted_behind_it() {
+    // 200 is merged into 1 when page one has been read, and the second page has it still.
+    let crm = crm((1..=250).map(|id| (id, id as i64)));
+    crm.borrow_mut().contacts[0].merged = json!("200");
+    let (rows, deletes, _) = read(&hub_of(&crm), None, "{}");
+    assert!(ids(&rows).contains(&200));
+    assert_eq!(gone(&deletes), [200]);
+    let again = self::crm((1..=250).map(|id| (id, id as i64)));
+    again.borrow_mut().meddle = Some(|contacts, requests| {
+        if requests == 2 {
+            contacts.retain(|one| one.id != 200);
+            contacts[0] = merged(1, 9_000_000, json!("200"));
+        }
+    });
+    let (rows, deletes, _) = read(&hub_of(&again), None, "{}");
+    let winner = rows.iter().rfind(|row| row["id"] == "1").expect("row");
+    assert_eq!(winner["properties"]["hs_merged_object_ids"], "200");
+    assert_eq!(gone(&deletes), [200]);
+}
+
+#[test]
+fn a_record_with_many_merges_fills_more_than_one_batch() {
+    let ids: Vec<String> = (1_000..1_250).map(|id| id.to_string()).collect();
+    let crm = crm([]);
+    crm.borrow_mut().contacts = vec![merged(1, 0, json!(ids.join(";"))), merged(2, 5, json!("7"))];
+    let hub = hub_of(&crm);
+    let mut request = whole("contacts");
+    request.max_records = 3;
+    let (_, deletes, _) = read_all(request, |request| {
+        let batch = call::read::<HubSpot>(&hub, "{}", request)?;
+        let deletes = batch.deletes.as_ref().map_or(0, |chunk| chunk.count);
+        assert!(deletes <= 3);
+        Ok(batch)
+    })
+    .expect("reads");
+    assert_eq!(deletes.len(), 251);
+}
+
+#[test]
+fn a_cursor_of_an_earlier_version_finds_the_merges_that_it_missed() {
+    let crm = crm([(44, 0)]);
+    crm.borrow_mut()
+        .contacts
+        .push(merged(33, -9_000_000, json!("11;22")));
+    let cursor = format!(r#"{{"phase":"idle","since":{T0},"archived_since":{T0}}}"#);
+    let (_, deletes, _) = read(&hub_of(&crm), Some(cursor.as_bytes()), "{}");
+    assert_eq!(gone(&deletes), [11, 22]);
+}
+
+fn many(count: usize) -> Vec<String> {
+    (0..count)
+        .map(|n| format!("our_own_property_{n:04}"))
+        .collect()
+}
+
+// F14
+#[test]
+fn six_hundred_properties_are_read_by_id() {
+    let crm = crm((1..=250).map(|id| (id, id as i64 * 1_000_000)));
+    let hub = hub_of(&crm);
+    let config = json!({ "properties": many(600) }).to_string();
+    let (rows, _, cursor) = read(&hub, None, &config);
+    assert_eq!(ids(&rows), (1..=250).collect());
+    for row in &rows {
+        assert!(
+            row["properties"].get("our_own_property_0599").is_some(),
+            "{row}"
+        );
+        assert!(row["properties"]["email"].is_string());
+    }
+    crm.borrow_mut().contacts[6].modified = T0 + 900_000_000;
+    let (rows, _, _) = read(&hub, Some(&cursor), &config);
+    let row = rows.iter().find(|row| row["id"] == "7").expect("row");
+    assert!(
+        row["properties"].get("our_own_property_0000").is_some(),
+        "{row}"
+    );
+    // Companies have the shared list, too; other streams have their own.
+    for (stream, config, asked) in [
+        ("companies", json!({ "properties": many(600) }), true),
+        ("deals", json!({ "properties": many(600) }), false),
+        (
+            "deals",
+            json!({ "stream_properties": { "deals": many(600) } }),
+            true,
+        ),
+        (
+            "contacts",
+            json!({ "stream_properties": { "deals": many(600) } }),
+            false,
+        ),
+    ] {
+        let crm = self::crm([(1, 0)]);
+        let hub = hub_of(&crm);
+        let (rows, _, _) = read_all(whole(stream), |request| {
+            call::read::<HubSpot>(&hub, &config.to_string(), request)
+        })
+        .expect(stream);
+        let has = rows[0]["properties"].get("our_own_property_0599").is_some();
+        assert_eq!(has, asked, "{stream} {config}");
+    }
+}
+
+#[test]
+fn what_goes_or_is_merged_before_it_is_read_by_id_comes_once_or_not_at_all() {
+    let crm = crm([(1, 0), (2, 1), (3, 2)]);
+    crm.borrow_mut().meddle = Some(|contacts, requests| {
+        // The list has been given.
+        if requests == 2 {
+            contacts.retain(|one| one.id == 3);
+            contacts[0].merged = json!("1");
+        }
+    });
+    let config = json!({ "properties": many(600) }).to_string();
+    let (rows, deletes, _) = read(&hub_of(&crm), None, &config);
+    assert_eq!(ids(&rows), BTreeSet::from([3]));
+    assert_eq!(gone(&deletes), [1]);
+}
+
+#[test]
+fn a_failure_among_the_records_that_are_read_by_id_is_not_passed_over() {
+    let list = json!({"results": [{"id": "1", "properties": {}}]});
+    let failed =
+        json!({"results": [], "errors": [{"category": "INTERNAL_ERROR", "message": "later"}]});
+    let hub = TestHub::new(move |request| {
+        Ok(match request.url.as_str() {
+            url if url.contains("/search") => json(200, json!({"results": []})),
+            url if url.contains("/batch/read") => json(207, failed.clone()),
+            _ => json(200, list.clone()),
+        })
+    });
+    let config = json!({ "properties": many(600) }).to_string();
+    let error = call::read::<HubSpot>(&hub, &config, &whole("contacts")).expect_err("fails");
+    assert!(matches!(error, Error::Transient(detail) if detail.code == "hubspot.INTERNAL_ERROR"));
+}
+
+// F25
+#[test]
+fn a_contacts_companies_come_with_it_the_primary_one_first() {
+    let crm = crm([(1, 0), (2, 1), (3, 2)]);
+    crm.borrow_mut().contacts[0].company = Some(7);
+    // Its association is not known yet.
+    crm.borrow_mut().contacts[1].company = Some(9);
+    let hub = hub_of(&crm);
+    let (rows, _, _) = read(&hub, None, "{}");
+    let companies = |id: &str| {
+        let row = rows.iter().rfind(|row| row["id"] == id).expect("row");
+        row.get("associations").map(|all| all["companies"].clone())
+    };
+    assert_eq!(companies("1"), Some(json!(["7", "1"])));
+    assert_eq!(companies("2"), Some(json!(["9"])));
+    assert_eq!(companies("3"), None);
+    let asked = hub.sent().into_iter();
+    let asked = asked.filter(|request| request.url.contains("/associations/"));
+    assert_eq!(
+        asked.count(),
+        2,
+        "once for the list and once for what changed"
+    );
+}
+
+#[test]
+fn a_token_that_may_not_read_companies_still_reads_contacts() {
+    let crm = crm([(1, 0)]);
+    crm.borrow_mut().contacts[0].company = Some(7);
+    let hub = TestHub::new(move |request| {
+        if request.url.contains("/associations/") {
+            return Ok(json(
+                403,
+                json!({"category": "MISSING_SCOPES", "message": "no"}),
+            ));
+        }
+        Ok(crm.borrow_mut().answer(request))
+    });
+    let (rows, _, _) = read(&hub, None, "{}");
+    assert_eq!(rows[0]["associations"]["companies"], json!(["7"]));
+    assert!(hub.logged()[0].contains("primary company only"));
+}
+
+#[test]
+fn a_record_that_cannot_be_read_goes_to_the_hub_as_it_is() {
+    let bad =
+        r#"{"id":"1","properties":{"firstname":"\ud83d","associatedcompanyid":"7"},"deep":DEEP}"#;
+    let bad = bad.replace("DEEP", &format!("{}{}", "[".repeat(200), "]".repeat(200)));
+    let page = format!("{{\"results\":[{bad},{{\"id\":\n\"2\",\"properties\":7}}]}}");
+    let hub = TestHub::new(move |request| {
+        let body = match request.url.as_str() {
+            url if url.contains("/associations/") => json!({"results": []}).to_string(),
+            url if url.contains("/search") || url.contains("archived=true") => {
+                json!({"results": []}).to_string()
+            }
+            _ => page.clone(),
+        };
+        let body = body.into_bytes();
+        Ok(Response {
+            status: 200,
+            body,
+            ..Response::default()
+        })
+    });
+    let mut request = whole("contacts");
+    let mut lines = Vec::new();
+    loop {
+        let batch = call::read::<HubSpot>(&hub, "{}", &request).expect("reads");
+        let rows = batch
+            .upserts
+            .lines()
+            .map(|line| String::from_utf8_lossy(line).into_owned());
+        lines.extend(rows);
+        if batch.done {
+            break;
+        }
+        request.cursor = Some(batch.cursor);
+    }
+    assert!(
+        lines[0].starts_with(r#"{"associations":{"companies":["7"]},"id":"1""#),
+        "{lines:?}"
+    );
+    assert!(lines[0].contains(r#""firstname":"\ud83d""#), "{lines:?}");
+    assert_eq!(lines[1], r#"{"id":"2","properties":7}"#);
 }
 
 #[test]
@@ -465,6 +844,26 @@ fn members_are_found_by_email_and_added_by_id() {
     assert_eq!(hub.bodies()[1], json!(["11"]));
     // Looking first, there is nothing left to add.
     call::add::<HubSpot>(&hub, "{}", &change(&["a@example.com"], true)).expect("adds");
+    hub.finish();
+}
+
+#[test]
+fn a_member_is_found_by_the_address_of_a_contact_that_was_merged() {
+    let found = json!({"results": [{"id": "33", "properties": {
+        "email": "a@example.com", "hs_additional_emails": "Old@example.com; b@example.com"}}]});
+    let hub = TestHub::script([
+        (
+            "POST https://api.hubapi.com/crm/v3/objects/contacts/batch/read",
+            json(200, found),
+        ),
+        (
+            "PUT https://api.hubapi.com/crm/v3/lists/9/memberships/add",
+            json(200, json!({"recordsIdsAdded": ["33"]})),
+        ),
+    ]);
+    let outcome = call::add::<HubSpot>(&hub, "{}", &change(&["old@example.com"], false));
+    assert!(outcome.expect("adds").failures.is_empty());
+    assert_eq!(hub.bodies()[1], json!(["33"]));
     hub.finish();
 }
 

@@ -18,6 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const BATCH: usize = 100;
 /// HubSpot's number for the object type of contacts.
 const CONTACT_TYPE: &str = "0-1";
+/// The property with a contact's other emails.
+const FURTHER: &str = "hs_additional_emails";
 const MEMBERSHIP_PAGE: &str = "250";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,19 +135,18 @@ fn texts(value: &Value) -> Vec<String> {
     }
 }
 
-/// Contacts by their email in lower case.
+/// Contacts by their emails in lower case: those of contacts that were merged lead to the contact that they are now.
 fn emails(contacts: &[Contact]) -> BTreeMap<String, &Contact> {
-    let email = |contact: &Contact| {
-        contact
-            .properties
-            .get("email")?
-            .as_str()
-            .map(str::to_lowercase)
-    };
-    contacts
-        .iter()
-        .filter_map(|contact| Some((email(contact)?, contact)))
-        .collect()
+    let mut all = BTreeMap::new();
+    for name in [FURTHER, "email"] {
+        for contact in contacts {
+            let text = contact.properties.get(name).and_then(Value::as_str);
+            let emails = text.unwrap_or_default().split(';').map(str::trim);
+            let emails = emails.filter(|email| !email.is_empty());
+            all.extend(emails.map(|email| (email.to_lowercase(), contact)));
+        }
+    }
+    all
 }
 
 fn differing(hub: &dyn Hub, config: &Config, rows: Vec<KeyedRow>) -> Result<Vec<KeyedRow>> {
@@ -175,7 +176,7 @@ fn look_up(
     wanted: &[&str],
     names: &BTreeSet<&str>,
 ) -> Result<Vec<Contact>> {
-    let properties: Vec<&str> = names.iter().copied().chain(["email"]).collect();
+    let properties: Vec<&str> = names.iter().copied().chain(["email", FURTHER]).collect();
     let mut found = Vec::new();
     for batch in wanted.chunks(BATCH) {
         let inputs: Vec<Value> = batch.iter().map(|email| json!({ "id": email })).collect();

@@ -3,6 +3,7 @@
 
 mod edit;
 mod record;
+mod role;
 mod shape;
 
 pub use edit::{Edit, edited};
@@ -11,10 +12,11 @@ pub use record::{Record, key_of_line, read};
 use crate::expression::{Expression, Failure, Filter, country_code, scalar_text, to_timestamp};
 use crate::manifest::{ConsentRule, Stream, StreamTarget};
 use crate::model::{
-    Canonical, Consent, ConsentStatus, EntityKind, Fact, Fields, Identifier, IdentifierKind,
-    Rejected, Shape, Timestamp, Value, entity_field, event_property, person_trait,
+    Canonical, Consent, ConsentStatus, FURTHER_EMAILS, Fact, Fields, Identifier, IdentifierKind,
+    Rejected, Shape, Timestamp, Value,
 };
 use crate::problem::{Code, Place, Problem, codes};
+use role::{Role, role_of};
 
 /// `canonical` is `None` when the record must be set aside; the last problem then says why.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,16 +107,6 @@ struct Mapper<'a> {
     problems: Vec<Problem>,
 }
 
-/// What a mapped field is for.
-enum Role {
-    Identifier(IdentifierKind),
-    /// Identifies a person and describes one: `email` and `phone` on person streams.
-    Both(IdentifierKind),
-    EventName,
-    EventTime,
-    Field(Option<Shape>),
-}
-
 impl Mapper<'_> {
     fn run(&mut self) -> Result<(), Fatal> {
         if !self.record.value.is_object() {
@@ -140,19 +132,25 @@ impl Mapper<'_> {
                 self.key,
             );
         }
-        let is_country = |name: &str| name == "country";
         // It says how the record's phone numbers are read.
-        if let Some((name, expression)) = stream.map.iter().find(|(name, _)| is_country(name)) {
-            self.field(name, expression)?;
-            self.region = self.country().or(self.region);
-        }
-        for (name, expression) in stream.map.iter().filter(|(name, _)| !is_country(name)) {
-            self.field(name, expression)?;
-        }
+        self.fields_of(|name| name == "country")?;
+        self.region = self.country().or(self.region);
+        self.fields_of(|name| name != "country" && name != FURTHER_EMAILS)?;
+        let own = self.canonical.identifiers.len();
+        self.fields_of(|name| name == FURTHER_EMAILS)?;
+        self.canonical.further = self.canonical.identifiers.len() - own;
         for rule in &stream.consent {
             self.consent(rule)?;
         }
         self.finish()
+    }
+
+    fn fields_of(&mut self, is_meant: impl Fn(&str) -> bool) -> Result<(), Fatal> {
+        let stream = self.stream;
+        for (name, expression) in stream.map.iter().filter(|(name, _)| is_meant(name)) {
+            self.field(name, expression)?;
+        }
+        Ok(())
     }
 
     fn country(&self) -> Option<&'static str> {
@@ -172,7 +170,7 @@ impl Mapper<'_> {
         if self.record.is_damaged(expression.reads()) {
             match role {
                 // Two damaged identifiers would be one.
-                Role::Identifier(_) | Role::Both(_) => {
+                Role::Identifier(_) | Role::Both(_) | Role::Further(_) => {
                     self.damaged(name, "identifies nobody");
                     return Ok(());
                 }
@@ -207,6 +205,7 @@ impl Mapper<'_> {
                     self.canonical.traits.insert(name.to_owned(), normal.into());
                 }
             }
+            Role::Further(kind) => self.further(name, &kind, &value),
             Role::EventName => {
                 self.event = scalar_text(&value)
                     .filter(|text| !text.trim().is_empty())
@@ -279,6 +278,22 @@ impl Mapper<'_> {
         }
     }
 
+    /// A list of identifiers, or a text with `;` or `,` between them.
+    fn further(&mut self, name: &str, kind: &IdentifierKind, value: &Value) {
+        match value {
+            Value::Null => {}
+            Value::Array(all) => all.iter().for_each(|one| self.further(name, kind, one)),
+            Value::String(text) => {
+                for one in text.split([';', ',']) {
+                    self.identify(name, kind.clone(), one);
+                }
+            }
+            other => {
+                self.identifier(name, kind.clone(), other);
+            }
+        }
+    }
+
     fn identify(&mut self, name: &str, kind: IdentifierKind, text: &str) -> Option<String> {
         match Identifier::parse(kind, text, self.region) {
             Ok(identifier) => {
@@ -332,8 +347,9 @@ impl Mapper<'_> {
             Some(expression) => self.time_of(&format!("{field}.at"), expression)?,
             None => None,
         };
+        let subject = self.canonical.subject_of(status);
         let has_address = rule.channel.is_none_or(|channel| {
-            let mut identifiers = self.canonical.identifiers.iter();
+            let mut identifiers = subject.iter();
             identifiers.any(|identifier| identifier.kind == channel.kind())
         });
         // A refusal without an address is one of every address.
@@ -470,29 +486,6 @@ impl Mapper<'_> {
             key: Some(self.key.to_owned()),
             field: field.map(str::to_owned),
         })
-    }
-}
-
-fn role_of(to: &StreamTarget, name: &str, source: &str) -> Role {
-    let kind = match name {
-        "external_id" => Some(IdentifierKind::External(source.into())),
-        _ => IdentifierKind::parse(name),
-    };
-    match (to, name, kind) {
-        (StreamTarget::Person, "email" | "phone", Some(kind)) => Role::Both(kind),
-        // A company's or a product's address identifies no person.
-        (
-            StreamTarget::Entity(entity @ (EntityKind::Account | EntityKind::Product)),
-            "email" | "phone",
-            _,
-        ) => Role::Field(entity_field(*entity, name)),
-        (_, _, Some(kind)) => Role::Identifier(kind),
-        (StreamTarget::Event(_), "event", None) => Role::EventName,
-        (StreamTarget::Event(_), "time", None) => Role::EventTime,
-        (StreamTarget::Person, _, None) => Role::Field(person_trait(name)),
-        (StreamTarget::Event(_), _, None) => Role::Field(event_property(name)),
-        (StreamTarget::Entity(entity), _, None) => Role::Field(entity_field(*entity, name)),
-        (StreamTarget::Consent, _, None) => Role::Field(None),
     }
 }
 

@@ -6,5 +6,6 @@ mod clocks;
 mod consent;
 mod echo;
 mod facts;
+mod merged;
 mod names;
 mod properties;

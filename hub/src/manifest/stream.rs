@@ -23,7 +23,7 @@ const KEYS: [&str; 10] = [
 ];
 
 /// Counts up when mapping the same record by the same text has another result.
-const MAPPING_VERSION: u32 = 3;
+const MAPPING_VERSION: u32 = 4;
 /// The same for keys.
 const KEY_VERSION: u32 = 1;
 

@@ -24,6 +24,6 @@ pub use personal::without_personal;
 pub use record::{Canonical, Cursor, EntityKind, Fact, Fields, RecordKey, Value};
 pub use time::Timestamp;
 pub use vocabulary::{
-    EVENT_NAMES, IDENTIFIER_FIELDS, PERSON_TRAITS, Shape, entity_field, event_property,
-    person_trait, snake_case,
+    EVENT_NAMES, FURTHER_EMAILS, IDENTIFIER_FIELDS, PERSON_TRAITS, Shape, entity_field,
+    event_property, person_trait, snake_case,
 };

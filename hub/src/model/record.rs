@@ -1,6 +1,6 @@
 //! Records: what a connector returns, and what it means in canonical words.
 
-use crate::model::{Consent, Identifier, Timestamp};
+use crate::model::{Consent, ConsentStatus, Identifier, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,6 +23,8 @@ pub struct Cursor(pub Vec<u8>);
 pub struct Canonical {
     /// Normalised, in the order of the mapping, without repeats. Blocked values are kept out.
     pub identifiers: Vec<Identifier>,
+    /// So many at the end of `identifiers` are further addresses of the person: they join, and the record agrees to nothing for them.
+    pub further: usize,
     /// When the vendor made the record.
     pub created_at: Option<Timestamp>,
     /// When the vendor last changed it.
@@ -38,6 +40,20 @@ pub struct Canonical {
 }
 
 impl Canonical {
+    /// The identifiers that the record itself is about.
+    pub fn own(&self) -> &[Identifier] {
+        let own = self.identifiers.len().saturating_sub(self.further);
+        &self.identifiers[..own]
+    }
+
+    /// What a statement of the record is about: a grant is for its own addresses, a refusal for each that it names.
+    pub fn subject_of(&self, status: ConsentStatus) -> &[Identifier] {
+        match status.is_granted() {
+            true => self.own(),
+            false => &self.identifiers,
+        }
+    }
+
     /// The time of what it says about its person.
     pub fn stated_at(&self) -> Timestamp {
         self.updated_at.or(self.created_at).unwrap_or_default()

@@ -124,6 +124,9 @@ pub const IDENTIFIER_FIELDS: &[&str] = &[
     "external_id",
 ];
 
+/// A list of texts, or one text with `;` or `,` between them: addresses of the person that are not the record's own, such as those of contacts that were merged into it.
+pub const FURTHER_EMAILS: &str = "other_emails";
+
 pub fn person_trait(name: &str) -> Option<Shape> {
     PERSON_TRAITS
         .iter()

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use onefold_tests::vendors::hubspot::HubSpot;
+use onefold_tests::vendors::hubspot::{HubSpot, Owner};
 use onefold_tests::vendors::mailchimp::{
     Action, Activity, Campaign, Mailchimp, Member, Status, Unsubscribed,
 };
@@ -103,6 +103,45 @@ fn hubspot(start_ms: i64) -> HubSpot {
         let values = [("name", name(id)), ("domain", domain.as_str())];
         hub.companies
             .seed(id, start_ms - 1_000, time(start_ms, id), &values);
+    }
+    let at_ms = start_ms - 1_000;
+    hub.define("2-100", &["hs_merged_object_ids", "model"]);
+    let more: [(&str, &[(&'static str, &str)]); 7] = [
+        (
+            "deals",
+            &[
+                ("dealname", "Looms"),
+                ("amount", "120.50"),
+                ("dealstage", "closedwon"),
+            ],
+        ),
+        ("calls", &[("hs_call_status", "COMPLETED")]),
+        ("emails", &[("hs_email_direction", "EMAIL")]),
+        ("meetings", &[("hs_meeting_outcome", "SCHEDULED")]),
+        ("notes", &[("hs_note_body", "Likes tea")]),
+        ("tasks", &[("hs_task_status", "COMPLETED")]),
+        ("2-100", &[("model", "T")]),
+    ];
+    for (kind, values) in more {
+        for id in 1..=20 {
+            hub.of(kind).seed(id, at_ms, time(start_ms, id), values);
+            hub.associate((kind, id), ("contacts", id), time(start_ms, id));
+            if kind == "deals" {
+                hub.associate((kind, id), ("companies", id), time(start_ms, id));
+            }
+        }
+        hub.of(kind).archive(5, time(start_ms, ROWS) + 3_600_000);
+    }
+    for (id, archived) in [(1, false), (2, false), (3, true)] {
+        hub.owners.push(Owner {
+            id,
+            email: "ola@acme.example",
+            first_name: "Ola",
+            last_name: "Nowak",
+            created_ms: at_ms,
+            updated_ms: at_ms,
+            archived,
+        });
     }
     for id in [5, 77, 130] {
         hub.contacts.archive(id, time(start_ms, ROWS) + 3_600_000);

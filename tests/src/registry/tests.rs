@@ -12,6 +12,7 @@ fn request(method: &str, target: &str, headers: &[(&'static str, &str)], body: &
     }
     Request {
         method: method.to_owned(),
+        target: target.to_owned(),
         path: path.to_owned(),
         query: form_urlencoded::parse(query.as_bytes())
             .into_owned()

@@ -8,6 +8,8 @@ use serde_json::Value;
 
 pub struct Request {
     pub method: String,
+    /// Path and query as sent.
+    pub target: String,
     /// Decoded, without the query.
     pub path: String,
     pub query: Vec<(String, String)>,

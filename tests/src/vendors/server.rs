@@ -213,6 +213,7 @@ async fn handle<V: Vendor>(
     let path = percent_encoding::percent_decode_str(head.uri.path()).decode_utf8_lossy();
     let request = Request {
         method: head.method.to_string(),
+        target: target.clone(),
         path: path.into_owned(),
         query: form_urlencoded::parse(query.as_bytes())
             .into_owned()

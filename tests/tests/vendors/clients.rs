@@ -5,7 +5,7 @@ use std::process::Command;
 
 use onefold_tests::client::Client;
 use onefold_tests::need::need;
-use onefold_tests::vendors::hubspot::{self, seed_bulk};
+use onefold_tests::vendors::hubspot::{self, Owner, seed_bulk};
 use onefold_tests::vendors::mailchimp::{self, Mailchimp};
 use onefold_tests::vendors::start;
 use onefold_tests::vendors::stripe::{self, Stripe};
@@ -32,7 +32,22 @@ fn run(script: &str, arguments: &[&str]) {
 
 #[test]
 fn hubspots_own_client_understands_the_fake() {
-    let running = start(seed_bulk(3), ([127, 0, 0, 1], 0).into()).unwrap();
+    let mut account = seed_bulk(3);
+    let won = [("dealname", "Looms"), ("dealstage", "closedwon")];
+    account.of("deals").seed(5, 0, 0, &won);
+    account.associate(("deals", 5), ("contacts", 1), 0);
+    let called = [("hs_call_status", "COMPLETED")];
+    account.of("calls").seed(6, 0, 0, &called);
+    account.owners.push(Owner {
+        id: 7,
+        email: "ola@acme.example",
+        first_name: "Ola",
+        last_name: "Nowak",
+        created_ms: 0,
+        updated_ms: 0,
+        archived: false,
+    });
+    let running = start(account, ([127, 0, 0, 1], 0).into()).unwrap();
     run("hubspot_sdk.py", &[&running.base_url(), hubspot::TOKEN]);
 }
 

@@ -43,10 +43,7 @@ pub fn mapped(
             .map(|identifier| slot_of_identifier(&identifier.kind.text(), &identifier.value))
             .collect(),
         claim: MappedClaim::of(&mut canonical, stream, context),
-        consents: spoken(
-            std::mem::take(&mut canonical.consents),
-            &canonical.identifiers,
-        ),
+        consents: spoken(&mut canonical),
         canonical,
     });
     (meaning, mapped.problems)

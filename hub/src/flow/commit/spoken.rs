@@ -1,6 +1,6 @@
 //! Statements of consent as a record makes them.
 
-use crate::model::{Channel, Consent, ConsentStatus, Identifier, Timestamp};
+use crate::model::{Canonical, Channel, ConsentStatus, Identifier, Timestamp};
 use std::sync::Arc;
 
 /// A statement as a record makes it.
@@ -15,14 +15,14 @@ pub struct Spoken {
     pub is_echo: bool,
 }
 
-/// What a record with these identifiers says of consent.
-pub fn spoken(consents: Vec<(Arc<str>, Consent)>, identifiers: &[Identifier]) -> Vec<Spoken> {
-    let consents = consents.into_iter();
+/// What a record says of consent; takes it out of the record.
+pub fn spoken(canonical: &mut Canonical) -> Vec<Spoken> {
+    let consents = std::mem::take(&mut canonical.consents).into_iter();
     let spoken = consents.map(|(purpose, consent)| Spoken {
         purpose,
         status: consent.status,
         at: consent.at,
-        about: about(identifiers, consent.channel),
+        about: about(canonical.subject_of(consent.status), consent.channel),
         is_echo: false,
     });
     spoken.collect()

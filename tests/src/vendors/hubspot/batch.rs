@@ -94,9 +94,10 @@ fn read(objects: &mut Objects, body: &Value, rows: &[Row], now_ms: i64) -> Answe
     }
     let mut errors = Vec::new();
     if !absent.is_empty() {
-        let mut refusal = Refusal::missing(
-            "Could not get some CONTACT objects, they may be deleted or not exist. Check that ids are valid.",
-        );
+        let mut refusal = Refusal::missing(format!(
+            "Could not get some {} objects, they may be deleted or not exist. Check that ids are valid.",
+            objects.kind.to_uppercase()
+        ));
         refusal.context = json!({"ids": absent});
         errors.push(refusal.body());
     }

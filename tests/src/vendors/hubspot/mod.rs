@@ -1,10 +1,14 @@
-//! A stand-in for HubSpot's CRM API, version 3: contacts, companies, search, lists, properties, GDPR delete.
-//! This file owns the account, authentication, routing and the words of an error; the rules of each area are in
-//! the files next to it.
+//! A stand-in for HubSpot's CRM API, version 3: contacts, companies, deals, activities, custom objects, their search, merging and
+//! associations, owners, lists, properties, GDPR delete. This file owns the account, authentication, routing and the words of an
+//! error; the rules of each area are in the files next to it.
 
+mod associations;
 mod batch;
+mod kinds;
 mod lists;
+mod merge;
 mod objects;
+mod owners;
 mod properties;
 mod search;
 mod seed;
@@ -13,8 +17,10 @@ mod tests;
 
 use serde_json::{Value, json};
 
+pub use associations::{Associations, End};
 pub use lists::List;
 pub use objects::{Objects, Record};
+pub use owners::Owner;
 pub use seed::seed_bulk;
 
 use super::http::{Reply, Request};
@@ -23,12 +29,21 @@ use super::time::Clock;
 
 pub const TOKEN: &str = "pat-eu1-00000000-0000-4000-8000-000000000000";
 
+/// What is in front of HubSpot refuses longer addresses before HubSpot sees them.
+const MAX_TARGET: usize = 8_000;
+
 pub struct HubSpot {
     /// The private app's token.
     pub token: String,
     pub clock: Clock,
     pub contacts: Objects,
     pub companies: Objects,
+    /// Deals, activities and custom objects.
+    pub more: Vec<Objects>,
+    pub associations: Associations,
+    pub owners: Vec<Owner>,
+    /// As before 2025: the primary record of a merge keeps its id.
+    pub merges_keep_the_primary: bool,
     pub lists: Vec<List>,
     /// The id of the list that was made last; an id is never given twice.
     pub last_list: u64,
@@ -41,8 +56,12 @@ impl Default for HubSpot {
         HubSpot {
             token: TOKEN.to_string(),
             clock: Clock::System,
-            contacts: Objects::contacts(),
-            companies: Objects::companies(),
+            contacts: Objects::of(&kinds::KINDS[0]),
+            companies: Objects::of(&kinds::KINDS[1]),
+            more: kinds::KINDS[2..].iter().map(Objects::of).collect(),
+            associations: Associations::default(),
+            owners: Vec::new(),
+            merges_keep_the_primary: false,
             lists: Vec::new(),
             last_list: 0,
             search_lag_ms: 0,
@@ -92,6 +111,11 @@ pub(crate) type Answer = Result<Reply, Refusal>;
 
 impl Vendor for HubSpot {
     fn answer(&mut self, request: &Request) -> Reply {
+        if request.target.len() > MAX_TARGET {
+            let page =
+                "<html>\r\n<head><title>414 Request-URI Too Large</title></head>\r\n</html>\r\n";
+            return Reply::text(414, page.to_string());
+        }
         if let Err(refusal) = self.authenticate(request) {
             return Reply::json(refusal.status, &refusal.body());
         }
@@ -147,6 +171,10 @@ impl HubSpot {
             (_, ["crm", "v3", "objects", kind, rest @ ..]) => {
                 self.object_route(request, kind, rest)
             }
+            ("POST", ["crm", "v4", "associations", from, to, "batch", "read"]) => {
+                associations::read(self, from, to, &body_of(request)?)
+            }
+            ("GET", ["crm", "v3", "owners"]) => owners::list(self, request),
             (_, ["crm", "v3", "lists", rest @ ..]) => lists::route(self, request, rest),
             ("GET", ["crm", "v3", "properties", kind]) => {
                 Ok(Reply::json(200, &self.objects(kind)?.describe_properties()))
@@ -165,11 +193,12 @@ impl HubSpot {
         let search_until = now_ms - self.search_lag_ms;
         let method = request.method.as_str();
         let lists = &mut self.lists;
-        let objects = match kind {
-            "contacts" | "contact" | "0-1" => &mut self.contacts,
-            "companies" | "company" | "0-2" => &mut self.companies,
-            _ => return Err(unknown_type(kind)),
-        };
+        let mut all = [&mut self.contacts, &mut self.companies]
+            .into_iter()
+            .chain(&mut self.more);
+        let objects = all
+            .find(|objects| objects.type_names.contains(&kind))
+            .ok_or_else(|| unknown_type(kind))?;
         match (method, rest) {
             ("GET", []) => objects.list(request),
             ("POST", []) => objects.create_one(&body_of(request)?, now_ms),
@@ -177,7 +206,16 @@ impl HubSpot {
             ("POST", ["batch", action]) => {
                 batch::route(objects, lists, action, &body_of(request)?, now_ms)
             }
-            ("POST", ["gdpr-delete"]) if kind.starts_with("contact") => {
+            ("POST", ["merge"]) => {
+                let around = merge::Around {
+                    lists,
+                    associations: &mut self.associations,
+                    keeps_the_primary: self.merges_keep_the_primary,
+                    now_ms,
+                };
+                merge::merge(objects, around, &body_of(request)?)
+            }
+            ("POST", ["gdpr-delete"]) if objects.kind == kinds::CONTACT => {
                 batch::gdpr_delete(objects, lists, &body_of(request)?)
             }
             ("GET", [id]) => objects.read_one(request, id),
@@ -197,12 +235,101 @@ impl HubSpot {
         }
     }
 
-    fn objects(&self, kind: &str) -> Result<&Objects, Refusal> {
-        match kind {
-            "contacts" | "contact" | "0-1" => Ok(&self.contacts),
-            "companies" | "company" | "0-2" => Ok(&self.companies),
-            _ => Err(unknown_type(kind)),
+    /// The records of a type, as addresses call it.
+    pub(crate) fn objects(&self, kind: &str) -> Result<&Objects, Refusal> {
+        let mut all = [&self.contacts, &self.companies]
+            .into_iter()
+            .chain(&self.more);
+        all.find(|objects| objects.type_names.contains(&kind))
+            .ok_or_else(|| unknown_type(kind))
+    }
+
+    /// The same for a test that changes them.
+    ///
+    /// # Panics
+    /// When there is no such type: the test is wrong.
+    pub fn of(&mut self, kind: &str) -> &mut Objects {
+        let mut all = [&mut self.contacts, &mut self.companies]
+            .into_iter()
+            .chain(&mut self.more);
+        all.find(|objects| objects.type_names.contains(&kind))
+            .expect("a type of the account")
+    }
+
+    /// Makes a type of the account's own.
+    pub fn define(&mut self, number: &'static str, properties: &'static [&'static str]) {
+        self.more
+            .push(Objects::of(&kinds::custom(number, properties)));
+    }
+
+    /// Associates two records. What HubSpot counts in a contact's own properties changes the contact.
+    ///
+    /// # Panics
+    /// When there is no such type: the test is wrong.
+    pub fn associate(&mut self, one: (&str, u64), other: (&str, u64), now_ms: i64) {
+        let (one, other) = (
+            (self.of(one.0).kind, one.1),
+            (self.of(other.0).kind, other.1),
+        );
+        self.associations.add(one, other);
+        self.refresh_company(one, now_ms);
+        self.refresh_company(other, now_ms);
+    }
+
+    /// Takes an association back.
+    ///
+    /// # Panics
+    /// When there is no such type: the test is wrong.
+    pub fn part(&mut self, one: (&str, u64), other: (&str, u64), now_ms: i64) {
+        let (one, other) = (
+            (self.of(one.0).kind, one.1),
+            (self.of(other.0).kind, other.1),
+        );
+        self.associations.remove(one, other);
+        self.refresh_company(one, now_ms);
+        self.refresh_company(other, now_ms);
+    }
+
+    /// Works a contact's primary company out again, as HubSpot does when companies were merged.
+    ///
+    /// # Panics
+    /// When there is no such type: the test is wrong.
+    pub fn refresh(&mut self, (kind, id): (&str, u64), now_ms: i64) {
+        let kind = self.of(kind).kind;
+        self.refresh_company((kind, id), now_ms);
+    }
+
+    fn refresh_company(&mut self, end: End, now_ms: i64) {
+        if end.0 == kinds::CONTACT {
+            let company = self.associations.primary(end);
+            let text = company.map(|id| id.to_string()).unwrap_or_default();
+            self.contacts
+                .put(end.1, "associatedcompanyid", &text, now_ms);
         }
+    }
+
+    /// Merges two records, as a person in HubSpot's own pages would. Returns the id of the merged one.
+    ///
+    /// # Panics
+    /// When there are no such records: the test is wrong.
+    pub fn merge(&mut self, kind: &str, primary: u64, other: u64, now_ms: i64) -> u64 {
+        let body =
+            json!({"primaryObjectId": primary.to_string(), "objectIdToMerge": other.to_string()});
+        let keeps_the_primary = self.merges_keep_the_primary;
+        let mut all = [&mut self.contacts, &mut self.companies]
+            .into_iter()
+            .chain(&mut self.more);
+        let objects = all
+            .find(|objects| objects.type_names.contains(&kind))
+            .expect("a type of the account");
+        let around = merge::Around {
+            lists: &mut self.lists,
+            associations: &mut self.associations,
+            keeps_the_primary,
+            now_ms,
+        };
+        merge::merge(objects, around, &body).expect("a merge in a test must be valid");
+        objects.current(primary)
     }
 }
 

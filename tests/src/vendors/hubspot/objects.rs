@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::super::http::{Reply, Request};
 use super::super::time::rfc3339_ms;
-use super::properties::{COMPANY_PROPERTIES, CONTACT_PROPERTIES, Written};
+use super::kinds::Kind;
+use super::properties::Written;
 use super::{Answer, Refusal, limit_of};
 
 pub struct Record {
@@ -23,6 +24,8 @@ pub struct Record {
 
 pub struct Objects {
     pub(super) kind: &'static str,
+    /// What addresses call it.
+    pub(super) type_names: [&'static str; 3],
     pub(super) modified: &'static str,
     default_properties: &'static [&'static str],
     /// The property whose value belongs to one record only.
@@ -31,62 +34,25 @@ pub struct Objects {
     records: BTreeMap<u64, Record>,
     pub(super) by_unique: HashMap<String, u64>,
     pub(super) by_modified: BTreeSet<(i64, u64)>,
+    /// Ids of records that were merged, and the record that they are now.
+    pub(super) aliases: BTreeMap<u64, u64>,
     shapes: Vec<Vec<String>>,
     next_id: u64,
 }
 
 impl Objects {
-    pub fn contacts() -> Objects {
-        let defaults = &[
-            "createdate",
-            "email",
-            "firstname",
-            "hs_object_id",
-            "lastmodifieddate",
-            "lastname",
-        ];
-        Objects::new(
-            "contact",
-            "lastmodifieddate",
-            defaults,
-            "email",
-            &CONTACT_PROPERTIES,
-        )
-    }
-
-    pub fn companies() -> Objects {
-        let defaults = &[
-            "createdate",
-            "domain",
-            "hs_lastmodifieddate",
-            "hs_object_id",
-            "name",
-        ];
-        Objects::new(
-            "company",
-            "hs_lastmodifieddate",
-            defaults,
-            "",
-            &COMPANY_PROPERTIES,
-        )
-    }
-
-    fn new(
-        kind: &'static str,
-        modified: &'static str,
-        default_properties: &'static [&'static str],
-        unique: &'static str,
-        names: &[&'static str],
-    ) -> Objects {
+    pub(super) fn of(kind: &Kind) -> Objects {
         Objects {
-            kind,
-            modified,
-            default_properties,
-            unique,
-            names: names.to_vec(),
+            kind: kind.names[1],
+            type_names: kind.names,
+            modified: kind.modified,
+            default_properties: kind.defaults,
+            unique: kind.unique,
+            names: kind.properties.to_vec(),
             records: BTreeMap::new(),
             by_unique: HashMap::new(),
             by_modified: BTreeSet::new(),
+            aliases: BTreeMap::new(),
             shapes: Vec::new(),
             next_id: 1,
         }
@@ -165,6 +131,14 @@ impl Objects {
         self.apply(id, &written, now_ms)
     }
 
+    /// The property that holds when a record was made.
+    pub(super) fn created(&self) -> &'static str {
+        match self.default_properties.contains(&"hs_createdate") {
+            true => "hs_createdate",
+            false => "createdate",
+        }
+    }
+
     pub(super) fn number(&self, name: &str) -> Option<u16> {
         self.names
             .iter()
@@ -176,7 +150,7 @@ impl Objects {
     pub fn find(&self, id: &str, id_property: Option<&str>) -> Option<u64> {
         let found = match id_property {
             Some(name) if name == self.unique => *self.by_unique.get(&id.to_lowercase())?,
-            _ => id.parse().ok()?,
+            _ => self.current(id.parse().ok()?),
         };
         self.records
             .get(&found)
@@ -260,6 +234,40 @@ impl Objects {
         self.by_unique.retain(|_, holder| *holder != id);
     }
 
+    /// Sets a property that HubSpot works out itself.
+    pub(super) fn put(&mut self, id: u64, name: &str, value: &str, now_ms: i64) {
+        if let Some(number) = self.number(name) {
+            self.apply(id, &vec![(number, value.to_string())], now_ms);
+        }
+    }
+
+    pub(super) fn next_id(&self) -> u64 {
+        self.next_id
+    }
+
+    /// These ids, and the ones that led to them, lead to this record from now on.
+    pub(super) fn lead(&mut self, gone: Vec<u64>, to: u64) {
+        for target in self.aliases.values_mut() {
+            if gone.contains(target) {
+                *target = to;
+            }
+        }
+        self.aliases.extend(gone.into_iter().map(|id| (id, to)));
+    }
+
+    /// What a record holds, by property.
+    pub(super) fn values(&self, id: u64) -> Vec<(String, String)> {
+        let values = self
+            .records
+            .get(&id)
+            .into_iter()
+            .flat_map(|one| &one.values);
+        let named = values.map(|(number, value)| (self.names[usize::from(*number)], value));
+        named
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect()
+    }
+
     /// Removes every trace of a record.
     pub fn erase(&mut self, id: u64) {
         if let Some(record) = self.records.remove(&id) {
@@ -282,7 +290,8 @@ impl Objects {
                     .map(|name| (*name).to_string()),
             );
         }
-        names.extend(["createdate", "hs_object_id", self.modified].map(str::to_string));
+        let created = self.created();
+        names.extend([created, "hs_object_id", self.modified].map(str::to_string));
         names.sort();
         names.dedup();
         let at = self
@@ -404,11 +413,8 @@ impl Objects {
     }
 
     pub(super) fn taken(&self, holder: u64) -> Refusal {
-        let kind = if self.kind == "contact" {
-            "Contact"
-        } else {
-            "Company"
-        };
+        let (first, rest) = self.kind.split_at(1);
+        let kind = first.to_uppercase() + rest;
         Refusal::new(
             409,
             "CONFLICT",
@@ -447,9 +453,19 @@ fn render(record: &Record, names: &[&'static str], shape: &[String], modified: &
                 .iter()
                 .find(|(known, _)| names[usize::from(*known)] == name)
         };
+        let closed = |stages: &[&str]| {
+            let mut stage = record.values.iter();
+            let stage = stage.find(|(known, _)| names[usize::from(*known)] == "dealstage");
+            match stage.is_some_and(|(_, stage)| stages.contains(&&**stage)) {
+                true => "true",
+                false => "false",
+            }
+        };
         let value = match name.as_str() {
-            "createdate" => Some(created.as_str()),
+            "createdate" | "hs_createdate" => Some(created.as_str()),
             "hs_object_id" => Some(number.as_str()),
+            "hs_is_closed" => Some(closed(&["closedwon", "closedlost"])),
+            "hs_is_closed_won" => Some(closed(&["closedwon"])),
             name if name == modified => Some(updated.as_str()),
             _ => own().map(|(_, value)| value.as_ref()),
         };

@@ -16,36 +16,17 @@ const LIFECYCLE: [&str; 8] = [
     "evangelist",
     "other",
 ];
-pub(super) const CONTACT_PROPERTIES: [&str; 17] = [
-    "address",
-    "city",
-    "company",
-    "country",
-    "email",
-    "firstname",
-    "hubspot_owner_id",
-    "jobtitle",
-    "lastname",
-    "lifecyclestage",
-    "mobilephone",
-    "phone",
-    "state",
-    "website",
-    "zip",
-    "hs_language",
-    "hs_timezone",
-];
-pub(super) const COMPANY_PROPERTIES: [&str; 10] = [
-    "city",
-    "country",
-    "description",
-    "domain",
-    "industry",
-    "name",
-    "phone",
-    "website",
-    "zip",
-    "numberofemployees",
+/// HubSpot works these out itself.
+const READ_ONLY: [&str; 9] = [
+    "associatedcompanyid",
+    "createdate",
+    "hs_additional_emails",
+    "hs_is_closed",
+    "hs_is_closed_won",
+    "hs_lastmodifieddate",
+    "hs_merged_object_ids",
+    "hs_object_id",
+    "lastmodifieddate",
 ];
 
 /// The properties to write: an empty text clears.
@@ -92,14 +73,7 @@ impl Objects {
             json!({"isValid": false, "message": message, "error": code, "name": name,
                    "localizedErrorMessage": message})
         };
-        if [
-            "createdate",
-            "hs_object_id",
-            "lastmodifieddate",
-            "hs_lastmodifieddate",
-        ]
-        .contains(&name)
-        {
+        if READ_ONLY.contains(&name) {
             return Err(problem(
                 "READ_ONLY_VALUE",
                 format!("\"{name}\" is a read only property; its value cannot be set"),
@@ -127,9 +101,10 @@ impl Objects {
     }
 
     pub(super) fn describe_properties(&self) -> Value {
-        let own = self.names.iter().map(|name| (*name, "string", false));
+        let own = self.names.iter();
+        let own = own.map(|name| (*name, "string", READ_ONLY.contains(name)));
         let fixed = [
-            ("createdate", "datetime", true),
+            (self.created(), "datetime", true),
             ("hs_object_id", "number", true),
             (self.modified, "datetime", true),
         ];

@@ -176,7 +176,7 @@ fn instant(text: &str) -> Option<i64> {
 
 fn value_of(objects: &Objects, record: &Record, property: &str) -> Option<String> {
     match property {
-        "createdate" => Some(record.created_ms.to_string()),
+        "createdate" | "hs_createdate" => Some(record.created_ms.to_string()),
         "hs_object_id" => Some(record.id.to_string()),
         name if name == objects.modified => Some(record.updated_ms.to_string()),
         name => objects.value(record, name).map(str::to_string),

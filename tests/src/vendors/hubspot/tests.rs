@@ -243,3 +243,232 @@ fn a_batch_read_names_the_ids_that_do_not_exist() {
         json!(["nobody@bulk.example"])
     );
 }
+
+fn two_contacts() -> HubSpot {
+    let mut hub = seed_bulk(3);
+    hub.clock = Clock::Fixed(1_790_000_000_000);
+    hub.companies.seed(7, 0, 0, &[("name", "Engines")]);
+    hub.of("deals").seed(5, 0, 0, &[("dealname", "Looms")]);
+    hub.associate(("deals", 5), ("contacts", 2), 0);
+    hub.associate(("contacts", 2), ("companies", 7), 0);
+    hub
+}
+
+fn merge(client: &Client, primary: &str, other: &str) -> (u16, Value) {
+    let body = json!({"primaryObjectId": primary, "objectIdToMerge": other});
+    post(client, &format!("{CONTACTS}/merge"), &body)
+}
+
+#[test]
+fn a_merge_makes_a_new_record_to_which_both_ids_lead() {
+    let (running, client) = serve(two_contacts());
+    let (status, made) = merge(&client, "1", "2");
+    assert_eq!((status, made["id"].as_str()), (200, Some("4")));
+    let asked = "properties=email,hs_merged_object_ids,hs_additional_emails,associatedcompanyid";
+    for id in ["1", "2", "4"] {
+        let (status, found) = get(&client, &format!("{CONTACTS}/{id}?{asked}"));
+        assert_eq!((status, found["id"].as_str()), (200, Some("4")), "{id}");
+        let properties = &found["properties"];
+        assert_eq!(properties["email"], "person1@bulk.example");
+        assert_eq!(properties["hs_merged_object_ids"], "1;2");
+        assert_eq!(properties["hs_additional_emails"], "person2@bulk.example");
+        assert_eq!(properties["associatedcompanyid"], "7");
+    }
+    for archived in ["true", "false"] {
+        let (_, list) = get(
+            &client,
+            &format!("{CONTACTS}?archived={archived}&limit=100"),
+        );
+        let rows = list["results"].as_array().unwrap().iter();
+        let ids: Vec<&str> = rows.map(|row| row["id"].as_str().unwrap()).collect();
+        assert_eq!(
+            ids,
+            if archived == "true" {
+                vec![]
+            } else {
+                vec!["3", "4"]
+            }
+        );
+    }
+    // The address of the other one leads there, too, and cannot be taken.
+    let body = json!({"idProperty": "email", "properties": ["email"], "inputs": [{"id": "Person2@bulk.example"}]});
+    let (_, read) = post(&client, &format!("{CONTACTS}/batch/read"), &body);
+    assert_eq!(read["results"][0]["id"], "4");
+    let taken = json!({"properties": {"email": "person2@bulk.example"}});
+    assert_eq!(post(&client, CONTACTS, &taken).0, 409);
+    // A merge of a merge has all ids, and what belonged to the first belongs to it.
+    let (_, made) = merge(&client, "3", "2");
+    assert_eq!(made["id"], "5");
+    let (_, found) = get(&client, &format!("{CONTACTS}/1?{asked}"));
+    assert_eq!(
+        (
+            found["id"].as_str(),
+            &found["properties"]["hs_merged_object_ids"]
+        ),
+        (Some("5"), &json!("1;2;3;4"))
+    );
+    let body = json!({"inputs": [{"id": "5"}]});
+    let (_, deals) = post(
+        &client,
+        "/crm/v4/associations/deals/contacts/batch/read",
+        &body,
+    );
+    assert_eq!(deals["results"][0]["to"][0]["toObjectId"], 5);
+    assert_eq!(merge(&client, "5", "1").0, 400, "with itself");
+    assert_eq!(merge(&client, "5", "99").0, 404);
+    assert_eq!(running.with(|hub| hub.contacts.len()), 1);
+}
+
+#[test]
+fn a_merge_before_2025_kept_the_primary_record() {
+    let (running, client) = serve(two_contacts());
+    running.with(|hub| hub.merges_keep_the_primary = true);
+    assert_eq!(merge(&client, "1", "2").1["id"], "1");
+    let (_, found) = get(
+        &client,
+        &format!("{CONTACTS}/2?properties=hs_merged_object_ids"),
+    );
+    assert_eq!(
+        (
+            found["id"].as_str(),
+            &found["properties"]["hs_merged_object_ids"]
+        ),
+        (Some("1"), &json!("2"))
+    );
+}
+
+#[test]
+fn what_hubspot_works_out_itself_cannot_be_written() {
+    let (_running, client) = serve(two_contacts());
+    for name in [
+        "hs_merged_object_ids",
+        "hs_additional_emails",
+        "associatedcompanyid",
+    ] {
+        let answer = client.json(
+            "PATCH",
+            &format!("{CONTACTS}/1"),
+            &json!({"properties": {name: "2"}}),
+        );
+        assert_eq!(answer.unwrap().status, 400, "{name}");
+    }
+}
+
+#[test]
+fn an_address_that_is_too_long_is_414_and_a_body_is_not() {
+    let (_running, client) = serve(seed_bulk(1));
+    let names: Vec<String> = (0..600).map(|n| format!("our_own_property_{n}")).collect();
+    let list = format!("{CONTACTS}?properties={}", names.join(","));
+    assert_eq!(client.get(&list).unwrap().status, 414);
+    let body = json!({"properties": names, "inputs": [{"id": "1"}]});
+    assert_eq!(
+        post(&client, &format!("{CONTACTS}/batch/read"), &body).0,
+        200
+    );
+    let search = json!({"properties": names});
+    assert_eq!(post(&client, &format!("{CONTACTS}/search"), &search).0, 400);
+}
+
+#[test]
+fn associations_are_read_in_batches_and_none_is_an_error_of_its_row() {
+    let mut hub = two_contacts();
+    hub.companies.seed(8, 0, 0, &[("name", "Looms")]);
+    hub.associate(("contacts", 2), ("companies", 8), 0);
+    let (_running, client) = serve(hub);
+    let target = "/crm/v4/associations/contacts/companies/batch/read";
+    let (status, body) = post(
+        &client,
+        target,
+        &json!({"inputs": [{"id": "2"}, {"id": "1"}, {"id": "99"}]}),
+    );
+    assert_eq!((status, body["numErrors"].as_u64()), (207, Some(2)));
+    let to = body["results"][0]["to"].as_array().unwrap();
+    let ids: Vec<&Value> = to.iter().map(|one| &one["toObjectId"]).collect();
+    assert_eq!(ids, [&json!(7), &json!(8)]);
+    assert_eq!(to[0]["associationTypes"][0]["label"], "Primary");
+    assert_eq!(
+        to[1]["associationTypes"],
+        json!([{"category": "HUBSPOT_DEFINED", "typeId": 279, "label": null}])
+    );
+    assert_eq!(
+        body["errors"][0]["subCategory"],
+        "crm.associations.NO_ASSOCIATIONS_FOUND"
+    );
+    let many: Vec<Value> = (0..1_001).map(|id| json!({"id": id.to_string()})).collect();
+    assert_eq!(post(&client, target, &json!({"inputs": many})).0, 400);
+    assert_eq!(
+        post(
+            &client,
+            "/crm/v4/associations/contacts/pets/batch/read",
+            &json!({"inputs": [{"id": "1"}]})
+        )
+        .0,
+        400
+    );
+}
+
+#[test]
+fn deals_know_whether_they_are_closed_and_activities_when_they_were_made() {
+    let mut hub = HubSpot::default();
+    for (id, stage) in [(1, "closedwon"), (2, "closedlost"), (3, "contractsent")] {
+        hub.of("deals").seed(id, 0, 0, &[("dealstage", stage)]);
+    }
+    hub.of("notes")
+        .seed(1, 1_000, 1_000, &[("hs_note_body", "x")]);
+    let (_running, client) = serve(hub);
+    let (_, list) = get(
+        &client,
+        "/crm/v3/objects/deals?properties=hs_is_closed,hs_is_closed_won",
+    );
+    let rows = list["results"].as_array().unwrap().iter();
+    let closed: Vec<[&Value; 2]> = rows
+        .map(|row| ["hs_is_closed", "hs_is_closed_won"].map(|name| &row["properties"][name]))
+        .collect();
+    assert_eq!(
+        json!(closed),
+        json!([["true", "true"], ["true", "false"], ["false", "false"]])
+    );
+    let (_, notes) = get(&client, "/crm/v3/objects/notes");
+    assert_eq!(
+        notes["results"][0]["properties"]["hs_createdate"],
+        "1970-01-01T00:00:01.000Z"
+    );
+    assert!(
+        notes["results"][0]["properties"]
+            .get("hs_note_body")
+            .is_none()
+    );
+}
+
+#[test]
+fn owners_are_paged_and_those_whose_user_is_gone_are_listed_apart() {
+    let mut hub = HubSpot::default();
+    for id in 1..=4 {
+        hub.owners.push(Owner {
+            id,
+            email: "ola@acme.example",
+            first_name: "Ola",
+            last_name: "Nowak",
+            created_ms: 0,
+            updated_ms: 0,
+            archived: id == 4,
+        });
+    }
+    let (_running, client) = serve(hub);
+    let (_, first) = get(&client, "/crm/v3/owners?limit=2");
+    let next = first["paging"]["next"]["after"].as_str().unwrap();
+    let (_, rest) = get(&client, &format!("/crm/v3/owners?limit=2&after={next}"));
+    assert_eq!(
+        (rest["results"][0]["id"].as_str(), rest.get("paging")),
+        (Some("3"), None)
+    );
+    let (_, gone) = get(&client, "/crm/v3/owners?archived=true");
+    assert_eq!(
+        (
+            gone["results"].as_array().unwrap().len(),
+            &gone["results"][0]["userId"]
+        ),
+        (1, &Value::Null)
+    );
+    assert_eq!(get(&client, "/crm/v3/owners?limit=501").0, 400);
+}

@@ -248,7 +248,7 @@ impl Then {
             key: &said.key,
             updated_at: canonical.updated_at,
         };
-        let spoken = spoken(canonical.consents.clone(), &canonical.identifiers);
+        let spoken = spoken(&mut canonical.clone());
         speaker.says(&spoken, &slots, at)
     }
 

@@ -2,6 +2,7 @@
 //! those of the hub.
 
 mod hubspot;
+mod letters;
 
 use super::small::{Small, set};
 
@@ -82,4 +83,32 @@ fn a_hub_is_made_in_the_folder_that_is_named() {
     assert!(made.stdout.contains("acme"), "{made:#?}");
     let text = std::fs::read_to_string(small.hub.path().join("acme/hub.toml")).unwrap();
     assert!(text.contains("name = \"acme\""), "{text}");
+}
+
+// Whoever edits a manifest asks `plan` first.
+#[test]
+fn a_plan_shows_what_an_edit_of_the_manifests_would_do() {
+    let small = Small::new();
+    small.hub.run(&["run"]).ends_with(0);
+    let (tagged, people) = (small.tagged(), small.people());
+    assert_eq!(tagged.len(), 2);
+    let plan = || small.hub.json(&["plan"]);
+    assert_eq!(plan()["audiences"], serde_json::json!([]));
+    small.edit("count = { at_least = 2 }", "count = { at_least = 200 }");
+    let planned = plan();
+    let change = &planned["audiences"][0];
+    assert_eq!((&change["left"], &change["size"]), (&3.into(), &0.into()));
+    assert_eq!(planned["destinations"][0]["removed"]["buyers"], 2);
+    let shown = small.hub.run(&["plan"]).ends_with(0).stdout;
+    assert!(
+        shown.contains("audience buyers: 0 members then (+0 −3)"),
+        "{shown}"
+    );
+    // Nothing has happened, and the copy is gone.
+    assert_eq!((small.tagged(), small.people()), (tagged, people));
+    assert!(!small.hub.path().join("small.db-plan").exists());
+    // A guard is seen before it stops a run.
+    small.edit("max_removed = \"100%\"", "max_removed = \"10%\"");
+    small.hub.run(&["plan"]).ends_with(3);
+    small.hub.run(&["run"]).ends_with(3);
 }

@@ -208,7 +208,7 @@ impl Hub {
                     .members
                     .insert((*audience).to_owned(), members.collect());
             }
-            for letter in tx.dead_letters(1_000_000).await.unwrap() {
+            for letter in tx.dead_letters(false, 1_000_000).await.unwrap() {
                 let row = [letter.source, letter.stream, letter.key, letter.code];
                 state.dead_letters.push(row.join(" "));
             }

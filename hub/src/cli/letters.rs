@@ -1,16 +1,17 @@
 //! `onefold dead-letters` and `onefold suppress`.
 
+pub mod arguments;
 mod letter;
 
 use crate::canonical::Edit;
 use crate::cli::Ending;
-use crate::cli::arguments::{DeadLetterCommand, EditArguments};
 use crate::cli::open::{open, open_to_write};
 use crate::cli::output::{Out, Outcome, plural, table, trimmed};
 use crate::flow::{self, Correction, RetriedOne};
 use crate::model::Timestamp;
 use crate::opening::Environment;
 use crate::problem::{Problem, codes};
+use arguments::{DeadLetterCommand, EditArguments};
 use serde_json::json;
 use std::path::Path;
 

@@ -120,14 +120,16 @@ pub fn options(choice: Choice, json: bool, bar: &ProgressBar) -> RunOptions {
     }
 }
 
+fn wire<'p>(problems: impl IntoIterator<Item = &'p Problem>) -> serde_json::Value {
+    let problems = problems.into_iter();
+    let problems = problems.map(|problem| crate::problem::to_wire(problem, &[]));
+    json!(problems.collect::<Vec<_>>())
+}
+
 fn finish(report: &RunReport, out: &Out) -> Ending {
     if out.json {
-        let problems: Vec<_> = all_problems(report)
-            .into_iter()
-            .map(|problem| crate::problem::to_wire(problem, &[]))
-            .collect();
         let mut value = serde_json::to_value(report).unwrap_or_default();
-        value["problems"] = json!(problems);
+        value["problems"] = wire(all_problems(report));
         out.value(&value);
     } else {
         print(report, out);
@@ -279,9 +281,12 @@ fn print_planned(stream: &PlannedStream, out: &Out) {
 /// `onefold plan`
 pub async fn plan(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
     let hub = open(folder, environment, out).await?;
-    let planned = hub.planned().await?;
+    let planned = hub.planned(environment).await?;
     if out.json {
-        out.value(&planned);
+        let mut value = serde_json::to_value(&planned).unwrap_or_default();
+        let found = planned.destinations.iter().flat_map(|one| &one.problems);
+        value["problems"] = wire(planned.problems.iter().chain(found));
+        out.value(&value);
     } else {
         for stream in &planned.streams {
             print_planned(stream, out);
@@ -291,6 +296,15 @@ pub async fn plan(folder: &Path, environment: &Environment, out: &Out) -> Outcom
                 "would fill    audience {name}: it is new or edited"
             ));
         }
+        for audience in &planned.audiences {
+            out.line(format!(
+                "would change  audience {}: {} then ({})",
+                audience.name,
+                plural(audience.size, "member", "members"),
+                moves(audience.entered, audience.left)
+            ));
+        }
+        out.problems(&planned.problems, &[]);
         for report in &planned.destinations {
             out.line(format!(
                 "would send    {}: {}",

@@ -48,6 +48,8 @@ pub use upkeep::suggest::{
     Decided, SuggestReport, decide, drop_version, likeness_of, reasons_of, suggest,
 };
 pub use upkeep::{leftover, models, rules};
-pub use work::run::{AudienceReport, Events, RunEvent, RunOptions, RunReport, enter, run};
+pub use work::run::{
+    AudienceReport, Events, RunEvent, RunOptions, RunReport, enter, run, take_effect,
+};
 pub use work::schedule::{Carried, next as next_time};
 pub use work::serve::{Served, serve};

@@ -302,7 +302,8 @@ pub async fn open(folder: &Path, environment: &Environment) -> Result<Opened, St
         connectors,
     } = load(folder, environment)?;
     let mut warnings = plan.warnings.clone();
-    match context(plan, environment).await {
+    let store = plan.hub.store.clone();
+    match context(Arc::new(plan), &store, environment).await {
         Ok((context, warning)) => {
             warnings.extend(warning);
             Ok(Opened {
@@ -324,10 +325,11 @@ pub async fn open(folder: &Path, environment: &Environment) -> Result<Opened, St
 
 /// Opens the store; with a warning when the manifests' identity rules are not in force.
 async fn context(
-    plan: Plan,
+    plan: Arc<Plan>,
+    store: &str,
     environment: &Environment,
 ) -> Result<(Context, Option<Problem>), Problem> {
-    let store = Store::open(&plan.hub.store).await?;
+    let store = Store::open(store).await?;
     let store = match &environment.gate {
         Some(gate) => store.gated(gate.clone()),
         None => store,
@@ -336,7 +338,7 @@ async fn context(
     let suppression =
         Suppression::load(&store, move || Uuid::from_u64_pair(random(), random())).await?;
     let clock = environment.clock.clone();
-    let mut context = Context::new(Arc::new(plan), store, clock, suppression);
+    let mut context = Context::new(plan, store, clock, suppression);
     context.cancel = environment.cancel.clone();
     context.process = environment.process.clone();
     models::adopt(&mut context).await?;

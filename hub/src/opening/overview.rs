@@ -1,11 +1,12 @@
 //! What every surface shows of a hub as a whole, as values: its state, its plan, its audiences, statements and traits.
 
-use super::Opened;
+use super::{Environment, Opened};
 use crate::flow::leftover::{self, Leftover};
-use crate::flow::{self, DeliveryReport, traits_of};
+use crate::flow::{self, AudienceReport, Context, DeliveryReport, RunReport, traits_of};
 use crate::manifest::{Audience, Subject};
 use crate::model::Timestamp;
-use crate::store::{Result, RunRow, StatusCounts};
+use crate::problem::Problem;
+use crate::store::{Result, RunRow, StatusCounts, Trial};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -40,19 +41,37 @@ pub struct NextRun {
 }
 
 /// What a run would read, change and send now.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Planned {
     pub streams: Vec<PlannedStream>,
     /// New or edited definitions.
     pub audiences_to_fill: Vec<String>,
+    /// Whom edits of the manifests bring into audiences and take out.
+    pub audiences: Vec<AudienceReport>,
     pub destinations: Vec<DeliveryReport>,
     pub left_over: Vec<Leftover>,
+    /// Why an edit cannot take effect.
+    #[serde(skip)]
+    pub problems: Vec<Problem>,
 }
 
 impl Planned {
     pub fn is_guarded(&self) -> bool {
-        self.destinations.iter().any(|one| one.guarded)
+        self.destinations.iter().any(|one| one.guarded) || !self.problems.is_empty()
     }
+}
+
+async fn deliveries(context: &Context) -> Result<Vec<DeliveryReport>> {
+    let mut destinations = Vec::new();
+    for destination in &context.plan.destinations {
+        destinations.push(flow::delivery_plan(context, destination).await?);
+    }
+    Ok(destinations)
+}
+
+async fn try_out(copy: &Context) -> Result<(RunReport, Vec<DeliveryReport>)> {
+    let report = flow::take_effect(copy).await?;
+    Ok((report, deliveries(copy).await?))
 }
 
 #[derive(Debug, Serialize)]
@@ -163,24 +182,45 @@ impl Opened {
         next.collect()
     }
 
-    pub async fn planned(&self) -> Result<Planned> {
+    /// Where definitions were edited, what that does is found by doing it to a copy of the store.
+    pub async fn planned(&self, environment: &Environment) -> Result<Planned> {
         let context = &self.context;
         let streams = self.planned_streams().await?;
-        let known = context.store.read().await?.audiences().await?;
+        let mut tx = context.store.read().await?;
+        let known = tx.audiences().await?;
         let audiences = context.plan.audiences.iter().filter(|one| {
             let mut known = known.iter();
             !known.any(|(name, digest)| *name == *one.name && *digest == one.digest)
         });
-        let mut destinations = Vec::new();
-        for destination in &context.plan.destinations {
-            destinations.push(flow::delivery_plan(context, destination).await?);
-        }
-        Ok(Planned {
-            streams,
+        let mut planned = Planned {
             audiences_to_fill: audiences.map(|one| one.name.to_string()).collect(),
-            destinations,
-            left_over: leftover::leftovers(&mut context.store.read().await?, &context.plan).await?,
-        })
+            left_over: leftover::leftovers(&mut tx, &context.plan).await?,
+            streams,
+            ..Planned::default()
+        };
+        let is_edited = flow::manifests_digest(&mut tx).await? != context.plan.digest
+            || planned.streams.iter().any(|stream| stream.remap)
+            || !planned.audiences_to_fill.is_empty();
+        let has_records = tx.status_counts().await?.records > 0;
+        drop(tx);
+        let trial = match is_edited && has_records {
+            true => Trial::of(&context.plan.hub.store).await?,
+            false => None,
+        };
+        let Some(trial) = trial else {
+            planned.destinations = deliveries(context).await?;
+            return Ok(planned);
+        };
+        let opened = super::context(context.plan.clone(), &trial.url(), environment).await;
+        let (copy, _) = opened?;
+        let tried = try_out(&copy).await;
+        copy.store.close().await;
+        let (report, destinations) = tried?;
+        planned.audiences = report.audiences;
+        planned.audiences.retain(|one| one.entered + one.left > 0);
+        planned.problems = report.problems;
+        planned.destinations = destinations;
+        Ok(planned)
     }
 
     async fn planned_streams(&self) -> Result<Vec<PlannedStream>> {

@@ -27,6 +27,10 @@ impl Tx {
         self.maybe(text, &[Arg::Text(name)], job).await
     }
 
+    pub async fn forget_jobs(&mut self) -> Result<()> {
+        self.run("delete from job", &[]).await
+    }
+
     pub async fn jobs(&mut self) -> Result<Vec<JobRow>> {
         self.all(format!("{COLUMNS} order by name"), &[], job).await
     }

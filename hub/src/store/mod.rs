@@ -26,6 +26,7 @@ mod suggestions;
 mod suppressions;
 mod tests;
 mod tidying;
+mod trial;
 mod turn;
 mod value;
 mod versions;
@@ -48,6 +49,7 @@ pub use runs::{RunRow, StatusCounts};
 pub use statements::{Revoked, StatementRow};
 pub use streams::StreamRow;
 pub use suggestions::SuggestionRow;
+pub use trial::Trial;
 pub use value::Arg;
 pub use versions::{Effect, PastVersion, VersionRow};
 

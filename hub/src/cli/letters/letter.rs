@@ -94,22 +94,16 @@ impl Printer<'_> {
         let mark = if is_read { "> " } else { "  " };
         let indent = "  ".repeat(depth - 1);
         let text = raw.get();
-        let fields = serde_json::from_str::<BTreeMap<String, &RawValue>>(text).ok();
-        let items = serde_json::from_str::<Vec<&RawValue>>(text).ok();
-        let inside: Vec<(String, String, &RawValue)> = match (fields, items) {
-            (Some(fields), _) => {
-                let named = |(name, raw): (String, _)| {
-                    let quoted = serde_json::to_string(&name).unwrap_or_default();
-                    (format!("{quoted}: "), name, raw)
-                };
-                fields.into_iter().map(named).collect()
-            }
-            (None, Some(items)) => {
-                let numbered = |(at, raw): (usize, _)| (String::new(), at.to_string(), raw);
-                items.into_iter().enumerate().map(numbered).collect()
-            }
-            (None, None) => Vec::new(),
-        };
+        let mut inside: Vec<(String, String, &RawValue)> = Vec::new();
+        if let Ok(fields) = serde_json::from_str::<BTreeMap<String, &RawValue>>(text) {
+            inside.extend(fields.into_iter().map(|(name, raw)| {
+                let quoted = serde_json::Value::from(name.as_str());
+                (format!("{quoted}: "), name, raw)
+            }));
+        } else if let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(text) {
+            let items = items.into_iter().enumerate();
+            inside.extend(items.map(|(at, raw)| (String::new(), at.to_string(), raw)));
+        }
         if inside.is_empty() {
             return self
                 .out
@@ -138,8 +132,10 @@ fn as_json(letter: &Letter) -> serde_json::Value {
     let mut value = json!(letter.row);
     let parsed = |body: &Option<Vec<u8>>| -> Option<serde_json::Value> {
         let body = body.as_ref()?;
-        let text = || String::from_utf8_lossy(body).into_owned().into();
-        Some(serde_json::from_slice(body).unwrap_or_else(|_| text()))
+        Some(match serde_json::from_slice(body) {
+            Ok(value) => value,
+            Err(_) => String::from_utf8_lossy(body).into_owned().into(),
+        })
     };
     match &letter.about {
         About::Record {

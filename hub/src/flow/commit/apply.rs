@@ -346,11 +346,7 @@ impl Written {
     ) {
         row.hash = put.hash;
         if let Some(body) = put.body {
-            let effect = match put.is_correction {
-                true => Effect::Corrected,
-                false => Effect::Current,
-            };
-            self.version(ids, row.slot, now, effect, body);
+            self.version(ids, row.slot, now, put.effect, body);
         }
         for problem in put.problems {
             self.letter(problem, row, stream, put.meaning.is_none(), ids, now);

@@ -5,7 +5,7 @@ use crate::flow::commit::spoken::Spoken;
 use crate::flow::commit::stream::StreamRef;
 use crate::model::{Identifier, Timestamp};
 use crate::problem::Problem;
-use crate::store::{RecordRow, RecordState};
+use crate::store::{Effect, RecordRow, RecordState};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -92,8 +92,9 @@ pub struct Put {
     pub hash: i64,
     /// None when the version is stored already and only its mapping changed.
     pub body: Option<Bytes>,
-    /// The body is an operator's; the hash is still that of the vendor's line, so that the same line does not undo it.
-    pub is_correction: bool,
+    /// `Current`, or `Corrected` where the body is an operator's: the hash is still that of the vendor's line then, so that the same
+    /// line does not undo it.
+    pub effect: Effect,
     /// None when the record cannot be used; the problems say why.
     pub meaning: Option<Meaning>,
     pub problems: Vec<Problem>,

@@ -179,7 +179,7 @@ async fn an_address_that_cannot_be_used_is_a_dead_letter_of_its_field() {
     hub.put(CONTACTS, row).await;
     assert_eq!(hub.addresses_of(ANNA).await, [HOME, ANNA]);
     let mut tx = hub.world.context.store.read().await.unwrap();
-    let letters = tx.dead_letters(10).await.unwrap();
+    let letters = tx.dead_letters(false, 10).await.unwrap();
     let letters: Vec<_> = letters
         .iter()
         .map(|one| (&*one.code, &*one.field))

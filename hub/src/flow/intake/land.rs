@@ -8,7 +8,7 @@ use crate::flow::context::Context;
 use crate::landing::{self, Arrival, Line, Version};
 use crate::manifest::Stream;
 use crate::problem::Problem;
-use crate::store::{RecordRow, RecordState, Result, Store};
+use crate::store::{Effect, RecordRow, RecordState, Result, Store};
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
 
@@ -318,7 +318,7 @@ fn map(stream: &StreamRef, plan: &Stream, context: &Context, item: &Keyed<'_>) -
     Put {
         hash: item.line.hash,
         body: Some(item.chunk.slice_ref(item.line.body)),
-        is_correction: false,
+        effect: Effect::Current,
         meaning,
         problems,
     }

@@ -16,7 +16,7 @@ use crate::flow::context::{Context, in_parallel};
 use crate::flow::intake::land::{self, Arrived};
 use crate::host::{Cancel, Connector, Failure, ReadRequest};
 use crate::manifest::{Source, Stream};
-use crate::problem::codes::TOO_MANY_UNFIT;
+use crate::problem::codes::{EMPTY_SOURCE, TOO_MANY_UNFIT};
 use crate::problem::{Place, Problem};
 use crate::store::{Result, RunRow, StreamRow};
 use in_flight::InFlight;
@@ -66,6 +66,14 @@ pub struct StreamReport {
     pub problem: Option<Problem>,
     /// A guard stopped it.
     pub guarded: bool,
+}
+
+impl StreamReport {
+    /// It was stopped because its source returned nothing though it had records.
+    pub fn is_emptied(&self) -> bool {
+        let problem = self.problem.as_ref();
+        problem.is_some_and(|problem| problem.code == &EMPTY_SOURCE)
+    }
 }
 
 /// Reads a stream to its end. Returns the connector for the next stream. A failure is in the report and in the run's row.

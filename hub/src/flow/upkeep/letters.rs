@@ -13,7 +13,7 @@ use crate::manifest::Stream;
 use crate::problem::codes::{LETTER_ENDED, NOT_CORRECTED, NOT_FOUND};
 use crate::problem::{Place, Problem};
 use crate::store::{
-    DeadLetterRow, Decision, LetterState, Looked, RecordRow, RecordState, Result, Tx,
+    DeadLetterRow, Decision, Effect, LetterState, Looked, RecordRow, RecordState, Result, Tx,
 };
 use bytes::Bytes;
 
@@ -100,7 +100,7 @@ pub async fn correct(
         let put = Put {
             hash: record.hash,
             body: Some(Bytes::from(new)),
-            is_correction: true,
+            effect: Effect::Corrected,
             meaning,
             problems,
         };
@@ -151,7 +151,7 @@ pub async fn retry_one(context: &Context, id: i64) -> Result<RetriedOne> {
         let put = Put {
             hash: record.hash,
             body: None,
-            is_correction: false,
+            effect: Effect::Current,
             meaning,
             problems,
         };

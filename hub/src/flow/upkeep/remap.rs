@@ -13,7 +13,7 @@ use crate::flow::context::{Context, UNFINISHED};
 use crate::flow::lease;
 use crate::flow::upkeep::announce::announce;
 use crate::manifest::{Source, Stream};
-use crate::store::{Result, StreamRow};
+use crate::store::{Effect, Result, StreamRow};
 
 /// Records that one transaction maps again.
 const RECORDS: i64 = 5_000;
@@ -138,7 +138,7 @@ async fn map_stored(
             let put = Put {
                 hash: record.hash,
                 body: None,
-                is_correction: false,
+                effect: Effect::Current,
                 meaning,
                 problems,
             };

@@ -16,8 +16,8 @@ use crate::flow::upkeep::remap::remap;
 use crate::flow::upkeep::{leftover, models, rules};
 use crate::manifest::{Destination, Source, Subject};
 use crate::problem::Problem;
-use crate::problem::codes::{MANIFESTS_CHANGED, RULES_CHANGED};
-use crate::store::Result;
+use crate::problem::codes::{MANIFESTS_CHANGED, RULES_CHANGED, TOO_MANY_UNFIT};
+use crate::store::{Result, Tx};
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 
@@ -91,7 +91,9 @@ pub struct AudienceReport {
 impl RunReport {
     /// True when a guard stopped something.
     pub fn is_guarded(&self) -> bool {
+        let unfit = |problem: &Problem| problem.code == &TOO_MANY_UNFIT;
         self.streams.iter().any(|stream| stream.guarded)
+            || self.problems.iter().any(unfit)
             || self.destinations.iter().any(|one| one.guarded)
     }
 
@@ -127,10 +129,7 @@ pub async fn run(
     let mut report = RunReport::default();
     let mut tx = context.store.read().await?;
     report.people_before = tx.status_counts().await?.people;
-    let log = LogEnds {
-        of_people: tx.last_log_id(Subject::Person).await?,
-        of_accounts: tx.last_log_id(Subject::Account).await?,
-    };
+    let log = LogEnds::of(&mut tx).await?;
     drop(tx);
     let mut context = ready(context).await?;
     let filling = prepare(&context, &options.events).await?;
@@ -151,7 +150,7 @@ pub async fn run(
         due(&context).await?;
     }
     // I8: a source that returned nothing is not proof that its people are gone.
-    let emptied = report.streams.iter().any(|stream| stream.guarded);
+    let emptied = report.streams.iter().any(StreamReport::is_emptied);
     for destination in &context.plan.destinations {
         if !options.deliver || context.cancel.is_cancelled() {
             break;
@@ -168,6 +167,29 @@ pub async fn run(
         let left = leftover::leftovers(&mut tx, &context.plan).await?;
         report.warnings.extend(leftover::warnings(&left));
     }
+    Ok(report)
+}
+
+/// What an edit of the manifests does by itself: everything of a run but reading and sending. For a copy of the store.
+pub async fn take_effect(context: &Context) -> Result<RunReport> {
+    let mut report = RunReport::default();
+    context.store.forget_jobs().await?;
+    let mut tx = context.store.read().await?;
+    let log = LogEnds::of(&mut tx).await?;
+    drop(tx);
+    let mut context = context.clone();
+    enter(&mut context, &|| true).await?;
+    let mut context = ready(&context).await?;
+    for source in &context.plan.sources {
+        match remap(&context, source).await {
+            Ok(remapped) => report.remapped += remapped,
+            Err(problem) if problem.code == &TOO_MANY_UNFIT => report.problems.push(problem),
+            Err(problem) => return Err(problem),
+        }
+    }
+    let events: Events = Arc::new(|_| {});
+    bring_up_to_date(&mut context, &events).await?;
+    finish(&context, log, &mut report).await?;
     Ok(report)
 }
 
@@ -285,10 +307,16 @@ pub async fn read_held(
     connectors: &dyn Opens,
     options: &RunOptions,
 ) -> Result<SourceReport> {
-    let mut report = SourceReport {
-        remapped: remap(&context, source).await?,
-        ..SourceReport::default()
-    };
+    let mut report = SourceReport::default();
+    match remap(&context, source).await {
+        Ok(remapped) => report.remapped = remapped,
+        // The records stay as they were mapped before; other sources go on.
+        Err(problem) if problem.code == &TOO_MANY_UNFIT => {
+            report.problems.push(problem);
+            return Ok(report);
+        }
+        Err(problem) => return Err(problem),
+    }
     let mut connector = match connectors.source(source) {
         Ok(connector) => connector,
         Err(problems) => {
@@ -381,6 +409,15 @@ fn nothing(destination: &Destination) -> DeliveryReport {
 struct LogEnds {
     of_people: i64,
     of_accounts: i64,
+}
+
+impl LogEnds {
+    async fn of(tx: &mut Tx) -> Result<Self> {
+        Ok(Self {
+            of_people: tx.last_log_id(Subject::Person).await?,
+            of_accounts: tx.last_log_id(Subject::Account).await?,
+        })
+    }
 }
 
 async fn finish(context: &Context, log: LogEnds, report: &mut RunReport) -> Result<()> {

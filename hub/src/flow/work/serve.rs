@@ -6,6 +6,7 @@ mod pace;
 use crate::flow::commit::fence;
 use crate::flow::connect::Opens;
 use crate::flow::context::Context;
+use crate::flow::intake::read::StreamReport;
 use crate::flow::lease::{self, Lease};
 use crate::flow::upkeep::due::due;
 use crate::flow::work::rest::rest;
@@ -251,7 +252,7 @@ impl Serving {
             );
         }
         let mut emptied = self.emptied();
-        match report.streams.iter().any(|stream| stream.guarded) {
+        match report.streams.iter().any(StreamReport::is_emptied) {
             true => emptied.insert(source.name.to_string()),
             false => emptied.remove(&*source.name),
         };

@@ -311,6 +311,16 @@ pub const OPENING_READER: &str = "pragma busy_timeout = 30000; pragma cache_size
 /// committed in between.
 pub const BEGIN_WRITING: &str = "begin immediate";
 
+/// Copies a database, as it is at this moment, into a new file; others go on working with it.
+pub async fn copy(url: &str, to: &str) -> Result<(), sqlx::Error> {
+    let mut connection = options(url)?.connect().await?;
+    sqlx::query("vacuum into $1")
+        .bind(to)
+        .execute(&mut connection)
+        .await?;
+    sqlx::Connection::close(connection).await
+}
+
 /// The file of a database; none for one in memory.
 pub fn path(url: &str) -> Option<&Path> {
     let path = url.strip_prefix("sqlite:")?;

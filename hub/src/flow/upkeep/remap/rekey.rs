@@ -14,7 +14,9 @@ use crate::landing::{self, Arrival, Version};
 use crate::manifest::Stream;
 use crate::problem::Problem;
 use crate::problem::codes::KEY_TAKEN;
-use crate::store::{DeadLetterRow, LetterState, RecordRow, RecordState, Result, StreamRow, Tx};
+use crate::store::{
+    DeadLetterRow, Effect, LetterState, RecordRow, RecordState, Result, StreamRow, Tx,
+};
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
 
@@ -208,7 +210,7 @@ fn put(context: &Context, to: &StreamRef, plan: &Stream, moving: &Moving) -> Put
     Put {
         hash: moving.row.hash,
         body: Some(moving.body.clone()),
-        is_correction: false,
+        effect: Effect::Current,
         meaning,
         problems,
     }

@@ -3,7 +3,7 @@
 
 use super::reading::{Baseline, lines, read_part};
 use super::{Stop, Trial, Tried, failed, not_applicable, shown};
-use crate::host::Batch;
+use crate::host::{Batch, Chunk};
 use crate::kit::raw_json::{Members, compact, each_object};
 use crate::kit::tap::Tap;
 use crate::model::StreamSpec;
@@ -186,27 +186,16 @@ fn spoiled(
                 return failed(because(&format!("nothing is read: {why}")));
             }
         };
-        let key = |line| key_in(line, stream);
-        let upserts = |batch: &Batch| -> Vec<_> { lines(&batch.upserts.data).map(key).collect() };
-        let deletes = |batch: &Batch| -> Vec<_> {
-            let deletes = batch.deletes.iter();
-            deletes
-                .flat_map(|rows| lines(&rows.data))
-                .map(key)
-                .collect()
+        let keys = |chunks: Vec<&Chunk>| -> Vec<Option<String>> {
+            let rows = chunks.into_iter().flat_map(|chunk| lines(&chunk.data));
+            rows.map(|row| key_in(row, stream)).collect()
         };
-        if !batches
-            .iter()
-            .flat_map(upserts)
-            .eq(part.batches.iter().flat_map(upserts))
-        {
+        let upserts = |of: &[Batch]| keys(of.iter().map(|batch| &batch.upserts).collect());
+        let deletes = |of: &[Batch]| keys(of.iter().flat_map(|batch| &batch.deletes).collect());
+        if upserts(&batches) != upserts(&part.batches) {
             return failed(because("other records are returned"));
         }
-        if !batches
-            .iter()
-            .flat_map(deletes)
-            .eq(part.batches.iter().flat_map(deletes))
-        {
+        if deletes(&batches) != deletes(&part.batches) {
             return failed(because("other deletions are returned"));
         }
     }

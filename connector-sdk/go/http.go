@@ -139,7 +139,7 @@ func (v Vendor) Fetch(hub Hub, request *Request, into any) error {
 	if !utf8.Valid(response.Body) {
 		return v.Malformed("it is no UTF-8")
 	}
-	if err := json.Unmarshal(response.Body, into); err != nil {
+	if err := unmarshal(response.Body, into); err != nil {
 		return v.Malformed(err.Error())
 	}
 	return nil

@@ -3,6 +3,7 @@ package onefold
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -41,6 +42,55 @@ func separatorsAsThemselves(text []byte) []byte {
 		}
 	}
 	return out
+}
+
+// unmarshal reads JSON as encoding/json does. What some vendors write where there is no number, and numbers that no
+// program holds, are null: one such value must not cost the rest.
+func unmarshal(document []byte, into any) error {
+	err := json.Unmarshal(document, into)
+	if err == nil {
+		return nil
+	}
+	readable := withoutNoNumbers(document)
+	if bytes.Equal(readable, document) {
+		return err
+	}
+	return json.Unmarshal(readable, into)
+}
+
+func withoutNoNumbers(document []byte) []byte {
+	out := make([]byte, 0, len(document))
+	for at := 0; at < len(document); {
+		end := at + 1
+		switch c := document[at]; {
+		case c == '"':
+			if whole, ok := stringEnd(document, end); ok {
+				end = whole
+			}
+		case c == '-' || isDigit(c) || c == 'N' || c == 'I':
+			for end < len(document) && strings.IndexByte(" \t\r\n,:]}", document[end]) < 0 {
+				end++
+			}
+			if isNoNumber(string(document[at:end])) {
+				out = append(out, "null"...)
+				at = end
+				continue
+			}
+		}
+		out = append(out, document[at:end]...)
+		at = end
+	}
+	return out
+}
+
+func isNoNumber(word string) bool {
+	for _, one := range noNumbers {
+		if word == one {
+			return true
+		}
+	}
+	_, err := strconv.ParseFloat(word, 64)
+	return errors.Is(err, strconv.ErrRange)
 }
 
 // spaced prints JSON in the form in which documents and a vendor's values leave the SDK: a space after each comma and

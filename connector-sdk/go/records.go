@@ -40,7 +40,7 @@ func (r Row) Raw(name string) ([]byte, bool) {
 // Decode reads the record into a value as encoding/json does, for the few fields that the connector itself needs. A
 // record of another shape is transient, with the code sdk.record.
 func (r Row) Decode(into any) error {
-	if err := json.Unmarshal(r.Bytes, into); err != nil {
+	if err := unmarshal(r.Bytes, into); err != nil {
 		return TransientError("sdk.record", "a record has another shape: "+err.Error())
 	}
 	return nil
@@ -55,7 +55,7 @@ type Page struct {
 // Envelope reads what surrounds the rows, such as a paging cursor, into a value as encoding/json does. The array itself
 // reads as empty. An envelope of another shape is transient, with the code sdk.page.
 func (p *Page) Envelope(into any) error {
-	if err := json.Unmarshal(p.envelope, into); err != nil {
+	if err := unmarshal(p.envelope, into); err != nil {
 		return TransientError("sdk.page", "the answer has another shape: "+err.Error())
 	}
 	return nil

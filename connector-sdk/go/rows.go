@@ -1,6 +1,7 @@
 package onefold
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"unicode"
@@ -54,10 +55,11 @@ func Keyed(vendor Vendor, request WriteRequest, field string) ([]KeyedRow, []Fai
 	return rows, failures
 }
 
-// object gives the fields of an object, and none for anything else.
+// object gives the fields of an object, and none for anything else: a line with what no program reads could not be sent
+// on, and costs its row, and no other of the request.
 func object(line []byte) map[string]json.RawMessage {
 	var fields map[string]json.RawMessage
-	if !utf8.Valid(line) || json.Unmarshal(line, &fields) != nil {
+	if !utf8.Valid(line) || json.Unmarshal(line, &fields) != nil || !bytes.Equal(withoutNoNumbers(line), line) {
 		return nil
 	}
 	return fields

@@ -93,8 +93,26 @@ func (s *scanner) valueEnd(at, depth int) (int, bool) {
 	case 'n':
 		return s.wordEnd(at, "null")
 	default:
+		if end := noNumberEnd(s.body, at); end > at {
+			return end, true
+		}
 		return s.numberEnd(at)
 	}
+}
+
+// noNumbers is what some vendors write where there is no number. Such a value costs nobody else: the record passes
+// through as it was written, and the hub leaves the field out.
+var noNumbers = []string{"NaN", "Infinity", "-Infinity"}
+
+// noNumberEnd gives the place behind the one of noNumbers that begins here, and the same place where there is none.
+func noNumberEnd(body []byte, at int) int {
+	for _, word := range noNumbers {
+		end := at + len(word)
+		if end <= len(body) && string(body[at:end]) == word {
+			return end
+		}
+	}
+	return at
 }
 
 // nestedEnd gives the place behind the array or object whose content begins here.

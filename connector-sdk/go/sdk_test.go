@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -88,7 +89,7 @@ func TestAPageCutShortAnywhereOrNoJSONIsTransient(t *testing.T) {
 	body := `{"results":[{"a":"\u00e9\\"},{"b":[true,-1.5]}],"more":false}`
 	equal(t, len(texts(t, body, "results")), 2)
 	broken := []string{"<html>", `{"results":[}]}`, "{} {}", "[1]", "{\"results\":[{\"a\":\"x\ny\"}]}", `{"results":null}`,
-		`{"results":[1 2]}`, `{"results":[],"results":[{}]}`, `{"results":[NaN]}`, `{"results":[01]}`, `{"results":[{"a":1,}]}`}
+		`{"results":[1 2]}`, `{"results":[],"results":[{}]}`, `{"results":[nan]}`, `{"results":[01]}`, `{"results":[{"a":1,}]}`}
 	for end := range body {
 		broken = append(broken, body[:end])
 	}
@@ -100,6 +101,55 @@ func TestAPageCutShortAnywhereOrNoJSONIsTransient(t *testing.T) {
 	equal(t, err.Error(), "sdk.page: the answer of 29 bytes is no whole JSON document; it went wrong near byte 20")
 	_, err = onefold.Cut([]byte(strings.Repeat("[", 1_000_000)))
 	fails(t, err, onefold.ClassTransient)
+}
+
+// I17
+func TestAValueThatCannotBeReadCostsNoOtherRecord(t *testing.T) {
+	deep := strings.Repeat("[", 200) + strings.Repeat("]", 200)
+	objects := strings.Repeat(`{"a":`, 200) + "1" + strings.Repeat("}", 200)
+	for _, bad := range []string{`"\ud83d"`, `"x\udc00"`, "1e400", "-1E+999", "NaN", "Infinity", "-Infinity", deep, objects} {
+		row := `{"id":2,"bad":` + bad + `,"deleted":true}`
+		one, three := `{"id":1}`, `{"id":3,"name":"NaN"}`
+		for _, rows := range [][]string{{row, one, three}, {one, row, three}, {one, three, row}, {row}, {bad, row}} {
+			body := `{"rows":[` + strings.Join(rows, ",") + `],"more":` + bad + `,"next":"7"}`
+			equal(t, texts(t, body, "rows"), rows)
+			page, err := onefold.Cut([]byte(body), "rows")
+			must(t, err)
+			var envelope struct{ Next string }
+			must(t, page.Envelope(&envelope))
+			equal(t, envelope.Next, "7")
+			found := page.Rows[slices.Index(rows, row)]
+			id, _ := found.Raw("id")
+			equal(t, string(id), "2")
+			var head struct {
+				ID      int
+				Deleted bool
+				Bad     any
+			}
+			must(t, found.Decode(&head))
+			equal(t, head.ID, 2)
+			equal(t, head.Deleted, true)
+		}
+		body := []byte(`{"errors":[{"of":1}],"bad":` + bad + `}`)
+		hub := answering(t, &onefold.Response{Status: 200, Body: body}, nil)
+		var answer struct {
+			Errors []map[string]int
+			Bad    any
+		}
+		must(t, acme.Fetch(hub, onefold.Get("https://acme"), &answer))
+		equal(t, answer.Errors, []map[string]int{{"of": 1}})
+	}
+}
+
+func TestARowThatCannotBeSentCostsNoOtherRow(t *testing.T) {
+	for _, bad := range []string{"1e400", "NaN", "-Infinity"} {
+		text := `{"email":"a"}` + "\n" + `{"email":"b","bad":` + bad + "}\n" + `{"email":"c"}` + "\n"
+		request := onefold.WriteRequest{Rows: onefold.Chunk{Count: 3, Data: []byte(text)}}
+		kept, failures := onefold.Keyed(acme, request, "email")
+		equal(t, len(kept), 2)
+		equal(t, len(failures), 1)
+		equal(t, failures[0].Index, uint32(1))
+	}
 }
 
 func randomValue(chance *rand.Rand, depth int) any {

@@ -2,6 +2,7 @@
 //! Retrying is the hub's.
 
 use crate::hub::{HttpError, Hub, Request, Response};
+use crate::lenient;
 use crate::types::{Detail, Error, RateLimit, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -100,7 +101,7 @@ impl Vendor {
     /// Sends, and reads the answer as JSON.
     pub fn fetch<T: DeserializeOwned>(&self, hub: &dyn Hub, request: Request) -> Result<T> {
         let response = self.send(hub, request)?;
-        serde_json::from_slice(&response.body).map_err(|error| {
+        lenient::read(&response.body).map_err(|error| {
             let message = format!("the answer is not the JSON that was expected: {error}");
             Error::transient(&self.own("malformed_answer"), message)
         })
@@ -108,7 +109,7 @@ impl Vendor {
 
     /// The class of a status that is no success.
     pub fn refused(&self, response: &Response, bucket: Option<String>) -> Error {
-        let body: Value = serde_json::from_slice(&response.body).unwrap_or(Value::Null);
+        let body: Value = lenient::read(&response.body).unwrap_or(Value::Null);
         let text = |pointers: &[&str]| {
             let found = pointers.iter().find_map(|pointer| body.pointer(pointer));
             found.map(|value| {

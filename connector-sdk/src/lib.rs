@@ -10,6 +10,7 @@ pub mod found;
 pub mod guest;
 pub mod http;
 pub mod hub;
+mod lenient;
 pub mod manifest;
 pub mod paging;
 pub mod records;

@@ -25,6 +25,9 @@ pub struct Manifest {
     /// Kinds by which an audience's members are named, best first.
     #[serde(default)]
     pub audience_keys: Vec<String>,
+    /// How many characters the name of an audience may have at the vendor, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audience_name_max: Option<u32>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! Cutting records out of a vendor's page as raw JSON, without parsing them, and gathering them as JSON lines.
 //! The scan checks nesting, strings and that the document is whole; the grammar inside a record is the hub's to check.
 
+use crate::lenient;
 use crate::types::{Chunk, Error, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -52,7 +53,7 @@ pub fn cut<'a>(body: &'a [u8], path: &[&str]) -> Result<Page<'a>> {
 impl<'a> Page<'a> {
     /// What surrounds the rows, such as a paging cursor. The array itself reads as empty.
     pub fn envelope<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_slice(&self.envelope).map_err(|error| {
+        lenient::read(&self.envelope).map_err(|error| {
             Error::transient("sdk.page", format!("the answer has another shape: {error}"))
         })
     }
@@ -68,17 +69,20 @@ impl<'a> Page<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// Reads the few fields that the connector itself needs.
+    /// Reads the few fields that the connector itself needs. A value that cannot be read is null, and costs no other.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T> {
-        self.read_borrowed()
+        lenient::read(self.bytes).map_err(other_shape)
     }
 
     /// The same for a type that borrows from the page, such as one with a `&RawValue`, which keeps a field as written.
     pub fn read_borrowed<T: Deserialize<'a>>(&self) -> Result<T> {
-        serde_json::from_slice(self.bytes).map_err(|error| {
-            Error::transient("sdk.record", format!("a record has another shape: {error}"))
-        })
+        lenient::read_borrowed(self.bytes).map_err(other_shape)
     }
+}
+
+#[allow(clippy::needless_pass_by_value)] // the shape that `map_err` wants
+fn other_shape(error: serde_json::Error) -> Error {
+    Error::transient("sdk.record", format!("a record has another shape: {error}"))
 }
 
 /// Records as JSON lines.
@@ -292,7 +296,8 @@ impl<'a> Scan<'a> {
                 self.at = string_end(self.body, self.at + 1)?;
                 Some(false)
             }
-            b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => {
+            // `NaN` and `Infinity` are the hub's to leave out.
+            b'-' | b'0'..=b'9' | b't' | b'f' | b'n' | b'N' | b'I' => {
                 let word = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
                 let rest = &self.body[self.at..];
                 self.at += rest.iter().take_while(|byte| word(byte)).count();
@@ -398,7 +403,7 @@ static CLASS: [u8; 256] = {
 /// Behind the closing quote of a string whose content begins at `at`. Eight bytes at a time: a byte is equal to a wanted
 /// one where the exclusive or is zero, and `(x - 1) & !x` has its high bit set in the lowest zero byte. A raw control
 /// character inside a string is no JSON, and a line break there would split the line, so it ends the scan.
-fn string_end(body: &[u8], mut at: usize) -> Option<usize> {
+pub(crate) fn string_end(body: &[u8], mut at: usize) -> Option<usize> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = ONES << 7;
     const QUOTES: u64 = ONES * b'"' as u64;

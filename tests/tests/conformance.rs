@@ -185,6 +185,7 @@ fn a_rule_of_reading_that_is_broken_fails_exactly_its_check() {
         ("reset-is-permanent", "read-reset"),
         ("takes-half-for-all", "read-half-body"),
         ("parses-and-writes", "unknown-fields"),
+        ("stops-at-what-it-cannot-read", "unreadable-values"),
         ("never-ends", "nothing-new"),
         ("takes-more-than-asked", "batch-size"),
         ("leaks", "secrets"),

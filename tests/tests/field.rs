@@ -3,6 +3,7 @@
 
 mod hubspot;
 mod letters;
+mod mailchimp;
 
 use super::small::{Small, set};
 

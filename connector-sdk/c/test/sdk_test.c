@@ -67,6 +67,30 @@ static void a_page_cut_short_anywhere_or_no_json_is_transient(of_call *call) {
     }
 }
 
+/* I17 */
+static void a_value_that_cannot_be_read_costs_no_other_record(of_call *call) {
+    char deep[401];
+    memset(deep, '[', 200);
+    memset(deep + 200, ']', 200);
+    deep[400] = 0;
+    const char *const values[] = {"\"\\ud83d\"", "\"x\\udc00\"", "1e400", "-1E+999", "NaN", "Infinity", "-Infinity", deep};
+    for (size_t at = 0; at < sizeof values / sizeof *values; at++) {
+        of_text row = of_format(call, "{\"id\":2,\"bad\":%s,\"deleted\":true}", values[at]);
+        const char *const shapes[] = {"%.*s,{\"id\":1}", "{\"id\":1},%.*s", "{\"id\":1},%.*s,{\"id\":3}", "%.*s"};
+        for (size_t shape = 0; shape < 4; shape++) {
+            of_text rows = of_format(call, shapes[shape], OF_ARG(row));
+            of_text body = of_format(call, "{\"results\":[%.*s],\"more\":%s,\"next\":\"7\"}", OF_ARG(rows), values[at]);
+            of_page page;
+            OF_CHECK(of_cut(call, body, RESULTS, &page) == NULL);
+            OF_CHECK(of_is(of_json_at(page.envelope, "/next"), "\"7\""));
+            size_t place = shape == 1 || shape == 2;
+            OF_CHECK(of_equal(page.rows[place], row));
+            OF_CHECK(of_is(of_json_at(page.rows[place], "/id"), "2") && of_json_is(of_json_at(page.rows[place], "/deleted"), "true"));
+        }
+    }
+    OF_CHECK(of_is(of_json_string(call, OF("\"x\\ud83d\"")), "x\xef\xbf\xbd"));
+}
+
 static void texts_are_read_and_written_as_json(of_call *call) {
     OF_CHECK(of_is(of_json_string(call, OF("\"a\\n\\u00e9\\ud83d\\ude00\\\\\\/\"")), "a\n\xc3\xa9\xf0\x9f\x98\x80\\/"));
     OF_CHECK(of_json_string(call, OF("12")).at == NULL);
@@ -288,6 +312,7 @@ int main(void) {
     records_come_out_as_they_were_written_and_the_rest_is_the_envelope(call);
     a_record_of_several_lines_becomes_one(call);
     a_page_cut_short_anywhere_or_no_json_is_transient(call);
+    a_value_that_cannot_be_read_costs_no_other_record(call);
     texts_are_read_and_written_as_json(call);
     no_row_is_lost_or_repeated_at_any_bound(call);
     a_failure_after_the_first_page_keeps_the_pages_before_it(call);

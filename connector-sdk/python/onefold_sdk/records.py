@@ -13,16 +13,18 @@ from typing import Any, Callable
 from .types import Chunk, TransientError
 
 
-def _refuse(word: str) -> Any:
-    raise ValueError(f"`{word}` is no JSON")
+def _nothing(_: str) -> None:
+    """`NaN`, `Infinity` and `-Infinity`, which some vendors write where there is no number. Such a value costs nobody
+    else: the record passes through as it was written, and the hub leaves the field out."""
 
 
 ESCAPES = "surrogateescape"
 BLANK = re.compile(r"[ \t\r\n]*").match
+_MARK = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"|[{}\[\]]')
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[ \t\r\n]+')
-_scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder(parse_constant=_refuse).scan_once
+_scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder(parse_constant=_nothing).scan_once
 # Numbers of thousands of digits are more than `int` takes.
-_scan_long: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder(parse_constant=_refuse, parse_int=float).scan_once
+_scan_long: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder(parse_constant=_nothing, parse_int=float).scan_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,11 @@ class Row:
 
     bytes: bytes
     value: Any
-    """The record, parsed: for the few fields that the connector itself needs."""
+    """The record, parsed: for the few fields that the connector itself needs. None where it is nested too deeply."""
+
+    def get(self, name: str) -> Any:
+        """A field, parsed; none when there is no such field or the record is no object."""
+        return self.value.get(name) if isinstance(self.value, dict) else None
 
     def raw(self, name: str) -> str | None:
         """A field as it was written, such as `1.10`; none when there is no such field."""
@@ -136,12 +142,24 @@ def cut(body: bytes, path: list[str]) -> Page:
 
 
 def value_at(text: str, at: int) -> tuple[Any, int]:
+    """A value and where it ends; none for one that is nested too deeply to be parsed."""
     try:
         return _scan(text, at)
+    except RecursionError:
+        return None, _nested_end(text, at)
     except ValueError as error:
         if "integer string conversion" not in str(error):
             raise
         return _scan_long(text, at)
+
+
+def _nested_end(text: str, at: int) -> int:
+    depth = 0
+    for token in _MARK.finditer(text, at):
+        depth += (token[0] in "{[") - (token[0] in "}]")
+        if depth == 0:
+            return token.end()
+    raise ValueError("cut short")
 
 
 def one_line(text: str) -> str:
@@ -196,7 +214,7 @@ class _Cutter:
         while True:
             try:
                 value, end = _scan(text, at)
-            except ValueError:
+            except (ValueError, RecursionError):
                 value, end = value_at(text, at)
             line = source[at:end] if source is not None else text[at:end].encode(errors=ESCAPES)
             if self._broken and (b"\n" in line or b"\r" in line):

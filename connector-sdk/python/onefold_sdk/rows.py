@@ -51,9 +51,11 @@ def keyed(vendor: Vendor, request: WriteRequest, field: str) -> tuple[list[Keyed
 
 
 def _object(line: bytes) -> dict[str, Any]:
+    """Nothing for a line that could not be sent on as JSON: it costs its row, and no other of the request."""
     try:
         value = json.loads(line)
-    except ValueError:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

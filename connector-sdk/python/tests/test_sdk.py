@@ -67,12 +67,37 @@ class Cutting(unittest.TestCase):
         long = b'[{"n":%s,"s":"\xff"}]' % (b"9" * 5000)
         self.assertEqual(cut(long, []).rows[0].bytes, long[1:-1])
 
+    # I17
+    def test_a_value_that_cannot_be_read_costs_no_other_record(self) -> None:
+        deep = "[" * 200 + "]" * 200
+        endless = '{"a":' * 20_000 + "1" + "}" * 20_000
+        for bad in [r'"\ud83d"', r'"x\udc00"', "1e400", "-1E+999", "NaN", "Infinity", "-Infinity", deep, endless]:
+            row = f'{{"id":2,"bad":{bad},"deleted":true}}'
+            others = ['{"id":1}', '{"id":3,"name":"NaN"}']
+            for rows in [[row, *others], [others[0], row, others[1]], [*others, row], [row], [bad, row]]:
+                around = "0" if bad == endless else bad
+                page = cut(f'{{"rows":[{",".join(rows)}],"more":{around},"next":"7"}}'.encode(), ["rows"])
+                self.assertEqual([found.bytes.decode() for found in page.rows], rows)
+                self.assertEqual(page.envelope()["next"], "7")
+                found = page.rows[rows.index(row)]
+                self.assertEqual(found.raw("id"), "2")
+                if bad != endless:
+                    self.assertEqual((found.get("id"), found.get("deleted")), (2, True))
+            batch = Found()
+            batch.delete({"id": 2})
+            batch.upserts.push_bytes(row.encode())
+            self.assertIsNone(batch.finish(b"", True).deletes, bad[:20])
+            answer = Vendor("acme", ["/code"], ["/message"])
+            hub = TestHub(lambda _: Response(200, [], f'{{"errors":[{{"of":1}}],"bad":{bad}}}'.encode()))
+            if bad != endless:
+                self.assertEqual(answer.fetch(hub, Request.get("https://acme"))["errors"], [{"of": 1}])
+
     def test_a_page_cut_short_anywhere_or_no_json_is_transient(self) -> None:
         body = b'{"results":[{"a":"\\u00e9\\\\"},{"b":[true,-1.5]}],"more":false}'
         self.assertEqual(len(cut(body, ["results"]).rows), 2)
         broken = [body[:end] for end in range(len(body))]
         broken += [b"<html>", b'{"results":[}]}', b"{} {}", b"[1]", b'{"results":[{"a":"x\ny"}]}', b'{"results":null}']
-        broken += [b'{"results":[1 2]}', b'{"results":[],"results":[{}]}', b'{"results":[NaN]}']
+        broken += [b'{"results":[1 2]}', b'{"results":[],"results":[{}]}', b'{"results":[nan]}']
         for text in broken:
             with self.assertRaises(TransientError, msg=text):
                 cut(text, ["results"])
@@ -321,6 +346,18 @@ class Rows(unittest.TestCase):
         self.assertEqual([(row.index, row.key, row.fields) for row in kept], [(0, "A@x ", {}), (4, "b", {"n": 1})])
         codes = [(one.index, one.code) for one in failures]
         self.assertEqual(codes, [(1, "acme.duplicate"), (2, "acme.no_email"), (3, "acme.no_email")])
+
+    # I17
+    def test_a_row_that_cannot_be_sent_costs_no_other_row(self) -> None:
+        deep = "[" * 20_000 + "]" * 20_000
+        for bad in [r'"\ud83d"', "1e400", "NaN", "-Infinity", deep]:
+            lines = ['{"email":"a"}', f'{{"email":"b","bad":{bad}}}', '{"email":"c"}']
+            for order in [[0, 1, 2], [1, 0, 2], [0, 2, 1], [1]]:
+                text = "".join(f"{lines[at]}\n" for at in order)
+                rows = Chunk(len(order), text.encode())
+                kept, failures = keyed(ACME, WriteRequest("t", "upsert", rows, "k"), "email")
+                self.assertEqual([row.key for row in kept], ["abc"[at] for at in order if at != 1], bad[:20])
+                self.assertEqual([one.index for one in failures], [order.index(1)])
 
 
 if __name__ == "__main__":

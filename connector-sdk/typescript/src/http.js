@@ -2,7 +2,7 @@
 // Retrying is the hub's.
 
 import { ConnectorError, HttpFailure } from "./errors.js";
-import { decode, encode as toBytes } from "./text.js";
+import { decode, encode as toBytes, fromJson } from "./text.js";
 
 /** @import { Header, Hub, Response } from "./contract.js" */
 
@@ -118,7 +118,7 @@ export class Vendor {
   fetch(hub, request) {
     const response = this.send(hub, request);
     try {
-      return JSON.parse(decode(response.body));
+      return fromJson(decode(response.body));
     } catch (error) {
       const reason = /** @type {Error} */ (error).message;
       throw this.transient("malformed_answer", `the answer is not the JSON that was expected: ${reason}`);
@@ -175,7 +175,7 @@ function classOf(status) {
 /** @param {Uint8Array} body @returns {unknown} */
 function parsed(body) {
   try {
-    return JSON.parse(decode(body));
+    return fromJson(decode(body));
   } catch {
     return null;
   }

@@ -2,7 +2,7 @@
 // printed anew, because printing changes large integers and the spelling of numbers.
 
 import { ConnectorError } from "./errors.js";
-import { decode, encode, fromLatin1, latin1, toLatin1 } from "./text.js";
+import { decode, encode, fromJson, fromLatin1, latin1, toJson, toLatin1 } from "./text.js";
 
 /** JSON lines: one object a line, `\n` after each. */
 export class Chunk {
@@ -35,9 +35,13 @@ export class Row {
     return parse(fromLatin1(this.#latin1), "a record");
   }
 
-  /** One of its fields, without the cost of `value`; undefined when there is none. @param {string} name @returns {any} */
+  /**
+   * One of its fields, without the cost of `value`; undefined when there is none, or when the record cannot be read: pass
+   * it on as it is, and the hub sets it aside.
+   * @param {string} name @returns {any}
+   */
   get(name) {
-    this.#found ??= parse(this.#latin1, "a record");
+    this.#found ??= readable(this.#latin1);
     const value = this.#found?.[toLatin1(name)];
     if (typeof value === "string") {
       return fromLatin1(value);
@@ -103,7 +107,7 @@ export class Rows {
 
   /** A record of the connector's own making. @param {object} record */
   push(record) {
-    this.pushText(JSON.stringify(record));
+    this.pushText(toJson(record));
   }
 
   intoChunk() {
@@ -149,7 +153,7 @@ export function cut(body, path) {
     envelope = scan.page(path, places);
     scan.end();
     if (scan.arrays === 1) {
-      JSON.parse(envelope);
+      fromJson(envelope);
     }
   } catch {
     const message = `the answer of ${body.length} bytes is no whole JSON document; it went wrong near byte ${scan.at}`;
@@ -213,10 +217,19 @@ export function members(text, wanted) {
   return found;
 }
 
+/** @param {string} text @returns {any} */
+function readable(text) {
+  try {
+    return fromJson(text);
+  } catch {
+    return {};
+  }
+}
+
 /** @param {string} text @param {string} what @returns {any} */
 function parse(text, what) {
   try {
-    return JSON.parse(text);
+    return fromJson(text);
   } catch (error) {
     throw ConnectorError.transient("sdk.page", `${what} has another shape: ${/** @type {Error} */ (error).message}`);
   }

@@ -58,13 +58,21 @@ export function keyed(vendor, request, field) {
   return [rows, failures];
 }
 
-/** @param {string} line @returns {Record<string, any>} */
+/** Nothing for a line that could not be sent on as JSON: it costs its row, and no other of the request. @param {string} line @returns {Record<string, any>} */
 function object(line) {
   try {
-    return JSON.parse(line) ?? {};
+    return JSON.parse(line, sendable) ?? {};
   } catch {
     return {};
   }
+}
+
+/** @param {string} _ @param {unknown} value */
+function sendable(_, value) {
+  if ((typeof value === "number" && !Number.isFinite(value)) || (typeof value === "string" && /\p{Surrogate}/u.test(value))) {
+    throw new SyntaxError("not to be sent");
+  }
+  return value;
 }
 
 /** The first plain identifier of a kind. @param {Identifier[]} ids @param {IdKind} kind */

@@ -28,6 +28,35 @@ export function toLatin1(text) {
   return /^[\x00-\x7f]*$/.test(text) ? text : here.unescape(encodeURIComponent(text));
 }
 
+const STRING_OR_WORD = /"(?:[^"\\]|\\.)*"|-?(?:NaN|Infinity)(?![0-9A-Za-z_])/g;
+
+/**
+ * JSON as a value. `NaN` and `Infinity`, which some vendors write where there is no number, are null: one such value must
+ * not cost the whole text. Throws when it is no JSON.
+ * @param {string} text @returns {any}
+ */
+export function fromJson(text) {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const mended = text.replace(STRING_OR_WORD, (token) => (token.startsWith('"') ? token : "null"));
+    if (mended === text) {
+      throw error;
+    }
+    return JSON.parse(mended);
+  }
+}
+
+/**
+ * A value as JSON. A number that JSON cannot say is left out: null would take away what was known.
+ * @param {unknown} value @returns {string}
+ */
+export function toJson(value) {
+  const text = JSON.stringify(value);
+  const isNumber = (/** @type {unknown} */ one) => typeof one === "number" && !Number.isFinite(one);
+  return text.includes("null") ? JSON.stringify(value, (_, one) => (isNumber(one) ? undefined : one)) : text;
+}
+
 /** Throws when the bytes are no UTF-8. @param {Uint8Array} bytes @returns {string} */
 export function decode(bytes) {
   return decoder ? decoder.decode(bytes) : fromLatin1(latin1(bytes));

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ConnectorError, HttpFailure, Request, Vendor, config, cut, done, encode, keyed, more, nextLink, readPages } from "../src/index.js";
+import { ConnectorError, Found, HttpFailure, Request, Vendor, config, cut, done, encode, keyed, more, nextLink, readPages } from "../src/index.js";
 import { TestHub, chunk, json, readAll, whole } from "../src/testing.js";
 
 const bytes = (text) => new TextEncoder().encode(text);
@@ -21,6 +21,31 @@ test("records come out as they were written and the rest is the envelope", () =>
 
 test("a record of several lines becomes one", () => {
   assert.deepEqual(texts('[\r\n  {\n    "a": "b \\"  ć",\n\t"d": [ 1,\n 2 ]\n  }\n]\n', []), ['{"a":"b \\"  ć","d":[1,2]}']);
+});
+
+// I17
+test("a value that cannot be read costs no other record", () => {
+  const deep = "[".repeat(200) + "]".repeat(200);
+  const objects = `${'{"a":'.repeat(200)}1${"}".repeat(200)}`;
+  for (const bad of [String.raw`"\ud83d"`, String.raw`"x\udc00"`, "1e400", "-1E+999", "NaN", "Infinity", "-Infinity", deep, objects]) {
+    const row = `{"id":2,"bad":${bad},"deleted":true}`;
+    const others = ['{"id":1}', '{"id":3,"name":"NaN"}'];
+    for (const rows of [[row, ...others], [others[0], row, others[1]], [...others, row], [row], [bad, row]]) {
+      const body = `{"rows":[${rows.join(",")}],"more":${bad},"next":"7"}`;
+      assert.deepEqual(texts(body, ["rows"]), rows, body.slice(0, 80));
+      const page = cut(bytes(body), ["rows"]);
+      assert.equal(page.envelope().next, "7");
+      const found = page.rows[rows.indexOf(row)];
+      assert.deepEqual([found.raw("id"), found.get("id"), found.get("deleted"), found.value().id], ["2", 2, true, 2]);
+    }
+    const hub = new TestHub(() => ({ status: 200, headers: [], body: bytes(`{"errors":[{"of":1}],"bad":${bad}}`) }));
+    assert.deepEqual(new Vendor({ name: "acme", code: [], message: [] }).fetch(hub, Request.get("https://acme")).errors, [{ of: 1 }]);
+  }
+  // What nothing reads is the hub's to set aside.
+  assert.equal(cut(bytes('[{"id":nan},{"id":1}]'), []).rows[0].get("id"), undefined);
+  const found = new Found();
+  found.upserts.push({ id: 1, rate: 1e999, note: null });
+  assert.equal(found.finish(encode("1"), true).upserts.lines()[0], '{"id":1,"note":null}');
 });
 
 test("a page cut short anywhere, or no JSON, is transient", () => {
@@ -229,6 +254,20 @@ test("rows without a key, or with another row's, are failures", () => {
   const [kept, failures] = keyed(acme, { rows }, "email");
   assert.deepEqual(kept.map((row) => [row.index, row.key, row.line]), [[0, "A@x ", '{"email":"A@x "}'], [4, "b", '{"email":"b","n":1}']]);
   assert.deepEqual(failures.map((one) => [one.index, one.code]), [[1, "acme.duplicate"], [2, "acme.no_email"], [3, "acme.no_email"]]);
+});
+
+// I17
+test("a row that cannot be sent costs no other row", () => {
+  const acme = new Vendor({ name: "acme", code: [], message: [] });
+  for (const bad of [String.raw`"\ud83d"`, "1e400", "NaN", "-Infinity"]) {
+    const text = ['{"email":"a"}', `{"email":"b","bad":${bad}}`, '{"email":"c"}'];
+    for (const order of [[0, 1, 2], [1, 0, 2], [0, 2, 1], [1]]) {
+      const lines = order.map((at) => text[at]);
+      const [kept, failures] = keyed(acme, { rows: { lines: () => lines } }, "email");
+      assert.deepEqual(kept.map((row) => row.key), order.filter((at) => at !== 1).map((at) => "abc"[at]), bad);
+      assert.deepEqual(failures.map((one) => one.index), [order.indexOf(1)]);
+    }
+  }
 });
 
 test("addresses are encoded and links are found", () => {

@@ -53,13 +53,12 @@ func readPage(hub onefold.Hub, asked *onefold.Request, stream string, found *one
 		return rest, err
 	}
 	for _, row := range page.Rows {
-		if deleted, _ := row.Raw("deleted"); string(deleted) != "true" {
+		deleted, _ := row.Raw("deleted")
+		id, there := row.Raw("id")
+		// A row without an id is the hub's to set aside.
+		if string(deleted) != "true" || !there {
 			found.Upserts.PushRaw(row)
 			continue
-		}
-		id, there := row.Raw("id")
-		if !there {
-			return rest, onefold.TransientError("sdk.record", "a record has another shape: missing field `id`")
 		}
 		found.DeleteBytes([]byte(`{"id":` + string(id) + `}`))
 	}

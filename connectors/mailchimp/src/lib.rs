@@ -1,7 +1,9 @@
 //! Mailchimp: members, campaign activity and unsubscribes in; members, static segments and erasure out.
 //! Owns what is Mailchimp's: its endpoints, cursors and error bodies. Transport, retries and credentials are the hub's.
 
+mod members;
 mod read;
+mod roll;
 mod write;
 
 use md5::{Digest, Md5};
@@ -20,7 +22,8 @@ onefold_sdk::export!(Mailchimp: source, destination, audience, privacy);
 pub(crate) const VENDOR: Vendor = Vendor {
     name: "mailchimp",
     code: &["/title"],
-    message: &["/detail", "/title"],
+    // The detail of wrong fields only says that there are some.
+    message: &["/errors/0/message", "/detail", "/title"],
 };
 
 #[derive(Debug, Deserialize)]

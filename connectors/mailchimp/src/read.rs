@@ -1,23 +1,17 @@
-//! Reading members by their last change, what campaigns caused, and who unsubscribed.
-//! Mailchimp pages by offset and its times have whole seconds. A member that changes while we read moves to the end and
-//! an offset would then jump over another, so each page asks for what changed since the last second seen; an offset is
-//! used only within one second that holds more members than a page, and is set back when members leave it.
+//! Reading what campaigns caused, and who unsubscribed. Members are read in `members`.
 
+use crate::members::{Members, Walk};
 use crate::{Config, VENDOR, get};
 use onefold_sdk::connector::unknown;
 use onefold_sdk::http::encode;
 use onefold_sdk::paging::next_offset;
-use onefold_sdk::time::{format_seconds, parse_rfc3339};
-use onefold_sdk::{
-    Batch, Error, Found, Hub, ReadRequest, Request, Result, Row, Step, cut, read_pages,
-};
+use onefold_sdk::time::format_seconds;
+use onefold_sdk::{Batch, Found, Hub, ReadRequest, Result, Step, cut, read_pages};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-const SECOND: i64 = 1_000;
-const DAY: i64 = 86_400 * SECOND;
+const DAY: i64 = 86_400_000;
 /// Activity is counted with a delay: each run reads this much of the past again.
 const ACTIVITY_LAG_MS: i64 = 3_600_000;
 
@@ -36,7 +30,7 @@ pub(crate) fn read(hub: &dyn Hub, config: &Config, request: &ReadRequest) -> Res
             hub,
             request,
             || Ok(Walk::default()),
-            |cursor, room, found| reader.members(cursor, room, found),
+            |walk, room, found| Members { hub, config }.step(walk, room, found),
         ),
         "campaign_activity" => read_pages(
             hub,
@@ -92,43 +86,9 @@ fn campaigns(hub: &dyn Hub, config: &Config) -> Result<Vec<String>> {
     }
 }
 
-/// Where the walk over the members stands: first all that are in the list, then those that were archived.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-struct Walk {
-    members: Place,
-    archived: Place,
-    in_archived: bool,
-}
-
-/// Everything that changed before the second `at` has been read. Milliseconds since 1970.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-struct Place {
-    at: Option<i64>,
-    tie: Option<Tie>,
-    /// All of second `at` has been read too, by its offsets.
-    past: bool,
-    /// The server has shown that `since` includes its own second.
-    inclusive: bool,
-}
-
-/// A second with more members than a page.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Tie {
-    offset: u64,
-    total: u64,
-}
-
 #[derive(Deserialize)]
-struct Head {
-    id: String,
-    #[serde(default)]
-    status: String,
-    last_changed: String,
-}
-
-#[derive(Deserialize)]
-struct Total {
-    total_items: u64,
+pub(crate) struct Total {
+    pub total_items: u64,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -183,82 +143,6 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn members(&self, mut walk: Walk, room: u32, found: &mut Found) -> Result<Step<Walk>> {
-        let archived = walk.in_archived;
-        let place = if archived {
-            &mut walk.archived
-        } else {
-            &mut walk.members
-        };
-        let more = self.step(place, archived, room, found)?;
-        match (more, archived) {
-            (true, _) => Ok(Step::More(walk)),
-            (false, false) => {
-                walk.in_archived = true;
-                Ok(Step::More(walk))
-            }
-            (false, true) => {
-                walk.in_archived = false;
-                Ok(Step::Done(walk))
-            }
-        }
-    }
-
-    /// One page; false when it was the last.
-    fn step(
-        &self,
-        place: &mut Place,
-        archived: bool,
-        room: u32,
-        found: &mut Found,
-    ) -> Result<bool> {
-        // A page of one member could never pass a second that two share.
-        let count = room.clamp(2, self.config.page_size.max(2));
-        let answer = VENDOR.send(self.hub, self.page_request(place, archived, count)?)?;
-        let page = cut(&answer.body, &["members"])?;
-        let total = page.envelope::<Total>()?.total_items;
-        if archived {
-            for row in &page.rows {
-                let head: Head = row.read()?;
-                if head.status == "archived" {
-                    found.delete(&json!({ "id": head.id }))?;
-                }
-            }
-        } else {
-            page.append_to(&mut found.upserts);
-        }
-        let times = (
-            page.rows.first().map(changed).transpose()?,
-            page.rows.last().map(changed).transpose()?,
-        );
-        let full = page.rows.len() >= count as usize;
-        Ok(place.advance(times, page.rows.len() as u64, total, full))
-    }
-
-    fn page_request(&self, place: &Place, archived: bool, count: u32) -> Result<Request> {
-        let mut request = get(self.config.list("/members")?)
-            .query("count", &count.to_string())
-            .query(
-                "offset",
-                &place.tie.as_ref().map_or(0, |tie| tie.offset).to_string(),
-            )
-            .query("sort_field", "last_changed")
-            .query("sort_dir", "ASC");
-        if archived {
-            request = request.query("status", "archived");
-        }
-        if let Some(at) = place.at {
-            // `since` may or may not include its own second, so the second before is named while that is not known.
-            let exact = place.past || place.inclusive;
-            let since = if exact { at } else { at - SECOND };
-            request = request.query("since_last_changed", &format_seconds(since));
-            if place.tie.is_some() {
-                request = request.query("before_last_changed", &format_seconds(at + SECOND));
-            }
-        }
-        Ok(request)
-    }
-
     /// One page of a campaign's recipients, cut into one record for each action.
     fn activity(
         &self,
@@ -284,7 +168,11 @@ impl Reader<'_> {
         let page = cut(&answer.body, &["emails"])?;
         let (mut left, mut skip) = (room as usize, cursor.skip);
         for (row, offset) in page.rows.iter().zip(cursor.offset..) {
-            let email: Email = row.read()?;
+            // A row that cannot be read is the hub's to set aside.
+            let Ok(email) = row.read::<Email>() else {
+                found.upserts.push_raw(row);
+                continue;
+            };
             let until = email.activity.len().min(skip + left);
             self.actions(&email, skip..until, found)?;
             if until < email.activity.len() {
@@ -306,10 +194,15 @@ impl Reader<'_> {
                 started,
                 ..cursor
             })),
-            None => Ok(Step::Done(Activity {
-                since: Some(started - ACTIVITY_LAG_MS),
-                ..Activity::default()
-            })),
+            None => {
+                // Where the answer has none of the recipients that it counts, the next run asks for the same time again.
+                let is_whole = cursor.offset + page.rows.len() as u64 >= total;
+                let since = is_whole.then_some(started - ACTIVITY_LAG_MS);
+                Ok(Step::Done(Activity {
+                    since: since.or(cursor.since),
+                    ..Activity::default()
+                }))
+            }
         }
     }
 
@@ -366,84 +259,18 @@ impl Reader<'_> {
         .query("offset", &offset.to_string());
         let answer = VENDOR.send(self.hub, request)?;
         let page = cut(&answer.body, &["unsubscribes"])?;
-        page.append_to(&mut found.upserts);
+        // More than was asked for is read when its turn comes.
+        let rows = &page.rows[..page.rows.len().min(count as usize)];
+        rows.iter().for_each(|row| found.upserts.push_raw(row));
         let total = page.envelope::<Total>()?.total_items;
-        match next_offset(offset, page.rows.len(), count, Some(total)) {
+        match next_offset(offset, rows.len(), count, Some(total)) {
             Some(next) => Ok(Step::More(next)),
             None => Ok(Step::Done(0)),
         }
     }
 }
 
-impl Place {
-    /// Moves on behind a page with these first and last times; false when nothing is left.
-    fn advance(
-        &mut self,
-        (first, last): (Option<i64>, Option<i64>),
-        rows: u64,
-        total: u64,
-        full: bool,
-    ) -> bool {
-        if let Some(tie) = &mut self.tie {
-            let left = tie.total.saturating_sub(total);
-            let moved_on = last.is_some_and(|last| Some(last) > self.at);
-            if !moved_on && left > 0 {
-                // Members changed and left this second, and as many may have slipped past the offset.
-                tie.offset = tie.offset.saturating_sub(left);
-                tie.total = total;
-                return true;
-            }
-            if full && !moved_on {
-                tie.offset += rows;
-                tie.total = total;
-                return true;
-            }
-            self.tie = None;
-            match (moved_on, self.inclusive) {
-                (true, _) => self.at = last,
-                (false, true) => self.at = self.at.map(|at| at + SECOND),
-                (false, false) => self.past = true,
-            }
-            return true;
-        }
-        if self.past && full && first == self.at && last == self.at {
-            self.inclusive = true;
-            self.past = false;
-            self.at = self.at.map(|at| at + SECOND);
-            return true;
-        }
-        match last {
-            Some(last) if Some(last) > self.at => {
-                self.at = Some(last);
-                self.past = false;
-            }
-            _ if full => {
-                self.tie = Some(Tie {
-                    offset: 0,
-                    total: 0,
-                });
-            }
-            _ => {}
-        }
-        // The next run starts with the last second again.
-        if !full {
-            self.past = false;
-            if self.inclusive && first.is_none() {
-                self.at = self.at.map(|at| at - SECOND);
-            }
-        }
-        full
-    }
-}
-
-fn changed(row: &Row<'_>) -> Result<i64> {
-    let head: Head = row.read()?;
-    parse_rfc3339(&head.last_changed).ok_or_else(|| {
-        let message = "a member has no readable `last_changed`";
-        Error::transient("mailchimp.malformed_record", message)
-    })
-}
-
-fn now(hub: &dyn Hub) -> i64 {
+/// Milliseconds since 1970.
+pub(crate) fn now(hub: &dyn Hub) -> i64 {
     i64::try_from(hub.now_ms()).unwrap_or(i64::MAX)
 }

@@ -18,11 +18,31 @@ const CONFIG: &str = r#"{"list_id": "L1", "server": "us1"}"#;
 const LIST: &str = "https://us1.api.mailchimp.com/3.0/lists/L1";
 const T0: i64 = 1_690_000_000;
 
+#[derive(Clone)]
 struct Known {
     id: u32,
     /// Seconds.
     changed: i64,
     archived: bool,
+}
+
+impl Known {
+    fn body(&self) -> Value {
+        json!({
+            "id": format!("{:032x}", self.id), "contact_id": self.id.to_string(),
+            "email_address": format!("m{}@example.com", self.id),
+            "status": if self.archived { "archived" } else { "subscribed" },
+            "last_changed": format_seconds(self.changed * 1_000),
+        })
+    }
+}
+
+/// How many rows a page has of those that were asked for.
+#[derive(Clone, Copy, Debug)]
+enum Pages {
+    AsAsked,
+    AtMost(usize),
+    Longer(usize),
 }
 
 struct List {
@@ -33,6 +53,9 @@ struct List {
     bounded: bool,
     meddle: Option<fn(&mut Vec<Known>, usize)>,
     requests: usize,
+    pages: Pages,
+    /// Texts in answers, and what stands in their place.
+    spoil: Vec<(String, String)>,
 }
 
 impl List {
@@ -48,13 +71,22 @@ impl List {
             bounded: true,
             meddle: None,
             requests: 0,
+            pages: Pages::AsAsked,
+            spoil: Vec::new(),
         }
     }
 
     fn answer(&mut self, request: &Request) -> Response {
         self.requests += 1;
         let url = request.url.replace("%3A", ":").replace("%2B", "+");
-        let query = url.split_once('?').expect("query").1;
+        let (path, query) = url.split_once('?').expect("query");
+        if let Some(contact) = path.strip_prefix(&format!("{LIST}/members/")) {
+            let mut known = self.members.iter();
+            return match known.find(|known| known.id.to_string() == contact) {
+                Some(known) => json(200, known.body()),
+                None => json(404, json!({"title": "Resource Not Found"})),
+            };
+        }
         let get = |name: &str| {
             query
                 .split('&')
@@ -81,26 +113,32 @@ impl List {
                 })
             })
             .collect();
-        found.sort_by_key(|member| (member.changed, member.id));
+        if get("sort_field") == Some("last_changed") {
+            found.sort_by_key(|member| (member.changed, member.id));
+        }
         let number = |name: &str| get(name).expect("number").parse::<usize>().expect("number");
         let total = found.len();
-        let rows: Vec<Value> = found
-            .into_iter()
-            .skip(number("offset"))
-            .take(number("count"))
-            .map(|member| json!({
-                "id": member.id.to_string(), "email_address": format!("m{}@example.com", member.id),
-                "status": if member.archived { "archived" } else { "subscribed" },
-                "last_changed": format_seconds(member.changed * 1_000),
-            }))
-            .collect();
+        let count = number("count");
+        let count = match self.pages {
+            Pages::AsAsked => count,
+            Pages::AtMost(most) => count.min(most),
+            Pages::Longer(more) => count + more,
+        };
+        let found = found.into_iter().skip(number("offset")).take(count);
+        let rows: Vec<Value> = found.map(Known::body).collect();
         if let Some(meddle) = self.meddle {
             meddle(&mut self.members, self.requests);
         }
-        json(
-            200,
-            json!({"members": rows, "list_id": "L1", "total_items": total}),
-        )
+        let mut answer =
+            json!({"members": rows, "list_id": "L1", "total_items": total}).to_string();
+        for (from, to) in &self.spoil {
+            answer = answer.replace(from, to);
+        }
+        Response {
+            status: 200,
+            body: answer.into_bytes(),
+            ..Response::default()
+        }
     }
 }
 
@@ -122,7 +160,7 @@ fn walk(
     .expect("reads");
     (
         rows.iter()
-            .filter_map(|row| row["id"].as_str()?.parse().ok())
+            .filter_map(|row| row["contact_id"].as_str()?.parse().ok())
             .collect(),
         deletes,
         cursor,
@@ -208,7 +246,7 @@ fn archived_members_become_deletions() {
     list.borrow_mut().members[2].archived = true;
     list.borrow_mut().members[2].changed = T0 + 50;
     let (_, deletes, _) = walk(&hub, Some(&cursor), 10);
-    assert_eq!(deletes, [json!({"id": "2"})]);
+    assert_eq!(deletes, [json!({"contact_id": "2"})]);
 }
 
 #[test]
@@ -222,7 +260,7 @@ fn a_member_that_is_archived_and_subscribed_again_is_no_deletion() {
     };
     change(true, 50);
     let (_, deletes, cursor) = walk(&hub, Some(&cursor), 10);
-    assert_eq!(deletes, [json!({"id": "2"})]);
+    assert_eq!(deletes, [json!({"contact_id": "2"})]);
     // The second in which it was archived is read again, and again in the same second it comes back.
     change(false, 50);
     let (found, deletes, cursor) = walk(&hub, Some(&cursor), 10);
@@ -231,6 +269,146 @@ fn a_member_that_is_archived_and_subscribed_again_is_no_deletion() {
     change(false, 61);
     let (found, deletes, _) = walk(&hub, Some(&cursor), 10);
     assert_eq!((found.contains(&2), deletes.len()), (true, 0));
+}
+
+// F8
+#[test]
+fn members_who_are_deleted_for_good_become_deletions_though_others_come_meanwhile() {
+    for pages in [Pages::AsAsked, Pages::AtMost(7), Pages::Longer(3)] {
+        let list = Rc::new(RefCell::new(List {
+            pages,
+            ..List::of((0..50).map(|id| (id, i64::from(id))))
+        }));
+        let hub = hub_of(&list);
+        let (_, deletes, cursor) = walk(&hub, None, 10);
+        assert!(deletes.is_empty());
+        let known = |id, at| Known {
+            id,
+            changed: T0 + at,
+            archived: false,
+        };
+        let members = |change: fn(&mut Vec<Known>)| change(&mut list.borrow_mut().members);
+        // Nobody of the last second, who would be read again.
+        members(|members| members.retain(|known| ![3, 20].contains(&known.id)));
+        list.borrow_mut()
+            .members
+            .extend([known(60, 100), known(61, 100)]);
+        let (found, deletes, cursor) = walk(&hub, Some(&cursor), 10);
+        let gone = [json!({"contact_id": "20"}), json!({"contact_id": "3"})];
+        assert_eq!(deletes, gone, "{pages:?}");
+        assert!(found.contains(&60) && found.contains(&61), "{pages:?}");
+        // The one who is read last, too.
+        members(|members| members.retain(|known| known.id != 61));
+        let (_, deletes, cursor) = walk(&hub, Some(&cursor), 10);
+        assert_eq!(deletes, [json!({"contact_id": "61"})], "{pages:?}");
+        let requests = list.borrow().requests;
+        let (_, deletes, _) = walk(&hub, Some(&cursor), 10);
+        assert!(deletes.is_empty());
+        assert_eq!(
+            list.borrow().requests - requests,
+            3,
+            "nothing happened: {pages:?}"
+        );
+    }
+}
+
+#[test]
+fn a_member_who_is_passed_over_while_the_list_is_looked_through_is_not_deleted() {
+    let list = Rc::new(RefCell::new(List::of((0..2_500).map(|id| (id, 0)))));
+    let hub = hub_of(&list);
+    let (_, _, cursor) = walk(&hub, None, 1_000);
+    // Between two pages of the ids the first members are archived, so that others move to pages that were read.
+    list.borrow_mut().members[2_000].changed = T0 + 10;
+    hub.set_now_ms(1_800_000_000_000);
+    list.borrow_mut().requests = 0;
+    list.borrow_mut().meddle = Some(|members, requests| {
+        if requests == 3 {
+            for known in &mut members[..5] {
+                known.archived = true;
+                known.changed = T0 + 20;
+            }
+        }
+    });
+    let (_, deletes, cursor) = walk(&hub, Some(&cursor), 1_000);
+    let archived = (0..5).map(|id| json!({"contact_id": id.to_string()}));
+    let archived: Vec<Value> = archived.collect();
+    assert!(
+        deletes.iter().all(|gone| archived.contains(gone)),
+        "{deletes:?}"
+    );
+    hub.set_now_ms(1_900_000_000_000);
+    let (_, deletes, _) = walk(&hub, Some(&cursor), 1_000);
+    assert!(
+        deletes.iter().all(|gone| archived.contains(gone)),
+        "{deletes:?}"
+    );
+}
+
+#[test]
+fn a_list_from_which_very_many_are_gone_is_read_from_its_start() {
+    let list = Rc::new(RefCell::new(List::of((0..900).map(|id| (id, 0)))));
+    let hub = hub_of(&list);
+    let (_, _, cursor) = walk(&hub, None, 1_000);
+    list.borrow_mut().members.truncate(200);
+    let request = from_cursor("members", &cursor);
+    let first = call::read::<Mailchimp>(&hub, CONFIG, &request).expect("the pages before");
+    assert!(!first.done);
+    let request = from_cursor("members", &first.cursor);
+    let error = call::read::<Mailchimp>(&hub, CONFIG, &request).expect_err("fails");
+    assert!(
+        matches!(error, Error::CursorExpired(detail) if detail.code == "mailchimp.many_changes")
+    );
+}
+
+#[test]
+fn a_cursor_of_before_asks_for_a_fresh_start() {
+    let cursor = br#"{"members":{"at":1690000000000,"tie":null,"past":false,"inclusive":false},"archived":{"at":null,"tie":null,"past":false,"inclusive":false},"in_archived":false}"#;
+    let hub = hub_of(&Rc::new(RefCell::new(List::of([]))));
+    let request = from_cursor("members", cursor);
+    let error = call::read::<Mailchimp>(&hub, CONFIG, &request).expect_err("fails");
+    assert!(matches!(error, Error::CursorExpired(_)));
+}
+
+#[test]
+fn pages_of_another_length_than_was_asked_lose_nobody() {
+    for pages in [1, 2, 7, 1_000]
+        .into_iter()
+        .flat_map(|size| [Pages::AtMost(size), Pages::Longer(size)])
+    {
+        for (inclusive, bounded) in [(true, true), (false, true), (true, false), (false, false)] {
+            let members = (0..60).map(|id| (id, i64::from(id / 25)));
+            let list = Rc::new(RefCell::new(List {
+                inclusive,
+                bounded,
+                pages,
+                ..List::of(members)
+            }));
+            let hub = hub_of(&list);
+            let (found, deletes, _) = walk(&hub, None, 10);
+            assert_eq!(found, (0..60).collect(), "{pages:?} {inclusive} {bounded}");
+            assert!(deletes.is_empty());
+        }
+    }
+}
+
+// I17
+#[test]
+fn members_of_whom_nothing_can_be_read_stop_nobody() {
+    let stamp = |at: i64| format_seconds((T0 + at) * 1_000);
+    for bad in ["", "yesterday"] {
+        for spoiled in [0..1, 5..25, 0..30, 29..30] {
+            for pages in [Pages::AsAsked, Pages::AtMost(1)] {
+                let spoil = spoiled.clone().map(|at| (stamp(at), bad.to_owned()));
+                let list = Rc::new(RefCell::new(List {
+                    pages,
+                    spoil: spoil.collect(),
+                    ..List::of((0..30).map(|id| (id, i64::from(id))))
+                }));
+                let (found, ..) = walk(&hub_of(&list), None, 4);
+                assert_eq!(found, (0..30).collect(), "{bad:?} {spoiled:?} {pages:?}");
+            }
+        }
+    }
 }
 
 #[test]

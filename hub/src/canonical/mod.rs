@@ -69,7 +69,7 @@ pub fn key_of(stream: &Stream, source: &str, record: &Record) -> Result<String, 
     };
     let expression = stream.key.text();
     if record.is_damaged(stream.key.reads()) {
-        let message = format!("the key `{expression}` reads a text with half a character");
+        let message = format!("the key `{expression}` reads a value that cannot be read");
         return Err(Problem::new(&codes::NO_KEY, message).at(place()));
     }
     let value = match stream.key.eval(&record.value, stream.region.as_deref()) {
@@ -168,14 +168,14 @@ impl Mapper<'_> {
             return Ok(());
         }
         if self.record.is_damaged(expression.reads()) {
-            match role {
-                // Two damaged identifiers would be one.
-                Role::Identifier(_) | Role::Both(_) | Role::Further(_) => {
-                    self.damaged(name, "identifies nobody");
-                    return Ok(());
-                }
-                _ => self.damaged(name, "has a replacement character in its place"),
+            // I17: what cannot be read takes the place of nothing, and two damaged identifiers would be one.
+            let is_identifier =
+                matches!(role, Role::Identifier(_) | Role::Both(_) | Role::Further(_));
+            if is_identifier || self.record.is_unread(expression.reads()) {
+                self.damaged(name, "is left out");
+                return Ok(());
             }
+            self.damaged(name, "has a replacement character in its place");
         }
         // An identifier is normalised at its door; its filter would do the same work before.
         let result = match &role {
@@ -466,7 +466,7 @@ impl Mapper<'_> {
     }
 
     fn damaged(&mut self, name: &str, what: &str) {
-        let message = format!("`{name}` reads a text with half a character and {what}");
+        let message = format!("`{name}` reads a value or a text that cannot be read, and {what}");
         self.warn(&codes::DAMAGED_TEXT, name, message);
     }
 

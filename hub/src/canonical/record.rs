@@ -1,5 +1,6 @@
 //! A vendor's line of JSON as a record, and its key. What cannot be read costs as little as possible (I17): half of a
-//! surrogate pair, which vendors leave where they cut a text, costs the fields that read it; anything else the record.
+//! surrogate pair, which vendors leave where they cut a text, a number that is none or that no program holds, and what is
+//! nested too deeply cost the fields that read them; anything else the record.
 
 use super::key_of;
 use crate::manifest::Stream;
@@ -13,27 +14,41 @@ pub struct Record {
     pub value: Value,
     /// Dotted paths of texts and names that were damaged: U+FFFD stands where no character could be read.
     damaged: Vec<String>,
+    /// Those of them where nothing could be read.
+    unread: Vec<String>,
 }
 
 impl From<Value> for Record {
     fn from(value: Value) -> Self {
-        let damaged = Vec::new();
-        Self { value, damaged }
+        Self {
+            value,
+            damaged: Vec::new(),
+            unread: Vec::new(),
+        }
     }
 }
 
 impl Record {
     /// Whether one of these dotted paths points to a damaged text, or to something that holds one.
     pub(super) fn is_damaged(&self, paths: &[String]) -> bool {
-        let is_below = |path: &str, above: &str| {
-            let rest = path.strip_prefix(above);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        };
-        self.damaged.iter().any(|damaged| {
-            let mut paths = paths.iter();
-            paths.any(|path| is_below(path, damaged) || is_below(damaged, path))
-        })
+        any_is_at(&self.damaged, paths)
     }
+
+    /// The same of what could not be read at all, which is never a value.
+    pub(super) fn is_unread(&self, paths: &[String]) -> bool {
+        any_is_at(&self.unread, paths)
+    }
+}
+
+fn any_is_at(places: &[String], paths: &[String]) -> bool {
+    let is_below = |path: &str, above: &str| {
+        let rest = path.strip_prefix(above);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    places.iter().any(|place| {
+        let mut paths = paths.iter();
+        paths.any(|path| is_below(path, place) || is_below(place, path))
+    })
 }
 
 /// Reads one line. `key` is for the place of the problem, where it is known.
@@ -95,12 +110,13 @@ fn repaired(line: &[u8]) -> Option<Record> {
     let value: Value = serde_json::from_str(&with_stand_in(line, '\u{fffd}')).ok()?;
     // Where a second stand-in makes a difference, there is one.
     let other: Value = serde_json::from_str(&with_stand_in(line, '\u{fffc}')).ok()?;
-    let mut damaged = Vec::new();
-    compare(&value, &other, "", &mut damaged);
-    Some(Record { value, damaged })
+    let mut record = Record::from(Value::Null);
+    compare(&value, &other, "", &mut record);
+    record.value = value;
+    Some(record)
 }
 
-fn compare(value: &Value, other: &Value, path: &str, damaged: &mut Vec<String>) {
+fn compare(value: &Value, other: &Value, path: &str, found: &mut Record) {
     match (value, other) {
         (Value::Object(fields), Value::Object(others)) => {
             for (name, field) in fields {
@@ -109,18 +125,37 @@ fn compare(value: &Value, other: &Value, path: &str, damaged: &mut Vec<String>) 
                     _ => format!("{path}.{name}"),
                 };
                 match others.get(name) {
-                    Some(other) => compare(field, other, &below, damaged),
-                    None => damaged.push(below),
+                    Some(other) => compare(field, other, &below, found),
+                    None => found.damaged.push(below),
                 }
             }
         }
         // Paths do not lead into lists.
-        _ if value != other => damaged.push(path.to_owned()),
+        _ if value != other => {
+            found.damaged.push(path.to_owned());
+            if has_stand_in(value) {
+                found.unread.push(path.to_owned());
+            }
+        }
         _ => {}
     }
 }
 
-/// The line with something in the place of each byte that is not UTF-8 and of each half of a surrogate pair.
+/// Whether it is, or holds, a text of which nothing could be read.
+fn has_stand_in(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text == "\u{fffd}",
+        Value::Array(items) => items.iter().any(has_stand_in),
+        Value::Object(fields) => fields.values().any(has_stand_in),
+        _ => false,
+    }
+}
+
+/// What is nested more deeply than this is not read.
+const DEEPEST: usize = 120;
+
+/// The line with something in the place of each byte that is not UTF-8, of each half of a surrogate pair, and of each value
+/// that cannot be read.
 fn with_stand_in(line: &[u8], stand_in: char) -> String {
     let mut text = String::with_capacity(line.len());
     for chunk in line.utf8_chunks() {
@@ -130,7 +165,85 @@ fn with_stand_in(line: &[u8], stand_in: char) -> String {
         }
     }
     let mut whole = String::with_capacity(text.len());
-    let mut rest = text.as_str();
+    let (mut rest, mut depth) = (text.as_str(), 0_usize);
+    while let Some(first) = rest.chars().next() {
+        let is_too_deep = matches!(first, '{' | '[') && depth == DEEPEST;
+        let length = match first {
+            '"' => string_length(rest),
+            _ if is_too_deep => nested_length(rest),
+            _ => word_length(rest).max(first.len_utf8()),
+        };
+        let (token, after) = rest.split_at(length);
+        match first {
+            '"' => push_string(&mut whole, token, stand_in),
+            _ if is_too_deep || is_no_value(token) => {
+                let _ = write!(whole, "\"\\u{:04x}\"", u32::from(stand_in));
+            }
+            _ => whole.push_str(token),
+        }
+        match first {
+            '{' | '[' if !is_too_deep => depth += 1,
+            '}' | ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        rest = after;
+    }
+    whole
+}
+
+/// The length of the string here, up to the end of the text where it does not end.
+fn string_length(text: &str) -> usize {
+    let mut bytes = text.bytes().enumerate().skip(1);
+    while let Some((at, byte)) = bytes.next() {
+        match byte {
+            b'"' => return at + 1,
+            // The escaped character cannot end the string.
+            b'\\' => _ = bytes.next(),
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// The length of the object or array here, with all that is in it.
+fn nested_length(text: &str) -> usize {
+    let (mut at, mut depth) = (0, 0_usize);
+    while let Some(byte) = text.as_bytes().get(at) {
+        match byte {
+            b'"' => at += string_length(&text[at..]) - 1,
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth -= 1,
+            _ => {}
+        }
+        at += 1;
+        if depth == 0 {
+            return at;
+        }
+    }
+    text.len()
+}
+
+/// The length of the word or number here; 0 when there is neither.
+fn word_length(text: &str) -> usize {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
+    text.bytes().take_while(|byte| is_part(byte)).count()
+}
+
+/// What some programs write where there is no number, and numbers that none reads.
+fn is_no_value(word: &str) -> bool {
+    let is_number = word.starts_with(|c: char| c == '-' || c.is_ascii_digit())
+        && word
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
+    match word {
+        "NaN" | "Infinity" | "-Infinity" => true,
+        _ => is_number && word.parse().is_ok_and(f64::is_infinite),
+    }
+}
+
+/// A string, with the stand-in for each half of a surrogate pair.
+fn push_string(whole: &mut String, string: &str, stand_in: char) {
+    let mut rest = string;
     while let Some(at) = rest.find('\\') {
         let (before, escape) = rest.split_at(at);
         whole.push_str(before);
@@ -152,7 +265,6 @@ fn with_stand_in(line: &[u8], stand_in: char) -> String {
         }
     }
     whole.push_str(rest);
-    whole
 }
 
 /// The code unit of a `\uXXXX` at the beginning.
@@ -168,7 +280,7 @@ mod tests {
     use serde_json::json;
 
     fn damaged(line: &[u8]) -> (serde_json::Value, Vec<String>) {
-        let Record { value, damaged } = repaired(line).expect("JSON");
+        let Record { value, damaged, .. } = repaired(line).expect("JSON");
         (value, damaged)
     }
 
@@ -216,10 +328,52 @@ mod tests {
             br#"{"a":"\ud83"}"#,
             br#"\ud83d"#,
             b"",
-            br#"{"a":1e999}"#,
+            br#"{"a":1e}"#,
+            br#"{"a":nan}"#,
+            br#"{"a":Nano}"#,
+            br#"{"a":"x}"#,
+            br#"{"a":NaN"#,
+            b"{\"a\":\"\\",
         ] {
-            assert_eq!(repaired(line), None);
+            assert_eq!(repaired(line), None, "{}", String::from_utf8_lossy(line));
         }
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_read_costs_its_field() {
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        let objects = format!("{}7{}", r#"{"a":"#.repeat(200), "}".repeat(200));
+        let values = [
+            "1e400",
+            "-1E+999",
+            "NaN",
+            "Infinity",
+            "-Infinity",
+            &deep,
+            &objects,
+        ];
+        for bad in values {
+            let line = format!(r#"{{"id":1,"bad":{{"x":{bad},"y":"NaN 1e400"}},"after":true}}"#);
+            let record = repaired(line.as_bytes()).expect("JSON");
+            assert_eq!(record.damaged, record.unread);
+            let Record { value, damaged, .. } = record;
+            assert_eq!((&value["id"], &value["after"]), (&json!(1), &json!(true)));
+            assert_eq!(value["bad"]["y"], "NaN 1e400");
+            assert!(damaged[0].starts_with("bad.x"), "{bad}: {damaged:?}");
+            assert_eq!(damaged.len(), 1, "{bad}");
+            for list in [format!("[{bad}]"), format!("[1,{bad}]"), bad.to_owned()] {
+                let line = format!(r#"{{"id":1,"list":{list}}}"#);
+                let Record { damaged, .. } = repaired(line.as_bytes()).expect("JSON");
+                assert!(damaged[0].starts_with("list"), "{list}: {damaged:?}");
+            }
+        }
+        let ordinary = br#"{"a":[1e308,-0.0,1E-400,"\u0000"],"b":{"c":[null,true,false]}}"#;
+        assert!(damaged_none(ordinary));
+    }
+
+    fn damaged_none(line: &[u8]) -> bool {
+        let value: serde_json::Value = serde_json::from_slice(line).expect("JSON");
+        damaged(line) == (value, Vec::new())
     }
 
     #[test]

@@ -30,6 +30,8 @@ struct ManifestWire {
     targets: Vec<TargetWire>,
     #[serde(default)]
     audience_keys: Vec<String>,
+    #[serde(default)]
+    audience_name_max: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -157,6 +159,7 @@ pub fn parse(manifest: &str, schema: &str, exports: Vec<String>) -> Result<Descr
         streams: wire.streams.into_iter().map(stream).collect(),
         targets: wire.targets.into_iter().map(target).collect(),
         audience_keys: wire.audience_keys,
+        audience_name_max: wire.audience_name_max,
         exports,
     })
 }

@@ -130,12 +130,22 @@ impl Loader<'_> {
             let message = format!("`{}` takes no audiences", description.name);
             self.report.error(&codes::CANNOT, &item.key_spot(), message);
         }
-        self.audience_names(&item)
+        self.audience_names(&item, description)
     }
 
-    fn audience_names(&mut self, item: &Item<'_>) -> Vec<String> {
+    /// The vendor that `takes` them would refuse a name that is too long, and with it everybody in it.
+    fn audience_names(&mut self, item: &Item<'_>, takes: Option<&Description>) -> Vec<String> {
+        let longest = takes.and_then(|takes| Some((&takes.name, takes.audience_name_max?)));
         let mut names: Vec<String> = Vec::new();
         for (item, name) in item.texts(&mut self.report) {
+            let length = name.chars().count();
+            if let Some((vendor, most)) = longest.filter(|(_, most)| length > *most as usize) {
+                let message = format!(
+                    "`{name}` has {length} characters; `{vendor}` takes audiences whose names have at most {most}"
+                );
+                let problem = self.report.error(&codes::CANNOT, &item.spot(), message);
+                problem.with_hint(Some("give the audience a shorter name".to_owned()));
+            }
             if names.iter().any(|taken| taken == name) {
                 self.report.error(
                     &codes::DUPLICATE,
@@ -177,7 +187,7 @@ impl Loader<'_> {
         }
         let only = table
             .get("only")
-            .map(|item| self.audience_names(&item))
+            .map(|item| self.audience_names(&item, None))
             .unwrap_or_default();
         let mode = match table.get("mode") {
             Some(item) => self.mode(&item, target),

@@ -111,6 +111,7 @@ fn mailchimp() -> Description {
             max_batch: 500,
         }],
         audience_keys: vec!["email".to_owned()],
+        audience_name_max: Some(100),
         ..Description::default()
     }
 }
@@ -509,6 +510,33 @@ fn purposes_of_consent_stay_as_they_are_written() {
     );
     let plan = load_text(&text).expect("valid");
     assert_eq!(&*plan.sources[0].streams[0].consent[0].purpose, "smsDE");
+}
+
+// F21
+#[test]
+fn a_name_that_is_too_long_for_the_vendor_is_named_before_anything_is_sent() {
+    let problems = |length: usize, push: &str| {
+        let name = "n".repeat(length);
+        let text = format!(
+            "[hub]\nname = \"acme\"\nstore = \"sqlite:acme.db\"\n[[audience]]\nname = \"{name}\"\n\
+             who = {{ event = \"Order Completed\" }}\n[[destination]]\nname = \"newsletter\"\n\
+             connector = \"mailchimp\"\ncredential.key = \"env:KEY\"\nconfig.list_id = \"abc\"\nconsent = []\n"
+        );
+        let text = text + &push.replace("NAME", &name);
+        let found = load_text(&text).err().unwrap_or_default();
+        let mut found = found.into_iter();
+        let about = found.find(|problem| problem.code.id == codes::CANNOT.id);
+        about.map(|problem| problem.message.replace(&name, "NAME"))
+    };
+    let audiences = "audiences = [\"NAME\"]\n";
+    assert_eq!(problems(100, audiences), None);
+    assert_eq!(
+        problems(101, audiences).as_deref(),
+        Some("`NAME` has 101 characters; `mailchimp` takes audiences whose names have at most 100")
+    );
+    // Nothing of that name is made there.
+    let only = "person = { match = \"email\", only = [\"NAME\"] }\n";
+    assert_eq!(problems(101, only), None);
 }
 
 #[test]

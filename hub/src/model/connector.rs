@@ -19,6 +19,8 @@ pub struct Description {
     pub targets: Vec<TargetSpec>,
     /// Kinds by which an audience's members are named, best first; empty when it exports no audience.
     pub audience_keys: Vec<String>,
+    /// How many characters the name of an audience may have there, where the vendor says so.
+    pub audience_name_max: Option<u32>,
     pub exports: Vec<String>,
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::draw::{Draw, ascii, national_number};
 use super::{Charge, Contact, Customer, DAY_MS, Member, Population, Truth};
-use crate::vendors::mailchimp::{Status, subscriber_hash};
+use crate::vendors::mailchimp::{Status, contact_id};
 use crate::vendors::stripe::Paid;
 
 const FIRST: [&str; 20] = [
@@ -400,10 +400,7 @@ impl Maker {
             last_name: name(person.last),
             signed_up_ms: self.population.now_ms - self.draw.between(35, 800) * DAY_MS,
         });
-        records.insert(format!(
-            "mailchimp:members:{}",
-            subscriber_hash(&person.email)
-        ));
+        records.insert(format!("mailchimp:members:{}", contact_id(&person.email)));
         status == Status::Subscribed
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::*;
-use crate::vendors::mailchimp::subscriber_hash;
+use crate::vendors::mailchimp::contact_id;
 
 const NOW_MS: i64 = 1_790_000_000_000;
 
@@ -41,7 +41,7 @@ fn evidence(population: &Population) -> Vec<(String, &'static str, Vec<String>)>
     });
     let members = population.members.iter().map(|row| {
         (
-            format!("mailchimp:members:{}", subscriber_hash(&row.email)),
+            format!("mailchimp:members:{}", contact_id(&row.email)),
             "newsletter",
             values(&row.email, ""),
         )
@@ -146,7 +146,7 @@ fn the_audience_follows_from_the_charges() {
     let tagged: BTreeSet<String> = granted
         .map(|member| member.email.to_lowercase())
         .filter(|email| {
-            let record = format!("mailchimp:members:{}", subscriber_hash(email));
+            let record = format!("mailchimp:members:{}", contact_id(email));
             expected.contains(&by_record[record.as_str()])
         })
         .collect();

@@ -28,8 +28,9 @@ static of_error *read_page(of_call *call, of_step *step, uint32_t room, of_found
     error = of_cut(call, response.body, stream, &page);
     if (error != NULL) return error;
     for (size_t at = 0; at < page.count; at++) {
-        if (of_json_is(of_json_at(page.rows[at], "/deleted"), "true")) {
-            of_text id = of_json_at(page.rows[at], "/id");
+        of_text id = of_json_at(page.rows[at], "/id");
+        /* A row without an id is the hub's to set aside. */
+        if (of_json_is(of_json_at(page.rows[at], "/deleted"), "true") && id.at != NULL) {
             of_delete(found, of_format(call, "{\"id\":%.*s}", OF_ARG(id)));
         } else {
             of_push(&found->upserts, page.rows[at]);

@@ -68,11 +68,10 @@ fn read_page(hub: &dyn Hub, page: Request, stream: &str, found: &mut Found) -> R
     let answer = VENDOR.send(hub, page).map_err(lost_place)?;
     let page = cut(&answer.body, &[stream])?;
     for row in &page.rows {
-        let head: Head<'_> = row.read_borrowed()?;
-        if head.deleted {
-            found.delete(&Key { id: head.id })?;
-        } else {
-            found.upserts.push_raw(row);
+        match row.read_borrowed::<Head<'_>>() {
+            Ok(head) if head.deleted => found.delete(&Key { id: head.id })?,
+            // What cannot be read is the hub's to set aside.
+            _ => found.upserts.push_raw(row),
         }
     }
     page.envelope()

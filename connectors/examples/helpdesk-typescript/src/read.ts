@@ -28,8 +28,10 @@ function read(hub: Hub, config: Config, request: ReadRequest): Batch {
 function readPage(hub: Hub, request: Request, stream: string, found: Found): { next: string; more: boolean } {
   const page = cut(lostPlace(() => vendor.send(hub, request)).body, [stream]);
   for (const row of page.rows) {
-    if (row.get("deleted") === true) {
-      found.deleteText(`{"id":${row.raw("id")}}`);
+    const id = row.raw("id");
+    // A row without an id is the hub's to set aside.
+    if (row.get("deleted") === true && id !== undefined) {
+      found.deleteText(`{"id":${id}}`);
     } else {
       found.upserts.pushRaw(row);
     }

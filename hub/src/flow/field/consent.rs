@@ -384,6 +384,40 @@ async fn half_an_emoji_in_a_name_loses_no_refusal() {
     assert_eq!(hub.sent().await, [""; 0]);
 }
 
+// F10, I17
+#[tokio::test]
+async fn a_value_that_cannot_be_read_costs_its_field_and_nobody() {
+    let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    for bad in [r#""\ud83d""#, "1e400", "NaN", "-Infinity", &deep] {
+        let hub = Hub::new().await;
+        hub.put(CONTACTS, contact("1", "leo@kot.example", "true", -30))
+            .await;
+        let member = |id: &str, name: &str| {
+            format!(
+                r#"{{"id":"{id}","name":{name},"email":"{id}@kot.example","status":"unsubscribed","city":"Graz","updated":1749000000000}}"#
+            )
+        };
+        let lines = [
+            member("ada", "\"Ada\""),
+            member("leo", bad),
+            member("mia", "\"Mia\""),
+        ];
+        for page in [&lines[..1], &lines[1..2], &lines[1..], &lines[..2], &lines] {
+            hub.world.apply(MEMBERS, page, &[]).await;
+        }
+        assert_eq!(hub.sent().await, [""; 0], "{bad}");
+        let people = hub.people().await;
+        assert_eq!(people.len(), 3, "{bad}: {people:?}");
+        let leo = people.iter().find(|one| one["email"] == "leo@kot.example");
+        let leo = leo.unwrap();
+        assert_eq!(
+            (&leo["first_name"], &leo["city"]),
+            (&json!("Leo"), &json!("Graz")),
+            "{bad}"
+        );
+    }
+}
+
 // F22: an address that joins nobody is an address all the same.
 #[tokio::test]
 async fn an_address_that_many_share_is_refused_for_all_of_them() {

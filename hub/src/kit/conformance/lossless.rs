@@ -3,6 +3,7 @@
 
 use super::reading::{Baseline, lines, read_part};
 use super::{Stop, Trial, Tried, failed, not_applicable, shown};
+use crate::host::{Batch, Chunk};
 use crate::kit::raw_json::{Members, compact, each_object};
 use crate::kit::tap::Tap;
 use crate::model::StreamSpec;
@@ -132,6 +133,86 @@ fn probed(trial: &Trial, stream: &StreamSpec, baseline: &Baseline) -> Tried {
     Ok(())
 }
 
+/// I17: a value in every row that many programs cannot read, and what is known of it.
+pub fn unreadable_values(trial: &Trial) -> Tried {
+    let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    let values = [
+        ("half a character", r#""x\ud83d""#),
+        ("a number that no program holds", "1e400"),
+        ("`NaN`", "NaN"),
+        ("200 lists in each other", &deep),
+    ];
+    let baselines = trial.baselines()?;
+    let mut is_any = false;
+    for stream in &trial.description().streams {
+        let baseline = &baselines[&stream.name];
+        // Rows that a connector makes its records of have other keys, and are not found.
+        let unchanged = count_unchanged(stream, &baseline.answers, &baseline.records());
+        if matches!(unchanged, Ok(0)) {
+            continue;
+        }
+        is_any = true;
+        for (what, value) in values {
+            spoiled(trial, stream, baseline, what, value)?;
+        }
+    }
+    match is_any {
+        true => Ok(()),
+        false => not_applicable("no stream's records are rows of the vendor's"),
+    }
+}
+
+fn spoiled(
+    trial: &Trial,
+    stream: &StreamSpec,
+    baseline: &Baseline,
+    what: &str,
+    value: &str,
+) -> Tried {
+    let tap = Tap::new(trial.way_out());
+    tap.add_to_rows(
+        stream.primary_key.clone(),
+        format!(r#""{PROBE_NAME}":{value}"#),
+    );
+    let mut connector = trial.fresh_through(tap);
+    let because = |why: &str| format!("stream `{}`: with {what} in a row {why}", stream.name);
+    for part in &baseline.parts {
+        let read = read_part(&stream.name, &part.name, super::reading::PAGE, |request| {
+            connector.read(request)
+        });
+        let batches = match read {
+            Ok(batches) => batches,
+            Err(Stop::Failed(why) | Stop::NotApplicable(why)) => {
+                return failed(because(&format!("nothing is read: {why}")));
+            }
+        };
+        let keys = |chunks: Vec<&Chunk>| -> Vec<Option<String>> {
+            let rows = chunks.into_iter().flat_map(|chunk| lines(&chunk.data));
+            rows.map(|row| key_in(row, stream)).collect()
+        };
+        let upserts = |of: &[Batch]| keys(of.iter().map(|batch| &batch.upserts).collect());
+        let deletes = |of: &[Batch]| keys(of.iter().flat_map(|batch| &batch.deletes).collect());
+        if upserts(&batches) != upserts(&part.batches) {
+            return failed(because("other records are returned"));
+        }
+        if deletes(&batches) != deletes(&part.batches) {
+            return failed(because("other deletions are returned"));
+        }
+    }
+    Ok(())
+}
+
+/// The key of a record, also where what cannot be read is the last of its members.
+fn key_in(record: &str, stream: &StreamSpec) -> Option<String> {
+    let before = || {
+        let (before, _) = record.rsplit_once(&format!("\"{PROBE_NAME}\""))?;
+        let before = before.trim_end().trim_end_matches(',');
+        Members::parse(&format!("{before}}}"))
+    };
+    let members = Members::parse(record).or_else(before)?;
+    members.key(&stream.primary_key)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,6 +231,24 @@ mod tests {
         count_unchanged(&stream(), &[answer.to_vec()], &[record]).map_err(|stop| match stop {
             Stop::Failed(why) | Stop::NotApplicable(why) => why,
         })
+    }
+
+    #[test]
+    fn a_record_has_its_key_whatever_else_it_holds() {
+        let key = |record: &str| key_in(record, &stream());
+        let wanted = key(r#"{"id":7}"#);
+        assert!(wanted.is_some());
+        for value in [r#""\ud83d""#, "1e400", "NaN", "null", "[[]]"] {
+            assert_eq!(
+                key(&format!(r#"{{"id":7,"a":"x","onefold_probe":{value}}}"#)),
+                wanted
+            );
+            assert_eq!(
+                key(&format!(r#"{{"a":"x","onefold_probe":{value}}}"#)),
+                None
+            );
+        }
+        assert_eq!(key(r#"{"onefold_probe":null,"id":7}"#), wanted);
     }
 
     #[test]

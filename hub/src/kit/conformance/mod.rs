@@ -85,6 +85,10 @@ pub const CHECKS: &[(&str, &str)] = &[
         "unknown fields, unicode and huge numbers come through as the vendor wrote them",
     ),
     (
+        "unreadable-values",
+        "a value that cannot be read costs no record, not even its own",
+    ),
+    (
         "nothing-new",
         "reading on from the end gives nothing, and ends",
     ),
@@ -248,6 +252,7 @@ fn try_one(trial: &Trial, name: &str) -> Tried {
         "read-reset" => faults::reset(trial),
         "read-half-body" => faults::half_body(trial),
         "unknown-fields" => lossless::unknown_fields(trial),
+        "unreadable-values" => lossless::unreadable_values(trial),
         "nothing-new" => reading::nothing_new(trial),
         "batch-size" => reading::batch_size(trial),
         "targets" => documents::targets(trial),

@@ -68,7 +68,7 @@ pub static NOT_AN_OBJECT: Code = Code {
 
 pub static DAMAGED_TEXT: Code = Code {
     id: "OF0510",
-    title: "a text with half a character",
+    title: "a value that cannot be read",
     class: Class::SkipRecord,
     page: include_str!("../pages/OF0510.md"),
 };

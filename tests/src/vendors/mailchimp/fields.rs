@@ -3,7 +3,17 @@
 use serde_json::{Map, Value};
 
 use super::super::http::Request;
-use super::Refusal;
+use super::{Mailchimp, Refusal};
+
+/// How many rows a page has, of as many as were asked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Pages {
+    AsAsked,
+    /// At most so many.
+    AtMost(usize),
+    /// So many more, as long as there are any.
+    Longer(usize),
+}
 
 /// Keeps what `fields` names and drops what `exclude_fields` names.
 pub(super) fn select(request: &Request, body: Value) -> Value {
@@ -65,23 +75,30 @@ fn drop_path(value: Value, path: &[String]) -> Value {
     }
 }
 
-/// The rows that `count` (10, at most 1,000) and `offset` ask for.
-pub(super) fn page<T>(request: &Request, rows: Vec<T>) -> Result<Vec<T>, Refusal> {
-    let number = |name: &str, default: usize| match request.query(name) {
-        None => Ok(default),
-        Some(text) => text.parse().map_err(|_| {
-            Refusal::field(
-                name,
-                "This value should be a number greater than or equal to zero.",
-            )
-        }),
-    };
-    let (count, offset) = (number("count", 10)?, number("offset", 0)?);
-    if count > 1_000 {
-        return Err(Refusal::field(
-            "count",
-            "This value should be between 0 and 1000.",
-        ));
+impl Mailchimp {
+    /// The rows that `count` (10, at most 1,000) and `offset` ask for.
+    pub(super) fn page<T>(&self, request: &Request, rows: Vec<T>) -> Result<Vec<T>, Refusal> {
+        let number = |name: &str, default: usize| match request.query(name) {
+            None => Ok(default),
+            Some(text) => text.parse().map_err(|_| {
+                Refusal::field(
+                    name,
+                    "This value should be a number greater than or equal to zero.",
+                )
+            }),
+        };
+        let (count, offset) = (number("count", 10)?, number("offset", 0)?);
+        if count > 1_000 {
+            return Err(Refusal::field(
+                "count",
+                "This value should be between 0 and 1000.",
+            ));
+        }
+        let count = match self.pages {
+            Pages::AsAsked => count,
+            Pages::AtMost(most) => count.min(most),
+            Pages::Longer(more) => count + more,
+        };
+        Ok(rows.into_iter().skip(offset).take(count).collect())
     }
-    Ok(rows.into_iter().skip(offset).take(count).collect())
 }

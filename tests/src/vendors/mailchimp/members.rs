@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::http::Request;
 use super::super::time::{parse_rfc3339, rfc3339_offset};
-use super::{Answer, Mailchimp, Refusal, fields};
+use super::{Answer, Mailchimp, Refusal};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
@@ -68,7 +68,7 @@ pub fn subscriber_hash(email: &str) -> String {
 impl Mailchimp {
     /// Puts a member in as it stands, without checks and without a trace in the log.
     pub fn seed_member(&mut self, member: Member) {
-        self.members.insert(subscriber_hash(&member.email), member);
+        self.enter(member);
     }
 
     /// The hash behind a hash, an address or a contact id.
@@ -79,10 +79,13 @@ impl Mailchimp {
             who.to_lowercase()
         };
         if self.members.contains_key(&hash) {
-            Ok(hash)
-        } else {
-            Err(Refusal::not_found())
+            return Ok(hash);
         }
+        let mut contacts = self.contacts.iter();
+        let found = contacts.find(|(_, contact)| *contact == who);
+        found
+            .map(|(hash, _)| hash.clone())
+            .ok_or_else(Refusal::not_found)
     }
 
     pub(super) fn member_body(&self, hash: &str) -> Value {
@@ -114,7 +117,8 @@ impl Mailchimp {
                 .to_string()
         });
         let mut body = json!({
-            "id": hash, "email_address": member.email, "unique_email_id": &hash[..10], "contact_id": hash,
+            "id": hash, "email_address": member.email, "unique_email_id": &hash[..10],
+            "contact_id": self.contacts.get(hash),
             "full_name": names.join(" ").trim(), "web_id": 1, "email_type": "html", "status": member.status.name(),
             "consents_to_one_to_one_messaging": true, "merge_fields": merge, "interests": {},
             "stats": {"avg_open_rate": 0, "avg_click_rate": 0}, "ip_signup": "", "timestamp_signup": "",
@@ -180,69 +184,11 @@ impl Mailchimp {
             found.reverse();
         }
         let total = found.len();
-        let page: Vec<Value> = fields::page(request, found)?
+        let page: Vec<Value> = self
+            .page(request, found)?
             .into_iter()
             .map(|(hash, _)| self.member_body(hash))
             .collect();
         Ok(json!({"members": page, "list_id": self.list_id, "total_items": total, "_links": []}))
-    }
-
-    pub(super) fn archive_member(&mut self, who: &str) -> Answer {
-        let hash = self.find(who)?;
-        let now = self.clock.now_ms();
-        let Some(member) = self.members.get_mut(&hash) else {
-            return Err(Refusal::not_found());
-        };
-        if member.status == Status::Archived {
-            return Err(Refusal::new(
-                405,
-                "Method Not Allowed",
-                "This list member cannot be removed. Please contact support.",
-            ));
-        }
-        member.status = Status::Archived;
-        member.last_changed_ms = now;
-        let object = format!("member:{}", member.email.to_lowercase());
-        self.wrote(object, "archived", Value::Null, true);
-        Ok(Value::Null)
-    }
-
-    /// The person fills in the list's own form. It takes every address, also one that was deleted for good and cannot be
-    /// imported; the member has the same id as before.
-    pub fn sign_up(&mut self, email: &str, first_name: &str) {
-        let now = self.clock.now_ms();
-        self.forgotten.remove(&subscriber_hash(email));
-        self.seed_member(Member {
-            email: email.to_string(),
-            status: Status::Subscribed,
-            merge_fields: BTreeMap::from([("FNAME".to_string(), json!(first_name))]),
-            language: String::new(),
-            vip: false,
-            signed_up_ms: now,
-            last_changed_ms: now,
-            unsubscribe_reason: None,
-        });
-    }
-
-    /// Deletes for good; the address can never be imported again.
-    pub(super) fn erase_member(&mut self, who: &str) -> Answer {
-        let hash = self.find(who)?;
-        let Some(member) = self.members.remove(&hash) else {
-            return Err(Refusal::not_found());
-        };
-        for segment in &mut self.segments {
-            segment.members.remove(&hash);
-        }
-        for campaign in &mut self.campaigns {
-            campaign.forget(&hash);
-        }
-        self.forgotten.insert(hash);
-        self.wrote(
-            format!("member:{}", member.email.to_lowercase()),
-            "erased",
-            Value::Null,
-            true,
-        );
-        Ok(Value::Null)
     }
 }

@@ -1,6 +1,7 @@
 //! A stand-in for Mailchimp's Marketing API 3.0 with one list: members, static segments (tags), reports.
 //! This file owns the account, authentication, routing, the words of an error, and the log of effective writes.
 
+mod contacts;
 mod fields;
 mod members;
 mod reports;
@@ -13,6 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+pub use contacts::contact_id;
+pub use fields::Pages;
 pub use members::{Member, Status, subscriber_hash};
 pub use reports::{Action, Activity, Campaign, Unsubscribed};
 pub use segments::Segment;
@@ -30,7 +33,15 @@ pub struct Mailchimp {
     pub clock: Clock,
     /// By subscriber hash.
     pub members: BTreeMap<String, Member>,
+    /// The contact that has an address, by subscriber hash. Contacts whose address was changed keep their id.
+    pub contacts: BTreeMap<String, String>,
+    /// An id of a contact is never given twice.
+    pub contacts_given: BTreeSet<String>,
+    /// How many rows a page really has.
+    pub pages: Pages,
     pub segments: Vec<Segment>,
+    /// How many characters the name of a tag may have.
+    pub longest_tag: usize,
     /// The id of the segment that was made last; an id is never given twice.
     pub last_segment: u64,
     pub campaigns: Vec<Campaign>,
@@ -55,7 +66,11 @@ impl Default for Mailchimp {
             list_id: LIST_ID.to_string(),
             clock: Clock::System,
             members: BTreeMap::new(),
+            contacts: BTreeMap::new(),
+            contacts_given: BTreeSet::new(),
+            pages: Pages::AsAsked,
             segments: Vec::new(),
+            longest_tag: 100,
             last_segment: 100,
             campaigns: Vec::new(),
             merge_fields: fields.map(|(tag, kind)| (tag.to_string(), kind)).into(),
@@ -306,7 +321,7 @@ impl Mailchimp {
                    "list_id": self.list_id, "_links": []})
         }).collect();
         let total = all.len();
-        let page = fields::page(request, all)?;
+        let page = self.page(request, all)?;
         Ok(
             json!({"merge_fields": page, "list_id": self.list_id, "total_items": total, "_links": []}),
         )

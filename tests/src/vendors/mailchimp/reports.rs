@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::http::Request;
 use super::super::time::{parse_rfc3339, rfc3339_offset};
 use super::members::subscriber_hash;
-use super::{Answer, Mailchimp, Refusal, fields};
+use super::{Answer, Mailchimp, Refusal};
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
@@ -69,9 +69,7 @@ impl Mailchimp {
                     .map(|campaign| self.report_body(campaign))
                     .collect();
                 let total = all.len();
-                Ok(
-                    json!({"reports": fields::page(request, all)?, "total_items": total, "_links": []}),
-                )
+                Ok(json!({"reports": self.page(request, all)?, "total_items": total, "_links": []}))
             }
             [id] => Ok(self.report_body(found(id)?)),
             [id, "email-activity"] => self.email_activity(request, found(id)?),
@@ -118,7 +116,7 @@ impl Mailchimp {
             }));
         }
         let total = rows.len();
-        let page = fields::page(request, rows)?;
+        let page = self.page(request, rows)?;
         Ok(json!({"emails": page, "campaign_id": campaign.id, "total_items": total, "_links": []}))
     }
 
@@ -131,7 +129,7 @@ impl Mailchimp {
             })
         }).collect();
         let total = rows.len();
-        let page = fields::page(request, rows)?;
+        let page = self.page(request, rows)?;
         Ok(
             json!({"unsubscribes": page, "campaign_id": campaign.id, "total_items": total, "_links": []}),
         )

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::super::http::Request;
 use super::super::time::rfc3339_offset;
 use super::members::{Status, subscriber_hash};
-use super::{Answer, Mailchimp, Refusal, body_of, fields};
+use super::{Answer, Mailchimp, Refusal, body_of};
 
 const MAX_CHANGES: usize = 500;
 
@@ -83,7 +83,7 @@ impl Mailchimp {
             .filter(|_| request.query("type").is_none_or(|kind| kind == "static"))
             .collect();
         let total = all.len();
-        let page = fields::page(request, all)?;
+        let page = self.page(request, all)?;
         Ok(json!({"segments": page, "list_id": self.list_id, "total_items": total, "_links": []}))
     }
 
@@ -93,11 +93,10 @@ impl Mailchimp {
             .map(str::trim)
             .unwrap_or_default()
             .to_string();
-        if name.is_empty() || name.chars().count() > 100 {
-            return Err(Refusal::field(
-                "name",
-                "This value should be between 1 and 100 characters.",
-            ));
+        if name.is_empty() || name.chars().count() > self.longest_tag {
+            let most = self.longest_tag;
+            let message = format!("This value should be between 1 and {most} characters.");
+            return Err(Refusal::field("name", message));
         }
         let Some(emails) = body["static_segment"].as_array() else {
             return Err(Refusal::field(
@@ -230,7 +229,7 @@ impl Mailchimp {
         };
         let hashes: Vec<&String> = segment.members.iter().filter(shown).collect();
         let total = hashes.len();
-        let page = fields::page(request, hashes)?;
+        let page = self.page(request, hashes)?;
         let members: Vec<Value> = page
             .into_iter()
             .map(|hash| self.member_body(hash))
@@ -247,7 +246,7 @@ impl Mailchimp {
             .map(|segment| json!({"id": segment.id, "name": segment.name, "date_added": rfc3339_offset(segment.updated_ms)}))
             .collect();
         let total = tags.len();
-        Ok(json!({"tags": fields::page(request, tags)?, "total_items": total, "_links": []}))
+        Ok(json!({"tags": self.page(request, tags)?, "total_items": total, "_links": []}))
     }
 
     /// Sets or clears tags of one member; a new name makes a new tag.

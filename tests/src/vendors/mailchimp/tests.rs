@@ -355,3 +355,66 @@ fn email_activity_shows_what_came_after_since() {
         "a@mail.example"
     );
 }
+
+#[test]
+fn a_contact_keeps_its_id_and_its_tags_when_its_address_changes() {
+    let (running, client) = serve(list_of(&[
+        ("a@mail.example", Status::Unsubscribed, 1),
+        ("other@mail.example", Status::Archived, 1),
+    ]));
+    let at = |who: &str| format!("{LIST}/members/{who}");
+    let (_, before) = get(&client, &at("a@mail.example"));
+    let contact = before["contact_id"].as_str().unwrap().to_string();
+    assert_ne!(before["id"], contact.as_str());
+    assert_eq!(get(&client, &at(&contact)).1, before);
+    let new = json!({"email_address": "b@mail.example"});
+    let (status, after) = send(&client, "PATCH", &at("a@mail.example"), &new);
+    assert_eq!((status, &after["contact_id"]), (200, &before["contact_id"]));
+    assert_eq!(after["id"], subscriber_hash("b@mail.example").as_str());
+    assert_eq!(after["status"], "unsubscribed");
+    assert_eq!(get(&client, &at("a@mail.example")).0, 404);
+    let again = json!({"email_address": "c@mail.example", "merge_fields": {"FNAME": "Ada"}});
+    let (status, after) = send(&client, "PUT", &at(&contact), &again);
+    assert_eq!((status, &after["contact_id"]), (200, &before["contact_id"]));
+    assert_eq!(after["merge_fields"]["FNAME"], "Ada");
+    let taken = json!({"email_address": "other@mail.example"});
+    let (status, refused) = send(&client, "PATCH", &at(&contact), &taken);
+    assert_eq!(status, 400);
+    assert!(
+        refused["detail"]
+            .as_str()
+            .unwrap()
+            .contains("is already in this list")
+    );
+    // The same address later is another contact.
+    running.with(|mailchimp| {
+        mailchimp.delete_for_good("c@mail.example");
+        mailchimp.sign_up("a@mail.example", "Ada");
+        mailchimp.sign_up("c@mail.example", "Cleo");
+    });
+    for address in ["a@mail.example", "c@mail.example"] {
+        assert_ne!(get(&client, &at(address)).1["contact_id"], contact.as_str());
+    }
+    assert_eq!(get(&client, &at(&contact)).0, 404);
+}
+
+#[test]
+fn pages_are_as_long_as_the_test_says() {
+    let members = ["a", "b", "c", "d", "e"].map(|name| format!("{name}@mail.example"));
+    let members: Vec<(&str, Status, i64)> = members
+        .iter()
+        .map(|email| (email.as_str(), Status::Subscribed, 1))
+        .collect();
+    let (running, client) = serve(list_of(&members));
+    for (pages, rows) in [
+        (Pages::AsAsked, 3),
+        (Pages::AtMost(2), 2),
+        (Pages::Longer(1), 4),
+        (Pages::Longer(9), 5),
+    ] {
+        running.with(|mailchimp| mailchimp.pages = pages);
+        let (_, page) = get(&client, &format!("{LIST}/members?count=3"));
+        assert_eq!(page["members"].as_array().unwrap().len(), rows, "{pages:?}");
+        assert_eq!(page["total_items"], 5);
+    }
+}

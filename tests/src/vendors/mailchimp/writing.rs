@@ -48,6 +48,10 @@ impl Mailchimp {
                 String::new()
             }
         });
+        let known = match known {
+            Some(hash) => Some(self.own_address(hash, &email)?),
+            None => None,
+        };
         if known.is_none() && !who.contains('@') && subscriber_hash(&email) != who.to_lowercase() {
             return Err(Refusal::new(
                 400,
@@ -68,6 +72,10 @@ impl Mailchimp {
 
     pub(super) fn patch_member(&mut self, _request: &Request, who: &str, body: &Value) -> Answer {
         let hash = self.find(who)?;
+        let hash = match body["email_address"].as_str() {
+            Some(email) => self.own_address(hash, email)?,
+            None => hash,
+        };
         let email = self.members[&hash].email.clone();
         self.write(
             &email,
@@ -77,6 +85,20 @@ impl Mailchimp {
             Existing::Update,
         )?;
         Ok(self.member_body(&hash))
+    }
+
+    /// The member's hash once it has this address.
+    fn own_address(&mut self, hash: String, email: &str) -> Result<String, Refusal> {
+        if subscriber_hash(email) == hash {
+            return Ok(hash);
+        }
+        check_address(email)?;
+        self.check_forgotten(email)?;
+        let new = self.readdress(&hash, email)?;
+        let content = json!({ "email_address": email });
+        let object = format!("member:{}", email.trim().to_lowercase());
+        self.wrote(object, "updated", content, true);
+        Ok(new)
     }
 
     /// Adds or updates up to 500 members, each with its own outcome.
@@ -145,16 +167,8 @@ impl Mailchimp {
         existing: Existing,
     ) -> Result<Applied, Refusal> {
         check_address(email)?;
+        self.check_forgotten(email)?;
         let hash = subscriber_hash(email);
-        if self.forgotten.contains(&hash) {
-            return Err(Refusal::new(
-                400,
-                "Forgotten Email Not Subscribed",
-                format!(
-                    "{email} was permanently deleted and cannot be re-imported. The contact must re-subscribe to get back on the list."
-                ),
-            ));
-        }
         let merge_fields = self.check_merge_fields(&body["merge_fields"])?;
         let before = self.members.get(&hash).cloned();
         let after = match &before {
@@ -183,7 +197,7 @@ impl Mailchimp {
             last_changed_ms: if changed { now } else { after.last_changed_ms },
             ..after
         };
-        self.members.insert(hash.clone(), kept);
+        self.enter(kept);
         self.wrote(
             format!("member:{}", email.to_lowercase()),
             action,
@@ -194,6 +208,19 @@ impl Mailchimp {
             hash,
             new: before.is_none(),
         })
+    }
+
+    fn check_forgotten(&self, email: &str) -> Result<(), Refusal> {
+        if !self.forgotten.contains(&subscriber_hash(email)) {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            400,
+            "Forgotten Email Not Subscribed",
+            format!(
+                "{email} was permanently deleted and cannot be re-imported. The contact must re-subscribe to get back on the list."
+            ),
+        ))
     }
 
     /// Unknown merge tags are dropped without a word, as Mailchimp does; wrong values are refused.

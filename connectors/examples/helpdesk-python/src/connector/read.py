@@ -52,7 +52,8 @@ def read_page(hub: Hub, request: Request, stream: str, found: Found) -> Any:
         raise CursorExpired.of(error.detail) if error.status == 410 else error
     page = cut(answer.body, [stream])
     for row in page.rows:
-        if row.value.get("deleted") is True:
+        # A row without an id is the hub's to set aside.
+        if row.get("deleted") is True and row.raw("id") is not None:
             found.delete_bytes(b'{"id":%s}' % str(row.raw("id")).encode())
         else:
             found.upserts.push_raw(row)

@@ -529,13 +529,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_record_that_cannot_be_read_is_corrected_whole() {
+    async fn a_record_is_corrected_whole_and_not_without_a_key() {
         let world = world().await;
         let cut = r#"{"id":"7","email":"ada@example.com","p":{"born":1e999}}"#;
         let whole = br#"{"id":"7","at":"2026-01-01",
             "email":"ada@example.com"}"#;
         world.apply(CONTACTS, &[cut, "7"], &[]).await;
-        assert_eq!(letters(&world).await, ["1 open ", "2 open key"]);
+        assert_eq!(letters(&world).await, ["1 open birthday", "2 open key"]);
         let broken = Correction::Whole(b"{\"id\":\n7".to_vec());
         let broken = correct(&world.context, 1, &broken, &decision("x")).await;
         let message = broken.unwrap_err().message;
@@ -544,7 +544,10 @@ mod tests {
         correct(&world.context, 1, &whole, &decision("cut off"))
             .await
             .unwrap();
-        assert_eq!(letters(&world).await, ["1 corrected ", "2 open key"]);
+        assert_eq!(
+            letters(&world).await,
+            ["1 corrected birthday", "2 open key"]
+        );
         // Without a key there is nothing in whose place it could be.
         let keyless = correct(&world.context, 2, &whole, &decision("x")).await;
         assert_eq!(keyless.unwrap_err().code.id, "OF0514");

@@ -2,17 +2,20 @@
 //! Pure; `flow` decides what happens to the problems.
 
 mod record;
+mod role;
+mod said;
 mod shape;
 
 pub use record::{Record, key_of_line, read};
 
 use crate::expression::{Expression, Failure, Filter, country_code, scalar_text, to_timestamp};
-use crate::manifest::{ConsentRule, Stream, StreamTarget};
+use crate::manifest::{ConsentRule, SAID_COUNTRY, Stream, StreamTarget};
 use crate::model::{
-    Canonical, Consent, ConsentStatus, EntityKind, Fact, Fields, Identifier, IdentifierKind,
-    Rejected, Shape, Timestamp, Value, entity_field, event_property, person_trait,
+    Canonical, Consent, ConsentStatus, Fact, Fields, Identifier, IdentifierKind, Rejected, Shape,
+    Timestamp, Value,
 };
 use crate::problem::{Code, Place, Problem, codes};
+use role::{Role, role_of};
 
 /// `canonical` is `None` when the record must be set aside; the last problem then says why.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,16 +106,6 @@ struct Mapper<'a> {
     problems: Vec<Problem>,
 }
 
-/// What a mapped field is for.
-enum Role {
-    Identifier(IdentifierKind),
-    /// Identifies a person and describes one: `email` and `phone` on person streams.
-    Both(IdentifierKind),
-    EventName,
-    EventTime,
-    Field(Option<Shape>),
-}
-
 impl Mapper<'_> {
     fn run(&mut self) -> Result<(), Fatal> {
         if !self.record.value.is_object() {
@@ -138,9 +131,9 @@ impl Mapper<'_> {
                 self.key,
             );
         }
-        let is_country = |name: &str| name == "country";
+        let is_country = |name: &str| name == "country" || name == SAID_COUNTRY;
         // It says how the record's phone numbers are read.
-        if let Some((name, expression)) = stream.map.iter().find(|(name, _)| is_country(name)) {
+        for (name, expression) in stream.map.iter().filter(|(name, _)| is_country(name)) {
             self.field(name, expression)?;
             self.region = self.country().or(self.region);
         }
@@ -170,7 +163,7 @@ impl Mapper<'_> {
         if self.record.is_damaged(expression.reads()) {
             match role {
                 // Two damaged identifiers would be one.
-                Role::Identifier(_) | Role::Both(_) => {
+                Role::Identifier(_) | Role::Both(_) | Role::Said("email" | "phone") => {
                     self.damaged(name, "identifies nobody");
                     return Ok(());
                 }
@@ -219,6 +212,7 @@ impl Mapper<'_> {
             }
             Role::Field(None) => self.keep(name, value),
             Role::Field(Some(shape)) => self.shaped(name, shape, value, expression)?,
+            Role::Said(said) => self.said(name, said, value),
             Role::EventTime => {}
         }
         Ok(())
@@ -468,29 +462,6 @@ impl Mapper<'_> {
             key: Some(self.key.to_owned()),
             field: field.map(str::to_owned),
         })
-    }
-}
-
-fn role_of(to: &StreamTarget, name: &str, source: &str) -> Role {
-    let kind = match name {
-        "external_id" => Some(IdentifierKind::External(source.into())),
-        _ => IdentifierKind::parse(name),
-    };
-    match (to, name, kind) {
-        (StreamTarget::Person, "email" | "phone", Some(kind)) => Role::Both(kind),
-        // A company's or a product's address identifies no person.
-        (
-            StreamTarget::Entity(entity @ (EntityKind::Account | EntityKind::Product)),
-            "email" | "phone",
-            _,
-        ) => Role::Field(entity_field(*entity, name)),
-        (_, _, Some(kind)) => Role::Identifier(kind),
-        (StreamTarget::Event(_), "event", None) => Role::EventName,
-        (StreamTarget::Event(_), "time", None) => Role::EventTime,
-        (StreamTarget::Person, _, None) => Role::Field(person_trait(name)),
-        (StreamTarget::Event(_), _, None) => Role::Field(event_property(name)),
-        (StreamTarget::Entity(entity), _, None) => Role::Field(entity_field(*entity, name)),
-        (StreamTarget::Consent, _, None) => Role::Field(None),
     }
 }
 

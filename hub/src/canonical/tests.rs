@@ -1,6 +1,7 @@
 //! Records and what they mean.
 
 use super::*;
+use crate::model::EntityKind;
 use serde_json::json;
 
 fn stream(to: StreamTarget, map: &[(&str, &str)]) -> Stream {

@@ -6,5 +6,6 @@ mod clocks;
 mod consent;
 mod echo;
 mod facts;
+mod guests;
 mod names;
 mod properties;

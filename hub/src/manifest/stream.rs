@@ -1,13 +1,13 @@
 //! `[[source.stream]]`: what the records of one stream mean. A known stream starts from its connector's default mapping.
 
 use crate::expression::Expression;
+use crate::manifest::said;
 use crate::manifest::schema::{self, Found};
 use crate::manifest::source::StreamScope;
 use crate::manifest::tree::{Hinted, Item, Spot, Table, suggest};
-use crate::manifest::{ConsentRule, Loader, Stream, StreamTarget};
+use crate::manifest::{ConsentRule, Loader, Stream, StreamTarget, trait_said};
 use crate::model::{EntityKind, StreamMapping, StreamSpec, snake_case};
 use crate::problem::codes;
-use std::borrow::Cow;
 
 const KEYS: [&str; 10] = [
     "name",
@@ -23,7 +23,7 @@ const KEYS: [&str; 10] = [
 ];
 
 /// Counts up when mapping the same record by the same text has another result.
-const MAPPING_VERSION: u32 = 3;
+const MAPPING_VERSION: u32 = 4;
 /// The same for keys.
 const KEY_VERSION: u32 = 1;
 
@@ -210,8 +210,6 @@ impl Loader<'_> {
             .get("map")
             .and_then(|item| item.free_table(&mut self.report))
         {
-            let names = map.items().into_iter().map(|item| snake_case(item.key));
-            self.filled.extend(names.map(Cow::into_owned));
             let entries = self.entries(&map, spec, scope);
             for (name, expression) in entries {
                 match draft.map.iter_mut().find(|(known, _)| *known == name) {
@@ -241,8 +239,7 @@ impl Loader<'_> {
         scope: StreamScope<'_>,
     ) -> Vec<(String, Expression)> {
         let mut entries: Vec<(String, Expression)> = Vec::new();
-        for item in table.items() {
-            let name = snake_case(item.key).into_owned();
+        for (name, item) in self.named(table) {
             if entries.iter().any(|(taken, _)| *taken == name) {
                 let message = format!("`{name}` is mapped twice");
                 self.report
@@ -253,6 +250,23 @@ impl Loader<'_> {
             }
         }
         entries
+    }
+
+    /// The fields of a mapping, those of `map.person` among them.
+    fn named<'i>(&mut self, table: &Table<'i>) -> Vec<(String, Item<'i>)> {
+        let mut named = Vec::new();
+        for item in table.items() {
+            if item.key != said::TABLE || item.raw().as_table().is_none() {
+                named.push((snake_case(item.key).into_owned(), item));
+            } else if let Some(below) = item.free_table(&mut self.report) {
+                let below = below.items().into_iter();
+                named.extend(below.map(|item| (said::name_in_table(&snake_case(item.key)), item)));
+            }
+        }
+        // Known to conditions even where the expression has a mistake.
+        let names = named.iter().map(|(name, _)| name.clone());
+        self.filled.extend(names);
+        named
     }
 
     /// An expression for the status, or a table with one for its time, too. Purposes stay as they are written.
@@ -389,6 +403,13 @@ impl Loader<'_> {
                     "add `event = \"Order Completed\"`, or `map.event` to work it out".to_owned(),
                 ));
             return None;
+        }
+        for (name, _) in &draft.map {
+            if let Some(message) = said::refused(&to, name) {
+                self.report.error(&codes::WRONG_VALUE, spot, message);
+            }
+            let said = trait_said(&to, name);
+            self.filled.extend(said.map(str::to_owned));
         }
         let mut stream = Stream {
             name: name.into(),

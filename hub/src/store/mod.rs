@@ -40,7 +40,7 @@ pub use full_reads::SeenBlock;
 pub use identity::{EvidenceRow, IdentifierRow};
 pub use jobs::JobRow;
 pub use models::ModelRow;
-pub use profiles::{ClaimRow, EntityRow, EventRow, PersonRow};
+pub use profiles::{ClaimRow, EventRow, PersonRow};
 pub use records::{DeadLetterRow, RecordRow, RecordState};
 pub use runs::{RunRow, StatusCounts};
 pub use statements::{Revoked, StatementRow};

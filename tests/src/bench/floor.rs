@@ -97,6 +97,7 @@ impl Batch {
         let slot = scatter(id, 0);
         let nodes = vec![scatter(id, 1), scatter(id, 2), scatter(id, 3)];
         self.versions.push(VersionRow {
+            changed_at: None,
             id,
             slot,
             received_at: NOW,

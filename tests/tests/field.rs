@@ -1,6 +1,8 @@
 //! What really happens to people who do this job, from the command line to the vendors. `cargo xtask test field` runs these and
 //! those of the hub.
 
+mod stripe;
+
 use super::small::{Small, set};
 
 // F5

@@ -423,6 +423,10 @@ fn greatest_divisor(left: i128, right: i128) -> i128 {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "a test writes its values in place"
+)]
 mod tests {
     use super::*;
     use serde_json::json;

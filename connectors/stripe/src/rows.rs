@@ -27,9 +27,12 @@ struct Added {
     /// When the money of a charge was taken, where that was not when the charge was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     captured: Option<i64>,
-    /// How much of an authorisation was given back when the rest was captured.
+    /// How much of an authorisation was captured, where that was a part and the charge does not say so itself.
     #[serde(skip_serializing_if = "Option::is_none")]
-    released: Option<i64>,
+    taken: Option<i64>,
+    /// How much was refunded of what was taken, where the rest of the authorisation was given back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    returned: Option<i64>,
     /// Of a refund: nothing had been taken of what it gives back.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     is_release: bool,
@@ -238,19 +241,26 @@ fn charge(read: impl Fn(&str) -> Value, added: &mut Added) {
         }
         _ => None,
     };
-    added.released = match (whole("amount"), whole("amount_captured")) {
-        (Some(amount), Some(captured)) => Some(amount.saturating_sub(captured)),
+    let Some(amount) = whole("amount") else {
+        return;
+    };
+    let captured = whole("amount_captured");
+    let released = match captured {
+        Some(captured) => amount.saturating_sub(captured),
         // Servers that do not say how much was captured have refunded the rest in the same second.
-        (Some(_), None) => {
+        None => {
             let refunds = read("refunds");
             let refunds = refunds["data"].as_array().into_iter().flatten();
             let at_once = refunds.filter(|refund| is_at(&refund["created"], taken_at, 0));
             let amounts = at_once.filter_map(|refund| refund["amount"].as_i64());
-            Some(amounts.fold(0, i64::saturating_add))
+            amounts.fold(0, i64::saturating_add)
         }
-        _ => None,
     };
-    added.released = added.released.filter(|released| *released > 0);
+    if (1..amount).contains(&released) {
+        let refunded = whole("amount_refunded").unwrap_or(0);
+        added.taken = captured.is_none().then_some(amount - released);
+        added.returned = Some(refunded.saturating_sub(released).max(0));
+    }
 }
 
 /// A refund is its charge's buyer's.
@@ -324,4 +334,8 @@ fn lenient_text(raw: &str) -> Value {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "a test writes its values in place"
+)]
 mod tests;

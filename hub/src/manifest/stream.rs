@@ -404,13 +404,7 @@ impl Loader<'_> {
                 ));
             return None;
         }
-        for (name, _) in &draft.map {
-            if let Some(message) = said::refused(&to, name) {
-                self.report.error(&codes::WRONG_VALUE, spot, message);
-            }
-            let said = trait_said(&to, name);
-            self.filled.extend(said.map(str::to_owned));
-        }
+        self.check_said(&to, &draft.map, spot);
         let mut stream = Stream {
             name: name.into(),
             to,
@@ -424,6 +418,17 @@ impl Loader<'_> {
         };
         stream.digest = digest(&stream);
         Some(stream)
+    }
+
+    /// What the records of a stream say of their people.
+    fn check_said(&mut self, to: &StreamTarget, map: &[(String, Expression)], spot: &Spot) {
+        for (name, _) in map {
+            if let Some(message) = said::refused(to, name) {
+                self.report.error(&codes::WRONG_VALUE, spot, message);
+            }
+            let said = trait_said(to, name);
+            self.filled.extend(said.map(str::to_owned));
+        }
     }
 }
 

@@ -3,9 +3,6 @@
 //!
 //! A null claim means that its source clears the value. Under `most_recent` it retracts what that source said before, and no
 //! more: one tool's empty field says nothing about what another tool knows. Under every other rule a null is not a candidate.
-//!
-//! What records say that are about something else (a guest's order) counts under every rule where no record about the person
-//! says anything.
 
 use crate::manifest::{Survivorship, SurvivorshipRule};
 use crate::model::{Fields, Value};
@@ -139,7 +136,8 @@ pub(super) fn rank<'a>(
     rank_alike(rule, candidates)
 }
 
-/// Records about the person first. A source's null there clears what it says elsewhere, too.
+/// What records say that are about something else (a guest's order) counts under every rule where no record about the person says
+/// anything. A source's null there clears what it says elsewhere, too.
 fn rank_by_kind<'a>(
     rule: &SurvivorshipRule,
     candidates: &mut [Candidate<'a>],

@@ -115,13 +115,22 @@ fn money_that_is_taken_later_is_taken_then_and_what_is_not_taken_is_released() {
         ),
         (
             json!({"captured": true, "amount_captured": 2500, "amount_refunded": 6500, "balance_transaction": taken(90_000)}),
-            json!({"captured": 90_000, "released": 6500}),
+            json!({"captured": 90_000, "returned": 0}),
+        ),
+        (
+            json!({"captured": true, "amount_captured": 2500, "amount_refunded": 6900}),
+            json!({"returned": 400}),
+        ),
+        // A server that does not count what it released among the refunds.
+        (
+            json!({"captured": true, "amount_captured": 2500, "amount_refunded": 400}),
+            json!({"returned": 0}),
         ),
         // Not said by servers of old versions: the rest was refunded in the same second.
         (
             json!({"captured": true, "amount_captured": null, "amount_refunded": 7000, "balance_transaction": taken(90_000),
                 "refunds": {"data": [{"amount": 6500, "created": 90_000}, {"amount": 500, "created": 90_001}]}}),
-            json!({"captured": 90_000, "released": 6500}),
+            json!({"captured": 90_000, "taken": 2500, "returned": 500}),
         ),
         // Of another type.
         (

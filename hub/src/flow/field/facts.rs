@@ -155,25 +155,20 @@ fn what_was_released_is_neither_taken_nor_refunded() {
     let at = 1_750_000_000;
     for (fields, expected) in [
         (
-            json!({ "amount_captured": 2500, "amount_refunded": 6500, "onefold": { "captured": at + 900, "released": 6500 } }),
+            json!({ "amount_captured": 2500, "amount_refunded": 6500, "onefold": { "captured": at + 900, "returned": 0 } }),
             order(at + 900, 2500, 0),
         ),
         (
-            json!({ "amount_captured": 2500, "amount_refunded": 7000 }),
+            json!({ "amount_captured": 2500, "amount_refunded": 7000, "onefold": { "returned": 500 } }),
             order(at, 2500, 500),
         ),
         (
-            json!({ "amount_captured": 2500, "amount_refunded": 9000, "refunded": true }),
-            order(at, 2500, 2500),
-        ),
-        (
-            json!({ "amount_refunded": 7000, "onefold": { "released": 6500 } }),
+            json!({ "amount_refunded": 7000, "onefold": { "taken": 2500, "returned": 500 } }),
             order(at, 2500, 500),
         ),
-        // A server that does not count what it released among the refunds.
         (
-            json!({ "amount_captured": 2500, "amount_refunded": 0 }),
-            order(at, 2500, 0),
+            json!({ "amount_captured": 9000, "amount_refunded": 700 }),
+            order(at, 9000, 700),
         ),
         (
             json!({ "amount_captured": null, "amount_refunded": null, "onefold": null }),

@@ -159,17 +159,7 @@ impl Stripe {
                 "This value must be greater than or equal to 1.",
             ));
         }
-        let currency = form["currency"]
-            .as_str()
-            .ok_or_else(|| required("currency"))?
-            .to_lowercase();
-        if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_lowercase()) {
-            return Err(Refusal::invalid(
-                "currency",
-                "",
-                format!("Invalid currency: {currency}"),
-            ));
-        }
+        let currency = currency(form)?;
         let customer = match form["customer"].as_str() {
             Some(id) => Some(self.live_customer(id, "customer")?),
             None => None,
@@ -265,6 +255,16 @@ impl Stripe {
         );
         Ok(refund)
     }
+}
+
+fn currency(form: &Value) -> Result<String, Refusal> {
+    let currency = form["currency"].as_str();
+    let currency = currency.ok_or_else(|| required("currency"))?.to_lowercase();
+    if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_lowercase()) {
+        let message = format!("Invalid currency: {currency}");
+        return Err(Refusal::invalid("currency", "", message));
+    }
+    Ok(currency)
 }
 
 /// The card to charge: the one given, or the customer's own.

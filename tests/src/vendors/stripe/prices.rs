@@ -49,13 +49,7 @@ impl Stripe {
         };
         let id = self.id("price");
         let whole = amount.as_str().and_then(|text| text.parse::<i64>().ok());
-        let package = match form["transform_quantity"].as_object() {
-            Some(package) => json!({
-                "divide_by": package.get("divide_by").and_then(Value::as_str).and_then(|text| text.parse::<i64>().ok()),
-                "round": package.get("round"),
-            }),
-            None => Value::Null,
-        };
+        let package = package(&form["transform_quantity"]);
         let price = json!({
             "id": id, "object": "price", "active": true,
             "billing_scheme": if is_tiered { "tiered" } else { "per_unit" },
@@ -129,6 +123,14 @@ impl Stripe {
         }
         self.coupons.put("", &coupon);
         Ok(coupon)
+    }
+}
+
+fn package(form: &Value) -> Value {
+    let whole = |text: &Value| text.as_str().and_then(|text| text.parse::<i64>().ok());
+    match form.is_object() {
+        true => json!({"divide_by": whole(&form["divide_by"]), "round": form["round"]}),
+        false => Value::Null,
     }
 }
 

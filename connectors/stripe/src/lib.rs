@@ -1,8 +1,12 @@
 //! Stripe: customers, charges, refunds and subscriptions in, by lists, events and webhooks; erasure of customers.
 //! Owns what is Stripe's: its endpoints, cursors, signatures. Transport, retries and credentials are the hub's.
 
+mod events;
+mod mrr;
 mod read;
 mod receive;
+mod rows;
+mod streams;
 
 use onefold_sdk::http::{base, encode};
 use onefold_sdk::types::plain;
@@ -101,8 +105,8 @@ impl Source for Stripe {
 }
 
 impl Webhook for Stripe {
-    fn receive(hub: &dyn Hub, _config: &Config, delivery: &Delivery) -> Result<Reply> {
-        receive::receive(hub, delivery)
+    fn receive(hub: &dyn Hub, config: &Config, delivery: &Delivery) -> Result<Reply> {
+        receive::receive(hub, config, delivery)
     }
 }
 

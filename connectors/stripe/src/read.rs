@@ -2,6 +2,9 @@
 //! the list. Where the events stand is noted before the list is read, so a change in between is met behind it.
 //! Lists run from the newest to the oldest and page by id, so rows that arrive meanwhile move nothing.
 
+use crate::events::{Change, Event, Head, Latest, change, give, read_event};
+use crate::rows::Rows;
+use crate::streams::{STREAMS, Stream};
 use crate::{Config, Events, VENDOR, get};
 use onefold_sdk::connector::unknown;
 use onefold_sdk::paging::next_after;
@@ -9,10 +12,8 @@ use onefold_sdk::{
     Batch, Error, Found, Hub, ReadRequest, Request, Result, Row, Step, cut, read_pages,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::json;
-use serde_json::value::RawValue;
+use std::cell::RefCell;
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 
 /// Stripe keeps events for 30 days; a day is left for clocks and slow runs.
 const EVENTS_KEPT_MS: u64 = 29 * 86_400_000;
@@ -22,75 +23,6 @@ const ANCHOR_AGE_MS: u64 = 7 * 86_400_000;
 const SCAN_PAGES: usize = 200;
 /// A row may become visible a moment after a later one.
 const CREATED_LAG: i64 = 60;
-
-pub(crate) struct Stream {
-    pub name: &'static str,
-    /// What Stripe calls the object.
-    pub object: &'static str,
-    path: &'static str,
-    /// The list can be cut by `created`; the others are told of everything by events.
-    by_created: bool,
-    events: &'static [&'static str],
-    /// The event that deletes a record.
-    pub deleted: Option<&'static str>,
-}
-
-pub(crate) const STREAMS: [Stream; 4] = [
-    Stream {
-        name: "customers",
-        object: "customer",
-        path: "/v1/customers",
-        by_created: false,
-        events: &["customer.created", "customer.updated", "customer.deleted"],
-        deleted: Some("customer.deleted"),
-    },
-    Stream {
-        name: "charges",
-        object: "charge",
-        path: "/v1/charges",
-        by_created: true,
-        events: &[
-            "charge.captured",
-            "charge.expired",
-            "charge.failed",
-            "charge.pending",
-            "charge.refunded",
-            "charge.succeeded",
-            "charge.updated",
-        ],
-        deleted: None,
-    },
-    Stream {
-        name: "refunds",
-        object: "refund",
-        path: "/v1/refunds",
-        by_created: true,
-        events: &[
-            "charge.refund.updated",
-            "refund.created",
-            "refund.updated",
-            "refund.failed",
-        ],
-        deleted: None,
-    },
-    Stream {
-        name: "subscriptions",
-        object: "subscription",
-        path: "/v1/subscriptions?status=all",
-        by_created: false,
-        events: &[
-            "customer.subscription.created",
-            "customer.subscription.deleted",
-            "customer.subscription.paused",
-            "customer.subscription.pending_update_applied",
-            "customer.subscription.pending_update_expired",
-            "customer.subscription.resumed",
-            "customer.subscription.trial_will_end",
-            "customer.subscription.updated",
-        ],
-        deleted: None,
-    },
-];
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Cursor {
@@ -127,35 +59,23 @@ struct Envelope {
     has_more: bool,
 }
 
-#[derive(Deserialize)]
-struct Head {
-    id: String,
-    #[serde(default)]
-    created: i64,
+/// The ends of a page: where the next one begins, and what is newest. A row of which they cannot be read is passed over.
+struct Ends {
+    last: Option<String>,
+    newest: i64,
 }
 
-#[derive(Deserialize)]
-pub(crate) struct Event<'a> {
-    pub id: String,
-    pub created: i64,
-    #[serde(rename = "type")]
-    pub kind: String,
-    #[serde(borrow)]
-    pub data: EventData<'a>,
-}
-
-#[derive(Deserialize)]
-pub(crate) struct EventData<'a> {
-    #[serde(borrow)]
-    pub object: &'a RawValue,
-}
-
-#[derive(Deserialize)]
-pub(crate) struct Object {
-    #[serde(default)]
-    pub id: String,
-    #[serde(default)]
-    pub object: String,
+impl Ends {
+    fn of(page: &[Row<'_>]) -> Self {
+        let heads = || page.iter().map(Head::of);
+        let first = heads().find_map(|head| head.created);
+        let last = heads().rev().find_map(|head| head.created);
+        Self {
+            last: heads().rev().find_map(|head| head.id),
+            // Whichever way the server sorts, the newest is at one end.
+            newest: first.max(last).unwrap_or(0),
+        }
+    }
 }
 
 pub(crate) fn read(hub: &dyn Hub, config: &Config, request: &ReadRequest) -> Result<Batch> {
@@ -165,6 +85,7 @@ pub(crate) fn read(hub: &dyn Hub, config: &Config, request: &ReadRequest) -> Res
         hub,
         config,
         stream,
+        rows: RefCell::new(Rows::new(hub, config, stream)),
     };
     read_pages(
         hub,
@@ -178,6 +99,7 @@ struct Reader<'a> {
     hub: &'a dyn Hub,
     config: &'a Config,
     stream: &'a Stream,
+    rows: RefCell<Rows<'a>>,
 }
 
 impl Reader<'_> {
@@ -197,7 +119,7 @@ impl Reader<'_> {
     fn newest_event(&self) -> Result<Option<(String, i64)>> {
         let answer = VENDOR.send(self.hub, get(self.config, "/v1/events?limit=1"))?;
         let page = cut(&answer.body, &["data"])?;
-        let newest: Option<Head> = page.rows.first().map(Row::read).transpose()?;
+        let newest = page.rows.first().map(read_event).transpose()?;
         Ok(newest.map(|event| (event.id, event.created)))
     }
 
@@ -243,7 +165,7 @@ impl Reader<'_> {
     }
 
     fn request(&self, limit: u32) -> Request {
-        get(self.config, self.stream.path).query("limit", &limit.to_string())
+        self.rows.borrow().list(limit)
     }
 
     /// One page of the list: the id to go on behind, and the newest `created` in it.
@@ -258,20 +180,18 @@ impl Reader<'_> {
         }
         let answer = VENDOR.send(self.hub, request).map_err(lost_place)?;
         let page = cut(&answer.body, &["data"])?;
-        page.append_to(&mut found.upserts);
-        let last: Option<Head> = page.rows.last().map(Row::read).transpose()?;
-        let first: Option<Head> = page.rows.first().map(Row::read).transpose()?;
-        // Whichever way the server sorts, the newest is at one end.
-        let newest = first.iter().chain(&last).map(|head| head.created).max();
-        let more = page.envelope::<Envelope>()?.has_more;
-        let next = next_after(more, last.as_ref().map(|head| head.id.as_str()));
-        if next.is_some() && next.as_deref() == after {
-            return Err(Error::transient(
-                "stripe.paging",
-                "the next page is the page itself",
-            ));
+        let mut rows = self.rows.borrow_mut();
+        for row in &page.rows {
+            rows.add(row, found)?;
         }
-        Ok((next, newest.unwrap_or(0)))
+        let ends = Ends::of(&page.rows);
+        let more = page.envelope::<Envelope>()?.has_more;
+        let next = next_after(more, ends.last.as_deref());
+        if more && (next.is_none() || next.as_deref() == after) {
+            let message = "the next page is the page itself";
+            return Err(Error::transient("stripe.paging", message));
+        }
+        Ok((next, ends.newest))
     }
 
     fn events(&self, mut cursor: Cursor, limit: u32, found: &mut Found) -> Result<Step<Cursor>> {
@@ -328,14 +248,14 @@ impl Reader<'_> {
         }
         let answer = VENDOR.send(self.hub, request).map_err(lost_place)?;
         let page = cut(&answer.body, &["data"])?;
-        let mut latest = BTreeMap::new();
+        let mut latest = Latest::new();
         for row in page.rows.iter().rev() {
             let event: Event<'_> = read_event(row)?;
-            latest.extend(change(self.stream, &event)?);
+            latest.extend(change(self.stream, &event));
             cursor.event_created = event.created;
             cursor.event = Some(event.id);
         }
-        give(latest, found)?;
+        give(latest, &mut self.rows.borrow_mut(), found)?;
         Ok(page.envelope::<Envelope>()?.has_more && !page.rows.is_empty())
     }
 
@@ -353,7 +273,7 @@ impl Reader<'_> {
             let page = cut(&answer.body, &["data"])?;
             for row in &page.rows {
                 let event: Event<'_> = read_event(row)?;
-                let change = change(self.stream, &event)?;
+                let change = change(self.stream, &event);
                 changes.push((event.created, event.id, change));
             }
             let more = page.envelope::<Envelope>()?.has_more && !page.rows.is_empty();
@@ -387,67 +307,18 @@ impl Reader<'_> {
             changes.reverse();
         }
         changes.sort_by_key(|(created, ..)| *created);
-        let mut latest = BTreeMap::new();
+        let mut latest = Latest::new();
         for (created, id, change) in changes {
             latest.extend(change);
             cursor.event_created = created;
             cursor.event = Some(id);
         }
-        give(latest, found)
+        give(latest, &mut self.rows.borrow_mut(), found)
     }
 }
 
 /// An event's time and id, and the record that it is about with what became of it.
 type Happened = (i64, String, Option<(String, Change)>);
-
-/// What an event makes of a record.
-pub(crate) enum Change {
-    /// The record as raw JSON.
-    Is(String),
-    Gone,
-}
-
-/// The record that an event is about, when it is one of the stream.
-pub(crate) fn change(stream: &Stream, event: &Event<'_>) -> Result<Option<(String, Change)>> {
-    if !stream.events.contains(&event.kind.as_str()) {
-        return Ok(None);
-    }
-    let raw = event.data.object.get();
-    let object: Object = serde_json::from_str(raw).map_err(|error| malformed(&error))?;
-    if object.object != stream.object {
-        return Ok(None);
-    }
-    let change = if stream.deleted == Some(event.kind.as_str()) {
-        Change::Gone
-    } else {
-        Change::Is(raw.to_owned())
-    };
-    Ok(Some((object.id, change)))
-}
-
-/// Each record once, in its last state.
-fn give(latest: BTreeMap<String, Change>, found: &mut Found) -> Result<()> {
-    for (id, change) in latest {
-        match change {
-            Change::Is(raw) => {
-                cut(format!("[{raw}]").as_bytes(), &[])?.append_to(&mut found.upserts);
-            }
-            Change::Gone => found.delete(&json!({ "id": id }))?,
-        }
-    }
-    Ok(())
-}
-
-fn read_event<'a>(row: &Row<'a>) -> Result<Event<'a>> {
-    serde_json::from_slice(row.bytes).map_err(|error| malformed(&error))
-}
-
-fn malformed(error: &serde_json::Error) -> Error {
-    Error::transient(
-        "stripe.malformed_event",
-        format!("an event has another shape: {error}"),
-    )
-}
 
 /// The row or event behind which the next page begins is gone.
 fn lost_place(error: Error) -> Error {

@@ -1,14 +1,17 @@
 //! Webhooks: the proof that Stripe sent them, and the row that they carry.
 //! The key of the signature stays with the hub.
 
-use crate::read::{Change, Event, STREAMS, change};
-use onefold_sdk::{Delivery, Error, Found, Hub, MacAlgorithm, Reply, Result, cut};
+use crate::Config;
+use crate::events::{Change, Event, change};
+use crate::rows::Rows;
+use crate::streams::STREAMS;
+use onefold_sdk::{Delivery, Error, Found, Hub, MacAlgorithm, Reply, Result};
 use serde_json::json;
 
 /// How far the time of a signature may be from ours, as Stripe's own libraries have it.
 const TOLERANCE_SECONDS: u64 = 300;
 
-pub(crate) fn receive(hub: &dyn Hub, delivery: &Delivery) -> Result<Reply> {
+pub(crate) fn receive(hub: &dyn Hub, config: &Config, delivery: &Delivery) -> Result<Reply> {
     if let Err(reason) = verified(hub, delivery)? {
         return Ok(refused(reason));
     }
@@ -20,13 +23,15 @@ pub(crate) fn receive(hub: &dyn Hub, delivery: &Delivery) -> Result<Reply> {
         ..Reply::default()
     };
     for stream in &STREAMS {
-        let Some((id, change)) = change(stream, &event)? else {
+        let Some((id, change)) = change(stream, &event) else {
             continue;
         };
         let mut found = Found::default();
         match change {
-            Change::Is(raw) => {
-                cut(format!("[{raw}]").as_bytes(), &[])?.append_to(&mut found.upserts);
+            // Stripe delivers in any order: the time tells which state is the later one.
+            Change::Is(state) => {
+                let mut rows = Rows::new(hub, config, stream);
+                rows.add_changed(&id, &state, Some(state.at), &mut found)?;
             }
             Change::Gone => found.delete(&json!({ "id": id }))?,
         }

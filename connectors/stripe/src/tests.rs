@@ -383,7 +383,7 @@ fn a_signed_webhook_gives_its_row_and_any_other_none() {
     );
     assert_eq!(
         reply.rows[0].upserts.data,
-        b"{\"id\":\"cus_1\",\"object\":\"customer\"}\n"
+        b"{\"id\":\"cus_1\",\"object\":\"customer\",\"onefold\":{\"changed\":1}}\n"
     );
     let reply = receive(&delivery(&event("customer.deleted"), NOW, b"whsec_1"));
     assert_eq!(

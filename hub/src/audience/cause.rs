@@ -3,7 +3,7 @@
 use crate::audience::evaluate::{evaluate, measured};
 use crate::audience::{Facts, words};
 use crate::expression::{Condition, Measure};
-use crate::model::Timestamp;
+use crate::model::{EntityKind, Timestamp};
 
 /// Of several leaves that were all needed, the last about events is named, because that is what time and new data move.
 pub fn cause(condition: &Condition, facts: &Facts<'_>, now: Timestamp) -> String {
@@ -61,6 +61,7 @@ pub fn cause(condition: &Condition, facts: &Facts<'_>, now: Timestamp) -> String
                 " as described"
             };
             let when = words::window(*window);
+            let name = EntityKind::shown(name);
             match measure {
                 Measure::Count { .. } if total == 0 => format!("no `{name}`{what}{when}"),
                 Measure::Count { .. } => format!("{total} `{name}`{what}{when}"),

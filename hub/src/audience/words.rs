@@ -1,7 +1,7 @@
 //! Conditions in a few words, for logs and explanations. A condition's own values, never a person's.
 
 use crate::expression::{Comparison, Condition, Measure, POSITIONS, Step, Test, Window};
-use crate::model::Value;
+use crate::model::{EntityKind, Value};
 
 /// What a condition asks, without the conditions inside of it.
 pub(super) fn condition(condition: &Condition) -> String {
@@ -44,6 +44,7 @@ pub(super) fn condition(condition: &Condition) -> String {
             window: when,
             measure,
         } => {
+            let name = EntityKind::shown(name);
             let filter = filtered(filter);
             let when = window(*when);
             match measure {

@@ -4,13 +4,14 @@
 mod edit;
 mod record;
 mod role;
+mod said;
 mod shape;
 
 pub use edit::{Edit, edited};
 pub use record::{Record, key_of_line, read};
 
 use crate::expression::{Expression, Failure, Filter, country_code, scalar_text, to_timestamp};
-use crate::manifest::{ConsentRule, Stream, StreamTarget};
+use crate::manifest::{ConsentRule, SAID_COUNTRY, Stream, StreamTarget};
 use crate::model::{
     Canonical, Consent, ConsentStatus, FURTHER_EMAILS, Fact, Fields, Identifier, IdentifierKind,
     Rejected, Shape, Timestamp, Value,
@@ -133,9 +134,8 @@ impl Mapper<'_> {
             );
         }
         // It says how the record's phone numbers are read.
-        self.fields_of(|name| name == "country")?;
-        self.region = self.country().or(self.region);
-        self.fields_of(|name| name != "country" && name != FURTHER_EMAILS)?;
+        self.fields_of(|name| name == "country" || name == SAID_COUNTRY)?;
+        self.fields_of(|name| name != "country" && name != SAID_COUNTRY && name != FURTHER_EMAILS)?;
         let own = self.canonical.identifiers.len();
         self.fields_of(|name| name == FURTHER_EMAILS)?;
         self.canonical.further = self.canonical.identifiers.len() - own;
@@ -169,8 +169,13 @@ impl Mapper<'_> {
         }
         if self.record.is_damaged(expression.reads()) {
             // I17: what cannot be read takes the place of nothing, and two damaged identifiers would be one.
-            let is_identifier =
-                matches!(role, Role::Identifier(_) | Role::Both(_) | Role::Further(_));
+            let is_identifier = matches!(
+                role,
+                Role::Identifier(_)
+                    | Role::Both(_)
+                    | Role::Further(_)
+                    | Role::Said("email" | "phone")
+            );
             if is_identifier || self.record.is_unread(expression.reads()) {
                 self.damaged(name, "is left out");
                 return Ok(());
@@ -220,6 +225,7 @@ impl Mapper<'_> {
             }
             Role::Field(None) => self.keep(name, value),
             Role::Field(Some(shape)) => self.shaped(name, shape, value, expression)?,
+            Role::Said(said) => self.said(name, said, value),
             Role::EventTime => {}
         }
         Ok(())

@@ -1,12 +1,12 @@
 //! What a mapped field is for, by its name and by what its stream is about.
 
-use crate::manifest::StreamTarget;
+use crate::manifest::{StreamTarget, trait_said};
 use crate::model::{
     EntityKind, FURTHER_EMAILS, IdentifierKind, Shape, entity_field, event_property, person_trait,
 };
 
 /// What a mapped field is for.
-pub(super) enum Role {
+pub(super) enum Role<'a> {
     Identifier(IdentifierKind),
     /// Identifies a person and describes one: `email` and `phone` on person streams.
     Both(IdentifierKind),
@@ -15,9 +15,14 @@ pub(super) enum Role {
     EventName,
     EventTime,
     Field(Option<Shape>),
+    /// What a record that is about something else says of its person: the trait.
+    Said(&'a str),
 }
 
-pub(super) fn role_of(to: &StreamTarget, name: &str, source: &str) -> Role {
+pub(super) fn role_of<'a>(to: &StreamTarget, name: &'a str, source: &str) -> Role<'a> {
+    if let Some(said) = trait_said(to, name) {
+        return Role::Said(said);
+    }
     let kind = match name {
         "external_id" => Some(IdentifierKind::External(source.into())),
         _ => IdentifierKind::parse(name),

@@ -8,6 +8,7 @@ use crate::cli::output::{Out, Outcome, plural, table, trimmed};
 use crate::expression::to_timestamp;
 use crate::flow::ask::past;
 use crate::flow::ask::profile::{self, Found, ProfileView, TraitWhy, Wanted};
+use crate::flow::ask::thing::Thing;
 use crate::flow::{self, Moment, traits_of};
 use crate::model::{Fields, Timestamp, Value, snake_case};
 use crate::opening::{Environment, Opened, wanted};
@@ -171,6 +172,27 @@ pub fn name(traits: &Fields) -> String {
     }
 }
 
+/// `subscription  Pro, active, quantity 2, mrr 4000 PLN, since 2026-03-02 09:14 UTC`
+fn had(thing: &Thing, why: bool) -> String {
+    let text = |name: &str| thing.fields.get(name).map(plain);
+    let names = ["plan", "name", "sku", "order_id", "status"];
+    let mut parts: Vec<String> = names.iter().filter_map(|name| text(name)).collect();
+    parts.extend(text("quantity").map(|quantity| format!("quantity {quantity}")));
+    let currency = text("currency").unwrap_or_default();
+    for name in ["total", "mrr", "price"] {
+        let amount = text(name).map(|amount| format!("{name} {amount} {currency}"));
+        parts.extend(amount.map(|amount| amount.trim_end().to_owned()));
+    }
+    let since = thing.time.map(Timestamp::to_minutes);
+    parts.extend(since.map(|since| format!("since {since}")));
+    let kind = thing.kind.as_str();
+    let line = format!("{kind:<10} {}", parts.join(", "));
+    match why {
+        true => format!("{line}   ({} {})", thing.source, thing.record),
+        false => line,
+    }
+}
+
 /// A trait with its value and, if asked why, with where that comes from.
 pub fn origin(one: &TraitWhy, why: bool) -> Vec<String> {
     let value = one.value.as_ref().map(plain).unwrap_or_default();
@@ -223,6 +245,9 @@ fn print(view: &ProfileView, why: bool, out: &Out) {
     }
     if !view.accounts.is_empty() {
         out.line(format!("accounts   {}", view.accounts.join(", ")));
+    }
+    for thing in &view.things {
+        out.line(had(thing, why));
     }
     for audience in view.audiences.iter().flatten() {
         out.line(format!(

@@ -6,6 +6,7 @@ mod clocks;
 mod consent;
 mod echo;
 mod facts;
+mod guests;
 mod merged;
 mod names;
 mod properties;

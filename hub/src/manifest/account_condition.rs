@@ -28,6 +28,10 @@ impl Loader<'_> {
                 "an account has no events of its own",
                 "ask its people: `{ people = { event = … }, count = { at_least = 1 } }`",
             ),
+            (Subject::Account, "has") => (
+                "an account has no orders, subscriptions or products of its own",
+                "ask its people: `{ people = { has = … }, count = { at_least = 1 } }`",
+            ),
             (Subject::Account, "consent") => (
                 "accounts do not give consent",
                 "ask its people: `{ people = { consent = … }, count = { at_least = 1 } }`",

@@ -9,8 +9,9 @@ use crate::problem::codes;
 use std::sync::Arc;
 use toml::de::DeValue;
 
-const SUBJECTS: [&str; 10] = [
-    "trait", "event", "sequence", "people", "audience", "consent", "split", "not", "all", "any",
+const SUBJECTS: [&str; 11] = [
+    "trait", "event", "has", "sequence", "people", "audience", "consent", "split", "not", "all",
+    "any",
 ];
 
 impl Loader<'_> {
@@ -38,6 +39,7 @@ impl Loader<'_> {
         match subject.key {
             "trait" => self.trait_condition(&table, &subject),
             "event" => self.event_condition(&table, &subject),
+            "has" => self.thing_condition(&table, &subject),
             "sequence" => self.sequence_condition(&table, &subject),
             "people" => self.people_condition(&table, &subject, owner),
             "split" => {
@@ -234,7 +236,7 @@ impl Loader<'_> {
 fn subjects_hint(of: Subject) -> String {
     let fits = |name: &&&str| match of {
         Subject::Person => **name != "people",
-        Subject::Account => !matches!(**name, "event" | "sequence" | "consent"),
+        Subject::Account => !matches!(**name, "event" | "has" | "sequence" | "consent"),
     };
     let known = SUBJECTS.iter().filter(fits);
     let known: Vec<String> = known.map(|name| format!("`{name}`")).collect();

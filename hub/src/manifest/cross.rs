@@ -4,7 +4,7 @@ use crate::manifest::audience::further_names;
 use crate::manifest::journey::stage_names;
 use crate::manifest::tree::{Hinted, Item, Spot, suggest};
 use crate::manifest::{Loader, Sections, Source, StreamTarget, Subject};
-use crate::model::{EVENT_NAMES, IDENTIFIER_FIELDS, PERSON_TRAITS};
+use crate::model::{EVENT_NAMES, EntityKind, IDENTIFIER_FIELDS, PERSON_TRAITS};
 use crate::problem::{Severity, codes};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -105,7 +105,20 @@ impl Loader<'_> {
             }
         }
         let known: BTreeSet<&str> = named.iter().chain(EVENT_NAMES).copied().collect();
+        let streams = sources.iter().flat_map(|source| &source.streams);
+        let things: Vec<&StreamTarget> = streams.map(|stream| &stream.to).collect();
         for (name, spot) in &self.mentions.events {
+            if let Some(kind) = EntityKind::of_thing(name) {
+                if !things.contains(&&StreamTarget::Entity(kind)) {
+                    let kind = kind.as_str();
+                    let message = format!("no stream is about what is asked for: `{kind}`");
+                    let hint = format!("a stream says it with `to = \"{kind}\"`");
+                    self.report
+                        .error(&codes::UNKNOWN_EVENT, spot, message)
+                        .with_hint(Some(hint));
+                }
+                continue;
+            }
             if known.contains(name.as_str()) {
                 continue;
             }

@@ -1,9 +1,10 @@
-//! Conditions on events: which events, in which window, how many or how much, and in which order.
+//! Conditions on events: which events, in which window, how many or how much, and in which order; and on what people have, which
+//! is asked for in the same way.
 
 use crate::expression::{Condition, Measure, Step, Window};
 use crate::manifest::tree::{Hinted, Item, Table};
 use crate::manifest::{Loader, schedule};
-use crate::model::snake_case;
+use crate::model::{EntityKind, snake_case};
 use crate::problem::codes;
 use toml::de::DeValue;
 
@@ -18,6 +19,26 @@ impl Loader<'_> {
         ];
         table.check_keys("a condition on events", &known, &mut self.report);
         let name = self.event_name(subject);
+        self.happened(table, name)
+    }
+
+    /// `{ has = "subscription", where = { status = "active" } }`
+    pub(super) fn thing_condition(
+        &mut self,
+        table: &Table<'_>,
+        subject: &Item<'_>,
+    ) -> Option<Condition> {
+        let known = ["has", "where", "count", "sum", "within", "between", "never"];
+        table.check_keys("a condition on what people have", &known, &mut self.report);
+        let kinds = EntityKind::THINGS.map(|kind| (kind.as_str(), kind));
+        let name = subject.choice(&kinds, &mut self.report);
+        let name = name.map(EntityKind::thing_name);
+        let mention = name.clone().map(|name| (name, subject.spot()));
+        self.mentions.events.extend(mention);
+        self.happened(table, name)
+    }
+
+    fn happened(&mut self, table: &Table<'_>, name: Option<String>) -> Option<Condition> {
         let filter = match table.get("where") {
             Some(item) => self.event_filter(&item),
             None => Some(Vec::new()),

@@ -16,6 +16,7 @@ mod model;
 mod plan;
 mod purpose;
 mod rules;
+mod said;
 mod schedule;
 mod schema;
 mod signers;
@@ -32,6 +33,7 @@ pub use plan::{
     Subject, Suggest, Survivorship, SurvivorshipRule, TraitKind, Trust, TrustedKey,
 };
 pub use purpose::{ConsentRule, Purpose};
+pub use said::{SAID_COUNTRY, trait_said};
 
 use crate::model::Description;
 use crate::problem::{Code, Place, Problem, Severity, codes};

@@ -1,13 +1,13 @@
 //! `[[source.stream]]`: what the records of one stream mean. A known stream starts from its connector's default mapping.
 
 use crate::expression::Expression;
+use crate::manifest::said;
 use crate::manifest::schema::{self, Found};
 use crate::manifest::source::StreamScope;
 use crate::manifest::tree::{Hinted, Item, Spot, Table, suggest};
-use crate::manifest::{ConsentRule, Loader, Stream, StreamTarget};
+use crate::manifest::{ConsentRule, Loader, Stream, StreamTarget, trait_said};
 use crate::model::{EntityKind, StreamMapping, StreamSpec, snake_case};
 use crate::problem::codes;
-use std::borrow::Cow;
 
 const KEYS: [&str; 10] = [
     "name",
@@ -210,8 +210,6 @@ impl Loader<'_> {
             .get("map")
             .and_then(|item| item.free_table(&mut self.report))
         {
-            let names = map.items().into_iter().map(|item| snake_case(item.key));
-            self.filled.extend(names.map(Cow::into_owned));
             let entries = self.entries(&map, spec, scope);
             for (name, expression) in entries {
                 match draft.map.iter_mut().find(|(known, _)| *known == name) {
@@ -241,8 +239,7 @@ impl Loader<'_> {
         scope: StreamScope<'_>,
     ) -> Vec<(String, Expression)> {
         let mut entries: Vec<(String, Expression)> = Vec::new();
-        for item in table.items() {
-            let name = snake_case(item.key).into_owned();
+        for (name, item) in self.named(table) {
             if entries.iter().any(|(taken, _)| *taken == name) {
                 let message = format!("`{name}` is mapped twice");
                 self.report
@@ -253,6 +250,23 @@ impl Loader<'_> {
             }
         }
         entries
+    }
+
+    /// The fields of a mapping, those of `map.person` among them.
+    fn named<'i>(&mut self, table: &Table<'i>) -> Vec<(String, Item<'i>)> {
+        let mut named = Vec::new();
+        for item in table.items() {
+            if item.key != said::TABLE || item.raw().as_table().is_none() {
+                named.push((snake_case(item.key).into_owned(), item));
+            } else if let Some(below) = item.free_table(&mut self.report) {
+                let below = below.items().into_iter();
+                named.extend(below.map(|item| (said::name_in_table(&snake_case(item.key)), item)));
+            }
+        }
+        // Known to conditions even where the expression has a mistake.
+        let names = named.iter().map(|(name, _)| name.clone());
+        self.filled.extend(names);
+        named
     }
 
     /// An expression for the status, or a table with one for its time, too. Purposes stay as they are written.
@@ -390,6 +404,7 @@ impl Loader<'_> {
                 ));
             return None;
         }
+        self.check_said(&to, &draft.map, spot);
         let mut stream = Stream {
             name: name.into(),
             to,
@@ -403,6 +418,17 @@ impl Loader<'_> {
         };
         stream.digest = digest(&stream);
         Some(stream)
+    }
+
+    /// What the records of a stream say of their people.
+    fn check_said(&mut self, to: &StreamTarget, map: &[(String, Expression)], spot: &Spot) {
+        for (name, _) in map {
+            if let Some(message) = said::refused(to, name) {
+                self.report.error(&codes::WRONG_VALUE, spot, message);
+            }
+            let said = trait_said(to, name);
+            self.filled.extend(said.map(str::to_owned));
+        }
     }
 }
 

@@ -29,7 +29,7 @@ pub struct Canonical {
     pub created_at: Option<Timestamp>,
     /// When the vendor last changed it.
     pub updated_at: Option<Timestamp>,
-    /// Person streams only.
+    /// What it says of its person. Records that are about something else say little, see `claims`.
     pub traits: Fields,
     /// Purposes of which the record says something that cannot be read.
     pub unread: Vec<Arc<str>>,
@@ -52,6 +52,32 @@ impl Canonical {
             true => self.own(),
             false => &self.identifiers,
         }
+    }
+
+    /// The event, or the thing that its person has: name, time and properties. None for accounts and persons.
+    pub fn happened(&self) -> Option<(String, Timestamp, &Fields)> {
+        match self.fact.as_ref()? {
+            Fact::Event {
+                name,
+                time,
+                properties,
+            } => Some((name.clone(), *time, properties)),
+            Fact::Entity {
+                kind: EntityKind::Account,
+                ..
+            } => None,
+            Fact::Entity { kind, fields } => {
+                let since = fields.get(kind.since()).and_then(Value::as_i64);
+                let time = since.map(Timestamp).or(self.created_at);
+                Some((kind.thing_name(), time.unwrap_or_default(), fields))
+            }
+        }
+    }
+
+    /// Whether it says anything of its person. One without a fact does, even when it is empty, so that its evidence is known to
+    /// be supported.
+    pub fn claims(&self) -> bool {
+        self.fact.is_none() || !self.consents.is_empty() || !self.traits.is_empty()
     }
 
     /// The time of what it says about its person.
@@ -83,7 +109,40 @@ pub enum EntityKind {
     Product,
 }
 
+/// What a person has is kept with the person's events and asked for in the same way. No event's name begins like that.
+pub const THING: &str = "\u{1f}";
+
 impl EntityKind {
+    /// What a person can have; an account has people instead.
+    pub const THINGS: [Self; 3] = [Self::Order, Self::Subscription, Self::Product];
+
+    /// The name under which a thing is kept among its person's events.
+    pub fn thing_name(self) -> String {
+        format!("{THING}{}", self.as_str())
+    }
+
+    /// The kind of thing that is kept under a name, or none when it is an event's.
+    pub fn of_thing(name: &str) -> Option<Self> {
+        let kind = name.strip_prefix(THING)?;
+        Self::THINGS
+            .into_iter()
+            .find(|known| known.as_str() == kind)
+    }
+
+    /// An event's or a thing's name as people read it.
+    pub fn shown(name: &str) -> &str {
+        name.strip_prefix(THING).unwrap_or(name)
+    }
+
+    /// The field that says since when a person has it.
+    fn since(self) -> &'static str {
+        match self {
+            Self::Subscription => "started_at",
+            Self::Order => "ordered_at",
+            Self::Account | Self::Product => "created_at",
+        }
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Account => "account",

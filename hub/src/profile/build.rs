@@ -110,8 +110,12 @@ pub(super) fn rule_of<'a>(rules: &'a Survivorship, name: &str) -> &'a Survivorsh
 /// The winner among the candidates of one trait; nothing when every value was cleared. Brings `candidates` into their order of preference.
 pub(super) fn choose(rule: &SurvivorshipRule, candidates: &mut [Candidate<'_>]) -> Option<Won> {
     let best = rank(rule, candidates)?;
+    let is_aside = best.claim.is_aside;
+    let of_its_kind = candidates
+        .iter()
+        .filter(|one| one.claim.is_aside == is_aside);
     let value = match rule {
-        SurvivorshipRule::Union => value::union(candidates.iter().map(|candidate| candidate.value)),
+        SurvivorshipRule::Union => value::union(of_its_kind.map(|candidate| candidate.value)),
         _ => best.value.clone(),
     };
     (!value.is_null()).then_some(Won {
@@ -123,6 +127,33 @@ pub(super) fn choose(rule: &SurvivorshipRule, candidates: &mut [Candidate<'_>]) 
 /// Sorts the candidates from the best and returns the best. Every order ends in source and record, then in the value, which two versions
 /// of one record could differ in; candidates that are equal in all of that are equal.
 pub(super) fn rank<'a>(
+    rule: &SurvivorshipRule,
+    candidates: &mut [Candidate<'a>],
+) -> Option<Candidate<'a>> {
+    if candidates.iter().any(|one| one.claim.is_aside) {
+        return rank_by_kind(rule, candidates);
+    }
+    rank_alike(rule, candidates)
+}
+
+/// What records say that are about something else (a guest's order) counts under every rule where no record about the person says
+/// anything. A source's null there clears what it says elsewhere, too.
+fn rank_by_kind<'a>(
+    rule: &SurvivorshipRule,
+    candidates: &mut [Candidate<'a>],
+) -> Option<Candidate<'a>> {
+    candidates.sort_by_key(|one| one.claim.is_aside);
+    let count = candidates.partition_point(|one| !one.claim.is_aside);
+    let (own, aside) = candidates.split_at_mut(count);
+    let best = rank_alike(rule, own);
+    let other = rank_alike(rule, aside);
+    match rule {
+        SurvivorshipRule::MostRecent if best.is_none() => standing_first(candidates),
+        _ => best.or(other),
+    }
+}
+
+fn rank_alike<'a>(
     rule: &SurvivorshipRule,
     candidates: &mut [Candidate<'a>],
 ) -> Option<Candidate<'a>> {

@@ -75,6 +75,28 @@ fn why(name: &str, winner: Option<Won>, rule: String, candidates: &[Candidate<'_
 
 /// `candidates` from the best.
 fn describe(rule: &SurvivorshipRule, winner: Option<&Won>, candidates: &[Candidate<'_>]) -> String {
+    let won = winner.map(|won| won.claim);
+    let won = candidates.iter().find(|one| Some(one.index) == won);
+    let Some(is_aside) = won.map(|won| won.claim.is_aside) else {
+        return describe_alike(rule, winner, candidates);
+    };
+    let alike = candidates
+        .iter()
+        .filter(|one| one.claim.is_aside == is_aside);
+    let alike: Vec<Candidate<'_>> = alike.copied().collect();
+    let text = describe_alike(rule, winner, &alike);
+    match is_aside {
+        true => format!("{text}; the record is about something else"),
+        false => text,
+    }
+}
+
+/// Of claims of one kind.
+fn describe_alike(
+    rule: &SurvivorshipRule,
+    winner: Option<&Won>,
+    candidates: &[Candidate<'_>],
+) -> String {
     let count = candidates.len();
     if winner.is_none() {
         return match rule {

@@ -26,6 +26,8 @@ pub struct Claim {
     pub time: Timestamp,
     /// A null clears: see `SurvivorshipRule` in `build`.
     pub traits: Fields,
+    /// The record is about something else, such as an order. It counts where no record about the person says anything.
+    pub is_aside: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -11,6 +11,7 @@ fn claim(source: &str, record: &str, time: i64, traits: Value) -> Claim {
         record: record.to_owned(),
         time: Timestamp(time),
         traits: serde_json::from_value(traits).unwrap(),
+        is_aside: false,
     }
 }
 
@@ -292,15 +293,17 @@ fn claims() -> impl Strategy<Value = Vec<Claim>> {
         values(),
         0..4,
     );
-    prop::collection::vec((0..3i64, traits), 1..8).prop_map(|all| {
+    let is_aside = prop::bool::weighted(0.3);
+    prop::collection::vec((0..3i64, traits, is_aside), 1..8).prop_map(|all| {
         let claims = all
             .into_iter()
             .zip(0..)
-            .map(|((time, traits), index)| Claim {
+            .map(|((time, traits, is_aside), index)| Claim {
                 source: ["a", "b", "c"][index * 5 % 3].into(),
                 record: format!("r/{}", index * 7 % 8),
                 time: Timestamp(time),
                 traits,
+                is_aside,
             });
         claims.collect()
     })
@@ -337,7 +340,8 @@ mod properties {
             };
             let value = match rule {
                 SurvivorshipRule::Union if leader == name => {
-                    let stated = claims.iter().filter_map(|claim| claim.traits.get(name));
+                    let alike = claims.iter().filter(|one| one.is_aside == best.is_aside);
+                    let stated = alike.filter_map(|claim| claim.traits.get(name));
                     value::union(stated)
                 }
                 _ => best.traits.get(name).cloned().unwrap_or_default(),
@@ -379,6 +383,7 @@ mod properties {
     fn later(one: &Claim, other: &Claim) -> Ordering {
         let key = |claim: &Claim| {
             (
+                claim.is_aside,
                 Reverse(claim.time),
                 claim.source.clone(),
                 claim.record.clone(),
@@ -402,7 +407,8 @@ mod properties {
                 .unwrap_or(usize::MAX)
         };
         let count = |value: &Value| {
-            let same = all.iter().filter(|claim| claim.traits[name] == *value);
+            let alike = all.iter().filter(|claim| claim.is_aside == one.is_aside);
+            let same = alike.filter(|claim| claim.traits[name] == *value);
             same.map(|claim| (&claim.source, &claim.record))
                 .collect::<std::collections::BTreeSet<_>>()
                 .len()
@@ -419,16 +425,18 @@ mod properties {
             SurvivorshipRule::MostFrequent if a == b => Ordering::Equal,
             SurvivorshipRule::MostFrequent => count(b)
                 .cmp(&count(a))
-                .then_with(|| latest(all, name, a, b)),
+                .then_with(|| latest(all, one.is_aside, name, a, b)),
             SurvivorshipRule::AnyTrue => (*b == Value::Bool(true)).cmp(&(*a == Value::Bool(true))),
         };
-        first.then_with(|| later(one, other)) == Ordering::Less
+        let kind = one.is_aside.cmp(&other.is_aside);
+        kind.then(first).then_with(|| later(one, other)) == Ordering::Less
     }
 
     /// Of two values given equally often, the one that was given last is better.
-    fn latest(all: &[&Claim], name: &str, a: &Value, b: &Value) -> Ordering {
+    fn latest(all: &[&Claim], is_aside: bool, name: &str, a: &Value, b: &Value) -> Ordering {
         let last = |value: &Value| {
-            let giving = all.iter().filter(|claim| claim.traits[name] == *value);
+            let alike = all.iter().filter(|claim| claim.is_aside == is_aside);
+            let giving = alike.filter(|claim| claim.traits[name] == *value);
             giving
                 .map(|claim| {
                     (

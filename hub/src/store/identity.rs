@@ -239,7 +239,7 @@ impl Tx {
                  cross join record r on r.slot = s.slot cross join stream t on t.id = r.stream_id where s.evidence_id = $1"
             )
         };
-        let text = ["claim", "event", "entity"].map(of).join(" union all ");
+        let text = ["claim", "event"].map(of).join(" union all ");
         self.of_keys(&text, evidence, |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })

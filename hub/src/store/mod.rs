@@ -43,7 +43,7 @@ pub use identity::{EvidenceRow, IdentifierRow};
 pub use jobs::JobRow;
 pub use letters::{DeadLetterRow, Decision, LetterState};
 pub use models::ModelRow;
-pub use profiles::{ClaimRow, EntityRow, EventRow, PersonRow};
+pub use profiles::{ClaimRow, EventRow, PersonRow};
 pub use records::{RecordRow, RecordState};
 pub use runs::{RunRow, StatusCounts};
 pub use statements::{Revoked, StatementRow};

@@ -1,4 +1,4 @@
-//! Persons, their claims, events and other entities.
+//! Persons, their claims, and their events, among which is what they have (`EntityKind::thing_name`).
 
 use super::query::value;
 use super::value::Arg;
@@ -41,16 +41,6 @@ pub struct EventRow {
     pub time: i64,
     /// JSON object.
     pub properties: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EntityRow {
-    pub id: i64,
-    pub evidence_id: Option<i64>,
-    pub slot: i64,
-    pub kind: &'static str,
-    /// JSON object.
-    pub fields: String,
 }
 
 impl Tx {
@@ -204,27 +194,8 @@ impl Tx {
         .await
     }
 
-    pub async fn save_entities(&mut self, entities: &[EntityRow]) -> Result<()> {
-        self.insert(
-            "entity (id, evidence_id, slot, kind, fields)",
-            entities,
-            |entity| {
-                [
-                    Arg::Int(entity.id),
-                    Arg::OptInt(entity.evidence_id),
-                    Arg::Int(entity.slot),
-                    Arg::Text(entity.kind),
-                    Arg::Text(&entity.fields),
-                ]
-            },
-        )
-        .await
-    }
-
-    /// Events and entities by id; ids come from one counter.
     pub async fn remove_facts(&mut self, ids: &[i64]) -> Result<()> {
-        self.remove("delete from event where id", ids).await?;
-        self.remove("delete from entity where id", ids).await
+        self.remove("delete from event where id", ids).await
     }
 
     /// Runs `{head} = ID` for each id.

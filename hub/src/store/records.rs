@@ -38,7 +38,7 @@ pub struct RecordRow {
     pub updated_at: Option<i64>,
     pub first_seen: i64,
     pub evidence_id: Option<i64>,
-    /// The event or entity that it made.
+    /// The event or thing that it made.
     pub fact_id: Option<i64>,
 }
 

@@ -3,6 +3,7 @@
 use super::query::{columns, get};
 use super::value::Arg;
 use super::{Result, Tx};
+use crate::model::THING;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct RunRow {
@@ -103,10 +104,10 @@ impl Tx {
     }
 
     pub async fn status_counts(&mut self) -> Result<StatusCounts> {
-        let text = "select (select count(*) from person), (select count(*) from record where state = 0), (select count(*) from event), \
+        let text = "select (select count(*) from person), (select count(*) from record where state = 0), (select count(*) from event where substr(name, 1, 1) <> $1), \
              (select count(*) from dead_letter where state = 'open'), (select count(*) from change where state = 'pending' and destination in (select name from destination)), \
              (select count(*) from change where state = 'rejected')";
-        self.one(text, &[], |row| {
+        self.one(text, &[Arg::Text(THING)], |row| {
             Ok(StatusCounts {
                 people: get(row, 0)?,
                 records: get(row, 1)?,

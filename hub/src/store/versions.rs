@@ -26,6 +26,8 @@ pub struct VersionRow {
     pub received_at: Timestamp,
     pub effect: Effect,
     pub body: Bytes,
+    /// The time of the record's last change, where the version does not say one itself.
+    pub changed_at: Option<i64>,
 }
 
 /// A version that had an effect, with the record that it is of.
@@ -38,15 +40,17 @@ pub struct PastVersion {
     pub received_at: Timestamp,
     /// None when it says that the record was deleted.
     pub body: Option<Vec<u8>>,
+    /// The time of the record's last change, where the version does not say one itself.
+    pub changed_at: Option<Timestamp>,
 }
 
-const COLUMNS: &str = "select v.id, v.slot, r.stream_id, r.key, v.received_at, v.effect, v.body \
+const COLUMNS: &str = "select v.id, v.slot, r.stream_id, r.key, v.received_at, v.effect, v.body, v.changed_at \
     from record_version v join record r on r.slot = v.slot where v.effect <> 2";
 
 impl Tx {
     pub async fn add_versions(&mut self, versions: &[VersionRow]) -> Result<()> {
         self.insert(
-            "record_version (id, slot, received_at, effect, body)",
+            "record_version (id, slot, received_at, effect, body, changed_at)",
             versions,
             |version| {
                 [
@@ -55,6 +59,7 @@ impl Tx {
                     Arg::Int(version.received_at.0),
                     Arg::Int(version.effect as i64),
                     Arg::Bytes(&version.body),
+                    Arg::OptInt(version.changed_at),
                 ]
             },
         )
@@ -118,5 +123,6 @@ fn past_version(row: &dialect::Row) -> Result<PastVersion> {
         key: get(row, 3)?,
         received_at: Timestamp(get(row, 4)?),
         body,
+        changed_at: get::<Option<i64>>(row, 7)?.map(Timestamp),
     })
 }

@@ -92,11 +92,19 @@ struct Batch {
     aliases: Vec<([u8; 16], i64)>,
 }
 
+fn uuid_of(id: i64) -> [u8; 16] {
+    let mut uuid = [0; 16];
+    uuid[..8].copy_from_slice(&scatter(id, 5).to_be_bytes());
+    uuid[8..].copy_from_slice(&scatter(id, 6).to_be_bytes());
+    uuid
+}
+
 impl Batch {
     fn push(&mut self, id: i64, body: Vec<u8>) {
         let slot = scatter(id, 0);
         let nodes = vec![scatter(id, 1), scatter(id, 2), scatter(id, 3)];
         self.versions.push(VersionRow {
+            changed_at: None,
             id,
             slot,
             received_at: NOW,
@@ -150,9 +158,7 @@ impl Batch {
             time: NOW.0,
             body: format!(r#"{{"traits":{traits}}}"#),
         });
-        let mut uuid = [0; 16];
-        uuid[..8].copy_from_slice(&scatter(id, 5).to_be_bytes());
-        uuid[8..].copy_from_slice(&scatter(id, 6).to_be_bytes());
+        let uuid = uuid_of(id);
         self.persons.push(PersonRow {
             id,
             uuid,

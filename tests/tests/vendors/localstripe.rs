@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::python::interpreter;
 
 /// Ends the process when the test ends, however it ends.
-struct Server(Child);
+pub struct Server(Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -24,7 +24,7 @@ impl Drop for Server {
     }
 }
 
-fn localstripe() -> Result<(Server, SocketAddr), &'static str> {
+pub fn localstripe() -> Result<(Server, SocketAddr), &'static str> {
     let python = interpreter()?;
     let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|_| "no free port")?;
     let address = free.local_addr().map_err(|_| "no free port")?;

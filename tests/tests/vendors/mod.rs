@@ -4,6 +4,7 @@
 
 mod clients;
 mod localstripe;
+mod localstripe_charge;
 mod mailchimp_description;
 pub mod python;
 mod speed;

@@ -9,3 +9,4 @@ pub mod past;
 pub mod preview;
 pub mod profile;
 pub mod review;
+pub mod thing;

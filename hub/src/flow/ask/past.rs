@@ -201,6 +201,8 @@ pub(super) struct Standing {
     pub stream: StreamRef,
     pub key: String,
     pub canonical: Canonical,
+    /// The time of what it says.
+    pub stated_at: Timestamp,
 }
 
 impl Standing {
@@ -249,10 +251,13 @@ impl Mapping {
         let record = canonical::read(plan, &stream.source, None, body).ok()?;
         let key = canonical::key_of(plan, &stream.source, &record).ok()?;
         let canonical = canonical::map(plan, &stream.source, &key, &record).canonical?;
+        let known = version.changed_at.filter(|_| plan.updated_at.is_some());
+        let changed_at = canonical.updated_at.or(known);
         Some(Standing {
             slot: version.slot,
             stream: stream.clone(),
             key,
+            stated_at: changed_at.or(canonical.created_at).unwrap_or_default(),
             canonical,
         })
     }

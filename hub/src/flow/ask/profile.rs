@@ -2,6 +2,7 @@
 //! Loads, and lets the pure stages explain; writes nothing.
 
 use crate::flow::ask::consent::{ConsentView, consents_of};
+use crate::flow::ask::thing::{Thing, divided};
 use crate::flow::commit::claim::claim_of;
 use crate::flow::commit::identifiers::find;
 use crate::flow::commit::neighbourhood::{Around, Held, Neighbourhood, held_in};
@@ -48,6 +49,9 @@ pub struct ProfileView {
     pub events: usize,
     /// RFC 3339.
     pub last_event_at: Option<String>,
+    /// Its orders, subscriptions and products, the latest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub things: Vec<Thing>,
     /// Ids of its accounts, the main one first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub accounts: Vec<String>,
@@ -195,6 +199,7 @@ async fn view(context: &Context, tx: &mut Tx, located: &Located) -> Result<Found
         .map(claim_of)
         .collect::<Result<_>>()?;
     let events = tx.events_of(evidence.iter().copied()).await?;
+    let (events, things) = divided(tx, events).await?;
     let audiences = tx
         .memberships_of([row_id])
         .await?
@@ -225,12 +230,9 @@ async fn view(context: &Context, tx: &mut Tx, located: &Located) -> Result<Found
             .collect(),
         sources: sources.len(),
         records: claims.len(),
-        last_event_at: events
-            .iter()
-            .map(|event| event.time)
-            .max()
-            .map(|time| Timestamp(time).to_rfc3339()),
         events: events.len(),
+        last_event_at: events.into_iter().max().map(Timestamp::to_rfc3339),
+        things,
         accounts: relations.into_iter().map(|row| row.account).collect(),
         audiences: Some(audiences),
         why: reasons,

@@ -17,8 +17,8 @@ use crate::flow::stored_json::to_json;
 use crate::model::{Canonical, EntityKind, Fact, Timestamp};
 use crate::problem::{Place, Problem, Severity};
 use crate::store::{
-    ClaimRow, DeadLetterRow, Effect, EntityRow, EventRow, LetterState, RecordRow, RecordState,
-    Result, Tx, VersionRow,
+    ClaimRow, DeadLetterRow, Effect, EventRow, LetterState, RecordRow, RecordState, Result, Tx,
+    VersionRow,
 };
 use bytes::Bytes;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -34,7 +34,6 @@ struct Written {
     known_records: Vec<(RecordRow, RecordRow)>,
     claims: Vec<FreshClaim>,
     events: Vec<EventRow>,
-    entities: Vec<EntityRow>,
     letters: Vec<DeadLetterRow>,
     accounts: accounts::AccountChanges,
     lost_claims: Vec<(i64, i64)>,
@@ -346,22 +345,25 @@ impl Written {
     ) {
         row.hash = put.hash;
         if let Some(body) = put.body {
+            let last = self.versions.len();
             self.version(ids, row.slot, now, put.effect, body);
+            self.versions[last].changed_at = put.meaning.as_ref().and_then(Meaning::known_time);
         }
         for problem in put.problems {
             self.letter(problem, row, stream, put.meaning.is_none(), ids, now);
         }
-        let Some(Meaning {
-            canonical,
-            mut claim,
-            slots: _,
-            consents: _,
-        }) = put.meaning
-        else {
+        let Some(meaning) = put.meaning else {
             return;
         };
+        let stated_at = meaning.stated_at();
+        let Meaning {
+            canonical,
+            mut claim,
+            changed_at,
+            ..
+        } = meaning;
         row.state = RecordState::Live;
-        row.updated_at = canonical.updated_at.map(Timestamp::millis);
+        row.updated_at = changed_at.map(Timestamp::millis);
         row.first_seen = first_seen(&canonical).0;
         if !slots.is_empty() {
             let name = claim.as_mut().and_then(|claim| claim.name.take());
@@ -376,7 +378,7 @@ impl Written {
         if let (Some(claim), Some(evidence)) = (claim, row.evidence_id) {
             self.claim(claim, evidence, row, stream);
         }
-        self.fact(canonical, row, stream, ids);
+        self.fact(canonical, stated_at, row, stream, ids);
     }
 
     fn claim(&mut self, claim: MappedClaim, evidence_id: i64, row: &RecordRow, stream: &StreamRef) {
@@ -395,40 +397,33 @@ impl Written {
     fn fact(
         &mut self,
         canonical: Canonical,
+        stated_at: Timestamp,
         row: &mut RecordRow,
         stream: &StreamRef,
         ids: &mut Ids,
     ) {
-        let stated_at = canonical.stated_at();
-        let Some(fact) = canonical.fact else { return };
-        let id = ids.fact;
-        ids.fact += 1;
-        row.fact_id = Some(id);
-        match fact {
-            Fact::Event {
-                name,
-                time,
-                properties,
-            } => self.events.push(EventRow {
-                id,
+        let is_somebodys = row.evidence_id.is_some();
+        let happened = canonical.happened();
+        let happened =
+            happened.filter(|(name, ..)| is_somebodys || EntityKind::of_thing(name).is_none());
+        if let Some((name, time, properties)) = happened {
+            row.fact_id = Some(ids.fact);
+            self.events.push(EventRow {
+                id: ids.fact,
                 evidence_id: row.evidence_id.unwrap_or(0),
                 slot: row.slot,
                 name,
                 time: time.0,
-                properties: to_json(&properties),
-            }),
-            Fact::Entity { kind, fields } => {
-                if kind == EntityKind::Account {
-                    self.accounts.add(&fields, row, stated_at, stream);
-                }
-                self.entities.push(EntityRow {
-                    id,
-                    evidence_id: row.evidence_id,
-                    slot: row.slot,
-                    kind: kind.as_str(),
-                    fields: to_json(&fields),
-                });
-            }
+                properties: to_json(properties),
+            });
+            ids.fact += 1;
+        }
+        if let Some(Fact::Entity {
+            kind: EntityKind::Account,
+            fields,
+        }) = canonical.fact
+        {
+            self.accounts.add(&fields, row, stated_at, stream);
         }
     }
 
@@ -439,6 +434,7 @@ impl Written {
             received_at: now,
             effect,
             body,
+            changed_at: None,
         });
         ids.version += 1;
     }
@@ -495,7 +491,6 @@ impl Written {
         let claims: Vec<&ClaimRow> = self.claims.iter().map(|(row, _)| row).collect();
         tx.add_claims(&claims).await?;
         tx.save_events(&self.events).await?;
-        tx.save_entities(&self.entities).await?;
         tx.add_dead_letters(&self.letters).await?;
         Ok(self.claims)
     }

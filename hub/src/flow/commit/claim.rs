@@ -17,12 +17,16 @@ use std::sync::Arc;
 struct ClaimBody {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     traits: Fields,
+    #[serde(default)]
+    is_aside: bool,
 }
 
 #[derive(Serialize)]
 struct ClaimBodyRef<'a> {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     traits: &'a Fields,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_aside: bool,
 }
 
 /// A stored claim in the form that `profile` takes.
@@ -33,6 +37,7 @@ pub fn claim_of(row: ClaimRow) -> Result<Claim> {
         record: row.record,
         time: Timestamp(row.time),
         traits: body.traits,
+        is_aside: body.is_aside,
     })
 }
 
@@ -52,27 +57,38 @@ pub struct MappedClaim {
 }
 
 impl MappedClaim {
-    /// What a record says of its person; takes the traits out of it. Every record without a fact has a claim, even
-    /// an empty one, so that its evidence is known to be supported.
+    /// What a record says of its person; takes the traits out of it.
     pub fn of(canonical: &mut Canonical, stream: &StreamRef, context: &Context) -> Option<Self> {
-        if canonical.fact.is_some() && canonical.consents.is_empty() {
+        if !canonical.claims() {
             return None;
         }
+        let is_aside = canonical.fact.is_some();
         let traits = std::mem::take(&mut canonical.traits);
         let is_written = !context.writers_to(&stream.source).is_empty();
         let echo = is_written.then(|| traits.clone());
-        let claim = Self::from(traits, canonical.stated_at(), stream, context);
+        let time = canonical.stated_at();
+        let claim = Self::from(traits, is_aside, time, stream, context);
         Some(Self { echo, ..claim })
     }
 
-    pub fn from(traits: Fields, time: Timestamp, stream: &StreamRef, context: &Context) -> Self {
-        let body = to_json(&ClaimBodyRef { traits: &traits });
+    pub fn from(
+        traits: Fields,
+        is_aside: bool,
+        time: Timestamp,
+        stream: &StreamRef,
+        context: &Context,
+    ) -> Self {
+        let body = to_json(&ClaimBodyRef {
+            traits: &traits,
+            is_aside,
+        });
         let name = identity::name_of(&traits);
         let claim = Claim {
             source: stream.source.clone(),
             record: String::new(),
             time,
             traits,
+            is_aside,
         };
         Self {
             time,
@@ -86,7 +102,7 @@ impl MappedClaim {
 
 /// The name that the records of one piece of evidence give. Only records with a claim give one, see `MappedClaim::of`.
 pub fn name_given<'c>(records: impl Iterator<Item = &'c Canonical>) -> Option<Arc<str>> {
-    let claiming = records.filter(|one| one.fact.is_none() || !one.consents.is_empty());
+    let claiming = records.filter(|one| one.claims());
     let names = claiming.filter_map(|one| identity::name_of(&one.traits));
     names.min().map(Into::into)
 }

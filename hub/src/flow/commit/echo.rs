@@ -150,13 +150,15 @@ fn silence_claim(
         }
         _ => true,
     });
-    let stated_at = meaning.canonical.stated_at();
+    let stated_at = meaning.stated_at();
     let time = match before {
         Some(before) if before.traits == traits => before.time,
         _ => stated_at,
     };
     if is_cleared || traits.len() < count || time != stated_at {
-        meaning.claim = Some(MappedClaim::from(traits, time, stream, context));
+        let is_aside = meaning.canonical.fact.is_some();
+        let claim = MappedClaim::from(traits, is_aside, time, stream, context);
+        meaning.claim = Some(claim);
     }
 }
 

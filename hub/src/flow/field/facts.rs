@@ -126,6 +126,124 @@ fn what_counts_as_an_order_is_what_was_taken() {
     assert_eq!(refund(json!("pending")), "Refund Pending");
 }
 
+// F11
+#[test]
+fn what_was_released_is_neither_taken_nor_refunded() {
+    let of = |fields: Value| {
+        let mut charge = json!({ "id": "ch_1", "created": 1_750_000_000, "amount": 9000, "currency": "eur", "status": "succeeded", "captured": true });
+        charge
+            .as_object_mut()
+            .unwrap()
+            .extend(fields.as_object().unwrap().clone());
+        let canonical = mapped(&stripe(), "charges", &charge).canonical.unwrap();
+        let (name, time, properties) = canonical.happened().unwrap();
+        (
+            name,
+            time.0 / 1_000,
+            properties["total"].clone(),
+            properties["refunded_total"].clone(),
+        )
+    };
+    let order = |time: i64, total: i64, back: i64| {
+        (
+            "Order Completed".to_owned(),
+            time,
+            json!(total),
+            json!(back),
+        )
+    };
+    let at = 1_750_000_000;
+    for (fields, expected) in [
+        (
+            json!({ "amount_captured": 2500, "amount_refunded": 6500, "onefold": { "captured": at + 900, "returned": 0 } }),
+            order(at + 900, 2500, 0),
+        ),
+        (
+            json!({ "amount_captured": 2500, "amount_refunded": 7000, "onefold": { "returned": 500 } }),
+            order(at, 2500, 500),
+        ),
+        (
+            json!({ "amount_refunded": 7000, "onefold": { "taken": 2500, "returned": 500 } }),
+            order(at, 2500, 500),
+        ),
+        (
+            json!({ "amount_captured": 9000, "amount_refunded": 700 }),
+            order(at, 9000, 700),
+        ),
+        (
+            json!({ "amount_captured": null, "amount_refunded": null, "onefold": null }),
+            order(at, 9000, 0),
+        ),
+    ] {
+        assert_eq!(of(fields.clone()), expected, "{fields}");
+    }
+    let refund = json!({ "id": "re_1", "created": at, "amount": 6500, "currency": "eur", "status": "succeeded", "onefold": { "is_release": true } });
+    assert_eq!(event(&refund, "refunds").0, "Payment Released");
+}
+
+// F6
+#[test]
+fn a_charge_says_of_a_guest_what_the_form_said_and_of_a_customer_nothing() {
+    let billing = json!({ "email": "Ada@Mail.example", "name": "Ada L.", "phone": "601 100 200", "address": { "country": "PL" } });
+    let of = |fields: Value| {
+        let mut charge = json!({ "id": "ch_1", "created": 1_750_000_000, "amount": 9000, "currency": "eur", "status": "succeeded", "captured": true });
+        charge
+            .as_object_mut()
+            .unwrap()
+            .extend(fields.as_object().unwrap().clone());
+        let mapped = mapped(&stripe(), "charges", &charge);
+        let canonical = mapped.canonical.unwrap();
+        let known = canonical
+            .identifiers
+            .iter()
+            .map(|one| format!("{} {}", one.kind, one.value));
+        (
+            json!(canonical.traits),
+            known.collect::<Vec<_>>().join(", "),
+            mapped.problems.len(),
+        )
+    };
+    for (fields, traits, known, problems) in [
+        (
+            json!({ "customer": null, "billing_details": billing }),
+            json!({ "email": "ada@mail.example", "name": "Ada L.", "phone": "+48601100200", "country": "PL" }),
+            "email ada@mail.example",
+            0,
+        ),
+        (
+            json!({ "receipt_email": "receipt@mail.example", "billing_details": { "name": "Ada" } }),
+            json!({ "email": "receipt@mail.example", "name": "Ada" }),
+            "email receipt@mail.example",
+            0,
+        ),
+        (
+            json!({ "customer": "cus_1", "billing_details": billing }),
+            json!({}),
+            "external:payments cus_1",
+            0,
+        ),
+        (
+            json!({ "customer": null, "billing_details": null, "receipt_email": "" }),
+            json!({}),
+            "",
+            0,
+        ),
+        (
+            json!({ "billing_details": { "email": "ada", "name": 7, "address": [] } }),
+            json!({ "name": "7" }),
+            "",
+            2,
+        ),
+        (json!({ "billing_details": "Ada" }), json!({}), "", 0),
+    ] {
+        assert_eq!(
+            of(fields.clone()),
+            (traits, known.to_owned(), problems),
+            "{fields}"
+        );
+    }
+}
+
 // F17
 #[test]
 fn amounts_have_the_scale_of_iso_4217_whatever_the_vendor_does() {

@@ -7,6 +7,7 @@ use crate::flow::commit::stream::StreamRef;
 use crate::flow::context::Context;
 use crate::landing::{self, Arrival, Line, Version};
 use crate::manifest::Stream;
+use crate::model::Timestamp;
 use crate::problem::Problem;
 use crate::store::{Effect, RecordRow, RecordState, Result, Store};
 use bytes::Bytes;
@@ -233,13 +234,14 @@ impl Comparing<'_> {
         if known.is_some_and(|known| known.hash == item.line.hash) {
             return self.stays(stored);
         }
-        let put = Box::new(map(self.stream, self.plan, self.context, &item));
+        let mut put = Box::new(map(self.stream, self.plan, self.context, &item));
         let meaning = put.meaning.as_ref();
         let updated_at = meaning.and_then(|meaning| meaning.canonical.updated_at);
-        let version = Version {
+        let mut version = Version {
             hash: put.hash,
             updated_at: updated_at.map(|time| time.0),
         };
+        let since = known.and_then(|known| known.updated_at);
         // What a full read returns is the current state.
         let is_outdated = |stored| self.full_since.is_some_and(|since| stored < since);
         let known = known.map(|known| Version {
@@ -252,6 +254,10 @@ impl Comparing<'_> {
             self.stays(stored);
             let said = Passed::of(put.meaning);
             return self.keep(item.slot, item.key, put.body, Some(said));
+        }
+        if let Some(meaning) = &mut put.meaning {
+            meaning.keep_time(self.plan, since.map(Timestamp));
+            version.updated_at = meaning.changed_at.map(Timestamp::millis);
         }
         self.change(item, To::Put(put), Now::There(version, None));
     }

@@ -87,7 +87,6 @@ pub fn oracle(world: &World, name: &str, state: &State, now: Timestamp) -> BTree
             .collect();
         let consents = consents(&spoken, &nodes.collect::<Vec<_>>(), &own);
         let text = one_person(context, person.id.0.into_bytes(), &mine, &consents, now);
-        // People known by charges alone have no traits to be found by.
         if text.contains(&format!("\"world\":\"{name}\"")) {
             people.insert(format!("{} {text}", person.id));
         }
@@ -389,13 +388,14 @@ fn worked_out(
 
 /// What the records say of their person.
 fn claims(records: &[&(Kind, String, Canonical)]) -> Vec<Claim> {
-    let telling = records.iter().filter(|(kind, ..)| *kind != Kind::Charge);
+    let telling = records.iter().filter(|(.., one)| one.claims());
     telling
         .map(|(kind, id, one)| Claim {
             source: kind.names().0.into(),
             record: format!("{}/{id}", kind.names().1),
             time: one.updated_at.unwrap(),
             traits: one.traits.clone(),
+            is_aside: one.fact.is_some(),
         })
         .collect()
 }

@@ -50,6 +50,8 @@ updated_at = "updated"
 created_at = "created"
 map.external_id = "customer"
 map.total = "total"
+map.person.first_name = "buyer"
+map.person.world = "world"
 "#;
 
 const DEFINITIONS: &str = r#"
@@ -186,6 +188,7 @@ impl Record {
             Kind::Charge => {
                 record["customer"] = json!(format!("{world}-Customer-{}", self.customer));
                 record["total"] = json!(100);
+                record["buyer"] = json!((self.name > 0).then(|| format!("n{}", self.name)));
             }
             _ => {
                 record["email"] = json!(self.email.map(|n| format!("W{world}x{n}@Example.com")));

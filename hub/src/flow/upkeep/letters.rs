@@ -3,13 +3,14 @@
 use crate::canonical::{self, Edit};
 use crate::flow::commit::apply::apply;
 use crate::flow::commit::change::{Change, Put, To};
-use crate::flow::commit::meaning::mapped;
+use crate::flow::commit::meaning::{Meaning, mapped};
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::context::Context;
 use crate::flow::lease;
 use crate::flow::upkeep::announce::announce;
 use crate::flow::upkeep::remap::remap;
 use crate::manifest::Stream;
+use crate::model::Timestamp;
 use crate::problem::codes::{LETTER_ENDED, NOT_CORRECTED, NOT_FOUND};
 use crate::problem::{Place, Problem};
 use crate::store::{
@@ -91,7 +92,8 @@ pub async fn correct(
             let why = "its key would change, and the vendor's record would stay as it is";
             return Err(refused(letter, why));
         }
-        let (meaning, problems) = mapped(&stream, plan, context, &record.key, &new);
+        let (mut meaning, problems) = mapped(&stream, plan, context, &record.key, &new);
+        keep_time(&mut meaning, plan, &record);
         let is_same = |problem: &&Problem| field_of(problem) == letter.field;
         let left = problems.iter().find(is_same);
         if let Some(problem) = left.or(problems.first().filter(|_| meaning.is_none())) {
@@ -142,10 +144,11 @@ pub async fn retry_one(context: &Context, id: i64) -> Result<RetriedOne> {
         let mut tx = context.begin().await?;
         let (stream, plan, record) = current(&mut tx, context, letter).await?;
         let line = body(&mut tx, record.version_id).await?.unwrap_or_default();
-        let (meaning, problems) = match canonical::key_of_line(plan, &stream.source, &line) {
+        let (mut meaning, problems) = match canonical::key_of_line(plan, &stream.source, &line) {
             Ok(_) => mapped(&stream, plan, context, &record.key, &line),
             Err(problem) => (None, vec![problem]),
         };
+        keep_time(&mut meaning, plan, &record);
         let is_same = |one: &Problem| one.code.id == letter.code && field_of(one) == letter.field;
         let again = problems.iter().any(is_same);
         let put = Put {
@@ -230,6 +233,12 @@ async fn current<'p>(
         name: plan.name.clone(),
     };
     Ok((stream, plan, record))
+}
+
+fn keep_time(meaning: &mut Option<Meaning>, plan: &Stream, record: &RecordRow) {
+    if let Some(meaning) = meaning {
+        meaning.keep_time(plan, record.updated_at.map(Timestamp));
+    }
 }
 
 async fn put_one(

@@ -13,6 +13,7 @@ use crate::flow::context::{Context, UNFINISHED};
 use crate::flow::lease;
 use crate::flow::upkeep::announce::announce;
 use crate::manifest::{Source, Stream};
+use crate::model::Timestamp;
 use crate::store::{Effect, Result, StreamRow};
 
 /// Records that one transaction maps again.
@@ -131,10 +132,14 @@ async fn map_stored(
         let mut changes = Vec::with_capacity(rows.len());
         for (record, body) in rows {
             // I17: a record that cannot be read is set aside, as when it arrives.
-            let (meaning, problems) = match canonical::key_of_line(plan, &stream.source, &body) {
+            let (mut meaning, problems) = match canonical::key_of_line(plan, &stream.source, &body)
+            {
                 Ok(_) => mapped(stream, plan, context, &record.key, &body),
                 Err(problem) => (None, vec![problem]),
             };
+            if let Some(meaning) = &mut meaning {
+                meaning.keep_time(plan, record.updated_at.map(Timestamp));
+            }
             let put = Put {
                 hash: record.hash,
                 body: None,

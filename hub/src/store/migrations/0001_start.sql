@@ -28,7 +28,8 @@ create table record (slot bigint primary key, stream_id bigint not null, key tex
 
 -- Every version of every record, as received; never edited. `effect` is 0 when it became what is known of the record, 1 when it
 -- says that the record was deleted, 2 when it was older than what was known, 3 when an operator wrote it in the place of the one before.
-create table record_version (id bigint primary key, slot bigint not null, received_at bigint not null, effect bigint not null, body bytea not null);
+-- `changed_at`: the time that was known of the record's last change when a version came that says none of its own.
+create table record_version (id bigint primary key, slot bigint not null, received_at bigint not null, effect bigint not null, body bytea not null, changed_at bigint);
 
 -- `state`: open, closed (its record or row was looked at again), corrected or given_up, the last two with who decided so, when and why.
 -- `slot`: the record's, or the change's id below zero; `version`: the record's version, or the change's generation, that it is about.
@@ -72,12 +73,10 @@ create index statement_right on statement (right_slot);
 create table claim (evidence_id bigint not null, slot bigint not null, source text not null, record text not null, time bigint not null, body text not null,
   primary key (evidence_id, slot)); --clustered
 
+-- Events, and what people have (orders, subscriptions, products), whose names begin with U+001F.
 create table event (id bigint primary key, evidence_id bigint not null, slot bigint not null, name text not null, time bigint not null, properties text not null);
 -- What audiences ask of a person's events, without a look at the events themselves.
 create index event_evidence on event (evidence_id, name, time);
-
-create table entity (id bigint primary key, evidence_id bigint, slot bigint not null, kind text not null, fields text not null);
-create index entity_evidence on entity (evidence_id);
 
 -- Versions of fitted models. The latest of a name that was not dropped is the one that is asked.
 create table model (id bigint primary key, kind text not null, name text not null, fitted_at bigint not null, body text not null, dropped_at bigint);

@@ -2,8 +2,11 @@
 //! This file owns the account, authentication, idempotency, routing and the words of an error.
 
 mod events;
+mod expand;
 mod form;
+mod money;
 mod objects;
+mod prices;
 mod shelf;
 mod subscriptions;
 #[cfg(test)]
@@ -32,10 +35,18 @@ pub struct Stripe {
     pub refunds: Shelf,
     pub subscriptions: Shelf,
     pub prices: Shelf,
+    pub coupons: Shelf,
     pub events: Shelf,
+    transactions: Shelf,
+    /// All items of each subscription.
+    items: HashMap<String, Vec<Value>>,
+    /// What prices and coupons show only when it is expanded, by their id.
+    hidden: HashMap<String, Value>,
     tokens: HashMap<String, Value>,
     /// Card number behind each card id, which Stripe never shows.
     cards: HashMap<String, String>,
+    /// The holder's name of each card.
+    names: HashMap<String, String>,
     /// What a POST with this key asked, and its answer.
     answered: HashMap<String, (String, Reply)>,
     serial: u64,
@@ -52,9 +63,14 @@ impl Default for Stripe {
             refunds: Shelf::default(),
             subscriptions: Shelf::default(),
             prices: Shelf::default(),
+            coupons: Shelf::default(),
             events: Shelf::default(),
+            transactions: Shelf::default(),
+            items: HashMap::new(),
+            hidden: HashMap::new(),
             tokens: HashMap::new(),
             cards: HashMap::new(),
+            names: HashMap::new(),
             answered: HashMap::new(),
             serial: 0,
         }
@@ -208,7 +224,9 @@ impl Stripe {
             ("POST", ["customers", id]) => self.update_customer(id, &form)?,
             ("DELETE", ["customers", id]) => self.delete_customer(id)?,
             ("POST", ["charges"]) => self.create_charge(&form)?,
+            ("POST", ["charges", id, "capture"]) => self.capture_charge(id, &form)?,
             ("POST", ["refunds"]) => self.create_refund(&form)?,
+            ("POST", ["coupons"]) => self.create_coupon(&form)?,
             ("POST", ["prices"]) => self.create_price(&form)?,
             ("POST", ["subscriptions"]) => self.create_subscription(&form)?,
             ("POST", ["subscriptions", id]) => self.update_subscription(id, &form)?,
@@ -227,12 +245,17 @@ impl Stripe {
                 (&self.subscriptions, "subscription", &["customer", "status"])
             }
             Some(&"prices") => (&self.prices, "price", &[]),
+            Some(&"coupons") => (&self.coupons, "coupon", &[]),
+            Some(&"subscription_items") => {
+                let items = self.list_items(request.query("subscription"))?;
+                return Ok(Reply::json(200, &items));
+            }
             Some(&"events") => (&self.events, "event", &["type", "types"]),
             Some(&"account") => return Ok(Reply::json(200, &account())),
             Some(&"balance") => return Ok(Reply::json(200, &balance())),
             _ => return Err(unknown_url(request)),
         };
-        match rest {
+        let reply = match rest {
             [_] => {
                 // Stripe forgets events after thirty days.
                 let oldest = if what == "event" {
@@ -240,16 +263,23 @@ impl Stripe {
                 } else {
                     i64::MIN
                 };
-                shelf.list(request, what, filters, oldest)
+                shelf.list(request, what, filters, oldest)?
             }
             [_, id] => {
                 let found = shelf
                     .text(id)
                     .ok_or_else(|| Refusal::missing(what, id, "id"))?;
-                Ok(Reply::text(200, found.to_string()))
+                Reply::text(200, found.to_string())
             }
-            _ => Err(unknown_url(request)),
+            _ => return Err(unknown_url(request)),
+        };
+        let is_expand = |name: &str| name.split('[').next() == Some("expand");
+        if !request.query.iter().any(|(name, _)| is_expand(name)) {
+            return Ok(reply);
         }
+        let mut answer = serde_json::from_slice(&reply.body).unwrap_or_default();
+        self.expand(request, &mut answer)?;
+        Ok(Reply::json(200, &answer))
     }
 }
 

@@ -38,8 +38,12 @@ impl Stripe {
         let card_id = self.id("card");
         let card = json!({
             "id": card_id, "object": "card", "brand": "Visa", "country": "US", "exp_month": 12, "exp_year": 2030,
-            "funding": "credit", "last4": &number[number.len() - 4..], "customer": null, "metadata": {}, "name": null,
+            "funding": "credit", "last4": &number[number.len() - 4..], "customer": null, "metadata": {},
+            "name": form["card"]["name"],
         });
+        if let Some(name) = form["card"]["name"].as_str() {
+            self.names.insert(card_id.clone(), name.to_owned());
+        }
         let token = json!({
             "id": self.id("tok"), "object": "token", "card": card, "client_ip": null, "created": self.now_s(),
             "livemode": false, "type": "card", "used": false,
@@ -155,22 +159,18 @@ impl Stripe {
                 "This value must be greater than or equal to 1.",
             ));
         }
-        let currency = form["currency"]
-            .as_str()
-            .ok_or_else(|| required("currency"))?
-            .to_lowercase();
-        if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_lowercase()) {
-            return Err(Refusal::invalid(
-                "currency",
-                "",
-                format!("Invalid currency: {currency}"),
-            ));
-        }
+        let currency = currency(form)?;
         let customer = match form["customer"].as_str() {
             Some(id) => Some(self.live_customer(id, "customer")?),
             None => None,
         };
-        let source = charge_source(form, customer.as_ref())?;
+        let is_token = form["source"]
+            .as_str()
+            .is_some_and(|source| source.starts_with("tok_"));
+        let source = match self.attach(form).ok().flatten().filter(|_| is_token) {
+            Some(card) => card,
+            None => charge_source(form, customer.as_ref())?,
+        };
         let number = self
             .cards
             .get(&source)
@@ -183,8 +183,15 @@ impl Stripe {
         set_fields(&mut charge, form);
         charge["amount"] = json!(amount);
         charge["currency"] = json!(currency);
+        if let Some(name) = self.names.get(&source) {
+            charge["billing_details"]["name"] = json!(name);
+        }
         if declined {
             fail(&mut charge);
+        } else if form["capture"] == "false" {
+            Self::hold(&mut charge);
+        } else {
+            self.take(&mut charge);
         }
         self.put_charge(&charge);
         if declined {
@@ -233,13 +240,7 @@ impl Stripe {
             );
             return Err(Refusal::invalid("amount", "", message));
         }
-        let mut refund = json!({
-            "id": self.id("re"), "object": "refund", "amount": amount, "balance_transaction": null,
-            "charge": charge_id, "created": self.now_s(), "currency": charge["currency"],
-            "destination_details": {"card": {"type": "reversal"}, "type": "card"}, "metadata": {},
-            "payment_intent": null, "reason": null, "receipt_number": null, "source_transfer_reversal": null,
-            "status": "succeeded", "transfer_reversal": null,
-        });
+        let mut refund = self.refund_of(&charge, amount);
         set_fields(&mut refund, form);
         refund["amount"] = json!(amount);
         charge["amount_refunded"] = json!(refunded + amount);
@@ -254,6 +255,16 @@ impl Stripe {
         );
         Ok(refund)
     }
+}
+
+fn currency(form: &Value) -> Result<String, Refusal> {
+    let currency = form["currency"].as_str();
+    let currency = currency.ok_or_else(|| required("currency"))?.to_lowercase();
+    if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_lowercase()) {
+        let message = format!("Invalid currency: {currency}");
+        return Err(Refusal::invalid("currency", "", message));
+    }
+    Ok(currency)
 }
 
 /// The card to charge: the one given, or the customer's own.

@@ -1,4 +1,4 @@
-//! Prices and subscriptions of the fake Stripe.
+//! Subscriptions of the fake Stripe.
 
 use serde_json::{Value, json};
 
@@ -6,51 +6,10 @@ use super::form::{integer, only};
 use super::{Answer, Refusal, Stripe};
 
 const MONTH_S: i64 = 30 * 86_400;
+/// Items that a subscription itself shows.
+const SHOWN: usize = 10;
 
 impl Stripe {
-    pub(super) fn create_price(&mut self, form: &Value) -> Answer {
-        only(
-            form,
-            &[
-                "currency",
-                "unit_amount",
-                "recurring",
-                "product",
-                "product_data",
-                "nickname",
-                "metadata",
-            ],
-        )?;
-        let amount = integer(form, "unit_amount")?.ok_or_else(|| missing("unit_amount"))?;
-        let currency = form["currency"]
-            .as_str()
-            .ok_or_else(|| missing("currency"))?
-            .to_lowercase();
-        let interval = form["recurring"]["interval"].as_str().unwrap_or("month");
-        if !["day", "week", "month", "year"].contains(&interval) {
-            return Err(Refusal::invalid(
-                "recurring[interval]",
-                "",
-                "Invalid recurring[interval]: must be one of day, month, week, or year",
-            ));
-        }
-        let product = match form["product"].as_str() {
-            Some(product) => product.to_string(),
-            None => self.id("prod"),
-        };
-        let price = json!({
-            "id": self.id("price"), "object": "price", "active": true, "billing_scheme": "per_unit",
-            "created": self.now_s(), "currency": currency, "livemode": false, "lookup_key": null, "metadata": {},
-            "nickname": form["nickname"], "product": product,
-            "recurring": {"interval": interval, "interval_count": 1, "meter": null, "usage_type": "licensed",
-                          "trial_period_days": null},
-            "tax_behavior": "unspecified", "type": "recurring", "unit_amount": amount,
-            "unit_amount_decimal": amount.to_string(),
-        });
-        self.prices.put("", &price);
-        Ok(price)
-    }
-
     pub(super) fn create_subscription(&mut self, form: &Value) -> Answer {
         only(
             form,
@@ -60,6 +19,8 @@ impl Stripe {
                 "metadata",
                 "trial_period_days",
                 "cancel_at_period_end",
+                "coupon",
+                "currency",
             ],
         )?;
         let customer = form["customer"]
@@ -71,19 +32,30 @@ impl Stripe {
         let id = self.id("sub");
         let items = self.items(&id, &form["items"], now)?;
         let trial_end = trial_days.map(|days| now + days * 86_400);
+        let discount = self.discount(&id, customer, &form["coupon"], now)?;
+        let currency = match &form["currency"] {
+            Value::Null => items[0]["price"]["currency"].clone(),
+            currency => currency.clone(),
+        };
+        let more = items.len() > SHOWN;
+        let all = items.clone();
+        let shown = &items[..items.len().min(SHOWN)];
         let subscription = json!({
             "id": id, "object": "subscription", "billing_cycle_anchor": now, "cancel_at": null,
             "cancel_at_period_end": form["cancel_at_period_end"] == "true", "canceled_at": null,
             "cancellation_details": {"comment": null, "feedback": null, "reason": null},
-            "collection_method": "charge_automatically", "created": now, "currency": items[0]["price"]["currency"],
-            "customer": customer, "default_payment_method": null, "description": null, "discounts": [],
+            "collection_method": "charge_automatically", "created": now, "currency": currency,
+            "current_period_end": now + MONTH_S, "current_period_start": now,
+            "customer": customer, "default_payment_method": null, "description": null, "discount": discount,
             "ended_at": null,
-            "items": {"object": "list", "data": items, "has_more": false,
+            "items": {"object": "list", "data": shown, "has_more": more,
                       "url": format!("/v1/subscription_items?subscription={id}")},
-            "latest_invoice": null, "livemode": false, "metadata": {}, "quantity": items[0]["quantity"],
+            "latest_invoice": null, "livemode": false, "metadata": {}, "pause_collection": null,
+            "quantity": items[0]["quantity"],
             "start_date": now, "status": if trial_end.is_some() { "trialing" } else { "active" },
             "trial_end": trial_end, "trial_start": trial_end.map(|_| now),
         });
+        self.items.insert(id, all);
         self.put_subscription(&subscription);
         self.happened("customer.subscription.created", &subscription, None);
         Ok(subscription)
@@ -112,11 +84,39 @@ impl Stripe {
             let plan = plan_of(&price);
             made.push(json!({
                 "id": self.id("si"), "object": "subscription_item", "created": now,
-                "current_period_end": now + MONTH_S, "current_period_start": now, "discounts": [], "metadata": {},
+                "metadata": {},
                 "plan": plan, "price": price, "quantity": quantity, "subscription": subscription, "tax_rates": [],
             }));
         }
         Ok(made)
+    }
+
+    /// The discount of a subscription that was made with a coupon.
+    fn discount(&mut self, subscription: &str, customer: &str, coupon: &Value, now: i64) -> Answer {
+        let Some(id) = coupon.as_str() else {
+            return Ok(Value::Null);
+        };
+        let coupon = self
+            .coupons
+            .get(id)
+            .ok_or_else(|| Refusal::missing("coupon", id, "coupon"))?;
+        Ok(json!({
+            "id": self.id("di"), "object": "discount", "checkout_session": null, "coupon": coupon, "customer": customer,
+            "end": null, "invoice": null, "invoice_item": null, "promotion_code": null, "start": now,
+            "subscription": subscription,
+        }))
+    }
+
+    /// All items of a subscription, of which the subscription itself shows the first ten.
+    pub(super) fn list_items(&self, subscription: Option<&str>) -> Answer {
+        let id = subscription.ok_or_else(|| missing("subscription"))?;
+        let items = self
+            .items
+            .get(id)
+            .ok_or_else(|| Refusal::missing("subscription", id, "subscription"))?;
+        Ok(
+            json!({"object": "list", "data": items, "has_more": false, "url": "/v1/subscription_items"}),
+        )
     }
 
     /// Puts a subscription in as it stands, without an event.
@@ -126,17 +126,35 @@ impl Stripe {
     }
 
     pub(super) fn update_subscription(&mut self, id: &str, form: &Value) -> Answer {
-        only(form, &["cancel_at_period_end", "quantity", "metadata"])?;
+        only(
+            form,
+            &[
+                "cancel_at_period_end",
+                "quantity",
+                "metadata",
+                "pause_collection",
+            ],
+        )?;
         let mut subscription = self.subscription(id)?;
         let mut previous = json!({});
         if let Some(flag) = form["cancel_at_period_end"].as_str() {
             previous["cancel_at_period_end"] = subscription["cancel_at_period_end"].take();
             subscription["cancel_at_period_end"] = json!(flag == "true");
         }
+        if form["pause_collection"].is_object() {
+            previous["pause_collection"] = subscription["pause_collection"].take();
+            let behavior = &form["pause_collection"]["behavior"];
+            subscription["pause_collection"] = json!({"behavior": behavior, "resumes_at": null});
+        } else if form["pause_collection"] == "" {
+            previous["pause_collection"] = subscription["pause_collection"].take();
+        }
         if let Some(quantity) = integer(form, "quantity")? {
             previous["quantity"] = subscription["quantity"].take();
             subscription["quantity"] = json!(quantity);
             subscription["items"]["data"][0]["quantity"] = json!(quantity);
+            if let Some(items) = self.items.get_mut(id) {
+                items[0]["quantity"] = json!(quantity);
+            }
         }
         self.put_subscription(&subscription);
         self.happened(
@@ -167,7 +185,7 @@ impl Stripe {
     }
 }
 
-fn missing(name: &str) -> Refusal {
+pub(super) fn missing(name: &str) -> Refusal {
     Refusal::invalid(
         name,
         "parameter_missing",
@@ -179,9 +197,11 @@ fn missing(name: &str) -> Refusal {
 fn plan_of(price: &Value) -> Value {
     json!({
         "id": price["id"], "object": "plan", "active": true, "amount": price["unit_amount"],
-        "amount_decimal": price["unit_amount_decimal"], "billing_scheme": "per_unit", "created": price["created"],
-        "currency": price["currency"], "interval": price["recurring"]["interval"], "interval_count": 1,
+        "amount_decimal": price["unit_amount_decimal"], "billing_scheme": price["billing_scheme"], "created": price["created"],
+        "currency": price["currency"], "interval": price["recurring"]["interval"],
+        "interval_count": price["recurring"]["interval_count"],
         "livemode": false, "metadata": {}, "meter": null, "nickname": price["nickname"], "product": price["product"],
-        "tiers_mode": null, "transform_usage": null, "trial_period_days": null, "usage_type": "licensed",
+        "tiers_mode": price["tiers_mode"], "transform_usage": price["transform_quantity"], "trial_period_days": null,
+        "usage_type": price["recurring"]["usage_type"],
     })
 }

@@ -316,3 +316,144 @@ fn a_webhook_signature_is_the_published_hmac() {
         "t=1700000000,v1=9d713ed406bb7076d4123f0dc2c39d2df5c654ed4b0cd56b52c8b4c940bd63ae";
     assert_eq!(signature("{}", "key", 1_700_000_000), expected);
 }
+
+fn post(client: &Client, path: &str, body: &str) -> (u16, Value) {
+    let answer = client.form(path, body).unwrap();
+    (answer.status, answer.json())
+}
+
+#[test]
+fn what_is_not_captured_is_refunded_at_once_and_nothing_is_captured_twice() {
+    let (_running, client) = serve(Stripe::default());
+    let (_, token) = post(
+        &client,
+        "/v1/tokens",
+        "card[number]=4242424242424242&card[name]=Ada",
+    );
+    let body = format!(
+        "amount=900&currency=eur&capture=false&source={}",
+        token["id"].as_str().unwrap()
+    );
+    let (_, held) = post(&client, "/v1/charges", &body);
+    let shown = |charge: &Value| {
+        json!([
+            charge["captured"],
+            charge["amount_captured"],
+            charge["amount_refunded"],
+            charge["refunded"]
+        ])
+    };
+    assert_eq!(shown(&held), json!([false, 0, 0, false]));
+    assert_eq!(held["billing_details"]["name"], "Ada");
+    let id = held["id"].as_str().unwrap();
+    let capture = format!("/v1/charges/{id}/capture");
+    assert_eq!(post(&client, &capture, "amount=901").0, 400);
+    let (_, taken) = post(&client, &capture, "amount=250");
+    assert_eq!(shown(&taken), json!([true, 250, 650, false]));
+    assert_eq!(
+        post(&client, &capture, "").1["error"]["code"],
+        "charge_already_captured"
+    );
+    let (_, refunds) = get(
+        &client,
+        &format!("/v1/refunds?charge={id}&expand[]=data.charge.balance_transaction"),
+    );
+    let refund = &refunds["data"][0];
+    assert_eq!(
+        (
+            &refund["amount"],
+            &refund["charge"]["balance_transaction"]["amount"]
+        ),
+        (&json!(650), &json!(250))
+    );
+    assert_eq!(
+        post(&client, "/v1/refunds", &format!("charge={id}&amount=251")).0,
+        400
+    );
+    let (_, events) = get(&client, "/v1/events");
+    let kinds: Vec<&str> = events["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["type"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        kinds,
+        ["charge.captured", "refund.created", "charge.succeeded"]
+    );
+}
+
+#[test]
+fn what_is_not_expanded_is_not_shown_and_four_levels_are_the_most() {
+    let (_running, client) = serve(Stripe::default());
+    let tiers = "currency=pln&billing_scheme=tiered&tiers_mode=volume&tiers[0][up_to]=5&tiers[0][unit_amount]=700\
+        &tiers[1][up_to]=inf&tiers[1][flat_amount]=100&currency_options[eur][unit_amount]=3";
+    let (_, price) = post(&client, "/v1/prices", tiers);
+    assert!(
+        price["tiers"].is_null() && price["currency_options"].is_null(),
+        "{price}"
+    );
+    let path = format!("/v1/prices/{}", price["id"].as_str().unwrap());
+    let (_, whole) = get(
+        &client,
+        &format!("{path}?expand[]=tiers&expand[]=currency_options.tiers"),
+    );
+    assert_eq!(
+        whole["tiers"][1],
+        json!({"flat_amount": 100, "flat_amount_decimal": "100", "unit_amount": null, "unit_amount_decimal": null, "up_to": null})
+    );
+    assert_eq!(whole["currency_options"]["eur"]["unit_amount"], 3);
+    let (_, customer) = post(&client, "/v1/customers", "name=Ada");
+    post(
+        &client,
+        "/v1/coupons",
+        "id=half&percent_off=50&duration=forever&applies_to[products][0]=prod_1",
+    );
+    let items: String = (0..11)
+        .map(|at| format!("&items[{at}][price]={}", price["id"].as_str().unwrap()))
+        .collect();
+    let body = format!(
+        "coupon=half&customer={}{items}",
+        customer["id"].as_str().unwrap()
+    );
+    let (_, made) = post(&client, "/v1/subscriptions", &body);
+    assert_eq!(
+        (
+            made["items"]["data"].as_array().unwrap().len(),
+            &made["items"]["has_more"]
+        ),
+        (10, &json!(true))
+    );
+    assert!(made["discount"]["coupon"]["applies_to"].is_null(), "{made}");
+    let list = "/v1/subscriptions?status=all&expand[]=data";
+    let (_, page) = get(&client, &format!("{list}.discount.coupon.applies_to"));
+    assert_eq!(
+        page["data"][0]["discount"]["coupon"]["applies_to"],
+        json!({"products": ["prod_1"]})
+    );
+    for path in ["items.data.price.tiers", "colour", "items.data.quantity"] {
+        let (status, body) = get(&client, &format!("{list}.{path}"));
+        assert_eq!(status, 400, "{path} {body}");
+    }
+    let all = format!(
+        "/v1/subscription_items?subscription={}&limit=100",
+        made["id"].as_str().unwrap()
+    );
+    assert_eq!(get(&client, &all).1["data"].as_array().unwrap().len(), 11);
+    for bad in [
+        "percent_off=50&amount_off=3&currency=pln",
+        "amount_off=3",
+        "percent_off=5&duration=repeating",
+        "percent_off=5&duration=eternal",
+    ] {
+        assert_eq!(post(&client, "/v1/coupons", bad).0, 400, "{bad}");
+    }
+    for bad in [
+        "currency=pln",
+        "currency=pln&billing_scheme=tiered&tiers_mode=volume",
+        "currency=pln&billing_scheme=tiered&tiers[0][up_to]=inf&tiers[0][unit_amount]=1",
+        "currency=pln&billing_scheme=tiered&tiers_mode=volume&tiers[0][up_to]=5&tiers[0][unit_amount]=1",
+    ] {
+        assert_eq!(post(&client, "/v1/prices", bad).0, 400, "{bad}");
+    }
+}

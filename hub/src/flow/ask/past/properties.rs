@@ -145,7 +145,7 @@ fn record() -> impl Strategy<Value = (usize, Value)> {
                     "id": match stream { 3 => ["c1", "c2", "1-1", "1-2", "1-3"][usize::from(key)].to_owned(), _ => format!("{stream}-{key}") },
                     "total": u32::from(created) * 7,
                     "created": START + i64::from(created) * HOUR,
-                    "updated": START + i64::from(updated) * HOUR,
+                    "updated": (updated > 0).then(|| START + i64::from(updated) * HOUR),
                     "email": email.map(|n| format!("e{n}@example.com")),
                     "name": (name > 0).then(|| format!("n{name}")),
                     "user": user.map(|n| format!("u{n}")),

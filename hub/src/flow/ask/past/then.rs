@@ -3,6 +3,7 @@
 use super::Standing;
 use crate::compute::models::Fitted;
 use crate::flow::ask::profile::{Lookup, ProfileView, Wanted, links, why, worked_out};
+use crate::flow::ask::thing::Thing;
 use crate::flow::commit::agreed::{entries, said};
 use crate::flow::commit::claim::{first_seen, name_given, traits_of};
 use crate::flow::commit::computed;
@@ -154,19 +155,18 @@ impl Then {
         let mut said = Said::default();
         for record in mine {
             said.claims.extend(claim(record));
-            if let Some(Fact::Event {
-                name,
-                time,
-                properties,
-            }) = &record.canonical.fact
-            {
+            if let Some((name, time, properties)) = record.canonical.happened() {
                 let named = properties.get(ACCOUNT_FIELD).map(account_ids);
                 said.accounts.extend(named.unwrap_or_default());
-                said.events.push(Happened {
-                    name: name.clone(),
-                    time: *time,
+                let happened = Happened {
+                    name,
+                    time,
                     properties: properties.clone(),
-                });
+                };
+                let source = record.stream.source.clone();
+                let of = format!("{}/{}", record.stream.name, record.key);
+                said.things.extend(Thing::of(&happened, &source, of));
+                said.events.push(happened);
             }
         }
         said
@@ -283,7 +283,11 @@ impl Then {
         view.traits
             .retain(|name, _| !name.starts_with(ACCOUNT_PREFIX));
         why.extend(worked_out(context, &view.traits));
-        let times = said.events.iter().map(|event| event.time);
+        let mut things = said.things;
+        things.sort_by(Thing::latest_first);
+        let is_event = |event: &&Happened| EntityKind::of_thing(&event.name).is_none();
+        let events = said.events.iter().filter(is_event);
+        let times: Vec<Timestamp> = events.map(|event| event.time).collect();
         ProfileView {
             id: person.id.to_string(),
             at: Some(at.to_rfc3339()),
@@ -295,8 +299,9 @@ impl Then {
                 .collect(),
             sources,
             records,
-            last_event_at: times.max().map(Timestamp::to_rfc3339),
-            events: said.events.len(),
+            events: times.len(),
+            last_event_at: times.into_iter().max().map(Timestamp::to_rfc3339),
+            things,
             accounts,
             audiences: None,
             why,
@@ -315,13 +320,14 @@ impl Then {
 struct Said {
     claims: Vec<Claim>,
     events: Vec<Happened>,
+    things: Vec<Thing>,
     /// The accounts that its events name.
     accounts: Vec<String>,
 }
 
 /// The account's id and what a record says of it; none when the record is about something else.
 pub fn account_claim(record: Standing) -> Option<(String, Claim)> {
-    let time = record.canonical.stated_at();
+    let time = record.stated_at;
     let Some(Fact::Entity {
         kind: EntityKind::Account,
         fields,
@@ -336,6 +342,7 @@ pub fn account_claim(record: Standing) -> Option<(String, Claim)> {
         record: format!("{}/{}", record.stream.name, record.key),
         time,
         traits: fields,
+        is_aside: false,
     };
     Some((id.unwrap_or(record.key), claim))
 }
@@ -343,13 +350,14 @@ pub fn account_claim(record: Standing) -> Option<(String, Claim)> {
 /// What a record says of its person; none when it is about something else.
 pub fn claim(record: &Standing) -> Option<Claim> {
     let canonical = &record.canonical;
-    if canonical.fact.is_some() && canonical.consents.is_empty() {
+    if !canonical.claims() {
         return None;
     }
     Some(Claim {
         source: record.stream.source.clone(),
         record: format!("{}/{}", record.stream.name, record.key),
-        time: canonical.stated_at(),
+        time: record.stated_at,
         traits: canonical.traits.clone(),
+        is_aside: canonical.fact.is_some(),
     })
 }

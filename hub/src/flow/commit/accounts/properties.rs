@@ -137,6 +137,7 @@ fn accounts(world: &World, records: &Records) -> BTreeMap<String, Fields> {
             record: format!("{}/{key}", STREAMS[*stream].1),
             time: Timestamp::default(),
             traits,
+            is_aside: false,
         });
     }
     let rules = world.context.plan.survivorship.of_accounts();

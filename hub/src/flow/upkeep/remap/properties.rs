@@ -107,17 +107,21 @@ async fn check(rows: Vec<Row>, later: Vec<Row>) -> Result<(), TestCaseError> {
         world.apply(of, &[line], &[]).await;
     }
     // What the old key left: the last version of each record, in the order of arrival.
-    let mut last: BTreeMap<(u8, u8), (usize, Row)> = BTreeMap::new();
+    let mut last: BTreeMap<(u8, u8), (usize, Row, Option<u8>)> = BTreeMap::new();
     for (index, row) in rows.iter().enumerate() {
-        let known = last.get(&(row.0, row.1)).map(|(_, known)| *known);
-        if known.is_none_or(|known| counts(*row, known)) {
-            last.insert((row.0, row.1), (index, *row));
+        let known = last.get(&(row.0, row.1)).copied();
+        if known.is_none_or(|(_, known, changed)| counts(*row, known, changed)) {
+            // One that says no time of its own was not changed before what was known.
+            let changed = row.4.or(known.and_then(|(.., changed)| changed));
+            last.insert((row.0, row.1), (index, *row, changed));
         }
     }
-    let mut left: Vec<(usize, Row)> = last.into_values().collect();
+    let mut left: Vec<(usize, Row, Option<u8>)> = last.into_values().collect();
     left.sort_unstable();
+    let left = left.into_iter();
+    let left = left.map(|(_, row, changed)| (row.0, row.1, row.2, row.3, changed));
     let fresh = World::new(&manifest("number"), &STREAMS, 1_000).await;
-    for row in left.into_iter().map(|(_, row)| row).chain(later) {
+    for row in left.chain(later) {
         let (of, line) = line(row);
         fresh.apply(of, &[line], &[]).await;
     }
@@ -130,18 +134,15 @@ async fn check(rows: Vec<Row>, later: Vec<Row>) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Whether a version replaces the known one.
-fn counts(row: Row, known: Row) -> bool {
+/// Whether a version replaces the known one, whose record changed at `changed`.
+fn counts(row: Row, known: Row, changed: Option<u8>) -> bool {
     use crate::landing::{Arrival, Version, decide, hash};
-    let version = |row: Row| {
-        let (_, line) = line(row);
-        Version {
-            hash: hash(line.to_string().as_bytes()),
-            updated_at: line["updated"].as_i64(),
-        }
+    let version = |row: Row, updated: Option<u8>| Version {
+        hash: hash(line(row).1.to_string().as_bytes()),
+        updated_at: updated.map(i64::from),
     };
     matches!(
-        decide(Some(version(known)), version(row)),
+        decide(Some(version(known, changed)), version(row, row.4)),
         Arrival::Added | Arrival::Changed
     )
 }

@@ -12,6 +12,7 @@ use crate::flow::context::Context;
 use crate::flow::intake::land;
 use crate::landing::{self, Arrival, Version};
 use crate::manifest::Stream;
+use crate::model::Timestamp;
 use crate::problem::Problem;
 use crate::problem::codes::KEY_TAKEN;
 use crate::store::{
@@ -175,7 +176,7 @@ impl Moved {
 
     /// A record under its new key: it becomes current, or is kept as older.
     fn arrive(&mut self, slot: i64, key: String, known: &mut Known, put: Put) {
-        let time = |meaning: &Meaning| meaning.canonical.updated_at;
+        let time = |meaning: &Meaning| meaning.changed_at;
         let version = Version {
             hash: put.hash,
             updated_at: put.meaning.as_ref().and_then(time).map(|time| time.0),
@@ -203,10 +204,13 @@ impl Moved {
 }
 
 fn put(context: &Context, to: &StreamRef, plan: &Stream, moving: &Moving) -> Put {
-    let (meaning, problems) = match &moving.problem {
+    let (mut meaning, problems) = match &moving.problem {
         Some(problem) => (None, vec![problem.clone()]),
         None => mapped(to, plan, context, &moving.key, &moving.body),
     };
+    if let Some(meaning) = &mut meaning {
+        meaning.keep_time(plan, moving.row.updated_at.map(Timestamp));
+    }
     Put {
         hash: moving.row.hash,
         body: Some(moving.body.clone()),

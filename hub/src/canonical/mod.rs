@@ -135,6 +135,7 @@ impl Mapper<'_> {
         }
         // It says how the record's phone numbers are read.
         self.fields_of(|name| name == "country" || name == SAID_COUNTRY)?;
+        self.region = self.country().or(self.region);
         self.fields_of(|name| name != "country" && name != SAID_COUNTRY && name != FURTHER_EMAILS)?;
         let own = self.canonical.identifiers.len();
         self.fields_of(|name| name == FURTHER_EMAILS)?;

@@ -69,6 +69,31 @@ impl<'a> Page<'a> {
 }
 
 impl<'a> Row<'a> {
+    /// A document that is one record, such as the body of a webhook.
+    pub fn of(bytes: &'a [u8]) -> Row<'a> {
+        Row {
+            bytes,
+            broken: bytes.iter().any(|byte| matches!(byte, b'\n' | b'\r')),
+        }
+    }
+
+    /// What the row holds at a path of object keys, as the vendor wrote it, whether all of it can be read or not.
+    pub fn member(&self, path: &[&str]) -> Option<Row<'a>> {
+        let mut here = *self;
+        for wanted in path {
+            let mut found = None;
+            each_member(here.bytes, &mut |name, value| {
+                let name: Option<String> = lenient::read(name).ok();
+                if name.as_deref() == Some(*wanted) {
+                    found = Some(value);
+                }
+                false
+            })?;
+            here.bytes = found?;
+        }
+        Some(here)
+    }
+
     /// Reads the few fields that the connector itself needs. A value that cannot be read is null, and costs no other.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T> {
         lenient::read(self.bytes).map_err(other_shape)

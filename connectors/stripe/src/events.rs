@@ -11,20 +11,20 @@ use std::collections::BTreeMap;
 /// An event this soon after its object was made says nothing new of the time.
 const SAME_MOMENT: i64 = 60;
 
-#[derive(Deserialize)]
 pub(crate) struct Event<'a> {
     pub id: String,
     pub created: i64,
-    #[serde(rename = "type")]
     pub kind: String,
-    #[serde(borrow)]
-    pub data: EventData<'a>,
+    /// As it is written: a value of it that cannot be read costs no event.
+    pub object: Row<'a>,
 }
 
 #[derive(Deserialize)]
-pub(crate) struct EventData<'a> {
-    #[serde(borrow)]
-    pub object: &'a RawValue,
+struct EventHead {
+    id: String,
+    created: i64,
+    #[serde(rename = "type")]
+    kind: String,
 }
 
 /// The few fields of an object that say which one it is. Whatever else it holds is not looked at, and a field of another type
@@ -48,14 +48,10 @@ pub(crate) struct Head {
 
 impl Head {
     pub fn of(row: &Row<'_>) -> Self {
-        Self::of_json(row.bytes)
-    }
-
-    fn of_json(json: &[u8]) -> Self {
         fn read<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
             serde_json::from_str(raw?.get()).ok()
         }
-        let raw: Raw<'_> = serde_json::from_slice(json).unwrap_or_default();
+        let raw: Raw<'_> = row.read_borrowed().unwrap_or_default();
         Self {
             id: read(raw.id),
             object: read(raw.object),
@@ -89,8 +85,7 @@ pub(crate) fn change(stream: &Stream, event: &Event<'_>) -> Option<(String, Chan
     if !stream.events.contains(&kind) {
         return None;
     }
-    let raw = event.data.object.get();
-    let object = Head::of_json(raw.as_bytes());
+    let object = Head::of(&event.object);
     let is_its = object.object.as_deref() == Some(stream.object);
     let id = object.id.filter(|_| is_its)?;
     let made = object.created.unwrap_or(event.created);
@@ -98,7 +93,7 @@ pub(crate) fn change(stream: &Stream, event: &Event<'_>) -> Option<(String, Chan
     let change = match stream.deleted == Some(kind) {
         true => Change::Gone,
         false => Change::Is(State {
-            raw: raw.to_owned(),
+            raw: String::from_utf8_lossy(event.object.bytes).into_owned(),
             at: event.created,
             is_new: is_soon && stream.created.contains(&kind),
         }),
@@ -123,10 +118,19 @@ pub(crate) fn give(latest: Latest, rows: &mut Rows<'_>, found: &mut Found) -> Re
 }
 
 pub(crate) fn read_event<'a>(row: &Row<'a>) -> Result<Event<'a>> {
-    serde_json::from_slice(row.bytes).map_err(|error| malformed(&error))
+    let EventHead { id, created, kind } =
+        row.read().map_err(|error| malformed(&error.to_string()))?;
+    let object = row.member(&["data", "object"]);
+    let object = object.ok_or_else(|| malformed("it has no `data.object`"))?;
+    Ok(Event {
+        id,
+        created,
+        kind,
+        object,
+    })
 }
 
-fn malformed(error: &serde_json::Error) -> Error {
-    let message = format!("an event has another shape: {error}");
+fn malformed(why: &str) -> Error {
+    let message = format!("an event has another shape: {why}");
     Error::transient("stripe.malformed_event", message)
 }

@@ -2,10 +2,10 @@
 //! The key of the signature stays with the hub.
 
 use crate::Config;
-use crate::events::{Change, Event, change};
+use crate::events::{Change, change, read_event};
 use crate::rows::Rows;
 use crate::streams::STREAMS;
-use onefold_sdk::{Delivery, Error, Found, Hub, MacAlgorithm, Reply, Result};
+use onefold_sdk::{Delivery, Error, Found, Hub, MacAlgorithm, Reply, Result, Row};
 use serde_json::json;
 
 /// How far the time of a signature may be from ours, as Stripe's own libraries have it.
@@ -15,7 +15,7 @@ pub(crate) fn receive(hub: &dyn Hub, config: &Config, delivery: &Delivery) -> Re
     if let Err(reason) = verified(hub, delivery)? {
         return Ok(refused(reason));
     }
-    let Ok(event) = serde_json::from_slice::<Event<'_>>(&delivery.body) else {
+    let Ok(event) = read_event(&Row::of(&delivery.body)) else {
         return Ok(refused("the body is no event"));
     };
     let mut reply = Reply {

@@ -25,8 +25,9 @@ batch = client.lists.batch_list_members(
 assert (batch["total_created"], batch["error_count"]) == (2, 1), batch
 page = client.lists.get_list_members_info(list_id, count=1000, sort_field="last_changed", sort_dir="ASC")
 assert page["total_items"] == 2, page
+ada = next(member for member in page["members"] if member["email_address"] == "ada@mail.example")
 member = client.lists.set_list_member(
-    list_id, page["members"][0]["id"], {"email_address": "ada@mail.example", "status_if_new": "subscribed", "merge_fields": {"LNAME": "L"}}
+    list_id, ada["id"], {"email_address": "ada@mail.example", "status_if_new": "subscribed", "merge_fields": {"LNAME": "L"}}
 )
 assert member["merge_fields"]["LNAME"] == "L" and member["merge_fields"]["FNAME"] == "Ada", member
 segment = client.lists.create_segment(list_id, {"name": "vip", "static_segment": []})

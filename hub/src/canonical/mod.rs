@@ -354,9 +354,8 @@ impl Mapper<'_> {
             Some(expression) => self.time_of(&format!("{field}.at"), expression)?,
             None => None,
         };
-        let subject = self.canonical.subject_of(status);
         let has_address = rule.channel.is_none_or(|channel| {
-            let mut identifiers = subject.iter();
+            let mut identifiers = self.canonical.own().iter();
             identifiers.any(|identifier| identifier.kind == channel.kind())
         });
         // A refusal without an address is one of every address.

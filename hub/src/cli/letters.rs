@@ -38,7 +38,7 @@ pub async fn dead_letters(
             match out.json {
                 true => out.value(&json!({ "id": id, "state": "given_up" })),
                 false => {
-                    out.line("given up: it stays as it is until there is another version of it")
+                    out.line("given up: it stays as it is until there is another version of it");
                 }
             }
             Ok(Ending::Done)

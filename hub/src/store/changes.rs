@@ -274,6 +274,14 @@ impl Tx {
         Ok(self.changed(text, &looked.args()).await? > 0)
     }
 
+    /// Whether a change is still as it was when the vendor refused it.
+    pub async fn is_rejected(&mut self, looked: Looked) -> Result<bool> {
+        let text =
+            "select count(*) from change where id = $1 and generation = $2 and state = 'rejected'";
+        let found: i64 = self.one(text, &looked.args(), value).await?;
+        Ok(found > 0)
+    }
+
     /// What a destination should have at the key of a change: the row, none where it should have nothing; and none at all when
     /// the change has ended.
     pub async fn wanted_by(&mut self, change: i64) -> Result<Option<Option<String>>> {

@@ -1,6 +1,6 @@
 //! Dead letters: records, fields and rows that could not be used, each with its reason.
 
-use super::query::get;
+use super::query::{get, value};
 use super::value::Arg;
 use super::{Result, Tx, dialect, failed};
 
@@ -97,6 +97,23 @@ impl Tx {
             ],
         )
         .await
+    }
+
+    /// The records among these of which something is known not to fit.
+    pub async fn with_letters(&mut self, slots: &[i64]) -> Result<Vec<i64>> {
+        let text = format!(
+            "select slot from dead_letter where state = 'open' and slot {0} union \
+             select slot from dead_letter where state = 'given_up' and slot {0}",
+            dialect::IN_INTEGERS
+        );
+        self.rows_in(text, slots.iter().copied(), value).await
+    }
+
+    /// What somebody has given up of a record's version is given up of the one that counts now, too.
+    pub async fn go_on_given_up(&mut self, slot: i64, version: i64) -> Result<()> {
+        let text = "update dead_letter set version = (select version_id from record where slot = $1) \
+             where state = 'given_up' and slot = $1 and version = $2";
+        self.run(text, &[Arg::Int(slot), Arg::Int(version)]).await
     }
 
     /// Takes out the open dead letters of records that say what somebody has given up of the same version already.

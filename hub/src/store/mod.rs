@@ -44,7 +44,7 @@ pub use jobs::JobRow;
 pub use letters::{DeadLetterRow, Decision, LetterState};
 pub use models::ModelRow;
 pub use profiles::{ClaimRow, EventRow, PersonRow};
-pub use records::{RecordRow, RecordState};
+pub use records::{RecordRow, RecordState, StoredRecord};
 pub use runs::{RunRow, StatusCounts};
 pub use statements::{Revoked, StatementRow};
 pub use streams::StreamRow;

@@ -2,6 +2,7 @@
 
 use super::query::{columns, get, known, value};
 use super::value::Arg;
+use super::versions::Effect;
 use super::{Result, Tx, dialect};
 use crate::problem::Problem;
 use crate::problem::codes::RECORDS_CHANGED;
@@ -42,6 +43,17 @@ pub struct RecordRow {
     pub fact_id: Option<i64>,
 }
 
+/// A record with its current version.
+#[derive(Debug, Clone)]
+pub struct StoredRecord {
+    pub row: RecordRow,
+    pub body: Vec<u8>,
+    /// See `VersionRow::changed_at`.
+    pub changed_at: Option<i64>,
+    /// `Current` or `Corrected`
+    pub effect: Effect,
+}
+
 const RECORD_COLUMNS: &str =
     "slot, stream_id, key, hash, version_id, state, updated_at, first_seen, evidence_id, fact_id";
 
@@ -77,9 +89,9 @@ impl Tx {
         stream_id: i64,
         after: i64,
         limit: i64,
-    ) -> Result<Vec<(RecordRow, Vec<u8>)>> {
+    ) -> Result<Vec<StoredRecord>> {
         let text = "select r.slot, r.stream_id, r.key, r.hash, r.version_id, r.state, r.updated_at, r.first_seen, r.evidence_id, \
-             r.fact_id, v.body from record r join record_version v on v.id = r.version_id \
+             r.fact_id, v.body, v.changed_at, v.effect from record r join record_version v on v.id = r.version_id \
              where r.stream_id = $1 and r.slot > $2 and r.state <> 1 order by r.slot limit $3";
         self.all(
             text,
@@ -95,9 +107,9 @@ impl Tx {
         stream_id: i64,
         after: i64,
         limit: i64,
-    ) -> Result<Vec<(RecordRow, Vec<u8>)>> {
+    ) -> Result<Vec<StoredRecord>> {
         let text = "select r.slot, r.stream_id, r.key, r.hash, r.version_id, r.state, r.updated_at, r.first_seen, r.evidence_id, \
-             r.fact_id, v.body from record_version v cross join record r on r.slot = v.slot \
+             r.fact_id, v.body, v.changed_at, v.effect from record_version v cross join record r on r.slot = v.slot \
              where v.id > $2 and r.version_id = v.id and r.stream_id = $1 and r.state <> 1 order by v.id limit $3";
         self.all(
             text,
@@ -113,9 +125,9 @@ impl Tx {
         stream_id: i64,
         after: i64,
         limit: i64,
-    ) -> Result<Vec<(RecordRow, Vec<u8>)>> {
+    ) -> Result<Vec<StoredRecord>> {
         let text = "select r.slot, r.stream_id, r.key, r.hash, r.version_id, r.state, r.updated_at, r.first_seen, r.evidence_id, \
-             r.fact_id, v.body from dead_letter d cross join record r on r.slot = d.slot \
+             r.fact_id, v.body, v.changed_at, v.effect from dead_letter d cross join record r on r.slot = d.slot \
              cross join record_version v on v.id = r.version_id \
              where d.state = 'open' and d.slot > $2 and r.stream_id = $1 and r.state <> 1 group by d.slot order by d.slot limit $3";
         self.all(
@@ -215,9 +227,16 @@ fn overtaken() -> Problem {
     Problem::new(&RECORDS_CHANGED, message).hint("nothing of this step was stored; run it again")
 }
 
-/// A row of `record` and its body.
-fn record_and_body(row: &dialect::Row) -> Result<(RecordRow, Vec<u8>)> {
-    Ok((record_row(row)?, get(row, 10)?))
+fn record_and_body(row: &dialect::Row) -> Result<StoredRecord> {
+    Ok(StoredRecord {
+        row: record_row(row)?,
+        body: get(row, 10)?,
+        changed_at: get(row, 11)?,
+        effect: match get::<i64>(row, 12)? == Effect::Corrected as i64 {
+            true => Effect::Corrected,
+            false => Effect::Current,
+        },
+    })
 }
 
 fn record_row(row: &dialect::Row) -> Result<RecordRow> {

@@ -118,6 +118,10 @@ fn a_rejected_row_is_retried_alone_or_given_up() {
     let first = open();
     let retry = |id: &str| small.hub.run(&["dead-letters", "retry", id]);
     retry(&first).ends_with(0);
+    let reason = ["--reason", "she left"];
+    let too_late = [&["dead-letters", "give-up", &first][..], &reason].concat();
+    let ran = small.hub.run(&too_late).ends_with(2);
+    assert!(ran.stderr.contains("about to be sent again"), "{ran:#?}");
     small.hub.run(&["run"]).ends_with(1);
     let id = open();
     assert_ne!(id, first);
@@ -126,9 +130,9 @@ fn a_rejected_row_is_retried_alone_or_given_up() {
     assert_eq!(shown["wanted"]["FNAME"], "Zofia", "{shown:#}");
     let edit = ["dead-letters", "edit", &id, "--set", "a=1", "--reason", "x"];
     small.hub.run(&edit).ends_with(2);
-    let reason = ["--reason", "she left"];
     let give_up = [&["dead-letters", "give-up", &id][..], &reason].concat();
     small.hub.run(&give_up).ends_with(0);
+    retry(&id).ends_with(2);
     // Nothing sends it again, until something about her changes.
     small.hub.run(&["dead-letters", "retry"]).ends_with(0);
     let before = small.writes().len();

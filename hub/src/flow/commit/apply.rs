@@ -287,6 +287,10 @@ impl Written {
             None => self.version(ids, slot, now, Effect::Deleted, Bytes::new()),
             Some(put) => {
                 let had = prior.as_ref().and_then(|prior| prior.evidence_id);
+                if put.effect == Effect::Corrected {
+                    // Later versions are compared with what the vendor said, not with what an operator wrote.
+                    row.updated_at = prior.as_ref().and_then(|prior| prior.updated_at);
+                }
                 self.put(put, &mut row, slots, had, stream, neighbourhood, ids, now);
             }
         }
@@ -363,7 +367,9 @@ impl Written {
             ..
         } = meaning;
         row.state = RecordState::Live;
-        row.updated_at = changed_at.map(Timestamp::millis);
+        if put.effect != Effect::Corrected {
+            row.updated_at = changed_at.map(Timestamp::millis);
+        }
         row.first_seen = first_seen(&canonical).0;
         if !slots.is_empty() {
             let name = claim.as_mut().and_then(|claim| claim.name.take());

@@ -288,6 +288,14 @@ impl Pending {
                         stand(neighbourhood, slot, before.gone(version.at, version.now));
                     }
                     Some((at, again)) if *at == slot => keep_time(&before, again, is_reread),
+                    // What is agreed for one address is not agreed for another one of the record.
+                    Some((at, _))
+                        if !is_reread
+                            && before.is_refusal()
+                            && neighbourhood.are_alike(slot, *at) =>
+                    {
+                        stand(neighbourhood, slot, before.gone(version.at, version.now));
+                    }
                     Some(_) => {}
                     None => {
                         let left = version.unsaid(before, is_remapped);

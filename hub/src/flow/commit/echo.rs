@@ -11,7 +11,7 @@ use crate::flow::stored_json::read;
 use crate::manifest::{Destination, PersonPush};
 use crate::model::{Fields, Force, Timestamp, Value};
 use crate::profile::Claim;
-use crate::store::{RecordState, Result, Tx};
+use crate::store::{Effect, RecordState, Result, Tx};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
@@ -85,7 +85,11 @@ fn silence_consent(
     let To::Put(put) = &mut change.to else {
         return;
     };
-    let Some(meaning) = &mut put.meaning else {
+    let Some(meaning) = put
+        .meaning
+        .as_mut()
+        .filter(|_| put.effect != Effect::Corrected)
+    else {
         return;
     };
     let prior = change.prior.as_ref();
@@ -131,6 +135,10 @@ fn silence_claim(
     let Some(mut traits) = meaning.claim.as_mut().and_then(|claim| claim.echo.take()) else {
         return;
     };
+    // What an operator wrote is nobody's echo.
+    if put.effect == Effect::Corrected {
+        return;
+    }
     let own = |name: &str| before.and_then(|claim| claim.traits.get(name));
     // Who agrees there says the address.
     let mut grants = meaning.consents.iter();

@@ -32,27 +32,41 @@ impl Unfit {
         }
     }
 
-    /// Counts a batch that is not written yet. Stops where too much of what came so far does not fit.
+    /// Whether anybody asks.
+    pub fn is_asked(&self) -> bool {
+        self.most.is_some()
+    }
+
+    /// Counts a batch of a read that is not written yet. Stops where too much of what came so far does not fit.
     pub fn judge(&mut self, changes: &[Change], stream: &StreamRef) -> Result<()> {
-        let Some(most) = self.most else {
+        if self.most.is_none() {
             return Ok(());
-        };
-        let puts = changes.iter().filter_map(|change| match &change.to {
-            To::Put(put) => Some(put),
-            To::Stale { .. } | To::Deleted | To::Moved(_) => None,
-        });
-        for put in puts {
-            self.arrived += 1;
-            self.unfit += i64::from(!put.problems.is_empty());
-            for problem in &put.problems {
-                let reason = (field_of(problem), problem.code.id);
-                *self.reasons.entry(reason).or_default() += 1;
+        }
+        for change in changes {
+            if let To::Put(put) = &change.to {
+                self.count(&put.problems);
             }
         }
-        if self.unfit < FEW || self.unfit as f64 <= most * self.arrived as f64 {
-            return Ok(());
+        self.answer(stream)
+    }
+
+    /// Counts one record by what does not fit.
+    pub fn count(&mut self, problems: &[Problem]) {
+        self.arrived += 1;
+        self.unfit += i64::from(!problems.is_empty());
+        for problem in problems {
+            let reason = (field_of(problem), problem.code.id);
+            *self.reasons.entry(reason).or_default() += 1;
         }
-        Err(self.problem(most, stream))
+    }
+
+    pub fn answer(&self, stream: &StreamRef) -> Result<()> {
+        match self.most {
+            Some(most) if self.unfit >= FEW && self.unfit as f64 > most * self.arrived as f64 => {
+                Err(self.problem(most, stream))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn problem(&self, most: f64, stream: &StreamRef) -> Problem {

@@ -186,3 +186,41 @@ async fn an_address_that_cannot_be_used_is_a_dead_letter_of_its_field() {
         .collect();
     assert_eq!(letters, [(codes::UNUSABLE.id, "other_emails")]);
 }
+
+// I14
+#[tokio::test]
+async fn what_a_contact_refused_for_a_further_address_is_not_ended_by_agreeing_for_its_own() {
+    let hub = hub().await;
+    hub.put(MEMBERS, member("m", HOME, "granted")).await;
+    hub.put(CONTACTS, contact("33", ANNA, &json!(HOME), "denied"))
+        .await;
+    assert_eq!(hub.sent().await, [""; 0]);
+    hub.put(CONTACTS, contact("33", ANNA, &json!(HOME), "granted"))
+        .await;
+    assert_eq!(hub.sent().await, [ANNA]);
+    // The primary address is exchanged.
+    let hub = self::hub().await;
+    let said = |email: &str, other: &str, status: &str, at: i64| {
+        let mut contact = contact("33", email, &json!(other), status);
+        contact["said"] = json!(at);
+        contact
+    };
+    let refused = said(ANNA, HOME, "denied", 1_748_000_000_000);
+    hub.put(CONTACTS, refused).await;
+    let agreed = said(HOME, ANNA, "granted", 1_748_900_000_000);
+    hub.put(CONTACTS, agreed).await;
+    assert_eq!(hub.sent().await, [HOME]);
+}
+
+// I14
+#[tokio::test]
+async fn a_refusal_without_an_own_address_is_about_every_address_of_the_person() {
+    let hub = hub().await;
+    hub.put(CONTACTS, contact("33", ANNA, &json!(HOME), "granted"))
+        .await;
+    assert_eq!(hub.sent().await, [ANNA]);
+    hub.put(CONTACTS, contact("44", "", &json!(HOME), "denied"))
+        .await;
+    assert_eq!(hub.people().await.len(), 1);
+    assert_eq!(hub.sent().await, [""; 0]);
+}

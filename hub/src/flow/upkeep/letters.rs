@@ -14,7 +14,8 @@ use crate::model::Timestamp;
 use crate::problem::codes::{LETTER_ENDED, NOT_CORRECTED, NOT_FOUND};
 use crate::problem::{Place, Problem};
 use crate::store::{
-    DeadLetterRow, Decision, Effect, LetterState, Looked, RecordRow, RecordState, Result, Tx,
+    DeadLetterRow, Decision, Effect, LetterState, Looked, RecordRow, RecordState, Result,
+    StreamRow, Tx,
 };
 use bytes::Bytes;
 
@@ -85,6 +86,7 @@ pub async fn correct(
     on_record(context, id, async |context, letter| {
         let mut tx = context.begin().await?;
         let (stream, plan, record) = current(&mut tx, context, letter).await?;
+        refuse_in_full_read(&mut tx, letter, record.stream_id).await?;
         let old = body(&mut tx, record.version_id).await?.unwrap_or_default();
         let new = corrected(correction, &old).map_err(|why| refused(letter, &why))?;
         let key = canonical::key_of_line(plan, &stream.source, &new);
@@ -134,7 +136,7 @@ pub async fn retry_one(context: &Context, id: i64) -> Result<RetriedOne> {
     let row = find(&mut context.store.read().await?, id).await?;
     if let Some(looked) = change_of(&row) {
         let mut tx = context.begin().await?;
-        if !tx.retry_change(looked).await? {
+        if row.state != LetterState::Open || !tx.retry_change(looked).await? {
             return Err(ended(&row));
         }
         tx.commit().await?;
@@ -172,6 +174,12 @@ pub async fn retry_one(context: &Context, id: i64) -> Result<RetriedOne> {
 pub async fn give_up(context: &Context, id: i64, decision: &Decision) -> Result<()> {
     let mut tx = context.begin().await?;
     let row = find(&mut tx, id).await?;
+    if let Some(looked) = change_of(&row)
+        && row.state == LetterState::Open
+        && !tx.is_rejected(looked).await?
+    {
+        return Err(ended(&row));
+    }
     if !tx
         .decide_dead_letter(id, LetterState::GivenUp, decision)
         .await?
@@ -224,7 +232,9 @@ async fn current<'p>(
 ) -> Result<(StreamRef, &'p Stream, RecordRow)> {
     let record = tx.records_at(&[letter.slot]).await?.pop();
     let record = record
-        .filter(|one| one.state != RecordState::Deleted && one.version_id == letter.version)
+        .filter(|one| one.state != RecordState::Deleted)
+        // One about a key that two records have is about whichever version counts.
+        .filter(|one| letter.version == 0 || one.version_id == letter.version)
         .ok_or_else(|| ended(letter))?;
     let plan = stream_of(context, letter).ok_or_else(|| ended(letter))?;
     let stream = StreamRef {
@@ -233,6 +243,20 @@ async fn current<'p>(
         name: plan.name.clone(),
     };
     Ok((stream, plan, record))
+}
+
+/// A full read that was interrupted takes every version since it began for one that it has read.
+async fn refuse_in_full_read(tx: &mut Tx, letter: &DeadLetterRow, stream: i64) -> Result<()> {
+    let streams = tx.streams().await?;
+    let mut streams = streams.iter().filter(|row| row.id == stream);
+    let since = streams.next().and_then(|row| row.full_since);
+    match since.is_some_and(|since| since != StreamRow::AGAIN) {
+        true => Err(refused(
+            letter,
+            "a full read of its stream was interrupted: run it to its end first",
+        )),
+        false => Ok(()),
+    }
 }
 
 fn keep_time(meaning: &mut Option<Meaning>, plan: &Stream, record: &RecordRow) {
@@ -248,7 +272,7 @@ async fn put_one(
     record: RecordRow,
     put: Put,
 ) -> Result<()> {
-    let slot = record.slot;
+    let (slot, version) = (record.slot, record.version_id);
     let change = Change {
         slot,
         key: record.key.clone(),
@@ -257,6 +281,7 @@ async fn put_one(
         to: To::Put(Box::new(put)),
     };
     apply(tx, context, stream, vec![change]).await?;
+    tx.go_on_given_up(slot, version).await?;
     tx.leave_given_up(&[slot]).await
 }
 
@@ -342,6 +367,10 @@ fn refused(letter: &DeadLetterRow, why: &str) -> Problem {
 
 fn ended(letter: &DeadLetterRow) -> Problem {
     let message = match letter.state {
+        LetterState::Open if letter.kind == "delivery" => format!(
+            "the row of dead letter {} is about to be sent again",
+            letter.id
+        ),
         LetterState::Open => format!(
             "dead letter {} is about a version that does not count any more",
             letter.id
@@ -450,7 +479,13 @@ mod tests {
         assert!(message.contains("key would change"), "{message}");
         assert_eq!(letters(&world).await, ["1 open birthday"]);
 
-        let right = set("p.born", "1988-02-08");
+        // Its time does not count against the vendor's later versions.
+        let value = |path: &str, value: &str| Edit {
+            path: Edit::path(path),
+            value: Some(value.to_owned()),
+        };
+        let right = [value("p.born", "1988-02-08"), value("at", "2062-01-01")];
+        let right = Correction::Edits(right.to_vec());
         correct(&world.context, 1, &right, &decision("she told us"))
             .await
             .unwrap();

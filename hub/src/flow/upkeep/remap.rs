@@ -6,7 +6,7 @@ mod rekey;
 use crate::canonical;
 use crate::flow::commit::apply::apply;
 use crate::flow::commit::change::{Change, Put, To};
-use crate::flow::commit::meaning::mapped;
+use crate::flow::commit::meaning::{Meaning, mapped};
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::commit::unfit::Unfit;
 use crate::flow::context::{Context, UNFINISHED};
@@ -14,7 +14,10 @@ use crate::flow::lease;
 use crate::flow::upkeep::announce::announce;
 use crate::manifest::{Source, Stream};
 use crate::model::Timestamp;
-use crate::store::{Effect, Result, StreamRow};
+use crate::problem::Problem;
+use crate::problem::codes::TOO_MANY_UNFIT;
+use crate::store::{Result, StoredRecord, StreamRow};
+use rustc_hash::FxHashSet;
 
 /// Records that one transaction maps again.
 const RECORDS: i64 = 5_000;
@@ -52,19 +55,23 @@ pub async fn remap(context: &Context, source: &Source) -> Result<i64> {
             name: plan.name.clone(),
         };
         known.retain(|before| before.digest != StreamRow::EMPTIED);
+        let mut unfit = Unfit::new(source.max_dead_letters);
+        for before in &known {
+            would_fit(context, before.id, &stream, plan, &mut unfit).await?;
+        }
         for before in &known {
             total += rekey::rekey(context, before, &stream, plan).await?;
         }
         if row.digest == plan.digest {
             continue;
         }
+        would_fit(context, stream.id, &stream, plan, &mut unfit).await?;
         // I9: stopped half-way, neither the old mapping nor this one is what all records follow.
         let mut tx = context.begin().await?;
         let unfinished = format!("{key}-{UNFINISHED}");
         tx.set_stream_digest(stream.id, &unfinished).await?;
         tx.commit().await?;
-        let most = source.max_dead_letters;
-        total += map_stored(context, &stream, plan, Which::All, Unfit::new(most)).await?;
+        total += map_stored(context, &stream, plan, Which::All).await?;
         let mut tx = context.begin().await?;
         tx.set_stream_digest(stream.id, &plan.digest).await?;
         tx.commit().await?;
@@ -80,7 +87,14 @@ pub async fn retry_set_aside(context: &Context) -> Result<i64> {
         let Some(lease) = lease::wait_to_read(context, &source.name).await? else {
             break;
         };
-        let mapped = retry_held(&lease.fencing(context), source).await;
+        let mapped = match retry_held(&lease.fencing(context), source).await {
+            // Its records stay as they are; those of other sources are tried.
+            Err(problem) if problem.code == &TOO_MANY_UNFIT => {
+                tracing::warn!(source = %source.name, "{problem}");
+                Ok(0)
+            }
+            other => other,
+        };
         total += lease.over(mapped).await?;
     }
     Ok(total)
@@ -101,11 +115,58 @@ async fn retry_held(context: &Context, source: &Source) -> Result<i64> {
             source: source.name.clone(),
             name: plan.name.clone(),
         };
-        // Each of them did not fit before.
-        let any = Unfit::new(None);
-        total += map_stored(context, &stream, plan, Which::WithLetters, any).await?;
+        total += map_stored(context, &stream, plan, Which::WithLetters).await?;
     }
     Ok(total)
+}
+
+/// Stops before anything of a stream is mapped again by a mapping under which too much of what fitted does not fit.
+async fn would_fit(
+    context: &Context,
+    from: i64,
+    stream: &StreamRef,
+    plan: &Stream,
+    unfit: &mut Unfit,
+) -> Result<()> {
+    if !unfit.is_asked() {
+        return Ok(());
+    }
+    let mut after = -1;
+    let mut tx = context.store.read().await?;
+    loop {
+        let rows = tx.records_of_stream(from, after, RECORDS).await?;
+        let Some(last) = rows.last() else {
+            return unfit.answer(stream);
+        };
+        after = last.row.slot;
+        let slots: Vec<i64> = rows.iter().map(|one| one.row.slot).collect();
+        let known: FxHashSet<i64> = tx.with_letters(&slots).await?.into_iter().collect();
+        for stored in rows {
+            let (_, problems) = match known.contains(&stored.row.slot) {
+                true => (None, Vec::new()),
+                false => meaning_of(context, stream, plan, &stored),
+            };
+            unfit.count(&problems);
+        }
+    }
+}
+
+/// I17: a stored record that cannot be read is set aside, as when it arrives.
+fn meaning_of(
+    context: &Context,
+    stream: &StreamRef,
+    plan: &Stream,
+    stored: &StoredRecord,
+) -> (Option<Meaning>, Vec<Problem>) {
+    let body = &stored.body;
+    let (mut meaning, problems) = match canonical::key_of_line(plan, &stream.source, body) {
+        Ok(key) => mapped(stream, plan, context, &key, body),
+        Err(problem) => (None, vec![problem]),
+    };
+    if let Some(meaning) = &mut meaning {
+        meaning.keep_time(plan, stored.changed_at.map(Timestamp));
+    }
+    (meaning, problems)
 }
 
 async fn map_stored(
@@ -113,7 +174,6 @@ async fn map_stored(
     stream: &StreamRef,
     plan: &Stream,
     which: Which,
-    mut unfit: Unfit,
 ) -> Result<i64> {
     let mut after = -1;
     let mut total = 0;
@@ -123,27 +183,20 @@ async fn map_stored(
             Which::All => tx.records_of_stream(stream.id, after, RECORDS).await?,
             Which::WithLetters => tx.records_with_letters(stream.id, after, RECORDS).await?,
         };
-        let Some((last, _)) = rows.last() else {
+        let Some(last) = rows.last() else {
             return Ok(total);
         };
-        after = last.slot;
+        after = last.row.slot;
         total += rows.len() as i64;
-        let slots: Vec<i64> = rows.iter().map(|(record, _)| record.slot).collect();
+        let slots: Vec<i64> = rows.iter().map(|one| one.row.slot).collect();
         let mut changes = Vec::with_capacity(rows.len());
-        for (record, body) in rows {
-            // I17: a record that cannot be read is set aside, as when it arrives.
-            let (mut meaning, problems) = match canonical::key_of_line(plan, &stream.source, &body)
-            {
-                Ok(_) => mapped(stream, plan, context, &record.key, &body),
-                Err(problem) => (None, vec![problem]),
-            };
-            if let Some(meaning) = &mut meaning {
-                meaning.keep_time(plan, record.updated_at.map(Timestamp));
-            }
+        for stored in rows {
+            let (meaning, problems) = meaning_of(context, stream, plan, &stored);
+            let (record, effect) = (stored.row, stored.effect);
             let put = Put {
                 hash: record.hash,
                 body: None,
-                effect: Effect::Current,
+                effect,
                 meaning,
                 problems,
             };
@@ -155,7 +208,6 @@ async fn map_stored(
                 to: To::Put(Box::new(put)),
             });
         }
-        unfit.judge(&changes, stream)?;
         apply(&mut tx, context, stream, changes).await?;
         tx.leave_given_up(&slots).await?;
         tx.commit().await?;

@@ -310,7 +310,7 @@ pub async fn read_held(
     let mut report = SourceReport::default();
     match remap(&context, source).await {
         Ok(remapped) => report.remapped = remapped,
-        // The records stay as they were mapped before; other sources go on.
+        // The stream's records stay as they were mapped before; other sources go on.
         Err(problem) if problem.code == &TOO_MANY_UNFIT => {
             report.problems.push(problem);
             return Ok(report);

@@ -95,6 +95,12 @@ impl Neighbourhood {
         found
     }
 
+    /// Whether both are addresses of the same kind, or ids of the same system.
+    pub fn are_alike(&self, slot: i64, other: i64) -> bool {
+        let kind = |slot: i64| Some(&self.identifiers.get(&slot)?.identifier.kind);
+        kind(slot).is_some() && kind(slot) == kind(other)
+    }
+
     /// Everything that was said about an identifier.
     pub fn said(&self, slot: i64) -> &[ConsentStatement] {
         let known = self.identifiers.get(&slot);

@@ -416,6 +416,23 @@ async fn too_many_records_that_do_not_fit_stop_the_stream_before_they_are_stored
         .unwrap_err();
     assert_eq!(problem.code.id, "OF0516");
     assert_eq!(names(&world).await, held);
+    // So does an edit of the key, under which no record has one.
+    let rekeyed = guarded.replace("key = \"id\"", "key = \"idd\"");
+    world.reread(&rekeyed, &[("crm", "contacts")]).await;
+    let source = &world.context.plan.sources[0];
+    let problem = crate::flow::remap(&world.context, source)
+        .await
+        .unwrap_err();
+    assert_eq!(problem.code.id, "OF0516");
+    assert_eq!(names(&world).await, held);
+    // What did not fit before does not count: a stricter limit stops no other edit.
+    let other = guarded
+        .replace("20%", "1%")
+        .replace("\"name\"", "\"name | trim\"");
+    world.reread(&other, &[("crm", "contacts")]).await;
+    let source = &world.context.plan.sources[0];
+    assert!(crate::flow::remap(&world.context, source).await.is_ok());
+    assert_eq!(names(&world).await, held);
     // Taken back, everything is as it was.
     world.reread(&guarded, &[("crm", "contacts")]).await;
     let source = &world.context.plan.sources[0];

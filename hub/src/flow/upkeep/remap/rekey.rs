@@ -16,7 +16,7 @@ use crate::model::Timestamp;
 use crate::problem::Problem;
 use crate::problem::codes::KEY_TAKEN;
 use crate::store::{
-    DeadLetterRow, Effect, LetterState, RecordRow, RecordState, Result, StreamRow, Tx,
+    DeadLetterRow, Effect, LetterState, RecordRow, RecordState, Result, StoredRecord, StreamRow, Tx,
 };
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
@@ -33,16 +33,16 @@ pub(super) async fn rekey(
     loop {
         let mut tx = context.begin().await?;
         let rows = tx.records_by_arrival(from.id, after, RECORDS).await?;
-        let Some((last, _)) = rows.last() else {
+        let Some(last) = rows.last() else {
             tx.set_stream_digest(from.id, StreamRow::EMPTIED).await?;
             tx.commit().await?;
             return Ok(total);
         };
-        after = last.version_id;
+        after = last.row.version_id;
         total += rows.len() as i64;
         let moving: Vec<Moving> = rows
             .into_iter()
-            .map(|(row, body)| keyed(row, body, to, plan))
+            .map(|stored| keyed(stored, to, plan))
             .collect();
         let (slots, taken) = assign_slots(&mut tx, to, &moving).await?;
         let left: Vec<(i64, i64)> = (moving.iter().zip(&slots))
@@ -60,12 +60,20 @@ pub(super) async fn rekey(
 struct Moving {
     row: RecordRow,
     body: Bytes,
+    changed_at: Option<i64>,
+    effect: Effect,
     key: String,
     /// Why it has none.
     problem: Option<Problem>,
 }
 
-fn keyed(row: RecordRow, body: Vec<u8>, to: &StreamRef, plan: &Stream) -> Moving {
+fn keyed(stored: StoredRecord, to: &StreamRef, plan: &Stream) -> Moving {
+    let StoredRecord {
+        row,
+        body,
+        changed_at,
+        effect,
+    } = stored;
     let (key, problem) = match canonical::key_of_line(plan, &to.source, &body) {
         Ok(key) => (key, None),
         Err(problem) => (land::without_key(row.hash), Some(problem)),
@@ -73,6 +81,8 @@ fn keyed(row: RecordRow, body: Vec<u8>, to: &StreamRef, plan: &Stream) -> Moving
     Moving {
         row,
         body: body.into(),
+        changed_at,
+        effect,
         key,
         problem,
     }
@@ -158,7 +168,7 @@ fn changes(
         arriving.push((slot, one.key, put));
     }
     for (slot, key, put) in arriving {
-        moved.arrive(slot, key, known.entry(slot).or_default(), put);
+        moved.arrive(slot, key, known.entry(slot).or_default(), put, plan);
     }
     moved
 }
@@ -175,9 +185,9 @@ impl Moved {
     }
 
     /// A record under its new key: it becomes current, or is kept as older.
-    fn arrive(&mut self, slot: i64, key: String, known: &mut Known, put: Put) {
+    fn arrive(&mut self, slot: i64, key: String, known: &mut Known, mut put: Put, plan: &Stream) {
         let time = |meaning: &Meaning| meaning.changed_at;
-        let version = Version {
+        let mut version = Version {
             hash: put.hash,
             updated_at: put.meaning.as_ref().and_then(time).map(|time| time.0),
         };
@@ -189,8 +199,15 @@ impl Moved {
         };
         match landing::decide(known.version, version) {
             Arrival::Stale | Arrival::Unchanged => return self.push(slot, key, None, stale(put)),
-            Arrival::Added | Arrival::Changed => known.version = Some(version),
+            Arrival::Added | Arrival::Changed => {}
         }
+        // As where a version that says no time of its own follows another one.
+        if let Some(meaning) = &mut put.meaning {
+            let since = known.version.and_then(|known| known.updated_at);
+            meaning.keep_time(plan, since.map(Timestamp));
+            version.updated_at = meaning.changed_at.map(Timestamp::millis);
+        }
+        known.version = Some(version);
         let put = To::Put(Box::new(put));
         let Some(first) = known.index else {
             known.index = Some(self.changes.len());
@@ -209,12 +226,12 @@ fn put(context: &Context, to: &StreamRef, plan: &Stream, moving: &Moving) -> Put
         None => mapped(to, plan, context, &moving.key, &moving.body),
     };
     if let Some(meaning) = &mut meaning {
-        meaning.keep_time(plan, moving.row.updated_at.map(Timestamp));
+        meaning.keep_time(plan, moving.changed_at.map(Timestamp));
     }
     Put {
         hash: moving.row.hash,
         body: Some(moving.body.clone()),
-        effect: Effect::Current,
+        effect: moving.effect,
         meaning,
         problems,
     }

@@ -198,22 +198,6 @@ async fn load(
     Ok(slots)
 }
 
-impl Change {
-    fn meaning(&mut self) -> Option<&mut Meaning> {
-        match &mut self.to {
-            To::Put(put) => put.meaning.as_mut(),
-            To::Stale { .. } | To::Deleted | To::Moved(_) => None,
-        }
-    }
-
-    fn problems(&self) -> &[Problem] {
-        match &self.to {
-            To::Put(put) => &put.problems,
-            To::Stale { .. } | To::Deleted | To::Moved(_) => &[],
-        }
-    }
-}
-
 impl Written {
     /// What records said that are under other keys from now on.
     fn move_statements(

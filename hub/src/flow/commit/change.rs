@@ -21,6 +21,22 @@ pub struct Change {
     pub to: To,
 }
 
+impl Change {
+    pub fn meaning(&mut self) -> Option<&mut Meaning> {
+        match &mut self.to {
+            To::Put(put) => put.meaning.as_mut(),
+            To::Stale { .. } | To::Deleted | To::Moved(_) => None,
+        }
+    }
+
+    pub fn problems(&self) -> &[Problem] {
+        match &self.to {
+            To::Put(put) => &put.problems,
+            To::Stale { .. } | To::Deleted | To::Moved(_) => &[],
+        }
+    }
+}
+
 /// What is left of a version, or of a deletion, that another version of the same batch has replaced.
 #[derive(Debug, Default)]
 pub struct Passed {

@@ -781,6 +781,8 @@ fn naive_derived(expression: &Expression, known: &Fields) -> (Option<Value>, Opt
         ("a * 2", None) if value.is_string() => (None, Some(FaultKind::NotANumber)),
         ("6 / a", Some(number)) if number != 0.0 => (Some(plain(json!(6.0 / number))), None),
         ("6 / a", _) => (None, Some(FaultKind::Failed)),
+        // What is joined with nothing is nothing, and that is no value.
+        ("a ~ '!'", _) if value.is_null() || *value == json!("") => (None, None),
         _ => match expression.eval(&json!(known), None) {
             Ok(value) => (value.map(plain), None),
             Err(_) => (None, Some(FaultKind::Failed)),

@@ -157,6 +157,10 @@ const SDK: &[File] = &[
         include_str!("../../../../connector-sdk/src/hub.rs"),
     ),
     always(
+        "src/lenient.rs",
+        include_str!("../../../../connector-sdk/src/lenient.rs"),
+    ),
+    always(
         "src/lib.rs",
         include_str!("../../../../connector-sdk/src/lib.rs"),
     ),

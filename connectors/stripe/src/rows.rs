@@ -152,18 +152,22 @@ impl<'a> Rows<'a> {
             changed,
             ..Added::default()
         };
-        let read = |name: &str| fields.get(name).map_or(Value::Null, |raw| lenient(raw));
+        let read = |name: &str| {
+            fields
+                .get(name)
+                .map_or(Value::Null, |raw| lenient(raw.get()))
+        };
         match self.stream.object {
             "charge" => charge(read, &mut added),
             "refund" => refund(read, &mut added),
             "subscription" => {
-                let object = lenient_text(raw);
+                let object = lenient(raw);
                 added.mrr = Some(self.mrr(&object)?);
             }
             _ => {}
         }
         // An expanded object is its id again: the row is the same however the object came.
-        let id = |name: &&str| raw_of(lenient(fields.get(*name)?).get("id")?);
+        let id = |name: &&str| raw_of(lenient(fields.get(*name)?.get()).get("id")?);
         let ids: Vec<_> = EXPANDED.iter().map(id).collect();
         for (name, id) in EXPANDED.iter().zip(&ids) {
             if let Some(id) = id {
@@ -309,28 +313,9 @@ fn raw_of<T: Serialize>(value: &T) -> Option<Box<RawValue>> {
     serde_json::value::to_raw_value(value).ok()
 }
 
-fn lenient(raw: &RawValue) -> Value {
-    lenient_text(raw.get())
-}
-
-/// A value of which some text may hold half a character, which no text of ours can.
-fn lenient_text(raw: &str) -> Value {
-    if let Ok(value) = serde_json::from_str(raw) {
-        return value;
-    }
-    let mut whole = String::with_capacity(raw.len());
-    let mut rest = raw;
-    while let Some(at) = rest.find("\\u") {
-        let (before, escape) = rest.split_at(at);
-        whole.push_str(before);
-        let digits = escape.get(2..6).unwrap_or_default();
-        let unit = u32::from_str_radix(digits, 16).unwrap_or_default();
-        let is_half = (0xd800..=0xdfff).contains(&unit);
-        whole.push_str(if is_half { "\\ufffd" } else { "\\u" });
-        rest = &escape[if is_half { 6 } else { 2 }..];
-    }
-    whole.push_str(rest);
-    serde_json::from_str(&whole).unwrap_or_default()
+/// A value of which some may not be readable.
+fn lenient(json: &str) -> Value {
+    Row::of(json.as_bytes()).read().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -104,6 +104,16 @@ impl Problem {
         self
     }
 
+    /// The field of a record that it is about; empty when it is about something else.
+    pub fn field(&self) -> &str {
+        match &self.place {
+            Place::Record {
+                field: Some(field), ..
+            } => field,
+            _ => "",
+        }
+    }
+
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self

@@ -156,6 +156,14 @@ impl Tx {
         .await
     }
 
+    /// One record that is not deleted, with its body.
+    pub async fn stored_record(&mut self, slot: i64) -> Result<Option<StoredRecord>> {
+        let text = "select r.slot, r.stream_id, r.key, r.hash, r.version_id, r.state, r.updated_at, r.first_seen, r.evidence_id, \
+             r.fact_id, v.body, v.changed_at, v.effect from record r join record_version v on v.id = r.version_id \
+             where r.slot = $1 and r.state <> 1";
+        self.maybe(text, &[Arg::Int(slot)], record_and_body).await
+    }
+
     pub async fn bodies(
         &mut self,
         versions: impl IntoIterator<Item = i64>,

@@ -297,13 +297,10 @@ fn half_a_character_costs_nothing_that_follows_from_other_fields() {
     let row = r#"{"id":"sub_1","object":"subscription","created":9,"status":"active","currency":"pln","customer":"cus_1",
         "description":"x\ud83d","metadata":{"a\udc00":"\\ud83d"},
         "items":{"data":[{"price":{"currency":"pln","nickname":"\ud83d","unit_amount":700,"recurring":{"interval":"month"}}}]}}"#;
-    for (row, mrr) in [
-        (row.to_owned(), json!(700)),
-        // No number that a program reads.
-        (
-            row.replace("\"created\":9", "\"created\":1e999"),
-            json!("the items are not known"),
-        ),
+    // The second has a number that no program reads.
+    for row in [
+        row.to_owned(),
+        row.replace("\"created\":9", "\"created\":1e999"),
     ] {
         let body = format!(r#"{{"object":"list","data":[{row}],"has_more":false}}"#);
         let hub = TestHub::new(move |request| {
@@ -321,7 +318,7 @@ fn half_a_character_costs_nothing_that_follows_from_other_fields() {
         let batch = call::read::<Stripe>(&hub, "{}", &whole("subscriptions")).expect("reads");
         let line = String::from_utf8(batch.upserts.data).expect("text");
         assert_eq!(line.matches('\n').count(), 1, "{line}");
-        assert!(line.contains(&format!("\"mrr\":{mrr}")), "{line}");
+        assert!(line.contains(r#""mrr":700"#), "{line}");
         assert!(line.contains(r#""description":"x\ud83d""#), "{line}");
     }
 }

@@ -15,7 +15,7 @@ use crate::flow::commit::{accounts, agreed, settle};
 use crate::flow::context::{Context, in_parallel};
 use crate::flow::stored_json::to_json;
 use crate::model::{Canonical, EntityKind, Fact, Timestamp};
-use crate::problem::{Place, Problem, Severity};
+use crate::problem::{Problem, Severity};
 use crate::store::{
     ClaimRow, DeadLetterRow, Effect, EventRow, LetterState, RecordRow, RecordState, Result, Tx,
     VersionRow,
@@ -251,7 +251,7 @@ impl Written {
                 for version in passed {
                     self.pending.late(Version::new(stream, &row, version, now));
                 }
-                self.version(ids, slot, now, Effect::Stale, body);
+                _ = self.version(ids, slot, now, Effect::Stale, body);
                 return;
             }
             To::Put(put) => Some(*put),
@@ -268,7 +268,7 @@ impl Written {
         let had_said = prior.is_some() && neighbourhood.speaks() || self.pending.has_moved(slot);
         let told = telling(passed, put.as_mut(), had_said, &row, &slots, stream, now);
         match put {
-            None => self.version(ids, slot, now, Effect::Deleted, Bytes::new()),
+            None => _ = self.version(ids, slot, now, Effect::Deleted, Bytes::new()),
             Some(put) => {
                 let had = prior.as_ref().and_then(|prior| prior.evidence_id);
                 if put.effect == Effect::Corrected {
@@ -333,9 +333,8 @@ impl Written {
     ) {
         row.hash = put.hash;
         if let Some(body) = put.body {
-            let last = self.versions.len();
-            self.version(ids, row.slot, now, put.effect, body);
-            self.versions[last].changed_at = put.meaning.as_ref().and_then(Meaning::known_time);
+            let version = self.version(ids, row.slot, now, put.effect, body);
+            version.changed_at = put.meaning.as_ref().and_then(Meaning::known_time);
         }
         for problem in put.problems {
             self.letter(problem, row, stream, put.meaning.is_none(), ids, now);
@@ -417,16 +416,24 @@ impl Written {
         }
     }
 
-    fn version(&mut self, ids: &mut Ids, slot: i64, now: Timestamp, effect: Effect, body: Bytes) {
-        self.versions.push(VersionRow {
-            id: ids.version,
+    fn version(
+        &mut self,
+        ids: &mut Ids,
+        slot: i64,
+        now: Timestamp,
+        effect: Effect,
+        body: Bytes,
+    ) -> &mut VersionRow {
+        let id = ids.version;
+        ids.version += 1;
+        self.versions.push_mut(VersionRow {
+            id,
             slot,
             received_at: now,
             effect,
             body,
             changed_at: None,
-        });
-        ids.version += 1;
+        })
     }
 
     fn letter(
@@ -438,12 +445,7 @@ impl Written {
         ids: &mut Ids,
         now: Timestamp,
     ) {
-        let field = match &problem.place {
-            Place::Record {
-                field: Some(field), ..
-            } => field.clone(),
-            _ => String::new(),
-        };
+        let field = problem.field().to_owned();
         let whole = fatal && problem.severity == Severity::Error;
         self.letters.push(DeadLetterRow {
             id: ids.letter,

@@ -73,8 +73,11 @@ pub fn mapped(
             .map(|identifier| slot_of_identifier(&identifier.kind.text(), &identifier.value))
             .collect(),
         claim: MappedClaim::of(&mut canonical, stream, context),
-        consents: spoken(&mut canonical),
-        canonical,
+        consents: spoken(&canonical),
+        canonical: Canonical {
+            consents: Vec::new(),
+            ..canonical
+        },
     });
     (meaning, mapped.problems)
 }

@@ -15,11 +15,10 @@ pub struct Spoken {
     pub is_echo: bool,
 }
 
-/// What a record says of consent; takes it out of the record.
-pub fn spoken(canonical: &mut Canonical) -> Vec<Spoken> {
-    let consents = std::mem::take(&mut canonical.consents).into_iter();
-    let spoken = consents.map(|(purpose, consent)| Spoken {
-        purpose,
+/// What a record says of consent.
+pub fn spoken(canonical: &Canonical) -> Vec<Spoken> {
+    let spoken = canonical.consents.iter().map(|(purpose, consent)| Spoken {
+        purpose: purpose.clone(),
         status: consent.status,
         at: consent.at,
         about: about(canonical.subject_of(consent.status), consent.channel),

@@ -55,7 +55,7 @@ impl Unfit {
         self.arrived += 1;
         self.unfit += i64::from(!problems.is_empty());
         for problem in problems {
-            let reason = (field_of(problem), problem.code.id);
+            let reason = (problem.field().to_owned(), problem.code.id);
             *self.reasons.entry(reason).or_default() += 1;
         }
     }
@@ -97,14 +97,5 @@ impl Unfit {
                 field: None,
             })
             .hint("correct the mapping and run again, or raise `guard.max_dead_letters` of the source")
-    }
-}
-
-fn field_of(problem: &Problem) -> String {
-    match &problem.place {
-        Place::Record {
-            field: Some(field), ..
-        } => field.clone(),
-        _ => String::new(),
     }
 }

@@ -3,18 +3,16 @@
 use crate::canonical::{self, Edit};
 use crate::flow::commit::apply::apply;
 use crate::flow::commit::change::{Change, Put, To};
-use crate::flow::commit::meaning::{Meaning, mapped};
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::context::Context;
 use crate::flow::lease;
 use crate::flow::upkeep::announce::announce;
-use crate::flow::upkeep::remap::remap;
+use crate::flow::upkeep::remap::{meaning_of, remap};
 use crate::manifest::Stream;
-use crate::model::Timestamp;
+use crate::problem::Problem;
 use crate::problem::codes::{LETTER_ENDED, NOT_CORRECTED, NOT_FOUND};
-use crate::problem::{Place, Problem};
 use crate::store::{
-    DeadLetterRow, Decision, Effect, LetterState, Looked, RecordRow, RecordState, Result,
+    DeadLetterRow, Decision, Effect, LetterState, Looked, RecordRow, Result, StoredRecord,
     StreamRow, Tx,
 };
 use bytes::Bytes;
@@ -57,15 +55,11 @@ pub async fn letter(context: &Context, id: i64) -> Result<Letter> {
         let about = About::Row { wanted };
         return Ok(Letter { row, about });
     }
-    let record = tx.records_at(&[row.slot]).await?.pop();
-    let current = record
-        .filter(|record| record.state != RecordState::Deleted)
-        .map(|record| record.version_id);
-    let received = body(&mut tx, row.version).await?;
-    let now = match current.filter(|version| *version != row.version) {
-        Some(version) => body(&mut tx, version).await?,
-        None => None,
-    };
+    let now = tx.stored_record(row.slot).await?;
+    let now = now.filter(|stored| stored.row.version_id != row.version);
+    let now = now.map(|stored| stored.body);
+    let mut received = tx.bodies([row.version]).await?;
+    let received = received.pop().map(|(_, body)| body);
     let plan = stream_of(context, &row);
     let expression = plan.and_then(|plan| expression_of(plan, &row.field));
     let about = About::Record {
@@ -85,25 +79,24 @@ pub async fn correct(
 ) -> Result<()> {
     on_record(context, id, async |context, letter| {
         let mut tx = context.begin().await?;
-        let (stream, plan, record) = current(&mut tx, context, letter).await?;
-        refuse_in_full_read(&mut tx, letter, record.stream_id).await?;
-        let old = body(&mut tx, record.version_id).await?.unwrap_or_default();
-        let new = corrected(correction, &old).map_err(|why| refused(letter, &why))?;
+        let (stream, plan, mut stored) = current(&mut tx, context, letter).await?;
+        refuse_in_full_read(&mut tx, letter, stream.id).await?;
+        let new = corrected(correction, &stored.body).map_err(|why| refused(letter, &why))?;
         let key = canonical::key_of_line(plan, &stream.source, &new);
-        if key.ok().as_ref() != Some(&record.key) {
+        if key.ok().as_ref() != Some(&stored.row.key) {
             let why = "its key would change, and the vendor's record would stay as it is";
             return Err(refused(letter, why));
         }
-        let (mut meaning, problems) = mapped(&stream, plan, context, &record.key, &new);
-        keep_time(&mut meaning, plan, &record);
-        let is_same = |problem: &&Problem| field_of(problem) == letter.field;
+        stored.body = new;
+        let (meaning, problems) = meaning_of(context, &stream, plan, &stored);
+        let is_same = |problem: &&Problem| problem.field() == letter.field;
         let left = problems.iter().find(is_same);
         if let Some(problem) = left.or(problems.first().filter(|_| meaning.is_none())) {
             return Err(refused(letter, &problem.message));
         }
         let put = Put {
-            hash: record.hash,
-            body: Some(Bytes::from(new)),
+            hash: stored.row.hash,
+            body: Some(Bytes::from(stored.body)),
             effect: Effect::Corrected,
             meaning,
             problems,
@@ -115,7 +108,7 @@ pub async fn correct(
         {
             return Err(ended(letter));
         }
-        put_one(&mut tx, context, &stream, record, put).await?;
+        put_one(&mut tx, context, &stream, stored.row, put).await?;
         tx.commit().await
     })
     .await
@@ -144,23 +137,18 @@ pub async fn retry_one(context: &Context, id: i64) -> Result<RetriedOne> {
     }
     on_record(context, id, async |context, letter| {
         let mut tx = context.begin().await?;
-        let (stream, plan, record) = current(&mut tx, context, letter).await?;
-        let line = body(&mut tx, record.version_id).await?.unwrap_or_default();
-        let (mut meaning, problems) = match canonical::key_of_line(plan, &stream.source, &line) {
-            Ok(_) => mapped(&stream, plan, context, &record.key, &line),
-            Err(problem) => (None, vec![problem]),
-        };
-        keep_time(&mut meaning, plan, &record);
-        let is_same = |one: &Problem| one.code.id == letter.code && field_of(one) == letter.field;
+        let (stream, plan, stored) = current(&mut tx, context, letter).await?;
+        let (meaning, problems) = meaning_of(context, &stream, plan, &stored);
+        let is_same = |one: &Problem| one.code.id == letter.code && one.field() == letter.field;
         let again = problems.iter().any(is_same);
         let put = Put {
-            hash: record.hash,
+            hash: stored.row.hash,
             body: None,
-            effect: Effect::Current,
+            effect: stored.effect,
             meaning,
             problems,
         };
-        put_one(&mut tx, context, &stream, record, put).await?;
+        put_one(&mut tx, context, &stream, stored.row, put).await?;
         tx.commit().await?;
         Ok(match again {
             true => RetriedOne::DoesNotFit,
@@ -229,20 +217,19 @@ async fn current<'p>(
     tx: &mut Tx,
     context: &'p Context,
     letter: &DeadLetterRow,
-) -> Result<(StreamRef, &'p Stream, RecordRow)> {
-    let record = tx.records_at(&[letter.slot]).await?.pop();
-    let record = record
-        .filter(|one| one.state != RecordState::Deleted)
+) -> Result<(StreamRef, &'p Stream, StoredRecord)> {
+    let stored = tx.stored_record(letter.slot).await?;
+    let stored = stored
         // One about a key that two records have is about whichever version counts.
-        .filter(|one| letter.version == 0 || one.version_id == letter.version)
+        .filter(|stored| letter.version == 0 || stored.row.version_id == letter.version)
         .ok_or_else(|| ended(letter))?;
     let plan = stream_of(context, letter).ok_or_else(|| ended(letter))?;
     let stream = StreamRef {
-        id: record.stream_id,
+        id: stored.row.stream_id,
         source: letter.source.as_str().into(),
         name: plan.name.clone(),
     };
-    Ok((stream, plan, record))
+    Ok((stream, plan, stored))
 }
 
 /// A full read that was interrupted takes every version since it began for one that it has read.
@@ -256,12 +243,6 @@ async fn refuse_in_full_read(tx: &mut Tx, letter: &DeadLetterRow, stream: i64) -
             "a full read of its stream was interrupted: run it to its end first",
         )),
         false => Ok(()),
-    }
-}
-
-fn keep_time(meaning: &mut Option<Meaning>, plan: &Stream, record: &RecordRow) {
-    if let Some(meaning) = meaning {
-        meaning.keep_time(plan, record.updated_at.map(Timestamp));
     }
 }
 
@@ -312,11 +293,6 @@ async fn find(tx: &mut Tx, id: i64) -> Result<DeadLetterRow> {
     })
 }
 
-async fn body(tx: &mut Tx, version: i64) -> Result<Option<Vec<u8>>> {
-    let found: Vec<(i64, Vec<u8>)> = tx.bodies([version]).await?;
-    Ok(found.into_iter().next().map(|(_, body)| body))
-}
-
 /// The change that a dead letter about a row is about.
 fn change_of(row: &DeadLetterRow) -> Option<Looked> {
     (row.kind == "delivery").then_some(Looked {
@@ -343,15 +319,6 @@ fn expression_of(plan: &Stream, field: &str) -> Option<(String, Vec<String>)> {
     let found = named.next().and_then(|(_, found)| found);
     let found = found.or_else(|| mapped.next().map(|(_, expression)| expression))?;
     Some((found.text().to_owned(), found.reads().to_vec()))
-}
-
-fn field_of(problem: &Problem) -> &str {
-    match &problem.place {
-        Place::Record {
-            field: Some(field), ..
-        } => field,
-        _ => "",
-    }
 }
 
 fn refused(letter: &DeadLetterRow, why: &str) -> Problem {

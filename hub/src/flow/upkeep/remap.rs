@@ -152,7 +152,7 @@ async fn would_fit(
 }
 
 /// I17: a stored record that cannot be read is set aside, as when it arrives.
-fn meaning_of(
+pub fn meaning_of(
     context: &Context,
     stream: &StreamRef,
     plan: &Stream,

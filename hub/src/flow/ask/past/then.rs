@@ -248,7 +248,7 @@ impl Then {
             key: &said.key,
             updated_at: canonical.updated_at,
         };
-        let spoken = spoken(&mut canonical.clone());
+        let spoken = spoken(canonical);
         speaker.says(&spoken, &slots, at)
     }
 

@@ -2,6 +2,7 @@
 //! A blank text clears the value; a failure never quotes the value.
 
 use crate::expression::country::country_code;
+use crate::expression::decimal;
 use crate::model::{Timestamp, Value, normalise_email, normalise_phone};
 use chrono::format::{Item, StrftimeItems};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat};
@@ -80,9 +81,33 @@ impl Filter {
         matches!(self, Self::MinorUnits | Self::ToMinorUnits)
     }
 
-    /// `date` and `timestamp` take the format in which the value is written, if it is none of the usual ones.
+    /// `date`, `timestamp` and `number` take the format in which the value is written, if it is none of the usual ones.
     pub fn may_take_argument(self) -> bool {
-        self.takes_argument() || matches!(self, Self::Date | Self::Timestamp)
+        self.takes_argument() || matches!(self, Self::Date | Self::Timestamp | Self::Number)
+    }
+
+    /// Why a text cannot be the argument.
+    pub fn refuses(self, argument: &str) -> Option<String> {
+        let is_good = match self {
+            Self::Date | Self::Timestamp => {
+                !StrftimeItems::new(argument).any(|item| matches!(item, Item::Error))
+            }
+            Self::Number => decimal::mark(argument).is_some(),
+            Self::MinorUnits | Self::ToMinorUnits => minor_digits(argument).is_some(),
+            _ => true,
+        };
+        (!is_good).then(|| self.wants())
+    }
+
+    fn wants(self) -> String {
+        let name = self.name();
+        match self {
+            Self::Number => format!("`{name}` takes the sign before the decimals, '.' or ','"),
+            Self::MinorUnits | Self::ToMinorUnits => {
+                format!("`{name}` takes a currency of three letters")
+            }
+            _ => format!("the format of `{name}` has to be a text such as '%d.%m.%Y'"),
+        }
     }
 
     /// Applies the filter to a value that is neither absent nor null.
@@ -102,6 +127,10 @@ impl Filter {
             Self::Timestamp if value.is_number() => Ok(to_timestamp(value)?.0.into()),
             Self::Date if value.is_number() => Ok(to_date(value)?.into()),
             Self::Number if value.is_number() => Ok(value.clone()),
+            Self::Number if argument.is_some() => {
+                let mark = argument.and_then(Value::as_str).and_then(decimal::mark);
+                self.by_mark(value, mark)
+            }
             _ => {
                 let Some(text) = scalar_text(value) else {
                     return Err(self.unusable("it is neither a text nor a number"));
@@ -142,7 +171,9 @@ impl Filter {
                 .into(),
             Self::Timestamp => to_timestamp(value)?.0.into(),
             Self::Date => to_date(value)?.into(),
-            Self::Number => to_number(text).ok_or_else(|| self.unusable("it is not a number"))?,
+            Self::Number => to_number(text).ok_or_else(|| {
+                self.unusable("it is not a number; where decimals follow a comma write number(',')")
+            })?,
             Self::Lower => text.to_lowercase().into(),
             Self::Upper => text.to_uppercase().into(),
             Self::Trim => text.trim().into(),
@@ -154,14 +185,8 @@ impl Filter {
 
     /// A date or a time in a named format, as in C's `strptime`; without an offset a time is in UTC.
     fn by_format(self, value: &Value, format: Option<&str>) -> Result<Value, Failure> {
-        let is_good =
-            |format: &&str| !StrftimeItems::new(format).any(|item| matches!(item, Item::Error));
-        let format = format.filter(is_good).ok_or_else(|| {
-            Failure::Failed(format!(
-                "the format of `{}` has to be a text such as '%d.%m.%Y'",
-                self.name()
-            ))
-        })?;
+        let format = format.filter(|format| self.refuses(format).is_none());
+        let format = format.ok_or_else(|| Failure::Failed(self.wants()))?;
         let Some(text) = scalar_text(value) else {
             return Err(self.unusable("it is neither a text nor a number"));
         };
@@ -187,6 +212,21 @@ impl Filter {
             true => Ok(millis.into()),
             false => Err(other()),
         }
+    }
+
+    /// A number whose decimals follow `mark`.
+    fn by_mark(self, value: &Value, mark: Option<char>) -> Result<Value, Failure> {
+        let mark = mark.ok_or_else(|| Failure::Failed(self.wants()))?;
+        let Some(text) = value.as_str() else {
+            return Err(self.unusable("it is neither a text nor a number"));
+        };
+        if text.trim().is_empty() {
+            return Ok(Value::Null);
+        }
+        let number = decimal::plain(text, mark).and_then(|plain| to_number(&plain));
+        number.ok_or_else(|| {
+            self.unusable("it is not a number written in the way that the mapping names")
+        })
     }
 
     fn unusable(self, reason: &'static str) -> Failure {

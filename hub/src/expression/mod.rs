@@ -5,6 +5,7 @@
 
 mod condition;
 mod country;
+mod decimal;
 mod filter;
 mod glance;
 mod machine;

@@ -84,7 +84,9 @@ pub(super) fn check_names(text: &str) -> Result<(), ParseError> {
         let is_test = is_test(&tokens, at);
         let called = tokens.get(at + 1).map(|token| token.kind) == Some(Token::Sign('('));
         let unknown = if before(1) == Some(Token::Sign('|')) {
-            unknown_filter(name).or_else(|| wrong_arguments(name, called))
+            unknown_filter(name)
+                .or_else(|| wrong_arguments(name, called))
+                .or_else(|| wrong_literal(name, literal(text, &tokens, at + 1)?))
         } else if is_test && name != "not" {
             unknown_test(name)
         } else if called && !matches!(name, "in" | "and" | "or" | "not" | "if" | "else" | "is") {
@@ -385,6 +387,25 @@ fn wrong_arguments(name: &str, called: bool) -> Option<(String, Option<String>)>
         }
         _ => None,
     }
+}
+
+/// The text between the parentheses that open at `at`, where it is one literal.
+fn literal<'t>(text: &'t str, tokens: &[Spanned<'t>], at: usize) -> Option<&'t str> {
+    let [open, only, close] = tokens.get(at..at + 3)? else {
+        return None;
+    };
+    if [open.kind, only.kind, close.kind] != ['(', '"', ')'].map(Token::Sign) {
+        return None;
+    }
+    let inside = text.get(only.span.start..close.span.start)?.trim();
+    let quote = inside.chars().next()?;
+    let inside = inside.strip_prefix(quote)?.strip_suffix(quote)?;
+    (!inside.contains([quote, '\\'])).then_some(inside)
+}
+
+fn wrong_literal(name: &str, argument: &str) -> Option<(String, Option<String>)> {
+    let why = Filter::find(name)?.refuses(argument)?;
+    Some((why, None))
 }
 
 fn unknown_test(name: &str) -> Option<(String, Option<String>)> {

@@ -323,6 +323,24 @@ fn a_text_that_is_no_expression_is_refused_with_its_place_and_a_hint() {
             None,
         ),
         (
+            "a | number( 'x' )",
+            4..10,
+            "`number` takes the sign before the decimals, '.' or ','",
+            None,
+        ),
+        (
+            "a | date('%Q')",
+            4..8,
+            "the format of `date` has to be a text such as '%d.%m.%Y'",
+            None,
+        ),
+        (
+            "a | to_minor_units('euro')",
+            4..18,
+            "`to_minor_units` takes a currency of three letters",
+            None,
+        ),
+        (
             "range(10)",
             0..5,
             "`range` is called like a function, and there are none",

@@ -352,6 +352,39 @@ fn a_date_is_a_date_or_a_dead_letter_and_never_a_guess() {
     );
 }
 
+// F13
+#[test]
+fn a_number_in_another_format_is_read_where_the_mapping_names_its_decimal_sign() {
+    for (written, filters, value) in [
+        (json!("1.234,56"), "number(',')", Some(json!(1_234.56))),
+        (json!("12 000"), "number(',')", Some(json!(12_000))),
+        (json!("1,234.5"), "number('.')", Some(json!(1_234.5))),
+        (json!("1.234,56-"), "number(',')", Some(json!(-1_234.56))),
+        (json!(1_234.56), "number(',')", Some(json!(1_234.56))),
+        (json!(" "), "number(',')", Some(Value::Null)),
+        (
+            json!("1.234,56"),
+            "number(',') | to_minor_units('EUR')",
+            Some(json!(123_456)),
+        ),
+        (json!("1.234,56"), "number", None),
+        (json!("1,234.56"), "number(',')", None),
+        (json!("12,34,56"), "number('.')", None),
+        (json!("1.234,56 zł"), "number(',')", None),
+        (json!(["1"]), "number(',')", None),
+        (json!(true), "number(',')", None),
+    ] {
+        let map = format!("map.paid = \"paid | {filters}\"");
+        let (traits, problems) = traits(&map, &json!({ "paid": written }));
+        assert_eq!(
+            problems.len(),
+            usize::from(value.is_none()),
+            "{written} {problems:?}"
+        );
+        assert_eq!(traits.get("paid").cloned(), value, "{written} {filters}");
+    }
+}
+
 // F15
 #[test]
 fn an_empty_text_clears_a_custom_trait_too() {

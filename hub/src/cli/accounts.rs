@@ -80,8 +80,10 @@ fn print(view: &AccountView, why: bool, out: &Out) {
         out.line(trimmed(&rows));
     }
     for audience in &view.audiences {
-        let since = audience.since.get(..10).unwrap_or(&audience.since);
-        out.line(format!("audience {} since {since}", audience.name));
+        out.line(format!(
+            "audience {} since {}",
+            audience.name, audience.since
+        ));
     }
     if !view.people.is_empty() {
         let mut rows = table(&["person", "name", "email"]);

@@ -319,7 +319,11 @@ fn show_members(members: &Members, out: &Out) {
     for member in &members.members {
         let mut row = vec![fitted(&member.id, 60)];
         row.extend(member.email.clone());
-        row.push(member.since.clone());
+        row.push(
+            member
+                .since
+                .map_or_else(String::new, |since| since.to_string()),
+        );
         rows.add_row(row);
     }
     if !members.members.is_empty() {

@@ -229,7 +229,7 @@ async fn statements(hub: &Opened, out: &Out) -> Outcome {
             row.left.clone(),
             row.right.clone(),
             row.author.clone(),
-            row.stated.to_minutes(),
+            row.stated_at.to_string(),
             reason,
         ]);
     }
@@ -340,10 +340,10 @@ fn sections(review: &Review) -> [(&'static str, Vec<(String, String)>); 5] {
         (what, format!("{reason} ({})", step.by))
     });
     let capped = review.capped.iter().map(|one| {
-        let since = one.since.get(..10).unwrap_or(&one.since);
         let many = number(one.identifiers);
         let why = format!(
-            "{many} identifiers hang together since {since}; the weakest ties are not used"
+            "{many} identifiers hang together since {}; the weakest ties are not used",
+            one.since
         );
         (format!("id:{}", one.person), why)
     });

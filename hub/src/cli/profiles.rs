@@ -134,7 +134,7 @@ fn print_history(moments: &[Moment], out: &Out) {
     let mut rows = table(&["received", "trait", "value", "record"]);
     for moment in moments {
         rows.add_row([
-            moment.at.clone(),
+            moment.at.to_string(),
             moment.name.clone(),
             moment.value.as_ref().map_or("(none)".to_owned(), plain),
             format!("{} {}", moment.source, moment.record),
@@ -183,8 +183,7 @@ fn had(thing: &Thing, why: bool) -> String {
         let amount = text(name).map(|amount| format!("{name} {amount} {currency}"));
         parts.extend(amount.map(|amount| amount.trim_end().to_owned()));
     }
-    let since = thing.time.map(Timestamp::to_minutes);
-    parts.extend(since.map(|since| format!("since {since}")));
+    parts.extend(thing.since.map(|since| format!("since {since}")));
     let kind = thing.kind.as_str();
     let line = format!("{kind:<10} {}", parts.join(", "));
     match why {
@@ -225,7 +224,6 @@ fn print(view: &ProfileView, why: bool, out: &Out) {
         plural(view.sources as i64, "source", "sources"),
         plural(view.events as i64, "event", "events"),
         view.last_event_at
-            .as_deref()
             .map(|time| format!(", last {time}"))
             .unwrap_or_default()
     ));

@@ -22,7 +22,7 @@ pub use identifier::{Identifier, IdentifierKind, PersonId, Rejected};
 pub use normalise::{normalise_email, normalise_phone};
 pub use personal::without_personal;
 pub use record::{Canonical, Cursor, EntityKind, Fact, Fields, RecordKey, THING, Value};
-pub use time::Timestamp;
+pub use time::{Shown, Timestamp};
 pub use vocabulary::{
     EVENT_NAMES, FURTHER_EMAILS, IDENTIFIER_FIELDS, PERSON_TRAITS, Shape, entity_field,
     event_property, person_trait, snake_case,

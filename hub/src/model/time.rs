@@ -1,6 +1,7 @@
 //! Instants as UTC milliseconds.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use std::fmt;
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(
@@ -29,5 +30,27 @@ impl Timestamp {
             Some(time) => time.format("%Y-%m-%d %H:%M UTC").to_string(),
             None => self.0.to_string(),
         }
+    }
+}
+
+/// A time in what surfaces show: in minutes to people, in RFC 3339 to programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Shown(pub Timestamp);
+
+impl Shown {
+    pub fn of(millis: i64) -> Self {
+        Self(Timestamp(millis))
+    }
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0.to_minutes())
+    }
+}
+
+impl Serialize for Shown {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0.to_rfc3339())
     }
 }

@@ -4,7 +4,7 @@ use super::{Environment, Opened};
 use crate::flow::leftover::{self, Leftover};
 use crate::flow::{self, AudienceReport, Context, DeliveryReport, RunReport, traits_of};
 use crate::manifest::{Audience, Subject};
-use crate::model::Timestamp;
+use crate::model::Shown;
 use crate::problem::Problem;
 use crate::store::{Result, RunRow, StatusCounts, Trial};
 use serde::Serialize;
@@ -35,7 +35,7 @@ pub struct AudienceSize {
 #[derive(Debug, Serialize)]
 pub struct NextRun {
     pub source: String,
-    pub at: Option<String>,
+    pub at: Option<Shown>,
     #[serde(skip)]
     pub is_scheduled: bool,
 }
@@ -81,7 +81,7 @@ pub struct PlannedStream {
     /// Its stored records are mapped again first.
     pub remap: bool,
     /// What changed since then is read; everything, if there is no time.
-    pub since: Option<String>,
+    pub since: Option<Shown>,
 }
 
 #[derive(Debug, Serialize)]
@@ -110,7 +110,8 @@ pub struct Member {
     /// Empty where a person has none; accounts have no such field.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    pub since: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Shown>,
 }
 
 /// A statement about who is who, with its identifiers as `KIND:VALUE`.
@@ -122,16 +123,14 @@ pub struct Stated {
     pub right: String,
     pub reason: String,
     pub author: String,
-    pub stated_at: String,
-    #[serde(skip)]
-    pub stated: Timestamp,
+    pub stated_at: Shown,
     pub revoked: Option<Taken>,
 }
 
 /// How a statement was taken back.
 #[derive(Debug, Serialize)]
 pub struct Taken {
-    pub at: String,
+    pub at: Shown,
     pub by: String,
     pub reason: String,
 }
@@ -176,7 +175,7 @@ impl Opened {
                 .schedule
                 .as_ref()
                 .and_then(|schedule| flow::next_time(schedule, now))
-                .map(Timestamp::to_rfc3339),
+                .map(Shown),
             is_scheduled: source.schedule.is_some(),
         });
         next.collect()
@@ -240,7 +239,7 @@ impl Opened {
                     source: source.name.to_string(),
                     stream: stream.name.to_string(),
                     remap: row.is_some_and(|row| row.digest != stream.digest),
-                    since: since.map(|time| Timestamp(time).to_rfc3339()),
+                    since: since.map(Shown::of),
                 });
             }
         }
@@ -287,7 +286,7 @@ impl Opened {
         let members = rows.into_iter().take(limit).map(|row| Member {
             id: row.account,
             email: None,
-            since: Timestamp(row.since).to_rfc3339(),
+            since: Some(Shown::of(row.since)),
         });
         Ok((size, members.collect()))
     }
@@ -301,16 +300,12 @@ impl Opened {
         let mut members = Vec::with_capacity(persons.len());
         for person in persons {
             let since = shown.iter().find(|row| row.person_id == person.id);
-            let since = since.map_or(0, |row| row.since);
             let traits = traits_of(&person)?;
             let email = traits.get("email").and_then(|value| value.as_str());
             members.push(Member {
                 id: Uuid::from_bytes(person.uuid).to_string(),
                 email: Some(email.unwrap_or_default().to_owned()),
-                since: match since {
-                    0 => String::new(),
-                    since => Timestamp(since).to_rfc3339(),
-                },
+                since: since.map(|row| Shown::of(row.since)),
             });
         }
         Ok((rows.len(), members))
@@ -333,10 +328,9 @@ impl Opened {
             right: name(row.right),
             reason: row.reason,
             author: row.author,
-            stated_at: Timestamp(row.stated_at).to_rfc3339(),
-            stated: Timestamp(row.stated_at),
+            stated_at: Shown::of(row.stated_at),
             revoked: row.revoked.map(|revoked| Taken {
-                at: Timestamp(revoked.at).to_rfc3339(),
+                at: Shown::of(revoked.at),
                 by: revoked.by,
                 reason: revoked.reason,
             }),

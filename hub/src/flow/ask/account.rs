@@ -7,7 +7,7 @@ use crate::flow::commit::accounts::claim_of;
 use crate::flow::commit::views::{traits_of, values_of};
 use crate::flow::context::Context;
 use crate::manifest::Audience;
-use crate::model::{Fields, Timestamp};
+use crate::model::{Fields, Shown};
 use crate::profile::Claim;
 use crate::store::{AccountRow, PersonRow, Result};
 use serde::Serialize;
@@ -87,7 +87,7 @@ pub async fn show(context: &Context, id: &str, limit: usize) -> Result<Option<Ac
     let memberships = tx.account_memberships_of(&ids).await?;
     let memberships = memberships.into_iter().map(|row| InAudience {
         name: row.audience,
-        since: Timestamp(row.since).to_rfc3339(),
+        since: Shown::of(row.since),
     });
     let head = |row: &PersonRow| {
         Ok(PersonHead {

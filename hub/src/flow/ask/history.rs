@@ -5,7 +5,7 @@ use crate::flow::ask::past::{Mapping, claim};
 use crate::flow::ask::profile::{Lookup, Wanted, locate};
 use crate::flow::context::Context;
 use crate::manifest::Survivorship;
-use crate::model::{Timestamp, Value};
+use crate::model::{Shown, Timestamp, Value};
 use crate::profile::{self, Claim};
 use crate::store::Result;
 use serde::Serialize;
@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Moment {
     /// When the hub received what caused it, RFC 3339.
-    pub at: String,
+    pub at: Shown,
     #[serde(rename = "trait")]
     pub name: String,
     pub before: Option<Value>,
@@ -111,7 +111,7 @@ fn compare(
             continue;
         };
         moments.push(Moment {
-            at: at.to_rfc3339(),
+            at: Shown(at),
             name: name.clone(),
             before: value(old),
             value: value(new),
@@ -158,10 +158,8 @@ mod tests {
                 let text = |value: Option<Value>| value.map_or("-".to_owned(), |it| it.to_string());
                 let (before, value) = (text(one.before), text(one.value));
                 format!(
-                    "{} {} {before} {value} {}",
-                    &one.at[20..23],
-                    one.name,
-                    one.record
+                    "{:03} {} {before} {value} {}",
+                    one.at.0.0, one.name, one.record
                 )
             })
             .collect();

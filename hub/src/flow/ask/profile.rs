@@ -13,7 +13,7 @@ use crate::flow::context::Context;
 use crate::flow::stored_json::read;
 use crate::identity::{self, Node};
 use crate::manifest::Survivorship;
-use crate::model::{Fields, Identifier, Timestamp, Value};
+use crate::model::{Fields, Identifier, Shown, Value};
 use crate::profile;
 use crate::store::{EvidenceRow, PersonRow, Result, Tx};
 use serde::Serialize;
@@ -34,7 +34,7 @@ pub struct ProfileView {
     pub id: String,
     /// RFC 3339, when it is shown as it was at a past time.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub at: Option<String>,
+    pub at: Option<Shown>,
     pub traits: Fields,
     pub consents: Consents,
     /// An operator suppressed one of its identifiers: nothing is sent of it. Not known of a past time.
@@ -48,7 +48,7 @@ pub struct ProfileView {
     pub records: usize,
     pub events: usize,
     /// RFC 3339.
-    pub last_event_at: Option<String>,
+    pub last_event_at: Option<Shown>,
     /// Its orders, subscriptions and products, the latest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub things: Vec<Thing>,
@@ -66,7 +66,7 @@ pub struct ProfileView {
 #[derive(Debug, Serialize)]
 pub struct InAudience {
     pub name: String,
-    pub since: String,
+    pub since: Shown,
 }
 
 /// Where a trait's value comes from.
@@ -206,7 +206,7 @@ async fn view(context: &Context, tx: &mut Tx, located: &Located) -> Result<Found
         .into_iter()
         .map(|row| InAudience {
             name: row.audience,
-            since: Timestamp(row.since).to_rfc3339(),
+            since: Shown::of(row.since),
         })
         .collect();
     let relations = tx.relations_of([row_id]).await?;
@@ -231,7 +231,7 @@ async fn view(context: &Context, tx: &mut Tx, located: &Located) -> Result<Found
         sources: sources.len(),
         records: claims.len(),
         events: events.len(),
-        last_event_at: events.into_iter().max().map(Timestamp::to_rfc3339),
+        last_event_at: events.into_iter().max().map(Shown),
         things,
         accounts: relations.into_iter().map(|row| row.account).collect(),
         audiences: Some(audiences),

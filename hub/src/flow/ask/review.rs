@@ -6,7 +6,7 @@ use crate::flow::commit::claim::claim_of;
 use crate::flow::commit::identifiers::identifier_of;
 use crate::flow::commit::neighbourhood::Neighbourhood;
 use crate::flow::context::Context;
-use crate::model::{Fields, Identifier, Timestamp};
+use crate::model::{Fields, Identifier, Shown};
 use crate::store::{Result, Tx};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,7 +32,7 @@ pub struct Capped {
     pub person: String,
     pub identifiers: i64,
     /// RFC 3339.
-    pub since: String,
+    pub since: Shown,
 }
 
 #[derive(Debug, Serialize)]
@@ -72,7 +72,7 @@ pub async fn review(context: &Context, limit: i64) -> Result<Review> {
         review.capped.push(Capped {
             person: somebody(&mut tx, row.component).await?,
             identifiers: row.identifiers,
-            since: Timestamp(row.since).to_rfc3339(),
+            since: Shown::of(row.since),
         });
     }
     for (component, people, evidence) in tx.large_components(LARGE, limit).await? {

@@ -2,7 +2,7 @@
 
 use crate::flow::commit::view::Happened;
 use crate::flow::stored_json::read;
-use crate::model::{EntityKind, Fields, Timestamp};
+use crate::model::{EntityKind, Fields, Shown, Timestamp};
 use crate::store::{EventRow, Result, Tx};
 use rustc_hash::FxHashMap;
 use serde::Serialize;
@@ -13,9 +13,7 @@ pub struct Thing {
     pub kind: EntityKind,
     /// RFC 3339, where anything says since when.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub since: Option<String>,
-    #[serde(skip)]
-    pub time: Option<Timestamp>,
+    pub since: Option<Shown>,
     pub fields: Fields,
     pub source: String,
     /// `stream/key`
@@ -32,8 +30,7 @@ impl Thing {
             .filter(|(_, value)| !value.is_null());
         Some(Self {
             kind: EntityKind::of_thing(&happened.name)?,
-            since: known.map(Timestamp::to_rfc3339),
-            time: known,
+            since: known.map(Shown),
             fields: fields
                 .map(|(name, value)| (name.clone(), value.clone()))
                 .collect(),
@@ -45,8 +42,8 @@ impl Thing {
     pub fn latest_first(&self, other: &Self) -> Ordering {
         let key = |one: &Self| (one.kind, one.source.clone(), one.record.clone());
         other
-            .time
-            .cmp(&self.time)
+            .since
+            .cmp(&self.since)
             .then_with(|| key(self).cmp(&key(other)))
     }
 }

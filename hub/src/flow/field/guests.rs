@@ -4,7 +4,7 @@
 use crate::flow::ask::profile::{Found, ProfileView, Wanted, profile};
 use crate::flow::harness::World;
 use crate::flow::{self, history, remap};
-use crate::model::{Fields, Identifier, IdentifierKind, Timestamp};
+use crate::model::{Fields, Identifier, IdentifierKind, Shown, Timestamp};
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 
@@ -402,13 +402,13 @@ async fn what_people_have_is_shown_and_asked_for_and_is_no_event() {
         (thing.kind.as_str(), &*thing.source, &*thing.record),
         ("subscription", "shop", "plans/1")
     );
-    assert_eq!(thing.time, Some(Timestamp(T - 30 * DAY)));
+    assert_eq!(thing.since, Some(Shown::of(T - 30 * DAY)));
     assert_eq!(audiences(ada).await, ["subscribers"]);
     assert_eq!(audiences("eve@x.example").await, [""; 0]);
     // Of no time of its own: since the record was made.
     assert_eq!(
-        shown(&world, "eve@x.example").await.unwrap().things[0].time,
-        Some(Timestamp(T - DAY))
+        shown(&world, "eve@x.example").await.unwrap().things[0].since,
+        Some(Shown::of(T - DAY))
     );
     assert_eq!(letters(&world).await, ["record OF0507 mrr"]);
     let mut tx = world.context.store.read().await.unwrap();

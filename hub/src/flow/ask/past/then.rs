@@ -13,7 +13,7 @@ use crate::flow::commit::spoken::spoken;
 use crate::flow::commit::view::{Consents, Happened, View};
 use crate::flow::context::Context;
 use crate::identity::{self, Evidence, Neighbourhood, Node, Resolution, Statement, StatementKind};
-use crate::model::{ConsentStatement, EntityKind, Fact, Fields, Identifier, Timestamp};
+use crate::model::{ConsentStatement, EntityKind, Fact, Fields, Identifier, Shown, Timestamp};
 use crate::profile::{ACCOUNT_FIELD, ACCOUNT_PREFIX, Claim, account_ids, accounts_of};
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
@@ -290,7 +290,7 @@ impl Then {
         let times: Vec<Timestamp> = events.map(|event| event.time).collect();
         ProfileView {
             id: person.id.to_string(),
-            at: Some(at.to_rfc3339()),
+            at: Some(Shown(at)),
             suppressed: false,
             identifiers: person
                 .nodes
@@ -300,7 +300,7 @@ impl Then {
             sources,
             records,
             events: times.len(),
-            last_event_at: times.into_iter().max().map(Timestamp::to_rfc3339),
+            last_event_at: times.into_iter().max().map(Shown),
             things,
             accounts,
             audiences: None,

@@ -8,13 +8,24 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::population::{Population, generate, load_hubspot, load_mailchimp, load_stripe};
+use crate::population::{
+    Population, Truth, generate, load_hubspot, load_mailchimp, load_stripe, next_day,
+};
 use crate::vendors::hubspot::{self, HubSpot};
 use crate::vendors::mailchimp::{self, Mailchimp, Write};
 use crate::vendors::stripe::{self, Stripe};
 use crate::vendors::{Running, start};
 
 pub const AUDIENCE: &str = "lapsed_vip";
+/// Defined on the next day.
+pub const REFUNDED: &str = "refunded";
+
+/// The day on which what was found is compared with what is true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Day {
+    First,
+    Next,
+}
 
 /// The addresses that the manifests name, in the order HubSpot, Stripe, Mailchimp.
 const PLACES: [&str; 3] = ["127.0.0.1:8411", "127.0.0.1:8412", "127.0.0.1:8413"];
@@ -42,6 +53,50 @@ impl World {
             stripe: start(stripe, anywhere)?,
             mailchimp: start(mailchimp, anywhere)?,
         })
+    }
+
+    /// The next day at the vendors, see `population::Later`.
+    pub fn next_day(&self) {
+        let Self {
+            hubspot,
+            stripe,
+            mailchimp,
+            ..
+        } = self;
+        next_day(&self.population, hubspot, stripe, mailchimp);
+    }
+
+    pub fn truth(&self, day: Day) -> &Truth {
+        match day {
+            Day::First => &self.population.truth,
+            Day::Next => &self.population.tomorrow,
+        }
+    }
+
+    /// The addresses of people who have another last name on each day and are not in the newsletter under theirs.
+    pub fn wrong_names(&self, day: Day) -> Vec<String> {
+        let snapshot = self.mailchimp.with(|mailchimp| mailchimp.snapshot());
+        let has = |email: &str| {
+            let (_, fields) = snapshot.members.get(email)?;
+            fields.get("LNAME")?.as_str()
+        };
+        let wrong = self.population.renamed.iter().filter(|(email, names)| {
+            let (today, tomorrow) = names;
+            let name = match day {
+                Day::First => today,
+                Day::Next => tomorrow,
+            };
+            has(email) != Some(name)
+        });
+        wrong.map(|(email, _)| email.clone()).collect()
+    }
+
+    /// What the operator adds on the next day.
+    pub fn write_next_day(&self, folder: &Path) -> Result<()> {
+        let audience = format!(
+            "[[audience]]\nname = \"{REFUNDED}\"\ndescription = \"Got money back\"\nwho = {{ event = \"Order Refunded\" }}\n"
+        );
+        Ok(std::fs::write(folder.join("next_day.toml"), audience)?)
     }
 
     /// Copies a folder of manifests, with the vendors' addresses in place of those it names.
@@ -98,6 +153,16 @@ pub fn people_found(status: &str) -> Result<usize> {
         .as_u64()
         .context("`onefold status --json` has no number `people`")?;
     Ok(people as usize)
+}
+
+/// The size in the answer of `onefold audience show NAME --json`.
+pub fn audience_size(shown: &str) -> Result<usize> {
+    let shown: Value =
+        serde_json::from_str(shown).context("`onefold audience show --json` did not print JSON")?;
+    let size = shown["size"]
+        .as_u64()
+        .context("`onefold audience show --json` has no number `size`")?;
+    Ok(size as usize)
 }
 
 /// What was applied more than once with the same content.

@@ -1,5 +1,6 @@
 //! `onefold-demo [PATH OF onefold]`: starts three fake vendors with two thousand people, runs Onefold twice against
-//! them, and compares what it found with the truth. Ends with 0 only when everything agrees.
+//! them, lets a day pass, runs it twice more, and compares what it found on both days with the truth. Ends with 0 only
+//! when everything agrees.
 
 #![allow(clippy::print_stdout, reason = "a demo talks to a person")]
 
@@ -8,7 +9,9 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use onefold_tests::demo::{AUDIENCE, World, applied_twice, difference, people_found};
+use onefold_tests::demo::{
+    AUDIENCE, Day, REFUNDED, World, applied_twice, audience_size, difference, people_found,
+};
 use onefold_tests::vendors::time::Clock;
 
 const SEED: u64 = 2026;
@@ -105,8 +108,14 @@ fn demo() -> Result<bool> {
     println!("second run: {:.1} s", begun.elapsed().as_secs_f64());
     let who = format!("email:{}", population.truth.example);
     onefold.show(&["profile", "show", &who, "--why"])?;
-    let people = people_found(&onefold.read(&["status", "--json"])?)?;
-    let agreed = compare(&world, people, first.len());
+    let mut agreed = compare(&world, &onefold, Day::First, first.len())?;
+    world.next_day();
+    world.write_next_day(&onefold.hub)?;
+    println!("\nA day passes: {}.", population.next_day_in_words());
+    onefold.show(&["run"])?;
+    let second = world.writes();
+    onefold.show(&["run"])?;
+    agreed &= compare(&world, &onefold, Day::Next, second.len())?;
     println!("\ntry next, in another terminal (the data stays; the vendors stop with this demo):");
     for hint in [
         "status",
@@ -133,22 +142,29 @@ fn fresh_hub(world: &World, folder: &Path) -> Result<PathBuf> {
     Ok(folder.to_path_buf())
 }
 
-/// Prints one line per comparison; true when all agree.
-fn compare(world: &World, people: usize, first_writes: usize) -> bool {
-    let truth = &world.population.truth;
+/// Prints one line per comparison; true when all agree. `before`: what was written before the last run.
+fn compare(world: &World, onefold: &Onefold, day: Day, before: usize) -> Result<bool> {
+    let truth = world.truth(day);
+    let people = people_found(&onefold.read(&["status", "--json"])?)?;
     let writes = world.writes();
-    let again = writes.len() - first_writes;
+    let again = writes.len() - before;
+    let size = |audience: &str| -> Result<usize> {
+        let shown = onefold.read(&["audience", "show", audience, "--limit", "0", "--json"])?;
+        audience_size(&shown)
+    };
+    let lapsed = size(AUDIENCE)?;
     let twice = applied_twice(&writes);
     let members = difference(&world.audience(), &truth.in_newsletter);
-    let lines = [
+    let names = world.wrong_names(day);
+    let mut lines = vec![
         (
             people == truth.people.len(),
             format!("people: {people} found, {} in truth", truth.people.len()),
         ),
         (
-            members.is_none(),
+            members.is_none() && lapsed == truth.lapsed_vip.len(),
             format!(
-                "{AUDIENCE}: {} people, {} of them agreed to be written to; the tag in Mailchimp {}",
+                "{AUDIENCE}: {lapsed} people found, {} in truth, {} of them agreed to be written to; the tag in Mailchimp {}",
                 truth.lapsed_vip.len(),
                 truth.in_newsletter.len(),
                 members.unwrap_or_else(|| "holds exactly those".to_string()),
@@ -156,7 +172,15 @@ fn compare(world: &World, people: usize, first_writes: usize) -> bool {
         ),
         (
             again == 0,
-            format!("sent again by the second run: {again} of {first_writes}"),
+            format!("sent again by a run with nothing new: {again} of {before}"),
+        ),
+        (
+            names.is_empty(),
+            format!(
+                "people with another last name on each day: {}, of which the newsletter has a wrong one of {}",
+                world.population.renamed.len(),
+                names.len(),
+            ),
         ),
         (
             twice.is_empty(),
@@ -170,9 +194,19 @@ fn compare(world: &World, people: usize, first_writes: usize) -> bool {
             ),
         ),
     ];
+    if day == Day::Next {
+        let refunded = size(REFUNDED)?;
+        lines.push((
+            refunded == truth.refunded,
+            format!(
+                "{REFUNDED}: {refunded} people found, {} in truth",
+                truth.refunded
+            ),
+        ));
+    }
     println!();
     for (agrees, line) in &lines {
         println!("{} {line}", if *agrees { "ok   " } else { "WRONG" });
     }
-    lines.iter().all(|(agrees, _)| *agrees)
+    Ok(lines.iter().all(|(agrees, _)| *agrees))
 }

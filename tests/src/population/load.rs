@@ -4,12 +4,17 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{DAY_MS, Population};
+use super::{DAY_MS, Later, Population};
+use crate::vendors::Running;
 use crate::vendors::hubspot::HubSpot;
 use crate::vendors::mailchimp::{Action, Activity, Campaign, Mailchimp, Member, Status};
 use crate::vendors::stripe::Stripe;
 
+/// A box of the account's own form.
+const NEWSLETTER: &str = "newsletter";
+
 pub fn load_hubspot(population: &Population, hubspot: &mut HubSpot) {
+    hubspot.contacts.define(NEWSLETTER);
     for contact in &population.contacts {
         let values = [
             ("email", contact.email.as_str()),
@@ -19,6 +24,7 @@ pub fn load_hubspot(population: &Population, hubspot: &mut HubSpot) {
             ("country", &contact.country),
             ("company", &contact.company),
             ("lifecyclestage", contact.stage),
+            (NEWSLETTER, if contact.newsletter { "true" } else { "" }),
         ];
         hubspot
             .contacts
@@ -42,6 +48,16 @@ pub fn load_stripe(population: &Population, stripe: &mut Stripe) {
     }
     for charge in &population.charges {
         let (amount, currency) = (charge.amount, charge.currency);
+        if let Some((email, name)) = &charge.guest {
+            stripe.seed_guest_charge(
+                &charge.id,
+                (email, name),
+                amount,
+                currency,
+                charge.created_s,
+            );
+            continue;
+        }
         stripe.seed_charge(
             &charge.id,
             &charge.customer,
@@ -78,6 +94,36 @@ pub fn load_mailchimp(population: &Population, mailchimp: &mut Mailchimp) {
         });
     }
     mailchimp.campaigns.push(campaign(population));
+}
+
+/// Lets the next day pass at the vendors.
+pub fn next_day(
+    population: &Population,
+    hubspot: &Running<HubSpot>,
+    stripe: &Running<Stripe>,
+    mailchimp: &Running<Mailchimp>,
+) {
+    for one in &population.later {
+        match one {
+            Later::Merged { primary, other } => hubspot.with(|hubspot| {
+                let now_ms = hubspot.clock.now_ms();
+                hubspot.merge("contacts", *primary, *other, now_ms);
+            }),
+            Later::Archived { email, contact } => {
+                mailchimp.with(|mailchimp| mailchimp.archive(email));
+                hubspot.with(|hubspot| {
+                    let now_ms = hubspot.clock.now_ms();
+                    let values = [("company", "Moved on")];
+                    hubspot.contacts.edit(*contact, &values, now_ms);
+                });
+            }
+            Later::Gone { contact } => hubspot.with(|hubspot| {
+                let now_ms = hubspot.clock.now_ms();
+                hubspot.contacts.archive(*contact, now_ms);
+            }),
+            Later::Refunded { charge } => stripe.with(|stripe| stripe.refund(charge)),
+        }
+    }
 }
 
 /// One mail to every subscriber ten days ago; every third opened it, every ninth clicked.

@@ -1,6 +1,6 @@
 //! Makes the people: which vendors know them, by which values, what they bought, and what follows from it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::draw::{Draw, ascii, national_number};
 use super::{Charge, Contact, Customer, DAY_MS, Member, Population, Truth};
@@ -51,17 +51,18 @@ const STAGES: [&str; 4] = ["subscriber", "lead", "customer", "opportunity"];
 const NOT_PHONES: [&str; 4] = ["ask reception", "n/a", "12", "--"];
 
 /// One person before the vendors write anything down.
-struct Person {
-    serial: usize,
-    first: &'static str,
-    last: &'static str,
-    country: &'static str,
-    email: String,
-    national: String,
+#[derive(Clone)]
+pub(super) struct Person {
+    pub serial: usize,
+    pub first: &'static str,
+    pub last: &'static str,
+    pub country: &'static str,
+    pub email: String,
+    pub national: String,
 }
 
 /// With the next first name that is not among `names`: who shares a value and a name is one person to everybody who looks.
-fn named_otherwise(person: Person, names: &mut Vec<&'static str>) -> Person {
+pub(super) fn named_otherwise(person: Person, names: &mut Vec<&'static str>) -> Person {
     let at = FIRST.iter().position(|name| *name == person.first);
     let mut free = FIRST.iter().cycle().skip(at.unwrap_or_default());
     let first = free.find(|name| !names.contains(name)).unwrap_or(&FIRST[0]);
@@ -71,26 +72,38 @@ fn named_otherwise(person: Person, names: &mut Vec<&'static str>) -> Person {
 
 /// What one person's records hold, by vendor.
 #[derive(Clone, Copy, Default)]
-struct Known {
-    contact: Option<Values>,
-    customer: Option<Values>,
-    member: bool,
+pub(super) struct Known {
+    pub contact: Option<Values>,
+    pub customer: Option<Values>,
+    pub member: bool,
+}
+
+impl Known {
+    pub fn everywhere() -> Known {
+        Known {
+            contact: Some(Values::Both),
+            customer: Some(Values::Email),
+            member: true,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Values {
+pub(super) enum Values {
     Both,
     Email,
     Phone,
     Neither,
 }
 
-struct Maker {
-    draw: Draw,
-    population: Population,
-    next_contact: u64,
+pub(super) struct Maker {
+    pub draw: Draw,
+    pub population: Population,
+    pub next_contact: u64,
     next_customer: usize,
     next_charge: usize,
+    /// Addresses that are in the newsletter once contacts are merged.
+    pub joined: BTreeSet<String>,
 }
 
 pub(super) fn generate(seed: u64, people: usize, now_ms: i64) -> Population {
@@ -101,6 +114,9 @@ pub(super) fn generate(seed: u64, people: usize, now_ms: i64) -> Population {
         members: Vec::new(),
         charges: Vec::new(),
         truth: Truth::default(),
+        later: Vec::new(),
+        tomorrow: Truth::default(),
+        renamed: BTreeMap::new(),
     };
     let mut maker = Maker {
         draw: Draw::new(seed),
@@ -108,21 +124,40 @@ pub(super) fn generate(seed: u64, people: usize, now_ms: i64) -> Population {
         next_contact: 1001,
         next_customer: 1,
         next_charge: 1,
+        joined: BTreeSet::new(),
     };
     while maker.population.truth.people.len() < people {
         let left = people - maker.population.truth.people.len();
         match maker.draw.below(40) {
             0 if left >= 4 => maker.household(),
             1 if left >= 3 => maker.office(),
+            2 if left >= 2 => maker.couple(),
+            3 if left >= 2 => maker.twice(),
+            4 => maker.guest(),
+            5 => maker.known_guest(),
+            6 => maker.ticked(),
+            7 => maker.renamed(),
             _ => maker.single(),
         }
     }
     maker.break_some_charges();
+    maker.refund_some();
+    maker.population.tomorrow = maker.tomorrow();
     maker.population
 }
 
 impl Maker {
-    fn person(&mut self) -> Person {
+    /// Somebody in Poland, who may come into the audience.
+    pub(super) fn pole(&mut self) -> Person {
+        let person = self.person();
+        Person {
+            country: "PL",
+            national: national_number("PL", person.serial),
+            ..person
+        }
+    }
+
+    pub(super) fn person(&mut self) -> Person {
         let serial = self.population.truth.people.len() + 1;
         let country = match self.draw.below(20) {
             0..=9 => "PL",
@@ -304,7 +339,12 @@ impl Maker {
         }
     }
 
-    fn contact(&mut self, person: &Person, values: Values, shared_phone: Option<&str>) -> String {
+    pub(super) fn contact(
+        &mut self,
+        person: &Person,
+        values: Values,
+        shared_phone: Option<&str>,
+    ) -> String {
         let id = self.next_contact;
         self.next_contact += 1;
         let created_ms = self.population.now_ms - self.draw.between(60, 900) * DAY_MS;
@@ -350,11 +390,17 @@ impl Maker {
             country: country.to_string(),
             company,
             stage: self.draw.pick(&STAGES),
+            newsletter: false,
         });
         format!("hubspot:contacts:{id}")
     }
 
-    fn customer(&mut self, person: &Person, values: Values, shared_email: Option<&str>) -> String {
+    pub(super) fn customer(
+        &mut self,
+        person: &Person,
+        values: Values,
+        shared_email: Option<&str>,
+    ) -> String {
         let id = format!("cus_Onefold{:07}", self.next_customer);
         self.next_customer += 1;
         let email = match values {
@@ -378,7 +424,7 @@ impl Maker {
     }
 
     /// Returns whether the person agreed to marketing.
-    fn member(&mut self, person: &Person, records: &mut BTreeSet<String>) -> bool {
+    pub(super) fn member(&mut self, person: &Person, records: &mut BTreeSet<String>) -> bool {
         let status = match self.draw.below(20) {
             0..=14 => Status::Subscribed,
             15..=17 => Status::Unsubscribed,
@@ -404,16 +450,15 @@ impl Maker {
         status == Status::Subscribed
     }
 
-    /// Lets the person buy, and writes down what is true of them.
-    fn finish(
+    /// Lets the person buy, and writes down what is true of them. Returns whether they bought enough, and nothing lately.
+    pub(super) fn finish(
         &mut self,
         person: &Person,
         known: Known,
         mut records: BTreeSet<String>,
         customers: &[String],
         granted: bool,
-    ) {
-        let place = self.population.truth.people.len();
+    ) -> bool {
         let mut orders = 0;
         let mut recent = false;
         let lapsed = self.draw.chance(60);
@@ -435,20 +480,34 @@ impl Maker {
             }
             records.insert(format!("stripe:customers:{customer}"));
         }
+        let is_lapsed = orders >= 3 && !recent;
+        self.settle(person, known, records, is_lapsed, granted);
+        is_lapsed
+    }
+
+    pub(super) fn settle(
+        &mut self,
+        person: &Person,
+        known: Known,
+        records: BTreeSet<String>,
+        is_lapsed: bool,
+        granted: bool,
+    ) {
         let truth = &mut self.population.truth;
+        let place = truth.people.len();
         truth.people.push(records);
-        if known.contact.is_some() && person.country == "PL" && orders >= 3 && !recent {
+        if known.contact.is_some() && person.country == "PL" && is_lapsed {
             truth.lapsed_vip.insert(place);
             if granted {
                 truth.in_newsletter.insert(person.email.clone());
-                if truth.example.is_empty() && known.customer.is_some() {
+                if truth.example.is_empty() && known.customer.is_some() && known.member {
                     truth.example.clone_from(&person.email);
                 }
             }
         }
     }
 
-    fn charge(&mut self, person: &Person, customer: &str, days: i64) -> (String, Paid) {
+    pub(super) fn charge(&mut self, person: &Person, customer: &str, days: i64) -> (String, Paid) {
         let id = format!("ch_Onefold{:08}", self.next_charge);
         self.next_charge += 1;
         let paid = if self.draw.chance(92) {
@@ -469,6 +528,7 @@ impl Maker {
         self.population.charges.push(Charge {
             id: id.clone(),
             customer,
+            guest: None,
             amount,
             currency,
             created_s,

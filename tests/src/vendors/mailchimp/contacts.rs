@@ -72,6 +72,14 @@ impl Mailchimp {
         assert!(erased.is_ok(), "{erased:?}");
     }
 
+    /// The same, who archives a member.
+    pub fn archive(&mut self, email: &str) {
+        let archived = self.archive_member(&subscriber_hash(email));
+        assert!(archived.is_ok(), "{archived:?}");
+        // It is no write of the hub's.
+        self.writes.pop();
+    }
+
     pub(super) fn archive_member(&mut self, who: &str) -> Answer {
         let hash = self.find(who)?;
         let now = self.clock.now_ms();

@@ -346,6 +346,28 @@ impl Stripe {
         self.seed_event(kind, &charge, created_s);
     }
 
+    /// A past charge of a guest, of whom the form says an address and a name.
+    pub fn seed_guest_charge(
+        &mut self,
+        id: &str,
+        (email, name): (&str, &str),
+        amount: i64,
+        currency: &str,
+        created_s: i64,
+    ) {
+        let mut charge = objects::charge_body(id, amount, currency, created_s);
+        charge["billing_details"]["email"] = json!(email);
+        charge["billing_details"]["name"] = json!(name);
+        self.put_charge(&charge);
+        self.seed_event("charge.succeeded", &charge, created_s);
+    }
+
+    /// Somebody gives a charge back in Stripe's own pages.
+    pub fn refund(&mut self, charge: &str) {
+        let refunded = self.create_refund(&json!({ "charge": charge }));
+        assert!(refunded.is_ok(), "{refunded:?}");
+    }
+
     fn seed_event(&mut self, kind: &str, object: &Value, created_s: i64) {
         if created_s > self.now_s() - 30 * 86_400 {
             self.happened_at(kind, object, None, created_s);

@@ -8,6 +8,7 @@ mod cases;
 mod draw;
 mod load;
 mod people;
+mod shared;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -4,6 +4,7 @@
 mod hubspot;
 mod letters;
 mod mailchimp;
+mod population;
 mod stripe;
 
 use super::small::{Small, set};

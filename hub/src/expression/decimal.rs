@@ -65,7 +65,6 @@ fn all_digits(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     #[test]
     fn numbers_as_they_are_written_around_the_world() {
@@ -107,38 +106,43 @@ mod tests {
         }
     }
 
-    proptest! {
-        /// Written in any way, a number is read as it was.
-        #[test]
-        fn what_is_written_is_read(
-            number in any::<u64>(),
-            decimals in "[0-9]{1,6}",
-            group in prop::sample::select(vec![2_usize, 3]),
-            mark in prop::sample::select(vec!['.', ',']),
-            between in prop::sample::select(BETWEEN_GROUPS.to_vec()),
-        ) {
-            prop_assume!(between != mark);
-            let digits = number.to_string();
-            let (head, last) = digits.split_at(digits.len().saturating_sub(3));
-            let mut written = String::new();
-            for (at, digit) in head.chars().enumerate() {
-                written.push(digit);
-                if (head.len() - at - 1).is_multiple_of(group) {
-                    written.push(between);
-                }
-            }
-            let written = format!("{written}{last}{mark}{decimals}");
-            prop_assert_eq!(plain(&written, mark), Some(format!("{digits}.{decimals}")));
-        }
+    mod properties {
+        use super::*;
+        use proptest::prelude::*;
 
-        /// What is read has the digits that were written, in their order, and nothing else.
-        #[test]
-        fn nothing_is_guessed(text in "[-+(). ,'_0-9e]{0,12}", mark in prop::sample::select(vec!['.', ','])) {
-            let digits = |text: &str| -> String { text.chars().filter(char::is_ascii_digit).collect() };
-            if let Some(read) = plain(&text, mark) {
-                let is_led = text.trim().trim_start_matches(['-', '(', '+', ' ']).starts_with(mark);
-                prop_assert_eq!(digits(&read), format!("{}{}", if is_led { "0" } else { "" }, digits(&text)));
-                prop_assert!(read.parse::<f64>().is_ok());
+        proptest! {
+            /// Written in any way, a number is read as it was.
+            #[test]
+            fn what_is_written_is_read(
+                number in any::<u64>(),
+                decimals in "[0-9]{1,6}",
+                group in prop::sample::select(vec![2_usize, 3]),
+                mark in prop::sample::select(vec!['.', ',']),
+                between in prop::sample::select(BETWEEN_GROUPS.to_vec()),
+            ) {
+                prop_assume!(between != mark);
+                let digits = number.to_string();
+                let (head, last) = digits.split_at(digits.len().saturating_sub(3));
+                let mut written = String::new();
+                for (at, digit) in head.chars().enumerate() {
+                    written.push(digit);
+                    if (head.len() - at - 1).is_multiple_of(group) {
+                        written.push(between);
+                    }
+                }
+                let written = format!("{written}{last}{mark}{decimals}");
+                prop_assert_eq!(plain(&written, mark), Some(format!("{digits}.{decimals}")));
+            }
+
+            /// What is read has the digits that were written, in their order, and nothing else.
+            #[test]
+            fn nothing_is_guessed(text in "[-+(). ,'_0-9e]{0,12}", mark in prop::sample::select(vec!['.', ','])) {
+                let digits = |text: &str| -> String { text.chars().filter(char::is_ascii_digit).collect() };
+                if let Some(read) = plain(&text, mark) {
+                    let is_led = text.trim().trim_start_matches(['-', '(', '+', ' ']).starts_with(mark);
+                    prop_assert_eq!(digits(&read), format!("{}{}", if is_led { "0" } else { "" }, digits(&text)));
+                    prop_assert!(read.parse::<f64>().is_ok());
+                }
             }
         }
     }

@@ -1,9 +1,9 @@
-//! People as this trade meets them: guests, couples with one telephone, contacts that are merged later, refusals whose record goes,
+//! People as this trade meets them: guests, contacts that are merged later, refusals whose record goes,
 //! names that the hub itself has written. And what happens to them on the next day.
 
 use std::collections::BTreeSet;
 
-use super::people::{Known, Maker, Person, Values, named_otherwise};
+use super::people::{Known, Maker, Person, Values};
 use super::{Charge, DAY_MS, Truth};
 use crate::vendors::mailchimp::Status;
 use crate::vendors::stripe::Paid;
@@ -31,21 +31,6 @@ pub enum Later {
 }
 
 impl Maker {
-    /// Two who live together: one telephone, and a name and an address each. What one refuses the other may have agreed to.
-    pub(super) fn couple(&mut self) {
-        let landline = self.pole().national;
-        let mut names = Vec::new();
-        for _ in 0..2 {
-            let person = self.pole();
-            let person = named_otherwise(person, &mut names);
-            let mut records = BTreeSet::new();
-            records.insert(self.contact(&person, Values::Both, Some(&landline)));
-            let customer = self.customer(&person, Values::Email, None);
-            let granted = self.member(&person, &mut records);
-            self.finish(&person, Known::everywhere(), records, &[customer], granted);
-        }
-    }
-
     /// Somebody who buys without an account: only the form of the payment says who it is.
     pub(super) fn guest(&mut self) {
         let person = self.person();

@@ -98,7 +98,7 @@ pub enum Force {
 /// without the ones at its end that are as usual, since most addresses have one.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ConsentStatement {
-    #[serde(deserialize_with = "shared::deserialize")]
+    #[serde(deserialize_with = "shared::again")]
     pub purpose: Arc<str>,
     pub status: ConsentStatus,
     pub time: Timestamp,
@@ -155,11 +155,40 @@ impl Serialize for ConsentStatement {
 /// Texts without a copy of their own first.
 mod shared {
     use serde::de::{Deserializer, Error, Visitor};
+    use std::cell::RefCell;
     use std::fmt;
     use std::sync::Arc;
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<str>, D::Error> {
         deserializer.deserialize_str(Text)
+    }
+
+    /// One that is mostly the same as the one before.
+    pub fn again<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<str>, D::Error> {
+        deserializer.deserialize_str(Again)
+    }
+
+    thread_local! {
+        static BEFORE: RefCell<Arc<str>> = RefCell::new("".into());
+    }
+
+    struct Again;
+
+    impl Visitor<'_> for Again {
+        type Value = Arc<str>;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("a text")
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<Arc<str>, E> {
+            BEFORE.with_borrow_mut(|before| {
+                if **before != *text {
+                    *before = text.into();
+                }
+                Ok(before.clone())
+            })
+        }
     }
 
     struct Text;

@@ -19,7 +19,7 @@ pub use connector::{
 pub use consent::{Author, Channel, Consent, ConsentStatement, ConsentStatus, Force};
 pub use folded::fold;
 pub use identifier::{Identifier, IdentifierKind, PersonId, Rejected};
-pub use normalise::{normalise_email, normalise_phone};
+pub use normalise::{load_phone_rules, normalise_email, normalise_phone};
 pub use personal::without_personal;
 pub use record::{Canonical, Cursor, EntityKind, Fact, Fields, RecordKey, THING, Value};
 pub use time::{Shown, Timestamp};

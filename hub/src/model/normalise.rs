@@ -254,6 +254,12 @@ fn is_domain(domain: &str) -> bool {
     labels >= 2 && !last_is_number
 }
 
+/// Reads the rules of telephone numbers of all countries, which takes a while. Otherwise the first number waits for them.
+pub fn load_phone_rules() {
+    // Whatever it is asked first.
+    DATABASE.by_code(&0);
+}
+
 /// E.164 with `+`. A number without a country code is read by `region`; one with an extension names a switchboard, not a person.
 /// Says nothing about stand-ins: only whether it is a valid number.
 pub fn normalise_phone(text: &str, region: Option<&str>) -> Result<String, Rejected> {

@@ -2,33 +2,11 @@
 
 use crate::flow::commit::neighbourhood::{Held, Neighbourhood, Resolved};
 use crate::flow::commit::view::{AddressConsent, ConsentEntry, Consents};
-use crate::flow::context::{LONG, both};
 use crate::manifest::Plan;
 use crate::model::{Channel, ConsentStatement, Force, IdentifierKind};
 use crate::profile::consent::{Said, answers};
 use crate::store::{Result, Tx};
 use rustc_hash::{FxHashMap, FxHashSet};
-
-/// What holds for each of these people, by person.
-pub fn of_people(
-    neighbourhood: &Neighbourhood,
-    plan: &Plan,
-    people: &[Resolved],
-) -> FxHashMap<i64, Consents> {
-    if !neighbourhood.speaks() {
-        return FxHashMap::default();
-    }
-    let of = |people: &[Resolved]| -> Vec<(i64, Consents)> {
-        let consents = people.iter().map(|person| {
-            let consents = consents_of(neighbourhood, plan, &person.evidence);
-            (person.id, consents)
-        });
-        consents.collect()
-    };
-    let (these, those) = people.split_at(people.len() / 2);
-    let (these, those) = both(people.len() >= LONG, || of(these), || of(those));
-    these.into_iter().chain(those).collect()
-}
 
 /// What holds for a person with this evidence, which is loaded.
 pub fn consents_of(neighbourhood: &Neighbourhood, plan: &Plan, evidence: &[i64]) -> Consents {
@@ -99,13 +77,8 @@ pub fn keeps(
 }
 
 /// I14: what an operator refused for people as such, by their number for instance, is kept with everything that is theirs alone, so that it
-/// holds when the number is edited. What was worked out of people of whom more is known now is taken out of `consents`.
-pub fn spread(
-    neighbourhood: &mut Neighbourhood,
-    plan: &Plan,
-    people: &[Resolved],
-    consents: &mut FxHashMap<i64, Consents>,
-) {
+/// holds when the number is edited.
+pub fn spread(neighbourhood: &mut Neighbourhood, plan: &Plan, people: &[Resolved]) {
     let refused = neighbourhood.refused_by_operators(plan);
     if refused.is_empty() {
         return;
@@ -125,7 +98,6 @@ pub fn spread(
                     && neighbourhood.is_alone(one.slot, person.id)
                 {
                     neighbourhood.said_mut(one.slot).push(refusal.clone());
-                    consents.remove(&person.id);
                 }
             }
         }

@@ -142,19 +142,16 @@ async fn save_and_resolve(
     // Identity does not depend on the rows being written, and it is known whose claims will be needed.
     let members = neighbourhood.stale_members();
     let stored = neighbourhood.stored_among(&members, &touched.claimed);
-    let plan = context.plan.clone();
     let resolving = in_parallel(move || {
         let reshaped = neighbourhood.resolve_members(&members);
         neighbourhood.write_said();
-        let consents = agreed::of_people(&neighbourhood, &plan, &reshaped.people);
-        (neighbourhood, reshaped, consents)
+        (neighbourhood, reshaped)
     });
     let fresh = written.save(tx).await?;
     let stored = tx.claims_of(stored).await?;
-    let (neighbourhood, reshaped, consents) = resolving.await;
+    let (neighbourhood, reshaped) = resolving.await;
     Ok(Settling {
         fresh,
-        consents,
         stored: Some(stored),
         ..Settling::new(neighbourhood, reshaped, touched)
     })

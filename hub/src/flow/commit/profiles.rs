@@ -3,7 +3,7 @@
 use crate::flow::commit::agreed::consents_of;
 use crate::flow::commit::claim::{Alone, Built, FreshClaim, claim_of};
 use crate::flow::commit::neighbourhood::{Neighbourhood, Resolved};
-use crate::flow::commit::view::{Consents, View};
+use crate::flow::commit::view::View;
 use crate::flow::context::{Context, LONG, both};
 use crate::flow::stored_json::to_json;
 use crate::store::{ClaimRow, PersonRow, Result};
@@ -44,13 +44,11 @@ impl<T: Default> ByEvidence<T> {
     }
 }
 
-/// Builds the profiles of people from claims on their evidence, with what holds of consent by their loaded neighbourhood where
-/// `consents` has nothing yet. Both lists of claims are sorted by evidence; extra claims are ignored.
+/// Builds the profiles of people from claims on their evidence, with what holds of consent by their loaded neighbourhood. Both lists of claims are sorted by evidence; extra claims are ignored.
 pub fn build(
     people: Vec<Resolved>,
     stored: Vec<ClaimRow>,
     fresh: Vec<FreshClaim>,
-    mut consents: FxHashMap<i64, Consents>,
     neighbourhood: &Neighbourhood,
     context: &Context,
 ) -> Result<Profiles> {
@@ -59,7 +57,6 @@ pub fn build(
     let people = people.into_iter().map(|person| Material {
         fresh: fresh.take(&person.evidence),
         stored: stored.take(&person.evidence),
-        consents: consents.remove(&person.id),
         person,
     });
     let mut people: Vec<Material> = people.collect();
@@ -83,7 +80,6 @@ struct Material {
     person: Resolved,
     fresh: Vec<FreshClaim>,
     stored: Vec<ClaimRow>,
-    consents: Option<Consents>,
 }
 
 fn profiles(
@@ -97,12 +93,10 @@ fn profiles(
         person,
         fresh,
         stored,
-        consents,
     } in people
     {
         let built = built(fresh, stored, context)?;
-        let consents =
-            consents.unwrap_or_else(|| consents_of(neighbourhood, &context.plan, &person.evidence));
+        let consents = consents_of(neighbourhood, &context.plan, &person.evidence);
         let rows = match person.stands {
             true => &mut profiles.known,
             false => &mut profiles.new,

@@ -7,7 +7,7 @@ use crate::flow::commit::neighbourhood::{Neighbourhood, Reshaped, Resolved};
 use crate::flow::commit::profiles::{self, Profiles};
 use crate::flow::commit::select::{Selecting, memberships};
 use crate::flow::commit::touched::{Ripple, Touched};
-use crate::flow::commit::view::{Consents, View};
+use crate::flow::commit::view::View;
 use crate::flow::commit::views::{events_of, stored_views};
 use crate::flow::commit::want::{key_of, mark, want};
 use crate::flow::commit::{accounts, agreed, computed};
@@ -29,8 +29,6 @@ pub struct Settling {
     pub touched: Touched,
     /// Claims that this transaction has written.
     pub fresh: Vec<FreshClaim>,
-    /// What holds of consent for some of the people, by person, if it was worked out already.
-    pub consents: FxHashMap<i64, Consents>,
     /// The stored claims of everyone to rebuild, if they were read already; extra claims are ignored.
     pub stored: Option<Vec<ClaimRow>>,
 }
@@ -43,7 +41,6 @@ impl Settling {
             reshaped,
             touched,
             fresh: Vec::new(),
-            consents: FxHashMap::default(),
             stored: None,
         }
     }
@@ -61,13 +58,12 @@ pub async fn settle(
         reshaped,
         touched,
         mut fresh,
-        mut consents,
         stored,
     } = settling;
     tx.save_heirs(&reshaped.heirs).await?;
     bury(tx, context, &reshaped.gone, ripple).await?;
     let (rebuild, look) = people(&neighbourhood, reshaped, &touched);
-    agreed::spread(&mut neighbourhood, &context.plan, &rebuild, &mut consents);
+    agreed::spread(&mut neighbourhood, &context.plan, &rebuild);
     let mut aliases: Vec<([u8; 16], i64)> = rebuild
         .iter()
         .filter(|person| !person.is_named)
@@ -88,7 +84,7 @@ pub async fn settle(
     // Profiles are built while identifiers, evidence and aliases are written.
     let building = in_parallel({
         let (context, neighbourhood) = (context.clone(), neighbourhood.clone());
-        move || profiles::build(rebuild, stored, fresh, consents, &neighbourhood, &context)
+        move || profiles::build(rebuild, stored, fresh, &neighbourhood, &context)
     });
     neighbourhood.save(tx).await?;
     neighbourhood.save_alarms(tx, context.clock.now()).await?;

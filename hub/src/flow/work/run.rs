@@ -15,6 +15,7 @@ use crate::flow::upkeep::rebuild::rebuild;
 use crate::flow::upkeep::remap::remap;
 use crate::flow::upkeep::{leftover, models, rules};
 use crate::manifest::{Destination, Source, Subject};
+use crate::model::load_phone_rules;
 use crate::problem::Problem;
 use crate::problem::codes::{MANIFESTS_CHANGED, RULES_CHANGED, TOO_MANY_UNFIT};
 use crate::store::{Result, Tx};
@@ -197,6 +198,8 @@ pub async fn take_effect(context: &Context) -> Result<RunReport> {
 /// definitions as unfinished before anyone is evaluated by them. Called once. `is_current` tells whether the manifests are still
 /// as they were read.
 pub async fn enter(context: &mut Context, is_current: &(dyn Fn() -> bool + Sync)) -> Result<()> {
+    // Meanwhile; the first record needs them.
+    std::thread::spawn(load_phone_rules);
     fence::adopt_manifests(context, is_current).await?;
     rules::ready(context).await?;
     models::adopt(context).await?;

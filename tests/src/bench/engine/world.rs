@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 use onefold::clock::Clock;
 use onefold::flow::{Context, StreamRef, Suppression};
 use onefold::manifest::{self, Plan, Stream};
-use onefold::model::{Description, StreamSpec};
+use onefold::model::{Description, StreamSpec, load_phone_rules};
 use onefold::problem::Problem;
 use onefold::store::Store;
 use serde_json::json;
@@ -314,6 +314,8 @@ pub async fn open(path: &Path, count: usize) -> Result<Context> {
 
 /// The same with a part of its manifest in the place of another.
 pub async fn open_edited(path: &Path, count: usize, edit: [&str; 2]) -> Result<Context> {
+    // As `flow::enter` does.
+    std::thread::spawn(load_phone_rules);
     let store = Store::open(&format!("sqlite:{}", path.display())).await?;
     let suppression = Suppression::load(&store, Uuid::nil).await?;
     let clock = Clock::standing(Arc::new(AtomicI64::new(NOW)));

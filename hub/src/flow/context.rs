@@ -11,7 +11,9 @@ use crate::identity;
 use crate::manifest::{IdentityRules, Plan};
 use crate::store::Store;
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, LazyLock};
+use tokio::sync::oneshot;
 
 /// Called with what is being done, and for how many people or pairs it has been done.
 pub type Watch<'a> = &'a (dyn Fn(&str, usize) + Send + Sync);
@@ -163,7 +165,7 @@ pub(super) fn in_parallel<T: Send + 'static>(
     async move {
         match running.await {
             Ok(done) => done,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
+            Err(error) => resume_unwind(error.into_panic()),
         }
     }
 }
@@ -176,6 +178,25 @@ static HALVES: LazyLock<rayon::ThreadPool> = LazyLock::new(|| {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(2);
     pool.build().expect("two threads can be started")
 });
+
+/// Starts `work` at once, which only computes; the future waits for it. Its threads are few, so that memory that one batch has freed is
+/// what the next one gets.
+pub(super) fn at_once<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> impl Future<Output = T> {
+    let (tell, told) = oneshot::channel();
+    HALVES.spawn(move || {
+        // Nobody may wait for it.
+        let _ = tell.send(catch_unwind(AssertUnwindSafe(work)));
+    });
+    async move {
+        match told.await {
+            Ok(Ok(done)) => done,
+            Ok(Err(panic)) => resume_unwind(panic),
+            Err(_) => unreachable!("the work ends or panics"),
+        }
+    }
+}
 
 /// Both, at the same time where there is much to do.
 pub(super) fn both<A: Send, B: Send>(

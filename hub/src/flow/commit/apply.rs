@@ -12,7 +12,7 @@ use crate::flow::commit::settle::Settling;
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::commit::touched::{Ripple, Touched};
 use crate::flow::commit::{accounts, agreed, settle};
-use crate::flow::context::{Context, in_parallel};
+use crate::flow::context::{Context, at_once};
 use crate::flow::stored_json::to_json;
 use crate::model::{Canonical, EntityKind, Fact, Timestamp};
 use crate::problem::{Problem, Severity};
@@ -142,7 +142,7 @@ async fn save_and_resolve(
     // Identity does not depend on the rows being written, and it is known whose claims will be needed.
     let members = neighbourhood.stale_members();
     let stored = neighbourhood.stored_among(&members, &touched.claimed);
-    let resolving = in_parallel(move || {
+    let resolving = at_once(move || {
         let reshaped = neighbourhood.resolve_members(&members);
         neighbourhood.write_said();
         (neighbourhood, reshaped)

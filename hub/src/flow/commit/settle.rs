@@ -11,7 +11,7 @@ use crate::flow::commit::view::View;
 use crate::flow::commit::views::{events_of, stored_views};
 use crate::flow::commit::want::{key_of, mark, want};
 use crate::flow::commit::{accounts, agreed, computed};
-use crate::flow::context::{Context, in_parallel};
+use crate::flow::context::{Context, at_once};
 use crate::flow::stored_json::to_json;
 use crate::profile::ACCOUNT_PREFIX;
 use crate::store::{ClaimRow, Result, Tx};
@@ -82,7 +82,7 @@ pub async fn settle(
     fresh.retain(|(row, _)| neighbourhood.is_new_evidence(row.evidence_id));
     let neighbourhood = Arc::new(neighbourhood);
     // Profiles are built while identifiers, evidence and aliases are written.
-    let building = in_parallel({
+    let building = at_once({
         let (context, neighbourhood) = (context.clone(), neighbourhood.clone());
         move || profiles::build(rebuild, stored, fresh, &neighbourhood, &context)
     });
@@ -111,7 +111,7 @@ pub async fn settle(
     let worked: Vec<(i64, String)> = worked.into_iter().collect();
     tx.save_traits(&worked).await?;
     // Freeing what a batch needed takes a while, too.
-    drop(in_parallel(move || drop((neighbourhood, new, known))));
+    drop(at_once(move || drop((neighbourhood, new, known))));
     Ok(())
 }
 

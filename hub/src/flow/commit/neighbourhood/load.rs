@@ -22,43 +22,46 @@ impl Neighbourhood {
         let mut assigned = Vec::with_capacity(sets.len());
         for (identifiers, mut slots) in sets {
             for (identifier, slot) in identifiers.into_iter().zip(&mut slots) {
-                *slot = self.assign_slot(tx, identifier, *slot).await?;
+                let mut place = self.place(identifier, *slot);
+                *slot = loop {
+                    match place {
+                        Ok(slot) => break slot,
+                        Err((identifier, next)) => {
+                            self.load_identifiers(tx, [next]).await?;
+                            place = self.place(identifier, next);
+                        }
+                    }
+                };
             }
             assigned.push(slots);
         }
         Ok(assigned)
     }
 
-    /// Follows the chain from `slot` to the identifier or to a free slot for it.
-    async fn assign_slot(
+    /// The identifier's slot, if it has this one or the slot is free. Otherwise the next one is to be tried, once it is loaded.
+    fn place(
         &mut self,
-        tx: &mut Tx,
         identifier: Identifier,
-        mut slot: i64,
-    ) -> Result<i64> {
-        loop {
-            match self.identifiers.get(&slot) {
-                Some(known) if *known.identifier == identifier => return Ok(slot),
-                Some(_) => {
-                    slot = next_slot(slot);
-                    self.load_identifiers(tx, [slot]).await?;
-                }
-                None => {
-                    self.free.remove(&slot);
-                    self.identifiers.insert(
-                        slot,
-                        Known {
-                            blocked: self.rules.blocks(&identifier),
-                            identifier: identifier.into(),
-                            component: None,
-                            shared: false,
-                            is_new: true,
-                            dirty: true,
-                            said: None,
-                        },
-                    );
-                    return Ok(slot);
-                }
+        slot: i64,
+    ) -> std::result::Result<i64, (Identifier, i64)> {
+        match self.identifiers.get(&slot) {
+            Some(known) if *known.identifier == identifier => Ok(slot),
+            Some(_) => Err((identifier, next_slot(slot))),
+            None => {
+                self.free.remove(&slot);
+                self.identifiers.insert(
+                    slot,
+                    Known {
+                        blocked: self.rules.blocks(&identifier),
+                        identifier: identifier.into(),
+                        component: None,
+                        shared: false,
+                        is_new: true,
+                        dirty: true,
+                        said: None,
+                    },
+                );
+                Ok(slot)
             }
         }
     }

@@ -1,6 +1,8 @@
 //! HubSpot over a small stateful vendor and scripts: paging, boundaries, deletions, refusals.
 //! Nothing here opens a socket.
 
+mod lists;
+
 use crate::HubSpot;
 use onefold_sdk::connector::Connector;
 use onefold_sdk::connector::call;

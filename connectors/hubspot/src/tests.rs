@@ -900,6 +900,23 @@ fn a_list_is_made_only_when_there_is_none_and_never_a_dynamic_one() {
 }
 
 #[test]
+fn audiences_come_with_their_sizes() {
+    let list = |size: Value| json!({"listId": "9", "name": "vip", "additionalProperties": size});
+    let lists = [
+        list(json!({"hs_list_size": "12"})),
+        list(json!({})),
+        json!({"listId": "8", "name": "old", "size": 3}),
+    ];
+    let hub = TestHub::script([(
+        "POST https://api.hubapi.com/crm/v3/lists/search",
+        json(200, json!({"lists": lists, "hasMore": false, "offset": 3})),
+    )]);
+    let (found, next) = call::list_audiences::<HubSpot>(&hub, "{}", None).expect("lists");
+    let sizes: Vec<Option<u64>> = found.iter().map(|one| one.size).collect();
+    assert_eq!((sizes, next), (vec![Some(12), None, Some(3)], None));
+}
+
+#[test]
 fn erasure_is_by_email() {
     let hub = TestHub::script([(
         "POST https://api.hubapi.com/crm/v3/objects/contacts/gdpr-delete",

@@ -54,6 +54,8 @@ impl List {
     }
 }
 
+type Meddle = Box<dyn FnMut(&mut Account, &str)>;
+
 /// An account that answers what is asked of lists.
 #[derive(Default)]
 struct Account {
@@ -61,7 +63,7 @@ struct Account {
     /// How many lists the search shows at once, whatever is asked for.
     page: usize,
     /// Runs before each answer: changes while somebody reads.
-    meddle: Option<Box<dyn FnMut(&mut Account, &str)>>,
+    meddle: Option<Meddle>,
 }
 
 impl Account {

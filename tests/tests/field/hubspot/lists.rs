@@ -6,10 +6,14 @@ use crate::small::{JANUARY_MS, Small};
 use onefold_tests::vendors::hubspot::HubSpot;
 use serde_json::{Value, json};
 
-const CONSENT: &str = r#"
+const AGREED: &str = r#"
 [[purpose]]
 name = "marketing_email"
 channel = "email"
+
+[[audience]]
+name = "agreed"
+who.all = [{ event = "Added to List" }, { consent = "marketing_email" }]
 "#;
 
 /// The example of `FACTS.md`.
@@ -126,23 +130,22 @@ fn contacts_that_are_merged_or_deleted_leave_lists_and_whom_they_became_is_in_th
 
 #[test]
 fn being_in_a_list_is_no_consent() {
-    let small = listed(two_lists);
-    small.hub.write("purposes.toml", CONSENT);
+    let small = listed(|hubspot| {
+        two_lists(hubspot);
+        hubspot.list(1).name = "Newsletter: opted in".to_owned();
+        hubspot.list(1).add(13, JANUARY_MS);
+    });
+    small.hub.write("agreed.toml", AGREED);
     small.hub.run(&["run"]).ends_with(0);
+    // Only Ada agreed, at the newsletter tool.
+    assert_eq!(
+        (size(&small, "vips"), size(&small, "agreed")),
+        (json!(3), json!(1))
+    );
     let consent = small
         .hub
         .run(&["consent", "show", "email:mia@mail.example"]);
     assert!(!consent.stdout.contains("granted"), "{consent:#?}");
-    small.hub.write(
-        "agreed.toml",
-        "[[audience]]\nname = \"agreed\"\nwho.all = [{ event = \"Added to List\" }, { consent = \"marketing_email\" }]\n",
-    );
-    let before = size(&small, "agreed");
-    small.hubspot.with(|hubspot| {
-        hubspot.list(1).add(13, JANUARY_MS + DAY_MS);
-    });
-    small.hub.run(&["run"]).ends_with(0);
-    assert_eq!(size(&small, "agreed"), before, "Mia agreed to nothing");
 }
 
 #[test]

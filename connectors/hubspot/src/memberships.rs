@@ -21,7 +21,7 @@ const PAGE: u32 = 250;
 const MOST_IDS: usize = 60_000;
 /// What HubSpot shows of a list and of its members may not be of the same moment: a list that changed this recently is read again.
 const SETTLED_MS: i64 = 600_000;
-/// Lists whose members can be read. HubSpot refuses others, such as those that its own tools make for one purpose.
+/// Lists whose members can be read. HubSpot refuses others, such as lists that its own tools make for one purpose.
 const TYPES: [&str; 3] = ["MANUAL", "DYNAMIC", "SNAPSHOT"];
 
 #[derive(Serialize, Deserialize)]

@@ -81,7 +81,7 @@ fn members_are_paged_by_id_or_by_the_time_of_joining_forwards_and_backwards() {
         &format!("{path}?limit=1&after={token}&before={token}"),
     );
     assert_eq!(ids(&both), [251]);
-    // A hundred, if not told otherwise, and nothing in a list without members.
+    // A hundred by default, and nothing in a list without members.
     assert_eq!(ids(&get(&client, &path).1).len(), 100);
     let (_, empty) = get(&client, &format!("{LISTS}/2/memberships"));
     assert_eq!(empty, json!({"total": 0, "results": []}));

@@ -13,7 +13,7 @@ from hubspot.crm.contacts import (
     SimplePublicObjectInputForCreate,
 )
 from hubspot.crm.contacts.exceptions import ApiException
-from hubspot.crm.lists import ListCreateRequest
+from hubspot.crm.lists import ListCreateRequest, ListSearchRequest
 
 client = HubSpot(access_token=sys.argv[2], host=sys.argv[1])
 contacts = client.crm.contacts
@@ -77,8 +77,16 @@ changed = lists.memberships_api.add(list_id=list_id, request_body=[created.id])
 assert changed.records_ids_added == [created.id], changed
 members = lists.memberships_api.get_page(list_id=list_id)
 assert [member.record_id for member in members.results] == [created.id], members
+joined = lists.memberships_api.get_page_ordered_by_added_to_list_date(list_id=list_id)
+assert [member.record_id for member in joined.results] == [created.id], joined
+assert joined.results[0].membership_timestamp is not None, joined
 named = lists.lists_api.get_by_name(list_name="vip", object_type_id="0-1")
-assert named.list.list_id == list_id
+assert (named.list.list_id, named.list.size) == (list_id, 1), named
+search = ListSearchRequest(offset=0, count=500, processing_types=["MANUAL"], additional_properties=[])
+found = lists.lists_api.do_search(list_search_request=search)
+assert (found.total, found.has_more, found.offset) == (1, False, 1), found
+assert found.lists[0].additional_properties["hs_list_size"] == "1", found
+assert int(found.lists[0].additional_properties["hs_last_record_added_at"]) > 0, found
 
 other = contacts.basic_api.create(
     simple_public_object_input_for_create=SimplePublicObjectInputForCreate(
@@ -110,6 +118,11 @@ calls = client.crm.objects.calls.basic_api.get_page(limit=10, properties=["hs_ca
 assert calls.results[0].properties["hs_call_status"] == "COMPLETED", calls
 owners = client.crm.owners.owners_api.get_page(limit=10, archived=False)
 assert [owner.email for owner in owners.results] == ["ola@acme.example"], owners
+
+lists.lists_api.remove(list_id=list_id)
+assert lists.lists_api.do_search(list_search_request=search).total == 0
+lists.lists_api.restore(list_id=list_id)
+assert lists.lists_api.get_by_id(list_id=list_id).list.name == "vip"
 
 contacts.gdpr_api.purge(
     public_gdpr_delete_input=PublicGdprDeleteInput(object_id="sdk@mail.example", id_property="email")

@@ -1,7 +1,9 @@
-//! HubSpot: contacts, companies, deals, activities, owners and custom objects in; contact properties, list membership and erasure out.
+//! HubSpot: contacts, companies, deals, activities, owners, lists and custom objects in; contact properties, list membership and erasure out.
 //! Owns what is HubSpot's: its endpoints, its cursors, its error bodies. Transport, retries and credentials are the hub's.
 
 mod gather;
+mod lists;
+mod memberships;
 mod owners;
 mod read;
 mod record;
@@ -39,6 +41,8 @@ pub struct Config {
     /// By stream.
     stream_properties: BTreeMap<String, Vec<String>>,
     custom_objects: Vec<CustomObject>,
+    /// Types of records whose lists have their members read.
+    list_types: Vec<String>,
 }
 
 impl Default for Config {
@@ -49,6 +53,7 @@ impl Default for Config {
             properties: Vec::new(),
             stream_properties: BTreeMap::new(),
             custom_objects: Vec::new(),
+            list_types: vec!["0-1".to_owned(), "0-2".to_owned()],
         }
     }
 }
@@ -113,24 +118,29 @@ impl Connector for HubSpot {
 }
 
 impl Source for HubSpot {
-    /// Each type of custom objects is read by itself.
+    /// Each type of custom objects is read by itself. Lists are distributed over parts for the size of the cursors.
     fn split(
         _hub: &dyn Hub,
         config: &Config,
         stream: &str,
         _since: Option<&str>,
     ) -> Result<Vec<String>> {
-        if stream != streams::CUSTOM {
-            return Ok(vec![String::new()]);
+        match stream {
+            streams::CUSTOM => {
+                let types = config.custom_objects.iter().map(|one| one.kind.clone());
+                let types: BTreeSet<String> = types.collect();
+                Ok(types.into_iter().collect())
+            }
+            "list_memberships" => Ok(memberships::parts()),
+            _ => Ok(vec![String::new()]),
         }
-        let types = config.custom_objects.iter().map(|one| one.kind.clone());
-        let types: BTreeSet<String> = types.collect();
-        Ok(types.into_iter().collect())
     }
 
     fn read(hub: &dyn Hub, config: &Config, request: &ReadRequest) -> Result<Batch> {
         match request.stream.as_str() {
             "owners" => owners::read(hub, config, request),
+            "lists" => lists::read(hub, config, request),
+            "list_memberships" => memberships::read(hub, config, request),
             _ => read::read(hub, config, request),
         }
     }

@@ -3,9 +3,9 @@
 
 use onefold_sdk::time::parse_rfc3339;
 use onefold_sdk::{Error, Result, Row};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
 #[derive(Deserialize)]
 pub(crate) struct Head<'r> {
@@ -106,7 +106,7 @@ fn add_ids(value: &Value, all: &mut Vec<String>) {
 }
 
 /// A text, or a number as its text.
-fn text(raw: Option<&RawValue>) -> Option<String> {
+pub(crate) fn text(raw: Option<&RawValue>) -> Option<String> {
     match serde_json::from_str(raw?.get()).ok()? {
         Value::String(text) => Some(text),
         Value::Number(number) => Some(number.to_string()),
@@ -119,7 +119,7 @@ fn malformed(what: &str) -> Error {
 }
 
 /// The record with these members, at least one, in front of its own. None when it cannot be one line of JSON.
-pub(crate) fn with_members(row: &Row<'_>, members: &Map<String, Value>) -> Option<Box<RawValue>> {
+pub(crate) fn with_members(row: &Row<'_>, members: &impl Serialize) -> Option<Box<RawValue>> {
     let written = std::str::from_utf8(row.bytes).ok()?;
     let own = written.trim().strip_prefix('{')?;
     let mut line = serde_json::to_string(members).ok()?;

@@ -1,6 +1,8 @@
 //! HubSpot over a small stateful vendor and scripts: paging, boundaries, deletions, refusals.
 //! Nothing here opens a socket.
 
+mod lists;
+
 use crate::HubSpot;
 use onefold_sdk::connector::Connector;
 use onefold_sdk::connector::call;
@@ -895,6 +897,23 @@ fn a_list_is_made_only_when_there_is_none_and_never_a_dynamic_one() {
     let error = call::create::<HubSpot>(&hub, "{}", "vip", None).expect_err("refuses");
     assert!(matches!(error, Error::Config(_)));
     hub.finish();
+}
+
+#[test]
+fn audiences_come_with_their_sizes() {
+    let list = |size: Value| json!({"listId": "9", "name": "vip", "additionalProperties": size});
+    let lists = [
+        list(json!({"hs_list_size": "12"})),
+        list(json!({})),
+        json!({"listId": "8", "name": "old", "size": 3}),
+    ];
+    let hub = TestHub::script([(
+        "POST https://api.hubapi.com/crm/v3/lists/search",
+        json(200, json!({"lists": lists, "hasMore": false, "offset": 3})),
+    )]);
+    let (found, next) = call::list_audiences::<HubSpot>(&hub, "{}", None).expect("lists");
+    let sizes: Vec<Option<u64>> = found.iter().map(|one| one.size).collect();
+    assert_eq!((sizes, next), (vec![Some(12), None, Some(3)], None));
 }
 
 #[test]

@@ -195,7 +195,10 @@ struct List {
     name: String,
     #[serde(rename = "processingType", default)]
     processing: String,
+    /// Of a list that is read by its id or its name; a search has it among the properties.
     size: Option<u64>,
+    #[serde(rename = "additionalProperties")]
+    properties: Option<Map<String, Value>>,
 }
 
 #[derive(Deserialize)]
@@ -205,10 +208,12 @@ struct ListAnswer {
 
 impl From<List> for AudienceRef {
     fn from(list: List) -> Self {
+        let size = list.properties.as_ref();
+        let size = size.and_then(|own| own.get("hs_list_size")?.as_str()?.parse().ok());
         Self {
             id: list.id,
             name: list.name,
-            size: list.size,
+            size: list.size.or(size),
         }
     }
 }

@@ -143,6 +143,14 @@ fn hubspot(start_ms: i64) -> HubSpot {
             archived,
         });
     }
+    for (index, size) in [ROWS, 20, 0].into_iter().enumerate() {
+        let kind = if size == 20 { "0-2" } else { "0-1" };
+        let label = format!("{} {index}", name(index as u64));
+        let list = hub.make_list(&label, kind, "DYNAMIC");
+        for id in 1..=size {
+            hub.list(list).add(id, time(start_ms, id));
+        }
+    }
     for id in [5, 77, 130] {
         hub.contacts.archive(id, time(start_ms, ROWS) + 3_600_000);
     }

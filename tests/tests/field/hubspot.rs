@@ -1,5 +1,7 @@
 //! What happens in a HubSpot account: contacts are merged, there are hundreds of properties, and people have deals and talk to
-//! somebody.
+//! somebody. Lists are in a file of their own.
+
+mod lists;
 
 use crate::small::{JANUARY_MS, Small, set};
 use onefold_tests::vendors::hubspot::{HubSpot, Owner};

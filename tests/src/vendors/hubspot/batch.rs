@@ -44,7 +44,7 @@ pub(super) fn route(
                 .collect::<Vec<_>>()
             {
                 objects.archive(id, now_ms);
-                lists::forget(lists, id);
+                lists::forget(lists, (objects.type_names[2], id), now_ms);
             }
             Ok(Reply::empty(204))
         }
@@ -208,7 +208,12 @@ fn answer(results: &[String], errors: &[Value], status: u16, now_ms: i64) -> Rep
 }
 
 /// Forgets a contact for good. An unknown one is as good as forgotten.
-pub(super) fn gdpr_delete(objects: &mut Objects, lists: &mut [List], body: &Value) -> Answer {
+pub(super) fn gdpr_delete(
+    objects: &mut Objects,
+    lists: &mut [List],
+    body: &Value,
+    now_ms: i64,
+) -> Answer {
     let Some(id) = body["objectId"].as_str() else {
         return Err(Refusal::invalid(
             "Invalid input JSON: some required fields were not set: [objectId]",
@@ -222,7 +227,7 @@ pub(super) fn gdpr_delete(objects: &mut Objects, lists: &mut [List], body: &Valu
     };
     if let Some(found) = found {
         objects.erase(found);
-        lists::forget(lists, found);
+        lists::forget(lists, (objects.type_names[2], found), now_ms);
     }
     Ok(Reply::empty(204))
 }

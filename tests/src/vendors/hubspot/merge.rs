@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::super::http::Reply;
 use super::associations::Associations;
-use super::lists::List;
+use super::lists::{self, List};
 use super::objects::{Objects, not_found};
 use super::{Answer, Refusal};
 
@@ -49,11 +49,7 @@ pub(super) fn merge(objects: &mut Objects, around: Around<'_>, body: &Value) -> 
     let winner = objects.merge(primary, other, keeps_the_primary, now_ms);
     for gone in [primary, other].into_iter().filter(|gone| *gone != winner) {
         associations.move_to(objects.kind, gone, winner);
-        for list in lists.iter_mut() {
-            if let Some(at) = list.members.remove(&gone) {
-                list.members.insert(winner, at);
-            }
-        }
+        lists::lead(lists, (objects.type_names[2], gone), winner, now_ms);
     }
     let shape = objects.shape(&[]);
     Ok(Reply::text(200, objects.rendered(winner, shape)))

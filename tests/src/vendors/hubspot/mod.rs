@@ -6,6 +6,7 @@ mod associations;
 mod batch;
 mod kinds;
 mod lists;
+mod memberships;
 mod merge;
 mod objects;
 mod owners;
@@ -47,6 +48,8 @@ pub struct HubSpot {
     pub lists: Vec<List>,
     /// The id of the list that was made last; an id is never given twice.
     pub last_list: u64,
+    /// Rights that the token lacks.
+    pub missing_scopes: Vec<&'static str>,
     /// Search does not see changes younger than this, as with HubSpot's index.
     pub search_lag_ms: i64,
 }
@@ -64,6 +67,7 @@ impl Default for HubSpot {
             merges_keep_the_primary: false,
             lists: Vec::new(),
             last_list: 0,
+            missing_scopes: Vec::new(),
             search_lag_ms: 0,
         }
     }
@@ -165,6 +169,18 @@ impl HubSpot {
         Ok(())
     }
 
+    /// Refuses what the token has no right to.
+    fn need(&self, scope: &'static str) -> Result<(), Refusal> {
+        if !self.missing_scopes.contains(&scope) {
+            return Ok(());
+        }
+        let message = "This app hasn't been granted all required scopes to make this call. Read more about required scopes here: \
+                       https://developers.hubspot.com/scopes.";
+        let mut refusal = Refusal::new(403, "MISSING_SCOPES", message);
+        refusal.context = json!({"requiredGranularScopes": [scope]});
+        Err(refusal)
+    }
+
     fn route(&mut self, request: &Request) -> Answer {
         let segments = request.segments();
         match (request.method.as_str(), segments.as_slice()) {
@@ -216,14 +232,14 @@ impl HubSpot {
                 merge::merge(objects, around, &body_of(request)?)
             }
             ("POST", ["gdpr-delete"]) if objects.kind == kinds::CONTACT => {
-                batch::gdpr_delete(objects, lists, &body_of(request)?)
+                batch::gdpr_delete(objects, lists, &body_of(request)?, now_ms)
             }
             ("GET", [id]) => objects.read_one(request, id),
             ("PATCH", [id]) => objects.update_one(request, id, &body_of(request)?, now_ms),
             ("DELETE", [id]) => {
                 if let Some(id) = objects.find(id, None) {
                     objects.archive(id, now_ms);
-                    lists::forget(lists, id);
+                    lists::forget(lists, (objects.type_names[2], id), now_ms);
                 }
                 Ok(Reply::empty(204))
             }

@@ -1,5 +1,7 @@
 //! The fake HubSpot's rules, over real HTTP.
 
+mod lists;
+
 use serde_json::{Value, json};
 
 use super::*;

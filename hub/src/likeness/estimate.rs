@@ -3,8 +3,8 @@
 
 use crate::likeness::Options;
 use crate::likeness::block::Blocks;
-use crate::likeness::compare::{COMPARISONS, Comparison, Level, Pattern, compare};
-use crate::likeness::mixture::{Counted, Mixture};
+use crate::likeness::compare::{COMPARISONS, Comparison, Level, compare};
+use crate::likeness::mixture::{Counted, Kind, Mixture};
 use crate::likeness::model::{Common, Model, Odds, Weighed};
 use crate::likeness::people::{People, mix};
 use rustc_hash::FxHashMap;
@@ -40,17 +40,23 @@ pub fn estimate(people: &People, options: &Options) -> Result<Model, Refusal> {
             needed: LEAST_PEOPLE,
         });
     }
+    let common_above = u64::from(options.common_above).max(people.len() as u64 / MOST_COMMON);
     let values = Comparison::ALL.map(|comparison| Values::count(people, comparison));
+    let rarities = Comparison::ALL
+        .map(|comparison| values[comparison as usize].rarities(comparison, common_above));
     let lists = lists(people);
     let counted = Counted {
         pairs: pairs_of(people.len() as u64, lists.values()),
         present: values.each_ref().map(|values| values.pairs),
         exact: values.each_ref().map(|values| values.agreeing),
-        candidates: candidates(people, options),
-        random: random(people, options),
+        candidates: candidates(people, &rarities, options),
+        random: random(people, &rarities, options),
     };
     let known = known(&counted);
-    let found = known.iter().filter(|known| **known).count() as u64;
+    let compared = Comparison::ALL.iter().filter(|&&comparison| {
+        comparison != Comparison::FullName && known[comparison as usize]
+    });
+    let found = compared.count() as u64;
     if found < LEAST_COMPARISONS {
         return Err(Refusal::TooFewComparisons {
             found,
@@ -66,7 +72,6 @@ pub fn estimate(people: &People, options: &Options) -> Result<Model, Refusal> {
         });
     }
     let sizes = (people.len() as f64, pairs);
-    let common_above = u64::from(options.common_above).max(people.len() as u64 / MOST_COMMON);
     let weighed = Comparison::ALL
         .into_iter()
         .filter(|comparison| known[*comparison as usize]);
@@ -149,29 +154,32 @@ fn pairs_of<'a>(people: u64, lists: impl Iterator<Item = &'a u64>) -> f64 {
     pairs(people) - lists.map(|&count| pairs(count)).sum::<f64>()
 }
 
-fn candidates(people: &People, options: &Options) -> Vec<(Pattern, u64)> {
-    let mut counts: FxHashMap<Pattern, u64> = FxHashMap::default();
+type Rarities = [Frequencies; COMPARISONS];
+
+/// Pairs that share a key.
+fn candidates(people: &People, rarities: &Rarities, options: &Options) -> Vec<(Kind, u64)> {
+    let mut counts = FxHashMap::default();
     Blocks::new(people, options.block_cap).for_each(people, |left, right| {
-        *counts.entry(compare(people, left, right)).or_default() += 1;
+        *counts.entry(kind(people, rarities, left, right)).or_default() += 1;
     });
     sorted(counts)
 }
 
 /// Pairs at random: everybody in an order that only the ids decide, each with the next, then with the next but one, and so on.
-fn random(people: &People, options: &Options) -> Vec<(Pattern, u64)> {
+fn random(people: &People, rarities: &Rarities, options: &Options) -> Vec<(Kind, u64)> {
     let mut order: Vec<u32> = (0..people.len() as u32).collect();
     order.sort_unstable_by_key(|&index| {
         let id = people.row(index).id;
         (mix(id, 1), id)
     });
     let count = order.len();
-    let mut counts: FxHashMap<Pattern, u64> = FxHashMap::default();
+    let mut counts = FxHashMap::default();
     let mut taken = 0;
     for step in 1..=count / 2 {
         for at in 0..count {
             let (left, right) = (order[at], order[(at + step) % count]);
             if people.may_be_one(left, right) {
-                *counts.entry(compare(people, left, right)).or_default() += 1;
+                *counts.entry(kind(people, rarities, left, right)).or_default() += 1;
                 taken += 1;
             }
         }
@@ -182,10 +190,94 @@ fn random(people: &People, options: &Options) -> Vec<(Pattern, u64)> {
     sorted(counts)
 }
 
-fn sorted(counts: FxHashMap<Pattern, u64>) -> Vec<(Pattern, u64)> {
-    let mut counts: Vec<(Pattern, u64)> = counts.into_iter().collect();
+fn sorted(counts: FxHashMap<Kind, u64>) -> Vec<(Kind, u64)> {
+    let mut counts: Vec<(Kind, u64)> = counts.into_iter().collect();
     counts.sort_unstable();
     counts
+}
+
+fn kind(people: &People, rarities: &Rarities, left: u32, right: u32) -> Kind {
+    let pattern = compare(people, left, right);
+    let exact = Comparison::ALL
+        .into_iter()
+        .filter(|&comparison| pattern.level(comparison) == Level::Exact);
+    let bits = exact.map(|comparison| {
+        let value = comparison.value(people, left);
+        value.map_or(0.0, |value| rarities[comparison as usize].rarity(value))
+    });
+    Kind {
+        pattern,
+        rarity: bits.sum::<f64>().round() as i16,
+    }
+}
+
+/// How often another person has the same value.
+struct Frequencies {
+    /// Of each value that is common, sorted by value.
+    common: Vec<Common>,
+    /// Of all the others together.
+    rare: f64,
+    /// Of a value that two people share.
+    mean: f64,
+}
+
+impl Frequencies {
+    /// How much rarer a value is than the average, in bits.
+    fn rarity(&self, value: u64) -> f64 {
+        let found = self.common.binary_search_by_key(&value, |common| common.value);
+        let frequency = found.map_or(self.rare, |at| self.common[at].frequency);
+        (self.mean / frequency).log2()
+    }
+}
+
+impl Values {
+    /// `itself` is how many more pairs with the same value a person is in for being there twice, `mean` how often two
+    /// people agree.
+    fn frequencies(&self, itself: f64, mean: f64, common_above: u64) -> Frequencies {
+        let having = (self.having as f64).max(1.0);
+        // Pairs that a person with a value is in.
+        let met = 2.0 * self.pairs / having;
+        let least = mean.min(1.0 / having);
+        let frequency = |people: f64, agreeing: f64| {
+            let others = 2.0 * agreeing - people * itself;
+            (others / (people * met)).max(least).min(1.0)
+        };
+        let mut common = Vec::new();
+        let (mut rare_people, mut rare_agreeing) = (0.0, 0.0);
+        for (&value, &(people, agreeing)) in &self.people {
+            if people > common_above {
+                common.push(Common {
+                    value,
+                    frequency: frequency(people as f64, agreeing),
+                });
+            } else {
+                rare_people += people as f64;
+                rare_agreeing += agreeing;
+            }
+        }
+        common.sort_unstable_by_key(|common| common.value);
+        Frequencies {
+            common,
+            rare: match rare_people > 0.0 {
+                true => frequency(rare_people, rare_agreeing),
+                false => mean,
+            },
+            mean,
+        }
+    }
+
+    /// Before anything is known of who is there twice. Of both names together only the average is known.
+    fn rarities(&self, comparison: Comparison, common_above: u64) -> Frequencies {
+        let mean = (self.agreeing / self.pairs.max(1.0)).max(f64::MIN_POSITIVE);
+        match comparison {
+            Comparison::FullName => Frequencies {
+                common: Vec::new(),
+                rare: mean,
+                mean,
+            },
+            _ => self.frequencies(0.0, mean, common_above),
+        }
+    }
 }
 
 /// A comparison with its levels, and the frequency of its values among other people: of each that is common, and of all
@@ -207,36 +299,19 @@ fn weigh(
     let exact_one = mixture.one[c][Level::Exact as usize];
     let exact_two = mixture.two[c][Level::Exact as usize];
     let (everybody, pairs) = sizes;
-    let having = (values.having as f64).max(1.0);
-    // Pairs that a person with a value is in, and those of them in which it meets itself.
-    let met = 2.0 * values.pairs / having;
-    let itself = 2.0 * pairs / everybody * (having / everybody) * exact_one;
-    let least = exact_two.min(1.0 / having);
-    let frequency = |people: f64, agreeing: f64| {
-        let others = 2.0 * agreeing - people * itself;
-        (others / (people * met)).max(least).min(1.0)
+    let itself = 2.0 * pairs / everybody * (values.having as f64 / everybody) * exact_one;
+    let Frequencies { common, rare, .. } = match comparison {
+        Comparison::FullName => Frequencies {
+            common: Vec::new(),
+            rare: exact_two,
+            mean: exact_two,
+        },
+        _ => values.frequencies(itself, exact_two, common_above),
     };
-    let mut common = Vec::new();
-    let (mut rare_people, mut rare_agreeing) = (0.0, 0.0);
-    for (&value, &(people, agreeing)) in &values.people {
-        if people > common_above {
-            common.push(Common {
-                value,
-                frequency: frequency(people as f64, agreeing),
-            });
-        } else {
-            rare_people += people as f64;
-            rare_agreeing += agreeing;
-        }
-    }
-    common.sort_unstable_by_key(|common| common.value);
     Weighed {
         comparison,
         levels: levels.collect(),
-        rare: match rare_people > 0.0 {
-            true => frequency(rare_people, rare_agreeing),
-            false => exact_two,
-        },
         common,
+        rare,
     }
 }

@@ -14,10 +14,18 @@ pub(super) struct Counted {
     /// For each comparison: how many of them say something on both sides, and how many of those agree exactly.
     pub present: [f64; COMPARISONS],
     pub exact: [f64; COMPARISONS],
-    /// Pairs that share a key, by pattern, sorted.
-    pub candidates: Vec<(Pattern, u64)>,
-    /// Some taken at random, by pattern, sorted.
-    pub random: Vec<(Pattern, u64)>,
+    /// Pairs that share a key, sorted.
+    pub candidates: Vec<(Kind, u64)>,
+    /// Some taken at random, sorted.
+    pub random: Vec<(Kind, u64)>,
+}
+
+/// What pairs have in common that are counted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Kind {
+    pub pattern: Pattern,
+    /// How much rarer the values are on which the two agree exactly than such values are on the average, in whole bits.
+    pub rarity: i16,
 }
 
 /// By comparison and level: the share among the pairs that say something.
@@ -78,11 +86,11 @@ impl Mixture {
         }
     }
 
-    fn probability(&self, bits: &Shares, pattern: Pattern) -> f64 {
+    fn probability(&self, bits: &Shares, kind: Kind) -> f64 {
         let agreement = Comparison::ALL
             .iter()
-            .map(|&comparison| bits[comparison as usize][pattern.level(comparison) as usize]);
-        probability(agreement.sum::<f64>() + prior_bits(self.prior))
+            .map(|&comparison| bits[comparison as usize][kind.pattern.level(comparison) as usize]);
+        probability(agreement.sum::<f64>() + f64::from(kind.rarity) + prior_bits(self.prior))
     }
 
     fn all_bits(&self) -> Shares {
@@ -96,15 +104,15 @@ impl Mixture {
     }
 
     /// How many of these pairs are one person, and on which levels those agree.
-    fn expect(&self, patterns: &[(Pattern, u64)]) -> (f64, Shares) {
+    fn expect(&self, kinds: &[(Kind, u64)]) -> (f64, Shares) {
         let bits = self.all_bits();
         let mut found = 0.0;
         let mut matched = [[0.0; LEVELS]; COMPARISONS];
-        for &(pattern, count) in patterns {
-            let expected = self.probability(&bits, pattern) * count as f64;
+        for &(kind, count) in kinds {
+            let expected = self.probability(&bits, kind) * count as f64;
             found += expected;
             for comparison in Comparison::ALL {
-                matched[comparison as usize][pattern.level(comparison) as usize] += expected;
+                matched[comparison as usize][kind.pattern.level(comparison) as usize] += expected;
             }
         }
         (found, matched)
@@ -116,9 +124,9 @@ impl Mixture {
             false => (0.0, [[0.0; LEVELS]; COMPARISONS]),
         };
         let mut random = [[0.0; LEVELS]; COMPARISONS];
-        for &(pattern, count) in &counted.random {
+        for &(kind, count) in &counted.random {
             for comparison in Comparison::ALL {
-                random[comparison as usize][pattern.level(comparison) as usize] += count as f64;
+                random[comparison as usize][kind.pattern.level(comparison) as usize] += count as f64;
             }
         }
         let mut shares = [[0.0; LEVELS]; COMPARISONS];
@@ -149,8 +157,18 @@ impl Mixture {
                 shares[c][level as usize] = share.max(LEAST_OF_TWO);
             }
         }
+        names_together(&mut shares);
         shares
     }
+}
+
+/// Names go together: people of one origin, or of one family, have both from the same few. What two people who share both
+/// are worth is counted, so that two of one name are not taken for one person for lack of any other explanation.
+fn names_together(shares: &mut Shares) {
+    let exact = |comparison| shares[comparison as usize][Level::Exact as usize];
+    let alone = exact(Comparison::GivenName) * exact(Comparison::Surname);
+    let together = exact(Comparison::FullName);
+    shares[Comparison::FullName as usize][Level::Exact as usize] = (together / alone).max(1.0);
 }
 
 pub(super) fn prior_bits(prior: f64) -> f64 {
@@ -170,6 +188,7 @@ fn start() -> Shares {
         let total: f64 = (1..=others).map(halves).sum();
         for (at, &level) in comparison.levels().iter().enumerate() {
             shares[comparison as usize][level as usize] = match at {
+                0 if others == 0 => 1.0,
                 0 => 0.8,
                 at => 0.2 * halves(at) / total,
             };

@@ -14,7 +14,7 @@ pub const SURNAME: usize = 1;
 pub const STREET_NUMBER: usize = 2;
 pub const ADDRESS_1: usize = 3;
 pub const ADDRESS_2: usize = 4;
-pub const SUBURB: usize = 5;
+pub const CITY: usize = 5;
 pub const POSTCODE: usize = 6;
 pub const STATE: usize = 7;
 pub const DATE_OF_BIRTH: usize = 8;
@@ -31,8 +31,10 @@ pub struct Person {
     /// Equal for records of one person.
     pub truth: u64,
     pub list: u32,
-    pub fields: [String; 10],
+    pub fields: Fields,
 }
+
+pub type Fields = [String; 10];
 
 impl Set {
     pub const ALL: [Self; 4] = [

@@ -150,7 +150,7 @@ fn suggestions(set: &Set, people: &[Person]) -> Result<Suggestions> {
             house_number: text(data::STREET_NUMBER),
             street: text(data::ADDRESS_1),
             address_line: text(data::ADDRESS_2),
-            city: text(data::SUBURB),
+            city: text(data::CITY),
             postcode: text(data::POSTCODE),
             state: text(data::STATE),
             birth_date: text(data::DATE_OF_BIRTH),

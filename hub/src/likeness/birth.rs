@@ -1,0 +1,125 @@
+//! Dates of birth: the normal form, its parts, and how two of them agree. A date may lack parts, or its century.
+
+use crate::likeness::compare::{Level, one_slip};
+use crate::likeness::letters::letters;
+
+/// A date as eight letters: `19840229`. A part that is not known is `00`, a century `--`. A month above 12 is a day in
+/// its place. Dates that are not made of digits are compared as letters.
+pub(super) fn normal(text: &str) -> String {
+    let groups = text.split(|letter: char| !letter.is_ascii_digit());
+    let groups: Vec<&str> = groups.filter(|group| !group.is_empty()).collect();
+    let (year, month, day) = match groups[..] {
+        [year, month] if year.len() == 4 => (year, month, "0"),
+        [year, month, day, ..] if year.len() == 4 => (year, month, day),
+        [day, month, year, ..] if year.len() == 4 => (year, month, day),
+        [day, month, year] if is_day_first(text, day) => (year, month, day),
+        [year, month, day] => (year, month, day),
+        [one] => match one.len() {
+            8 if !is_year(&one[..4]) && is_year(&one[4..]) => (&one[4..], &one[2..4], &one[..2]),
+            8 => (&one[..4], &one[4..6], &one[6..]),
+            6 => (&one[..2], &one[2..4], &one[4..]),
+            4 => (one, "0", "0"),
+            _ => return letters(text),
+        },
+        _ => return letters(text),
+    };
+    let number = |part: &str| part.parse::<u32>().unwrap_or(u32::MAX);
+    let (mut month, mut day) = (number(month), number(day));
+    if month > 12 && (1..=12).contains(&day) {
+        (month, day) = (day, month);
+    }
+    match (year.len(), month, day) {
+        (4, 0, 0) if number(year) == 0 => String::new(),
+        (4, 0..=99, 0..=99) => format!("{year}{month:02}{day:02}"),
+        (2, 0..=99, 0..=99) => format!("--{year}{month:02}{day:02}"),
+        _ => letters(text),
+    }
+}
+
+/// `29.02.84` and `29/02/84`, but `84-02-29`.
+fn is_day_first(text: &str, first: &str) -> bool {
+    !text.contains('-') && first.parse::<u32>().is_ok_and(|day| day <= 31)
+}
+
+fn is_year(digits: &str) -> bool {
+    ["18", "19", "20"].iter().any(|century| digits.starts_with(century))
+}
+
+/// A date in normal form, by parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Birth {
+    /// With its century, if that is known.
+    full_year: Option<u32>,
+    /// The last two digits.
+    pub year: Option<u32>,
+    pub month: Option<u32>,
+    pub day: Option<u32>,
+}
+
+impl Birth {
+    /// Nothing when the text is not a date.
+    pub fn of(normal: &str) -> Option<Self> {
+        if normal.len() != 8 || !normal.is_ascii() {
+            return None;
+        }
+        let number = |part: &str| part.parse::<u32>().ok();
+        let is_known = |part: &u32| *part > 0;
+        let full_year = number(&normal[..4]);
+        let (month, day) = (number(&normal[4..6])?, number(&normal[6..])?);
+        Some(Self {
+            full_year,
+            year: number(&normal[2..4]).filter(|_| full_year != Some(0)),
+            month: Some(month).filter(is_known),
+            day: Some(day).filter(is_known),
+        })
+    }
+
+    pub fn is_whole(self) -> bool {
+        self.full_year.is_some_and(|year| year > 0) && self.month.is_some() && self.day.is_some()
+    }
+}
+
+/// The level of two different texts.
+pub(super) fn level(left: &str, right: &str) -> Level {
+    let is_close = one_slip(left, right);
+    match (Birth::of(left), Birth::of(right)) {
+        (Some(one), Some(other)) if one.is_whole() && other.is_whole() => whole(one, other, is_close),
+        (Some(one), Some(other)) => partial(one, other, is_close),
+        _ if is_close => Level::Close,
+        _ => Level::Different,
+    }
+}
+
+fn whole(one: Birth, other: Birth, is_close: bool) -> Level {
+    let same_year = one.full_year == other.full_year;
+    let agree = [same_year, one.month == other.month, one.day == other.day];
+    if same_year && one.month == other.day && one.day == other.month {
+        Level::Swapped
+    } else if is_close {
+        Level::Close
+    } else if agree.iter().filter(|agree| **agree).count() == 2 {
+        Level::Part
+    } else {
+        Level::Different
+    }
+}
+
+/// Where one side lacks something: what both say has to agree.
+fn partial(one: Birth, other: Birth, is_close: bool) -> Level {
+    let parts = [(one.year, other.year), (one.month, other.month), (one.day, other.day)];
+    let mut agreeing = 0;
+    for part in parts {
+        match part {
+            (Some(one), Some(other)) if one == other => agreeing += 1,
+            (Some(_), Some(_)) if is_close => return Level::Part,
+            (Some(_), Some(_)) => return Level::Different,
+            _ => {}
+        }
+    }
+    match agreeing {
+        3 => Level::Close,
+        2 => Level::Part,
+        1 => Level::Year,
+        _ => Level::Missing,
+    }
+}

@@ -3,8 +3,8 @@
 use crate::likeness::compare::{Level, one_slip};
 use crate::likeness::letters::letters;
 
-/// A date as eight letters: `19840229`. A part that is not known is `00`, a century `--`. A month above 12 is a day in
-/// its place. Dates that are not made of digits are compared as letters.
+/// A date as eight letters: `19840229`. A part that is not known is `00`, a century `--`. Dates that are not made of digits
+/// are compared as letters.
 pub(super) fn normal(text: &str) -> String {
     let groups = text.split(|letter: char| !letter.is_ascii_digit());
     let groups: Vec<&str> = groups.filter(|group| !group.is_empty()).collect();
@@ -24,11 +24,7 @@ pub(super) fn normal(text: &str) -> String {
         _ => return letters(text),
     };
     let number = |part: &str| part.parse::<u32>().unwrap_or(u32::MAX);
-    let (mut month, mut day) = (number(month), number(day));
-    if month > 12 && (1..=12).contains(&day) {
-        (month, day) = (day, month);
-    }
-    match (year.len(), month, day) {
+    match (year.len(), number(month), number(day)) {
         (4, 0, 0) if number(year) == 0 => String::new(),
         (4, 0..=99, 0..=99) => format!("{year}{month:02}{day:02}"),
         (2, 0..=99, 0..=99) => format!("--{year}{month:02}{day:02}"),
@@ -77,49 +73,56 @@ impl Birth {
     pub fn is_whole(self) -> bool {
         self.full_year.is_some_and(|year| year > 0) && self.month.is_some() && self.day.is_some()
     }
+
+    fn is_possible(self) -> bool {
+        let days = match self.month {
+            Some(2) => 29,
+            Some(4 | 6 | 9 | 11) => 30,
+            Some(1..=12) => 31,
+            _ => 0,
+        };
+        self.day.is_some_and(|day| day <= days)
+    }
+
+    /// How many parts both know, and how many of those agree.
+    fn agreement(self, other: Self) -> (usize, usize) {
+        let year = match (self.full_year, other.full_year) {
+            (Some(one), Some(other)) if one > 0 && other > 0 => Some(one == other),
+            _ => self.year.zip(other.year).map(|(one, other)| one == other),
+        };
+        let parts = [
+            year,
+            self.month.zip(other.month).map(|(one, other)| one == other),
+            self.day.zip(other.day).map(|(one, other)| one == other),
+        ];
+        let known = parts.iter().flatten();
+        (known.clone().count(), known.filter(|agrees| **agrees).count())
+    }
+
+    fn is_same_year(self, other: Self) -> bool {
+        self.year.is_some() && self.year == other.year
+    }
 }
 
 /// The level of two different texts.
 pub(super) fn level(left: &str, right: &str) -> Level {
     let is_close = one_slip(left, right);
-    match (Birth::of(left), Birth::of(right)) {
-        (Some(one), Some(other)) if one.is_whole() && other.is_whole() => whole(one, other, is_close),
-        (Some(one), Some(other)) => partial(one, other, is_close),
-        _ if is_close => Level::Close,
+    let (Some(one), Some(other)) = (Birth::of(left), Birth::of(right)) else {
+        return match is_close {
+            true => Level::Close,
+            false => Level::Different,
+        };
+    };
+    let is_swapped = one.is_same_year(other) && one.month == other.day && one.day == other.month;
+    match one.agreement(other) {
+        (3, 3) => Level::Close,
+        (3, _) if is_swapped => Level::Swapped,
+        (3, _) if is_close => Level::Close,
+        (3, 2) | (2, 2) => Level::Part,
+        (1, 1) => Level::Year,
+        (0, _) => Level::Missing,
+        // A day that does not exist says that something is wrong, but not what.
+        (3, _) if one.is_same_year(other) && one.is_possible() != other.is_possible() => Level::Year,
         _ => Level::Different,
-    }
-}
-
-fn whole(one: Birth, other: Birth, is_close: bool) -> Level {
-    let same_year = one.full_year == other.full_year;
-    let agree = [same_year, one.month == other.month, one.day == other.day];
-    if same_year && one.month == other.day && one.day == other.month {
-        Level::Swapped
-    } else if is_close {
-        Level::Close
-    } else if agree.iter().filter(|agree| **agree).count() == 2 {
-        Level::Part
-    } else {
-        Level::Different
-    }
-}
-
-/// Where one side lacks something: what both say has to agree.
-fn partial(one: Birth, other: Birth, is_close: bool) -> Level {
-    let parts = [(one.year, other.year), (one.month, other.month), (one.day, other.day)];
-    let mut agreeing = 0;
-    for part in parts {
-        match part {
-            (Some(one), Some(other)) if one == other => agreeing += 1,
-            (Some(_), Some(_)) if is_close => return Level::Part,
-            (Some(_), Some(_)) => return Level::Different,
-            _ => {}
-        }
-    }
-    match agreeing {
-        3 => Level::Close,
-        2 => Level::Part,
-        1 => Level::Year,
-        _ => Level::Missing,
     }
 }

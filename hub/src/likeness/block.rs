@@ -37,7 +37,7 @@ use Field::{AddressLine, City, Email, GivenName, HouseNumber, NationalId, Phone,
 use Part::{Day, First, Last, Month, Whole, Year};
 
 /// No two fields are in all keys, so that a pair with mistakes in two fields mostly shares one.
-const RULES: [Rule; 19] = [
+const RULES: [Rule; 20] = [
     rule("national id", &[Whole(NationalId)]),
     rule("email", &[Whole(Email)]),
     rule("phone", &[Whole(Phone)]),
@@ -49,6 +49,7 @@ const RULES: [Rule; 19] = [
     rule("sound of surname and year of birth", &[Last(Surname), Year]),
     rule("sound of surname and day of birth", &[First(Surname), Day]),
     rule("sound of given name and day of birth", &[First(GivenName), Day]),
+    rule("sound of given name and year of birth", &[First(GivenName), Year]),
     rule("sound of given name and month of birth", &[First(GivenName), Month, Year]),
     rule("sound of surname and postcode", &[First(Surname), Whole(Postcode)]),
     rule("sound of surname and city", &[First(Surname), Whole(City)]),

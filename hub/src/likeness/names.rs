@@ -26,30 +26,58 @@ pub(super) fn levels(people: &People, left: u32, right: u32) -> (Level, Level) {
     if in_each_others_place(&given, &surname) {
         return (Level::Swapped, Level::Missing);
     }
-    let same_sound = |name| people.sounds(left, name) == people.sounds(right, name);
-    // A name of one word is its own word.
-    let words = |index, words, name| people.text(index, words).or_else(|| people.text(index, name));
-    let any_word = |several, name, fit: &dyn Fn(&str, &str) -> bool| {
-        let (one, other) = (words(left, several, name), words(right, several, name));
-        let (one, other) = (one.unwrap_or_default(), other.unwrap_or_default());
-        one.split(' ').any(|one| other.split(' ').any(|other| fit(one, other)))
-    };
-    let other = |name, several, least: usize, one: &str, other: &str| match letters(one, other) {
-        Level::Close => Level::Close,
-        _ if any_word(several, name, &|one, other| one == other && one.len() >= least) => Level::Part,
-        Level::Different if same_sound(name) => Level::Similar,
-        level => level,
-    };
-    let is_form = || any_word(Field::GivenNames, Field::GivenName, &are_forms_of_one_name);
-    let given = given.level(|left, right| match is_form() {
-        true => Level::Form,
-        false => other(Field::GivenName, Field::GivenNames, GIVEN_WORD, left, right),
+    let given = given.level(|one, other| {
+        let words = Words::of(people, left, right, Field::GivenNames, one, other);
+        match words.any(are_forms_of_one_name) {
+            true => Level::Form,
+            false => level(people, left, right, Field::GivenName, &words),
+        }
     });
-    let surname = surname
-        .level(|left, right| other(Field::Surname, Field::Surnames, SURNAME_WORD, left, right));
+    let surname = surname.level(|one, other| {
+        let words = Words::of(people, left, right, Field::Surnames, one, other);
+        level(people, left, right, Field::Surname, &words)
+    });
     (given, surname)
 }
 
-/// The least letters of a word that is a name. In front of surnames, shorter ones are particles: `van`, `de`.
-const GIVEN_WORD: usize = 3;
-const SURNAME_WORD: usize = 4;
+/// A name of two people, written together and word by word.
+struct Words<'a> {
+    whole: (&'a str, &'a str),
+    words: (&'a str, &'a str),
+}
+
+impl<'a> Words<'a> {
+    fn of(people: &'a People, left: u32, right: u32, words: Field, one: &'a str, other: &'a str) -> Self {
+        Self {
+            whole: (one, other),
+            words: (
+                people.text(left, words).unwrap_or(one),
+                people.text(right, words).unwrap_or(other),
+            ),
+        }
+    }
+
+    fn any(&self, fit: impl Fn(&str, &str) -> bool) -> bool {
+        let (left, right) = self.words;
+        left.split(' ').any(|one| right.split(' ').any(|other| fit(one, other)))
+    }
+
+    /// Whether one is a word of the other, or both have a word that is more than a particle: `van`, `de`.
+    fn share_one(&self) -> bool {
+        let is_whole = |word: &str| word == self.whole.0 || word == self.whole.1;
+        self.any(|one, other| one == other && (is_whole(one) || one.len() > PARTICLE))
+    }
+}
+
+fn level(people: &People, left: u32, right: u32, name: Field, words: &Words<'_>) -> Level {
+    let (one, other) = words.whole;
+    match letters(one, other) {
+        Level::Close => Level::Close,
+        _ if words.share_one() => Level::Part,
+        Level::Different if people.sound_alike(left, right, name) => Level::Similar,
+        level => level,
+    }
+}
+
+/// The most letters of a particle.
+const PARTICLE: usize = 3;

@@ -180,6 +180,13 @@ impl People {
         Some(self.texts[number as usize].sounds)
     }
 
+    /// Whether two names sound alike, the first words as well as the last ones. Two consonants are too few to tell.
+    pub(super) fn sound_alike(&self, left: u32, right: u32, name: Field) -> bool {
+        let sounds = self.sounds(left, name);
+        sounds == self.sounds(right, name)
+            && self.text(left, name).is_some_and(|text| sound(text).len() > 2)
+    }
+
     pub(super) fn birth(&self, index: u32) -> Option<Birth> {
         Birth::of(self.text(index, Field::BirthDate)?)
     }

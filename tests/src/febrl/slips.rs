@@ -102,7 +102,7 @@ pub fn spellings(fields: &mut Fields, chance: &mut Chance) {
             }
         }
         4 => fields[GIVEN_NAME] = short(&fields[GIVEN_NAME]),
-        _ => fields[GIVEN_NAME].truncate(1),
+        _ => fields[GIVEN_NAME] = fields[GIVEN_NAME].chars().take(1).collect(),
     }
     if chance.percent(25) {
         fields[DATE_OF_BIRTH] = mistyped(&fields[DATE_OF_BIRTH], chance);

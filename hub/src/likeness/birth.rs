@@ -26,8 +26,8 @@ pub(super) fn normal(text: &str) -> String {
     let number = |part: &str| part.parse::<u32>().unwrap_or(u32::MAX);
     match (year.len(), number(month), number(day)) {
         (4, 0, 0) if number(year) == 0 => String::new(),
-        (4, 0..=99, 0..=99) => format!("{year}{month:02}{day:02}"),
-        (2, 0..=99, 0..=99) => format!("--{year}{month:02}{day:02}"),
+        (4, month @ 0..=99, day @ 0..=99) => format!("{year}{month:02}{day:02}"),
+        (2, month @ 0..=99, day @ 0..=99) => format!("--{year}{month:02}{day:02}"),
         _ => letters(text),
     }
 }
@@ -38,7 +38,9 @@ fn is_day_first(text: &str, first: &str) -> bool {
 }
 
 fn is_year(digits: &str) -> bool {
-    ["18", "19", "20"].iter().any(|century| digits.starts_with(century))
+    ["18", "19", "20"]
+        .iter()
+        .any(|century| digits.starts_with(century))
 }
 
 /// A date in normal form, by parts.
@@ -96,7 +98,10 @@ impl Birth {
             self.day.zip(other.day).map(|(one, other)| one == other),
         ];
         let known = parts.iter().flatten();
-        (known.clone().count(), known.filter(|agrees| **agrees).count())
+        (
+            known.clone().count(),
+            known.filter(|agrees| **agrees).count(),
+        )
     }
 
     fn is_same_year(self, other: Self) -> bool {
@@ -122,7 +127,9 @@ pub(super) fn level(left: &str, right: &str) -> Level {
         (1, 1) => Level::Year,
         (0, _) => Level::Missing,
         // A day that does not exist says that something is wrong, but not what.
-        (3, _) if one.is_same_year(other) && one.is_possible() != other.is_possible() => Level::Year,
+        (3, _) if one.is_same_year(other) && one.is_possible() != other.is_possible() => {
+            Level::Year
+        }
         _ => Level::Different,
     }
 }

@@ -33,7 +33,9 @@ enum Part {
     Month,
 }
 
-use Field::{AddressLine, City, Email, GivenName, HouseNumber, NationalId, Phone, Postcode, Street, Surname};
+use Field::{
+    AddressLine, City, Email, GivenName, HouseNumber, NationalId, Phone, Postcode, Street, Surname,
+};
 use Part::{Day, First, Last, Month, Whole, Year};
 
 /// No two fields are in all keys, so that a pair with mistakes in two fields mostly shares one.
@@ -41,22 +43,58 @@ const RULES: [Rule; 20] = [
     rule("national id", &[Whole(NationalId)]),
     rule("email", &[Whole(Email)]),
     rule("phone", &[Whole(Phone)]),
-    rule("given name and surname", &[Whole(GivenName), Whole(Surname)]),
+    rule(
+        "given name and surname",
+        &[Whole(GivenName), Whole(Surname)],
+    ),
     rule("date of birth", &[Day, Year]),
-    rule("sounds of given name and surname", &[First(GivenName), First(Surname)]),
-    rule("sounds of given name and last surname", &[First(GivenName), Last(Surname)]),
-    rule("sounds of last given name and surname", &[Last(GivenName), First(Surname)]),
+    rule(
+        "sounds of given name and surname",
+        &[First(GivenName), First(Surname)],
+    ),
+    rule(
+        "sounds of given name and last surname",
+        &[First(GivenName), Last(Surname)],
+    ),
+    rule(
+        "sounds of last given name and surname",
+        &[Last(GivenName), First(Surname)],
+    ),
     rule("sound of surname and year of birth", &[Last(Surname), Year]),
     rule("sound of surname and day of birth", &[First(Surname), Day]),
-    rule("sound of given name and day of birth", &[First(GivenName), Day]),
-    rule("sound of given name and year of birth", &[First(GivenName), Year]),
-    rule("sound of given name and month of birth", &[First(GivenName), Month, Year]),
-    rule("sound of surname and postcode", &[First(Surname), Whole(Postcode)]),
+    rule(
+        "sound of given name and day of birth",
+        &[First(GivenName), Day],
+    ),
+    rule(
+        "sound of given name and year of birth",
+        &[First(GivenName), Year],
+    ),
+    rule(
+        "sound of given name and month of birth",
+        &[First(GivenName), Month, Year],
+    ),
+    rule(
+        "sound of surname and postcode",
+        &[First(Surname), Whole(Postcode)],
+    ),
     rule("sound of surname and city", &[First(Surname), Whole(City)]),
-    rule("sound of given name and postcode", &[First(GivenName), Whole(Postcode)]),
-    rule("sound of given name and city", &[First(GivenName), Whole(City)]),
-    rule("house number and street", &[Whole(HouseNumber), Whole(Street)]),
-    rule("street and second address line", &[Whole(Street), Whole(AddressLine)]),
+    rule(
+        "sound of given name and postcode",
+        &[First(GivenName), Whole(Postcode)],
+    ),
+    rule(
+        "sound of given name and city",
+        &[First(GivenName), Whole(City)],
+    ),
+    rule(
+        "house number and street",
+        &[Whole(HouseNumber), Whole(Street)],
+    ),
+    rule(
+        "street and second address line",
+        &[Whole(Street), Whole(AddressLine)],
+    ),
     rule("street and postcode", &[Whole(Street), Whole(Postcode)]),
 ];
 

@@ -42,7 +42,7 @@ pub enum Level {
     Swapped,
     /// A part agrees exactly.
     Part,
-    /// Of a place, only the state.
+    /// Of a place, what very many share: the state, or a large city.
     State,
     Different,
     /// Of a date, one part agrees and nothing else is known.
@@ -142,7 +142,7 @@ impl Comparison {
             (Self::Place, Level::Part) => "postcode or city agrees",
             (Self::Email, Level::Part) => "the same name at another provider",
             (_, Level::Part) => "a part agrees",
-            (_, Level::State) => "only the state agrees",
+            (_, Level::State) => "only the state or a large city agrees",
             (_, Level::Year) => "the year agrees, more is not known",
             (_, Level::Different) => "different",
         }
@@ -215,6 +215,7 @@ pub(super) fn compare(people: &People, left: u32, right: u32) -> Pattern {
         &both(Field::Postcode),
         &both(Field::City),
         &both(Field::State),
+        is_large_city(people, left),
     );
     Pattern::of([
         (C::FullName, full),
@@ -335,7 +336,13 @@ fn email(both: &Both<'_>) -> Level {
     })
 }
 
-fn locality(postcode: &Both<'_>, city: &Both<'_>, state: &Both<'_>) -> Level {
+/// Whether so many live there that the city says as little as a state: more than half a percent of everybody.
+fn is_large_city(people: &People, index: u32) -> bool {
+    let there = people.having_same(index, Field::City) as usize;
+    there > 20 && there * 200 > people.len()
+}
+
+fn locality(postcode: &Both<'_>, city: &Both<'_>, state: &Both<'_>, is_large: bool) -> Level {
     let state = match state.level(|_, _| Level::Different) {
         Level::Exact => Level::State,
         other => other,
@@ -345,6 +352,7 @@ fn locality(postcode: &Both<'_>, city: &Both<'_>, state: &Both<'_>) -> Level {
         (Level::Exact, Level::Close | Level::Similar) | (Level::Close, Level::Exact) => {
             Level::Close
         }
+        (_, Level::Exact) if is_large => Level::State,
         (Level::Exact, _) | (_, Level::Exact) => Level::Part,
         (Level::Close, Level::Close | Level::Similar) => Level::Similar,
         (Level::Missing, Level::Missing) => state,

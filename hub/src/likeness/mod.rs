@@ -8,6 +8,7 @@ mod birth;
 mod block;
 mod compare;
 mod estimate;
+mod frequency;
 mod groups;
 mod letters;
 mod mixture;

@@ -28,7 +28,7 @@ pub(super) fn levels(people: &People, left: u32, right: u32) -> (Level, Level) {
     }
     let given = given.level(|one, other| {
         let words = Words::of(people, left, right, Field::GivenNames, one, other);
-        match words.any(are_forms_of_one_name) {
+        match words.any(|one, other| one != other && are_forms_of_one_name(one, other)) {
             true => Level::Form,
             false => level(people, left, right, Field::GivenName, &words),
         }
@@ -47,7 +47,14 @@ struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
-    fn of(people: &'a People, left: u32, right: u32, words: Field, one: &'a str, other: &'a str) -> Self {
+    fn of(
+        people: &'a People,
+        left: u32,
+        right: u32,
+        words: Field,
+        one: &'a str,
+        other: &'a str,
+    ) -> Self {
         Self {
             whole: (one, other),
             words: (
@@ -59,7 +66,8 @@ impl<'a> Words<'a> {
 
     fn any(&self, fit: impl Fn(&str, &str) -> bool) -> bool {
         let (left, right) = self.words;
-        left.split(' ').any(|one| right.split(' ').any(|other| fit(one, other)))
+        left.split(' ')
+            .any(|one| right.split(' ').any(|other| fit(one, other)))
     }
 
     /// Whether one is a word of the other, or both have a word that is more than a particle: `van`, `de`.

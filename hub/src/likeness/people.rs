@@ -75,6 +75,8 @@ pub(super) struct Row {
 #[derive(Debug)]
 struct Text {
     text: Box<str>,
+    /// How many rows have it.
+    rows: u32,
     digest: u64,
     /// Of the sounds of the first and of the last word.
     sounds: [u64; 2],
@@ -108,8 +110,16 @@ impl People {
                 self.intern(normal)
             }),
         };
+        for &text in row.texts.iter().filter(|text| **text != ABSENT) {
+            self.texts[text as usize].rows += 1;
+        }
         match self.index.get(&record.id) {
-            Some(&index) => self.rows[index as usize] = row,
+            Some(&index) => {
+                let before = std::mem::replace(&mut self.rows[index as usize], row);
+                for text in before.texts.into_iter().filter(|text| *text != ABSENT) {
+                    self.texts[text as usize].rows -= 1;
+                }
+            }
             None => {
                 self.index.insert(record.id, self.rows.len() as u32);
                 self.rows.push(row);
@@ -137,8 +147,12 @@ impl People {
         let word_sound = |word: Option<&str>| digest(sound(word.unwrap_or_default()).as_bytes());
         self.texts.push(Text {
             digest: digest(text.as_bytes()),
-            sounds: [word_sound(text.split(' ').next()), word_sound(text.rsplit(' ').next())],
+            sounds: [
+                word_sound(text.split(' ').next()),
+                word_sound(text.rsplit(' ').next()),
+            ],
             text: text.clone(),
+            rows: 0,
         });
         self.known.insert(text, number);
         number
@@ -163,6 +177,12 @@ impl People {
         (number != ABSENT).then_some(number)
     }
 
+    /// How many people have the same text.
+    pub(super) fn having_same(&self, index: u32, field: Field) -> u32 {
+        let number = self.number(index, field);
+        number.map_or(0, |number| self.texts[number as usize].rows)
+    }
+
     /// Equal for equal texts, on every machine and in every version.
     pub(super) fn digest(&self, index: u32, field: Field) -> Option<u64> {
         let number = self.number(index, field)?;
@@ -184,7 +204,9 @@ impl People {
     pub(super) fn sound_alike(&self, left: u32, right: u32, name: Field) -> bool {
         let sounds = self.sounds(left, name);
         sounds == self.sounds(right, name)
-            && self.text(left, name).is_some_and(|text| sound(text).len() > 2)
+            && self
+                .text(left, name)
+                .is_some_and(|text| sound(text).len() > 2)
     }
 
     pub(super) fn birth(&self, index: u32) -> Option<Birth> {

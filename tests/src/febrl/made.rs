@@ -19,6 +19,8 @@ pub struct Made {
 pub enum Known {
     Birth,
     Place,
+    /// A place that people of one surname share, three at a time.
+    Home,
 }
 
 const PEOPLE: u64 = 9_000;
@@ -27,21 +29,21 @@ const TWICE: u64 = 1_000;
 impl Made {
     pub fn people(&self) -> Vec<Person> {
         let mut chance = Chance::new(self.seed);
-        let mut people: Vec<Person> = (0..PEOPLE)
-            .map(|truth| Person {
-                truth,
-                list: 0,
-                fields: self.fields(&mut chance),
-            })
-            .collect();
+        let mut people: Vec<Person> = Vec::new();
+        for truth in 0..PEOPLE {
+            let mut fields = self.fields(&mut chance);
+            if self.known == Known::Home && truth % 3 > 0 {
+                let family = &people[truth as usize - 1].fields;
+                for field in [SURNAME, CITY, POSTCODE] {
+                    fields[field].clone_from(&family[field]);
+                }
+            }
+            people.push(person(truth, fields));
+        }
         for truth in 0..TWICE {
             let mut fields = people[truth as usize].fields.clone();
             (self.harm)(&mut fields, &mut chance);
-            people.push(Person {
-                truth,
-                list: 0,
-                fields,
-            });
+            people.push(person(truth, fields));
         }
         people
     }
@@ -53,9 +55,17 @@ impl Made {
         fields[SURNAME] = country.surname(chance);
         match self.known {
             Known::Birth => fields[DATE_OF_BIRTH] = birth(chance),
-            Known::Place => (fields[CITY], fields[POSTCODE]) = place(chance),
+            Known::Place | Known::Home => (fields[CITY], fields[POSTCODE]) = place(chance),
         }
         fields
+    }
+}
+
+fn person(truth: u64, fields: Fields) -> Person {
+    Person {
+        truth,
+        list: 0,
+        fields,
     }
 }
 
@@ -64,19 +74,20 @@ fn birth(chance: &mut Chance) -> String {
     format!("{}-{:02}-{:02}", 1930 + year, month + 1, day + 1)
 }
 
-/// One of 400 towns, large ones with many postcodes.
-fn place(chance: &mut Chance) -> (String, String) {
-    const STARTS: [&str; 20] = [
-        "Al", "Bran", "Cor", "Dor", "El", "Fal", "Gran", "Hav", "Is", "Kar", "Lo", "Mon", "Nor", "Os", "Pra", "Ros",
-        "Sal", "Tor", "Ul", "Ver",
-    ];
-    const ENDS: [&str; 20] = [
-        "burg", "ville", "stadt", "grad", "mouth", "port", "ice", "ów", "hausen", "by", "ona", "ria", "berg", "more",
-        "tal", "see", "nik", "min", "au", "den",
-    ];
-    // The square of a number below 20 is below 400, and more often small.
+const STARTS: [&str; 20] = [
+    "Al", "Bran", "Cor", "Dor", "El", "Fal", "Gran", "Hav", "Is", "Kar", "Lo", "Mon", "Nor", "Os", "Pra", "Ros", "Sal",
+    "Tor", "Ul", "Ver",
+];
+const ENDS: [&str; 20] = [
+    "burg", "ville", "stadt", "grad", "mouth", "port", "ice", "ów", "hausen", "by", "ona", "ria", "berg", "more", "tal",
+    "see", "nik", "min", "au", "den",
+];
+
+/// City and postcode of one of 400 towns; large ones have many postcodes.
+pub fn place(chance: &mut Chance) -> (String, String) {
+    // A product of two numbers is more often small.
     let town = chance.below(20) * chance.below(21);
-    let name = format!("{}{}", STARTS[town as usize % 20], ENDS[town as usize / 20 % 20]);
+    let name = format!("{}{}", STARTS[town as usize % 20], ENDS[town as usize / 20]);
     let postcodes = 1 + 40 / (town + 1);
     let postcode = 10_000 + town * 200 + chance.below(postcodes);
     (name, postcode.to_string())

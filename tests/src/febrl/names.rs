@@ -92,3 +92,57 @@ pub const ENGLAND: Country = Country {
     endings: "ton ley ford son ham field well worth wood den bury man by croft",
 };
 
+pub const CZECHIA: Country = Country {
+    given_names: "Jiří Jan Petr Jana Marie Josef Pavel Martin Eva Tomáš Jaroslav Hana Anna Miroslav Zdeněk Lenka Kateřina \
+        Václav Michal František Věra Lucie Alena Jakub Milan Petra Karel Lukáš Veronika Jaroslava Tereza David Ondřej \
+        Martina Vladimír Jitka Marek Ludmila Helena Michaela Zdeňka Ivana Stanislav Monika Roman Zuzana Aleš Markéta",
+    surnames: "Novák Nováková Svoboda Svobodová Novotný Novotná Dvořák Dvořáková Černý Černá Procházka Procházková Kučera \
+        Kučerová Veselý Veselá Horák Horáková Krejčí Hájek Hájková Marek Pokorný Pokorná Pospíšil Král Růžička Jelínek \
+        Beneš Benešová Fiala Sedláček Doležal Zeman Zemanová Kolář Navrátil Čermák Vaněk Urban Blažek Kříž",
+    stems: "Hor Dol Jan Kop Mar Ned Pol Ryb Sed Tich Vlč Zdr Bed Cih Dub Hrab Kal Lip Mach Nov Pět Říh Šim Vond Žiž",
+    endings: "áček ek ák áková ný ná ka ková ičková čil",
+};
+
+pub const SPAIN: Country = Country {
+    given_names: "Antonio María Manuel Carmen José Ana Francisco Isabel David Laura Juan Cristina Javier Marta Daniel Dolores \
+        Carlos Lucía Jesús Pilar Alejandro Elena Miguel Raquel Rafael Mercedes Pedro Rosa Pablo Teresa Ángel Paula \
+        Sergio Beatriz Fernando Nuria Jorge Silvia Luis Julia Alberto Rocío Álvaro Inés Diego Alicia Adrián Sara",
+    surnames: "García Rodríguez González Fernández López Martínez Sánchez Pérez Gómez Martín Jiménez Hernández Ruiz Díaz \
+        Moreno Muñoz Álvarez Romero Gutiérrez Alonso Navarro Torres Domínguez Ramos Vázquez Ramírez Gil Serrano Blanco \
+        Molina Morales Suárez Ortega Delgado Castro Ortiz Rubio Marín Sanz Núñez Iglesias Medina Garrido Cortés",
+    stems: "Val Mont Riv Cast Fuent Camp Herr Sal Vill Roj Agu Arr Barr Cab Cerv Esc Guerr Lor Mend Ped Quint Rosal Tej",
+    endings: "ero era ano illa edo osa ales ín ón ez ada",
+};
+
+pub const FRANCE: Country = Country {
+    given_names: "Marie Jean Pierre Nathalie Michel Isabelle André Sylvie Philippe Catherine Louis Françoise Nicolas Martine \
+        Christophe Christine Patrick Monique Laurent Valérie Christian Sandrine Julien Sophie Frédéric Céline Sébastien \
+        Hélène David Aurélie Stéphane Julie Éric Camille Thomas Chloé Alain Jacqueline Bernard Anne Daniel Véronique",
+    surnames: "Martin Bernard Thomas Petit Robert Richard Durand Dubois Moreau Laurent Simon Michel Lefebvre Leroy Roux David \
+        Bertrand Morel Fournier Girard Bonnet Dupont Lambert Fontaine Rousseau Vincent Muller Lefèvre Faure André \
+        Mercier Blanc Guérin Boyer Garnier Chevalier François Legrand Gauthier Garcia Perrin Robin Clément Morin",
+    stems: "Beau Marc Bois Font Mont Cler Ger Laf Roch Vill Charp Gren Cour Bert Del Fav Gall Jac Lam Marg Per Reyn Tess",
+    endings: "ier eau et elle ard in ot ault ois",
+};
+
+pub const UKRAINE: Country = Country {
+    given_names: "Олександр Наталія Володимир Тетяна Сергій Олена Микола Ірина Андрій Людмила Іван Оксана Віктор Світлана \
+        Юрій Марія Михайло Галина Олексій Ольга Василь Юлія Дмитро Катерина Петро Вікторія Максим Анна Ігор Надія \
+        Роман Любов Євген Віра Тарас Анастасія Богдан Лариса Павло Ганна Ярослав Христина Степан Софія Руслан Алла",
+    surnames: "Мельник Шевченко Коваленко Бондаренко Бойко Ткаченко Кравченко Ковальчук Коваль Олійник Шевчук Поліщук Ткачук \
+        Савченко Бондар Марченко Руденко Мороз Лисенко Петренко Клименко Кравчук Павленко Савчук Кузьменко Пономаренко \
+        Гончаренко Василенко Харченко Гаврилюк Мазур Хоменко Костюк Литвиненко Панченко Романюк Козак Щербак",
+    stems: "Гриц Дан Кост Лев Мак Назар Остап Радч Сидор Тим Федор Хом Черн Яс Бор Вас Гонч Дем Жук Заб Кириль Лук Онищ",
+    endings: "енко чук ук юк ович ський ець ишин",
+};
+
+pub const RUSSIA: Country = Country {
+    given_names: "Александр Елена Сергей Татьяна Владимир Наталья Андрей Ольга Алексей Ирина Николай Светлана Дмитрий Анна \
+        Иван Мария Михаил Галина Евгений Людмила Юрий Екатерина Виктор Юлия Игорь Анастасия Павел Валентина Анатолий \
+        Надежда Максим Нина Роман Любовь Олег Марина Денис Дарья Василий Ксения Пётр Вера Илья Лариса Артём Полина",
+    surnames: "Иванов Иванова Смирнов Смирнова Кузнецов Кузнецова Попов Попова Васильев Васильева Петров Петрова Соколов \
+        Соколова Михайлов Новиков Новикова Фёдоров Морозов Морозова Волков Волкова Алексеев Лебедев Лебедева Семёнов \
+        Егоров Павлова Козлов Козлова Степанов Николаев Орлова Андреев Макаров Никитина Захаров Зайцев Зайцева",
+    stems: "Бел Воро Гус Дом Ерш Жар Зим Кал Лап Мед Нос Окун Пушк Рыж Сав Тур Ус Фом Хар Цвет Чиж Шиш Щук Юд Яковл",
+    endings: "ов ова ин ина ев ева ский ская ников",
+};

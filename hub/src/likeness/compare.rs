@@ -12,8 +12,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Comparison {
-    /// Both names at once: how much more often two people share both than each alone would make them.
+    /// Takes off what both names are worth less than their sum, since two people may be namesakes: see `kin`.
     FullName,
+    /// The same for a family.
+    Family,
     GivenName,
     Surname,
     BirthDate,
@@ -65,11 +67,12 @@ impl Level {
 }
 
 pub(super) const LEVELS: usize = 10;
-pub(super) const COMPARISONS: usize = 11;
+pub(super) const COMPARISONS: usize = 12;
 
 impl Comparison {
     pub const ALL: [Self; COMPARISONS] = [
         Self::FullName,
+        Self::Family,
         Self::GivenName,
         Self::Surname,
         Self::BirthDate,
@@ -86,7 +89,7 @@ impl Comparison {
     pub fn levels(self) -> &'static [Level] {
         use Level::{Close, Different, Exact, Form, Part, Similar, State, Swapped, Year};
         match self {
-            Self::FullName => &[Exact],
+            Self::FullName | Self::Family => &[Exact],
             Self::GivenName => &[Exact, Form, Swapped, Close, Part, Similar, Different],
             Self::Surname => &[Exact, Close, Part, Similar, Different],
             Self::AddressLine => &[Exact, Close, Similar, Different],
@@ -100,7 +103,8 @@ impl Comparison {
 
     pub fn words(self) -> &'static str {
         match self {
-            Self::FullName => "both names together",
+            Self::FullName => "both names at once",
+            Self::Family => "surname and address at once",
             Self::GivenName => "given name",
             Self::Surname => "surname",
             Self::BirthDate => "date of birth",
@@ -119,7 +123,7 @@ impl Comparison {
         match (self, level) {
             (Self::Surname, Level::Missing) => "missing, or counted with the given name",
             (Self::AddressLine, Level::Missing) => "missing, or counted with the street",
-            (Self::FullName, Level::Missing) => "not both the same",
+            (Self::FullName | Self::Family, Level::Missing) => "not both the same",
             (_, Level::Missing) => "missing on one side",
             (Self::Place, Level::Exact) => "postcode and city agree",
             (_, Level::Exact) => "the same",
@@ -155,10 +159,10 @@ impl Comparison {
                 people.digest(index, Field::Postcode)?,
                 people.digest(index, Field::City)?,
             )),
-            Self::FullName => Some(mix(
-                people.digest(index, Field::GivenName)?,
-                people.digest(index, Field::Surname)?,
-            )),
+            Self::FullName | Self::Family => {
+                let [one, other] = self.kin()?.known_by;
+                Some(mix(one.value(people, index)?, other.value(people, index)?))
+            }
             Self::GivenName => people.digest(index, Field::GivenName),
             Self::Surname => people.digest(index, Field::Surname),
             Self::BirthDate => match people.birth(index) {
@@ -202,10 +206,6 @@ pub(super) fn compare(people: &People, left: u32, right: u32) -> Pattern {
     use Comparison as C;
     let both = |field| Both::of(people, left, right, field);
     let (given, surname) = names::levels(people, left, right);
-    let full = match (given, surname) {
-        (Level::Exact, Level::Exact) => Level::Exact,
-        _ => Level::Missing,
-    };
     let (street, line) = (both(Field::Street), both(Field::AddressLine));
     let (street, line) = match in_each_others_place(&street, &line) {
         true => (Level::Swapped, Level::Missing),
@@ -217,8 +217,7 @@ pub(super) fn compare(people: &People, left: u32, right: u32) -> Pattern {
         &both(Field::State),
         is_large_city(people, left),
     );
-    Pattern::of([
-        (C::FullName, full),
+    let alone = Pattern::of([
         (C::GivenName, given),
         (C::Surname, surname),
         (C::BirthDate, both(Field::BirthDate).level(birth::level)),
@@ -229,7 +228,16 @@ pub(super) fn compare(people: &People, left: u32, right: u32) -> Pattern {
         (C::Phone, phone(&both(Field::Phone))),
         (C::Email, email(&both(Field::Email))),
         (C::NationalId, number(&both(Field::NationalId))),
-    ])
+    ]);
+    let is_exact = |part: &C| alone.level(*part) == Level::Exact;
+    C::ALL
+        .into_iter()
+        .fold(alone, |pattern, comparison| match comparison.kin() {
+            Some(kin) if kin.known_by.iter().all(is_exact) => {
+                pattern.with(comparison, Level::Exact)
+            }
+            _ => pattern,
+        })
 }
 
 /// One field of two people.

@@ -4,7 +4,8 @@
 use crate::likeness::Options;
 use crate::likeness::block::Blocks;
 use crate::likeness::compare::{COMPARISONS, Comparison, Level, compare};
-use crate::likeness::frequency::{Frequencies, Values, frequencies, pairs_of};
+use crate::likeness::frequency::{Frequencies, Values, frequencies, pairs_of, rarity};
+use crate::likeness::kin::KINDS;
 use crate::likeness::mixture::{Counted, Kind, Mixture};
 use crate::likeness::model::{Model, Odds, Weighed};
 use crate::likeness::people::{People, mix};
@@ -55,7 +56,7 @@ pub fn estimate(people: &People, options: &Options) -> Result<Model, Refusal> {
     let known = known(&counted);
     let compared = Comparison::ALL
         .iter()
-        .filter(|&&comparison| comparison != Comparison::FullName && known[comparison as usize]);
+        .filter(|&&comparison| comparison.kin().is_none() && known[comparison as usize]);
     let found = compared.count() as u64;
     if found < LEAST_COMPARISONS {
         return Err(Refusal::TooFewComparisons {
@@ -152,16 +153,24 @@ fn sorted(counts: FxHashMap<Kind, u64>) -> Vec<(Kind, u64)> {
 
 fn kind(people: &People, rarities: &[Frequencies; COMPARISONS], left: u32, right: u32) -> Kind {
     let pattern = compare(people, left, right);
-    let exact = Comparison::ALL
-        .into_iter()
-        .filter(|&comparison| pattern.level(comparison) == Level::Exact);
-    let bits = exact.map(|comparison| {
-        let value = comparison.value(people, left);
-        value.map_or(0.0, |value| rarities[comparison as usize].rarity(value))
+    let of = |comparison: Comparison| match pattern.level(comparison) {
+        Level::Exact => rarity(rarities, comparison, people, left),
+        _ => 0.0,
+    };
+    let bits = Comparison::ALL.map(|comparison| match comparison.kin() {
+        Some(_) => 0.0,
+        None => of(comparison),
+    });
+    let shared = KINDS.map(|comparison| {
+        let share = comparison.kin().map_or(&[][..], |kin| kin.share);
+        let shared = share.iter().map(|&part| bits[part as usize]).sum::<f64>();
+        // More of them have a common name.
+        (shared - of(comparison)).round() as i16
     });
     Kind {
         pattern,
-        rarity: bits.sum::<f64>().round() as i16,
+        rarity: bits.iter().sum::<f64>().round() as i16,
+        shared,
     }
 }
 

@@ -2,10 +2,11 @@
 //! Two people there twice make a value look more frequent than it is; that is taken off once it is known how many there are.
 
 use crate::likeness::compare::{COMPARISONS, Comparison, Level};
-use crate::likeness::mixture::Mixture;
+use crate::likeness::mixture::{Mixture, Shares};
 use crate::likeness::model::Common;
 use crate::likeness::people::People;
 use rustc_hash::FxHashMap;
+use std::slice;
 
 /// Who has which value of one comparison.
 pub(super) struct Values {
@@ -59,8 +60,7 @@ pub(super) fn pairs_of<'a>(people: u64, lists: impl Iterator<Item = &'a u64>) ->
     pairs(people) - lists.map(|&count| pairs(count)).sum::<f64>()
 }
 
-/// How often another person has the same value. Of both names together: how many times as often as if names did not go
-/// together.
+/// How often another person has the same value.
 pub(super) struct Frequencies {
     /// Of each value that is common, sorted by value.
     pub common: Vec<Common>,
@@ -71,17 +71,26 @@ pub(super) struct Frequencies {
 }
 
 impl Frequencies {
-    /// How much rarer a value is than on the average, in bits.
-    pub fn rarity(&self, value: u64) -> f64 {
-        (self.mean / self.of(value)).log2()
-    }
-
     fn of(&self, value: u64) -> f64 {
         let found = self
             .common
             .binary_search_by_key(&value, |common| common.value);
         found.map_or(self.rare, |at| self.common[at].frequency)
     }
+}
+
+/// How much rarer somebody's value is than on the average, in bits.
+pub(super) fn rarity(
+    frequencies: &[Frequencies; COMPARISONS],
+    comparison: Comparison,
+    people: &People,
+    index: u32,
+) -> f64 {
+    let frequencies = &frequencies[comparison as usize];
+    let value = comparison.value(people, index);
+    value.map_or(0.0, |value| {
+        (frequencies.mean / frequencies.of(value)).log2()
+    })
 }
 
 /// By comparison. `found` is the mixture and the pairs of one person; without it nothing is known yet of who is there twice.
@@ -92,98 +101,67 @@ pub(super) fn frequencies(
     common_above: u64,
 ) -> [Frequencies; COMPARISONS] {
     let everybody = people.len() as f64;
-    let counting = |comparison: Comparison| {
-        let (c, exact) = (comparison as usize, Level::Exact as usize);
-        let values = &values[c];
-        let having = values.having as f64 / everybody;
-        let (itself, mean) = match found {
-            Some((mixture, pairs)) => (
-                2.0 * pairs / everybody * having * mixture.one[c][exact],
-                mixture.two[c][exact],
-            ),
-            None => (
-                0.0,
-                (values.agreeing / values.pairs.max(1.0)).max(f64::MIN_POSITIVE),
-            ),
+    let exact = |shares: &Shares, part: Comparison| shares[part as usize][Level::Exact as usize];
+    Comparison::ALL.map(|comparison| {
+        let values = &values[comparison as usize];
+        let mean = (values.agreeing / values.pairs.max(1.0)).max(f64::MIN_POSITIVE);
+        let Some((mixture, pairs)) = found else {
+            return values.frequencies(0.0, mean, common_above);
         };
-        Counting {
-            values,
-            itself,
-            mean,
-            common_above,
+        let kin = comparison.kin();
+        let parts = kin
+            .as_ref()
+            .map_or(slice::from_ref(&comparison), |kin| &kin.known_by);
+        let agree: f64 = parts
+            .iter()
+            .map(|part| exact(&mixture.one, *part))
+            .product();
+        let itself = 2.0 * pairs / everybody * (values.having as f64 / everybody) * agree;
+        let mean = exact(&mixture.two, comparison);
+        let frequencies = values.frequencies(itself, mean, common_above);
+        match kin {
+            // Of most, only how many there are altogether is known.
+            Some(_) => Frequencies {
+                rare: mean,
+                ..frequencies
+            },
+            None => frequencies,
         }
-    };
-    let mut all = Comparison::ALL.map(|comparison| counting(comparison).alone());
-    let [given, surname] =
-        [Comparison::GivenName, Comparison::Surname].map(|name| &all[name as usize]);
-    let mut expected: FxHashMap<u64, f64> = FxHashMap::default();
-    for index in 0..people.len() as u32 {
-        let of = |comparison: Comparison| comparison.value(people, index);
-        if let (Some(full), Some(one), Some(other)) = (
-            of(Comparison::FullName),
-            of(Comparison::GivenName),
-            of(Comparison::Surname),
-        ) {
-            expected.insert(full, given.of(one) * surname.of(other));
-        }
-    }
-    let mean = given.mean * surname.mean;
-    let counting = counting(Comparison::FullName);
-    let mut together = counting.frequencies(1.0, f64::MAX, |value| {
-        expected.get(&value).copied().unwrap_or(mean)
-    });
-    together.mean = match found {
-        Some(_) => counting.mean,
-        None => (counting.mean / mean).max(1.0),
-    };
-    all[Comparison::FullName as usize] = together;
-    all
+    })
 }
 
-struct Counting<'a> {
-    values: &'a Values,
-    /// In how many pairs more with the same value a person is for being there twice.
-    itself: f64,
-    mean: f64,
-    common_above: u64,
-}
-
-impl Counting<'_> {
-    fn alone(&self) -> Frequencies {
-        let least = self.mean.min(1.0 / (self.values.having as f64).max(1.0));
-        self.frequencies(least, 1.0, |_| 1.0)
-    }
-
-    /// In units of what is expected for a value.
-    fn frequencies(&self, least: f64, most: f64, expected: impl Fn(u64) -> f64) -> Frequencies {
+impl Values {
+    /// `itself` is in how many pairs more with the same value a person is for being there twice.
+    fn frequencies(&self, itself: f64, mean: f64, common_above: u64) -> Frequencies {
+        let having = (self.having as f64).max(1.0);
         // Pairs that a person with a value is in.
-        let met = 2.0 * self.values.pairs / (self.values.having as f64).max(1.0);
-        let frequency =
-            |others: f64, expected: f64| (others / (expected * met)).max(least).min(most);
+        let met = 2.0 * self.pairs / having;
+        let least = (1.0 / having).min(mean);
+        let frequency = |people: f64, agreeing: f64| {
+            let others = 2.0 * agreeing - people * itself;
+            (others / (people * met)).max(least).min(1.0)
+        };
         let mut common = Vec::new();
-        let mut rare = (0.0, 0.0);
-        // In the order of the values, since sums of fractions depend on it (I1).
-        let mut values: Vec<_> = self.values.people.iter().collect();
-        values.sort_unstable_by_key(|(value, _)| **value);
-        for (&value, &(people, agreeing)) in values {
-            let others = 2.0 * agreeing - people as f64 * self.itself;
-            let expected = people as f64 * expected(value);
-            if people > self.common_above {
+        let (mut rare_people, mut rare_agreeing) = (0.0, 0.0);
+        for (&value, &(people, agreeing)) in &self.people {
+            if people > common_above {
                 common.push(Common {
                     value,
-                    frequency: frequency(others, expected),
+                    frequency: frequency(people as f64, agreeing),
                 });
             } else {
-                rare = (rare.0 + others, rare.1 + expected);
+                rare_people += people as f64;
+                rare_agreeing += agreeing;
             }
         }
+        common.sort_unstable_by_key(|common| common.value);
         Frequencies {
             common,
-            rare: match rare.1 > 0.0 {
-                true => frequency(rare.0, rare.1),
-                false => self.mean.max(least),
+            rare: match rare_people > 0.0 {
+                true => frequency(rare_people, rare_agreeing),
+                false => mean,
             },
-            mean: self.mean,
+            mean,
         }
     }
 }

@@ -2,10 +2,14 @@
 //! all pairs agree, by expectation-maximisation (Winkler, "Using the EM Algorithm for Weight Computation in the
 //! Fellegi-Sunter Model of Record Linkage", 1988). Knows patterns and counts, no people.
 //!
+//! Two people may be namesakes or a family, and are then alike in some things as if they were one: the pairs of two people are
+//! a mixture themselves (after Larsen and Rubin, "Iterative Automated Record Linkage Using Mixture Models", JASA 96, 2001).
+//!
 //! Pairs that share no key are assumed to be two people. How often two people agree exactly is then a count over all
 //! pairs, minus the pairs of one person among them; for the other levels it is estimated from randomly sampled pairs.
 
 use crate::likeness::compare::{COMPARISONS, Comparison, LEVELS, Level, Pattern};
+use crate::likeness::kin::KINDS;
 
 /// What was counted.
 pub(super) struct Counted {
@@ -24,8 +28,10 @@ pub(super) struct Counted {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Kind {
     pub pattern: Pattern,
-    /// How much rarer the values are on which the two agree exactly than such values are on the average, in whole bits.
+    /// How much rarer the values are on which the two agree exactly than such values are on the average, in whole bits; and
+    /// those of them that namesakes share, and a family.
     pub rarity: i16,
+    pub shared: [i16; KINDS.len()],
 }
 
 /// By comparison and level: the share among the pairs that say something.
@@ -55,6 +61,7 @@ const UNSEEN: f64 = 0.5;
 /// pairs were counted in which that did not happen.
 const LEAST_OF_ONE: f64 = 0.000_5;
 const LEAST_OF_TWO: f64 = 0.000_000_1;
+const LEAST_KIN: f64 = 0.000_000_000_001;
 
 impl Mixture {
     pub fn fit(counted: &Counted, people: usize) -> Self {
@@ -91,15 +98,26 @@ impl Mixture {
     }
 
     fn probability(&self, bits: &Shares, kind: Kind) -> f64 {
-        let agreement = Comparison::ALL
-            .iter()
-            .map(|&comparison| bits[comparison as usize][kind.pattern.level(comparison) as usize]);
-        probability(agreement.sum::<f64>() + f64::from(kind.rarity) + prior_bits(self.prior))
+        let of = |comparison: Comparison| {
+            bits[comparison as usize][kind.pattern.level(comparison) as usize]
+        };
+        let agreement = Comparison::ALL.into_iter().map(of).sum::<f64>() + f64::from(kind.rarity);
+        let mut two = 1.0;
+        for (comparison, rarity) in KINDS.into_iter().zip(kind.shared) {
+            let level = kind.pattern.level(comparison);
+            if let Some(kin) = comparison.kin().filter(|kin| kin.may_be(level)) {
+                let shared =
+                    kin.share.iter().map(|&part| of(part)).sum::<f64>() + f64::from(rarity);
+                two += self.two[comparison as usize][Level::Exact as usize] * shared.exp2();
+            }
+        }
+        probability(agreement - two.log2() + prior_bits(self.prior))
     }
 
     fn all_bits(&self) -> Shares {
         let mut bits = [[0.0; LEVELS]; COMPARISONS];
-        for comparison in Comparison::ALL {
+        let alone = |comparison: &Comparison| comparison.kin().is_none();
+        for comparison in Comparison::ALL.into_iter().filter(alone) {
             for &level in comparison.levels() {
                 bits[comparison as usize][level as usize] = self.bits(comparison, level);
             }
@@ -162,18 +180,32 @@ impl Mixture {
                 shares[c][level as usize] = share.max(LEAST_OF_TWO);
             }
         }
-        names_together(&mut shares);
+        self.count_kin(counted, &mut shares);
         shares
     }
-}
 
-/// Names go together: people of one origin, or of one family, have both from the same few. What two people who share both
-/// are worth is counted, so that two of one name are not taken for one person for lack of any other explanation.
-fn names_together(shares: &mut Shares) {
-    let exact = |comparison| shares[comparison as usize][Level::Exact as usize];
-    let alone = exact(Comparison::GivenName) * exact(Comparison::Surname);
-    let together = exact(Comparison::FullName);
-    shares[Comparison::FullName as usize][Level::Exact as usize] = (together / alone).max(1.0);
+    /// How many of the pairs of two people are namesakes or a family: how often they share two values, less how often that
+    /// happens by chance. They are counted, so that they are not taken for one person for lack of any other explanation.
+    fn count_kin(&self, counted: &Counted, two: &mut Shares) {
+        for comparison in KINDS {
+            let Some(kin) = comparison.kin() else {
+                continue;
+            };
+            let exact =
+                |shares: &Shares, part: Comparison| shares[part as usize][Level::Exact as usize];
+            let both = |shares: &Shares| {
+                kin.known_by
+                    .map(|part| exact(shares, part))
+                    .iter()
+                    .product::<f64>()
+            };
+            let share = match counted.present[comparison as usize] > 0.0 {
+                true => (exact(two, comparison) - both(two)) / both(&self.one),
+                false => 0.0,
+            };
+            two[comparison as usize][Level::Exact as usize] = share.max(LEAST_KIN);
+        }
+    }
 }
 
 pub(super) fn prior_bits(prior: f64) -> f64 {
@@ -188,12 +220,15 @@ pub(super) fn probability(bits: f64) -> f64 {
 fn start() -> Shares {
     let mut shares = [[0.0; LEVELS]; COMPARISONS];
     for comparison in Comparison::ALL {
+        if comparison.kin().is_some() {
+            shares[comparison as usize] = [1.0; LEVELS];
+            continue;
+        }
         let others = comparison.levels().len() - 1;
         let halves = |at: usize| 0.5_f64.powi(at as i32);
         let total: f64 = (1..=others).map(halves).sum();
         for (at, &level) in comparison.levels().iter().enumerate() {
             shares[comparison as usize][level as usize] = match at {
-                0 if others == 0 => 1.0,
                 0 => 0.8,
                 at => 0.2 * halves(at) / total,
             };
@@ -203,8 +238,11 @@ fn start() -> Shares {
 }
 
 fn shares_of_one(matched: &Shares, start: &Shares) -> Shares {
-    let mut shares = [[0.0; LEVELS]; COMPARISONS];
+    let mut shares = *start;
     for comparison in Comparison::ALL {
+        if comparison.kin().is_some() {
+            continue;
+        }
         let c = comparison as usize;
         let levels = || comparison.levels().iter().map(|&level| level as usize);
         let total: f64 = levels().map(|l| matched[c][l]).sum();

@@ -10,6 +10,7 @@ mod compare;
 mod estimate;
 mod frequency;
 mod groups;
+mod kin;
 mod letters;
 mod mixture;
 mod model;

@@ -257,8 +257,8 @@ fn counted(prior: f64, one: &[[f64; 3]; 3], two: &[[f64; 3]; 3]) -> Counted {
     const ALL: f64 = 1e9;
     let mut counted = Counted {
         pairs: ALL,
-        present: [0.0; 11],
-        exact: [0.0; 11],
+        present: [0.0; 12],
+        exact: [0.0; 12],
         candidates: Vec::new(),
         random: Vec::new(),
     };
@@ -271,7 +271,11 @@ fn counted(prior: f64, one: &[[f64; 3]; 3], two: &[[f64; 3]; 3]) -> Counted {
             counted.present[*comparison as usize] += share * ALL;
             counted.exact[*comparison as usize] += if level == 0 { share * ALL } else { 0.0 };
         }
-        let kind = Kind { pattern, rarity: 0 };
+        let kind = Kind {
+            pattern,
+            rarity: 0,
+            shared: [0; 2],
+        };
         counted
             .candidates
             .push((kind, (share * ALL).round() as u64));

@@ -166,7 +166,11 @@ impl Package {
     fn download(&self, folder: &Path) -> Result<(), String> {
         std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
         let environment = folder.join("python");
-        self.run(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
+        self.run(
+            Command::new("python3")
+                .args(["-m", "venv"])
+                .arg(&environment),
+        )?;
         let python = environment.join("bin/python");
         let pip = ["-m", "pip", "download", "--quiet", "--no-deps", "--dest"];
         self.run(Command::new(&python).args(pip).arg(folder).arg(self.name))?;

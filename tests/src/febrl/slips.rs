@@ -87,7 +87,13 @@ pub fn dates(fields: &mut Fields, chance: &mut Chance) {
 /// form or an initial. The date is mistyped in every fourth record.
 pub fn spellings(fields: &mut Fields, chance: &mut Chance) {
     match chance.below(6) {
-        0 => fields[GIVEN_NAME] = format!("{} {}", fields[GIVEN_NAME], chance.one_of(&["Maria", "Jan", "Anna", "Karl"])),
+        0 => {
+            fields[GIVEN_NAME] = format!(
+                "{} {}",
+                fields[GIVEN_NAME],
+                chance.one_of(&["Maria", "Jan", "Anna", "Karl"])
+            )
+        }
         1 => {
             let other = chance.one_of(&["Nowak", "Schmidt", "Taylor", "Wolf", "Mazur", "Hill"]);
             fields[SURNAME] = match chance.percent(50) {

@@ -89,7 +89,10 @@ pub fn by_ear(fields: &mut Fields, chance: &mut Chance) {
 
 /// One of the mistakes that the text has room for.
 fn mistaken(text: &str, mistakes: &[(&str, &str)], chance: &mut Chance) -> String {
-    let possible: Vec<_> = mistakes.iter().filter(|(from, _)| text.contains(from)).collect();
+    let possible: Vec<_> = mistakes
+        .iter()
+        .filter(|(from, _)| text.contains(from))
+        .collect();
     match possible.is_empty() {
         true => text.to_owned(),
         false => {
@@ -155,7 +158,13 @@ pub fn in_another_alphabet(fields: &mut Fields, chance: &mut Chance) {
         fields[field] = in_latin(&fields[field], custom);
     }
     if chance.percent(15) {
-        let father = chance.one_of(&["Иванович", "Петрович", "Николаевич", "Сергеевна", "Андреевна"]);
+        let father = chance.one_of(&[
+            "Иванович",
+            "Петрович",
+            "Николаевич",
+            "Сергеевна",
+            "Андреевна",
+        ]);
         fields[GIVEN_NAME] = format!("{} {}", fields[GIVEN_NAME], in_latin(father, custom));
     }
     if chance.percent(10) {
@@ -204,7 +213,9 @@ pub fn after_years(fields: &mut Fields, chance: &mut Chance) {
         (fields[CITY], fields[POSTCODE]) = place(chance);
     }
     if chance.percent(12) {
-        let other = chance.one_of(&["Santos", "Kramer", "Renard", "Vogt", "Prieto", "Besson", "Arnold", "Vidal"]);
+        let other = chance.one_of(&[
+            "Santos", "Kramer", "Renard", "Vogt", "Prieto", "Besson", "Arnold", "Vidal",
+        ]);
         fields[SURNAME] = match chance.percent(70) {
             true => format!("{} {other}", fields[SURNAME]),
             false => other.to_owned(),

@@ -72,10 +72,6 @@ impl Birth {
         })
     }
 
-    pub fn is_whole(self) -> bool {
-        self.full_year.is_some_and(|year| year > 0) && self.month.is_some() && self.day.is_some()
-    }
-
     fn is_possible(self) -> bool {
         let days = match self.month {
             Some(2) => 29,
@@ -109,7 +105,15 @@ impl Birth {
     }
 }
 
-/// The level of two different texts.
+/// Whether a date in normal form lacks something.
+pub(super) fn is_partial(normal: &str) -> bool {
+    Birth::of(normal).is_some_and(|birth| {
+        let has_century = birth.full_year.is_some_and(|year| year > 0);
+        !has_century || birth.month.is_none() || birth.day.is_none()
+    })
+}
+
+/// The level of two dates that are not both whole and the same.
 pub(super) fn level(left: &str, right: &str) -> Level {
     let is_close = one_slip(left, right);
     let (Some(one), Some(other)) = (Birth::of(left), Birth::of(right)) else {

@@ -165,8 +165,8 @@ impl Comparison {
             }
             Self::GivenName => people.digest(index, Field::GivenName),
             Self::Surname => people.digest(index, Field::Surname),
-            Self::BirthDate => match people.birth(index) {
-                Some(birth) if !birth.is_whole() => None,
+            Self::BirthDate => match people.text(index, Field::BirthDate) {
+                Some(date) if birth::is_partial(date) => None,
                 _ => people.digest(index, Field::BirthDate),
             },
             Self::HouseNumber => people.digest(index, Field::HouseNumber),
@@ -220,7 +220,7 @@ pub(super) fn compare(people: &People, left: u32, right: u32) -> Pattern {
     let alone = Pattern::of([
         (C::GivenName, given),
         (C::Surname, surname),
-        (C::BirthDate, both(Field::BirthDate).level(birth::level)),
+        (C::BirthDate, birth_date(&both(Field::BirthDate))),
         (C::HouseNumber, number(&both(Field::HouseNumber))),
         (C::Street, street),
         (C::AddressLine, line),
@@ -311,6 +311,14 @@ fn number(both: &Both<'_>) -> Level {
         true => Level::Close,
         false => Level::Different,
     })
+}
+
+fn birth_date(both: &Both<'_>) -> Level {
+    match (both.left, both.right) {
+        // Two that lack the same part agree on the rest only.
+        (Some(left), Some(right)) if birth::is_partial(left) => birth::level(left, right),
+        _ => both.level(birth::level),
+    }
 }
 
 /// Numbers are written with and without their country; the subscriber's own part has at least this many digits.

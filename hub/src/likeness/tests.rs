@@ -174,6 +174,7 @@ fn dates_are_read_in_other_orders_and_agree_as_far_as_they_are_known() {
     assert_eq!(dates("1984-02-29", "29.02.84"), Level::Close);
     assert_eq!(dates("1984-02-29", "1984-02-00"), Level::Part);
     assert_eq!(dates("1984-02-29", "1984"), Level::Year);
+    assert_eq!(dates("1984-00-00", "1984"), Level::Year);
     assert_eq!(dates("1984-02-29", "1985"), Level::Different);
     assert_eq!(dates("1984-02-29", "0000-00-00"), Level::Missing);
     // There is no such day, so only the year is believed.

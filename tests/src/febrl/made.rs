@@ -2,7 +2,9 @@
 //! tenth of the records a second one of somebody, changed. Equal seeds give equal sets.
 
 use super::chance::Chance;
-use super::data::{CITY, DATE_OF_BIRTH, Fields, GIVEN_NAME, POSTCODE, Person, SURNAME};
+use super::data::{
+    ADDRESS_1, CITY, DATE_OF_BIRTH, Fields, GIVEN_NAME, POSTCODE, Person, STREET_NUMBER, SURNAME,
+};
 use super::names::Country;
 
 /// How a set is made.
@@ -21,6 +23,8 @@ pub enum Known {
     Place,
     /// A place that people of one surname share, three at a time.
     Home,
+    /// A street with a number, in which couples live, every other one of one surname.
+    House,
 }
 
 const PEOPLE: u64 = 9_000;
@@ -36,6 +40,15 @@ impl Made {
                 let family = &people[truth as usize - 1].fields;
                 for field in [SURNAME, CITY, POSTCODE] {
                     fields[field].clone_from(&family[field]);
+                }
+            }
+            if self.known == Known::House && truth % 2 > 0 {
+                let partner = &people[truth as usize - 1].fields;
+                for field in [STREET_NUMBER, ADDRESS_1, CITY, POSTCODE] {
+                    fields[field].clone_from(&partner[field]);
+                }
+                if truth % 4 > 1 {
+                    fields[SURNAME].clone_from(&partner[SURNAME]);
                 }
             }
             people.push(person(truth, fields));
@@ -56,6 +69,11 @@ impl Made {
         match self.known {
             Known::Birth => fields[DATE_OF_BIRTH] = birth(chance),
             Known::Place | Known::Home => (fields[CITY], fields[POSTCODE]) = place(chance),
+            Known::House => {
+                (fields[CITY], fields[POSTCODE]) = place(chance);
+                fields[ADDRESS_1] = format!("{}straße", country.surname(chance));
+                fields[STREET_NUMBER] = (1 + chance.below(8) * chance.below(12)).to_string();
+            }
         }
         fields
     }

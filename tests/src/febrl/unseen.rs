@@ -1,8 +1,11 @@
 //! What goes wrong in other ways than in `slips`: written down by ear, read by a scanner, in another alphabet, after a move
 //! or a wedding. No comparison was tuned on these, and none may be: a fault that they show is looked for in other data.
+//! (`after_years` showed that families were taken for one person; it counts as seen since.)
 
 use super::chance::Chance;
-use super::data::{CITY, DATE_OF_BIRTH, Fields, GIVEN_NAME, POSTCODE, SURNAME};
+use super::data::{
+    ADDRESS_1, CITY, DATE_OF_BIRTH, Fields, GIVEN_NAME, POSTCODE, STREET_NUMBER, SURNAME,
+};
 use super::made::place;
 
 /// What sounds alike to somebody who writes down a name on the telephone.
@@ -238,5 +241,36 @@ pub fn after_years(fields: &mut Fields, chance: &mut Chance) {
     if chance.percent(25) {
         let field = chance.one_of(&[GIVEN_NAME, SURNAME]);
         fields[field] = mistaken(&fields[field], &BY_EYE, chance);
+    }
+}
+
+/// As an order in a shop: an initial, the street abbreviated or with its number in it, a letter after the number, a wedding.
+pub fn ordering(fields: &mut Fields, chance: &mut Chance) {
+    if chance.percent(20) {
+        fields[GIVEN_NAME] = fields[GIVEN_NAME].chars().take(1).chain(['.']).collect();
+    }
+    if chance.percent(30) {
+        fields[GIVEN_NAME] = mistaken(&fields[GIVEN_NAME], &BY_EYE, chance);
+    }
+    if chance.percent(15) {
+        let other = chance.one_of(&["Brandt", "Seidel", "Pohl", "Engel", "Simon", "Voigt"]);
+        fields[SURNAME] = format!("{}-{other}", fields[SURNAME]);
+    } else if chance.percent(25) {
+        fields[SURNAME] = mistaken(&fields[SURNAME], &BY_EAR, chance);
+    }
+    match chance.below(5) {
+        0 => fields[ADDRESS_1] = fields[ADDRESS_1].replace("straße", "str."),
+        1 => {
+            fields[ADDRESS_1] = format!("{} {}", fields[ADDRESS_1], fields[STREET_NUMBER]);
+            fields[STREET_NUMBER].clear();
+        }
+        2 => fields[STREET_NUMBER].push('a'),
+        3 => fields[POSTCODE] = mistaken(&fields[POSTCODE], &DIGITS_BY_EYE, chance),
+        _ => {}
+    }
+    if chance.percent(10) {
+        (fields[CITY], fields[POSTCODE]) = place(chance);
+        fields[ADDRESS_1].clear();
+        fields[STREET_NUMBER].clear();
     }
 }

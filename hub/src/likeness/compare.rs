@@ -12,10 +12,6 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Comparison {
-    /// Takes off what both names are worth less than their sum, since two people may be namesakes: see `kin`.
-    FullName,
-    /// The same for a family.
-    Family,
     GivenName,
     Surname,
     BirthDate,
@@ -27,6 +23,10 @@ pub enum Comparison {
     Phone,
     Email,
     NationalId,
+    /// Takes off what both names are worth less than their sum, since two people may be namesakes: see `kin`.
+    FullName,
+    /// The same for a family.
+    Family,
 }
 
 /// How far a comparison agrees. Each comparison uses some of them.
@@ -71,8 +71,6 @@ pub(super) const COMPARISONS: usize = 12;
 
 impl Comparison {
     pub const ALL: [Self; COMPARISONS] = [
-        Self::FullName,
-        Self::Family,
         Self::GivenName,
         Self::Surname,
         Self::BirthDate,
@@ -83,6 +81,8 @@ impl Comparison {
         Self::Phone,
         Self::Email,
         Self::NationalId,
+        Self::FullName,
+        Self::Family,
     ];
 
     /// The levels it can have other than `Missing`, from the best to the worst.

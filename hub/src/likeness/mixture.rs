@@ -2,11 +2,8 @@
 //! all pairs agree, by expectation-maximisation (Winkler, "Using the EM Algorithm for Weight Computation in the
 //! Fellegi-Sunter Model of Record Linkage", 1988). Knows patterns and counts, no people.
 //!
-//! Two people may be namesakes or a family, and are then alike in some things as if they were one: the pairs of two people are
-//! a mixture themselves (after Larsen and Rubin, "Iterative Automated Record Linkage Using Mixture Models", JASA 96, 2001).
-//!
-//! Pairs that share no key are assumed to be two people. How often two people agree exactly is then a count over all
-//! pairs, minus the pairs of one person among them; for the other levels it is estimated from randomly sampled pairs.
+//! Two people may be namesakes or a family, so that pairs of two people are a mixture themselves (after Larsen and Rubin,
+//! "Iterative Automated Record Linkage Using Mixture Models", JASA 96, 2001).
 
 use crate::likeness::compare::{COMPARISONS, Comparison, LEVELS, Level, Pattern};
 use crate::likeness::kin::KINDS;
@@ -61,9 +58,12 @@ const UNSEEN: f64 = 0.5;
 /// pairs were counted in which that did not happen.
 const LEAST_OF_ONE: f64 = 0.000_5;
 const LEAST_OF_TWO: f64 = 0.000_000_1;
+/// The same of namesakes and families, whose share is multiplied with what they agree on.
 const LEAST_KIN: f64 = 0.000_000_000_001;
 
 impl Mixture {
+    /// Pairs that share no key are assumed to be two people. How often two people agree exactly is then a count over all
+    /// pairs, minus the pairs of one person among them; for the other levels it is estimated from randomly sampled pairs.
     pub fn fit(counted: &Counted, people: usize) -> Self {
         let start = start();
         let mut mixture = Self {

@@ -75,13 +75,13 @@ pub struct Goal {
     pub held: bool,
 }
 
-/// Everything on every set, in the order of the table. `folder` has the files.
+/// Every method on the sets that are wanted, in the order of the table. `folder` has the files.
 ///
 /// # Errors
 /// When a file cannot be read or is not what it should be, or the model cannot be estimated.
-pub fn measure(folder: &Path) -> Result<Vec<Line>> {
+pub fn measure(folder: &Path, is_wanted: impl Fn(&Set) -> bool) -> Result<Vec<Line>> {
     let mut lines = Vec::new();
-    for set in &Set::ALL {
+    for set in Set::ALL.iter().filter(|set| is_wanted(set)) {
         let people = set.people(folder)?;
         let truth = pairs(&people, &labels(&people, |person| person.truth)).found;
         let mut line = |method, counted: Counted, seconds| {
@@ -121,21 +121,39 @@ pub fn measure(folder: &Path) -> Result<Vec<Line>> {
     Ok(lines)
 }
 
+/// The least F1 of the suggested pairs. Those of the sets that nothing was tuned on are a little below the first measurement.
+const LEAST_F1: [(&str, f64); 13] = [
+    ("Febrl 3", 0.99),
+    ("Febrl 4", 0.995),
+    ("Typing errors", 0.94),
+    ("Dates", 0.89),
+    ("Spellings", 0.97),
+    ("Name and place", 0.91),
+    ("Families", 0.65),
+    ("After years", 0.65),
+    ("RLdata500", 0.95),
+    ("RLdata10000", 0.96),
+    ("By ear", 0.93),
+    ("Alphabets", 0.84),
+    ("Couples", 0.82),
+];
+
 /// What has to be reached, and whether it was.
 pub fn goals(lines: &[Line]) -> Vec<Goal> {
     let mut goals = Vec::new();
-    for (set, least_f1) in [("Febrl 3", 0.99), ("Febrl 4", 0.995)] {
+    for (set, least_f1) in LEAST_F1 {
         for line in lines.iter().filter(|line| line.set == set) {
-            let (what, value, least) = match line.method {
+            let (what, value, least, least_recall) = match line.method {
                 Method::Rules => continue,
-                Method::Suggested => ("F1", line.f1(), least_f1),
-                Method::Automatic | Method::AutomaticPeople => {
-                    ("precision", line.precision(), 0.999)
+                Method::Suggested => ("F1", line.f1(), least_f1, 0.0),
+                // Finding nothing makes no mistakes.
+                Method::Automatic | Method::AutomaticPeople if set.starts_with("Febrl") => {
+                    ("precision", line.precision(), 0.999, 0.9)
                 }
+                Method::Automatic | Method::AutomaticPeople => continue,
             };
             goals.push(Goal {
-                // Finding nothing makes no mistakes.
-                held: value >= least && line.recall() > 0.9,
+                held: value >= least && line.recall() > least_recall,
                 text: format!(
                     "{set}, {}: {what} at least {least}: {value:.4}",
                     line.method.words()

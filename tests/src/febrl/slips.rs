@@ -92,7 +92,7 @@ pub fn spellings(fields: &mut Fields, chance: &mut Chance) {
                 "{} {}",
                 fields[GIVEN_NAME],
                 chance.one_of(&["Maria", "Jan", "Anna", "Karl"])
-            )
+            );
         }
         1 => {
             let other = chance.one_of(&["Nowak", "Schmidt", "Taylor", "Wolf", "Mazur", "Hill"]);

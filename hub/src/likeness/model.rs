@@ -16,7 +16,8 @@ pub struct Model {
     pub people: u64,
     /// The share of all pairs of people that are one person.
     pub prior: f64,
-    /// Those for which there was enough to estimate from; the others are worth nothing.
+    /// Those for which there was enough to estimate from; the others are worth nothing. Of the two that stand for namesakes and
+    /// families, `two` and the frequencies are the share of the pairs of two people that are such.
     pub comparisons: Vec<Weighed>,
 }
 
@@ -56,6 +57,14 @@ impl Model {
             prior,
             comparisons,
         }
+    }
+
+    /// How many things are compared, without what only counts namesakes and families.
+    pub fn values(&self) -> usize {
+        let compared = self.comparisons.iter();
+        compared
+            .filter(|weighed| weighed.comparison.kin().is_none())
+            .count()
     }
 }
 

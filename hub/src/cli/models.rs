@@ -112,7 +112,7 @@ fn described(row: &ModelRow) -> (String, String, String) {
             format!(
                 "one pair in {} is one person, {} compared",
                 number((1.0 / model.prior).round() as i64),
-                plural(model.comparisons.len() as i64, "value", "values")
+                plural(model.values() as i64, "value", "values")
             ),
         ),
         Err(_) => (String::new(), String::new(), String::new()),

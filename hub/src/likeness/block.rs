@@ -16,55 +16,126 @@ pub struct Skipped {
 /// What a key is made of, in any order: names and the lines of an address come in each other's place.
 struct Rule {
     words: &'static str,
-    all_of: &'static [Field],
+    all_of: &'static [Part],
 }
 
-const RULES: [Rule; 12] = [
-    rule("national id", &[Field::NationalId]),
-    rule("email", &[Field::Email]),
-    rule("phone", &[Field::Phone]),
+/// What of a person a key is made of.
+#[derive(Clone, Copy)]
+enum Part {
+    Whole(Field),
+    /// How the first word of a name sounds, and the last one.
+    First(Field),
+    Last(Field),
+    /// Day and month in either order.
+    Day,
+    /// The last two digits of the year.
+    Year,
+    Month,
+}
+
+use Field::{
+    AddressLine, City, Email, GivenName, HouseNumber, NationalId, Phone, Postcode, Street, Surname,
+};
+use Part::{Day, First, Last, Month, Whole, Year};
+
+/// No two fields are in all keys, so that a pair with mistakes in two fields mostly shares one.
+const RULES: [Rule; 20] = [
+    rule("national id", &[Whole(NationalId)]),
+    rule("email", &[Whole(Email)]),
+    rule("phone", &[Whole(Phone)]),
     rule(
         "given name and surname",
-        &[Field::GivenName, Field::Surname],
+        &[Whole(GivenName), Whole(Surname)],
     ),
-    rule("date of birth", &[Field::BirthDate]),
-    rule("surname and postcode", &[Field::Surname, Field::Postcode]),
-    rule("surname and city", &[Field::Surname, Field::City]),
+    rule("date of birth", &[Day, Year]),
     rule(
-        "given name and postcode",
-        &[Field::GivenName, Field::Postcode],
+        "sounds of given name and surname",
+        &[First(GivenName), First(Surname)],
     ),
-    rule("given name and city", &[Field::GivenName, Field::City]),
+    rule(
+        "sounds of given name and last surname",
+        &[First(GivenName), Last(Surname)],
+    ),
+    rule(
+        "sounds of last given name and surname",
+        &[Last(GivenName), First(Surname)],
+    ),
+    rule("sound of surname and year of birth", &[Last(Surname), Year]),
+    rule("sound of surname and day of birth", &[First(Surname), Day]),
+    rule(
+        "sound of given name and day of birth",
+        &[First(GivenName), Day],
+    ),
+    rule(
+        "sound of given name and year of birth",
+        &[First(GivenName), Year],
+    ),
+    rule(
+        "sound of given name and month of birth",
+        &[First(GivenName), Month, Year],
+    ),
+    rule(
+        "sound of surname and postcode",
+        &[First(Surname), Whole(Postcode)],
+    ),
+    rule("sound of surname and city", &[First(Surname), Whole(City)]),
+    rule(
+        "sound of given name and postcode",
+        &[First(GivenName), Whole(Postcode)],
+    ),
+    rule(
+        "sound of given name and city",
+        &[First(GivenName), Whole(City)],
+    ),
     rule(
         "house number and street",
-        &[Field::HouseNumber, Field::Street],
+        &[Whole(HouseNumber), Whole(Street)],
     ),
     rule(
         "street and second address line",
-        &[Field::Street, Field::AddressLine],
+        &[Whole(Street), Whole(AddressLine)],
     ),
-    rule("street and postcode", &[Field::Street, Field::Postcode]),
+    rule("street and postcode", &[Whole(Street), Whole(Postcode)]),
 ];
 
-const fn rule(words: &'static str, all_of: &'static [Field]) -> Rule {
+const fn rule(words: &'static str, all_of: &'static [Part]) -> Rule {
     Rule { words, all_of }
 }
 
 impl Rule {
-    fn key(&self, people: &People, index: u32) -> Option<u64> {
+    /// Two keys that are equal by chance cost one comparison.
+    fn key(&self, people: &People, index: u32) -> Option<u32> {
         let mut key = 0_u64;
-        for &field in self.all_of {
-            key = key.wrapping_add(mix(people.digest(index, field)?, 0));
+        for part in self.all_of {
+            key = key.wrapping_add(mix(part.of(people, index)?, 0));
         }
         // Zero means no key.
-        Some(key.max(1))
+        Some((key >> 32).max(1) as u32)
+    }
+}
+
+impl Part {
+    fn of(self, people: &People, index: u32) -> Option<u64> {
+        match self {
+            Whole(field) => people.digest(index, field),
+            First(name) => Some(people.sounds(index, name)?[0]),
+            Last(name) => Some(people.sounds(index, name)?[1]),
+            Day => {
+                let birth = people.birth(index)?;
+                let (month, day) = (birth.month?, birth.day?);
+                Some(u64::from(100 * month.max(day) + month.min(day)))
+            }
+            // Numbers that no day has, nor a month.
+            Year => Some(u64::from(20_000 + people.birth(index)?.year?)),
+            Month => Some(u64::from(10_000 + people.birth(index)?.month?)),
+        }
     }
 }
 
 /// The keys of everybody.
 pub(super) struct Blocks {
-    keys: Vec<[u64; RULES.len()]>,
-    too_large: [FxHashSet<u64>; RULES.len()],
+    keys: Vec<[u32; RULES.len()]>,
+    too_large: [FxHashSet<u32>; RULES.len()],
     pub skipped: Vec<Skipped>,
     cap: usize,
 }
@@ -99,13 +170,13 @@ impl Blocks {
     }
 
     /// Keys of one rule with who has them, sorted.
-    fn members(&self, rule: usize) -> Vec<(u64, u32)> {
+    fn members(&self, rule: usize) -> Vec<(u32, u32)> {
         let keys = self
             .keys
             .iter()
             .zip(0..)
             .map(|(keys, index)| (keys[rule], index));
-        let mut members: Vec<(u64, u32)> = keys.filter(|(key, _)| *key != 0).collect();
+        let mut members: Vec<(u32, u32)> = keys.filter(|(key, _)| *key != 0).collect();
         members.sort_unstable();
         members
     }
@@ -140,7 +211,7 @@ impl Blocks {
 }
 
 /// Where each key begins and ends.
-fn stretches(members: &[(u64, u32)]) -> impl Iterator<Item = Range<usize>> {
+fn stretches(members: &[(u32, u32)]) -> impl Iterator<Item = Range<usize>> {
     let mut start = 0;
     members
         .chunk_by(|(one, _), (other, _)| one == other)

@@ -1,10 +1,11 @@
-//! Which fields of two people are compared, and the levels of agreement. Owns the names of both.
+//! Which fields of two people are compared, and the levels of agreement. Names and dates are compared in modules of their own.
 //! Does not know what a level is worth: that is in the model.
 //!
 //! Texts are compared by Jaro-Winkler similarity (Winkler, "String Comparator Metrics and Enhanced Decision Rules in the
 //! Fellegi-Sunter Model of Record Linkage", 1990) and by single edits: a letter changed, left out, added, or two swapped.
 
-use crate::likeness::nicknames::are_forms_of_one_name;
+use crate::likeness::birth;
+use crate::likeness::names;
 use crate::likeness::people::{Field, People, mix};
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,10 @@ pub enum Comparison {
     Phone,
     Email,
     NationalId,
+    /// Takes off what both names are worth less than their sum, since two people may be namesakes: see `kin`.
+    FullName,
+    /// The same for a family.
+    Family,
 }
 
 /// How far a comparison agrees. Each comparison uses some of them.
@@ -39,9 +44,11 @@ pub enum Level {
     Swapped,
     /// A part agrees exactly.
     Part,
-    /// Of a place, only the state.
+    /// Of a place, what very many share: the state, or a large city.
     State,
     Different,
+    /// Of a date, one part agrees and nothing else is known.
+    Year,
 }
 
 impl Level {
@@ -55,11 +62,12 @@ impl Level {
         Self::Part,
         Self::State,
         Self::Different,
+        Self::Year,
     ];
 }
 
-pub(super) const LEVELS: usize = 9;
-pub(super) const COMPARISONS: usize = 10;
+pub(super) const LEVELS: usize = 10;
+pub(super) const COMPARISONS: usize = 12;
 
 impl Comparison {
     pub const ALL: [Self; COMPARISONS] = [
@@ -73,16 +81,20 @@ impl Comparison {
         Self::Phone,
         Self::Email,
         Self::NationalId,
+        Self::FullName,
+        Self::Family,
     ];
 
     /// The levels it can have other than `Missing`, from the best to the worst.
     pub fn levels(self) -> &'static [Level] {
-        use Level::{Close, Different, Exact, Form, Part, Similar, State, Swapped};
+        use Level::{Close, Different, Exact, Form, Part, Similar, State, Swapped, Year};
         match self {
-            Self::GivenName => &[Exact, Form, Swapped, Close, Similar, Different],
-            Self::Surname | Self::AddressLine => &[Exact, Close, Similar, Different],
+            Self::FullName | Self::Family => &[Exact],
+            Self::GivenName => &[Exact, Form, Swapped, Close, Part, Similar, Different],
+            Self::Surname => &[Exact, Close, Part, Similar, Different],
+            Self::AddressLine => &[Exact, Close, Similar, Different],
             Self::Street => &[Exact, Swapped, Close, Similar, Different],
-            Self::BirthDate => &[Exact, Swapped, Close, Part, Different],
+            Self::BirthDate => &[Exact, Swapped, Close, Part, Year, Different],
             Self::Place => &[Exact, Close, Part, Similar, State, Different],
             Self::Email => &[Exact, Close, Part, Different],
             Self::HouseNumber | Self::Phone | Self::NationalId => &[Exact, Close, Different],
@@ -91,6 +103,8 @@ impl Comparison {
 
     pub fn words(self) -> &'static str {
         match self {
+            Self::FullName => "both names at once",
+            Self::Family => "surname and address at once",
             Self::GivenName => "given name",
             Self::Surname => "surname",
             Self::BirthDate => "date of birth",
@@ -109,6 +123,7 @@ impl Comparison {
         match (self, level) {
             (Self::Surname, Level::Missing) => "missing, or counted with the given name",
             (Self::AddressLine, Level::Missing) => "missing, or counted with the street",
+            (Self::FullName | Self::Family, Level::Missing) => "not both the same",
             (_, Level::Missing) => "missing on one side",
             (Self::Place, Level::Exact) => "postcode and city agree",
             (_, Level::Exact) => "the same",
@@ -125,12 +140,14 @@ impl Comparison {
             ) => "one slip apart",
             (_, Level::Close) => "nearly the same letters",
             (Self::Place, Level::Similar) => "postcode and city nearly agree",
-            (_, Level::Similar) => "similar letters",
+            (_, Level::Similar) => "similar letters, or a similar sound",
             (Self::BirthDate, Level::Part) => "two of year, month and day agree",
+            (Self::GivenName | Self::Surname, Level::Part) => "one of several names is the same",
             (Self::Place, Level::Part) => "postcode or city agrees",
             (Self::Email, Level::Part) => "the same name at another provider",
             (_, Level::Part) => "a part agrees",
-            (_, Level::State) => "only the state agrees",
+            (_, Level::State) => "only the state or a large city agrees",
+            (_, Level::Year) => "the year agrees, more is not known",
             (_, Level::Different) => "different",
         }
     }
@@ -142,9 +159,16 @@ impl Comparison {
                 people.digest(index, Field::Postcode)?,
                 people.digest(index, Field::City)?,
             )),
+            Self::FullName | Self::Family => {
+                let [one, other] = self.kin()?.known_by;
+                Some(mix(one.value(people, index)?, other.value(people, index)?))
+            }
             Self::GivenName => people.digest(index, Field::GivenName),
             Self::Surname => people.digest(index, Field::Surname),
-            Self::BirthDate => people.digest(index, Field::BirthDate),
+            Self::BirthDate => match people.text(index, Field::BirthDate) {
+                Some(date) if birth::is_partial(date) => None,
+                _ => people.digest(index, Field::BirthDate),
+            },
             Self::HouseNumber => people.digest(index, Field::HouseNumber),
             Self::Street => people.digest(index, Field::Street),
             Self::AddressLine => people.digest(index, Field::AddressLine),
@@ -181,11 +205,7 @@ impl Pattern {
 pub(super) fn compare(people: &People, left: u32, right: u32) -> Pattern {
     use Comparison as C;
     let both = |field| Both::of(people, left, right, field);
-    let (given, surname) = (both(Field::GivenName), both(Field::Surname));
-    let (given, surname) = match in_each_others_place(&given, &surname) {
-        true => (Level::Swapped, Level::Missing),
-        false => (given_name(&given), text(&surname)),
-    };
+    let (given, surname) = names::levels(people, left, right);
     let (street, line) = (both(Field::Street), both(Field::AddressLine));
     let (street, line) = match in_each_others_place(&street, &line) {
         true => (Level::Swapped, Level::Missing),
@@ -195,8 +215,9 @@ pub(super) fn compare(people: &People, left: u32, right: u32) -> Pattern {
         &both(Field::Postcode),
         &both(Field::City),
         &both(Field::State),
+        is_large_city(people, left),
     );
-    Pattern::of([
+    let alone = Pattern::of([
         (C::GivenName, given),
         (C::Surname, surname),
         (C::BirthDate, birth_date(&both(Field::BirthDate))),
@@ -207,18 +228,27 @@ pub(super) fn compare(people: &People, left: u32, right: u32) -> Pattern {
         (C::Phone, phone(&both(Field::Phone))),
         (C::Email, email(&both(Field::Email))),
         (C::NationalId, number(&both(Field::NationalId))),
-    ])
+    ]);
+    let is_exact = |part: &C| alone.level(*part) == Level::Exact;
+    C::ALL
+        .into_iter()
+        .fold(alone, |pattern, comparison| match comparison.kin() {
+            Some(kin) if kin.known_by.iter().all(is_exact) => {
+                pattern.with(comparison, Level::Exact)
+            }
+            _ => pattern,
+        })
 }
 
 /// One field of two people.
-struct Both<'a> {
-    left: Option<&'a str>,
-    right: Option<&'a str>,
-    same: bool,
+pub(super) struct Both<'a> {
+    pub left: Option<&'a str>,
+    pub right: Option<&'a str>,
+    pub same: bool,
 }
 
 impl<'a> Both<'a> {
-    fn of(people: &'a People, left: u32, right: u32, field: Field) -> Self {
+    pub fn of(people: &'a People, left: u32, right: u32, field: Field) -> Self {
         let number = people.number(left, field);
         Self {
             left: people.text(left, field),
@@ -228,7 +258,7 @@ impl<'a> Both<'a> {
     }
 
     /// `Missing` and `Exact` for every field in the same way; what else it can be decides `other`.
-    fn level(&self, other: impl FnOnce(&str, &str) -> Level) -> Level {
+    pub fn level(&self, other: impl FnOnce(&str, &str) -> Level) -> Level {
         match (self.left, self.right) {
             (Some(_), Some(_)) if self.same => Level::Exact,
             (Some(left), Some(right)) => other(left, right),
@@ -241,7 +271,7 @@ impl<'a> Both<'a> {
 const CLOSE: f64 = 0.92;
 const SIMILAR: f64 = 0.82;
 
-fn letters(left: &str, right: &str) -> Level {
+pub(super) fn letters(left: &str, right: &str) -> Level {
     let likeness = strsim::jaro_winkler(left, right);
     if likeness >= CLOSE || one_slip(left, right) {
         Level::Close
@@ -256,30 +286,8 @@ fn text(both: &Both<'_>) -> Level {
     both.level(letters)
 }
 
-/// Whether two given names in normal form may be one: short forms of it, an initial, or written a little differently.
-pub fn may_be_one_given_name(left: &str, right: &str) -> bool {
-    left == right
-        || are_forms_of_one_name(left, right)
-        || matches!(letters(left, right), Level::Close | Level::Similar)
-}
-
-/// The same, for where it would cost much to take somebody else's name for it: a slip counts in long names only.
-pub fn is_likely_one_name(left: &str, right: &str) -> bool {
-    let are_long = left.len().min(right.len()) >= LONG_NAME;
-    left == right || are_forms_of_one_name(left, right) || are_long && one_slip(left, right)
-}
-
-const LONG_NAME: usize = 7;
-
-fn given_name(both: &Both<'_>) -> Level {
-    both.level(|left, right| match are_forms_of_one_name(left, right) {
-        true => Level::Form,
-        false => letters(left, right),
-    })
-}
-
 /// Whether the first of one is the second of the other, both ways, and nothing is where it should be.
-fn in_each_others_place(first: &Both<'_>, second: &Both<'_>) -> bool {
+pub(super) fn in_each_others_place(first: &Both<'_>, second: &Both<'_>) -> bool {
     let (Some(a), Some(b), Some(c), Some(d)) = (first.left, first.right, second.left, second.right)
     else {
         return false;
@@ -306,30 +314,11 @@ fn number(both: &Both<'_>) -> Level {
 }
 
 fn birth_date(both: &Both<'_>) -> Level {
-    both.level(|left, right| {
-        let (Some(one), Some(other)) = (parts(left), parts(right)) else {
-            return match one_slip(left, right) {
-                true => Level::Close,
-                false => Level::Different,
-            };
-        };
-        let agree = one.iter().zip(other).filter(|(one, other)| **one == *other);
-        if one[0] == other[0] && one[1] == other[2] && one[2] == other[1] {
-            Level::Swapped
-        } else if one_slip(left, right) {
-            Level::Close
-        } else if agree.count() == 2 {
-            Level::Part
-        } else {
-            Level::Different
-        }
-    })
-}
-
-/// Year, month and day of `19840229`.
-fn parts(date: &str) -> Option<[&str; 3]> {
-    let digits = date.len() == 8 && date.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| [&date[..4], &date[4..6], &date[6..]])
+    match (both.left, both.right) {
+        // Two that lack the same part agree on the rest only.
+        (Some(left), Some(right)) if birth::is_partial(left) => birth::level(left, right),
+        _ => both.level(birth::level),
+    }
 }
 
 /// Numbers are written with and without their country; the subscriber's own part has at least this many digits.
@@ -363,7 +352,13 @@ fn email(both: &Both<'_>) -> Level {
     })
 }
 
-fn locality(postcode: &Both<'_>, city: &Both<'_>, state: &Both<'_>) -> Level {
+/// Whether so many live there that the city says as little as a state: more than half a percent of everybody.
+fn is_large_city(people: &People, index: u32) -> bool {
+    let there = people.having_same(index, Field::City) as usize;
+    there > 20 && there * 200 > people.len()
+}
+
+fn locality(postcode: &Both<'_>, city: &Both<'_>, state: &Both<'_>, is_large: bool) -> Level {
     let state = match state.level(|_, _| Level::Different) {
         Level::Exact => Level::State,
         other => other,
@@ -373,6 +368,7 @@ fn locality(postcode: &Both<'_>, city: &Both<'_>, state: &Both<'_>) -> Level {
         (Level::Exact, Level::Close | Level::Similar) | (Level::Close, Level::Exact) => {
             Level::Close
         }
+        (_, Level::Exact) if is_large => Level::State,
         (Level::Exact, _) | (_, Level::Exact) => Level::Part,
         (Level::Close, Level::Close | Level::Similar) => Level::Similar,
         (Level::Missing, Level::Missing) => state,

@@ -3,9 +3,11 @@
 
 use crate::likeness::Options;
 use crate::likeness::block::Blocks;
-use crate::likeness::compare::{COMPARISONS, Comparison, Level, Pattern, compare};
-use crate::likeness::mixture::{Counted, Mixture};
-use crate::likeness::model::{Common, Model, Odds, Weighed};
+use crate::likeness::compare::{COMPARISONS, Comparison, Level, compare};
+use crate::likeness::frequency::{Frequencies, Values, frequencies, pairs_of, rarity};
+use crate::likeness::kin::KINDS;
+use crate::likeness::mixture::{Counted, Kind, Mixture};
+use crate::likeness::model::{Model, Odds, Weighed};
 use crate::likeness::people::{People, mix};
 use rustc_hash::FxHashMap;
 
@@ -40,17 +42,22 @@ pub fn estimate(people: &People, options: &Options) -> Result<Model, Refusal> {
             needed: LEAST_PEOPLE,
         });
     }
+    let common_above = u64::from(options.common_above).max(people.len() as u64 / MOST_COMMON);
     let values = Comparison::ALL.map(|comparison| Values::count(people, comparison));
+    let rarities = frequencies(people, &values, None, common_above);
     let lists = lists(people);
     let counted = Counted {
         pairs: pairs_of(people.len() as u64, lists.values()),
         present: values.each_ref().map(|values| values.pairs),
         exact: values.each_ref().map(|values| values.agreeing),
-        candidates: candidates(people, options),
-        random: random(people, options),
+        candidates: candidates(people, &rarities, options),
+        random: random(people, &rarities, options),
     };
     let known = known(&counted);
-    let found = known.iter().filter(|known| **known).count() as u64;
+    let compared = Comparison::ALL
+        .iter()
+        .filter(|&&comparison| comparison.kin().is_none() && known[comparison as usize]);
+    let found = compared.count() as u64;
     if found < LEAST_COMPARISONS {
         return Err(Refusal::TooFewComparisons {
             found,
@@ -65,15 +72,10 @@ pub fn estimate(people: &People, options: &Options) -> Result<Model, Refusal> {
             needed: LEAST_PAIRS,
         });
     }
-    let sizes = (people.len() as f64, pairs);
-    let common_above = u64::from(options.common_above).max(people.len() as u64 / MOST_COMMON);
-    let weighed = Comparison::ALL
-        .into_iter()
-        .filter(|comparison| known[*comparison as usize]);
-    let weighed = weighed.map(|comparison| {
-        let values = &values[comparison as usize];
-        weigh(comparison, values, &mixture, sizes, common_above)
-    });
+    let frequencies = frequencies(people, &values, Some((&mixture, pairs)), common_above);
+    let weighed = Comparison::ALL.into_iter().zip(frequencies);
+    let weighed = weighed.filter(|(comparison, _)| known[*comparison as usize]);
+    let weighed = weighed.map(|(comparison, frequencies)| weigh(comparison, frequencies, &mixture));
     Ok(Model::new(
         people.len() as u64,
         mixture.prior,
@@ -87,52 +89,6 @@ fn known(counted: &Counted) -> [bool; COMPARISONS] {
         .map(|present| present > 0.0 && present >= LEAST_PRESENT * counted.pairs)
 }
 
-/// Who has which value of one comparison.
-struct Values {
-    /// By value: how many people have it, and how many pairs that may be one person.
-    people: FxHashMap<u64, (u64, f64)>,
-    having: u64,
-    /// Pairs that have a value on both sides, and pairs with the same value.
-    pairs: f64,
-    agreeing: f64,
-}
-
-impl Values {
-    fn count(people: &People, comparison: Comparison) -> Self {
-        let mut having = 0;
-        let mut by_value: FxHashMap<u64, u64> = FxHashMap::default();
-        let mut by_list: FxHashMap<u32, u64> = FxHashMap::default();
-        let mut by_both: FxHashMap<(u64, u32), u64> = FxHashMap::default();
-        for index in 0..people.len() as u32 {
-            let Some(value) = comparison.value(people, index) else {
-                continue;
-            };
-            having += 1;
-            *by_value.entry(value).or_default() += 1;
-            if let Some(list) = people.row(index).list {
-                *by_list.entry(list).or_default() += 1;
-                *by_both.entry((value, list)).or_default() += 1;
-            }
-        }
-        let mut counted: FxHashMap<u64, (u64, f64)> = FxHashMap::default();
-        for (value, count) in by_value {
-            counted.insert(value, (count, pairs_of(count, [].iter())));
-        }
-        for ((value, _), count) in by_both {
-            if let Some((_, pairs)) = counted.get_mut(&value) {
-                *pairs -= pairs_of(count, [].iter());
-            }
-        }
-        Self {
-            having,
-            pairs: pairs_of(having, by_list.values()),
-            // Whole numbers below 2^53, so that their order changes nothing (I1).
-            agreeing: counted.values().map(|(_, pairs)| pairs).sum(),
-            people: counted,
-        }
-    }
-}
-
 fn lists(people: &People) -> FxHashMap<u32, u64> {
     let mut lists = FxHashMap::default();
     for index in 0..people.len() as u32 {
@@ -143,35 +99,42 @@ fn lists(people: &People) -> FxHashMap<u32, u64> {
     lists
 }
 
-/// The number of pairs among this many people, without pairs inside a list.
-fn pairs_of<'a>(people: u64, lists: impl Iterator<Item = &'a u64>) -> f64 {
-    let pairs = |count: u64| count as f64 * (count as f64 - 1.0) / 2.0;
-    pairs(people) - lists.map(|&count| pairs(count)).sum::<f64>()
-}
-
-fn candidates(people: &People, options: &Options) -> Vec<(Pattern, u64)> {
-    let mut counts: FxHashMap<Pattern, u64> = FxHashMap::default();
+/// Pairs that share a key.
+fn candidates(
+    people: &People,
+    rarities: &[Frequencies; COMPARISONS],
+    options: &Options,
+) -> Vec<(Kind, u64)> {
+    let mut counts = FxHashMap::default();
     Blocks::new(people, options.block_cap).for_each(people, |left, right| {
-        *counts.entry(compare(people, left, right)).or_default() += 1;
+        *counts
+            .entry(kind(people, rarities, left, right))
+            .or_default() += 1;
     });
     sorted(counts)
 }
 
 /// Pairs at random: everybody in an order that only the ids decide, each with the next, then with the next but one, and so on.
-fn random(people: &People, options: &Options) -> Vec<(Pattern, u64)> {
+fn random(
+    people: &People,
+    rarities: &[Frequencies; COMPARISONS],
+    options: &Options,
+) -> Vec<(Kind, u64)> {
     let mut order: Vec<u32> = (0..people.len() as u32).collect();
     order.sort_unstable_by_key(|&index| {
         let id = people.row(index).id;
         (mix(id, 1), id)
     });
     let count = order.len();
-    let mut counts: FxHashMap<Pattern, u64> = FxHashMap::default();
+    let mut counts = FxHashMap::default();
     let mut taken = 0;
     for step in 1..=count / 2 {
         for at in 0..count {
             let (left, right) = (order[at], order[(at + step) % count]);
             if people.may_be_one(left, right) {
-                *counts.entry(compare(people, left, right)).or_default() += 1;
+                *counts
+                    .entry(kind(people, rarities, left, right))
+                    .or_default() += 1;
                 taken += 1;
             }
         }
@@ -182,61 +145,46 @@ fn random(people: &People, options: &Options) -> Vec<(Pattern, u64)> {
     sorted(counts)
 }
 
-fn sorted(counts: FxHashMap<Pattern, u64>) -> Vec<(Pattern, u64)> {
-    let mut counts: Vec<(Pattern, u64)> = counts.into_iter().collect();
+fn sorted(counts: FxHashMap<Kind, u64>) -> Vec<(Kind, u64)> {
+    let mut counts: Vec<(Kind, u64)> = counts.into_iter().collect();
     counts.sort_unstable();
     counts
 }
 
-/// A comparison with its levels, and the frequency of its values among other people: of each that is common, and of all
-/// the others together. `sizes` are everybody, and the pairs of one person.
-fn weigh(
-    comparison: Comparison,
-    values: &Values,
-    mixture: &Mixture,
-    sizes: (f64, f64),
-    common_above: u64,
-) -> Weighed {
+fn kind(people: &People, rarities: &[Frequencies; COMPARISONS], left: u32, right: u32) -> Kind {
+    let pattern = compare(people, left, right);
+    let of = |comparison: Comparison| match pattern.level(comparison) {
+        Level::Exact => rarity(rarities, comparison, people, left),
+        _ => 0.0,
+    };
+    let bits = Comparison::ALL.map(|comparison| match comparison.kin() {
+        Some(_) => 0.0,
+        None => of(comparison),
+    });
+    let shared = KINDS.map(|comparison| {
+        let share = comparison.kin().map_or(&[][..], |kin| kin.share);
+        let shared = share.iter().map(|&part| bits[part as usize]).sum::<f64>();
+        // More of them have a common name.
+        (shared - of(comparison)).round() as i16
+    });
+    Kind {
+        pattern,
+        rarity: bits.iter().sum::<f64>().round() as i16,
+        shared,
+    }
+}
+
+fn weigh(comparison: Comparison, frequencies: Frequencies, mixture: &Mixture) -> Weighed {
     let c = comparison as usize;
-    let share = |shares: &[f64], level: Level| shares[level as usize];
     let levels = comparison.levels().iter().map(|&level| Odds {
         level,
-        one: share(&mixture.one[c], level),
-        two: share(&mixture.two[c], level),
+        one: mixture.one[c][level as usize],
+        two: mixture.two[c][level as usize],
     });
-    let exact_one = mixture.one[c][Level::Exact as usize];
-    let exact_two = mixture.two[c][Level::Exact as usize];
-    let (everybody, pairs) = sizes;
-    let having = (values.having as f64).max(1.0);
-    // Pairs that a person with a value is in, and those of them in which it meets itself.
-    let met = 2.0 * values.pairs / having;
-    let itself = 2.0 * pairs / everybody * (having / everybody) * exact_one;
-    let least = exact_two.min(1.0 / having);
-    let frequency = |people: f64, agreeing: f64| {
-        let others = 2.0 * agreeing - people * itself;
-        (others / (people * met)).max(least).min(1.0)
-    };
-    let mut common = Vec::new();
-    let (mut rare_people, mut rare_agreeing) = (0.0, 0.0);
-    for (&value, &(people, agreeing)) in &values.people {
-        if people > common_above {
-            common.push(Common {
-                value,
-                frequency: frequency(people as f64, agreeing),
-            });
-        } else {
-            rare_people += people as f64;
-            rare_agreeing += agreeing;
-        }
-    }
-    common.sort_unstable_by_key(|common| common.value);
     Weighed {
         comparison,
         levels: levels.collect(),
-        rare: match rare_people > 0.0 {
-            true => frequency(rare_people, rare_agreeing),
-            false => exact_two,
-        },
-        common,
+        common: frequencies.common,
+        rare: frequencies.rare,
     }
 }

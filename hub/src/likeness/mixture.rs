@@ -2,10 +2,11 @@
 //! all pairs agree, by expectation-maximisation (Winkler, "Using the EM Algorithm for Weight Computation in the
 //! Fellegi-Sunter Model of Record Linkage", 1988). Knows patterns and counts, no people.
 //!
-//! Pairs that share no key are assumed to be two people. How often two people agree exactly is then a count over all
-//! pairs, minus the pairs of one person among them; for the other levels it is estimated from randomly sampled pairs.
+//! Two people may be namesakes or a family, so that pairs of two people are a mixture themselves (after Larsen and Rubin,
+//! "Iterative Automated Record Linkage Using Mixture Models", JASA 96, 2001).
 
 use crate::likeness::compare::{COMPARISONS, Comparison, LEVELS, Level, Pattern};
+use crate::likeness::kin::KINDS;
 
 /// What was counted.
 pub(super) struct Counted {
@@ -14,10 +15,20 @@ pub(super) struct Counted {
     /// For each comparison: how many of them say something on both sides, and how many of those agree exactly.
     pub present: [f64; COMPARISONS],
     pub exact: [f64; COMPARISONS],
-    /// Pairs that share a key, by pattern, sorted.
-    pub candidates: Vec<(Pattern, u64)>,
-    /// Some taken at random, by pattern, sorted.
-    pub random: Vec<(Pattern, u64)>,
+    /// Pairs that share a key, sorted.
+    pub candidates: Vec<(Kind, u64)>,
+    /// Some taken at random, sorted.
+    pub random: Vec<(Kind, u64)>,
+}
+
+/// What pairs have in common that are counted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Kind {
+    pub pattern: Pattern,
+    /// How much rarer the values are on which the two agree exactly than such values are on the average, in whole bits; and
+    /// those of them that namesakes share, and a family.
+    pub rarity: i16,
+    pub shared: [i16; KINDS.len()],
 }
 
 /// By comparison and level: the share among the pairs that say something.
@@ -35,16 +46,24 @@ pub(super) struct Mixture {
 const ROUNDS: usize = 300;
 /// Estimation ends when no share of the pairs of one person moves by more.
 const SETTLED: f64 = 1e-5;
-/// How many pairs of one person the starting values weigh, so that a level that was hardly seen is not taken for certain.
+/// How many pairs of one person the starting values weigh, so that a level that was hardly seen is not taken for certain; and
+/// how large a share of those found they weigh in addition. Pairs of namesakes could as well be people whose date of birth
+/// was always written wrongly: nothing in the counts speaks against it, only that mistakes are rare (after the priors of
+/// Enamorado, Fifield and Imai, "Using a Probabilistic Model to Assist Merging of Large-Scale Administrative Records", 2019).
 const BELIEF: f64 = 8.0;
+const BELIEF_SHARE: f64 = 0.05;
 /// How many more pairs are taken to have been seen on each level among pairs of two people.
 const UNSEEN: f64 = 0.5;
 /// No share is less: every field is filled in wrongly now and then, and with somebody else's value, however many
 /// pairs were counted in which that did not happen.
 const LEAST_OF_ONE: f64 = 0.000_5;
 const LEAST_OF_TWO: f64 = 0.000_000_1;
+/// The same of namesakes and families, whose share is multiplied with what they agree on.
+const LEAST_KIN: f64 = 0.000_000_000_001;
 
 impl Mixture {
+    /// Pairs that share no key are assumed to be two people. How often two people agree exactly is then a count over all
+    /// pairs, minus the pairs of one person among them; for the other levels it is estimated from randomly sampled pairs.
     pub fn fit(counted: &Counted, people: usize) -> Self {
         let start = start();
         let mut mixture = Self {
@@ -78,16 +97,27 @@ impl Mixture {
         }
     }
 
-    fn probability(&self, bits: &Shares, pattern: Pattern) -> f64 {
-        let agreement = Comparison::ALL
-            .iter()
-            .map(|&comparison| bits[comparison as usize][pattern.level(comparison) as usize]);
-        probability(agreement.sum::<f64>() + prior_bits(self.prior))
+    fn probability(&self, bits: &Shares, kind: Kind) -> f64 {
+        let of = |comparison: Comparison| {
+            bits[comparison as usize][kind.pattern.level(comparison) as usize]
+        };
+        let agreement = Comparison::ALL.into_iter().map(of).sum::<f64>() + f64::from(kind.rarity);
+        let mut two = 1.0;
+        for (comparison, rarity) in KINDS.into_iter().zip(kind.shared) {
+            let level = kind.pattern.level(comparison);
+            if let Some(kin) = comparison.kin().filter(|kin| kin.may_be(level)) {
+                let shared =
+                    kin.share.iter().map(|&part| of(part)).sum::<f64>() + f64::from(rarity);
+                two += self.two[comparison as usize][Level::Exact as usize] * shared.exp2();
+            }
+        }
+        probability(agreement - two.log2() + prior_bits(self.prior))
     }
 
     fn all_bits(&self) -> Shares {
         let mut bits = [[0.0; LEVELS]; COMPARISONS];
-        for comparison in Comparison::ALL {
+        let alone = |comparison: &Comparison| comparison.kin().is_none();
+        for comparison in Comparison::ALL.into_iter().filter(alone) {
             for &level in comparison.levels() {
                 bits[comparison as usize][level as usize] = self.bits(comparison, level);
             }
@@ -96,15 +126,15 @@ impl Mixture {
     }
 
     /// How many of these pairs are one person, and on which levels those agree.
-    fn expect(&self, patterns: &[(Pattern, u64)]) -> (f64, Shares) {
+    fn expect(&self, kinds: &[(Kind, u64)]) -> (f64, Shares) {
         let bits = self.all_bits();
         let mut found = 0.0;
         let mut matched = [[0.0; LEVELS]; COMPARISONS];
-        for &(pattern, count) in patterns {
-            let expected = self.probability(&bits, pattern) * count as f64;
+        for &(kind, count) in kinds {
+            let expected = self.probability(&bits, kind) * count as f64;
             found += expected;
             for comparison in Comparison::ALL {
-                matched[comparison as usize][pattern.level(comparison) as usize] += expected;
+                matched[comparison as usize][kind.pattern.level(comparison) as usize] += expected;
             }
         }
         (found, matched)
@@ -116,9 +146,10 @@ impl Mixture {
             false => (0.0, [[0.0; LEVELS]; COMPARISONS]),
         };
         let mut random = [[0.0; LEVELS]; COMPARISONS];
-        for &(pattern, count) in &counted.random {
+        for &(kind, count) in &counted.random {
             for comparison in Comparison::ALL {
-                random[comparison as usize][pattern.level(comparison) as usize] += count as f64;
+                random[comparison as usize][kind.pattern.level(comparison) as usize] +=
+                    count as f64;
             }
         }
         let mut shares = [[0.0; LEVELS]; COMPARISONS];
@@ -149,7 +180,31 @@ impl Mixture {
                 shares[c][level as usize] = share.max(LEAST_OF_TWO);
             }
         }
+        self.count_kin(counted, &mut shares);
         shares
+    }
+
+    /// How many of the pairs of two people are namesakes or a family: how often they share two values, less how often that
+    /// happens by chance. They are counted, so that they are not taken for one person for lack of any other explanation.
+    fn count_kin(&self, counted: &Counted, two: &mut Shares) {
+        for comparison in KINDS {
+            let Some(kin) = comparison.kin() else {
+                continue;
+            };
+            let exact =
+                |shares: &Shares, part: Comparison| shares[part as usize][Level::Exact as usize];
+            let both = |shares: &Shares| {
+                kin.known_by
+                    .map(|part| exact(shares, part))
+                    .iter()
+                    .product::<f64>()
+            };
+            let share = match counted.present[comparison as usize] > 0.0 {
+                true => (exact(two, comparison) - both(two)) / both(&self.one),
+                false => 0.0,
+            };
+            two[comparison as usize][Level::Exact as usize] = share.max(LEAST_KIN);
+        }
     }
 }
 
@@ -165,6 +220,10 @@ pub(super) fn probability(bits: f64) -> f64 {
 fn start() -> Shares {
     let mut shares = [[0.0; LEVELS]; COMPARISONS];
     for comparison in Comparison::ALL {
+        if comparison.kin().is_some() {
+            shares[comparison as usize] = [1.0; LEVELS];
+            continue;
+        }
         let others = comparison.levels().len() - 1;
         let halves = |at: usize| 0.5_f64.powi(at as i32);
         let total: f64 = (1..=others).map(halves).sum();
@@ -179,13 +238,17 @@ fn start() -> Shares {
 }
 
 fn shares_of_one(matched: &Shares, start: &Shares) -> Shares {
-    let mut shares = [[0.0; LEVELS]; COMPARISONS];
+    let mut shares = *start;
     for comparison in Comparison::ALL {
+        if comparison.kin().is_some() {
+            continue;
+        }
         let c = comparison as usize;
         let levels = || comparison.levels().iter().map(|&level| level as usize);
         let total: f64 = levels().map(|l| matched[c][l]).sum();
+        let belief = BELIEF + BELIEF_SHARE * total;
         for l in levels() {
-            let share = (matched[c][l] + BELIEF * start[c][l]) / (total + BELIEF);
+            let share = (matched[c][l] + belief * start[c][l]) / (total + belief);
             shares[c][l] = share.max(LEAST_OF_ONE);
         }
     }

@@ -4,21 +4,28 @@
 //! estimated from the records alone. It returns pairs and does not act on them; a caller turns an automatic pair into a link of
 //! the model's version, and a pair for review into a question.
 
+mod birth;
 mod block;
 mod compare;
 mod estimate;
+mod frequency;
 mod groups;
+mod kin;
+mod letters;
 mod mixture;
 mod model;
+mod names;
 mod nicknames;
 mod people;
 mod suggest;
 
 pub use block::Skipped;
-pub use compare::{Comparison, Level, is_likely_one_name, may_be_one_given_name};
+pub use compare::{Comparison, Level};
 pub use estimate::{Refusal, estimate};
+pub use letters::push_normal_name;
 pub use model::Model;
-pub use people::{People, Record, push_normal_name};
+pub use names::{is_likely_one_name, may_be_one_given_name};
+pub use people::{People, Record};
 pub use suggest::{Doubt, Explanation, Pair, Standing, Step, Suggestions, explain, suggest};
 
 /// What a caller may choose.

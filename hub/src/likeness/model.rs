@@ -2,6 +2,7 @@
 //! contains no person's value, only the digests of values that many people have.
 
 use crate::likeness::compare::{COMPARISONS, Comparison, LEVELS, Level, Pattern};
+use crate::likeness::kin::KINDS;
 use crate::likeness::mixture::prior_bits;
 use crate::likeness::people::People;
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,8 @@ pub struct Model {
     pub people: u64,
     /// The share of all pairs of people that are one person.
     pub prior: f64,
-    /// Those for which there was enough to estimate from; the others are worth nothing.
+    /// Those for which there was enough to estimate from; the others are worth nothing. Of the two that stand for namesakes and
+    /// families, `two` and the frequencies are the share of the pairs of two people that are such.
     pub comparisons: Vec<Weighed>,
 }
 
@@ -56,6 +58,14 @@ impl Model {
             comparisons,
         }
     }
+
+    /// How many things are compared, without what only counts namesakes and families.
+    pub fn values(&self) -> usize {
+        let compared = self.comparisons.iter();
+        compared
+            .filter(|weighed| weighed.comparison.kin().is_none())
+            .count()
+    }
 }
 
 /// The model in the form in which pairs are weighed.
@@ -76,44 +86,60 @@ impl<'a> Scale<'a> {
             let c = weighed.comparison as usize;
             scale.weighed[c] = Some(weighed);
             for odds in &weighed.levels {
-                scale.bits[c][odds.level as usize] = (odds.one / odds.two).log2();
+                scale.bits[c][odds.level as usize] = match odds.level {
+                    // Divided by the frequency of the value, where that is known.
+                    Level::Exact => odds.one.log2(),
+                    _ => (odds.one / odds.two).log2(),
+                };
             }
         }
         scale
     }
 
-    /// What the comparison adds to the weight. `left` is the one whose value counts where both have the same.
-    pub fn bits(
-        &self,
-        people: &People,
-        left: u32,
-        pattern: Pattern,
-        comparison: Comparison,
-    ) -> f64 {
-        let level = pattern.level(comparison);
-        let c = comparison as usize;
-        match (level, self.weighed[c], comparison.value(people, left)) {
-            (Level::Exact, Some(weighed), Some(value)) => weighed.exact_bits(value),
-            _ => self.bits[c][level as usize],
+    /// What each comparison adds to the weight. `left` is the one whose value counts where both have the same.
+    pub fn bits(&self, people: &People, left: u32, pattern: Pattern) -> [f64; COMPARISONS] {
+        let frequency = |comparison: Comparison| {
+            let weighed = self.weighed[comparison as usize]?;
+            let value = match pattern.level(comparison) {
+                Level::Exact => comparison.value(people, left),
+                _ => None,
+            };
+            Some(value.map_or(weighed.rare, |value| weighed.frequency(value)))
+        };
+        let mut bits = Comparison::ALL.map(|comparison| {
+            let level = pattern.level(comparison);
+            let bits = self.bits[comparison as usize][level as usize];
+            match (level, comparison.kin(), frequency(comparison)) {
+                (Level::Exact, None, Some(frequency)) => bits - frequency.log2(),
+                (_, None, _) => bits,
+                (_, Some(_), _) => 0.0,
+            }
+        });
+        // Two people are strangers, or namesakes, or a family.
+        let mut two = 1.0;
+        for comparison in KINDS {
+            let level = pattern.level(comparison);
+            let kin = comparison.kin().filter(|kin| kin.may_be(level));
+            if let (Some(kin), Some(frequency)) = (kin, frequency(comparison)) {
+                let shared: f64 = kin.share.iter().map(|&part| bits[part as usize]).sum();
+                let before = two;
+                two += frequency * shared.exp2();
+                bits[comparison as usize] = (before / two).log2();
+            }
         }
+        bits
     }
 
     pub fn weight(&self, people: &People, left: u32, pattern: Pattern) -> f64 {
-        let bits = Comparison::ALL
-            .iter()
-            .map(|&comparison| self.bits(people, left, pattern, comparison));
-        bits.sum::<f64>() + self.prior
+        self.bits(people, left, pattern).iter().sum::<f64>() + self.prior
     }
 }
 
 impl Weighed {
-    fn exact_bits(&self, value: u64) -> f64 {
-        let exact = self.levels.iter().find(|odds| odds.level == Level::Exact);
-        let Some(exact) = exact else { return 0.0 };
+    fn frequency(&self, value: u64) -> f64 {
         let found = self
             .common
             .binary_search_by_key(&value, |common| common.value);
-        let frequency = found.map_or(self.rare, |at| self.common[at].frequency);
-        (exact.one / frequency).log2()
+        found.map_or(self.rare, |at| self.common[at].frequency)
     }
 }

@@ -1,6 +1,7 @@
 //! Which given names are short forms of which. A small table of common knowledge, in the normal form of `people`. It is not
 //! complete: a name that is missing here is only compared by its letters.
 
+use crate::likeness::letters::letters;
 use rustc_hash::FxHashMap;
 use std::sync::LazyLock;
 
@@ -22,11 +23,14 @@ fn share_a_name(left: &str, right: &str) -> bool {
 }
 
 /// The groups that each name is in.
-static GROUPS_OF: LazyLock<FxHashMap<&str, Vec<u16>>> = LazyLock::new(|| {
-    let mut groups_of: FxHashMap<&str, Vec<u16>> = FxHashMap::default();
+static GROUPS_OF: LazyLock<FxHashMap<String, Vec<u16>>> = LazyLock::new(|| {
+    let mut groups_of: FxHashMap<String, Vec<u16>> = FxHashMap::default();
     for (group, names) in (0..).zip(GROUPS) {
         for name in *names {
-            groups_of.entry(name).or_default().push(group);
+            // As identity writes it, and as people are compared: without what may be an umlaut.
+            for name in [(*name).to_owned(), letters(name)] {
+                groups_of.entry(name).or_default().push(group);
+            }
         }
     }
     groups_of
@@ -208,4 +212,85 @@ const GROUPS: &[&[&str]] = &[
     &["wilhelmina", "mina", "minnie"],
     &["william", "will", "bill", "billy", "willy", "liam"],
     &["zachary", "zac", "zach", "zack"],
+    // Polish.
+    &["agnieszka", "aga"],
+    &["aleksandra", "ola", "sandra"],
+    &["aleksander", "olek", "alek"],
+    &["andrzej", "jedrek", "jedrzej"],
+    &["anna", "ania", "anka", "hania"],
+    &["antoni", "antek", "tosiek"],
+    &["barbara", "basia", "baska"],
+    &["bartlomiej", "bartosz", "bartek"],
+    &["dorota", "dorotka"],
+    &["elzbieta", "ela", "elka"],
+    &["ewa", "ewka"],
+    &["grzegorz", "grzesiek", "grzes"],
+    &["hanna", "hania", "hanka"],
+    &["jakub", "kuba"],
+    &["jan", "janek", "jasiek", "jas"],
+    &["jerzy", "jurek"],
+    &["joanna", "asia", "aska"],
+    &["jozef", "jozek"],
+    &["katarzyna", "kasia", "kaska"],
+    &["krystyna", "krysia"],
+    &["krzysztof", "krzysiek", "krzys"],
+    &["lukasz", "lukaszek"],
+    &["maciej", "maciek"],
+    &["magdalena", "magda"],
+    &["malgorzata", "gosia", "goska", "malgosia"],
+    &["maria", "marysia", "maryska"],
+    &["mateusz", "mati"],
+    &["michal", "michalek"],
+    &["pawel", "pawelek"],
+    &["piotr", "piotrek"],
+    &["stanislaw", "staszek", "stas"],
+    &["tadeusz", "tadek"],
+    &["tomasz", "tomek"],
+    &["wojciech", "wojtek"],
+    &["zbigniew", "zbyszek"],
+    &["zofia", "zosia"],
+    // German.
+    &["elisabeth", "elli", "lisbeth", "liesel", "sissi"],
+    &["friedrich", "fritz", "fredi"],
+    &["georg", "schorsch", "jorg"],
+    &["gertrud", "trude", "gerti"],
+    &["heinrich", "heinz", "heiner", "heini"],
+    &["josef", "sepp", "jupp"],
+    &["katharina", "kathi", "katja", "kathe", "katrin"],
+    &["ludwig", "lutz", "luggi"],
+    &["margarete", "grete", "gretel", "marga"],
+    &["rudolf", "rudi"],
+    &["susanne", "susi", "sanne"],
+    &["wilhelm", "willi", "willy"],
+    // Czech.
+    &["frantisek", "franta"],
+    &["jan", "honza", "jenda"],
+    &["jiri", "jirka"],
+    &["josef", "pepa"],
+    // Spanish.
+    &["concepcion", "concha", "conchita"],
+    &["dolores", "lola"],
+    &["enrique", "quique"],
+    &["francisco", "paco", "pancho", "curro"],
+    &["guadalupe", "lupe"],
+    &["ignacio", "nacho"],
+    &["jose", "pepe", "pepito"],
+    &["manuel", "manolo"],
+    // Russian and Ukrainian, in Latin letters.
+    &["aleksandr", "aleksandra", "sasha", "shura"],
+    &["aleksei", "alesha", "lesha"],
+    &["anastasiia", "nastia"],
+    &["dmitrii", "dima", "mitia"],
+    &["ekaterina", "katia"],
+    &["elena", "lena", "olena"],
+    &["evgenii", "evgeniia", "zhenia"],
+    &["ivan", "vania"],
+    &["maria", "masha", "mariia"],
+    &["mikhail", "misha"],
+    &["nataliia", "natasha", "natalia"],
+    &["nikolai", "kolia"],
+    &["olga", "olia"],
+    &["tatiana", "tania"],
+    &["vladimir", "volodia", "vova"],
+    &["volodimir", "vova"],
 ];

@@ -1,9 +1,9 @@
 //! The people to be compared, stored compactly: each text once, each person as a row of numbers.
-//! Owns the normal forms in which texts are compared. Does not know which texts are alike.
+//! Does not know which texts are alike.
 
+use crate::likeness::birth::{self, Birth};
+use crate::likeness::letters::{address, digits, letters, sound, words};
 use rustc_hash::FxHashMap;
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
 
 /// One person as a profile shows it. Every text is optional, in any spelling; an empty one is absent.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -18,7 +18,8 @@ pub struct Record {
     pub list: Option<u32>,
     pub given_name: Option<String>,
     pub surname: Option<String>,
-    /// Year, month, day: `1984-02-29` or `19840229`.
+    /// Year, month, day: `1984-02-29` or `19840229`; a part that is not known is zero. Other orders are read where they
+    /// cannot be taken for this one: `29.02.1984`.
     pub birth_date: Option<String>,
     pub house_number: Option<String>,
     pub street: Option<String>,
@@ -46,9 +47,12 @@ pub(super) enum Field {
     Phone,
     Email,
     NationalId,
+    /// Of names that are several words: each word, with one space in between.
+    GivenNames,
+    Surnames,
 }
 
-const FIELDS: usize = 12;
+const FIELDS: usize = 14;
 const ABSENT: u32 = u32::MAX;
 
 /// Any number of people; several hundred thousand fit a small machine.
@@ -71,7 +75,11 @@ pub(super) struct Row {
 #[derive(Debug)]
 struct Text {
     text: Box<str>,
+    /// How many rows have it.
+    rows: u32,
     digest: u64,
+    /// Of the sounds of the first and of the last word.
+    sounds: [u64; 2],
 }
 
 impl People {
@@ -80,7 +88,7 @@ impl People {
         let fields = [
             (&record.given_name, letters as fn(&str) -> String),
             (&record.surname, letters),
-            (&record.birth_date, letters),
+            (&record.birth_date, birth::normal),
             (&record.house_number, letters),
             (&record.street, letters),
             (&record.address_line, letters),
@@ -90,6 +98,8 @@ impl People {
             (&record.phone, digits),
             (&record.email, address),
             (&record.national_id, letters),
+            (&record.given_name, words),
+            (&record.surname, words),
         ];
         let row = Row {
             id: record.id,
@@ -100,8 +110,16 @@ impl People {
                 self.intern(normal)
             }),
         };
+        for &text in row.texts.iter().filter(|text| **text != ABSENT) {
+            self.texts[text as usize].rows += 1;
+        }
         match self.index.get(&record.id) {
-            Some(&index) => self.rows[index as usize] = row,
+            Some(&index) => {
+                let before = std::mem::replace(&mut self.rows[index as usize], row);
+                for text in before.texts.into_iter().filter(|text| *text != ABSENT) {
+                    self.texts[text as usize].rows -= 1;
+                }
+            }
             None => {
                 self.index.insert(record.id, self.rows.len() as u32);
                 self.rows.push(row);
@@ -126,9 +144,15 @@ impl People {
         }
         let number = self.texts.len() as u32;
         let text = text.into_boxed_str();
+        let word_sound = |word: Option<&str>| digest(sound(word.unwrap_or_default()).as_bytes());
         self.texts.push(Text {
             digest: digest(text.as_bytes()),
+            sounds: [
+                word_sound(text.split(' ').next()),
+                word_sound(text.rsplit(' ').next()),
+            ],
             text: text.clone(),
+            rows: 0,
         });
         self.known.insert(text, number);
         number
@@ -153,10 +177,40 @@ impl People {
         (number != ABSENT).then_some(number)
     }
 
+    /// How many people have the same text.
+    pub(super) fn having_same(&self, index: u32, field: Field) -> u32 {
+        let number = self.number(index, field);
+        number.map_or(0, |number| self.texts[number as usize].rows)
+    }
+
     /// Equal for equal texts, on every machine and in every version.
     pub(super) fn digest(&self, index: u32, field: Field) -> Option<u64> {
         let number = self.number(index, field)?;
         Some(self.texts[number as usize].digest)
+    }
+
+    /// Equal for words that sound alike: the first and the last word of a name.
+    pub(super) fn sounds(&self, index: u32, name: Field) -> Option<[u64; 2]> {
+        let words = match name {
+            Field::GivenName => self.number(index, Field::GivenNames),
+            Field::Surname => self.number(index, Field::Surnames),
+            _ => None,
+        };
+        let number = words.or_else(|| self.number(index, name))?;
+        Some(self.texts[number as usize].sounds)
+    }
+
+    /// Whether two names sound alike, the first words as well as the last ones. Two consonants are too few to tell.
+    pub(super) fn sound_alike(&self, left: u32, right: u32, name: Field) -> bool {
+        let sounds = self.sounds(left, name);
+        sounds == self.sounds(right, name)
+            && self
+                .text(left, name)
+                .is_some_and(|text| sound(text).len() > 2)
+    }
+
+    pub(super) fn birth(&self, index: u32) -> Option<Birth> {
+        Birth::of(self.text(index, Field::BirthDate)?)
     }
 
     /// Whether the two may be one person at all.
@@ -179,31 +233,4 @@ pub(super) fn mix(left: u64, right: u64) -> u64 {
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ (mixed >> 31)
-}
-
-/// Adds a name in the form in which names are compared.
-pub fn push_normal_name(text: &str, to: &mut String) {
-    if text.is_ascii() {
-        let letters = text.chars().filter(char::is_ascii_alphanumeric);
-        to.extend(letters.map(|letter| letter.to_ascii_lowercase()));
-        return;
-    }
-    let plain = text.nfkd().filter(|letter| !is_combining_mark(*letter));
-    let letters = plain.filter(|letter| letter.is_alphanumeric());
-    to.extend(letters.flat_map(char::to_lowercase));
-}
-
-/// Small letters without accents, and digits. Spaces go too: people leave them out, or set them wrongly.
-fn letters(text: &str) -> String {
-    let mut letters = String::with_capacity(text.len());
-    push_normal_name(text, &mut letters);
-    letters
-}
-
-fn digits(text: &str) -> String {
-    text.chars().filter(char::is_ascii_digit).collect()
-}
-
-fn address(text: &str) -> String {
-    text.trim().to_lowercase()
 }

@@ -142,10 +142,12 @@ impl Likely {
     }
 
     fn steps(&self, people: &People, scale: &Scale<'_>) -> Vec<Step> {
-        let steps = Comparison::ALL.into_iter().map(|comparison| Step {
+        let bits = scale.bits(people, self.left, self.pattern);
+        let steps = Comparison::ALL.into_iter().zip(bits);
+        let steps = steps.map(|(comparison, bits)| Step {
             comparison,
             level: self.pattern.level(comparison),
-            bits: scale.bits(people, self.left, self.pattern, comparison),
+            bits,
         });
         steps.collect()
     }

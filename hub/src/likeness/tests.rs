@@ -1,7 +1,8 @@
 //! What likeness promises: levels, correct estimates, pairs that do not depend on order, and reasons without values.
 
 use super::compare::{Pattern, compare, one_slip};
-use super::mixture::{Counted, Mixture};
+use super::letters::{letters, sound};
+use super::mixture::{Counted, Kind, Mixture};
 use super::people::mix;
 use super::*;
 use proptest::prelude::*;
@@ -97,6 +98,39 @@ fn short_forms_and_initials_are_forms_of_one_name() {
 }
 
 #[test]
+fn one_of_several_names_is_a_part() {
+    assert_eq!(surnames("Müller-Lüdenscheidt", "Lüdenscheidt"), Level::Part);
+    assert_eq!(surnames("Taylor Cox", "Cox"), Level::Part);
+    assert_eq!(surnames("van Dijk", "van der Berg"), Level::Different);
+    assert_eq!(given_names("Agnes Maria", "Maria Ruth"), Level::Part);
+    assert_eq!(given_names("James William", "Bill"), Level::Form);
+}
+
+#[test]
+fn a_name_is_one_in_every_alphabet_and_spelling() {
+    for (left, right) in [
+        ("Müller", "Mueller"),
+        ("Łuczak", "Luczak"),
+        ("Groß", "Gross"),
+        ("Sørensen", "Soerensen"),
+        ("Шевченко", "Shevchenko"),
+        ("Ђорђевић", "Đorđević"),
+    ] {
+        assert_eq!(surnames(left, right), Level::Exact, "{left} {right}");
+    }
+    assert_eq!(letters("Bauer"), "bauer");
+    assert_eq!(letters("Michael"), letters("Michał"));
+    // As transliterated by another table.
+    assert_eq!(surnames("Чайковський", "Tschaikowski"), Level::Similar);
+    assert_eq!(sound("tchaikovskii"), sound("czajkowski"));
+    assert_ne!(sound("nowak"), sound("novotny"));
+    assert_eq!(
+        given_names("Michał", "Michalek"),
+        given_names("Michael", "Michalek")
+    );
+}
+
+#[test]
 fn names_in_each_others_place_are_counted_once() {
     let (one, other) = (named("Harley", "McCarthy"), named("Mccarthy", "Harly"));
     assert_eq!(level(Comparison::GivenName, &one, &other), Level::Swapped);
@@ -119,6 +153,33 @@ fn dates_agree_by_slips_swapped_parts_and_parts() {
     assert_eq!(dates("1984-02-29", "1984-02-28"), Level::Close);
     assert_eq!(dates("1984-02-29", "1971-02-29"), Level::Part);
     assert_eq!(dates("1984-02-29", "1971-02-28"), Level::Different);
+}
+
+#[test]
+fn dates_are_read_in_other_orders_and_agree_as_far_as_they_are_known() {
+    let born = |date: &str| Record {
+        birth_date: some(date),
+        ..Record::default()
+    };
+    let dates = |left, right| level(Comparison::BirthDate, &born(left), &born(right));
+    for other in [
+        "29.2.1984",
+        "29/02/1984",
+        "29021984",
+        "1984-02-29T00:00:00Z",
+    ] {
+        assert_eq!(dates("1984-02-29", other), Level::Exact, "{other}");
+    }
+    assert_eq!(dates("1984-02-29", "84-02-29"), Level::Close);
+    assert_eq!(dates("1984-02-29", "29.02.84"), Level::Close);
+    assert_eq!(dates("1984-02-29", "1984-02-00"), Level::Part);
+    assert_eq!(dates("1984-02-29", "1984"), Level::Year);
+    assert_eq!(dates("1984-00-00", "1984"), Level::Year);
+    assert_eq!(dates("1984-02-29", "1985"), Level::Different);
+    assert_eq!(dates("1984-02-29", "0000-00-00"), Level::Missing);
+    // There is no such day, so only the year is believed.
+    assert_eq!(dates("1984-05-14", "1984-02-31"), Level::Year);
+    assert_eq!(dates("1984-05-14", "1984-14-05"), Level::Swapped);
 }
 
 #[test]
@@ -197,8 +258,8 @@ fn counted(prior: f64, one: &[[f64; 3]; 3], two: &[[f64; 3]; 3]) -> Counted {
     const ALL: f64 = 1e9;
     let mut counted = Counted {
         pairs: ALL,
-        present: [0.0; 10],
-        exact: [0.0; 10],
+        present: [0.0; 12],
+        exact: [0.0; 12],
         candidates: Vec::new(),
         random: Vec::new(),
     };
@@ -211,10 +272,15 @@ fn counted(prior: f64, one: &[[f64; 3]; 3], two: &[[f64; 3]; 3]) -> Counted {
             counted.present[*comparison as usize] += share * ALL;
             counted.exact[*comparison as usize] += if level == 0 { share * ALL } else { 0.0 };
         }
+        let kind = Kind {
+            pattern,
+            rarity: 0,
+            shared: [0; 2],
+        };
         counted
             .candidates
-            .push((pattern, (share * ALL).round() as u64));
-        counted.random.push((pattern, (share * 1e6).round() as u64));
+            .push((kind, (share * ALL).round() as u64));
+        counted.random.push((kind, (share * 1e6).round() as u64));
     }
     counted
 }
@@ -243,8 +309,9 @@ fn estimation_finds_the_parameters_that_made_the_pairs() {
         for (l, &level) in comparison.levels().iter().enumerate() {
             let of = |shares: &mixture::Shares| shares[comparison as usize][level as usize];
             let (found_one, found_two) = (of(&mixture.one), of(&mixture.two));
+            // What is believed beforehand moves them a little.
             assert!(
-                (found_one - one[c][l]).abs() < 0.01,
+                (found_one - one[c][l]).abs() < 0.02,
                 "{comparison:?} {level:?} {found_one}"
             );
             assert!(
@@ -389,6 +456,30 @@ fn a_frequent_name_is_worth_less_than_a_rare_one() {
     // One of ten, against less than one of a hundred.
     assert!((2.0..4.5).contains(&common), "{common}");
     assert!(rare > common + 3.0, "{rare} {common}");
+}
+
+#[test]
+fn people_of_one_name_are_not_one_person_for_being_many() {
+    // Half of the town has names of its own: two of them who share one name share both.
+    let mut records = town(9, 4_000, 400);
+    for record in &mut records {
+        let group = record.id % 1_000_000 % 400;
+        if group < 200 {
+            record.given_name = Some(word(mix(group, 1), 3));
+            record.surname = Some(word(mix(group, 2), 4));
+        }
+        (record.street, record.house_number) = (None, None);
+        (record.city, record.postcode) = (None, None);
+    }
+    let people = gather(&records);
+    let model = estimate(&people, &Options::default()).unwrap();
+    let found = suggest(&people, &model, &Options::default());
+    let is_right = |pair: &&Pair| pair.right == pair.left + 1_000_000;
+    let right = found.pairs.iter().filter(is_right).count();
+    assert!(right >= 300, "{right} of 400");
+    let wrong = found.pairs.len() - right;
+    // Of some 11,000 pairs of one name.
+    assert!(wrong <= 30, "{wrong} wrong");
 }
 
 #[test]

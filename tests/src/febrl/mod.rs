@@ -1,13 +1,19 @@
-//! Febrl: made-up Australians with made-up mistakes, the data that programs for record linkage are compared on. Measures how
-//! well the hub finds who is who, by its exact rules and by its model of likeness. The answer, which is in the records'
-//! own ids, is used to count and for nothing else.
-//!
-//! Febrl 3 and 4 have the goals. 1 and 2 have none, and were not looked at while the comparisons were chosen.
+//! How well the hub finds who is who, by its exact rules and by its model of likeness, in data with a known answer: Febrl
+//! (made-up Australians with made-up mistakes, the data that programs for record linkage are compared on), the files of
+//! the package RecordLinkage (German names and dates of birth), and people made here. The answer is used to count and
+//! for nothing else. Half of the sets were not looked at while the comparisons were chosen.
 
+mod chance;
 mod data;
+mod made;
+mod names;
 mod rules;
+mod sets;
+mod slips;
+mod unseen;
 
-pub use data::{Person, Set, fetch};
+pub use data::{Person, fetch};
+pub use sets::Set;
 
 use anyhow::{Context, Result};
 use onefold::likeness::{Options, People, Record, Standing, Suggestions, estimate, suggest};
@@ -18,6 +24,7 @@ use std::time::Instant;
 /// One way of finding pairs, on one set.
 pub struct Line {
     pub set: &'static str,
+    pub tuned_on: bool,
     pub method: Method,
     /// Pairs that were found, how many of them are right, and how many right ones there are.
     pub found: u64,
@@ -68,18 +75,19 @@ pub struct Goal {
     pub held: bool,
 }
 
-/// Everything on every set, in the order of the table. `folder` has the files.
+/// Every method on the sets that are wanted, in the order of the table. `folder` has the files.
 ///
 /// # Errors
 /// When a file cannot be read or is not what it should be, or the model cannot be estimated.
-pub fn measure(folder: &Path) -> Result<Vec<Line>> {
+pub fn measure(folder: &Path, is_wanted: impl Fn(&Set) -> bool) -> Result<Vec<Line>> {
     let mut lines = Vec::new();
-    for set in &Set::ALL {
-        let people = set.read(folder)?;
+    for set in Set::ALL.iter().filter(|set| is_wanted(set)) {
+        let people = set.people(folder)?;
         let truth = pairs(&people, &labels(&people, |person| person.truth)).found;
         let mut line = |method, counted: Counted, seconds| {
             lines.push(Line {
                 set: set.name,
+                tuned_on: set.tuned_on,
                 method,
                 found: counted.found,
                 right: counted.right,
@@ -113,21 +121,39 @@ pub fn measure(folder: &Path) -> Result<Vec<Line>> {
     Ok(lines)
 }
 
+/// The least F1 of the suggested pairs. Those of the sets that nothing was tuned on are a little below the first measurement.
+const LEAST_F1: [(&str, f64); 13] = [
+    ("Febrl 3", 0.99),
+    ("Febrl 4", 0.995),
+    ("Typing errors", 0.94),
+    ("Dates", 0.89),
+    ("Spellings", 0.97),
+    ("Name and place", 0.91),
+    ("Families", 0.65),
+    ("After years", 0.65),
+    ("RLdata500", 0.95),
+    ("RLdata10000", 0.96),
+    ("By ear", 0.93),
+    ("Alphabets", 0.84),
+    ("Couples", 0.82),
+];
+
 /// What has to be reached, and whether it was.
 pub fn goals(lines: &[Line]) -> Vec<Goal> {
     let mut goals = Vec::new();
-    for (set, least_f1) in [("Febrl 3", 0.99), ("Febrl 4", 0.995)] {
+    for (set, least_f1) in LEAST_F1 {
         for line in lines.iter().filter(|line| line.set == set) {
-            let (what, value, least) = match line.method {
+            let (what, value, least, least_recall) = match line.method {
                 Method::Rules => continue,
-                Method::Suggested => ("F1", line.f1(), least_f1),
-                Method::Automatic | Method::AutomaticPeople => {
-                    ("precision", line.precision(), 0.999)
+                Method::Suggested => ("F1", line.f1(), least_f1, 0.0),
+                // Finding nothing makes no mistakes.
+                Method::Automatic | Method::AutomaticPeople if set.starts_with("Febrl") => {
+                    ("precision", line.precision(), 0.999, 0.9)
                 }
+                Method::Automatic | Method::AutomaticPeople => continue,
             };
             goals.push(Goal {
-                // Finding nothing makes no mistakes.
-                held: value >= least && line.recall() > 0.9,
+                held: value >= least && line.recall() > least_recall,
                 text: format!(
                     "{set}, {}: {what} at least {least}: {value:.4}",
                     line.method.words()
@@ -150,7 +176,7 @@ fn suggestions(set: &Set, people: &[Person]) -> Result<Suggestions> {
             house_number: text(data::STREET_NUMBER),
             street: text(data::ADDRESS_1),
             address_line: text(data::ADDRESS_2),
-            city: text(data::SUBURB),
+            city: text(data::CITY),
             postcode: text(data::POSTCODE),
             state: text(data::STATE),
             birth_date: text(data::DATE_OF_BIRTH),

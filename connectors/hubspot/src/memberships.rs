@@ -160,6 +160,10 @@ impl Reader<'_> {
         let Some((id, list)) = cursor.lists.iter_mut().find(|(_, list)| list.due) else {
             return self.missing(cursor);
         };
+        // What an interrupted run has left to do may be wanted no more.
+        if !list.gone && !self.wants(list) {
+            list.end();
+        }
         cursor.stage = match &cursor.stage {
             Stage::Members { after } if !list.gone => {
                 self.members(id, list, after.as_deref(), room, found)?
@@ -172,6 +176,18 @@ impl Reader<'_> {
         }
         keep_to(MOST_IDS, &mut cursor.lists)?;
         Ok(Step::More(cursor))
+    }
+
+    /// Whether the members of such lists are asked for. A list that does not say of what type they are is read.
+    fn wants(&self, list: &Known) -> bool {
+        #[derive(Default, Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct About {
+            object_type_id: Option<String>,
+        }
+        let about: About = serde_json::from_str(&list.about).unwrap_or_default();
+        let kind = about.object_type_id;
+        kind.is_none_or(|kind| self.config.list_types.contains(&kind))
     }
 
     /// One page of lists.
@@ -254,7 +270,9 @@ impl Reader<'_> {
         }
         let answer = match VENDOR.send(self.hub, request) {
             // It was deleted since this run was shown it.
-            Err(error) if error.status() == Some(404) => {
+            Err(error)
+                if error.status() == Some(404) && lists::is_gone(self.hub, self.config, id)? =>
+            {
                 list.end();
                 return Ok(Stage::Leaving);
             }

@@ -198,6 +198,11 @@ pub(super) fn at_once<T: Send + 'static>(
     }
 }
 
+/// Runs `work` on each thread of `at_once` and `both`.
+pub(super) fn on_each_thread(work: impl Fn() + Sync) {
+    HALVES.broadcast(|_| work());
+}
+
 /// Both, at the same time where there is much to do.
 pub(super) fn both<A: Send, B: Send>(
     is_much: bool,

@@ -456,6 +456,9 @@ async fn schedule(seed: u64) {
             .difference(&least.members)
             .map(|(_, email)| email.clone())
             .collect();
+        for (email, name) in &found.rows {
+            assert_eq!(wanted.rows.get(email), Some(name), "{which}");
+        }
         for end in [&mut found, &mut wanted] {
             end.leave_out(&open);
         }

@@ -103,17 +103,22 @@ fn latin(letter: char) -> Option<&'static str> {
     })
 }
 
+/// The fewest letters of a word in which an umlaut is looked for: Joe is not Jo, and Joey not Joy.
+const LONG_WORD: usize = 5;
+
 /// `ae`, `oe` and `ue` are how umlauts are written without them, except after a vowel or a q (the rule of Snowball's stemmer
-/// `German2`). The accents are gone already, so both spellings become one.
+/// `German2`) and at the end of a word. The accents are gone already, so both spellings become one. A text with digits is left as it is.
 fn without_umlauts(text: String) -> String {
-    if !["ae", "oe", "ue"].iter().any(|pair| text.contains(pair)) {
+    let is_word = text.len() >= LONG_WORD && text.bytes().all(|byte| byte.is_ascii_alphabetic());
+    if !is_word || !["ae", "oe", "ue"].iter().any(|pair| text.contains(pair)) {
         return text;
     }
     let mut plain = String::with_capacity(text.len());
     // The last two letters before.
     let mut before = [' ', ' '];
-    for letter in text.chars() {
+    for (at, letter) in text.chars().enumerate() {
         let is_umlaut = letter == 'e'
+            && at + 1 < text.len()
             && matches!(before[1], 'a' | 'o' | 'u')
             && !matches!(before[0], 'a' | 'e' | 'i' | 'o' | 'u' | 'y' | 'q');
         if !is_umlaut {

@@ -1,7 +1,7 @@
 //! How the names of two people agree: as they are written, as short forms, as one word of several, and as they sound.
 
 use crate::likeness::compare::{Both, Level, in_each_others_place, letters, one_slip};
-use crate::likeness::nicknames::are_forms_of_one_name;
+use crate::likeness::nicknames::{are_forms_of_one_name, share_a_name};
 use crate::likeness::people::{Field, People};
 
 /// Whether two given names in normal form may be one: short forms of it, an initial, or written a little differently.
@@ -28,7 +28,7 @@ pub(super) fn levels(people: &People, left: u32, right: u32) -> (Level, Level) {
     }
     let given = given.level(|one, other| {
         let words = Words::of(people, left, right, Field::GivenNames, one, other);
-        match words.any(|one, other| one != other && are_forms_of_one_name(one, other)) {
+        match words.have_forms_of_one() {
             true => Level::Form,
             false => level(people, left, right, Field::GivenName, &words),
         }
@@ -64,16 +64,26 @@ impl<'a> Words<'a> {
         }
     }
 
+    /// Whether a word of one is a form of a word of the other. An initial stands for the word in its own place: John A. is not Anna.
+    fn have_forms_of_one(&self) -> bool {
+        let (left, right) = self.words;
+        let mut in_place = left.split(' ').zip(right.split(' '));
+        in_place.any(|(one, other)| one != other && are_forms_of_one_name(one, other))
+            || self.any(|one, other| one != other && share_a_name(one, other))
+    }
+
     fn any(&self, fit: impl Fn(&str, &str) -> bool) -> bool {
         let (left, right) = self.words;
         left.split(' ')
             .any(|one| right.split(' ').any(|other| fit(one, other)))
     }
 
-    /// Whether one is a word of the other, or both have a word that is more than a particle: `van`, `de`.
-    fn share_one(&self) -> bool {
+    /// Whether one is a word of the other, or both have a surname that is more than a particle: `van`, `de`. Two given names of which
+    /// one is the same are two people's, Jean-Paul and Jean-Pierre.
+    fn share_one(&self, name: Field) -> bool {
         let is_whole = |word: &str| word == self.whole.0 || word == self.whole.1;
-        self.any(|one, other| one == other && (is_whole(one) || one.len() > PARTICLE))
+        let is_long = |word: &str| name == Field::Surname && word.len() > PARTICLE;
+        self.any(|one, other| one == other && (is_whole(one) || is_long(one)))
     }
 }
 
@@ -81,7 +91,7 @@ fn level(people: &People, left: u32, right: u32, name: Field, words: &Words<'_>)
     let (one, other) = words.whole;
     match letters(one, other) {
         Level::Close => Level::Close,
-        _ if words.share_one() => Level::Part,
+        _ if words.share_one(name) => Level::Part,
         Level::Different if people.sound_alike(left, right, name) => Level::Similar,
         level => level,
     }

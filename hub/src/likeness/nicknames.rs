@@ -15,7 +15,7 @@ fn is_initial(short: &str, name: &str) -> bool {
     letters.next().is_some_and(|first| name.starts_with(first)) && letters.next().is_none()
 }
 
-fn share_a_name(left: &str, right: &str) -> bool {
+pub(super) fn share_a_name(left: &str, right: &str) -> bool {
     let groups = |name: &str| GROUPS_OF.get(name).map_or(&[][..], Vec::as_slice);
     groups(left)
         .iter()

@@ -162,13 +162,16 @@ impl Likely {
             Comparison::GivenName,
             &[Level::Exact, Level::Form, Level::Swapped, Level::Close],
         );
+        // A mother's and a daughter's, too, who may have one address.
+        let half_named = is(Comparison::GivenName, &[Level::Part]);
         let otherwise_named = is(Comparison::GivenName, &[Level::Similar, Level::Different]);
         let born = is(
             Comparison::BirthDate,
             &[Level::Exact, Level::Swapped, Level::Close],
         );
         let otherwise_born = is(Comparison::BirthDate, &[Level::Different]);
-        national_id || ((named || born || email) && !otherwise_named && !otherwise_born)
+        national_id
+            || ((named || born || email && !half_named) && !otherwise_named && !otherwise_born)
     }
 }
 

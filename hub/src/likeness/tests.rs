@@ -102,8 +102,28 @@ fn one_of_several_names_is_a_part() {
     assert_eq!(surnames("Müller-Lüdenscheidt", "Lüdenscheidt"), Level::Part);
     assert_eq!(surnames("Taylor Cox", "Cox"), Level::Part);
     assert_eq!(surnames("van Dijk", "van der Berg"), Level::Different);
-    assert_eq!(given_names("Agnes Maria", "Maria Ruth"), Level::Part);
+    assert_eq!(given_names("Agnes Maria", "Maria"), Level::Part);
     assert_eq!(given_names("James William", "Bill"), Level::Form);
+}
+
+#[test]
+fn what_two_names_have_in_common_does_not_make_them_one() {
+    for (left, right) in [
+        ("Agnes Maria", "Maria Ruth"),
+        ("Jean-Paul", "Jean-Pierre"),
+        ("John A.", "Anna"),
+        ("Joy", "Joseph"),
+        ("Joe", "Jo"),
+        ("Mae", "Ma"),
+    ] {
+        let level = given_names(left, right);
+        assert!(
+            matches!(level, Level::Similar | Level::Different),
+            "{left}, {right}: {level:?}"
+        );
+    }
+    assert_eq!(given_names("John A.", "John Adam"), Level::Form);
+    assert!(!super::may_be_one_given_name("joy", "joseph"));
 }
 
 #[test]

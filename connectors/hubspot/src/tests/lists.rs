@@ -674,3 +674,46 @@ fn lists_come_and_go_and_a_cursor_of_another_version_starts_again() {
         assert!(matches!(error, Error::CursorExpired(_)), "{error}");
     }
 }
+
+#[test]
+fn what_an_interrupted_run_has_left_is_not_read_once_its_type_is_not_wanted() {
+    // Both are in one part.
+    let account = Account::of([(1, "0-1", vec![11, 13]), (12, "0-2", vec![5])]);
+    let mut reader = Reader::of(&account, "list_memberships");
+    let request = ReadRequest {
+        part: "1".to_owned(),
+        max_records: 1,
+        ..whole(reader.stream)
+    };
+    let batch = call::read::<HubSpot>(&reader.hub, reader.config, &request).expect("a batch");
+    assert!(!batch.done);
+    for line in batch.upserts.lines() {
+        let record: Value = serde_json::from_slice(line).expect("a record");
+        reader.known.insert(key(&record), record);
+    }
+    reader.cursors.insert(request.part, batch.cursor);
+    reader.config = r#"{"list_types": ["0-1"]}"#;
+    let asked = reader.run().expect("reads");
+    let of_companies = asked.iter().filter(|url| url.contains("/12/memberships"));
+    assert_eq!(of_companies.count(), 0, "{asked:?}");
+    let known: Vec<&String> = reader.known.keys().collect();
+    assert_eq!(known, ["1 11", "1 13"]);
+}
+
+#[test]
+fn members_stay_where_a_list_that_is_there_is_not_found_for_a_moment() {
+    let account = Account::of([(1, "0-1", vec![11, 13])]);
+    let mut reader = Reader::of(&account, "list_memberships");
+    reader.agrees();
+    account.borrow_mut().list(1, "0-1").add([17], T0 + 1);
+    let answers = account.clone();
+    reader.hub = TestHub::new(move |request| {
+        if request.url.contains("/memberships") {
+            let body = json!({"category": "OBJECT_NOT_FOUND", "message": "gone"});
+            return Ok(json(404, body));
+        }
+        Ok(answers.borrow_mut().answer(request))
+    });
+    assert!(reader.run().is_err());
+    assert_eq!((reader.known.len(), reader.deleted), (2, 0));
+}

@@ -2,7 +2,7 @@
 //! pages are read from the file again.
 
 use crate::flow::connect::Opens;
-use crate::flow::context::Context;
+use crate::flow::context::{self, Context};
 use crate::store::Result;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -26,6 +26,7 @@ pub async fn rest(context: &Context, connectors: &dyn Opens) -> Result<()> {
         // A task that failed released nothing, which does no harm.
         let _ = one.await;
     }
+    context::on_each_thread(release_memory);
     // Only one thread can release at a time: the last call is for what the others left.
     release_memory();
     Ok(())

@@ -199,7 +199,9 @@ pub async fn take_effect(context: &Context) -> Result<RunReport> {
 /// as they were read.
 pub async fn enter(context: &mut Context, is_current: &(dyn Fn() -> bool + Sync)) -> Result<()> {
     // Meanwhile; the first record needs them.
-    std::thread::spawn(load_phone_rules);
+    let thread = std::thread::Builder::new().name("phone rules".to_owned());
+    // Where there can be no further thread, the first record waits for them.
+    drop(thread.spawn(load_phone_rules));
     fence::adopt_manifests(context, is_current).await?;
     rules::ready(context).await?;
     models::adopt(context).await?;

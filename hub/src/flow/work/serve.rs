@@ -437,7 +437,7 @@ impl Serving {
             self.stop_overtaken();
             return;
         }
-        let again = again.map_or_else(|| "at its next time".to_owned(), Timestamp::to_minutes);
+        let again = again.map_or_else(|| "at its next time".to_owned(), Timestamp::to_rfc3339);
         tracing::error!(
             code = problem.code.id,
             doing,

@@ -123,7 +123,7 @@ fn what_two_names_have_in_common_does_not_make_them_one() {
         );
     }
     assert_eq!(given_names("John A.", "John Adam"), Level::Form);
-    assert!(!super::may_be_one_given_name("joy", "joseph"));
+    assert!(!may_be_one_given_name("joy", "joseph"));
 }
 
 #[test]

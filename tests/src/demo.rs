@@ -145,24 +145,13 @@ impl World {
     }
 }
 
-/// The number of people in the answer of `onefold status --json`.
-pub fn people_found(status: &str) -> Result<usize> {
-    let status: Value =
-        serde_json::from_str(status).context("`onefold status --json` did not print JSON")?;
-    let people = status["people"]
-        .as_u64()
-        .context("`onefold status --json` has no number `people`")?;
-    Ok(people as usize)
-}
-
-/// The size in the answer of `onefold audience show NAME --json`.
-pub fn audience_size(shown: &str) -> Result<usize> {
-    let shown: Value =
-        serde_json::from_str(shown).context("`onefold audience show --json` did not print JSON")?;
-    let size = shown["size"]
-        .as_u64()
-        .context("`onefold audience show --json` has no number `size`")?;
-    Ok(size as usize)
+/// A number in what a command of `onefold` printed as JSON.
+pub fn number_in(printed: &str, name: &str) -> Result<usize> {
+    let printed: Value =
+        serde_json::from_str(printed).context("a command with `--json` did not print JSON")?;
+    let number = printed[name].as_u64();
+    let number = number.with_context(|| format!("what it printed has no number `{name}`"))?;
+    Ok(number as usize)
 }
 
 /// What was applied more than once with the same content.

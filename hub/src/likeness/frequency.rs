@@ -70,13 +70,10 @@ pub(super) struct Frequencies {
     mean: f64,
 }
 
-impl Frequencies {
-    fn of(&self, value: u64) -> f64 {
-        let found = self
-            .common
-            .binary_search_by_key(&value, |common| common.value);
-        found.map_or(self.rare, |at| self.common[at].frequency)
-    }
+/// The frequency of a value among the common ones, which are sorted by value, or else that of the rare ones.
+pub(super) fn frequency_of(value: u64, common: &[Common], rare: f64) -> f64 {
+    let found = common.binary_search_by_key(&value, |common| common.value);
+    found.map_or(rare, |at| common[at].frequency)
 }
 
 /// How much rarer somebody's value is than on the average, in bits.
@@ -89,7 +86,8 @@ pub(super) fn rarity(
     let frequencies = &frequencies[comparison as usize];
     let value = comparison.value(people, index);
     value.map_or(0.0, |value| {
-        (frequencies.mean / frequencies.of(value)).log2()
+        let own = frequency_of(value, &frequencies.common, frequencies.rare);
+        (frequencies.mean / own).log2()
     })
 }
 

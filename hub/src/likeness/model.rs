@@ -2,6 +2,7 @@
 //! contains no person's value, only the digests of values that many people have.
 
 use crate::likeness::compare::{COMPARISONS, Comparison, LEVELS, Level, Pattern};
+use crate::likeness::frequency::frequency_of;
 use crate::likeness::kin::KINDS;
 use crate::likeness::mixture::prior_bits;
 use crate::likeness::people::People;
@@ -137,9 +138,6 @@ impl<'a> Scale<'a> {
 
 impl Weighed {
     fn frequency(&self, value: u64) -> f64 {
-        let found = self
-            .common
-            .binary_search_by_key(&value, |common| common.value);
-        found.map_or(self.rare, |at| self.common[at].frequency)
+        frequency_of(value, &self.common, self.rare)
     }
 }

@@ -9,9 +9,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use onefold_tests::demo::{
-    AUDIENCE, Day, REFUNDED, World, applied_twice, audience_size, difference, people_found,
-};
+use onefold_tests::demo::{AUDIENCE, Day, REFUNDED, World, applied_twice, difference, number_in};
 use onefold_tests::vendors::time::Clock;
 
 const SEED: u64 = 2026;
@@ -145,12 +143,12 @@ fn fresh_hub(world: &World, folder: &Path) -> Result<PathBuf> {
 /// Prints one line per comparison; true when all agree. `before`: what was written before the last run.
 fn compare(world: &World, onefold: &Onefold, day: Day, before: usize) -> Result<bool> {
     let truth = world.truth(day);
-    let people = people_found(&onefold.read(&["status", "--json"])?)?;
+    let people = number_in(&onefold.read(&["status", "--json"])?, "people")?;
     let writes = world.writes();
     let again = writes.len() - before;
     let size = |audience: &str| -> Result<usize> {
         let shown = onefold.read(&["audience", "show", audience, "--limit", "0", "--json"])?;
-        audience_size(&shown)
+        number_in(&shown, "size")
     };
     let lapsed = size(AUDIENCE)?;
     let twice = applied_twice(&writes);

@@ -1,11 +1,11 @@
 //! Made-up people with a known answer: names as frequent as they are in a few countries, a date of birth or a place, and a
 //! tenth of the records a second one of somebody, changed. Equal seeds give equal sets.
 
-use super::chance::Chance;
 use super::data::{
     ADDRESS_1, CITY, DATE_OF_BIRTH, Fields, GIVEN_NAME, POSTCODE, Person, STREET_NUMBER, SURNAME,
 };
 use super::names::Country;
+use crate::population::Draw;
 
 /// How a set is made.
 pub struct Made {
@@ -13,7 +13,7 @@ pub struct Made {
     pub countries: &'static [&'static Country],
     pub known: Known,
     /// What happens to the second record of somebody.
-    pub harm: fn(&mut Fields, &mut Chance),
+    pub harm: fn(&mut Fields, &mut Draw),
 }
 
 /// What is known of people in addition to their names.
@@ -32,10 +32,10 @@ const TWICE: u64 = 1_000;
 
 impl Made {
     pub fn people(&self) -> Vec<Person> {
-        let mut chance = Chance::new(self.seed);
+        let mut draw = Draw::new(self.seed);
         let mut people: Vec<Person> = Vec::new();
         for truth in 0..PEOPLE {
-            let mut fields = self.fields(&mut chance);
+            let mut fields = self.fields(&mut draw);
             if self.known == Known::Home && truth % 3 > 0 {
                 let family = &people[truth as usize - 1].fields;
                 for field in [SURNAME, CITY, POSTCODE] {
@@ -55,24 +55,24 @@ impl Made {
         }
         for truth in 0..TWICE {
             let mut fields = people[truth as usize].fields.clone();
-            (self.harm)(&mut fields, &mut chance);
+            (self.harm)(&mut fields, &mut draw);
             people.push(person(truth, fields));
         }
         people
     }
 
-    fn fields(&self, chance: &mut Chance) -> Fields {
-        let country = chance.one_of(self.countries);
+    fn fields(&self, draw: &mut Draw) -> Fields {
+        let country = draw.pick(self.countries);
         let mut fields = Fields::default();
-        fields[GIVEN_NAME] = country.given_name(chance);
-        fields[SURNAME] = country.surname(chance);
+        fields[GIVEN_NAME] = country.given_name(draw);
+        fields[SURNAME] = country.surname(draw);
         match self.known {
-            Known::Birth => fields[DATE_OF_BIRTH] = birth(chance),
-            Known::Place | Known::Home => (fields[CITY], fields[POSTCODE]) = place(chance),
+            Known::Birth => fields[DATE_OF_BIRTH] = birth(draw),
+            Known::Place | Known::Home => (fields[CITY], fields[POSTCODE]) = place(draw),
             Known::House => {
-                (fields[CITY], fields[POSTCODE]) = place(chance);
-                fields[ADDRESS_1] = format!("{}straße", country.surname(chance));
-                fields[STREET_NUMBER] = (1 + chance.below(8) * chance.below(12)).to_string();
+                (fields[CITY], fields[POSTCODE]) = place(draw);
+                fields[ADDRESS_1] = format!("{}straße", country.surname(draw));
+                fields[STREET_NUMBER] = (1 + draw.below(8) * draw.below(12)).to_string();
             }
         }
         fields
@@ -87,8 +87,8 @@ fn person(truth: u64, fields: Fields) -> Person {
     }
 }
 
-fn birth(chance: &mut Chance) -> String {
-    let (year, month, day) = (chance.below(80), chance.below(12), chance.below(28));
+fn birth(draw: &mut Draw) -> String {
+    let (year, month, day) = (draw.below(80), draw.below(12), draw.below(28));
     format!("{}-{:02}-{:02}", 1930 + year, month + 1, day + 1)
 }
 
@@ -102,11 +102,11 @@ const ENDS: [&str; 20] = [
 ];
 
 /// City and postcode of one of 400 towns; large ones have many postcodes.
-pub fn place(chance: &mut Chance) -> (String, String) {
+pub fn place(draw: &mut Draw) -> (String, String) {
     // A product of two numbers is more often small.
-    let town = chance.below(20) * chance.below(21);
-    let name = format!("{}{}", STARTS[town as usize % 20], ENDS[town as usize / 20]);
+    let town = draw.below(20) * draw.below(21);
+    let name = format!("{}{}", STARTS[town % 20], ENDS[town / 20]);
     let postcodes = 1 + 40 / (town + 1);
-    let postcode = 10_000 + town * 200 + chance.below(postcodes);
+    let postcode = 10_000 + town * 200 + draw.below(postcodes);
     (name, postcode.to_string())
 }

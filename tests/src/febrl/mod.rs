@@ -3,7 +3,6 @@
 //! the package RecordLinkage (German names and dates of birth), and people made here. The answer is used to count and
 //! for nothing else. Half of the sets were not looked at while the comparisons were chosen.
 
-mod chance;
 mod data;
 mod made;
 mod names;

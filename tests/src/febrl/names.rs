@@ -2,7 +2,7 @@
 //! statistical offices and civil registers of each country publish their order); the long tail of surnames is put
 //! together from parts that surnames there are made of.
 
-use super::chance::Chance;
+use crate::population::Draw;
 
 /// The names of one country, the most frequent first.
 pub struct Country {
@@ -14,30 +14,30 @@ pub struct Country {
 }
 
 /// How many of a hundred people have one of the frequent surnames.
-const FREQUENT: u64 = 35;
+const FREQUENT: usize = 35;
 
 impl Country {
-    pub fn given_name(&self, chance: &mut Chance) -> String {
-        frequent(self.given_names, chance)
+    pub fn given_name(&self, draw: &mut Draw) -> String {
+        frequent(self.given_names, draw)
     }
 
-    pub fn surname(&self, chance: &mut Chance) -> String {
-        match chance.percent(FREQUENT) {
-            true => frequent(self.surnames, chance),
+    pub fn surname(&self, draw: &mut Draw) -> String {
+        match draw.chance(FREQUENT) {
+            true => frequent(self.surnames, draw),
             false => format!(
                 "{}{}",
-                frequent(self.stems, chance),
-                frequent(self.endings, chance)
+                frequent(self.stems, draw),
+                frequent(self.endings, draw)
             ),
         }
     }
 }
 
 /// One of the words, each about as frequent as one divided by its place (Zipf's law, from the fifth place on).
-fn frequent(words: &str, chance: &mut Chance) -> String {
+fn frequent(words: &str, draw: &mut Draw) -> String {
     let words: Vec<&str> = words.split_whitespace().collect();
-    let weight = |at: usize| 1_000 / (at as u64 + 5);
-    let mut left = chance.below((0..words.len()).map(weight).sum());
+    let weight = |at: usize| 1_000 / (at + 5);
+    let mut left = draw.below((0..words.len()).map(weight).sum());
     for (at, word) in words.iter().enumerate() {
         if left < weight(at) {
             return (*word).to_owned();

@@ -1,10 +1,10 @@
 //! The sets that are measured, and which of them the comparisons were tuned on.
 
-use super::chance::Chance;
 use super::data::{Fields, Person, febrl, rldata};
 use super::made::{Known, Made};
 use super::names::{CZECHIA, Country, ENGLAND, FRANCE, GERMANY, POLAND, RUSSIA, SPAIN, UKRAINE};
 use super::{slips, unseen};
+use crate::population::Draw;
 use anyhow::Result;
 use std::path::Path;
 
@@ -94,7 +94,7 @@ const fn made(
     seed: u64,
     countries: &'static [&'static Country],
     known: Known,
-    harm: fn(&mut Fields, &mut Chance),
+    harm: fn(&mut Fields, &mut Draw),
 ) -> Source {
     Source::Made(Made {
         seed,

@@ -2,11 +2,11 @@
 //! or a wedding. No comparison was tuned on these, and none may be: a fault that they show is looked for in other data.
 //! (`after_years` showed that families were taken for one person; it counts as seen since.)
 
-use super::chance::Chance;
 use super::data::{
     ADDRESS_1, CITY, DATE_OF_BIRTH, Fields, GIVEN_NAME, POSTCODE, STREET_NUMBER, SURNAME,
 };
 use super::made::place;
+use crate::population::Draw;
 
 /// What sounds alike to somebody who writes down a name on the telephone.
 const BY_EAR: [(&str, &str); 30] = [
@@ -67,20 +67,20 @@ const DIGITS_BY_EYE: [(&str, &str); 8] = [
 ];
 
 /// Names written by ear, dates by eye or by memory: each mistake by itself, so that a record may have none or all.
-pub fn by_ear(fields: &mut Fields, chance: &mut Chance) {
+pub fn by_ear(fields: &mut Fields, draw: &mut Draw) {
     for (field, share) in [(SURNAME, 45), (GIVEN_NAME, 30)] {
-        if chance.percent(share) {
-            fields[field] = mistaken(&fields[field], &BY_EAR, chance);
+        if draw.chance(share) {
+            fields[field] = mistaken(&fields[field], &BY_EAR, draw);
         }
-        if chance.percent(8) {
-            fields[field] = mistaken(&fields[field], &BY_EYE, chance);
+        if draw.chance(8) {
+            fields[field] = mistaken(&fields[field], &BY_EYE, draw);
         }
     }
-    if chance.percent(20) {
-        fields[DATE_OF_BIRTH] = mistaken(&fields[DATE_OF_BIRTH], &DIGITS_BY_EYE, chance);
+    if draw.chance(20) {
+        fields[DATE_OF_BIRTH] = mistaken(&fields[DATE_OF_BIRTH], &DIGITS_BY_EYE, draw);
     }
     let [year, month, day] = parts(&fields[DATE_OF_BIRTH]);
-    let (year, month, day) = match chance.below(20) {
+    let (year, month, day) = match draw.below(20) {
         0 | 1 => (year, day, month),
         2 => (year, month % 12 + 1, day),
         3 => (year + 1, month, day),
@@ -91,7 +91,7 @@ pub fn by_ear(fields: &mut Fields, chance: &mut Chance) {
 }
 
 /// One of the mistakes that the text has room for.
-fn mistaken(text: &str, mistakes: &[(&str, &str)], chance: &mut Chance) -> String {
+fn mistaken(text: &str, mistakes: &[(&str, &str)], draw: &mut Draw) -> String {
     let possible: Vec<_> = mistakes
         .iter()
         .filter(|(from, _)| text.contains(from))
@@ -99,9 +99,9 @@ fn mistaken(text: &str, mistakes: &[(&str, &str)], chance: &mut Chance) -> Strin
     match possible.is_empty() {
         true => text.to_owned(),
         false => {
-            let (from, to) = chance.one_of(&possible);
+            let (from, to) = draw.pick(&possible);
             let places: Vec<usize> = text.match_indices(from).map(|(at, _)| at).collect();
-            let at = chance.one_of(&places);
+            let at = draw.pick(&places);
             format!("{}{to}{}", &text[..at], &text[at + from.len()..])
         }
     }
@@ -155,13 +155,13 @@ const ALPHABET: [(char, [&str; 3]); 37] = [
 
 /// In Latin letters after the custom of one country; now and then with a father's name, the names exchanged, or a date that a
 /// change of time zone made a day earlier.
-pub fn in_another_alphabet(fields: &mut Fields, chance: &mut Chance) {
-    let custom = chance.below(3) as usize;
+pub fn in_another_alphabet(fields: &mut Fields, draw: &mut Draw) {
+    let custom = draw.below(3);
     for field in [GIVEN_NAME, SURNAME] {
         fields[field] = in_latin(&fields[field], custom);
     }
-    if chance.percent(15) {
-        let father = chance.one_of(&[
+    if draw.chance(15) {
+        let father = draw.pick(&[
             "Иванович",
             "Петрович",
             "Николаевич",
@@ -170,17 +170,17 @@ pub fn in_another_alphabet(fields: &mut Fields, chance: &mut Chance) {
         ]);
         fields[GIVEN_NAME] = format!("{} {}", fields[GIVEN_NAME], in_latin(father, custom));
     }
-    if chance.percent(10) {
+    if draw.chance(10) {
         fields.swap(GIVEN_NAME, SURNAME);
     }
     let [year, month, day] = parts(&fields[DATE_OF_BIRTH]);
-    if chance.percent(20) {
+    if draw.chance(20) {
         let (month, day) = match day {
             1 => ((month + 10) % 12 + 1, 28),
             _ => (month, day - 1),
         };
         fields[DATE_OF_BIRTH] = format!("{year:04}-{month:02}-{day:02}");
-    } else if chance.percent(10) {
+    } else if draw.chance(10) {
         fields[DATE_OF_BIRTH] = format!("{day:02}/{month:02}/{:02}", year % 100);
     }
 }
@@ -195,7 +195,7 @@ fn in_latin(name: &str, custom: usize) -> String {
 }
 
 /// After some years: moved, married, called otherwise, or the postcode from memory.
-pub fn after_years(fields: &mut Fields, chance: &mut Chance) {
+pub fn after_years(fields: &mut Fields, draw: &mut Draw) {
     const SHORT: [(&str, &str); 14] = [
         ("Francisco", "Paco"),
         ("José", "Pepe"),
@@ -212,64 +212,64 @@ pub fn after_years(fields: &mut Fields, chance: &mut Chance) {
         ("Elisabeth", "Lisa"),
         ("Manfred", "Manni"),
     ];
-    if chance.percent(15) {
-        (fields[CITY], fields[POSTCODE]) = place(chance);
+    if draw.chance(15) {
+        (fields[CITY], fields[POSTCODE]) = place(draw);
     }
-    if chance.percent(12) {
-        let other = chance.one_of(&[
+    if draw.chance(12) {
+        let other = draw.pick(&[
             "Santos", "Kramer", "Renard", "Vogt", "Prieto", "Besson", "Arnold", "Vidal",
         ]);
-        fields[SURNAME] = match chance.percent(70) {
+        fields[SURNAME] = match draw.chance(70) {
             true => format!("{} {other}", fields[SURNAME]),
             false => other.to_owned(),
         };
     }
     if let Some((_, short)) = SHORT.iter().find(|(long, _)| *long == fields[GIVEN_NAME])
-        && chance.percent(60)
+        && draw.chance(60)
     {
         fields[GIVEN_NAME] = (*short).to_owned();
     }
-    if chance.percent(20) {
+    if draw.chance(20) {
         let mut digits: Vec<char> = fields[POSTCODE].chars().collect();
-        let at = chance.below(4) as usize;
+        let at = draw.below(4);
         digits.swap(at, at + 1);
         fields[POSTCODE] = digits.into_iter().collect();
     }
-    if chance.percent(10) {
+    if draw.chance(10) {
         fields[CITY].clear();
     }
-    if chance.percent(25) {
-        let field = chance.one_of(&[GIVEN_NAME, SURNAME]);
-        fields[field] = mistaken(&fields[field], &BY_EYE, chance);
+    if draw.chance(25) {
+        let field = draw.pick(&[GIVEN_NAME, SURNAME]);
+        fields[field] = mistaken(&fields[field], &BY_EYE, draw);
     }
 }
 
 /// As an order in a shop: an initial, the street abbreviated or with its number in it, a letter after the number, a wedding.
-pub fn ordering(fields: &mut Fields, chance: &mut Chance) {
-    if chance.percent(20) {
+pub fn ordering(fields: &mut Fields, draw: &mut Draw) {
+    if draw.chance(20) {
         fields[GIVEN_NAME] = fields[GIVEN_NAME].chars().take(1).chain(['.']).collect();
     }
-    if chance.percent(30) {
-        fields[GIVEN_NAME] = mistaken(&fields[GIVEN_NAME], &BY_EYE, chance);
+    if draw.chance(30) {
+        fields[GIVEN_NAME] = mistaken(&fields[GIVEN_NAME], &BY_EYE, draw);
     }
-    if chance.percent(15) {
-        let other = chance.one_of(&["Brandt", "Seidel", "Pohl", "Engel", "Simon", "Voigt"]);
+    if draw.chance(15) {
+        let other = draw.pick(&["Brandt", "Seidel", "Pohl", "Engel", "Simon", "Voigt"]);
         fields[SURNAME] = format!("{}-{other}", fields[SURNAME]);
-    } else if chance.percent(25) {
-        fields[SURNAME] = mistaken(&fields[SURNAME], &BY_EAR, chance);
+    } else if draw.chance(25) {
+        fields[SURNAME] = mistaken(&fields[SURNAME], &BY_EAR, draw);
     }
-    match chance.below(5) {
+    match draw.below(5) {
         0 => fields[ADDRESS_1] = fields[ADDRESS_1].replace("straße", "str."),
         1 => {
             fields[ADDRESS_1] = format!("{} {}", fields[ADDRESS_1], fields[STREET_NUMBER]);
             fields[STREET_NUMBER].clear();
         }
         2 => fields[STREET_NUMBER].push('a'),
-        3 => fields[POSTCODE] = mistaken(&fields[POSTCODE], &DIGITS_BY_EYE, chance),
+        3 => fields[POSTCODE] = mistaken(&fields[POSTCODE], &DIGITS_BY_EYE, draw),
         _ => {}
     }
-    if chance.percent(10) {
-        (fields[CITY], fields[POSTCODE]) = place(chance);
+    if draw.chance(10) {
+        (fields[CITY], fields[POSTCODE]) = place(draw);
         fields[ADDRESS_1].clear();
         fields[STREET_NUMBER].clear();
     }

@@ -6,7 +6,7 @@
 pub struct Dialect {
     /// (JSON text, alias) → a row source with `alias.key`, one row for each field of the object.
     pub fields: fn(&str, &str) -> String,
-    /// (alias of a field, alias) → the same for a field that is an object.
+    /// (alias of a field, alias) → the same for a field that is an object, or an array, whose keys are numbers from 0.
     pub nested: fn(&str, &str) -> String,
     /// (alias of a field, alias) → one row for each item if the field is a list, else none.
     pub items: fn(&str, &str) -> String,

@@ -188,7 +188,7 @@ impl<'a> Writer<'a> {
                 let _ = write!(
                     self.text,
                     "exists (select 1 from {fields} where f.key = {purpose} and exists \
-                     (select 1 from {nested} where s.key = 'status' and {status} = 'granted'))"
+                     (select 1 from {nested} where s.key = 0 and {status} = 'granted'))"
                 );
             }
             Condition::Split { name, from, until } => {

@@ -26,7 +26,7 @@ pub use commit::change::{Change, Counts, Put, To};
 pub use commit::fence::manifests_digest;
 pub use commit::fitted::fitted_of;
 pub use commit::stream::StreamRef;
-pub use commit::view::{AddressConsent, ConsentEntry};
+pub use commit::view::{AddressConsent, ConsentEntry, Consents};
 pub use commit::views::traits_of;
 pub use connect::Opens;
 pub use context::{Context, Process, Watch};

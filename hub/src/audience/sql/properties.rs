@@ -43,7 +43,7 @@ fn database(people: &[Someone]) -> Connection {
         let consents: std::collections::BTreeMap<_, _> = someone
             .granted
             .iter()
-            .map(|purpose| (purpose, serde_json::json!({ "status": "granted" })))
+            .map(|purpose| (purpose, serde_json::json!(["granted"])))
             .collect();
         let json = |value: &dyn erased_json::Json| value.text();
         connection

@@ -8,9 +8,9 @@ use crate::flow::commit::identifiers::find;
 use crate::flow::commit::neighbourhood::{Around, Held, Neighbourhood, held_in};
 use crate::flow::commit::suppressed::is_suppressed;
 use crate::flow::commit::view::Consents;
+use crate::flow::commit::view::read_consents;
 use crate::flow::commit::views::traits_of;
 use crate::flow::context::Context;
-use crate::flow::stored_json::read;
 use crate::identity::{self, Node};
 use crate::manifest::Survivorship;
 use crate::model::{Fields, Identifier, Shown, Value};
@@ -241,7 +241,7 @@ async fn view(context: &Context, tx: &mut Tx, located: &Located) -> Result<Found
         }),
         traits,
         suppressed,
-        consents: read("person.consents", row.id, &row.consents)?,
+        consents: read_consents(row.id, &row.consents)?,
         consent_why: consents_of(tx, context, &located.held(&context.rules), &evidence).await?,
     })))
 }

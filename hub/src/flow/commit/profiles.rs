@@ -4,8 +4,8 @@ use crate::flow::commit::agreed::consents_of;
 use crate::flow::commit::claim::{Alone, Built, FreshClaim, claim_of};
 use crate::flow::commit::neighbourhood::{Neighbourhood, Resolved};
 use crate::flow::commit::view::View;
+use crate::flow::commit::view::stored_consents;
 use crate::flow::context::{Context, LONG, both};
-use crate::flow::stored_json::to_json;
 use crate::store::{ClaimRow, PersonRow, Result};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -106,7 +106,7 @@ fn profiles(
             uuid: person.uuid,
             component: person.component,
             traits: built.traits,
-            consents: to_json(&consents),
+            consents: stored_consents(&consents),
             updated_at: now,
         });
         profiles.views.extend(built.read.map(|traits| View {

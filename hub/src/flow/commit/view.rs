@@ -2,8 +2,10 @@
 
 use crate::audience::{EventFact, Facts};
 use crate::compute::Event;
+use crate::flow::stored_json::{read, to_json};
 use crate::model::{ByName, ConsentStatus, Fields, Timestamp};
-use serde::{Deserialize, Serialize};
+use crate::store;
+use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 
 /// The audiences that a person is in, with the time since when.
@@ -12,8 +14,8 @@ pub type Since = BTreeMap<String, Timestamp>;
 /// What holds of consent, by purpose.
 pub type Consents = ByName<ConsentEntry>;
 
-/// A consent as a profile keeps it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A consent as a profile shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ConsentEntry {
     /// Granted when it is for any address.
     pub status: ConsentStatus,
@@ -21,15 +23,73 @@ pub struct ConsentEntry {
     /// Empty for an operator.
     pub source: String,
     /// What holds for each address of the purpose's channel that anything was said about.
-    #[serde(default, skip_serializing_if = "ByName::is_empty")]
+    #[serde(skip_serializing_if = "ByName::is_empty")]
     pub addresses: ByName<AddressConsent>,
 }
 
 /// A consent for one address.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct AddressConsent {
     pub status: ConsentStatus,
     pub time: i64,
+}
+
+/// The stored form of what holds of consent for a person: for each purpose an array of an entry's fields, in which an address is `null`
+/// if what holds for it is the entry's status and time. Most people have one address.
+pub fn stored_consents(consents: &Consents) -> String {
+    to_json(&Row(consents))
+}
+
+struct Row<'a>(&'a Consents);
+
+impl Serialize for Row<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let entries = self.0.iter().map(|(purpose, entry)| {
+            let stored = (entry.status, entry.time, &entry.source, Addresses(entry));
+            (purpose, stored)
+        });
+        serializer.collect_map(entries)
+    }
+}
+
+struct Addresses<'a>(&'a ConsentEntry);
+
+impl Serialize for Addresses<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(entry) = self;
+        serializer.collect_map(entry.addresses.iter().map(|(address, one)| {
+            let is_same = one.status == entry.status && one.time == entry.time;
+            (address, (!is_same).then_some((one.status, one.time)))
+        }))
+    }
+}
+
+/// What `stored_consents` wrote of one purpose.
+type Stored = (
+    ConsentStatus,
+    i64,
+    String,
+    ByName<Option<(ConsentStatus, i64)>>,
+);
+
+/// The stored form of the person with this number, read.
+pub fn read_consents(id: i64, text: &str) -> store::Result<Consents> {
+    let stored: ByName<Stored> = read("person.consents", id, text)?;
+    let entries = stored.into_iter().map(|(purpose, stored)| {
+        let (status, time, source, addresses) = stored;
+        let addresses = addresses.into_iter().map(|(address, one)| {
+            let (status, time) = one.unwrap_or((status, time));
+            (address, AddressConsent { status, time })
+        });
+        let entry = ConsentEntry {
+            status,
+            time,
+            source,
+            addresses: addresses.collect(),
+        };
+        (purpose, entry)
+    });
+    Ok(entries.collect())
 }
 
 /// A person with what audiences and destinations read.
@@ -97,6 +157,47 @@ impl Happened {
             name: &self.name,
             time: self.time,
             properties: &self.properties,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
+
+    use super::{AddressConsent, ConsentEntry, Consents, read_consents, stored_consents};
+    use crate::model::ConsentStatus::{Denied, Granted};
+
+    fn consents(addresses: &[(&str, AddressConsent)]) -> Consents {
+        let addresses = addresses
+            .iter()
+            .map(|(name, one)| ((*name).to_owned(), *one));
+        let entry = ConsentEntry {
+            status: Granted,
+            time: 5,
+            source: "crm".to_owned(),
+            addresses: addresses.collect(),
+        };
+        Consents::from_iter([("mail".to_owned(), entry)])
+    }
+
+    #[test]
+    fn an_address_is_stored_with_what_differs() {
+        let at = |status, time| AddressConsent { status, time };
+        for (addresses, text) in [
+            (&[][..], r#"{"mail":["granted",5,"crm",{}]}"#),
+            (
+                &[("a", at(Granted, 5))],
+                r#"{"mail":["granted",5,"crm",{"a":null}]}"#,
+            ),
+            (
+                &[("a", at(Denied, 5)), ("b", at(Granted, 4))],
+                r#"{"mail":["granted",5,"crm",{"a":["denied",5],"b":["granted",4]}]}"#,
+            ),
+        ] {
+            let consents = consents(addresses);
+            assert_eq!(stored_consents(&consents), text);
+            assert_eq!(read_consents(1, text).unwrap(), consents);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Reading people from the store: their values, evidence, accounts and events.
 
 use crate::audience::EventBound;
+use crate::flow::commit::view::read_consents;
 use crate::flow::commit::view::{Happened, View};
 use crate::flow::context::Context;
 use crate::flow::stored_json::read;
@@ -53,7 +54,7 @@ pub fn view_of(row: &PersonRow) -> Result<View> {
         is_new: false,
         evidence: Vec::new(),
         traits: traits_of(row)?,
-        consents: read("person.consents", row.id, &row.consents)?,
+        consents: read_consents(row.id, &row.consents)?,
         account_audiences: BTreeMap::new(),
     })
 }

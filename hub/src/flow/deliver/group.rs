@@ -2,7 +2,7 @@
 //! which it was read.
 
 use crate::delivery::{self, Operation};
-use crate::flow::commit::view::Consents;
+use crate::flow::commit::view::read_consents;
 use crate::flow::context::Context;
 use crate::flow::stored_json::{read, to_json};
 use crate::flow::suppression::List;
@@ -110,7 +110,7 @@ fn sendable(
         else {
             continue;
         };
-        let consents: Consents = read("person.consents", row.id, consents)?;
+        let consents = read_consents(row.id, consents)?;
         let traits: Fields = read("person.traits", row.id, traits)?;
         if !context.has_consent(destination, &consents, &traits, &row.remote_key) {
             continue;

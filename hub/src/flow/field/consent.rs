@@ -1,8 +1,9 @@
 //! Consent: a CRM with a checkbox, a list that states when somebody joined, and a newsletter tool that needs the consent.
 
+use crate::flow::commit::view::read_consents;
 use crate::flow::harness::World;
 use crate::flow::properties::sink::{Members, Sink};
-use crate::flow::{self, AddressConsent, ConsentEntry, StatingConsent};
+use crate::flow::{self, AddressConsent, StatingConsent};
 use crate::model::{ConsentStatus, Identifier, IdentifierKind};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -133,9 +134,8 @@ impl Hub {
         let mut tx = self.world.context.store.read().await.unwrap();
         let rows = tx.persons_after(0, 100).await.unwrap();
         let consents = rows.iter().flat_map(|row| {
-            let consents: BTreeMap<String, ConsentEntry> =
-                serde_json::from_str(&row.consents).unwrap();
-            consents.into_values().flat_map(|one| one.addresses)
+            let consents = read_consents(row.id, &row.consents).unwrap();
+            consents.into_iter().flat_map(|(_, one)| one.addresses)
         });
         consents.collect()
     }

@@ -1,11 +1,11 @@
 //! What the hub wrote to a tool comes back from it.
 
 use super::consent::Hub;
+use crate::flow;
+use crate::flow::commit::view::read_consents;
 use crate::flow::commit::views::traits_of;
-use crate::flow::{self, ConsentEntry};
 use crate::model::Fields;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 const CONTACTS: (&str, &str) = ("crm", "contacts");
 const MEMBERS: (&str, &str) = ("list", "members");
@@ -215,9 +215,8 @@ impl Hub {
         let mut tx = self.world.context.store.read().await.unwrap();
         let people = tx.persons_after(0, 100).await.unwrap();
         let consents = people.iter().flat_map(|row| {
-            let consents: BTreeMap<String, ConsentEntry> =
-                serde_json::from_str(&row.consents).unwrap();
-            consents.into_values()
+            let consents = read_consents(row.id, &row.consents).unwrap();
+            consents.into_iter().map(|(_, one)| one)
         });
         let granted = consents.filter(|one| one.status.is_granted());
         granted.map(|one| one.source).collect()

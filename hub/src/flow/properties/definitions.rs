@@ -6,7 +6,7 @@ use super::sink::{Members, Sink};
 use super::{Going, Operation, RUNTIME, new_name, operation};
 use crate::delivery;
 use crate::flow;
-use crate::flow::commit::view::ConsentEntry;
+use crate::flow::commit::view::read_consents;
 use crate::flow::upkeep::fill::Filling;
 use crate::flow::upkeep::models;
 use crate::manifest::Destination;
@@ -276,8 +276,7 @@ impl Changing {
         let (mut members, mut rows) = (Members::new(), BTreeMap::new());
         for row in people {
             let traits: Fields = serde_json::from_str(&row.traits).unwrap();
-            let consents: BTreeMap<String, ConsentEntry> =
-                serde_json::from_str(&row.consents).unwrap();
+            let consents = read_consents(row.id, &row.consents).unwrap();
             let email = traits.get("email").and_then(|value| value.as_str());
             let granted = |purpose: &String| {
                 let entry = consents.get(purpose);

@@ -5,6 +5,7 @@ use crate::audience::{self, EventFact, Facts};
 use crate::compute::{self, Event, Given};
 use crate::flow;
 use crate::flow::commit::claim::name_given;
+use crate::flow::commit::view::stored_consents;
 use crate::flow::context::Context;
 use crate::flow::upkeep::statements::Stating;
 use crate::identity::{self, Evidence, Node, Statement};
@@ -449,7 +450,12 @@ fn one_person(
         }
     }
     let json = |value: &dyn erased::Json| value.text();
-    format!("{} {} {audiences:?}", json(&traits), json(consents))
+    let consents = consents.clone().into_iter().collect();
+    format!(
+        "{} {} {audiences:?}",
+        json(&traits),
+        stored_consents(&consents)
+    )
 }
 
 mod erased {

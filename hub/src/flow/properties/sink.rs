@@ -2,6 +2,7 @@
 
 use super::Going;
 use crate::flow;
+use crate::flow::commit::view::read_consents;
 use crate::host::{
     AudiencePage, AudienceRef, Batch, CheckReport, Connector, Delivery, Erasure, Failure, Member,
     MemberChange, MemberId, Outcome, ReadRequest, Reply, StreamInfo, TargetInfo, WriteRequest,
@@ -159,8 +160,7 @@ impl Going {
         let mut wanted = Members::new();
         for row in rows {
             let traits: Fields = serde_json::from_str(&row.traits).unwrap();
-            let consents: BTreeMap<String, flow::ConsentEntry> =
-                serde_json::from_str(&row.consents).unwrap();
+            let consents = read_consents(row.id, &row.consents).unwrap();
             let agreed = |email: &&str| {
                 let entry = consents.get("marketing_email");
                 let at = entry.and_then(|entry| entry.addresses.get(email));

@@ -51,6 +51,7 @@ create index evidence_component on evidence (component);
 create table shared_evidence (slot bigint not null, evidence_id bigint not null, primary key (slot, evidence_id)); --clustered
 
 -- The id is that of one piece of the person's evidence; the uuid follows from the earliest.
+-- `consents`: a JSON object of what holds by purpose (`flow::commit::view::stored_consents`).
 create table person (id bigint primary key, uuid bytea not null, component bigint not null, traits text not null, consents text not null, updated_at bigint not null);
 
 -- Every uuid ever given out, and the evidence that it follows from, whose person it leads to.

@@ -7,6 +7,7 @@ use crate::audience::tests::{Someone, conditions, people};
 use crate::clock::Clock;
 use crate::expression::Condition;
 use crate::flow;
+use crate::flow::commit::view::stored_consents;
 use crate::flow::suppression::Suppression;
 use crate::manifest::{self, Subject};
 use crate::model::ConsentStatus;
@@ -76,14 +77,14 @@ impl World {
             let id = first + 2 * at as i64;
             ids.push(id);
             let component = first + (at / 2) as i64;
-            let consents: BTreeMap<&String, flow::ConsentEntry> = someone
+            let consents: flow::Consents = someone
                 .granted
                 .iter()
                 .map(|purpose| {
                     let (status, source) = (ConsentStatus::Granted, String::new());
                     let time = 0;
                     (
-                        purpose,
+                        purpose.clone(),
                         flow::ConsentEntry {
                             status,
                             time,
@@ -98,7 +99,7 @@ impl World {
                 uuid: someone.id,
                 component,
                 traits: serde_json::to_string(&someone.traits).unwrap(),
-                consents: serde_json::to_string(&consents).unwrap(),
+                consents: stored_consents(&consents),
                 updated_at: 0,
             };
             tx.add_persons(&[row]).await.unwrap();

@@ -3,6 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
 
+mod bounds;
+mod expressions;
+mod told;
+
 use onefold::clock::Clock;
 use onefold::flow::connect::{ConnectSettings, Connectors};
 use onefold::host::{

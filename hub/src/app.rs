@@ -4,7 +4,7 @@ mod process;
 
 use crate::cli::{self, Arguments};
 use crate::clock::Clock;
-use crate::host::Cancel;
+use crate::host::{Cancel, CompilerJob};
 use crate::model::Timestamp;
 use crate::opening::Environment;
 use crate::store::Gate;
@@ -27,6 +27,9 @@ pub fn main() -> ExitCode {
 
 /// The whole program, which takes the time from `clock`. Each step of its store passes the gate, if there is one.
 pub fn main_by(clock: Clock, gate: Option<Gate>) -> ExitCode {
+    if let Some(job) = CompilerJob::asked(std::env::args_os().skip(1)) {
+        return job.run();
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -90,6 +93,7 @@ fn environment(clock: Clock) -> Environment {
         random: Arc::new(random),
         connector_folders,
         cache_folder,
+        compiler: std::env::current_exe().ok(),
         cancel: Cancel::default(),
         process: process::this(),
         gate: None,

@@ -150,6 +150,7 @@ impl World {
             .unwrap();
         let host = Host::new(HostSettings {
             cache_folder: None,
+            compiler: None,
             runtime: runtime.handle().clone(),
         });
         let log: Arc<Mutex<Vec<LogLine>>> = Arc::default();

@@ -160,6 +160,7 @@ impl World {
             .unwrap();
         let host = Host::new(HostSettings {
             cache_folder: None,
+            compiler: None,
             runtime: runtime.handle().clone(),
         });
         let log: Arc<Mutex<Vec<LogLine>>> = Arc::default();
@@ -806,6 +807,7 @@ fn a_connector_describes_itself_and_the_answer_is_kept_with_the_code() {
     let describe = || -> Arc<Description> {
         let host = Host::new(HostSettings {
             cache_folder: Some(folder.path().join("cache")),
+            compiler: None,
             runtime: runtime.handle().clone(),
         });
         host.unwrap().load(&bytes).unwrap().describe().unwrap()
@@ -839,6 +841,7 @@ fn what_is_no_connector_is_refused_with_the_reason() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let host = Host::new(HostSettings {
         cache_folder: None,
+        compiler: None,
         runtime: runtime.handle().clone(),
     })
     .unwrap();

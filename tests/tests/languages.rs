@@ -51,6 +51,7 @@ impl World {
         std::fs::create_dir(folder.path().join("connectors")).unwrap();
         let host = Host::new(HostSettings {
             cache_folder: Some(folder.path().join("cache")),
+            compiler: None,
             runtime: runtime.handle().clone(),
         });
         let connectors = Connectors::new(ConnectSettings {

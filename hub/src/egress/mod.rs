@@ -9,7 +9,7 @@ mod send;
 
 pub use policy::Policy;
 pub use request::{Credential, Request};
-pub use send::{Egress, EgressSettings, Response, SendError};
+pub use send::{Egress, EgressSettings, Response, Room, SendError};
 
 /// Returns an unpredictable number.
 pub type Random = std::sync::Arc<dyn Fn() -> u64 + Send + Sync>;

@@ -132,11 +132,11 @@ impl Policy {
         self.hosts.iter().any(|rule| rule.allows(host, port))
     }
 
+    /// A grant is one address in one form: what leads to it by way of a translator or a tunnel is another.
     fn grants_address(&self, address: SocketAddr) -> bool {
-        let wanted = (unwrap(address.ip()), address.port());
-        self.addresses
-            .iter()
-            .any(|granted| (unwrap(granted.ip()), granted.port()) == wanted)
+        let wanted = (address.ip(), address.port());
+        let mut granted = self.addresses.iter();
+        granted.any(|granted| (granted.ip(), granted.port()) == wanted)
     }
 
     fn host_denied(&self, origin: &Origin) -> Problem {
@@ -335,8 +335,15 @@ mod tests {
         let cases = [
             ("http://127.0.0.1:8420/", "127.0.0.1 8420"),
             ("https://127.0.0.1:8420/", "127.0.0.1 8420"),
-            ("http://[::ffff:127.0.0.1]:8420/", "[::ffff:7f00:1] 8420"),
             ("http://[::1]:8420/", "[::1] 8420"),
+            // The same number by way of something else.
+            ("http://[::ffff:127.0.0.1]:8420/", "OF0402"),
+            ("http://[::127.0.0.1]:8420/", "OF0402"),
+            ("http://[::ffff:0:127.0.0.1]:8420/", "OF0402"),
+            ("http://[2002:7f00:1::]:8420/", "OF0402"),
+            ("http://[2002:7f00:1::1]:8420/", "OF0402"),
+            ("http://[64:ff9b::127.0.0.1]:8420/", "OF0402"),
+            ("http://[::2]:8420/", "OF0402"),
             ("http://127.0.0.1:8421/", "OF0402"),
             ("http://127.0.0.2:8420/", "OF0402"),
             ("http://localhost:8420/", "OF0401"),

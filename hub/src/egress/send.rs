@@ -32,12 +32,41 @@ pub struct EgressSettings {
     pub rates: BTreeMap<String, RateSpec>,
     /// Longest body, after decompression.
     pub response_bytes: u64,
+    pub room: Room,
     /// How often a request that may be repeated is sent at most.
     pub attempts: u32,
     pub random: Random,
     pub clock: Clock,
     /// Takes secrets out of a text.
     pub scrub: Arc<dyn Fn(&str) -> String + Send + Sync>,
+}
+
+/// Memory that others want, too: takes so many bytes for an answer while it is read, or gives them back if the number is negative. False when
+/// there are not so many.
+pub type Room = Arc<dyn Fn(i64) -> bool + Send + Sync>;
+
+/// What one answer has taken.
+struct Taken<'a> {
+    room: &'a Room,
+    bytes: i64,
+}
+
+impl Taken<'_> {
+    fn add(&mut self, bytes: usize) -> Result<(), SendError> {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        if !(self.room)(bytes) {
+            let why = "the hub has no memory for the answer: all connectors together use it (`[limits] memory`)";
+            return Err(SendError::Other(why.to_owned()));
+        }
+        self.bytes += bytes;
+        Ok(())
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        (self.room)(-self.bytes);
+    }
 }
 
 pub struct Egress {
@@ -270,11 +299,16 @@ impl Egress {
             ));
         }
         // Announcing a length costs the vendor nothing, so it is not trusted blindly.
+        let mut taken = Taken {
+            room: &self.settings.room,
+            bytes: 0,
+        };
         let mut body = Vec::with_capacity(usize::try_from(announced.min(1 << 20)).unwrap_or(0));
         while let Some(part) = response.chunk().await.map_err(|error| self.sort(&error))? {
             if (body.len() + part.len()) as u64 > most {
                 return Err(SendError::ResponseTooLarge(most));
             }
+            taken.add(part.len())?;
             body.extend_from_slice(&part);
         }
         let headers = response.headers().iter();

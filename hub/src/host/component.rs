@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::host::cancel::Cancel;
 use crate::host::engine::{self, Cache};
 use crate::host::guest::{self, Guest};
+use crate::host::room::Budget;
 use crate::host::state::State;
 use crate::host::types::{Connection, Connector, Http, HttpError, HttpRequest};
 use crate::host::types::{HttpResponse, LogLine};
@@ -43,6 +44,8 @@ const CONTRACT: &[(&str, &[&str])] = &[
 pub struct HostSettings {
     /// Where compiled code is kept; nowhere when none.
     pub cache_folder: Option<PathBuf>,
+    /// This program, which compiles in a process of its own; in this one when none.
+    pub compiler: Option<PathBuf>,
     /// For guests that wait in WASI.
     pub runtime: Handle,
 }
@@ -51,6 +54,7 @@ pub struct HostSettings {
 pub struct Host {
     engine: Engine,
     cache: Arc<Cache>,
+    budget: Arc<Budget>,
     runtime: Handle,
     plain: Linker<State>,
     with_wasi: Linker<State>,
@@ -70,7 +74,8 @@ impl Host {
         let mut with_wasi = linker(&engine).map_err(unavailable)?;
         wasi::link(&mut with_wasi).map_err(unavailable)?;
         Ok(Self {
-            cache: Arc::new(Cache::new(settings.cache_folder)),
+            cache: Arc::new(Cache::new(settings.cache_folder, settings.compiler)),
+            budget: Arc::default(),
             runtime: settings.runtime,
             plain,
             with_wasi,
@@ -87,15 +92,7 @@ impl Host {
         if let Some(component) = loaded.get(&key) {
             return Ok(component.clone());
         }
-        let code = self
-            .cache
-            .compile(&self.engine, &key, bytes)
-            .map_err(|error| {
-                Problem::new(
-                    &codes::NOT_A_COMPONENT,
-                    format!("the file is not a valid component: {}", error.root_cause()),
-                )
-            })?;
+        let code = self.cache.compile(&self.engine, &key, bytes)?;
         let is_wasi = keeps_contract(&code, &self.engine)?;
         let linker = if is_wasi {
             &self.with_wasi
@@ -117,11 +114,17 @@ impl Host {
             pre,
             is_wasi,
             cache: self.cache.clone(),
+            budget: self.budget.clone(),
             runtime: self.runtime.clone(),
             description: OnceLock::new(),
         }));
         loaded.insert(key, component.clone());
         Ok(component)
+    }
+
+    /// The memory that all guests share.
+    pub fn budget(&self) -> &Arc<Budget> {
+        &self.budget
     }
 
     /// Releases connectors that nobody holds and that are in the cache of compiled code: loading them again costs little.
@@ -301,6 +304,7 @@ struct Loaded {
     contract: String,
     interfaces: Interfaces,
     cache: Arc<Cache>,
+    budget: Arc<Budget>,
     runtime: Handle,
     description: OnceLock<Arc<Description>>,
 }
@@ -370,6 +374,10 @@ impl Component {
         self.0.functions.get(call)
     }
 
+    pub(super) fn budget(&self) -> &Arc<Budget> {
+        &self.0.budget
+    }
+
     pub(super) fn is_wasi(&self) -> bool {
         self.0.is_wasi
     }
@@ -383,9 +391,14 @@ impl Component {
     }
 
     /// Waits for a guest that may itself wait in WASI; none when the deadline passes first.
-    pub(super) fn wait<F: Future>(&self, deadline: Instant, future: F) -> Option<F::Output> {
+    pub(super) fn wait<F: Future>(
+        &self,
+        deadline: Instant,
+        waited_ns: &AtomicU64,
+        future: F,
+    ) -> Option<F::Output> {
         let _timers_and_tasks = self.0.runtime.enter();
-        guest::drive(deadline, future)
+        guest::drive(deadline, waited_ns, future)
     }
 }
 
@@ -430,6 +443,7 @@ mod tests {
         let runtime = Handle::current();
         Host::new(HostSettings {
             cache_folder,
+            compiler: None,
             runtime,
         })
         .unwrap()

@@ -19,6 +19,14 @@ const CODE_BYTES: usize = 200;
 const MESSAGE_BYTES: usize = 1_000;
 /// Most entries of any list that is neither rows nor failures.
 const LIST_ENTRIES: usize = 10_000;
+/// Longest name or id.
+const NAME_BYTES: usize = 1_000;
+/// Longest part of a stream, and longest name of a vendor's job or page.
+const BOOKMARK_BYTES: usize = 64 << 10;
+/// Longest text of an answer that is neither rows nor a cursor, such as a stream's schema.
+const TEXT_BYTES: usize = 1 << 20;
+/// All of them together.
+const ANSWER_BYTES: usize = 4 << 20;
 
 type Checked<T> = Result<T, Failure>;
 
@@ -42,16 +50,19 @@ pub fn check_report(report: meta::CheckReport) -> CheckReport {
 
 pub fn streams(streams: Vec<source::StreamInfo>) -> Checked<Vec<StreamInfo>> {
     few(&streams, "streams")?;
+    let mut texts = Texts::default();
     streams
         .into_iter()
         .map(|stream| {
+            texts.long(&stream.schema, "the schema of a stream")?;
+            texts.long(&stream.data_classes, "the data classes of a stream")?;
             Ok(StreamInfo {
                 schema: json(&stream.schema, "the schema of a stream")?,
                 data_classes: json(&stream.data_classes, "the data classes of a stream")?,
-                name: stream.name,
-                title: stream.title,
-                primary_key: stream.primary_key,
-                cursor_fields: stream.cursor_fields,
+                name: texts.name(stream.name, "the name of a stream")?,
+                title: texts.name(stream.title, "the title of a stream")?,
+                primary_key: texts.names(stream.primary_key, "a key field of a stream")?,
+                cursor_fields: texts.names(stream.cursor_fields, "a cursor field of a stream")?,
                 supports_deletes: stream.supports_deletes,
             })
         })
@@ -61,6 +72,10 @@ pub fn streams(streams: Vec<source::StreamInfo>) -> Checked<Vec<StreamInfo>> {
 /// None means that there is nothing to read at this moment.
 pub fn parts(parts: Vec<String>) -> Checked<Vec<String>> {
     few(&parts, "parts")?;
+    let mut texts = Texts::default();
+    for part in &parts {
+        texts.add(part, BOOKMARK_BYTES, "a part of a stream")?;
+    }
     let mut seen = std::collections::HashSet::new();
     if parts.iter().any(|part| !seen.insert(part)) {
         return Err(malformed("`split` named the same part twice"));
@@ -98,14 +113,14 @@ pub fn reply(reply: webhook::Reply, limits: &Limits) -> Checked<Reply> {
         )));
     }
     few(&reply.rows, "sets of rows")?;
-    let mut room = Room::new(limits);
+    let (mut room, mut texts) = (Room::new(limits), Texts::default());
     room.bytes("body", reply.body.len())?;
     let rows = reply
         .rows
         .into_iter()
         .map(|rows| {
             Ok(ReceivedRows {
-                stream: rows.stream,
+                stream: texts.name(rows.stream, "the name of a stream")?,
                 upserts: room.chunk(rows.upserts, "upserts")?,
                 deletes: rows
                     .deletes
@@ -206,15 +221,17 @@ fn count_lines(data: &[u8]) -> u64 {
 
 pub fn targets(targets: Vec<destination::Target>) -> Checked<Vec<TargetInfo>> {
     few(&targets, "targets")?;
+    let mut texts = Texts::default();
     targets
         .into_iter()
         .map(|target| {
+            texts.long(&target.schema, "the schema of a target")?;
             Ok(TargetInfo {
                 schema: json(&target.schema, "the schema of a target")?,
-                name: target.name,
-                title: target.title,
+                name: texts.name(target.name, "the name of a target")?,
+                title: texts.name(target.title, "the title of a target")?,
                 modes: target.modes.into_iter().map(mode_from_wire).collect(),
-                keys: target.keys,
+                keys: texts.names(target.keys, "a key of a target")?,
                 max_batch: target.max_batch,
             })
         })
@@ -300,17 +317,21 @@ pub fn audience_page(
     few(&audiences, "audiences")?;
     bookmark(next.as_deref(), "page")?;
     Ok(AudiencePage {
-        audiences: audiences.into_iter().map(audience_ref).collect(),
+        audiences: audiences
+            .into_iter()
+            .map(audience_ref)
+            .collect::<Checked<_>>()?,
         next,
     })
 }
 
-pub fn audience_ref(found: audience::AudienceRef) -> AudienceRef {
-    AudienceRef {
-        id: found.id,
-        name: found.name,
+pub fn audience_ref(found: audience::AudienceRef) -> Checked<AudienceRef> {
+    let mut texts = Texts::default();
+    Ok(AudienceRef {
+        id: texts.name(found.id, "the id of an audience")?,
+        name: texts.name(found.name, "the name of an audience")?,
         size: found.size,
-    }
+    })
 }
 
 pub fn change_to_wire(config: &str, change: &MemberChange) -> audience::Change {
@@ -351,6 +372,7 @@ pub fn ids_to_wire(ids: &[MemberId]) -> Vec<audience::Identifier> {
 
 pub fn erasure((status, evidence): (privacy::Status, Option<String>)) -> Checked<Erasure> {
     if let Some(evidence) = &evidence {
+        Texts::default().add(evidence, BOOKMARK_BYTES, "the evidence of an erasure")?;
         json(evidence, "the evidence of an erasure")?;
     }
     let status = match status {
@@ -389,10 +411,46 @@ fn few<T>(entries: &[T], what: &str) -> Checked<()> {
 
 fn bookmark(text: Option<&str>, what: &str) -> Checked<()> {
     match text {
-        Some(text) if text.len() > CURSOR_BYTES => Err(malformed(format!(
-            "the answer's `{what}` has {} bytes; at most {CURSOR_BYTES} are taken",
-            text.len()
-        ))),
-        _ => Ok(()),
+        Some(text) => Texts::default().add(text, BOOKMARK_BYTES, &format!("the answer's `{what}`")),
+        None => Ok(()),
+    }
+}
+
+/// How long the texts of one answer are, which are stored, listed and printed.
+#[derive(Default)]
+struct Texts {
+    bytes: usize,
+}
+
+impl Texts {
+    fn add(&mut self, text: &str, most: usize, what: &str) -> Checked<()> {
+        if text.len() > most {
+            return Err(malformed(format!(
+                "{what} has {} bytes; at most {most} are taken",
+                text.len()
+            )));
+        }
+        self.bytes += text.len();
+        if self.bytes > ANSWER_BYTES {
+            return Err(malformed(format!(
+                "the answer's names and texts have more than {ANSWER_BYTES} bytes"
+            )));
+        }
+        Ok(())
+    }
+
+    fn long(&mut self, text: &str, what: &str) -> Checked<()> {
+        self.add(text, TEXT_BYTES, what)
+    }
+
+    fn name(&mut self, text: String, what: &str) -> Checked<String> {
+        self.add(&text, NAME_BYTES, what)?;
+        Ok(text)
+    }
+
+    fn names(&mut self, texts: Vec<String>, what: &str) -> Checked<Vec<String>> {
+        few(&texts, "fields")?;
+        let texts = texts.into_iter().map(|text| self.name(text, what));
+        texts.collect()
     }
 }

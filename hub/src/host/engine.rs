@@ -1,9 +1,13 @@
 //! The engine: one for the whole hub, its ticker, and the cache of compiled code. Knows nothing about the contract.
 
+use crate::host::compiler;
+use crate::host::judge::judge;
 use crate::problem::{Problem, codes};
+use std::fs::Metadata;
 use std::hash::{Hash, Hasher};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use wasmtime::component::Component;
@@ -14,7 +18,7 @@ const TICK: Duration = Duration::from_millis(5);
 /// Deepest stack of a guest, in bytes.
 pub const STACK_BYTES: usize = 1 << 20;
 /// The version of wasmtime is part of its own compatibility hash; this one counts our own layout.
-const CACHE_LAYOUT: &str = "1";
+const CACHE_LAYOUT: &str = "2";
 
 /// An engine with the pooling allocator, or without it where the machine grants no address space.
 pub fn engine() -> Result<Engine, Problem> {
@@ -45,6 +49,11 @@ pub fn engine() -> Result<Engine, Problem> {
     Ok(engine)
 }
 
+/// An engine that only compiles. It makes the same code as the other, and reserves no address space for instances.
+pub fn compiling() -> wasmtime::Result<Engine> {
+    Engine::new(&config(false))
+}
+
 fn config(pooling: bool) -> Config {
     let mut config = Config::new();
     config
@@ -71,13 +80,23 @@ fn config(pooling: bool) -> Config {
 
 /// Compiled code by the content it was compiled from. Files are written under a temporary name and then renamed,
 /// so that a reader sees a whole file or none.
+///
+/// The code of a connector runs inside the hub, so the folder is used only while nobody else can write to it: a file is used if it is the
+/// user's own, and carries the seal of its name and its content, so that the code of one connector is never taken for another's.
 pub struct Cache {
     folder: Option<PathBuf>,
+    /// The program that compiles; this process does without one.
+    compiler: Option<PathBuf>,
+    warned: Once,
 }
 
 impl Cache {
-    pub fn new(folder: Option<PathBuf>) -> Self {
-        Self { folder }
+    pub fn new(folder: Option<PathBuf>, compiler: Option<PathBuf>) -> Self {
+        Self {
+            folder,
+            compiler,
+            warned: Once::new(),
+        }
     }
 
     /// The name under which everything about these bytes is kept.
@@ -90,54 +109,89 @@ impl Cache {
     }
 
     /// Compiles, or uses the cached code. A damaged or foreign file is compiled again.
-    pub fn compile(&self, engine: &Engine, key: &str, bytes: &[u8]) -> wasmtime::Result<Component> {
+    pub fn compile(&self, engine: &Engine, key: &str, bytes: &[u8]) -> Result<Component, Problem> {
         let name = code_name(key);
         if let Some(component) = self.revive(engine, &name) {
             return Ok(component);
         }
-        let component = Component::new(engine, bytes)?;
-        if self.folder.is_some()
-            && let Ok(code) = component.serialize()
-        {
-            self.put(&name, &code);
+        judge(bytes)?;
+        let code = compiler::compile(self.compiler.as_deref(), engine, bytes)?;
+        self.put(&name, &code);
+        if let Some(component) = self.revive(engine, &name) {
+            return Ok(component);
         }
-        Ok(component)
+        #[allow(
+            unsafe_code,
+            reason = "wasmtime cannot prove that serialized code is its own"
+        )]
+        // SAFETY: the code is what this program's own compiler has just made of the bytes.
+        let component = unsafe { Component::deserialize(engine, code) };
+        component.map_err(|error| {
+            let message = format!("the compiled connector cannot be loaded: {error:#}");
+            Problem::new(&codes::ENGINE_UNAVAILABLE, message)
+        })
     }
 
     /// Whether `compile` would find something under this key.
     pub fn has_code(&self, key: &str) -> bool {
-        let folder = self.folder.as_ref();
+        let folder = self.own_folder();
         folder.is_some_and(|folder| folder.join(code_name(key)).is_file())
     }
 
     /// What was compiled before, mapped from its file: no code of an idle connector is in memory.
     fn revive(&self, engine: &Engine, name: &str) -> Option<Component> {
-        let file = self.folder.as_ref()?.join(name);
-        if !is_whole(&file).ok()? {
+        let path = self.own_folder()?.join(name);
+        if !is_whole(&path, name).ok()? {
             return None;
         }
         #[allow(
             unsafe_code,
             reason = "wasmtime cannot prove that serialized code is its own"
         )]
-        // SAFETY: the file was written by `put` from `Component::serialize` of an engine with the same compatibility hash
-        // (it is part of the name), its seal was checked, it is only ever replaced, and the folder is the user's own.
-        unsafe { Component::deserialize_file(engine, file) }.ok()
+        // SAFETY: the file was written by `put`, with what the compiler made for an engine with the same compatibility hash (it is part of
+        // the name). It is the user's own in a folder that nobody else can write to, and its seal is of this name and this content.
+        unsafe { Component::deserialize_file(engine, path) }.ok()
     }
 
     /// What was put under the name, if it is whole.
     pub fn get(&self, name: &str) -> Option<Vec<u8>> {
-        let mut content = std::fs::read(self.folder.as_ref()?.join(name)).ok()?;
+        let mut content = Vec::new();
+        let mut file = own_file(&self.own_folder()?.join(name)).ok()??;
+        file.read_to_end(&mut content).ok()?;
         let body = content.len().checked_sub(blake3::OUT_LEN)?;
         let seal = content.split_off(body);
-        (blake3::hash(&content).as_bytes()[..] == seal[..]).then_some(content)
+        let mut hasher = sealing(name);
+        hasher.update(&content);
+        (hasher.finalize().as_bytes()[..] == seal[..]).then_some(content)
     }
 
     /// Stores the content. Failing to write the cache is not an error.
     pub fn put(&self, name: &str, content: &[u8]) {
         let Some(folder) = &self.folder else { return };
-        if let Err(error) = write_whole(folder, name, content) {
+        let made = make_private(folder);
+        if let Err(error) = made.and_then(|()| match self.own_folder() {
+            Some(folder) => write_whole(folder, name, content),
+            None => Ok(()),
+        }) {
             tracing::debug!(%error, "the compile cache cannot be written");
+        }
+    }
+
+    /// The folder, while it can be trusted. Says once why it cannot.
+    fn own_folder(&self) -> Option<&Path> {
+        let folder = self.folder.as_deref()?;
+        match is_own(&std::fs::metadata(folder).ok()?) {
+            true => Some(folder),
+            false => {
+                self.warned.call_once(|| {
+                    tracing::warn!(
+                        folder = %folder.display(),
+                        "the compile cache is not used, since others can write to it, and what is in it runs inside the hub: \
+                         `chmod 700` it, or set `ONEFOLD_CACHE` to a folder of your own"
+                    );
+                });
+                None
+            }
         }
     }
 }
@@ -146,14 +200,43 @@ fn code_name(key: &str) -> String {
     format!("{key}.cwasm")
 }
 
-/// Whether a file ends with the seal of what is before it. It may be large: it is never in memory as a whole.
-fn is_whole(file: &Path) -> std::io::Result<bool> {
-    let mut file = std::fs::File::open(file)?;
+/// Whether a file or folder is the user's own, and nobody else can write to it.
+#[cfg(unix)]
+fn is_own(found: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    found.uid() == rustix::process::geteuid().as_raw() && found.mode() & 0o022 == 0
+}
+
+#[cfg(not(unix))]
+fn is_own(_: &Metadata) -> bool {
+    true
+}
+
+/// A file of the cache, unless it is somebody else's.
+fn own_file(path: &Path) -> std::io::Result<Option<std::fs::File>> {
+    let is_file = std::fs::symlink_metadata(path)?.is_file();
+    let file = std::fs::File::open(path)?;
+    Ok((is_file && is_own(&file.metadata()?)).then_some(file))
+}
+
+/// Begins the seal of what is kept under a name.
+fn sealing(name: &str) -> blake3::Hasher {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(name.as_bytes());
+    hasher.update(&[0]);
+    hasher
+}
+
+/// Whether a file ends with the seal of its name and what is before it. It may be large: it is never in memory as a whole.
+fn is_whole(path: &Path, name: &str) -> std::io::Result<bool> {
+    let Some(mut file) = own_file(path)? else {
+        return Ok(false);
+    };
     let Some(body) = file.metadata()?.len().checked_sub(blake3::OUT_LEN as u64) else {
         return Ok(false);
     };
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(file.by_ref().take(body))?;
+    let mut hasher = sealing(name);
+    hasher.update_reader(Read::by_ref(&mut file).take(body))?;
     let mut seal = [0; blake3::OUT_LEN];
     file.read_exact(&mut seal)?;
     Ok(hasher.finalize().as_bytes() == &seal)
@@ -161,14 +244,20 @@ fn is_whole(file: &Path) -> std::io::Result<bool> {
 
 fn write_whole(folder: &Path, name: &str, content: &[u8]) -> std::io::Result<()> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    make_private(folder)?;
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let temporary = folder.join(format!("{name}.{}.{count}.new", std::process::id()));
-    let mut sealed = Vec::with_capacity(content.len() + blake3::OUT_LEN);
-    sealed.extend_from_slice(content);
-    sealed.extend_from_slice(blake3::hash(content).as_bytes());
-    std::fs::write(&temporary, sealed)?;
-    std::fs::rename(&temporary, folder.join(name)).inspect_err(|_| {
+    let mut hasher = sealing(name);
+    hasher.update(content);
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(&temporary).and_then(|mut file| {
+        file.write_all(content)?;
+        file.write_all(hasher.finalize().as_bytes())
+    });
+    let renamed = written.and_then(|()| std::fs::rename(&temporary, folder.join(name)));
+    renamed.inspect_err(|_| {
         // What could not be renamed is useless; a second failure changes nothing.
         let _ = std::fs::remove_file(&temporary);
     })

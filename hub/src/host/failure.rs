@@ -132,6 +132,7 @@ fn why_stopped(error: &wasmtime::Error, call: &str, state: &State) -> Failure {
             &codes::TABLE_LIMIT,
             format!("`{call}` asked for a table larger than a connector may have"),
         ),
+        Some(Limit::HubMemory) => return hub_is_full(call, state),
         None => return trapped(error, call, state),
     };
     let failure = Failure::guest(code, message);
@@ -144,6 +145,18 @@ fn why_stopped(error: &wasmtime::Error, call: &str, state: &State) -> Failure {
             ..failure
         },
     }
+}
+
+/// It is not this guest's fault, and passes.
+fn hub_is_full(call: &str, state: &State) -> Failure {
+    let most = state.room.budget().most() >> 20;
+    let message = format!(
+        "`{call}` was stopped: all connectors together would use more than the hub's {most} MiB"
+    );
+    let hint =
+        "let fewer sources run at the same time, or raise `[limits] memory` in the hub's manifest";
+    let problem = Problem::new(&codes::HUB_MEMORY, message).hint(hint);
+    Failure::new(FailureKind::Transient, problem)
 }
 
 fn trapped(error: &wasmtime::Error, call: &str, state: &State) -> Failure {
@@ -227,7 +240,7 @@ mod tests {
             log: Arc::new(|_| {}),
             scrub,
         };
-        let mut state = State::new(connection, Instant::now());
+        let mut state = State::new(connection, Arc::default(), Instant::now());
         for _ in 0..count {
             let request = http::Request {
                 method: "POST".to_owned(),

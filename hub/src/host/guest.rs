@@ -14,7 +14,7 @@ use crate::host::wire::{audience, destination, meta, privacy, source, webhook};
 use crate::host::{convert, failure, wasi};
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::Instant;
@@ -96,10 +96,12 @@ impl Guest {
             .and_then(|function| match self.component.is_wasi() {
                 false => function.call(&mut live.store, params),
                 true => {
-                    let deadline = live.store.data().deadline();
-                    let answer = self
-                        .component
-                        .wait(deadline, function.call_async(&mut live.store, params));
+                    let (deadline, waited) = live.store.data().patience();
+                    let answer = self.component.wait(
+                        deadline,
+                        &waited,
+                        function.call_async(&mut live.store, params),
+                    );
                     answer.unwrap_or_else(|| Err(out_of_time(&mut live.store)))
                 }
             });
@@ -116,7 +118,11 @@ impl Guest {
     }
 
     fn instantiate(&self) -> Result<Live, Failure> {
-        let mut state = State::new(self.connection.clone(), Instant::now());
+        let mut state = State::new(
+            self.connection.clone(),
+            self.component.budget().clone(),
+            Instant::now(),
+        );
         state.most_memory.clone_from(&self.most_memory);
         if self.component.is_wasi() {
             state.wasi = Some(wasi::Wasi::new(&state));
@@ -131,9 +137,9 @@ impl Guest {
         begin(&mut store, None);
         let pre = self.component.pre();
         let instance = if self.component.is_wasi() {
-            let deadline = store.data().deadline();
+            let (deadline, waited) = store.data().patience();
             self.component
-                .wait(deadline, pre.instantiate_async(&mut store))
+                .wait(deadline, &waited, pre.instantiate_async(&mut store))
                 .unwrap_or_else(|| Err(out_of_time(&mut store)))
         } else {
             pre.instantiate(&mut store)
@@ -169,7 +175,7 @@ fn out_of_time(store: &mut Store<State>) -> wasmtime::Error {
 
 /// Drives a guest that waits in WASI. Not tokio's `block_on`, because the guest may call the hub's blocking
 /// imports from inside. None when the deadline passes first.
-pub fn drive<F: Future>(deadline: Instant, future: F) -> Option<F::Output> {
+pub fn drive<F: Future>(deadline: Instant, waited_ns: &AtomicU64, future: F) -> Option<F::Output> {
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let mut context = Context::from_waker(&waker);
     let mut future = std::pin::pin!(future);
@@ -182,6 +188,8 @@ pub fn drive<F: Future>(deadline: Instant, future: F) -> Option<F::Output> {
             return None;
         }
         std::thread::park_timeout(deadline - now);
+        let waited = u64::try_from(now.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        waited_ns.fetch_add(waited, Ordering::Relaxed);
     }
 }
 
@@ -272,7 +280,7 @@ impl Connector for Guest {
     ) -> Result<AudienceRef, Failure> {
         let params = (self.config(), name.to_owned(), options.map(str::to_owned));
         let found: audience::AudienceRef = self.ask("audience.create", None, params)?;
-        Ok(convert::audience_ref(found))
+        convert::audience_ref(found)
     }
 
     fn add_members(&mut self, change: &MemberChange) -> Result<Outcome, Failure> {

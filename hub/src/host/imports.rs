@@ -18,7 +18,7 @@ impl log::Host for State {
             log::Level::Warn => LogLevel::Warn,
             log::Level::Error => LogLevel::Error,
         };
-        self.in_host(|state| state.log(level, &message, fields.as_deref()));
+        self.log(level, &message, fields.as_deref());
     }
 }
 
@@ -40,11 +40,11 @@ impl run::Host for State {
         let total = total.map_or_else(String::new, |total| format!(" of {total}"));
         let note = note.map_or_else(String::new, |note| format!(": {note}"));
         let line = format!("{done}{total} done{note}");
-        self.in_host(|state| state.log(LogLevel::Debug, &line, None));
+        self.log(LogLevel::Debug, &line, None);
     }
 
     fn count(&mut self, metric: String, by: u64) {
-        self.in_host(|state| state.log(LogLevel::Trace, &format!("{metric} +{by}"), None));
+        self.log(LogLevel::Trace, &format!("{metric} +{by}"), None);
     }
 }
 
@@ -74,7 +74,7 @@ impl http::Host for State {
         };
         let method = request.method.clone();
         self.requests.sending(&method);
-        let answer = self.in_host(|state| {
+        let answer = self.waiting(|state| {
             let connection = &state.connection;
             connection.http.send(request, deadline, &connection.cancel)
         });
@@ -128,10 +128,10 @@ impl crypto::Host for State {
                 self.connection.name
             ));
         };
-        self.in_host(|_| keys.mac(&credential, algorithm, &data))
+        keys.mac(&credential, algorithm, &data)
     }
 
     fn sha256(&mut self, data: Vec<u8>) -> Vec<u8> {
-        self.in_host(|_| Sha256::digest(&data).to_vec())
+        Sha256::digest(&data).to_vec()
     }
 }

@@ -2,6 +2,7 @@
 //! Knows no HTTP client, no secret and no database: those are passed in with a connection.
 
 mod cancel;
+mod compiler;
 mod component;
 mod convert;
 mod describe;
@@ -9,15 +10,19 @@ mod engine;
 mod failure;
 mod guest;
 mod imports;
+mod judge;
 mod requests;
+mod room;
 mod state;
 mod types;
 mod wasi;
 mod wire;
 
 pub use cancel::Cancel;
+pub use compiler::Job as CompilerJob;
 pub use component::{Component, Host, HostSettings, Interfaces};
 pub use describe::parse as parse_description;
+pub use room::Budget;
 
 pub use types::{
     AudiencePage, AudienceRef, Batch, CheckReport, Chunk, Connection, Connector, Delivery, Erasure,

@@ -3,6 +3,7 @@
 
 use crate::host::cancel::Cancel;
 use crate::host::requests::Requests;
+use crate::host::room::{Budget, Full, Room};
 use crate::host::types::{Connection, LogLevel, LogLine};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +24,8 @@ pub enum Limit {
     Cpu,
     Wall,
     Table,
+    /// All guests together have what the hub allows.
+    HubMemory,
 }
 
 impl std::fmt::Display for Limit {
@@ -45,9 +48,12 @@ pub struct State {
     /// Learns how much memory the instance had at most.
     pub most_memory: Option<Arc<AtomicU64>>,
     memory_bytes: u64,
+    pub room: Room,
+    /// How long the guest waited in WASI during this call, in nanoseconds; counted where it is driven.
+    pub waited_ns: Arc<AtomicU64>,
     started: Instant,
     deadline: Instant,
-    /// Time of this call spent in the hub, which the guest does not pay for.
+    /// Time of this call spent waiting for a vendor, which the guest does not pay for.
     host_time: Duration,
     log_lines: u32,
 }
@@ -58,8 +64,10 @@ impl State {
         self.memory_bytes
     }
 
-    pub fn new(connection: Connection, now: Instant) -> Self {
+    pub fn new(connection: Connection, budget: Arc<Budget>, now: Instant) -> Self {
         Self {
+            room: Room::new(connection.limits.memory_bytes, budget),
+            waited_ns: Arc::default(),
             deadline: now + Duration::from_millis(connection.limits.wall_ms),
             connection,
             stream: None,
@@ -82,6 +90,7 @@ impl State {
         self.started = Instant::now();
         self.deadline = self.started + Duration::from_millis(self.connection.limits.wall_ms);
         self.host_time = Duration::ZERO;
+        self.waited_ns.store(0, Ordering::Relaxed);
         self.log_lines = 0;
     }
 
@@ -89,20 +98,21 @@ impl State {
         self.deadline
     }
 
+    /// Until when the call may take, and where what it waits in WASI is counted.
+    pub fn patience(&self) -> (Instant, Arc<AtomicU64>) {
+        (self.deadline, self.waited_ns.clone())
+    }
+
     pub fn cancel(&self) -> &Cancel {
         &self.connection.cancel
     }
 
-    /// Runs work of the hub that the guest waits for.
-    pub fn in_host<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+    /// Waits for somebody else, which the guest does not pay for. What the hub computes for it, it pays for.
+    pub fn waiting<T>(&mut self, wait: impl FnOnce(&mut Self) -> T) -> T {
         let entered = Instant::now();
-        let answer = work(self);
-        self.add_host_time(entered.elapsed());
+        let answer = wait(self);
+        self.host_time += entered.elapsed();
         answer
-    }
-
-    pub fn add_host_time(&mut self, time: Duration) {
-        self.host_time += time;
     }
 
     /// Called on every tick that finds the guest at work.
@@ -110,7 +120,8 @@ impl State {
         let now = Instant::now();
         let worked = now
             .duration_since(self.started)
-            .saturating_sub(self.host_time);
+            .saturating_sub(self.host_time)
+            .saturating_sub(Duration::from_nanos(self.waited_ns.load(Ordering::Relaxed)));
         if now >= self.deadline {
             return Err(self.stop(Limit::Wall));
         }
@@ -182,14 +193,17 @@ impl ResourceLimiter for State {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let grown = self.memory_bytes + desired.saturating_sub(current) as u64;
-        if grown > self.connection.limits.memory_bytes {
-            return Err(self.stop(Limit::Memory));
-        }
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
-        self.memory_bytes = grown;
+        let more = desired.saturating_sub(current) as u64;
+        match self.room.take(more) {
+            Ok(()) => {}
+            Err(Full::Hub) => return Err(self.stop(Limit::HubMemory)),
+            Err(Full::Guest | Full::Waiting) => return Err(self.stop(Limit::Memory)),
+        }
+        self.memory_bytes += more;
+        let grown = self.memory_bytes;
         if let Some(most) = &self.most_memory {
             most.fetch_max(grown, Ordering::Relaxed);
         }

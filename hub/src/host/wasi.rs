@@ -4,9 +4,10 @@
 use crate::clock::Clock;
 use crate::host::cancel::Cancel;
 use crate::host::requests::Requests;
+use crate::host::room::{Full as NoRoom, Held, Room};
 use crate::host::state::State;
 use crate::host::types::{Http, HttpError, HttpRequest, LogLevel};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -61,6 +62,8 @@ impl Wasi {
                 deadline: state.deadline(),
                 cancel: connection.cancel.clone(),
                 requests: state.requests.clone(),
+                room: state.room.clone(),
+                response_bytes: connection.limits.response_bytes,
             },
             output,
         }
@@ -119,6 +122,8 @@ struct Egress {
     deadline: Instant,
     cancel: Cancel,
     requests: Requests,
+    room: Room,
+    response_bytes: u64,
 }
 
 type Sent = Result<
@@ -138,6 +143,7 @@ impl WasiHttpHooks for Egress {
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let egress = self.http.clone();
         let requests = self.requests.clone();
+        let (room, response_bytes) = (self.room.clone(), self.response_bytes);
         let cancel = self.cancel.clone();
         let patience = options.and_then(|options| options.first_byte_timeout);
         let deadline = match patience {
@@ -145,20 +151,31 @@ impl WasiHttpHooks for Egress {
             None => self.deadline,
         };
         Box::new(async move {
-            let request = whole(request).await?;
+            let under_way = room.request(response_bytes).await.map_err(no_room)?;
+            let mut sent = room.holding();
+            let request = whole(request, &mut sent).await?;
             let method = request.method.clone();
             requests.sending(&method);
             let answer =
                 tokio::task::spawn_blocking(move || egress.send(request, deadline, &cancel))
                     .await
                     .map_err(|_| HttpFailure::InternalError(None))?;
+            drop(sent);
             requests.ended(&method, &answer);
             let response = answer.map_err(refused)?;
             let mut builder = http::Response::builder().status(response.status);
             for (name, value) in response.headers {
                 builder = builder.header(name, value);
             }
-            let body = Full::new(response.body.into())
+            let length = response.body.len() as u64;
+            if length > under_way.most() {
+                return Err(HttpFailure::HttpResponseBodySize(Some(under_way.most())));
+            }
+            let body = Body {
+                bytes: response.body,
+                _held: under_way.answered(length),
+            };
+            let body = Full::new(bytes::Bytes::from_owner(body))
                 .map_err(|never| match never {})
                 .boxed_unsync();
             let response = builder
@@ -170,13 +187,44 @@ impl WasiHttpHooks for Egress {
     }
 }
 
-async fn whole(request: http::Request<WasiBody>) -> Result<HttpRequest, HttpFailure> {
-    let (parts, body) = request.into_parts();
-    let body = Limited::new(body, REQUEST_BYTES)
-        .collect()
-        .await
-        .map_err(|_| HttpFailure::HttpRequestBodySize(None))?
-        .to_bytes();
+/// An answer's body, which counts as the guest's memory until the guest has taken it.
+struct Body {
+    bytes: Vec<u8>,
+    _held: Held,
+}
+
+impl AsRef<[u8]> for Body {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+fn no_room(full: NoRoom) -> HttpFailure {
+    let why = match full {
+        NoRoom::Guest => {
+            "the connector's own memory leaves no room for an answer (`limits.memory_bytes`)"
+        }
+        NoRoom::Hub => "all connectors together use what the hub has for them (`[limits] memory`)",
+        NoRoom::Waiting => "too many requests are waiting already",
+    };
+    HttpFailure::InternalError(Some(why.to_owned()))
+}
+
+/// A request with its body, which `held` counts.
+async fn whole(
+    request: http::Request<WasiBody>,
+    held: &mut Held,
+) -> Result<HttpRequest, HttpFailure> {
+    let (parts, mut body) = request.into_parts();
+    let mut whole = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let data = frame?.into_data().unwrap_or_default();
+        if whole.len() + data.len() > REQUEST_BYTES {
+            return Err(HttpFailure::HttpRequestBodySize(Some(REQUEST_BYTES as u64)));
+        }
+        held.add(data.len() as u64).map_err(no_room)?;
+        whole.extend_from_slice(&data);
+    }
     Ok(HttpRequest {
         method: parts.method.to_string(),
         url: parts.uri.to_string(),
@@ -187,7 +235,7 @@ async fn whole(request: http::Request<WasiBody>) -> Result<HttpRequest, HttpFail
             .filter(|(name, _)| *name != http::header::HOST)
             .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
             .collect(),
-        body: (!body.is_empty()).then(|| body.to_vec()),
+        body: (!whole.is_empty()).then_some(whole),
         auth: None,
         bucket: None,
         idempotent: false,

@@ -232,6 +232,7 @@ struct Link {
 struct Sections<'t> {
     hub: Vec<Item<'t>>,
     connectors: Vec<Item<'t>>,
+    limits: Vec<Item<'t>>,
     sources: Vec<Item<'t>>,
     traits: Vec<Item<'t>>,
     models: Vec<Item<'t>>,
@@ -286,6 +287,7 @@ impl<'c> Loader<'c> {
         self.kinds = cross::audience_kinds(&sections);
         let hub = self.hub(&sections.hub, files);
         let signers = self.signers(&sections.connectors);
+        let memory = self.memory(&sections.limits);
         let identity = self.identity(&sections.identity);
         let suggest = self.suggest(&sections.suggest);
         let survivorship = self.survivorship(&sections.profile);
@@ -321,6 +323,7 @@ impl<'c> Loader<'c> {
         Some(Plan {
             hub,
             signers,
+            memory,
             sources,
             traits,
             models,
@@ -356,6 +359,7 @@ impl<'c> Loader<'c> {
         let mut sections = Sections {
             hub: Vec::new(),
             connectors: Vec::new(),
+            limits: Vec::new(),
             sources: Vec::new(),
             traits: Vec::new(),
             models: Vec::new(),
@@ -372,6 +376,7 @@ impl<'c> Loader<'c> {
         let known = [
             "hub",
             "connectors",
+            "limits",
             "source",
             "trait",
             "model",
@@ -394,6 +399,7 @@ impl<'c> Loader<'c> {
                 match item.key {
                     "hub" => sections.hub.push(item),
                     "connectors" => sections.connectors.push(item),
+                    "limits" => sections.limits.push(item),
                     "source" => sections.sources.extend(item.tables(&mut self.report)),
                     "trait" => sections.traits.extend(item.tables(&mut self.report)),
                     "model" => sections.models.extend(item.tables(&mut self.report)),

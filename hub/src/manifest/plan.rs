@@ -12,6 +12,8 @@ use std::sync::Arc;
 pub struct Plan {
     pub hub: Hub,
     pub signers: Signers,
+    /// What all connectors together may use, in bytes, where a manifest says it.
+    pub memory: Option<u64>,
     pub sources: Vec<Source>,
     /// Each after the ones it reads.
     pub traits: Vec<ComputedTrait>,

@@ -54,6 +54,26 @@ impl Loader<'_> {
         })
     }
 
+    /// `memory` of the `[limits]` table: what all connectors together may use, in bytes.
+    pub(super) fn memory(&mut self, items: &[Item<'_>]) -> Option<u64> {
+        let report = &mut self.report;
+        let mut memory = None;
+        for item in items {
+            let Some(table) = item.table("`[limits]`", &["memory"], report) else {
+                continue;
+            };
+            let Some(item) = table.get("memory") else {
+                continue;
+            };
+            if memory.is_some() {
+                let message = "there is already a `memory` in a `[limits]` table";
+                report.error(&codes::DUPLICATE, &item.spot(), message);
+            }
+            memory = bytes(&item, report);
+        }
+        memory
+    }
+
     /// An ISO 3166 alpha-2 code in capitals.
     pub(super) fn region(&mut self, item: &Item<'_>) -> Option<String> {
         let text = item.text(&mut self.report)?;
@@ -89,4 +109,28 @@ fn store(item: &Item<'_>, report: &mut Report) -> Option<String> {
         .error(&codes::BAD_NAME, &item.spot(), "this names no store")
         .with_hint(Some("write `sqlite:PATH` or `postgres://…`".to_owned()));
     None
+}
+
+/// Such as `512 MiB` or `4 GiB`.
+fn bytes(item: &Item<'_>, report: &mut Report) -> Option<u64> {
+    let text = item.text(report)?;
+    let read = || {
+        let (number, unit) = text.split_once(' ')?;
+        let shift = match unit {
+            "MiB" => 20,
+            "GiB" => 30,
+            _ => return None,
+        };
+        let number: u64 = number.parse().ok()?;
+        (1..=1 << 20).contains(&number).then_some(number << shift)
+    };
+    let bytes = read();
+    if bytes.is_none() {
+        let message = format!("`{text}` is not an amount of memory");
+        let hint = "write a number of `MiB` or `GiB`, such as `4 GiB`";
+        report
+            .error(&codes::BAD_NUMBER, &item.spot(), message)
+            .with_hint(Some(hint.to_owned()));
+    }
+    bytes
 }

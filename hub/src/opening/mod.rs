@@ -38,6 +38,8 @@ pub struct Environment {
     pub connector_folders: Vec<PathBuf>,
     /// Where compiled connectors are kept.
     pub cache_folder: Option<PathBuf>,
+    /// The program that compiles connectors in a process of its own: this one.
+    pub compiler: Option<PathBuf>,
     /// Ends every wait of what is done with it.
     pub cancel: Cancel,
     pub process: Process,
@@ -109,6 +111,7 @@ pub struct Opened {
 pub fn host(environment: &Environment) -> Result<Host, Problem> {
     Host::new(HostSettings {
         cache_folder: environment.cache_folder.clone(),
+        compiler: environment.compiler.clone(),
         runtime: Handle::current(),
     })
 }
@@ -268,6 +271,9 @@ fn load_with(
     match checked {
         Ok(mut plan) if problems.is_empty() => {
             plan.hub.store = store_path(folder, &plan.hub.store);
+            if let Some(bytes) = plan.memory {
+                connectors.share(bytes);
+            }
             Ok(Loaded {
                 files,
                 plan,

@@ -90,6 +90,7 @@ fn connectors(folder: &Path) -> Result<Connectors> {
         .join("connectors");
     let host = Host::new(HostSettings {
         cache_folder: Some(folder.join("cache")),
+        compiler: None,
         runtime: Handle::current(),
     })?;
     Ok(Connectors::new(ConnectSettings {

@@ -82,6 +82,7 @@ impl Inside {
 fn connectors(pair: &Pair, cancel: Cancel) -> Connectors {
     let host = Host::new(HostSettings {
         cache_folder: Some(beside_program("test-cache")),
+        compiler: None,
         runtime: Handle::current(),
     });
     let secret = |name: &str| {

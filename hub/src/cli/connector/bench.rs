@@ -142,6 +142,7 @@ fn cold_start(environment: &Environment, bytes: &[u8]) -> Result<Start, Problem>
 fn load(cache: &Path, bytes: &[u8]) -> Result<(Duration, Component), Problem> {
     let host = Host::new(HostSettings {
         cache_folder: Some(cache.to_owned()),
+        compiler: None,
         runtime: Handle::current(),
     })?;
     let begun = Instant::now();

@@ -8,7 +8,7 @@ mod way_out;
 pub use opens::Opens;
 
 use crate::clock::Clock;
-use crate::egress::{Credential, Egress, EgressSettings, Policy, Random};
+use crate::egress::{Credential, Egress, EgressSettings, Policy, Random, Room};
 use crate::host::{Cancel, Component, Connection, Connector, Host, LogSink};
 use crate::manifest::{Destination, Grants, Limits, SecretRef, Source};
 use crate::model::{Description, Inject, RateSpec, Value};
@@ -254,6 +254,7 @@ impl Connectors {
             credentials: sendable(side, &secrets),
             rates: side.rates.clone(),
             response_bytes: side.limits.response_bytes,
+            room: self.room(),
             attempts: ATTEMPTS,
             random: self.settings.random.clone(),
             clock: self.settings.clock.clone(),
@@ -277,6 +278,23 @@ impl Connectors {
             component,
             connection,
         }
+    }
+
+    /// Answers that are being read use the memory that the guests share.
+    fn room(&self) -> Room {
+        let budget = self.settings.host.budget().clone();
+        Arc::new(move |bytes| match bytes.is_negative() {
+            true => {
+                budget.give(bytes.unsigned_abs());
+                true
+            }
+            false => budget.take(bytes.unsigned_abs()),
+        })
+    }
+
+    /// What all connectors together may use, in bytes, from now on.
+    pub fn share(&self, bytes: u64) {
+        self.settings.host.budget().set(bytes);
     }
 
     fn secrets(&self, side: &Side<'_>) -> Result<BTreeMap<String, Secret>, Vec<Problem>> {

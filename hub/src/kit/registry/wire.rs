@@ -190,6 +190,7 @@ impl Wire {
                 .collect(),
             rates: BTreeMap::new(),
             response_bytes: most_bytes,
+            room: Arc::new(|_| true),
             attempts: ATTEMPTS,
             random: self.random.clone(),
             clock: self.clock.clone(),

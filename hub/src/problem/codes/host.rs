@@ -128,3 +128,17 @@ pub static CURSOR_REPEATED: Code = Code {
     class: Class::Stop,
     page: include_str!("../pages/OF0307.md"),
 };
+
+pub static COMPONENT_TOO_LARGE: Code = Code {
+    id: "OF0308",
+    title: "a component that is too costly to compile",
+    class: Class::AskUser,
+    page: include_str!("../pages/OF0308.md"),
+};
+
+pub static HUB_MEMORY: Code = Code {
+    id: "OF0309",
+    title: "the connectors together need too much memory",
+    class: Class::Retry,
+    page: include_str!("../pages/OF0309.md"),
+};

@@ -5,7 +5,7 @@ mod bad;
 mod bundle;
 mod signed;
 mod upgrade;
-mod world;
+pub mod world;
 
 use onefold_tests::registry::{Gate, Registry};
 use onefold_tests::vendors::Fault;

@@ -19,7 +19,7 @@ const INVALID: u8 = 3;
 /// Most memory of the compiling process, in bytes.
 const MEMORY_BYTES: u64 = 2 << 30;
 /// Processor time: this, and this much more for each MiB of the component.
-const CPU_S: u64 = 20;
+const CPU_S: u64 = 15;
 const CPU_S_PER_MIB: u64 = 6;
 /// Longest compiled code, in bytes.
 const CODE_BYTES: u64 = 1 << 30;

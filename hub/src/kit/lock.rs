@@ -5,7 +5,7 @@ mod granted;
 pub mod guard;
 
 pub use granted::Granted;
-pub use guard::{Guard, signature_path};
+pub use guard::{Guard, locked_path, signature_path};
 
 use crate::problem::{Problem, codes};
 use semver::Version;

@@ -48,6 +48,19 @@ impl Guard {
                 ));
             }
         }
+        if entry.is_none() && locked_path(path).is_file() {
+            return Err(broken(
+                format!(
+                    "connector `{name}`: `{}` was locked once, and `{FILE}` does not name it any more",
+                    path.display()
+                ),
+                &path.display().to_string(),
+            )
+            .hint(format!(
+                "put `{FILE}` back from version control or a backup; `onefold connector add {}` shows what the file asks for and locks it again",
+                path.display()
+            )));
+        }
         if self.signers.required {
             let signature = signature::read(&signature_path(path))?;
             let verdict = signature::judge(bytes, signature.as_deref(), &self.signers.trusted);
@@ -101,6 +114,13 @@ pub fn admit_signer(name: &str, verdict: &Verdict, signers: &Signers) -> Result<
 pub fn signature_path(component: &Path) -> PathBuf {
     let mut path = component.as_os_str().to_owned();
     path.push(".sig");
+    path.into()
+}
+
+/// The file that says that a component was locked: without an entry in the lock it is not loaded any more.
+pub fn locked_path(component: &Path) -> PathBuf {
+    let mut path = component.as_os_str().to_owned();
+    path.push(".locked");
     path.into()
 }
 

@@ -1,7 +1,7 @@
 //! Taking connectors into a hub: what would change is computed first and written afterwards, all of it or nothing
 //! that a hub would load.
 
-use crate::kit::lock::{self, FOLDER, Lock, signature_path};
+use crate::kit::lock::{self, FOLDER, Lock, locked_path, signature_path};
 use crate::kit::registry::Candidate;
 use crate::kit::signature;
 use crate::problem::{Problem, codes};
@@ -83,6 +83,7 @@ pub fn take(hub_folder: &Path, changes: &[Change]) -> Result<Vec<Taken>, Problem
     for Change { candidate, .. } in changes {
         let path = lock::component_path(hub_folder, &candidate.entry.name);
         lock::write_whole(&path, &candidate.package.component)?;
+        lock::write_whole(&locked_path(&path), candidate.entry.digest.as_bytes())?;
         let signature = signature_path(&path);
         match &candidate.package.signature {
             Some(text) => lock::write_whole(&signature, text.as_bytes())?,
@@ -107,6 +108,7 @@ pub fn release(hub_folder: &Path, name: &str) -> Result<Option<lock::Entry>, Pro
     // The files first: a file without an entry would be loaded unseen.
     remove(&path)?;
     remove(&signature_path(&path))?;
+    remove(&locked_path(&path))?;
     lock.write(hub_folder)?;
     Ok(Some(entry))
 }

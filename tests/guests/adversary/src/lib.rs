@@ -35,7 +35,8 @@ impl Meta for Adversary {
                            "hook":{"title":"Hook","required":false,"inject":"signing"}},
             "rates":{"default":{"requests":1000,"per_ms":1000}},
             "streams":[{"name":"fetch","schema":{"type":"object"},"primary_key":["id"],
-                        "mapping":{"to":"person","key":"id","map":{"email":"email"}}}],
+                        "mapping":{"to":"person","key":"id","map":{"email":"email"}}},
+                       {"name":"stuck","schema":{"type":"object"},"primary_key":["id"]}],
             "something_newer":true}"#
             .to_owned()
     }
@@ -56,6 +57,9 @@ impl Meta for Adversary {
 impl Source for Adversary {
     fn discover(config: String) -> Result<Vec<StreamInfo>, Error> {
         spin_if_told(&config);
+        if config.contains("\"many\"") {
+            return Ok((0..10_000).map(long_stream).collect());
+        }
         Ok(vec![StreamInfo {
             name: "broken".to_owned(),
             title: String::new(),
@@ -142,6 +146,19 @@ impl Destination for Adversary {
     }
 }
 
+/// A stream with a name of 4 KB.
+fn long_stream(number: u32) -> StreamInfo {
+    StreamInfo {
+        name: format!("{number:04096}"),
+        title: String::new(),
+        schema: "{}".to_owned(),
+        primary_key: Vec::new(),
+        cursor_fields: Vec::new(),
+        data_classes: "{}".to_owned(),
+        supports_deletes: false,
+    }
+}
+
 /// In whichever export it is called.
 fn spin_if_told(config: &str) {
     if config.contains("\"spin\"") {
@@ -160,6 +177,16 @@ fn misbehave(attack: &str, argument: &str) -> Result<Batch, Error> {
         "loop-of-calls" => loop {
             run::now_ms();
         },
+        "loop-of-hashes" => {
+            let data = vec![0; 1 << 20];
+            loop {
+                crypto::sha256(&data);
+            }
+        }
+        "stuck" => Ok(Batch {
+            done: false,
+            ..rows(1)
+        }),
         "trap" => panic!("on purpose"),
         "recursion" => Ok(text(&format!("{{\"depth\":{}}}", deeper(1)))),
         "recursion-with-data" => Ok(text(&format!("{{\"depth\":{}}}", deeper_with_data(1)))),

@@ -22,7 +22,9 @@ export!(Probe);
 
 impl Meta for Probe {
     fn manifest() -> String {
-        r#"{"name":"wasi-probe","version":"1.0.0"}"#.to_owned()
+        r#"{"name":"wasi-probe","version":"1.0.0",
+            "streams":[{"name":"fetch-many","schema":{"type":"object"},"primary_key":["found"]}]}"#
+            .to_owned()
     }
 
     fn config_schema() -> String {
@@ -70,6 +72,7 @@ impl Source for Probe {
                 Ok(found(0))
             }
             "fetch" => fetch(&request.part),
+            "fetch-many" => fetch_many(&request.config),
             _ => Err(failed("unknown probe")),
         }
     }
@@ -98,6 +101,40 @@ fn fetch(place: &str) -> Result<Batch, Error> {
         Some(Ok(Err(code))) => Err(failed(&format!("{code:?}"))),
         _ => Err(failed("no answer")),
     }
+}
+
+/// Begins as many requests as the configuration's `count` says before it waits for any, and keeps every answer. Finds how many came.
+fn fetch_many(config: &str) -> Result<Batch, Error> {
+    let port = number(config, "port");
+    let mut coming = Vec::new();
+    for _ in 0..number(config, "count") {
+        let request = OutgoingRequest::new(Fields::new());
+        let set = [
+            request.set_scheme(Some(&Scheme::Http)),
+            request.set_authority(Some(&format!("127.0.0.1:{port}"))),
+            request.set_path_with_query(Some("/large")),
+        ];
+        if set.contains(&Err(())) {
+            return Err(failed("the request cannot be built"));
+        }
+        coming.push(handle(request, None).map_err(|code| failed(&format!("{code:?}")))?);
+    }
+    let mut kept = Vec::new();
+    for one in &coming {
+        one.subscribe().block();
+        if let Some(Ok(Ok(response))) = one.get() {
+            kept.push(response);
+        }
+    }
+    Ok(found(kept.len()))
+}
+
+/// A number of a flat JSON object.
+fn number(config: &str, name: &str) -> usize {
+    let after = config.split(&format!("\"{name}\":")).nth(1);
+    let digits = after.unwrap_or_default().trim_start();
+    let end = digits.find(|c: char| !c.is_ascii_digit());
+    digits[..end.unwrap_or(digits.len())].parse().unwrap_or(0)
 }
 
 fn failed(message: &str) -> Error {

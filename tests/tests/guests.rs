@@ -5,6 +5,7 @@
 
 mod bounds;
 mod expressions;
+mod properties;
 mod told;
 
 use onefold::clock::Clock;
@@ -148,7 +149,7 @@ struct World {
     connectors: Connectors,
     log: Arc<Mutex<Vec<LogLine>>>,
     cancel: Cancel,
-    _runtime: tokio::runtime::Runtime,
+    runtime: tokio::runtime::Runtime,
 }
 
 impl World {
@@ -182,7 +183,7 @@ impl World {
             connectors,
             log,
             cancel,
-            _runtime: runtime,
+            runtime,
         }
     }
 

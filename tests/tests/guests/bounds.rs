@@ -19,16 +19,16 @@ use wasm_encoder::{
 const HUB: &str = "[hub]\nname = \"acme\"\nstore = \"sqlite:acme.db\"\n";
 
 /// What a command took.
-struct Taken {
-    ran: Ran,
+pub struct Taken {
+    pub ran: Ran,
     /// Most memory of the program itself, and of a process that it started, in MiB.
-    own_mib: u64,
-    child_mib: u64,
-    time: Duration,
+    pub own_mib: u64,
+    pub child_mib: u64,
+    pub time: Duration,
 }
 
 /// Runs a command and looks at its memory meanwhile.
-fn measured(hub: &Hub, arguments: &[&str]) -> Taken {
+pub fn measured(hub: &Hub, arguments: &[&str]) -> Taken {
     let began = Instant::now();
     let child = hub.spawn(arguments);
     let pid = child.id().unwrap();
@@ -75,7 +75,7 @@ fn measured(hub: &Hub, arguments: &[&str]) -> Taken {
 }
 
 /// The most resident memory that a process has had.
-fn peak_mib(pid: u32) -> u64 {
+pub fn peak_mib(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib = line.and_then(|rest| rest.split_whitespace().next());
@@ -247,10 +247,15 @@ fn probing(vendor: &Large, count: u32, more: &str) -> Hub {
 }
 
 fn put(hub: &Hub, guest: &str) {
+    let bytes = std::fs::read(guests_folder().join(format!("{guest}.wasm")));
+    put_bytes(hub, guest, &bytes.unwrap());
+}
+
+/// A component in the hub's folder of connectors.
+pub fn put_bytes(hub: &Hub, name: &str, bytes: &[u8]) {
     let folder = hub.path().join("connectors");
     std::fs::create_dir_all(&folder).unwrap();
-    let file = format!("{guest}.wasm");
-    std::fs::copy(guests_folder().join(&file), folder.join(&file)).unwrap();
+    std::fs::write(folder.join(format!("{name}.wasm")), bytes).unwrap();
 }
 
 #[test]

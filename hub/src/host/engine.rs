@@ -1,5 +1,6 @@
 //! The engine: one for the whole hub, its ticker, and the cache of compiled code. Knows nothing about the contract.
 
+use crate::files;
 use crate::problem::{Problem, codes};
 use std::hash::{Hash, Hasher};
 use std::io::Read;
@@ -161,26 +162,18 @@ fn is_whole(file: &Path) -> std::io::Result<bool> {
 
 fn write_whole(folder: &Path, name: &str, content: &[u8]) -> std::io::Result<()> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    make_private(folder)?;
+    // Code that runs inside the hub must not be writable by other users.
+    files::make_folder(folder)?;
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let temporary = folder.join(format!("{name}.{}.{count}.new", std::process::id()));
     let mut sealed = Vec::with_capacity(content.len() + blake3::OUT_LEN);
     sealed.extend_from_slice(content);
     sealed.extend_from_slice(blake3::hash(content).as_bytes());
-    std::fs::write(&temporary, sealed)?;
+    files::write(&temporary, &sealed)?;
     std::fs::rename(&temporary, folder.join(name)).inspect_err(|_| {
         // What could not be renamed is useless; a second failure changes nothing.
         let _ = std::fs::remove_file(&temporary);
     })
-}
-
-/// Code that runs inside the hub must not be writable by other users.
-fn make_private(folder: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 /// Lets wasmtime's `Hash` feed a hash that does not change between runs.

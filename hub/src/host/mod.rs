@@ -11,6 +11,7 @@ mod guest;
 mod imports;
 mod requests;
 mod state;
+mod told;
 mod types;
 mod wasi;
 mod wire;

@@ -3,6 +3,7 @@
 
 mod capturing;
 mod changes;
+mod guarding;
 mod named;
 mod overview;
 
@@ -108,13 +109,14 @@ pub struct Opened {
 
 pub fn host(environment: &Environment) -> Result<Host, Problem> {
     Host::new(HostSettings {
-        cache_folder: environment.cache_folder.clone(),
+        cache_folder: guarding::cache(environment.cache_folder.clone()),
         runtime: Handle::current(),
     })
 }
 
 /// Whose connectors the folder's manifests trust; a folder without manifests trusts nobody and requires nothing.
 pub fn signers(folder: &Path) -> Result<Signers, Stopped> {
+    guarding::folders(folder, &[])?;
     let files = match read_files(folder) {
         Ok(files) => files,
         Err(stopped)
@@ -135,6 +137,7 @@ pub fn connectors(
     environment: &Environment,
     signers: Signers,
 ) -> Result<Connectors, Stopped> {
+    guarding::folders(folder, &environment.connector_folders)?;
     let host = host(environment)?;
     let guard = Arc::new(Guard::new(folder, signers));
     let same = guard.clone();
@@ -226,6 +229,7 @@ fn load_with(
     environment: &Environment,
     draft: Option<&Path>,
 ) -> Result<Loaded, Stopped> {
+    let mut warnings = guarding::folders(folder, &environment.connector_folders)?;
     let mut files = read_files(folder)?;
     if let Some(path) = draft {
         let name = path.display().to_string();
@@ -268,6 +272,8 @@ fn load_with(
     match checked {
         Ok(mut plan) if problems.is_empty() => {
             plan.hub.store = store_path(folder, &plan.hub.store);
+            warnings.extend(guarding::store(folder, &plan.hub.store)?);
+            plan.warnings.extend(warnings);
             Ok(Loaded {
                 files,
                 plan,

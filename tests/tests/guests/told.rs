@@ -1,6 +1,8 @@
 //! What vendors and connectors say, made to leak or to forge when it is stored and shown (X5 to X7, X9, X12).
 
+
 mod echo;
+
 
 use super::{World, guests_folder, read};
 use crate::hub::Hub;
@@ -376,7 +378,7 @@ fn x9_a_credential_goes_to_the_hosts_that_it_is_for_and_to_no_other() {
     let mut source = world.source("adversary");
     let places = [&vendor, &other].map(|one| format!("127.0.0.1:{}", one.port));
     source.grants.addresses = places.to_vec();
-
+    source.grants.credential_hosts.insert("token".to_owned(), vec![places[0].clone()]);
     let mut connector = world.open(&source);
     let urls = format!("{} {}", vendor.url("body", "token"), other.url("none", "token"));
     let failure = read(&mut *connector, "send-on", &urls).expect_err("it is not sent there");

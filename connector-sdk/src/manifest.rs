@@ -36,6 +36,9 @@ pub struct Credential {
     pub title: String,
     pub required: bool,
     pub inject: Inject,
+    /// To whom it is sent, of the hosts above; to all of them where this is empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
 }
 
 /// Where the hub puts a credential: `"bearer"`, `{"basic":{"username":…}}`, `{"header":{"name":…}}`, `"signing"`.

@@ -11,6 +11,7 @@ pub mod model;
 pub mod problem;
 // Floor 1
 pub mod expression;
+pub mod files;
 // Floor 2
 pub mod manifest;
 // Floor 3: pure stages

@@ -99,6 +99,7 @@ impl World {
             grants: Grants {
                 hosts: Vec::new(),
                 addresses: vec![practice.address.to_string()],
+                ..Grants::default()
             },
             limits: Limits::default(),
             schedule: None,

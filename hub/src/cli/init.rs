@@ -2,6 +2,7 @@
 
 use crate::cli::Ending;
 use crate::cli::output::{Out, Outcome};
+use crate::files;
 use crate::opening::Stopped;
 use crate::problem::{Problem, codes};
 use std::path::Path;
@@ -16,7 +17,7 @@ pub fn init(folder: &Path, name: Option<&str>, out: &Out) -> Outcome {
         );
         Stopped::from(Problem::new(&codes::UNREADABLE, what))
     };
-    std::fs::create_dir_all(folder).map_err(|error| failed(&error))?;
+    files::make_folder(folder).map_err(|error| failed(&error))?;
     let file = folder.join("hub.toml");
     if file.exists() {
         let problem = Problem::new(
@@ -29,7 +30,8 @@ pub fn init(folder: &Path, name: Option<&str>, out: &Out) -> Outcome {
     }
     let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     let name = name.map_or_else(|| folder_name(&absolute), str::to_owned);
-    std::fs::write(&file, TEMPLATE.replace("NAME", &name)).map_err(|error| failed(&error))?;
+    files::write(&file, TEMPLATE.replace("NAME", &name).as_bytes())
+        .map_err(|error| failed(&error))?;
     if out.json {
         out.value(&serde_json::json!({ "created": file }));
     } else {

@@ -17,7 +17,7 @@ pub struct Policy {
 
 /// A host, or with `*.` in front every name below it; without a port, the scheme's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct HostRule {
+pub(super) struct HostRule {
     host: String,
     below: bool,
     port: Option<u16>,
@@ -192,7 +192,7 @@ impl Policy {
 }
 
 impl HostRule {
-    fn parse(text: &str) -> Self {
+    pub fn parse(text: &str) -> Self {
         let (host, port) = match text.rsplit_once(':') {
             Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !port.is_empty() => {
                 // A port that is not a valid port number matches nothing.
@@ -215,7 +215,7 @@ impl HostRule {
         }
     }
 
-    fn allows(&self, host: &str, port: u16) -> bool {
+    pub fn allows(&self, host: &str, port: u16) -> bool {
         let named = match self.below {
             true => host.len() > self.host.len() && host.ends_with(&self.host),
             false => host == self.host,

@@ -1,7 +1,7 @@
 //! A request before it is sent: its headers, its credential and its method are checked and assembled here.
 //! Nothing that a guest wrote gets past this file unless it is well formed.
 
-use crate::egress::policy::Policy;
+use crate::egress::policy::{HostRule, Origin, Policy};
 use crate::model::Inject;
 use crate::problem::{Problem, codes};
 use base64::Engine as _;
@@ -46,11 +46,34 @@ pub struct Request {
     pub idempotent: bool,
 }
 
-/// A secret and where it goes. It has no `Debug`.
+/// A secret, where in a request it goes, and to whom. It has no `Debug`.
 #[derive(Clone)]
 pub struct Credential {
-    pub inject: Inject,
-    pub value: Arc<str>,
+    inject: Inject,
+    value: Arc<str>,
+    hosts: Vec<HostRule>,
+}
+
+impl Credential {
+    /// For these hosts and no other: `HOST`, `HOST:PORT`, or `*.HOST` for every name below; an address as it is written in a
+    /// URL, with its port.
+    pub fn new<'h>(
+        inject: Inject,
+        value: Arc<str>,
+        hosts: impl IntoIterator<Item = &'h str>,
+    ) -> Self {
+        Self {
+            inject,
+            value,
+            hosts: hosts.into_iter().map(HostRule::parse).collect(),
+        }
+    }
+
+    // I12
+    fn is_for(&self, origin: &Origin) -> bool {
+        let mut hosts = self.hosts.iter();
+        hosts.any(|rule| rule.allows(&origin.host, origin.port))
+    }
 }
 
 /// The method, if it is one that a connector may use.
@@ -76,6 +99,7 @@ pub fn url(text: &str, policy: &Policy) -> Result<url::Url, Problem> {
 /// The guest's headers and the credential's.
 pub fn headers(
     request: &Request,
+    origin: &Origin,
     credentials: &BTreeMap<String, Credential>,
     policy: &Policy,
 ) -> Result<HeaderMap, Problem> {
@@ -83,7 +107,7 @@ pub fn headers(
         return Err(policy.bad_request(&format!("there are more than {HEADERS} headers")));
     }
     let injected = match &request.auth {
-        Some(name) => Some(injected(name, credentials, policy)?),
+        Some(name) => Some(injected(name, origin, credentials, policy)?),
         None => None,
     };
     let mut headers = HeaderMap::with_capacity(request.headers.len() + 2);
@@ -117,6 +141,7 @@ pub fn headers(
 
 fn injected(
     name: &str,
+    origin: &Origin,
     credentials: &BTreeMap<String, Credential>,
     policy: &Policy,
 ) -> Result<(HeaderName, HeaderValue), Problem> {
@@ -130,6 +155,9 @@ fn injected(
             )),
         );
     };
+    if credential.inject != Inject::Signing && !credential.is_for(origin) {
+        return Err(wrong_host(&shown, origin, policy));
+    }
     let secret = &credential.value;
     let (header, value) = match &credential.inject {
         Inject::Bearer => (AUTHORIZATION, format!("Bearer {secret}")),
@@ -158,4 +186,19 @@ fn injected(
     })?;
     value.set_sensitive(true);
     Ok((header, value))
+}
+
+/// A credential is for the hosts that the connector names for it, or else the operator.
+fn wrong_host(credential: &str, origin: &Origin, policy: &Policy) -> Problem {
+    let owner = policy.owner();
+    let place = match (origin.scheme.as_str(), origin.port) {
+        ("https", 443) => origin.host.clone(),
+        (_, port) => format!("{}:{port}", origin.host),
+    };
+    let place: String = place.chars().take(120).collect();
+    let message = format!("the credential `{credential}` of {owner} is not for `{place}`");
+    Problem::new(&codes::CREDENTIAL_DENIED, message).hint(format!(
+        "if it is to be sent there, write `credential.{credential} = {{ from = \"…\", hosts = [\"{place}\"] }}` in {owner}, \
+         with every host that it is for"
+    ))
 }

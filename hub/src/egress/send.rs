@@ -183,7 +183,7 @@ impl Egress {
         let ready = Ready {
             url,
             method,
-            headers: request::headers(&request, &self.settings.credentials, &self.policy)?,
+            headers: request::headers(&request, &origin, &self.settings.credentials, &self.policy)?,
             body: request.body.map(Into::into),
             bucket: request.bucket,
             idempotent: request.idempotent,
@@ -341,7 +341,7 @@ impl Egress {
             && next.host_str() == Some(origin.host.as_str())
             && next.port_or_known_default() == Some(origin.port);
         if !is_same {
-            return Err(self.elsewhere(origin, &next).into());
+            return Err(self.elsewhere(&ready.url, origin, response).into());
         }
         let reads = ready.method == Method::GET || ready.method == Method::HEAD;
         let keeps_method = matches!(response.status, 307 | 308);
@@ -351,22 +351,32 @@ impl Egress {
         }
     }
 
-    fn elsewhere(&self, origin: &Origin, next: &Url) -> Problem {
-        let target = match (next.host_str(), next.port()) {
-            (Some(host), Some(port)) => format!("{host}:{port}"),
-            (Some(host), None) => host.to_owned(),
-            (None, _) => next.scheme().to_owned(),
+    /// The vendor chose where: secrets are taken out before the host is, which would be spelled in another way.
+    fn elsewhere(&self, here: &Url, origin: &Origin, response: &Response) -> Problem {
+        let location = header(response, LOCATION.as_str()).unwrap_or_default();
+        let next = here.join(&(self.settings.scrub)(location)).ok();
+        let target = match next
+            .as_ref()
+            .map(|next| (next.host_str(), next.port(), next))
+        {
+            Some((Some(host), Some(port), _)) => format!("{host}:{port}"),
+            Some((Some(host), None, _)) => host.to_owned(),
+            Some((None, _, next)) => next.scheme().to_owned(),
+            None => "a host that is not shown".to_owned(),
         };
         let target: String = target.chars().take(120).collect();
         let owner = self.policy.owner();
-        Problem::new(
+        let problem = Problem::new(
             &codes::REDIRECT_DENIED,
             format!(
                 "`{}` redirects {owner} to `{target}`, and redirects to another host are not followed",
                 origin.host
             ),
-        )
-        .hint(format!(
+        );
+        if next.is_none() {
+            return problem;
+        }
+        problem.hint(format!(
             "if the vendor moved, change `base_url` and add `grant.hosts = [\"{target}\"]` to {owner}"
         ))
     }

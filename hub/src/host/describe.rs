@@ -41,6 +41,9 @@ struct CredentialWire {
     #[serde(default = "yes")]
     required: bool,
     inject: InjectWire,
+    /// To whom it is sent; to every declared host where this is not said.
+    #[serde(default)]
+    hosts: Option<Vec<String>>,
 }
 
 fn yes() -> bool {
@@ -195,6 +198,13 @@ fn check(wire: &ManifestWire) -> Result<(), Problem> {
             "the connector's manifest has control characters in `{text}`"
         )));
     }
+    for (name, credential) in &wire.credentials {
+        if credential.hosts.as_ref().is_some_and(Vec::is_empty) {
+            return Err(wrong(format!(
+                "the connector's credential `{name}` is for no host; leave `hosts` out where it is for all"
+            )));
+        }
+    }
     for (bucket, rate) in &wire.rates {
         if rate.requests == 0 || rate.per_ms == 0 {
             return Err(wrong(format!(
@@ -221,7 +231,8 @@ fn shown(wire: &ManifestWire) -> impl Iterator<Item = &String> {
             InjectWire::Basic { username: text } | InjectWire::Header { name: text } => Some(text),
             InjectWire::Bearer | InjectWire::Signing => None,
         };
-        location.into_iter().chain([&credential.title])
+        let hosts = credential.hosts.iter().flatten();
+        location.into_iter().chain([&credential.title]).chain(hosts)
     });
     let streams = wire.streams.iter().flat_map(|stream| {
         let classes = stream.data_classes.iter();
@@ -255,6 +266,7 @@ fn credential((name, wire): (String, CredentialWire)) -> (String, CredentialSpec
         title: wire.title,
         required: wire.required,
         inject,
+        hosts: wire.hosts.unwrap_or_default(),
     };
     (name, spec)
 }
@@ -327,7 +339,7 @@ mod tests {
         let said = |location: &str, text: &str| {
             let mut manifest = serde_json::json!({
                 "name": "crm", "title": "CRM", "version": "1.0.0", "hosts": ["api.example.com"],
-                "credentials": { "token": { "title": "Token", "inject": { "header": { "name": "x-key" } } } },
+                "credentials": { "token": { "title": "Token", "inject": { "header": { "name": "x-key" } }, "hosts": ["api.example.com"] } },
                 "streams": [{ "name": "people", "title": "People", "primary_key": ["id"],
                     "data_classes": { "email": "pii.email" } }],
                 "targets": [{ "name": "people", "modes": ["upsert"] }], "audience_keys": ["email"],
@@ -341,6 +353,7 @@ mod tests {
             "/hosts/0",
             "/credentials/token/title",
             "/credentials/token/inject/header/name",
+            "/credentials/token/hosts/0",
             "/streams/0/title",
             "/streams/0/primary_key/0",
             "/streams/0/data_classes/email",

@@ -1,13 +1,12 @@
 //! The engine: one for the whole hub, its ticker, and the cache of compiled code. Knows nothing about the contract.
 
+use crate::files;
 use crate::host::compiler;
 use crate::host::judge::judge;
 use crate::problem::{Problem, codes};
-use std::fs::Metadata;
 use std::hash::{Hash, Hasher};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use wasmtime::component::Component;
@@ -87,16 +86,11 @@ pub struct Cache {
     folder: Option<PathBuf>,
     /// The program that compiles; this process does without one.
     compiler: Option<PathBuf>,
-    warned: Once,
 }
 
 impl Cache {
     pub fn new(folder: Option<PathBuf>, compiler: Option<PathBuf>) -> Self {
-        Self {
-            folder,
-            compiler,
-            warned: Once::new(),
-        }
+        Self { folder, compiler }
     }
 
     /// The name under which everything about these bytes is kept.
@@ -168,7 +162,7 @@ impl Cache {
     /// Stores the content. Failing to write the cache is not an error.
     pub fn put(&self, name: &str, content: &[u8]) {
         let Some(folder) = &self.folder else { return };
-        let made = make_private(folder);
+        let made = files::make_folder(folder);
         if let Err(error) = made.and_then(|()| match self.own_folder() {
             Some(folder) => write_whole(folder, name, content),
             None => Ok(()),
@@ -177,22 +171,10 @@ impl Cache {
         }
     }
 
-    /// The folder, while it can be trusted. Says once why it cannot.
+    /// The folder, while nobody else can write to it: the caller has looked when it gave the folder, and it may have changed.
     fn own_folder(&self) -> Option<&Path> {
         let folder = self.folder.as_deref()?;
-        match is_own(&std::fs::metadata(folder).ok()?) {
-            true => Some(folder),
-            false => {
-                self.warned.call_once(|| {
-                    tracing::warn!(
-                        folder = %folder.display(),
-                        "the compile cache is not used, since others can write to it, and what is in it runs inside the hub: \
-                         `chmod 700` it, or set `ONEFOLD_CACHE` to a folder of your own"
-                    );
-                });
-                None
-            }
-        }
+        files::exposed(folder).is_none().then_some(folder)
     }
 }
 
@@ -200,23 +182,11 @@ fn code_name(key: &str) -> String {
     format!("{key}.cwasm")
 }
 
-/// Whether a file or folder is the user's own, and nobody else can write to it.
-#[cfg(unix)]
-fn is_own(found: &Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    found.uid() == rustix::process::geteuid().as_raw() && found.mode() & 0o022 == 0
-}
-
-#[cfg(not(unix))]
-fn is_own(_: &Metadata) -> bool {
-    true
-}
-
 /// A file of the cache, unless it is somebody else's.
 fn own_file(path: &Path) -> std::io::Result<Option<std::fs::File>> {
     let is_file = std::fs::symlink_metadata(path)?.is_file();
     let file = std::fs::File::open(path)?;
-    Ok((is_file && is_own(&file.metadata()?)).then_some(file))
+    Ok((is_file && files::is_own(&file.metadata()?)).then_some(file))
 }
 
 /// Begins the seal of what is kept under a name.
@@ -248,11 +218,7 @@ fn write_whole(folder: &Path, name: &str, content: &[u8]) -> std::io::Result<()>
     let temporary = folder.join(format!("{name}.{}.{count}.new", std::process::id()));
     let mut hasher = sealing(name);
     hasher.update(content);
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&temporary).and_then(|mut file| {
+    let written = files::create_new(&temporary).and_then(|mut file| {
         file.write_all(content)?;
         file.write_all(hasher.finalize().as_bytes())
     });
@@ -261,15 +227,6 @@ fn write_whole(folder: &Path, name: &str, content: &[u8]) -> std::io::Result<()>
         // What could not be renamed is useless; a second failure changes nothing.
         let _ = std::fs::remove_file(&temporary);
     })
-}
-
-/// Code that runs inside the hub must not be writable by other users.
-fn make_private(folder: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 /// Lets wasmtime's `Hash` feed a hash that does not change between runs.

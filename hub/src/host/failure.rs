@@ -57,7 +57,10 @@ pub fn said(error: Error, state: &State) -> Failure {
     let is_denied = kind == FailureKind::Config || !requests.went_out();
     let (kind, problem) = match requests.denied().filter(|_| is_denied) {
         Some(mut problem) => {
-            problem.message = format!("{} (the connector calls it `{said}`)", problem.message);
+            // The guest chose the host, or the vendor did.
+            let message = state.connection.scrub.words(&problem.message);
+            problem.message = format!("{message} (the connector calls it `{said}`)");
+            problem.hint = problem.hint.map(|hint| state.connection.scrub.words(&hint));
             (FailureKind::Config, problem)
         }
         None => (kind, Problem::new(code, describe(&detail, &said, state))),
@@ -228,7 +231,7 @@ mod tests {
     /// A call that sent a POST for each of these answers.
     fn after(answers: Vec<Result<HttpResponse, HttpError>>) -> State {
         let count = answers.len();
-        let scrub: Scrub = Arc::new(str::to_owned);
+        let scrub = Scrub::nothing();
         let connection = Connection {
             name: "tool".into(),
             config: "{}".to_owned(),

@@ -4,6 +4,7 @@
 use crate::host::cancel::Cancel;
 use crate::host::component::Component;
 use crate::host::state::State;
+use crate::host::told::Told;
 use crate::host::types::{
     AudiencePage, AudienceRef, Batch, CheckReport, Connection, Connector, Delivery, Erasure,
     Failure, MemberChange, MemberId, Outcome, ReadRequest, Reply, StreamInfo, TargetInfo,
@@ -63,13 +64,17 @@ impl Guest {
         self
     }
 
-    /// Calls an export that answers with a result.
+    /// Calls an export that answers with a result, and takes secrets out of it.
     fn ask<P, T>(&mut self, call: &str, stream: Option<&str>, params: P) -> Result<T, Failure>
     where
         P: ComponentNamedList + Lower + Send + Sync + 'static,
-        T: Lift + Send + Sync + 'static,
+        T: Lift + Told + Send + Sync + 'static,
     {
-        let (answer,) = self.call::<P, (Result<T, Error>,)>(call, stream, params)?;
+        let (mut answer,) = self.call::<P, (Result<T, Error>,)>(call, stream, params)?;
+        match &mut answer {
+            Ok(told) => told.clean(&self.connection.scrub),
+            Err(error) => error.clean(&self.connection.scrub),
+        }
         answer.map_err(|error| match &self.live {
             Some(live) => failure::said(error, live.store.data()),
             None => failure::not_exported(call),

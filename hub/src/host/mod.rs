@@ -14,6 +14,7 @@ mod judge;
 mod requests;
 mod room;
 mod state;
+mod told;
 mod types;
 mod wasi;
 mod wire;

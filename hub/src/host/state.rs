@@ -13,7 +13,7 @@ use wasmtime::{ResourceLimiter, UpdateDeadline};
 /// Longest message and longest `fields` of a log line, in bytes.
 const LOG_LINE_BYTES: usize = 4 << 10;
 /// A text can be as large as a guest's memory; no secret is longer than this.
-const LONGEST_SECRET: usize = 64 << 10;
+pub const LONGEST_SECRET: usize = 64 << 10;
 const TABLE_ELEMENTS: usize = 100_000;
 const INSTANCES: usize = 64;
 
@@ -159,7 +159,7 @@ impl State {
     /// longer be recognised.
     pub fn clean(&self, text: &str, most: usize) -> String {
         let near = cut(text, most + LONGEST_SECRET);
-        cut(&(self.connection.scrub)(near), most).to_owned()
+        cut(&self.connection.scrub.words(near), most).to_owned()
     }
 
     fn emit(&self, level: LogLevel, message: String, fields: Option<String>) {

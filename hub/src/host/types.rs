@@ -423,8 +423,32 @@ pub enum LogLevel {
 /// Where a connector's log goes.
 pub type LogSink = Arc<dyn Fn(&LogLine) + Send + Sync>;
 
-/// Replaces known secret values in a text.
-pub type Scrub = Arc<dyn Fn(&str) -> String + Send + Sync>;
+/// Replaces known secrets in what comes from outside.
+#[derive(Clone)]
+pub struct Scrub {
+    /// In a text for people.
+    pub words: Arc<dyn Fn(&str) -> String + Send + Sync>,
+    /// In what programs read; none when there is nothing to replace.
+    pub data: Arc<dyn Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync>,
+}
+
+impl Scrub {
+    /// For a connection without secrets.
+    pub fn nothing() -> Self {
+        Self {
+            words: Arc::new(str::to_owned),
+            data: Arc::new(|_| None),
+        }
+    }
+
+    pub fn words(&self, text: &str) -> String {
+        (self.words)(text)
+    }
+
+    pub fn data(&self, content: &[u8]) -> Option<Vec<u8>> {
+        (self.data)(content)
+    }
+}
 
 /// A source or a destination as the host needs to know it.
 #[derive(Clone)]

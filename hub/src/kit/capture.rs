@@ -1,6 +1,7 @@
 //! A read that failed in a run, kept so that it can be repeated: the request with its cursor, and, only when the operator
 //! asked for it, what the vendor said. Owns the file, which nobody else on the machine may read.
 
+use crate::files;
 use crate::host::{
     AudiencePage, AudienceRef, Batch, Cancel, CheckReport, Connector, Delivery, Erasure, Failure,
     MemberChange, MemberId, Outcome, ReadRequest, Reply, StreamInfo, TargetInfo, WriteRequest,
@@ -10,7 +11,6 @@ use crate::problem::{Problem, codes};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -122,8 +122,10 @@ impl Capture {
         };
         let text = serde_json::to_string_pretty(&captured).unwrap_or_default();
         let path = self.path(&request.stream);
+        let folder = path.parent().unwrap_or(&self.folder);
+        let written = files::make_folder(folder);
         // A run does not fail because its failure cannot be kept.
-        if let Err(error) = write_private(&path, &text) {
+        if let Err(error) = written.and_then(|()| files::write(&path, text.as_bytes())) {
             tracing::warn!(path = %path.display(), "a failed read cannot be captured: {error}");
         }
     }
@@ -132,19 +134,6 @@ impl Capture {
         // Nearly always there is none.
         let _ = std::fs::remove_file(self.path(stream));
     }
-}
-
-/// For the owner's eyes only, from the moment that the file is there.
-fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    let _ = std::fs::remove_file(path);
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)?.write_all(text.as_bytes())
 }
 
 /// A connector whose failed reads are captured. Everything else goes through.

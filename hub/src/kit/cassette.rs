@@ -166,11 +166,19 @@ impl Recorder {
     }
 
     fn cleaned(&self, text: &str) -> String {
-        let text = (self.scrub)(text);
+        let text = self.scrub.words(text);
         match self.vendor.is_empty() {
             true => text,
             false => text.replace(&self.vendor, VENDOR_VARIABLE),
         }
+    }
+
+    /// A body, which need not be text.
+    fn body(&self, bytes: &[u8]) -> Body {
+        let clean = self.scrub.data(bytes);
+        body(clean.as_deref().unwrap_or(bytes), &|text| {
+            self.cleaned(text)
+        })
     }
 }
 
@@ -182,7 +190,8 @@ impl Http for Recorder {
         cancel: &Cancel,
     ) -> Result<HttpResponse, HttpError> {
         let clean = |text: &str| self.cleaned(text);
-        let request_kept = asked(&request, &clean);
+        let mut request_kept = asked(&request, &clean);
+        request_kept.body = request.body.as_deref().map(|bytes| self.body(bytes));
         let answer = self.inner.send(request, deadline, cancel);
         let kept = match &answer {
             Ok(answer) => Answered::Response {
@@ -193,7 +202,7 @@ impl Http for Recorder {
                     .filter(|(name, _)| !DROPPED.iter().any(|one| name.eq_ignore_ascii_case(one)))
                     .map(|(name, value)| (name.clone(), clean(&String::from_utf8_lossy(value))))
                     .collect(),
-                body: body(&answer.body, &clean),
+                body: self.body(&answer.body),
             },
             Err(error) => Answered::Error(clean(&format!("{error:?}"))),
         };
@@ -354,7 +363,10 @@ mod tests {
                     ("Set-Cookie".to_owned(), b"session=1".to_vec()),
                     ("x-key".to_owned(), b"s3cret".to_vec()),
                 ],
-                body: b"{\"key\":\"s3cret\",\"next\":\"http://127.0.0.1:7/b\"}".to_vec(),
+                body: match request.url.ends_with("/file") {
+                    true => b"\xff s3cret".to_vec(),
+                    false => b"{\"key\":\"s3cret\",\"next\":\"http://127.0.0.1:7/b\"}".to_vec(),
+                },
             })
         }
     }
@@ -371,9 +383,18 @@ mod tests {
         }
     }
 
+    fn scrub() -> Scrub {
+        Scrub {
+            words: Arc::new(|text| text.replace("s3cret", "[credential]")),
+            data: Arc::new(|content| {
+                let at = content.windows(6).position(|part| part == b"s3cret")?;
+                Some([&content[..at], b"[credential]", &content[at + 6..]].concat())
+            }),
+        }
+    }
+
     fn recorded() -> Cassette {
-        let scrub: Scrub = Arc::new(|text| text.replace("s3cret", "[credential]"));
-        let recorder = Recorder::new(Arc::new(Echo), "http://127.0.0.1:7", scrub);
+        let recorder = Recorder::new(Arc::new(Echo), "http://127.0.0.1:7", scrub());
         let soon = Instant::now();
         assert!(
             recorder
@@ -399,6 +420,27 @@ mod tests {
             assert!(!text.contains(absent), "`{absent}` in {text}");
         }
         assert_eq!(Cassette::parse("x", &text).unwrap(), recorded());
+    }
+
+    #[test]
+    fn a_body_that_is_not_text_holds_no_secret_either() {
+        let recorder = Recorder::new(Arc::new(Echo), "", scrub());
+        let sent = recorder.send(
+            HttpRequest {
+                body: Some(b"\xfes3cret".to_vec()),
+                ..request("http://127.0.0.1:7/file")
+            },
+            Instant::now(),
+            &Cancel::default(),
+        );
+        assert!(sent.is_ok());
+        let exchange = recorder.take().remove(0);
+        let kept = |bytes: &[u8]| Body::Base64(STANDARD.encode(bytes));
+        assert_eq!(exchange.request.body, Some(kept(b"\xfe[credential]")));
+        let Answered::Response { body, .. } = exchange.answer else {
+            panic!("it was answered");
+        };
+        assert_eq!(body, kept(b"\xff [credential]"));
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod guard;
 pub use granted::Granted;
 pub use guard::{Guard, locked_path, signature_path};
 
+use crate::files;
 use crate::problem::{Problem, codes};
 use semver::Version;
 use serde::{Deserialize, Serialize};
@@ -197,7 +198,7 @@ pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), Problem> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(format!(".{}.new", std::process::id()));
     let temporary = PathBuf::from(temporary);
-    let written = std::fs::File::create(&temporary)
+    let written = files::create(&temporary)
         .and_then(|mut file| {
             std::io::Write::write_all(&mut file, content)?;
             file.sync_all()

@@ -24,13 +24,15 @@ impl Loader<'_> {
         description: Option<&Description>,
     ) -> Connection {
         let report = &mut self.report;
+        let mut grants = table
+            .get("grant")
+            .map(|item| grants(&item, report))
+            .unwrap_or_default();
+        grants.credential_hosts = credential_hosts(table, description, &grants, report);
         Connection {
             config: config(table, description, report),
             credentials: credentials(table, description, report),
-            grants: table
-                .get("grant")
-                .map(|item| grants(&item, report))
-                .unwrap_or_default(),
+            grants,
             limits: table
                 .get("limits")
                 .map(|item| limits(&item, report))
@@ -112,9 +114,17 @@ fn credentials(
     credentials
 }
 
-/// `env:NAME` or `file:PATH`. Anything else may be a secret and is not repeated.
+/// `env:NAME` or `file:PATH`, alone or as `from` next to `hosts`. Anything else may be a secret and is not repeated.
 fn secret(item: &Item<'_>, report: &mut Report) -> Option<SecretRef> {
-    let reference = item.raw().as_str().and_then(SecretRef::parse);
+    let text = match item.raw().as_table() {
+        Some(_) => {
+            let table = item.table("a credential", &["from", "hosts"], report)?;
+            let from = table.need("from", "a credential", report)?;
+            from.raw().as_str()
+        }
+        None => item.raw().as_str(),
+    };
+    let reference = text.and_then(SecretRef::parse);
     if reference.is_none() {
         let message = format!(
             "the secret of `credential.{}` must not be written in a manifest",
@@ -125,6 +135,53 @@ fn secret(item: &Item<'_>, report: &mut Report) -> Option<SecretRef> {
             .with_hint(Some("name its place: `env:NAME` or `file:PATH`".to_owned()));
     }
     reference
+}
+
+/// What the operator says about to whom each credential is sent. A host that the connector cannot call is a slip.
+fn credential_hosts(
+    table: &Table<'_>,
+    description: Option<&Description>,
+    grants: &Grants,
+    report: &mut Report,
+) -> BTreeMap<String, Vec<String>> {
+    let given = table.get("credential");
+    let given = given.filter(|item| item.raw().as_table().is_some());
+    let given = given.and_then(|item| item.free_table(report));
+    let mut found = BTreeMap::new();
+    for item in given.map(|table| table.items()).unwrap_or_default() {
+        if item.raw().as_table().is_none() {
+            continue;
+        }
+        let hosts = item.free_table(report).and_then(|one| one.get("hosts"));
+        let Some(hosts) = hosts else { continue };
+        let mut named = Vec::new();
+        for (item, text) in hosts.texts(report) {
+            let text = text.to_ascii_lowercase();
+            let is_called = description.is_none_or(|one| {
+                let called = one.hosts.iter().chain(&grants.hosts);
+                let mut called = called.chain(&grants.addresses);
+                called.any(|host| reaches(&host.to_ascii_lowercase(), &text))
+            });
+            if !is_called {
+                let message = format!("`{text}` is not a host that this connector may call");
+                report
+                    .error(&codes::BAD_GRANT, &item.spot(), message)
+                    .with_hint(Some(
+                        "name a host that it declares, or grant it with `grant.hosts` or `grant.addresses` first"
+                            .to_owned(),
+                    ));
+            }
+            named.push(text);
+        }
+        found.insert(item.key.to_owned(), named);
+    }
+    found
+}
+
+/// Whether a grant for `granted`, which may be `*.HOST`, is one for `host`.
+fn reaches(granted: &str, host: &str) -> bool {
+    let below = granted.strip_prefix('*');
+    granted == host || below.is_some_and(|below| host.len() > below.len() && host.ends_with(below))
 }
 
 fn grants(item: &Item<'_>, report: &mut Report) -> Grants {

@@ -108,6 +108,8 @@ pub struct Grants {
     pub hosts: Vec<String>,
     /// `ADDRESS:PORT` of private or loopback addresses that may be dialled, in plain HTTP too.
     pub addresses: Vec<String>,
+    /// `HOST`, `HOST:PORT` or `ADDRESS:PORT` that a credential may be sent to, for those of which the operator says it.
+    pub credential_hosts: BTreeMap<String, Vec<String>>,
 }
 
 /// Limits for one call of a guest.

@@ -8,6 +8,7 @@ use serde_json::json;
 
 fn credential(title: &str) -> CredentialSpec {
     CredentialSpec {
+        hosts: Vec::new(),
         title: title.to_owned(),
         required: true,
         inject: Inject::Bearer,

@@ -29,6 +29,8 @@ pub struct CredentialSpec {
     pub title: String,
     pub required: bool,
     pub inject: Inject,
+    /// `HOST`, `HOST:PORT` or `*.HOST` that it is sent to; empty for all that the connector declares.
+    pub hosts: Vec<String>,
 }
 
 /// Where the hub puts a credential.

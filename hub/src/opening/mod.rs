@@ -3,6 +3,7 @@
 
 mod capturing;
 mod changes;
+mod guarding;
 mod named;
 mod overview;
 
@@ -110,7 +111,7 @@ pub struct Opened {
 
 pub fn host(environment: &Environment) -> Result<Host, Problem> {
     Host::new(HostSettings {
-        cache_folder: environment.cache_folder.clone(),
+        cache_folder: guarding::cache(environment.cache_folder.clone()),
         compiler: environment.compiler.clone(),
         runtime: Handle::current(),
     })
@@ -118,6 +119,7 @@ pub fn host(environment: &Environment) -> Result<Host, Problem> {
 
 /// Whose connectors the folder's manifests trust; a folder without manifests trusts nobody and requires nothing.
 pub fn signers(folder: &Path) -> Result<Signers, Stopped> {
+    guarding::folders(folder, &[])?;
     let files = match read_files(folder) {
         Ok(files) => files,
         Err(stopped)
@@ -138,6 +140,7 @@ pub fn connectors(
     environment: &Environment,
     signers: Signers,
 ) -> Result<Connectors, Stopped> {
+    guarding::folders(folder, &environment.connector_folders)?;
     let host = host(environment)?;
     let guard = Arc::new(Guard::new(folder, signers));
     let same = guard.clone();
@@ -229,6 +232,7 @@ fn load_with(
     environment: &Environment,
     draft: Option<&Path>,
 ) -> Result<Loaded, Stopped> {
+    let mut warnings = guarding::folders(folder, &environment.connector_folders)?;
     let mut files = read_files(folder)?;
     if let Some(path) = draft {
         let name = path.display().to_string();
@@ -271,6 +275,8 @@ fn load_with(
     match checked {
         Ok(mut plan) if problems.is_empty() => {
             plan.hub.store = store_path(folder, &plan.hub.store);
+            warnings.extend(guarding::store(folder, &plan.hub.store)?);
+            plan.warnings.extend(warnings);
             if let Some(bytes) = plan.memory {
                 connectors.share(bytes);
             }

@@ -53,6 +53,7 @@ pub use trial::Trial;
 pub use value::Arg;
 pub use versions::{Effect, PastVersion, VersionRow};
 
+use crate::files;
 use crate::problem::Problem;
 use crate::problem::codes::{STORE_FAILED, STORE_UNREADABLE};
 use query::value;
@@ -104,11 +105,16 @@ impl Store {
             url.to_owned()
         };
         let turn = Turn::open(dialect::path(&url))?;
+        close_to_others(&url);
         // One process makes the tables while the others wait. Where they are made, nobody waits for the writer.
         let opening = match has_tables(&url).await {
             true => None,
             false => Some(turn.take().await?),
         };
+        if let Some(path) = dialect::path(&url).filter(|_| opening.is_some()) {
+            // What the database adds to a file gets that file's mode. A folder that is not there is reported below.
+            let _ = files::keep(path);
+        }
         let writer = pool(&url, 1, dialect::OPENING_WRITER).await?;
         if opening.is_some() {
             migrator().run(&writer).await.map_err(|error| {
@@ -299,6 +305,18 @@ async fn pool(url: &str, connections: u32, opening: &'static str) -> Result<dial
         .connect_with(options)
         .await
         .map_err(unopened)
+}
+
+/// A database that an earlier version made, or that was copied here, may be open to others.
+fn close_to_others(url: &str) {
+    let Some(path) = dialect::path(url) else {
+        return;
+    };
+    for ending in ["", "-wal", "-shm", "-journal"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        files::close_to_others(name.as_ref());
+    }
 }
 
 /// Whether the database has the tables of this version. What cannot be read is looked at by the migrator.

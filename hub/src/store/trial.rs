@@ -1,6 +1,7 @@
 //! A copy of a store, on which something is tried out. It is deleted in the end.
 
 use super::{Result, Store, dialect};
+use crate::files;
 use crate::problem::Problem;
 use crate::problem::codes::STORE_FAILED;
 use std::fs::File;
@@ -43,10 +44,7 @@ impl Trial {
         let Some(to) = trial.path.to_str() else {
             return Err(failed(&"its path is not UTF-8"));
         };
-        // Nobody reads the copy who may not read the store.
-        let made = File::create(&trial.path);
-        let made = made.and_then(|file| file.set_permissions(original.metadata()?.permissions()));
-        made.map_err(|error| failed(&error))?;
+        files::create(&trial.path).map_err(|error| failed(&error))?;
         let copied = dialect::copy(url, to).await;
         copied.map_err(|error| failed(&error))?;
         Ok(Some(trial))

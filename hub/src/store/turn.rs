@@ -3,6 +3,7 @@
 //! mutex, between processes by two locked files next to the database. The operating system unlocks them when a process ends.
 
 use super::Result;
+use crate::files;
 use crate::problem::Problem;
 use crate::problem::codes::{STORE_BUSY, STORE_UNREADABLE};
 use std::fs::{File, TryLockError};
@@ -120,9 +121,7 @@ fn open(path: &Path, ending: &str) -> Result<File> {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     let path = PathBuf::from(name);
-    let mut options = File::options();
-    let opened = options.create(true).truncate(false).write(true).open(&path);
-    opened.map_err(|error| {
+    files::keep(&path).map_err(|error| {
         let message = format!("`{}` cannot be opened: {error}", path.display());
         Problem::new(&STORE_UNREADABLE, message).hint(
             "the folder of the store must be writable: writers queue by two small files in it",

@@ -3,8 +3,9 @@
 
 mod scrub;
 
-pub use scrub::Scrubber;
+pub use scrub::{Known, Scrubber};
 
+use crate::files;
 use crate::manifest::SecretRef;
 use crate::problem::{Place, Problem, codes};
 use hmac::{Hmac, Mac};
@@ -13,6 +14,9 @@ use sha2::{Sha256, Sha512};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+
+/// Of a secret's file.
+const MOST_BYTES: u64 = 64 << 10;
 
 /// A secret's value. It has no `Debug` and no `Display`, so it cannot be logged by accident.
 #[derive(Clone)]
@@ -94,12 +98,8 @@ impl Vault<'_> {
                     .ok_or_else(|| format!("points to `env:{name}`, which is empty"))
             }
             SecretRef::File(path) => {
-                let text = std::fs::read_to_string(self.folder.join(path)).map_err(|error| {
-                    format!(
-                        "points to `file:{path}`, which cannot be read: {}",
-                        error.kind()
-                    )
-                })?;
+                let read = files::read_text(&self.folder.join(path), MOST_BYTES);
+                let text = read.map_err(|why| format!("points to `file:{path}`, which {why}"))?;
                 Secret::new(text.trim())
                     .ok_or_else(|| format!("points to `file:{path}`, which is empty"))
             }
@@ -112,7 +112,7 @@ fn missing(owner: &str, name: &str, why: &str) -> Problem {
         &codes::SECRET_MISSING,
         format!("`credential.{name}` of `{owner}` {why}"),
     )
-    .hint("set it and run again; nothing was called")
+    .hint("set it (a file is a regular one of at most 64 KiB) and run again; nothing was called")
     .at(Place::Record {
         source: owner.to_owned(),
         stream: None,

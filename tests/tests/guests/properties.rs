@@ -7,7 +7,7 @@ use crate::hub::{Hub, beside_program};
 use crate::registry::world::golden;
 use onefold::clock::Clock;
 use onefold::flow::connect::{ConnectSettings, Connectors};
-use onefold::host::{Cancel, Connector, Host, HostSettings};
+use onefold::host::{Cancel, Host, HostSettings};
 use onefold::kit::inspect::inspect;
 use onefold::kit::registry::{Package, examine};
 use onefold::manifest::{Limits, Signers};

@@ -6,7 +6,7 @@ use super::source::{Source, is_word, line_of, name_at, words};
 
 const FLOORS: &[&[&str]] = &[
     &["model", "problem", "clock"],
-    &["expression"],
+    &["expression", "files"],
     &["manifest"],
     &[
         "landing",

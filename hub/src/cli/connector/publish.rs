@@ -4,6 +4,7 @@ use crate::cli::Ending;
 use crate::cli::connector::add::{secret, wire};
 use crate::cli::connector::arguments::{KeyCommand, PublishArguments};
 use crate::cli::output::{Out, Outcome, plural};
+use crate::files;
 use crate::kit::lock::{signature_path, write_whole};
 use crate::kit::oci::{Artifact, Reference, push};
 use crate::kit::registry::{pack, read};
@@ -122,13 +123,7 @@ fn key_name(file: &Path) -> String {
 
 /// A file that only its owner can read, and that was not there before.
 fn write_private(file: &Path, text: &str) -> Result<(), Problem> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options
-        .open(file)
-        .and_then(|mut opened| opened.write_all(text.as_bytes()));
+    let written = files::create_new(file).and_then(|mut opened| opened.write_all(text.as_bytes()));
     written.map_err(|error| {
         let shown = file.display();
         Problem::new(

@@ -4,6 +4,7 @@ use crate::cli::Ending;
 use crate::cli::arguments::RecordArguments;
 use crate::cli::connector::subject::{blocking, ready};
 use crate::cli::output::{Out, Outcome, table, trimmed};
+use crate::files;
 use crate::host::{Connector, Failure};
 use crate::kit::cassette::{Cassette, Recorder};
 use crate::kit::conformance::VendorSettings;
@@ -39,9 +40,9 @@ pub async fn record(
     let read = done.map_err(|failure| Stopped::from(failure.problem))?;
     if let Some(folder) = options.cassette.parent() {
         // Writing the file says what is wrong with the folder.
-        let _ = std::fs::create_dir_all(folder);
+        let _ = files::make_folder(folder);
     }
-    std::fs::write(&options.cassette, cassette.text()).map_err(|error| {
+    files::write(&options.cassette, cassette.text().as_bytes()).map_err(|error| {
         let message = format!(
             "the cassette `{}` cannot be written: {error}",
             options.cassette.display()

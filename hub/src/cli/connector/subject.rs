@@ -195,6 +195,7 @@ impl Opening<'_> {
                     .filter(|one| !one.is_empty())
                     .map(str::to_owned)
                     .collect(),
+                ..Grants::default()
             },
             limits: Limits::default(),
             schedule: None,

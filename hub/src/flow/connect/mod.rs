@@ -9,11 +9,11 @@ pub use opens::Opens;
 
 use crate::clock::Clock;
 use crate::egress::{Credential, Egress, EgressSettings, Policy, Random, Room};
-use crate::host::{Cancel, Component, Connection, Connector, Host, LogSink};
+use crate::host::{Cancel, Component, Connection, Connector, Host, LogSink, Scrub};
 use crate::manifest::{Destination, Grants, Limits, SecretRef, Source};
-use crate::model::{Description, Inject, RateSpec, Value};
+use crate::model::{CredentialSpec, Description, Inject, RateSpec, Value};
 use crate::problem::{Problem, codes};
-use crate::vault::{Scrubber, Secret, Vault};
+use crate::vault::{Known, Scrubber, Secret, Vault};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -245,8 +245,7 @@ impl Connectors {
         secrets: BTreeMap<String, Secret>,
         component: Component,
     ) -> Opened {
-        let scrubber = scrubber(side, &secrets);
-        let scrub: crate::host::Scrub = Arc::new(move |text: &str| scrubber.scrub(text));
+        let scrub = scrub(side, &secrets);
         let owner = format!("{} `{}`", side.kind, side.name);
         let hosts = side.description.hosts.iter().chain(&side.grants.hosts);
         let egress = Egress::new(EgressSettings {
@@ -258,7 +257,7 @@ impl Connectors {
             attempts: ATTEMPTS,
             random: self.settings.random.clone(),
             clock: self.settings.clock.clone(),
-            scrub: scrub.clone(),
+            scrub: scrub.words.clone(),
         });
         let connection = Connection {
             name: side.name.clone(),
@@ -266,6 +265,7 @@ impl Connectors {
             limits: *side.limits,
             http: Arc::new(WayOut {
                 egress,
+                scrub: scrub.clone(),
                 runtime: self.settings.runtime.clone(),
             }),
             keys: Some(Arc::new(SigningKeys::new(side, secrets))),
@@ -364,22 +364,48 @@ fn sendable(side: &Side<'_>, secrets: &BTreeMap<String, Secret>) -> BTreeMap<Str
         .iter()
         .filter_map(|(name, secret)| {
             let spec = side.description.credentials.get(name)?;
-            let credential = Credential {
-                inject: spec.inject.clone(),
-                value: secret.expose().into(),
-            };
+            let hosts = credential_hosts(side, name, spec);
+            let value = secret.expose().into();
+            let credential = Credential::new(spec.inject.clone(), value, hosts);
             Some((name.clone(), credential))
         })
         .collect()
 }
 
-fn scrubber(side: &Side<'_>, secrets: &BTreeMap<String, Secret>) -> Scrubber {
-    let mut scrubber = Scrubber::new(secrets);
-    for (name, secret) in secrets {
+/// To whom a credential may be sent: whom the operator names for it, or else the connector; a connector that names nobody means
+/// all the hosts that it declares. A host that only a grant added gets none. A single granted address is where the operator says
+/// that the vendor is; of several nobody says which.
+fn credential_hosts<'a>(side: &Side<'a>, name: &str, spec: &'a CredentialSpec) -> Vec<&'a str> {
+    let named = side.grants.credential_hosts.get(name);
+    let of_connector = match spec.hosts.is_empty() {
+        true => &side.description.hosts,
+        false => &spec.hosts,
+    };
+    let address = match &*side.grants.addresses {
+        [address] if named.is_none() => Some(address),
+        _ => None,
+    };
+    let hosts = named.unwrap_or(of_connector).iter().chain(address);
+    hosts.map(String::as_str).collect()
+}
+
+/// Takes this side's secrets out.
+fn scrub(side: &Side<'_>, secrets: &BTreeMap<String, Secret>) -> Scrub {
+    let known = secrets.iter().map(|(name, secret)| {
         let spec = side.description.credentials.get(name);
-        if let Some(Inject::Basic { username }) = spec.map(|spec| &spec.inject) {
-            scrubber.add_basic(name, username, secret);
+        Known {
+            name,
+            secret,
+            username: spec.and_then(|spec| match &spec.inject {
+                Inject::Basic { username } => Some(username.as_str()),
+                _ => None,
+            }),
         }
+    });
+    let scrubber = Arc::new(Scrubber::new(known));
+    let same = scrubber.clone();
+    Scrub {
+        words: Arc::new(move |text| scrubber.words(text)),
+        data: Arc::new(move |content| same.data(content)),
     }
-    scrubber
 }

@@ -1,17 +1,18 @@
 //! What `host` needs, implemented with `egress` and `vault`: requests, and signatures with keys that stay here.
 
 use super::Side;
-use crate::egress::{Egress, Request, SendError};
-use crate::host::{Cancel, Http, HttpError, HttpRequest, HttpResponse, Keys, MacAlgorithm};
+use crate::egress::{Egress, Request, Response, SendError};
+use crate::host::{Cancel, Http, HttpError, HttpRequest, HttpResponse, Keys, MacAlgorithm, Scrub};
 use crate::model::Inject;
 use crate::vault::{MacKind, Secret};
 use std::collections::BTreeMap;
 use std::time::Instant;
 use tokio::runtime::Handle;
 
-/// `egress` in the form that `host` needs.
+/// `egress` in the form that `host` needs. What a vendor answers is cleaned of this connection's secrets on the way in.
 pub(super) struct WayOut {
     pub egress: Egress,
+    pub scrub: Scrub,
     pub runtime: Handle,
 }
 
@@ -36,11 +37,7 @@ impl Http for WayOut {
             .runtime
             .block_on(self.egress.send(request, deadline, &is_cancelled));
         match sent {
-            Ok(response) => Ok(HttpResponse {
-                status: response.status,
-                headers: response.headers,
-                body: response.body,
-            }),
+            Ok(response) => Ok(cleaned(response, &self.scrub)),
             Err(error) => Err(match error {
                 SendError::Denied(problem) => HttpError::Denied(problem),
                 SendError::Dns(text) => HttpError::Dns(text),
@@ -52,6 +49,31 @@ impl Http for WayOut {
                 SendError::Other(text) => HttpError::Other(text),
             }),
         }
+    }
+}
+
+/// The answer without secrets (I12). Its length changes with it, and so a header that says it would be wrong; a header whose name
+/// is a secret is dropped.
+fn cleaned(response: Response, scrub: &Scrub) -> HttpResponse {
+    let Response {
+        status,
+        mut headers,
+        mut body,
+    } = response;
+    headers.retain(|(name, _)| scrub.data(name.as_bytes()).is_none());
+    for (_, value) in &mut headers {
+        if let Some(clean) = scrub.data(value) {
+            *value = clean;
+        }
+    }
+    if let Some(clean) = scrub.data(&body) {
+        body = clean;
+        headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-length"));
+    }
+    HttpResponse {
+        status,
+        headers,
+        body,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a connector asks for, as an operator sees it, and how two versions of it differ. Knows neither files nor
 //! components.
 
-use crate::model::{Description, Inject};
+use crate::model::{CredentialSpec, Description, Inject};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,8 @@ pub struct Granted {
     /// `HOST`, `HOST:PORT`, or `*.HOST` for every name below.
     #[serde(default)]
     pub hosts: BTreeSet<String>,
-    /// Name, and where the hub puts it: `bearer`, `basic`, `header NAME`, `signing`.
+    /// Name, where the hub puts it (`bearer`, `basic`, `header NAME`, `signing`), and ` for HOST, …` where it is not for every
+    /// host above.
     #[serde(default)]
     pub credentials: BTreeMap<String, String>,
     /// Streams with personal data, and the classes of it.
@@ -35,7 +36,7 @@ impl Granted {
             exports: description.exports.iter().cloned().collect(),
             hosts: hosts.map(|host| host.to_ascii_lowercase()).collect(),
             credentials: credentials
-                .map(|(name, spec)| (name.clone(), injection(&spec.inject)))
+                .map(|(name, spec)| (name.clone(), injection(spec)))
                 .collect(),
             personal: streams
                 .map(|stream| (stream.name.clone(), personal(stream.data_classes.values())))
@@ -98,12 +99,18 @@ fn covers(granted: &str, host: &str) -> bool {
     host.len() > below.len() && host.ends_with(below)
 }
 
-fn injection(inject: &Inject) -> String {
-    match inject {
+fn injection(spec: &CredentialSpec) -> String {
+    let place = match &spec.inject {
         Inject::Bearer => "bearer".to_owned(),
         Inject::Basic { .. } => "basic".to_owned(),
         Inject::Header { name } => format!("header {}", name.to_ascii_lowercase()),
         Inject::Signing => "signing".to_owned(),
+    };
+    let hosts = spec.hosts.iter().map(|host| host.to_ascii_lowercase());
+    let hosts: Vec<String> = hosts.collect::<BTreeSet<_>>().into_iter().collect();
+    match hosts.is_empty() {
+        true => place,
+        false => format!("{place} for {}", hosts.join(", ")),
     }
 }
 

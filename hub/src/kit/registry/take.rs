@@ -1,6 +1,7 @@
 //! Taking connectors into a hub: what would change is computed first and written afterwards, all of it or nothing
 //! that a hub would load.
 
+use crate::files;
 use crate::kit::lock::{self, FOLDER, Lock, locked_path, signature_path};
 use crate::kit::registry::Candidate;
 use crate::kit::signature;
@@ -71,7 +72,7 @@ pub fn take(hub_folder: &Path, changes: &[Change]) -> Result<Vec<Taken>, Problem
         lock.put(candidate.entry.clone());
     }
     let folder = hub_folder.join(FOLDER);
-    std::fs::create_dir_all(&folder).map_err(|error| {
+    files::make_folder(&folder).map_err(|error| {
         let shown = folder.display();
         Problem::new(
             &codes::UNREADABLE,

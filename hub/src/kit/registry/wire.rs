@@ -8,7 +8,7 @@ use crate::egress::{
 };
 use crate::model::Inject;
 use crate::problem::{Problem, codes};
-use crate::vault::{Scrubber, Secret};
+use crate::vault::{Known, Scrubber, Secret};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -181,7 +181,7 @@ impl Wire {
         }
         let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
         let host = format!("{}:{port}", url.host_str().unwrap_or_default());
-        let (credential, scrubber) = carried(login);
+        let (credential, scrubber) = carried(login, &host);
         Ok(Egress::new(EgressSettings {
             policy: Policy::new("`onefold connector`", [host.as_str()], &addresses),
             credentials: credential
@@ -194,12 +194,13 @@ impl Wire {
             attempts: ATTEMPTS,
             random: self.random.clone(),
             clock: self.clock.clone(),
-            scrub: Arc::new(move |text: &str| scrubber.scrub(text)),
+            scrub: Arc::new(move |text: &str| scrubber.words(text)),
         }))
     }
 }
 
-fn carried(login: &Login) -> (Option<Credential>, Scrubber) {
+/// What a login adds to requests to this one host, and what takes it out of texts.
+fn carried(login: &Login, host: &str) -> (Option<Credential>, Scrubber) {
     let (inject, secret) = match login {
         Login::Nobody => return (None, Scrubber::default()),
         Login::Bearer(token) => (Inject::Bearer, token),
@@ -210,12 +211,16 @@ fn carried(login: &Login) -> (Option<Credential>, Scrubber) {
             password,
         ),
     };
-    let mut scrubber = Scrubber::new(&BTreeMap::from([(LOGIN.to_owned(), secret.clone())]));
-    if let Inject::Basic { username } = &inject {
-        scrubber.add_basic(LOGIN, username, secret);
-    }
-    let value = secret.expose().into();
-    (Some(Credential { inject, value }), scrubber)
+    let scrubber = Scrubber::new([Known {
+        name: LOGIN,
+        secret,
+        username: match &inject {
+            Inject::Basic { username } => Some(username),
+            _ => None,
+        },
+    }]);
+    let credential = Credential::new(inject, secret.expose().into(), [host]);
+    (Some(credential), scrubber)
 }
 
 /// Where a read goes on.

@@ -1,6 +1,7 @@
 //! Where compilers are kept, how they get there and how they are started. Each set of packages has a folder of its own,
 //! named by what is in it, and counts as installed only when all of it is.
 
+use crate::files;
 use crate::kit::toolchain::{unwritable, write};
 use crate::problem::{Problem, codes};
 use std::ffi::OsStr;
@@ -97,9 +98,9 @@ impl<'a> Toolchains<'a> {
         if is_complete() {
             return Ok(folder);
         }
-        std::fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error))?;
+        files::make_folder(&folder).map_err(|error| unwritable(&folder, &error))?;
         let lock = self.folder.join(format!("{kind}-{key}.lock"));
-        let held = std::fs::File::create(&lock).map_err(|error| unwritable(&lock, &error))?;
+        let held = files::keep(&lock).map_err(|error| unwritable(&lock, &error))?;
         held.lock().map_err(|error| unwritable(&lock, &error))?;
         if is_complete() {
             return Ok(folder);

@@ -52,6 +52,7 @@ pub static CODES: &[&Code] = &[
     &NO_MANIFESTS,
     &UNREADABLE,
     &NOT_FOUND,
+    &FOLDER_OPEN,
     &INTERNAL,
     &SYNTAX,
     &UNKNOWN_KEY,

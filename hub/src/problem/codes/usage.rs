@@ -31,6 +31,13 @@ pub static NOT_FOUND: Code = Code {
     page: include_str!("../pages/OF0004.md"),
 };
 
+pub static FOLDER_OPEN: Code = Code {
+    id: "OF0005",
+    title: "others can write a folder of the hub",
+    class: Class::AskUser,
+    page: include_str!("../pages/OF0005.md"),
+};
+
 pub static INTERNAL: Code = Code {
     id: "OF0009",
     title: "a fault of the hub itself",

@@ -24,6 +24,8 @@ use onefold::connector::http::{Header, HttpError, Request, send};
 use onefold::connector::types::{Chunk, Detail, Error};
 use onefold::connector::{crypto, log, run};
 
+mod told;
+
 struct Adversary;
 
 export!(Adversary);
@@ -32,13 +34,16 @@ impl Meta for Adversary {
     fn manifest() -> String {
         r#"{"name":"adversary","version":"1.0.0","hosts":["api.example.com","localhost"],
             "credentials":{"token":{"title":"Token","inject":"bearer"},
+                           "login":{"title":"Password","required":false,"inject":{"basic":{"username":"ada"}}},
+                           "key":{"title":"Key","required":false,"inject":{"header":{"name":"x-key"}}},
                            "hook":{"title":"Hook","required":false,"inject":"signing"}},
             "rates":{"default":{"requests":1000,"per_ms":1000}},
             "streams":[{"name":"fetch","schema":{"type":"object"},"primary_key":["id"],
                         "mapping":{"to":"person","key":"id","map":{"email":"email"}}},
-                       {"name":"stuck","schema":{"type":"object"},"primary_key":["id"]}],
+                       {"name":"stuck","schema":{"type":"object"},"primary_key":["id"]}TOLD],
+            "targets":[{"name":"people","schema":{"type":"object"},"modes":["upsert"],"keys":["email"],"max_batch":10}],
             "something_newer":true}"#
-            .to_owned()
+            .replace("TOLD", &told::streams())
     }
 
     fn config_schema() -> String {
@@ -47,10 +52,7 @@ impl Meta for Adversary {
 
     fn check(config: String) -> Result<CheckReport, Error> {
         spin_if_told(&config);
-        Ok(CheckReport {
-            account: None,
-            warnings: Vec::new(),
-        })
+        told::check(&config)
     }
 }
 
@@ -59,6 +61,9 @@ impl Source for Adversary {
         spin_if_told(&config);
         if config.contains("\"many\"") {
             return Ok((0..10_000).map(long_stream).collect());
+        }
+        if let Some(stream) = told::discover(&config) {
+            return Ok(vec![stream]);
         }
         Ok(vec![StreamInfo {
             name: "broken".to_owned(),
@@ -81,6 +86,9 @@ impl Source for Adversary {
 
     fn read(request: ReadRequest) -> Result<Batch, Error> {
         spin_if_told(&request.config);
+        if let Some(answer) = told::read(&request) {
+            return answer;
+        }
         match request.stream.as_str() {
             "good" => Ok(rows(request.max_records)),
             "fetch" => fetch(&request.part, None, &[]),
@@ -123,6 +131,9 @@ impl Destination for Adversary {
 
     fn write(request: WriteRequest) -> Result<Outcome, Error> {
         spin_if_told(&request.config);
+        if let Some(answer) = told::write(&request) {
+            return answer;
+        }
         let indices: &[u32] = match request.target.as_str() {
             "duplicate" => &[1, 0, 1],
             "out-of-range" => &[2],

@@ -43,7 +43,7 @@ impl Allowance {
 
     /// Others may want the processors, too.
     fn wall(self) -> Duration {
-        Duration::from_secs(self.cpu_s * 3)
+        Duration::from_secs(self.cpu_s * 2)
     }
 }
 

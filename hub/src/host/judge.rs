@@ -10,6 +10,8 @@ pub const COMPONENT_BYTES: usize = 256 << 20;
 const FUNCTION_BYTES: usize = 1 << 20;
 /// Most local variables of a function.
 const LOCALS: u64 = 50_000;
+/// Most of all functions together: each costs the compiler something, and its author two bytes for thousands.
+const ALL_LOCALS: u64 = 4_000_000;
 /// Most blocks, loops and conditions inside one another.
 const NESTED_BLOCKS: usize = 1_000;
 /// Most of them in one function: each makes the compiler look at all that lives across it.
@@ -34,6 +36,7 @@ struct Counts {
     globals: u64,
     instances: u64,
     names: u64,
+    locals: u64,
 }
 
 /// Whether a component may be compiled at all. What is no WebAssembly passes: the compiler says why.
@@ -63,7 +66,10 @@ pub fn judge(bytes: &[u8]) -> Result<(), Problem> {
                 )?;
             }
             Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::CodeSectionEntry(body) => function(&body)?,
+            Payload::CodeSectionEntry(body) => {
+                counts.locals += function(&body)?;
+                within("local variables", counts.locals, ALL_LOCALS)?;
+            }
             payload => counts.section(&payload)?,
         }
     }
@@ -148,7 +154,8 @@ impl Counts {
     }
 }
 
-fn function(body: &FunctionBody<'_>) -> Result<(), Problem> {
+/// Returns how many local variables it has.
+fn function(body: &FunctionBody<'_>) -> Result<u64, Problem> {
     let range = body.range();
     let at = range.start;
     let in_function = |what: &str, found: u64, most: u64| match found > most {
@@ -162,16 +169,13 @@ fn function(body: &FunctionBody<'_>) -> Result<(), Problem> {
     in_function("bytes", range.len() as u64, FUNCTION_BYTES as u64)?;
     // What cannot be read is the compiler's to name.
     let Ok(locals) = body.get_locals_reader() else {
-        return Ok(());
+        return Ok(0);
     };
     let declared = locals.into_iter().map_while(Result::ok);
-    in_function(
-        "local variables",
-        declared.map(|(count, _)| u64::from(count)).sum(),
-        LOCALS,
-    )?;
+    let declared = declared.map(|(count, _)| u64::from(count)).sum();
+    in_function("local variables", declared, LOCALS)?;
     let Ok(mut operators) = body.get_operators_reader() else {
-        return Ok(());
+        return Ok(declared);
     };
     let (mut depth, mut blocks) = (0_usize, 0_usize);
     while let Ok(operator) = operators.read() {
@@ -196,7 +200,7 @@ fn function(body: &FunctionBody<'_>) -> Result<(), Problem> {
             _ => {}
         }
     }
-    Ok(())
+    Ok(declared)
 }
 
 fn within(what: &str, found: u64, most: u64) -> Result<(), Problem> {

@@ -189,10 +189,16 @@ mod tests {
         assert!(create_new(&file).is_err());
         set(&file, 0o666);
         drop(keep(&file).unwrap());
-        assert_eq!((mode(&file), std::fs::read(&file).unwrap()), (0o600, b"one".to_vec()));
+        assert_eq!(
+            (mode(&file), std::fs::read(&file).unwrap()),
+            (0o600, b"one".to_vec())
+        );
         set(&file, 0o644);
         write(&file, b"two").unwrap();
-        assert_eq!((mode(&file), std::fs::read(&file).unwrap()), (0o600, b"two".to_vec()));
+        assert_eq!(
+            (mode(&file), std::fs::read(&file).unwrap()),
+            (0o600, b"two".to_vec())
+        );
         close_to_others(&deep.join("not there"));
     }
 

@@ -187,7 +187,6 @@ impl World {
             grants: Grants {
                 addresses: vec![address.to_string()],
                 ..Grants::default()
-                ..Grants::default()
             },
             limits: Limits::default(),
             schedule: None,

@@ -154,12 +154,7 @@ impl Egress {
         let ready = Ready {
             url,
             method,
-            headers: request::headers(
-                &request,
-                &origin,
-                &self.settings.credentials,
-                &self.policy,
-            )?,
+            headers: request::headers(&request, &origin, &self.settings.credentials, &self.policy)?,
             body: request.body.map(Into::into),
             bucket: request.bucket,
             idempotent: request.idempotent,
@@ -326,7 +321,10 @@ impl Egress {
     fn elsewhere(&self, here: &Url, origin: &Origin, response: &Response) -> Problem {
         let location = header(response, LOCATION.as_str()).unwrap_or_default();
         let next = here.join(&(self.settings.scrub)(location)).ok();
-        let target = match next.as_ref().map(|next| (next.host_str(), next.port(), next)) {
+        let target = match next
+            .as_ref()
+            .map(|next| (next.host_str(), next.port(), next))
+        {
             Some((Some(host), Some(port), _)) => format!("{host}:{port}"),
             Some((Some(host), None, _)) => host.to_owned(),
             Some((None, _, next)) => next.scheme().to_owned(),

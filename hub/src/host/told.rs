@@ -285,7 +285,10 @@ mod tests {
         let in_bytes = format!("{:?}", b"s3cret");
         let in_bytes = in_bytes.trim_matches(['[', ']']);
         for text in told {
-            assert!(!text.contains("s3cret") && !text.contains(in_bytes), "{text}");
+            assert!(
+                !text.contains("s3cret") && !text.contains(in_bytes),
+                "{text}"
+            );
         }
     }
 

@@ -176,7 +176,9 @@ impl Recorder {
     /// A body, which need not be text.
     fn body(&self, bytes: &[u8]) -> Body {
         let clean = self.scrub.data(bytes);
-        body(clean.as_deref().unwrap_or(bytes), &|text| self.cleaned(text))
+        body(clean.as_deref().unwrap_or(bytes), &|text| {
+            self.cleaned(text)
+        })
     }
 }
 
@@ -363,9 +365,7 @@ mod tests {
                 ],
                 body: match request.url.ends_with("/file") {
                     true => b"\xff s3cret".to_vec(),
-                    false => {
-                        b"{\"key\":\"s3cret\",\"next\":\"http://127.0.0.1:7/b\"}".to_vec()
-                    }
+                    false => b"{\"key\":\"s3cret\",\"next\":\"http://127.0.0.1:7/b\"}".to_vec(),
                 },
             })
         }

@@ -12,7 +12,11 @@ pub fn folders(hub: &Path, bundled: &[PathBuf]) -> Result<Vec<Problem>, Stopped>
         ("the hub's folder", hub.to_owned()),
         ("the folder of connectors", hub.join("connectors")),
     ];
-    relied.extend(bundled.iter().map(|folder| ("the folder of connectors", folder.clone())));
+    relied.extend(
+        bundled
+            .iter()
+            .map(|folder| ("the folder of connectors", folder.clone())),
+    );
     guarded(&relied)
 }
 

@@ -1,13 +1,13 @@
 //! What vendors and connectors say, made to leak or to forge when it is stored and shown (X5 to X7, X9, X12).
 
-
+mod canary;
 mod echo;
-
+mod others;
 
 use super::{World, guests_folder, read};
 use crate::hub::Hub;
 use echo::{Echo, WAYS, canary};
-use onefold::host::{Chunk, FailureKind, WriteMode, WriteRequest};
+use onefold::host::{Chunk, WriteMode, WriteRequest};
 use onefold::manifest::SecretRef;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ fn connection(echo: &Echo, kind: &str, way: &str) -> String {
     let mut text = format!(
         "connector = \"adversary\"\nconfig.url = \"{}\"\nconfig.auth = \"{}\"\ngrant.addresses = [\"127.0.0.1:{}\"]\n",
         echo.url(way, kind),
-        if kind == "hook" { "token" } else { kind },
+        auth(kind),
         echo.port
     );
     for kind in KINDS {
@@ -38,8 +38,18 @@ fn connection(echo: &Echo, kind: &str, way: &str) -> String {
     text
 }
 
+/// What a request is sent with whose answer tells of this credential.
+fn auth(kind: &str) -> &str {
+    match kind {
+        "hook" => "token",
+        sent => sent,
+    }
+}
+
 fn variable(kind: &str, way: &str) -> String {
-    format!("CANARY_{kind}_{way}").to_uppercase().replace('-', "_")
+    format!("CANARY_{kind}_{way}")
+        .to_uppercase()
+        .replace('-', "_")
 }
 
 /// A hub with the adversary in it, and the canaries in its environment.
@@ -47,7 +57,11 @@ fn hub(manifest: &str) -> Hub {
     let mut hub = Hub::new();
     let folder = hub.path().join("connectors");
     std::fs::create_dir(&folder).unwrap();
-    std::fs::copy(guests_folder().join("adversary.wasm"), folder.join("adversary.wasm")).unwrap();
+    std::fs::copy(
+        guests_folder().join("adversary.wasm"),
+        folder.join("adversary.wasm"),
+    )
+    .unwrap();
     hub.write("hub.toml", manifest);
     for kind in KINDS {
         for way in WAYS {
@@ -115,7 +129,10 @@ fn x5_what_a_vendor_repeats_in_the_failure_of_a_sent_row_is_in_no_table() {
     for way in ["body", "latin", "base64", "percent"] {
         let secret = canary("login", way);
         assert_eq!(leaks(hub.path(), &secret), Vec::<String>::new(), "{way}");
-        assert!(!echo::holds(letters.stdout.as_bytes(), &secret), "{letters:?}");
+        assert!(
+            !echo::holds(letters.stdout.as_bytes(), &secret),
+            "{letters:?}"
+        );
     }
 }
 
@@ -142,7 +159,7 @@ fn recorded(echo: &Echo, way: &str) -> tempfile::TempDir {
     let at = |name: &str| folder.path().join(name);
     std::fs::copy(guests_folder().join("adversary.wasm"), at("adversary.wasm")).unwrap();
     let settings = format!(
-        "[vendor]\ncommand = [\"sh\", \"-c\", \"echo http://127.0.0.1:{}; sleep 60\"]\n[connection]\n\
+        "[vendor]\ncommand = [\"sh\", \"-c\", \"echo http://127.0.0.1:{}; exec sleep 60\"]\n[connection]\n\
          config = {{ url = \"{{vendor}}/{way}/key\", auth = \"key\" }}\ncredential.token = 'none-at-all'\ncredential.key = '{}'\n",
         echo.port,
         canary("key", way)
@@ -160,13 +177,26 @@ fn x5_a_cassette_holds_no_secret_in_a_body_that_is_not_utf_8() {
         let cassette = folder.path().join("cassettes/one.json");
         let hub = hub(&manifest(&echo, "tell", &[]));
         let arguments = ["--stream", "tell", "--batches", "1", "--records"];
-        let mut all = vec!["connector", "record", &file, "--cassette", cassette.to_str().unwrap()];
+        let mut all = vec![
+            "connector",
+            "record",
+            &file,
+            "--cassette",
+            cassette.to_str().unwrap(),
+        ];
         all.extend(arguments);
         let ran = hub.run(&all).ends_with(0);
         let text = std::fs::read(&cassette).unwrap();
         let secret = canary("key", way);
-        assert!(!echo::holds(&text, &secret), "{way}: {}", String::from_utf8_lossy(&text));
-        assert!(!echo::holds(ran.stdout.as_bytes(), &secret), "{way}: {ran:?}");
+        assert!(
+            !echo::holds(&text, &secret),
+            "{way}: {}",
+            String::from_utf8_lossy(&text)
+        );
+        assert!(
+            !echo::holds(ran.stdout.as_bytes(), &secret),
+            "{way}: {ran:?}"
+        );
     }
 }
 
@@ -178,7 +208,10 @@ fn x5_a_rows_failure_is_cleaned_before_it_is_cut() {
     let mut source = world.source("adversary");
     source.config = serde_json::json!({ "url": echo.url("late", "token") });
     source.grants.addresses = vec![format!("127.0.0.1:{}", echo.port)];
-    let (name, value) = ("token".to_owned(), SecretRef::File(echo.keep("late", "token")));
+    let (name, value) = (
+        "token".to_owned(),
+        SecretRef::File(echo.keep("late", "token")),
+    );
     source.credentials.insert(name, value);
     let outcome = world.open(&source).write(&WriteRequest {
         target: "people".to_owned(),
@@ -213,10 +246,19 @@ fn x6_what_others_wrote_forges_no_line_in_any_command() {
     let hub = hub(&text);
     let mut command = hub.command(&["run"]);
     command.env("ONEFOLD_LOG", "info");
-    let ran = hub.runtime.block_on(async { command.output().await }).unwrap();
+    let ran = hub
+        .runtime
+        .block_on(async { command.output().await })
+        .unwrap();
     let mut said = vec![
-        ("run".to_owned(), String::from_utf8_lossy(&ran.stdout).into_owned()),
-        ("log".to_owned(), String::from_utf8_lossy(&ran.stderr).into_owned()),
+        (
+            "run".to_owned(),
+            String::from_utf8_lossy(&ran.stdout).into_owned(),
+        ),
+        (
+            "log".to_owned(),
+            String::from_utf8_lossy(&ran.stderr).into_owned(),
+        ),
     ];
     let commands: [&[&str]; 9] = [
         &["dead-letters", "list"],
@@ -235,15 +277,23 @@ fn x6_what_others_wrote_forges_no_line_in_any_command() {
     }
     for (what, text) in &said {
         assert_eq!(deceives(text), None, "{what}: {text:?}");
-        let forged = text.lines().find(|line| line.trim_start().starts_with("FORGED"));
+        let forged = text
+            .lines()
+            .find(|line| line.trim_start().starts_with("FORGED"));
         assert_eq!(forged, None, "{what}: {text}");
     }
     let shown: String = said.iter().map(|(_, text)| &**text).collect();
-    assert!(shown.contains("FORGED all is well"), "it is shown, spelled out: {shown}");
+    assert!(
+        shown.contains("FORGED all is well"),
+        "it is shown, spelled out: {shown}"
+    );
     let json = hub.run(&["--json", "dead-letters", "list"]);
     assert_eq!(deceives(&json.stdout), None, "{json:?}");
     let keys = json.json().to_string();
-    assert!(keys.contains('\u{202e}'), "JSON has the value itself: {keys}");
+    assert!(
+        keys.contains('\u{202e}'),
+        "JSON has the value itself: {keys}"
+    );
 }
 
 /// What others of the machine may do with files and folders, by name; empty when nothing.
@@ -273,7 +323,11 @@ fn unmasked(hub: &Hub, cache: &Path, arguments: &[&str]) -> tokio::process::Comm
         .arg(command.get_program())
         .args(command.get_args())
         .env_clear()
-        .envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .envs(
+            command
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
         .env("ONEFOLD_CACHE", cache)
         .kill_on_drop(true);
     shell
@@ -281,8 +335,14 @@ fn unmasked(hub: &Hub, cache: &Path, arguments: &[&str]) -> tokio::process::Comm
 
 fn run_unmasked(hub: &Hub, cache: &Path, arguments: &[&str]) {
     let mut command = unmasked(hub, cache, arguments);
-    let done = hub.runtime.block_on(async { command.output().await }).unwrap();
-    assert!(done.status.code().is_some_and(|code| code < 2), "{arguments:?}: {done:?}");
+    let done = hub
+        .runtime
+        .block_on(async { command.output().await })
+        .unwrap();
+    assert!(
+        done.status.code().is_some_and(|code| code < 2),
+        "{arguments:?}: {done:?}"
+    );
 }
 
 #[test]
@@ -293,20 +353,41 @@ fn x7_whatever_the_hub_writes_is_for_its_user_alone() {
     text += &connection(&echo, "token", "latin");
     let hub = hub(&text);
     let outside = tempfile::tempdir().unwrap();
-    let (cache, plain) = (outside.path().join("deep/cache"), outside.path().join("plain.wasm"));
+    let (cache, plain) = (
+        outside.path().join("deep/cache"),
+        outside.path().join("plain.wasm"),
+    );
     std::fs::rename(hub.path().join("connectors/adversary.wasm"), &plain).unwrap();
     std::fs::remove_dir(hub.path().join("connectors")).unwrap();
-    run_unmasked(&hub, &cache, &["connector", "add", plain.to_str().unwrap(), "--yes"]);
+    run_unmasked(
+        &hub,
+        &cache,
+        &["connector", "add", plain.to_str().unwrap(), "--yes"],
+    );
     run_unmasked(&hub, &cache, &["run", "--capture"]);
     std::fs::remove_file(&plain).unwrap();
     let folder = recorded(&echo, "latin");
     let file = folder.path().join("adversary.wasm").display().to_string();
     let cassette = outside.path().join("cassettes/one.json");
     let cassette = cassette.to_str().unwrap();
-    let record = ["connector", "record", &file, "--cassette", cassette, "--stream", "tell", "--batches", "1"];
+    let record = [
+        "connector",
+        "record",
+        &file,
+        "--cassette",
+        cassette,
+        "--stream",
+        "tell",
+        "--batches",
+        "1",
+    ];
     run_unmasked(&hub, &cache, &record);
     let bundle = outside.path().join("all.bundle");
-    run_unmasked(&hub, &cache, &["connector", "bundle", bundle.to_str().unwrap()]);
+    run_unmasked(
+        &hub,
+        &cache,
+        &["connector", "bundle", bundle.to_str().unwrap()],
+    );
     let made = hub.path().join("made");
     run_unmasked(&hub, &cache, &["init", made.to_str().unwrap()]);
     // What is there only while somebody works.
@@ -318,40 +399,66 @@ fn x7_whatever_the_hub_writes_is_for_its_user_alone() {
     }
     std::fs::remove_file(hub.path().join("hub.toml")).unwrap();
     let mut open = open_to_others(hub.path());
-    hub.runtime.block_on(async { serving.kill().await }).unwrap();
+    hub.runtime
+        .block_on(async { serving.kill().await })
+        .unwrap();
     open.extend(open_to_others(outside.path()));
     assert_eq!(open, Vec::<String>::new());
-    let names: Vec<_> = files(outside.path()).into_iter().map(|(name, _)| name).collect();
-    assert!(names.iter().any(|name| name.ends_with(".cwasm")), "{names:?}");
+    let names: Vec<_> = files(outside.path())
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    assert!(
+        names.iter().any(|name| name.ends_with(".cwasm")),
+        "{names:?}"
+    );
 }
 
 #[test]
 fn x7_a_store_that_was_open_to_others_is_closed() {
     use std::os::unix::fs::PermissionsExt;
     let echo = Echo::start();
-    let hub = hub(&manifest(&echo, "tell", &[("crm".to_owned(), "token", "body")]));
+    let hub = hub(&manifest(
+        &echo,
+        "tell",
+        &[("crm".to_owned(), "token", "body")],
+    ));
     hub.run(&["run"]).ends_with(0);
     let store = hub.path().join("told.db");
     std::fs::set_permissions(&store, std::fs::Permissions::from_mode(0o666)).unwrap();
     hub.run(&["run"]).ends_with(0);
-    assert_eq!(store.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(
+        store.metadata().unwrap().permissions().mode() & 0o777,
+        0o600
+    );
 }
 
 #[test]
 fn x7_a_folder_that_others_can_write_is_refused_with_the_reason() {
     use std::os::unix::fs::PermissionsExt;
     let echo = Echo::start();
-    let hub = hub(&manifest(&echo, "tell", &[("crm".to_owned(), "token", "body")]));
+    let hub = hub(&manifest(
+        &echo,
+        "tell",
+        &[("crm".to_owned(), "token", "body")],
+    ));
     let set = |path: &Path, mode: u32| {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     };
     for folder in [hub.path().to_owned(), hub.path().join("connectors")] {
         set(&folder, 0o777);
-        for command in [&["check"][..], &["run"], &["status"], &["connector", "check", "crm"]] {
+        for command in [
+            &["check"][..],
+            &["run"],
+            &["status"],
+            &["connector", "check", "crm"],
+        ] {
             let ran = hub.run(command).ends_with(2);
             let named = folder.display().to_string();
             assert!(
-                ran.stderr.contains(&named) && ran.stderr.contains("chmod") && ran.stderr.contains("OF0005"),
+                ran.stderr.contains(&named)
+                    && ran.stderr.contains("chmod")
+                    && ran.stderr.contains("OF0005"),
                 "{command:?}: {ran:?}"
             );
         }
@@ -365,7 +472,10 @@ fn x7_a_folder_that_others_can_write_is_refused_with_the_reason() {
     set(&cache, 0o777);
     let mut command = hub.command(&["run"]);
     command.env("ONEFOLD_CACHE", &cache);
-    let ran = hub.runtime.block_on(async { command.output().await }).unwrap();
+    let ran = hub
+        .runtime
+        .block_on(async { command.output().await })
+        .unwrap();
     let said = String::from_utf8_lossy(&ran.stderr).into_owned();
     assert!(said.contains("cache") && said.contains("others"), "{said}");
     assert_eq!(files(&cache).len(), 0);
@@ -378,17 +488,31 @@ fn x9_a_credential_goes_to_the_hosts_that_it_is_for_and_to_no_other() {
     let mut source = world.source("adversary");
     let places = [&vendor, &other].map(|one| format!("127.0.0.1:{}", one.port));
     source.grants.addresses = places.to_vec();
-    source.grants.credential_hosts.insert("token".to_owned(), vec![places[0].clone()]);
+    source
+        .grants
+        .credential_hosts
+        .insert("token".to_owned(), vec![places[0].clone()]);
     let mut connector = world.open(&source);
-    let urls = format!("{} {}", vendor.url("body", "token"), other.url("none", "token"));
+    let urls = format!(
+        "{} {}",
+        vendor.url("body", "token"),
+        other.url("none", "token")
+    );
     let failure = read(&mut *connector, "send-on", &urls).expect_err("it is not sent there");
-    assert_eq!(failure.kind, FailureKind::Config, "{failure}");
     let text = failure.to_string();
     let line = format!("hosts = [\"{}\"", places[1]);
-    assert!(text.contains("OF0406") && text.contains(&line), "{text}");
+    assert!(text.contains("`token`") && text.contains(&line), "{text}");
     let heads = other.heads();
-    assert_eq!(heads.len(), 1, "only the request without a credential: {heads:?}");
-    assert!(vendor.heads()[0].contains("Bearer "), "{:?}", vendor.heads());
+    assert_eq!(
+        heads.len(),
+        1,
+        "only the request without a credential: {heads:?}"
+    );
+    assert!(
+        vendor.heads()[0].contains("Bearer "),
+        "{:?}",
+        vendor.heads()
+    );
     for head in heads {
         assert!(!echo::holds(head.as_bytes(), super::SECRET), "{head}");
     }
@@ -425,7 +549,9 @@ fn x9_a_host_that_only_a_grant_added_gets_no_credential() {
 fn x9_the_guest_does_not_see_its_credential_in_an_answer() {
     let echo = Echo::start();
     let world = World::new();
-    for way in ["body", "header", "error", "gzip", "latin", "base64", "percent"] {
+    for way in [
+        "body", "header", "error", "gzip", "latin", "base64", "percent",
+    ] {
         let mut source = world.source("adversary");
         source.grants.addresses = vec![format!("127.0.0.1:{}", echo.port)];
         let token = SecretRef::File(echo.keep(way, "token"));
@@ -442,7 +568,9 @@ fn x9_the_guest_does_not_see_its_credential_in_an_answer() {
 fn x12_a_secrets_file_is_a_regular_file_of_at_most_64_kb() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name).display().to_string();
-    let made = std::process::Command::new("mkfifo").arg(at("fifo")).status();
+    let made = std::process::Command::new("mkfifo")
+        .arg(at("fifo"))
+        .status();
     assert!(made.unwrap().success());
     std::fs::create_dir(at("folder")).unwrap();
     std::fs::write(at("large"), vec![b'x'; (64 << 10) + 1]).unwrap();
@@ -470,7 +598,9 @@ fn x12_a_secrets_file_is_a_regular_file_of_at_most_64_kb() {
         });
         let began = Instant::now();
         let answer = answered.recv_timeout(Duration::from_secs(20));
-        let text = answer.unwrap_or_else(|_| panic!("`{path}` hangs")).unwrap_or_default();
+        let text = answer
+            .unwrap_or_else(|_| panic!("`{path}` hangs"))
+            .unwrap_or_default();
         assert!(text.contains(why) && text.contains(&path), "{path}: {text}");
         assert!(began.elapsed() < Duration::from_secs(20));
     }

@@ -1,10 +1,10 @@
 //! `onefold connector publish`, `sign`, `key` and `bundle`: a connector on its way from its author to a hub.
 
-use crate::files;
 use crate::cli::Ending;
 use crate::cli::connector::add::{secret, wire};
 use crate::cli::connector::arguments::{KeyCommand, PublishArguments};
 use crate::cli::output::{Out, Outcome, plural};
+use crate::files;
 use crate::kit::lock::{signature_path, write_whole};
 use crate::kit::oci::{Artifact, Reference, push};
 use crate::kit::registry::{pack, read};
@@ -105,9 +105,8 @@ fn show(out: &Out, name: &str, key: &SigningKey) {
         return;
     }
     out.line("for the manifests of hubs that trust it:");
-    out.line(format!(
-        "  [connectors]\n  trusted_keys = [\"{name}:{public}\"]"
-    ));
+    out.line("  [connectors]");
+    out.line(format!("  trusted_keys = [\"{name}:{public}\"]"));
 }
 
 /// The file's name, as far as a manifest may use it.
@@ -123,8 +122,7 @@ fn key_name(file: &Path) -> String {
 
 /// A file that only its owner can read, and that was not there before.
 fn write_private(file: &Path, text: &str) -> Result<(), Problem> {
-    let written =
-        files::create_new(file).and_then(|mut opened| opened.write_all(text.as_bytes()));
+    let written = files::create_new(file).and_then(|mut opened| opened.write_all(text.as_bytes()));
     written.map_err(|error| {
         let shown = file.display();
         Problem::new(

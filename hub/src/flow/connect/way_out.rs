@@ -2,9 +2,7 @@
 
 use super::Side;
 use crate::egress::{Egress, Request, Response, SendError};
-use crate::host::{
-    Cancel, Http, HttpError, HttpRequest, HttpResponse, Keys, MacAlgorithm, Scrub,
-};
+use crate::host::{Cancel, Http, HttpError, HttpRequest, HttpResponse, Keys, MacAlgorithm, Scrub};
 use crate::model::Inject;
 use crate::vault::{MacKind, Secret};
 use std::collections::BTreeMap;

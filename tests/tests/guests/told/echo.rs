@@ -9,15 +9,21 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 /// How a vendor may say a secret.
-pub const WAYS: [&str; 17] = [
+pub const WAYS: [&str; 18] = [
     "body", "header", "error", "redirect", "gzip", "latin", "base64", "inside", "hex", "percent",
-    "json", "html", "lower", "late", "short", "twice", "reversed",
+    "json", "html", "lower", "late", "short", "digits", "twice", "reversed",
 ];
 
 /// The secret that this way is tried with: one that no other way has.
 pub fn canary(kind: &str, way: &str) -> String {
     match way {
         "short" => format!("q{}#z", &kind[..3]),
+        "digits" => format!(
+            "9053{}77310",
+            kind.len() * 7919 + usize::from(kind.as_bytes()[0])
+        ),
+        // It may be a part of a host's name.
+        "redirect" => format!("kx9-{kind}-qm7-w8"),
         _ => format!("Kx9/{kind}+{way}\"Qm7<Z&w8"),
     }
 }
@@ -26,7 +32,7 @@ pub fn canary(kind: &str, way: &str) -> String {
 pub fn needle(kind: &str, way: &str) -> Vec<u8> {
     let secret = canary(kind, way);
     match way {
-        "hex" | "percent" | "html" | "lower" | "twice" | "reversed" | "json" | "base64" => {
+        "hex" | "percent" | "html" | "lower" | "twice" | "reversed" | "base64" => {
             spelled(way, &secret)
         }
         _ => secret.into_bytes(),
@@ -38,9 +44,15 @@ fn spelled(way: &str, secret: &str) -> Vec<u8> {
         "latin" => [b"\xff\xfe", secret.as_bytes(), b"\xff"].concat(),
         "base64" => STANDARD.encode(secret).into_bytes(),
         "inside" => STANDARD.encode(format!("id=7&t={secret}&x=1")).into_bytes(),
-        "hex" => secret.bytes().map(|byte| format!("{byte:02x}")).collect::<String>().into_bytes(),
+        "hex" => secret
+            .bytes()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+            .into_bytes(),
         "percent" => percent(secret).into_bytes(),
-        "json" => serde_json::json!({ "token": secret }).to_string().into_bytes(),
+        "json" => serde_json::json!({ "token": secret })
+            .to_string()
+            .into_bytes(),
         "html" => html(secret).into_bytes(),
         "lower" => secret.to_lowercase().into_bytes(),
         // In front of it as much as a message may have, less a few bytes.
@@ -71,7 +83,10 @@ pub fn finds(content: &[u8], bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
     let json = serde_json::to_string(&text).unwrap();
     let json = json.trim_matches('"').to_owned();
-    let twice = serde_json::to_string(&json).unwrap().trim_matches('"').to_owned();
+    let twice = serde_json::to_string(&json)
+        .unwrap()
+        .trim_matches('"')
+        .to_owned();
     let mut needles = vec![bytes.to_vec(), json.into_bytes(), twice.into_bytes()];
     needles.push(percent(&text).into_bytes());
     for before in 0..3 {
@@ -97,7 +112,9 @@ pub fn seen_by(connector: &mut dyn Connector, url: &str) -> Vec<u8> {
     let row: serde_json::Value = serde_json::from_slice(&batch.upserts.data).unwrap();
     let pairs = row["name"].as_str().unwrap().split_terminator(',');
     let digits = pairs.map(|pair| pair.split_once('.').unwrap().0);
-    digits.map(|digits| u8::from_str_radix(digits, 16).unwrap()).collect()
+    digits
+        .map(|digits| u8::from_str_radix(digits, 16).unwrap())
+        .collect()
 }
 
 pub struct Echo {
@@ -169,13 +186,20 @@ fn answer(way: &str, kind: &str) -> Vec<u8> {
         "header" => ("200 OK", format!("X-Seen: {secret}\r\n"), b"{}".to_vec()),
         "error" => ("400 Bad Request", String::new(), said),
         "redirect" => {
-            let location = format!("Location: https://{kind}kx9.evil.example/?t={secret}\r\n");
+            let location = format!("Location: https://{secret}.evil.example/?t={secret}\r\n");
             ("302 Found", location, said)
         }
-        "gzip" => ("200 OK", "Content-Encoding: gzip\r\n".to_owned(), gzip(&said)),
+        "gzip" => (
+            "200 OK",
+            "Content-Encoding: gzip\r\n".to_owned(),
+            gzip(&said),
+        ),
         _ => ("200 OK", String::new(), said),
     };
-    let head = format!("HTTP/1.1 {status}\r\n{header}Content-Length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 {status}\r\n{header}Content-Length: {}\r\n\r\n",
+        body.len()
+    );
     [head.into_bytes(), body].concat()
 }
 

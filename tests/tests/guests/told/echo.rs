@@ -79,7 +79,7 @@ fn html(text: &str) -> String {
 }
 
 /// Whether a content holds these bytes, as they are, in JSON, in a URL or in base64.
-pub fn finds(content: &[u8], bytes: &[u8]) -> bool {
+pub fn finds(content: &str, bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
     let json = serde_json::to_string(&text).unwrap();
     let json = json.trim_matches('"').to_owned();
@@ -87,21 +87,19 @@ pub fn finds(content: &[u8], bytes: &[u8]) -> bool {
         .unwrap()
         .trim_matches('"')
         .to_owned();
-    let mut needles = vec![bytes.to_vec(), json.into_bytes(), twice.into_bytes()];
-    needles.push(percent(&text).into_bytes());
+    let mut needles = vec![text.to_string(), json, twice, percent(&text)];
     for before in 0..3 {
         let padded = [&vec![b' '; before][..], bytes].concat();
         let (first, last) = ([0, 2, 3][before], padded.len() * 8 / 6);
         for encoded in [STANDARD.encode(&padded), URL_SAFE_NO_PAD.encode(&padded)] {
-            needles.push(encoded.as_bytes()[first..last].to_vec());
+            needles.push(encoded[first..last].to_owned());
         }
     }
-    let has = |needle: &[u8]| content.windows(needle.len()).any(|part| part == needle);
-    needles.iter().any(|needle| has(needle))
+    needles.iter().any(|needle| content.contains(needle))
 }
 
 /// Whether a content holds a secret in any spelling that is promised to be found.
-pub fn holds(content: &[u8], secret: &str) -> bool {
+pub fn holds(content: &str, secret: &str) -> bool {
     let ways = ["body", "hex", "percent", "html", "lower"];
     ways.iter().any(|way| finds(content, &spelled(way, secret)))
 }

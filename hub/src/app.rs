@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::host::{Cancel, CompilerJob};
 use crate::model::Timestamp;
 use crate::opening::Environment;
+use crate::problem::plain_line;
 use crate::store::Gate;
 use clap::Parser;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -16,6 +17,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::fmt::format::debug_fn;
 
 /// Threads that drive input and output. More than the cores of a small machine, since landing computes on one of them.
 const THREADS: usize = 4;
@@ -65,8 +68,17 @@ fn log() {
         .unwrap_or_else(|| EnvFilter::new("warn,onefold=warn"));
     let coloured =
         std::io::stderr().is_terminal() && env("NO_COLOR").is_none_or(|set| set.is_empty());
+    // One event is one line, whatever a connector or a vendor wrote into it.
+    let fields = debug_fn(|writer, field, value| {
+        let text = plain_line(&format!("{value:?}"));
+        match field.name() {
+            "message" => write!(writer, "{text}"),
+            name => write!(writer, "{name}={text}"),
+        }
+    });
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .fmt_fields(fields.delimited(" "))
         .with_ansi(coloured)
         .with_writer(std::io::stderr)
         .try_init();

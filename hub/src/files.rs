@@ -16,7 +16,7 @@ const PRIVATE: u32 = 0o600;
 #[cfg(unix)]
 const PRIVATE_FOLDER: u32 = 0o700;
 
-/// Makes a folder and those that it is in, as far as they are not there: for the user alone.
+/// Makes a folder, with the folders above it as far as they are not there: for the user alone.
 pub fn make_folder(folder: &Path) -> Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);

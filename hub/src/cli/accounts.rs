@@ -3,7 +3,7 @@
 use crate::cli::Ending;
 use crate::cli::arguments::AccountCommand;
 use crate::cli::open::open;
-use crate::cli::output::{Out, Outcome, number, plural, table, trimmed};
+use crate::cli::output::{Out, Outcome, number, plural, table};
 use crate::cli::profiles::{name, origin, text_of};
 use crate::flow::ask::account::{self, AccountView};
 use crate::opening::Environment;
@@ -36,7 +36,7 @@ pub async fn account(
             }
             match heads.last() {
                 None => out.line("no accounts"),
-                Some(_) => out.line(trimmed(&rows)),
+                Some(_) => out.table(&rows),
             }
             if let Some(last) = heads.last().filter(|_| heads.len() == limit as usize) {
                 out.line(format!("… `--after \"{}\"` shows what comes next", last.id));
@@ -77,7 +77,7 @@ fn print(view: &AccountView, why: bool, out: &Out) {
         rows.add_row(origin(one, why));
     }
     if !view.traits.is_empty() {
-        out.line(trimmed(&rows));
+        out.table(&rows);
     }
     for audience in &view.audiences {
         out.line(format!(
@@ -94,7 +94,7 @@ fn print(view: &AccountView, why: bool, out: &Out) {
                 text_of(&person.traits, "email"),
             ]);
         }
-        out.line(trimmed(&rows));
+        out.table(&rows);
     }
     if view.people.len() < view.people_count {
         out.line(format!(

@@ -4,7 +4,7 @@ use crate::audience::Explained;
 use crate::cli::Ending;
 use crate::cli::arguments::AudienceCommand;
 use crate::cli::open::open;
-use crate::cli::output::{Out, Outcome, fitted, moves, number, plural, table, trimmed};
+use crate::cli::output::{Out, Outcome, fitted, moves, number, plural, table};
 use crate::cli::profiles;
 use crate::flow::ask::account;
 use crate::flow::ask::audience::{self, Day};
@@ -143,7 +143,7 @@ fn show_preview(name: &str, preview: &Preview, took_ms: i64, out: &Out) -> Resul
         for [id, name, email] in &members {
             rows.add_row([id.clone(), fitted(name, 24), fitted(email, 36)]);
         }
-        out.line(trimmed(&rows));
+        out.table(&rows);
     }
     if !preview.overlap.is_empty() {
         let mut rows = table(&["audience", "members", "in both", "of this"]);
@@ -156,7 +156,7 @@ fn show_preview(name: &str, preview: &Preview, took_ms: i64, out: &Out) -> Resul
                 format!("{share:.1}%"),
             ]);
         }
-        out.line(trimmed(&rows));
+        out.table(&rows);
     }
     Ok(())
 }
@@ -196,7 +196,7 @@ fn show_history(name: &str, days: &[Day], out: &Out) {
             fitted(&causes.join("; "), 52),
         ]);
     }
-    out.line(trimmed(&rows));
+    out.table(&rows);
 }
 
 fn show_explained(name: &str, id: &str, who: &str, lines: &[Explained], out: &Out) {
@@ -279,7 +279,7 @@ async fn list(hub: &Opened, out: &Out) -> Outcome {
     }
     match audiences.is_empty() {
         true => out.line("no audiences"),
-        false => out.line(trimmed(&rows)),
+        false => out.table(&rows),
     }
     Ok(Ending::Done)
 }
@@ -327,7 +327,7 @@ fn show_members(members: &Members, out: &Out) {
         rows.add_row(row);
     }
     if !members.members.is_empty() {
-        out.line(trimmed(&rows));
+        out.table(&rows);
     }
     let more = members.size - members.members.len();
     if more > 0 {

@@ -3,7 +3,7 @@
 use crate::cli::Ending;
 use crate::cli::arguments::IdentityCommand;
 use crate::cli::open::{open, open_to_write};
-use crate::cli::output::{Out, Outcome, number, plural, table, trimmed};
+use crate::cli::output::{Out, Outcome, number, plural, table};
 use crate::cli::running::bar;
 use crate::cli::{identity_graph, identity_suggestions};
 use crate::flow::rules::Difference;
@@ -64,9 +64,11 @@ pub async fn identity(
             let identifier = named(&hub, &identifier).await?;
             let graph = flow::graph(&hub.context, &identifier).await?;
             match (out.json, svg) {
-                (_, true) => out.line(identity_graph::svg(&graph)),
+                (_, true) => out.lines(&identity_graph::svg(&graph)),
                 (true, _) => out.value(&graph),
-                (false, _) => out.line(identity_graph::text(&graph)),
+                (false, _) => identity_graph::text(&graph)
+                    .iter()
+                    .for_each(|line| out.line(line)),
             }
             Ok(Ending::Done)
         }
@@ -235,7 +237,7 @@ async fn statements(hub: &Opened, out: &Out) -> Outcome {
     }
     match rows.is_empty() {
         true => out.line("nothing was stated"),
-        false => out.line(trimmed(&shown)),
+        false => out.table(&shown),
     }
     Ok(Ending::Done)
 }
@@ -296,7 +298,7 @@ fn show(difference: &Difference, applied: bool, out: &Out) {
         let rows_of = plural(*count, "row", "rows");
         rows.add_row([format!("  {destination}"), rows_of]);
     }
-    out.line(trimmed(&rows));
+    out.table(&rows);
     for example in &difference.examples {
         let (before, after) = (example.before.join(" + "), example.after.join(" + "));
         out.line(format!("  {before}  →  {after}"));
@@ -318,7 +320,7 @@ async fn review(hub: &Opened, out: &Out, limit: i64) -> Outcome {
         for (what, why) in rows {
             shown.add_row([format!("  {what}"), why]);
         }
-        out.line(trimmed(&shown));
+        out.table(&shown);
     }
     if review.is_empty() {
         out.line("nothing suspicious");

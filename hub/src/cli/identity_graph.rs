@@ -2,6 +2,7 @@
 
 use crate::flow::{Graph, Step};
 use crate::model::Identifier;
+use crate::problem::plain_line;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -10,38 +11,36 @@ pub fn plain(identifier: &Identifier) -> String {
     format!("{} {}", identifier.kind, identifier.value)
 }
 
-pub fn text(graph: &Graph) -> String {
-    let mut text = format!("{}\n", graph.person);
-    for identifier in &graph.identifiers {
-        let _ = writeln!(text, "  {}", plain(identifier));
-    }
-    text.push_str("records\n");
+/// The lines of the text.
+pub fn text(graph: &Graph) -> Vec<String> {
+    let mut lines = vec![graph.person.clone()];
+    let identifiers = graph.identifiers.iter();
+    lines.extend(identifiers.map(|one| format!("  {}", plain(one))));
+    lines.push("records".to_owned());
     for (record, identifiers) in &graph.records {
         let identifiers: Vec<String> = identifiers.iter().map(plain).collect();
-        let _ = writeln!(text, "  {record}: {}", identifiers.join(", "));
+        lines.push(format!("  {record}: {}", identifiers.join(", ")));
     }
     let mut section = |title: &str, steps: &[Step]| {
         if !steps.is_empty() {
-            let _ = writeln!(text, "{title}");
+            lines.push(title.to_owned());
         }
         for step in steps {
             let (from, to) = (plain(&step.from), plain(&step.to));
             let sign = if step.refused.is_some() { '✕' } else { '—' };
             let reason = step.refused.as_deref().unwrap_or_default();
             let line = format!("  {from}  {sign}  {to}   ({}) {reason}", step.by);
-            let _ = writeln!(text, "{}", line.trim_end());
+            lines.push(line.trim_end().to_owned());
         }
     };
     section("joined by", &graph.steps);
     section("refused", &graph.refused);
     for (identifier, why) in &graph.dead {
-        let _ = writeln!(text, "joins nobody: {} ({why})", plain(identifier));
+        lines.push(format!("joins nobody: {} ({why})", plain(identifier)));
     }
-    for neighbour in &graph.neighbours {
-        let _ = writeln!(text, "neighbour: {neighbour}");
-    }
-    text.truncate(text.trim_end().len());
-    text
+    let neighbours = graph.neighbours.iter();
+    lines.extend(neighbours.map(|neighbour| format!("neighbour: {neighbour}")));
+    lines
 }
 
 const ROW: usize = 34;
@@ -158,7 +157,8 @@ fn labels(graph: &Graph, order: &[&Identifier], svg: &mut String) {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
+    plain_line(text)
+        .replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('"', "&quot;")
 }

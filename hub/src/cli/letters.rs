@@ -6,7 +6,7 @@ mod letter;
 use crate::canonical::Edit;
 use crate::cli::Ending;
 use crate::cli::open::{open, open_to_write};
-use crate::cli::output::{Out, Outcome, plural, table, trimmed};
+use crate::cli::output::{Out, Outcome, plural, table};
 use crate::flow::{self, Correction, RetriedOne};
 use crate::model::Timestamp;
 use crate::opening::Environment;
@@ -80,7 +80,7 @@ async fn list(
         row.extend(all.then(|| letter::state(letter.state).to_owned()));
         rows.add_row(row);
     }
-    out.line(trimmed(&rows));
+    out.table(&rows);
     Ok(Ending::Done)
 }
 

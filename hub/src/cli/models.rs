@@ -3,7 +3,7 @@
 use crate::cli::Ending;
 use crate::cli::arguments::ModelCommand;
 use crate::cli::open::{open, open_to_write};
-use crate::cli::output::{Out, Outcome, number, plural, table, trimmed};
+use crate::cli::output::{Out, Outcome, number, plural, table};
 use crate::cli::running::{bar_of, progress_on};
 use crate::compute::models::Fitted;
 use crate::flow::models::{self, FitReport};
@@ -88,7 +88,7 @@ async fn list(hub: &Opened, out: &Out) -> Outcome {
     }
     match rows.is_empty() {
         true => out.line("no model was fitted"),
-        false => out.line(trimmed(&shown)),
+        false => out.table(&shown),
     }
     for (name, refused) in &refused {
         let when = Timestamp(refused.tried_at).to_minutes();
@@ -237,7 +237,7 @@ pub async fn traits(folder: &Path, environment: &Environment, out: &Out) -> Outc
     }
     match traits.is_empty() {
         true => out.line("no computed traits"),
-        false => out.line(trimmed(&shown)),
+        false => out.table(&shown),
     }
     Ok(Ending::Done)
 }

@@ -1,9 +1,10 @@
-//! Standard output for results, standard error for everything else; text that fits a terminal, or JSON.
+//! Standard output for results, standard error for everything else; text that fits a terminal, or JSON. The one way of printing
+//! what others wrote: a line is one line, and nothing in it steers a terminal or hides (`problem::plain_line`).
 
 use crate::cli::Ending;
 use crate::opening::Stopped;
-use crate::problem::{self, Look, Problem};
-use comfy_table::{ContentArrangement, Table, presets};
+use crate::problem::{self, Look, Problem, plain_line};
+use comfy_table::{ContentArrangement, presets};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
 
@@ -25,21 +26,33 @@ impl Out {
         Self { json, look }
     }
 
-    /// One line of a result. A reader that went away is not a failure.
+    /// One line of a result, whatever is in it. A reader that went away is not a failure.
     pub fn line(&self, text: impl AsRef<str>) {
-        let _ = writeln!(std::io::stdout(), "{}", text.as_ref());
+        let _ = writeln!(std::io::stdout(), "{}", plain_line(text.as_ref()));
     }
 
+    /// A text of the hub's own that has several lines.
+    pub fn lines(&self, text: &str) {
+        text.lines().for_each(|line| self.line(line));
+    }
+
+    pub fn table(&self, table: &Table) {
+        self.lines(&table.text());
+    }
+
+    /// JSON keeps every value as it is: what a terminal would obey is written as its number.
     pub fn value(&self, value: &impl Serialize) {
         match serde_json::to_string_pretty(value) {
-            Ok(text) => self.line(text),
+            Ok(text) => {
+                let _ = writeln!(std::io::stdout(), "{}", problem::plain_json(&text));
+            }
             Err(error) => self.note(format!("the result cannot be written as JSON: {error}")),
         }
     }
 
     /// One line that is not part of the result.
     pub fn note(&self, text: impl AsRef<str>) {
-        let _ = writeln!(std::io::stderr(), "{}", text.as_ref());
+        let _ = writeln!(std::io::stderr(), "{}", plain_line(text.as_ref()));
     }
 
     pub fn problems(&self, problems: &[Problem], files: &[(String, String)]) {
@@ -66,15 +79,18 @@ impl Out {
         self.warnings(&stopped.warnings, &stopped.files);
         self.problems(&stopped.problems, &stopped.files);
         if !self.json && stopped.nothing_was_run {
-            self.note(format!("\n{}", problem::summary(&stopped.problems)));
+            self.note("");
+            self.note(problem::summary(&stopped.problems));
         }
         Ending::Refused
     }
 }
 
 /// A table without lines, as wide as the terminal at most.
+pub struct Table(comfy_table::Table);
+
 pub fn table(head: &[&str]) -> Table {
-    let mut table = Table::new();
+    let mut table = comfy_table::Table::new();
     table
         .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic);
@@ -84,17 +100,24 @@ pub fn table(head: &[&str]) -> Table {
     if !head.is_empty() {
         table.set_header(head.iter().copied());
     }
-    table
+    Table(table)
 }
 
-/// A table's text without the blanks at the ends of its lines.
-pub fn trimmed(table: &Table) -> String {
-    table
-        .to_string()
-        .lines()
-        .map(str::trim_end)
-        .collect::<Vec<_>>()
-        .join("\n")
+impl Table {
+    /// A row whose cells are one line each, whatever is in them.
+    pub fn add_row<C: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = C>) {
+        let cells = cells.into_iter().map(|cell| plain_line(cell.as_ref()));
+        self.0.add_row(cells);
+    }
+
+    /// The text without the blanks at the ends of its lines.
+    fn text(&self) -> String {
+        let text = self.0.to_string();
+        text.lines()
+            .map(str::trim_end)
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
 }
 
 /// A text of at most `width` characters; what does not fit is cut off with a sign of it.
@@ -134,6 +157,16 @@ pub fn plural(count: i64, one: &str, many: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cell_is_one_line_whatever_is_in_it() {
+        let mut rows = table(&["what", "why"]);
+        rows.add_row(["a\nFORGED", "\u{1b}[2K\u{9b}1A\u{202e}x"]);
+        let text = rows.text();
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(text.contains("a\\nFORGED"), "{text}");
+        assert!(text.contains("\\u{1b}[2K\\u{9b}1A\\u{202e}x"), "{text}");
+    }
 
     #[test]
     fn numbers_are_grouped_by_thousands() {

@@ -4,7 +4,7 @@ use crate::cli::Ending;
 use crate::cli::arguments::ProfileCommand;
 use crate::cli::consents;
 use crate::cli::open::open;
-use crate::cli::output::{Out, Outcome, plural, table, trimmed};
+use crate::cli::output::{Out, Outcome, plural, table};
 use crate::expression::to_timestamp;
 use crate::flow::ask::past;
 use crate::flow::ask::profile::{self, Found, ProfileView, TraitWhy, Wanted};
@@ -93,7 +93,7 @@ async fn find(hub: &Opened, text: &str, limit: i64, out: &Out) -> crate::store::
     }
     match people.is_empty() {
         true => out.line("nobody found"),
-        false => out.line(trimmed(&rows)),
+        false => out.table(&rows),
     }
     Ok(())
 }
@@ -140,7 +140,7 @@ fn print_history(moments: &[Moment], out: &Out) {
             format!("{} {}", moment.source, moment.record),
         ]);
     }
-    out.line(trimmed(&rows));
+    out.table(&rows);
 }
 
 fn none(message: &str) -> Problem {
@@ -231,7 +231,7 @@ fn print(view: &ProfileView, why: bool, out: &Out) {
     for one in view.why.iter().filter(|one| one.value.is_some()) {
         rows.add_row(origin(one, why));
     }
-    out.line(trimmed(&rows));
+    out.table(&rows);
     if why && !view.links.is_empty() {
         out.line("one person because");
         for link in &view.links {

@@ -3,7 +3,7 @@
 use crate::cli::Ending;
 use crate::cli::models::said;
 use crate::cli::open::open;
-use crate::cli::output::{Out, Outcome, moves, number, plural, table, trimmed};
+use crate::cli::output::{Out, Outcome, moves, number, plural, table};
 use crate::flow::{
     self, DeliveryReport, Progress, ReadOptions, RunEvent, RunOptions, RunReport, StreamReport,
     leftover,
@@ -162,7 +162,7 @@ fn print(report: &RunReport, out: &Out) {
         rows.add_row(stream_row(stream));
     }
     if !report.streams.is_empty() {
-        out.line(trimmed(&rows));
+        out.table(&rows);
     }
     if report.remapped > 0 {
         out.line(format!(

@@ -2,7 +2,7 @@
 
 use crate::cli::Ending;
 use crate::cli::open::open;
-use crate::cli::output::{Out, Outcome, number, plural, table, trimmed};
+use crate::cli::output::{Out, Outcome, number, plural, table};
 use crate::flow::leftover;
 use crate::model::Timestamp;
 use crate::opening::Environment;
@@ -76,6 +76,6 @@ fn print_runs(runs: &[RunRow], out: &Out) {
         ]);
     }
     if !runs.is_empty() {
-        out.line(trimmed(&rows));
+        out.table(&rows);
     }
 }

@@ -10,15 +10,15 @@ use clap::CommandFactory;
 pub fn help(topic: Option<&str>, out: &Out) -> Outcome {
     let mut command = Arguments::command();
     let Some(topic) = topic else {
-        out.line(command.render_long_help().to_string());
+        out.lines(&command.render_long_help().to_string());
         return Ok(Ending::Done);
     };
     if let Some(page) = problem::explain(topic) {
-        out.line(page.trim_end());
+        out.lines(page.trim_end());
         return Ok(Ending::Done);
     }
     if let Some(found) = command.find_subcommand_mut(topic) {
-        out.line(found.render_long_help().to_string());
+        out.lines(&found.render_long_help().to_string());
         return Ok(Ending::Done);
     }
     let names: Vec<String> = command

@@ -184,6 +184,25 @@ fn each_bad_manifest_gives_the_report_beside_it() {
     }
 }
 
+#[test]
+fn an_operator_says_to_whom_a_credential_is_sent() {
+    let text = "[hub]\nname = \"acme\"\nstore = \"sqlite:acme.db\"\n[[source]]\nname = \"crm\"\nconnector = \"hubspot\"\n\
+        credential.token = { from = \"env:HUBSPOT_TOKEN\", hosts = [\"API.example.com\", \"10.0.0.5:443\"] }\n\
+        grant = { hosts = [\"api.example.com\"], addresses = [\"10.0.0.5:443\"] }\n";
+    let crm = load_text(text).expect("valid").sources.remove(0);
+    let token = SecretRef::Env("HUBSPOT_TOKEN".to_owned());
+    assert_eq!(crm.credentials, [("token".to_owned(), token)].into());
+    let hosts = ["api.example.com", "10.0.0.5:443"]
+        .map(str::to_owned)
+        .into();
+    assert_eq!(
+        crm.grants.credential_hosts,
+        [("token".to_owned(), hosts)].into()
+    );
+    let plain = load_text(VALID).expect("valid").sources.remove(0);
+    assert_eq!(plain.grants.credential_hosts, BTreeMap::new());
+}
+
 pub(super) const VALID: &str = include_str!("tests/valid.toml");
 
 #[test]

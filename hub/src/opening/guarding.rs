@@ -6,7 +6,7 @@ use crate::opening::Stopped;
 use crate::problem::{Problem, codes};
 use std::path::{Path, PathBuf};
 
-/// The hub's own folder, and those that connectors are loaded from.
+/// The hub's own folder, and the folders that connectors are loaded from.
 pub fn folders(hub: &Path, bundled: &[PathBuf]) -> Result<Vec<Problem>, Stopped> {
     let mut relied = vec![
         ("the hub's folder", hub.to_owned()),

@@ -31,10 +31,27 @@ pub fn plain_line(text: &str) -> String {
     plain
 }
 
+/// JSON that means the same and in which nothing deceives: inside a text, any character may be written as its number.
+pub fn plain_json(json: &str) -> String {
+    let mut plain = String::with_capacity(json.len());
+    for c in json.chars() {
+        match is_deceiving(c) && c != '\n' {
+            true => {
+                let mut units = [0; 2];
+                for unit in c.encode_utf16(&mut units) {
+                    plain.push_str(&format!("\\u{unit:04x}"));
+                }
+            }
+            false => plain.push(c),
+        }
+    }
+    plain
+}
+
 fn is_deceiving(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{2069}' | '\u{feff}')
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Problems as text for people, like a compiler's: code, message, place, the line underlined, a hint.
 //! Masks what looks like a secret in the lines it shows.
 
-use crate::problem::{Place, Problem, Severity, codes};
+use crate::problem::{Place, Problem, Severity, codes, is_plain_line, plain_line};
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -138,15 +138,11 @@ pub fn record_place(place: &Place) -> String {
 
 /// Text from outside must not break the layout or steer a terminal.
 fn one_line(text: &str) -> Cow<'_, str> {
-    if text.contains(char::is_control) {
-        Cow::Owned(
-            text.chars()
-                .map(|c| if c.is_control() { ' ' } else { c })
-                .collect(),
-        )
-    } else {
-        Cow::Borrowed(text)
+    if is_plain_line(text) {
+        return Cow::Borrowed(text);
     }
+    let blanks = text.replace(['\n', '\r', '\t'], " ");
+    Cow::Owned(plain_line(&blanks))
 }
 
 /// A span that runs over several lines is shown by its first.

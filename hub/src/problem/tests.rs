@@ -32,8 +32,7 @@ fn a_problem_of_a_record_names_source_stream_record_and_field() {
         .warning()
         .at(place)
         .hint("look");
-    let expected =
-        "warning[OF0505]: `email` is malformed\n--> crm/contacts 1042 [2J email\n = hint: look\n";
+    let expected = "warning[OF0505]: `email` is malformed\n--> crm/contacts 1042\\u{1b}[2J email\n = hint: look\n";
     assert_eq!(render(&[problem], &[], Look::Plain), expected);
 }
 

@@ -3,7 +3,7 @@
 //! One pass over a text, however many secrets there are.
 
 use crate::vault::Secret;
-use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, Match, MatchKind, Span, packed};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use std::collections::BTreeMap;
@@ -33,9 +33,40 @@ pub struct Scrubber {
 }
 
 struct Finder {
-    search: AhoCorasick,
+    search: Search,
     /// By pattern: each spelling that begins with it, and its replacement.
     spellings: Vec<Vec<(Vec<u8>, String)>>,
+}
+
+/// Of a few dozen patterns the packed one looks at many bytes at once: ten gigabytes in a second rather than one.
+enum Search {
+    Few(packed::Searcher),
+    Many(AhoCorasick),
+}
+
+impl Search {
+    fn new(patterns: &[&[u8]]) -> Self {
+        let few = packed::Config::new()
+            .match_kind(packed::MatchKind::LeftmostLongest)
+            .builder()
+            .extend(patterns)
+            .build();
+        if let Some(few) = few {
+            return Self::Few(few);
+        }
+        let many = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .kind(Some(AhoCorasickKind::ContiguousNFA))
+            .build(patterns);
+        Self::Many(many.expect("a few short patterns"))
+    }
+
+    fn find(&self, content: &[u8], from: usize) -> Option<Match> {
+        match self {
+            Self::Few(few) => few.find_in(content, Span::from(from..content.len())),
+            Self::Many(many) => many.find(Input::new(content).range(from..)),
+        }
+    }
 }
 
 impl Scrubber {
@@ -94,12 +125,9 @@ impl Finder {
         if by_start.is_empty() {
             return None;
         }
-        let search = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostLongest)
-            .kind(Some(AhoCorasickKind::ContiguousNFA))
-            .build(by_start.keys());
+        let patterns: Vec<&[u8]> = by_start.keys().map(Vec::as_slice).collect();
         Some(Self {
-            search: search.expect("a few short patterns"),
+            search: Search::new(&patterns),
             spellings: by_start.into_values().collect(),
         })
     }
@@ -107,7 +135,7 @@ impl Finder {
     fn replaced(&self, content: &[u8]) -> Option<Vec<u8>> {
         let mut clean: Option<Vec<u8>> = None;
         let mut at = 0;
-        while let Some(found) = self.search.find(Input::new(content).range(at..)) {
+        while let Some(found) = self.search.find(content, at) {
             let clean = clean.get_or_insert_with(|| Vec::with_capacity(content.len()));
             let rest = &content[found.start()..];
             let spellings = self.spellings[found.pattern().as_usize()].iter();
@@ -267,6 +295,20 @@ mod tests {
     }
 
     #[test]
+    fn of_many_secrets_each_is_found() {
+        let values: Vec<(String, String)> = (0..20)
+            .map(|number| (format!("n{number}"), format!("value-of-number-{number}-/")))
+            .collect();
+        let known: Vec<(&str, &str)> = values.iter().map(|(n, v)| (&**n, &**v)).collect();
+        let many = scrubber(&known);
+        for (name, value) in known {
+            let text = format!("a {value} b {}", STANDARD.encode(value));
+            let clean = many.words(&text);
+            assert_eq!(clean, format!("a [secret {name}] b [secret {name}]"));
+        }
+    }
+
+    #[test]
     fn a_secret_inside_longer_base64_is_found_wherever_it_begins() {
         let one = scrubber(&[("key", "kx9-token-value")]);
         for before in ["", "a", "ab", "abc", "user:"] {
@@ -283,12 +325,11 @@ mod tests {
         let one = scrubber(&[("key", "kx9-token")]);
         let clean = one.data(b"\xff\xfekx9-token\xff kx9-toke");
         assert_eq!(clean.unwrap(), b"\xff\xfe[secret key]\xff kx9-toke");
-        let wide: Vec<u8> = "t=kx9-token"
-            .encode_utf16()
-            .flat_map(u16::to_le_bytes)
-            .collect();
-        let clean = one.data(&wide).unwrap();
-        assert!(clean.ends_with(b"[secret key]"), "{clean:?}");
+        for spell in [u16::to_le_bytes, u16::to_be_bytes] {
+            let wide: Vec<u8> = "t=kx9-token".encode_utf16().flat_map(spell).collect();
+            let clean = String::from_utf8(one.data(&wide).unwrap()).unwrap();
+            assert_eq!(clean.replace('\0', ""), "t=[secret key]");
+        }
         assert_eq!(one.data(b"nothing here"), None);
     }
 

@@ -1,11 +1,13 @@
 //! What vendors and connectors say, made to leak or to forge when it is stored and shown (X5 to X7, X9, X12).
 
+mod canary;
 mod echo;
+mod others;
 
 use super::{World, guests_folder, read};
 use crate::hub::Hub;
 use echo::{Echo, WAYS, canary};
-use onefold::host::{Chunk, FailureKind, WriteMode, WriteRequest};
+use onefold::host::{Chunk, WriteMode, WriteRequest};
 use onefold::manifest::SecretRef;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -27,13 +29,21 @@ fn connection(echo: &Echo, kind: &str, way: &str) -> String {
     let mut text = format!(
         "connector = \"adversary\"\nconfig.url = \"{}\"\nconfig.auth = \"{}\"\ngrant.addresses = [\"127.0.0.1:{}\"]\n",
         echo.url(way, kind),
-        if kind == "hook" { "token" } else { kind },
+        auth(kind),
         echo.port
     );
     for kind in KINDS {
         text += &format!("credential.{kind} = \"env:{}\"\n", variable(kind, way));
     }
     text
+}
+
+/// What a request is sent with whose answer tells of this credential.
+fn auth(kind: &str) -> &str {
+    match kind {
+        "hook" => "token",
+        sent => sent,
+    }
 }
 
 fn variable(kind: &str, way: &str) -> String {
@@ -61,14 +71,18 @@ fn hub(manifest: &str) -> Hub {
     hub
 }
 
-/// Every file below a folder, with its content.
-fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+/// Every file below a folder, with what of its content is text.
+fn files(folder: &Path) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         match path.is_dir() {
             true => found.extend(files(&path)),
-            false => found.push((path.display().to_string(), std::fs::read(&path).unwrap())),
+            false => {
+                let content = std::fs::read(&path).unwrap();
+                let content = String::from_utf8_lossy(&content).into_owned();
+                found.push((path.display().to_string(), content));
+            }
         }
     }
     found
@@ -95,7 +109,7 @@ fn x5_what_a_vendor_repeats_in_rows_failures_and_bodies_is_stored_nowhere() {
             let secret = canary(kind, way);
             assert_eq!(leaks(hub.path(), &secret), Vec::<String>::new(), "{name}");
             let said = format!("{}{}", ran.stdout, ran.stderr);
-            assert!(!echo::holds(said.as_bytes(), &secret), "{name}: {said}");
+            assert!(!echo::holds(&said, &secret), "{name}: {said}");
         }
     }
 }
@@ -119,10 +133,7 @@ fn x5_what_a_vendor_repeats_in_the_failure_of_a_sent_row_is_in_no_table() {
     for way in ["body", "latin", "base64", "percent"] {
         let secret = canary("login", way);
         assert_eq!(leaks(hub.path(), &secret), Vec::<String>::new(), "{way}");
-        assert!(
-            !echo::holds(letters.stdout.as_bytes(), &secret),
-            "{letters:?}"
-        );
+        assert!(!echo::holds(&letters.stdout, &secret), "{letters:?}");
     }
 }
 
@@ -138,7 +149,7 @@ fn x5_what_check_says_and_what_is_recorded_hold_no_secret() {
             &["--json", "connector", "check", "crm"],
         ] {
             let ran = hub.run(arguments).ends_with(0);
-            assert!(!echo::holds(ran.stdout.as_bytes(), &secret), "{ran:?}");
+            assert!(!echo::holds(&ran.stdout, &secret), "{ran:?}");
         }
     }
 }
@@ -149,7 +160,7 @@ fn recorded(echo: &Echo, way: &str) -> tempfile::TempDir {
     let at = |name: &str| folder.path().join(name);
     std::fs::copy(guests_folder().join("adversary.wasm"), at("adversary.wasm")).unwrap();
     let settings = format!(
-        "[vendor]\ncommand = [\"sh\", \"-c\", \"echo http://127.0.0.1:{}; sleep 60\"]\n[connection]\n\
+        "[vendor]\ncommand = [\"sh\", \"-c\", \"echo http://127.0.0.1:{}; exec sleep 60\"]\n[connection]\n\
          config = {{ url = \"{{vendor}}/{way}/key\", auth = \"key\" }}\ncredential.token = 'none-at-all'\ncredential.key = '{}'\n",
         echo.port,
         canary("key", way)
@@ -176,17 +187,10 @@ fn x5_a_cassette_holds_no_secret_in_a_body_that_is_not_utf_8() {
         ];
         all.extend(arguments);
         let ran = hub.run(&all).ends_with(0);
-        let text = std::fs::read(&cassette).unwrap();
+        let text = std::fs::read_to_string(&cassette).unwrap();
         let secret = canary("key", way);
-        assert!(
-            !echo::holds(&text, &secret),
-            "{way}: {}",
-            String::from_utf8_lossy(&text)
-        );
-        assert!(
-            !echo::holds(ran.stdout.as_bytes(), &secret),
-            "{way}: {ran:?}"
-        );
+        assert!(!echo::holds(&text, &secret), "{way}: {text}");
+        assert!(!echo::holds(&ran.stdout, &secret), "{way}: {ran:?}");
     }
 }
 
@@ -476,6 +480,8 @@ fn x9_a_credential_goes_to_the_hosts_that_it_is_for_and_to_no_other() {
     let (vendor, other) = (Echo::start(), Echo::start());
     let world = World::new();
     let mut source = world.source("adversary");
+    let token = SecretRef::File(vendor.keep("body", "token"));
+    source.credentials.insert("token".to_owned(), token);
     let places = [&vendor, &other].map(|one| format!("127.0.0.1:{}", one.port));
     source.grants.addresses = places.to_vec();
     source
@@ -489,10 +495,9 @@ fn x9_a_credential_goes_to_the_hosts_that_it_is_for_and_to_no_other() {
         other.url("none", "token")
     );
     let failure = read(&mut *connector, "send-on", &urls).expect_err("it is not sent there");
-    assert_eq!(failure.kind, FailureKind::Config, "{failure}");
     let text = failure.to_string();
     let line = format!("hosts = [\"{}\"", places[1]);
-    assert!(text.contains("OF0406") && text.contains(&line), "{text}");
+    assert!(text.contains("`token`") && text.contains(&line), "{text}");
     let heads = other.heads();
     assert_eq!(
         heads.len(),
@@ -505,7 +510,7 @@ fn x9_a_credential_goes_to_the_hosts_that_it_is_for_and_to_no_other() {
         vendor.heads()
     );
     for head in heads {
-        assert!(!echo::holds(head.as_bytes(), super::SECRET), "{head}");
+        assert!(!echo::holds(&head, &canary("token", "body")), "{head}");
     }
 }
 
@@ -549,8 +554,8 @@ fn x9_the_guest_does_not_see_its_credential_in_an_answer() {
         source.credentials.insert("token".to_owned(), token);
         let mut connector = world.open(&source);
         let seen = echo::seen_by(&mut *connector, &echo.url(way, "token"));
-        assert!(!echo::holds(&seen, &canary("token", way)), "{way}");
         let text = String::from_utf8_lossy(&seen);
+        assert!(!echo::holds(&text, &canary("token", way)), "{way}");
         assert!(text.contains("[secret token]"), "{way}: {text}");
     }
 }

@@ -3,7 +3,7 @@
 use crate::cli::Ending;
 use crate::cli::arguments::SubjectArguments;
 use crate::cli::connector::subject::{Ready, blocking, ready};
-use crate::cli::output::{Out, Outcome, number, table, trimmed};
+use crate::cli::output::{Out, Outcome, number, table};
 use crate::host::{Component, Host, HostSettings};
 use crate::kit::conformance::PracticeSettings;
 use crate::kit::session::{Extent, StreamRead, read};
@@ -84,7 +84,7 @@ pub async fn bench(
     ] {
         rows.add_row([name.to_owned(), text]);
     }
-    out.line(trimmed(&rows));
+    out.table(&rows);
     Ok(Ending::Done)
 }
 

@@ -36,10 +36,10 @@ pub async fn build(folder: &Path, environment: &Environment, out: &Out) -> Outco
         "  size     {} bytes",
         number(i64::try_from(built.bytes).unwrap_or(i64::MAX))
     ));
-    out.line(format!(
-        "  imports  {}",
-        built.imports.join("\n           ")
-    ));
+    let titles = ["imports"].into_iter().chain(std::iter::repeat(""));
+    for (title, import) in titles.zip(&built.imports) {
+        out.line(format!("  {title:<8} {import}"));
+    }
     out.line(format!("  took     {:.1} s", built.took.as_secs_f64()));
     Ok(Ending::Done)
 }

@@ -5,7 +5,7 @@ use crate::canonical;
 use crate::cli::Ending;
 use crate::cli::arguments::SubjectArguments;
 use crate::cli::connector::subject::{Ready, blocking, ready};
-use crate::cli::output::{Out, Outcome, fitted, plural, table, trimmed};
+use crate::cli::output::{Out, Outcome, fitted, plural, table};
 use crate::cli::running::wait_for_signal;
 use crate::kit::session::{Extent, StreamRead, read};
 use crate::manifest::{self, Stream};
@@ -256,8 +256,9 @@ fn written(line: &str) -> Vec<String> {
 }
 
 fn show(read: &StreamRead, mapping: &BTreeMap<String, Stream>, most: usize, out: &Out) {
+    out.line("");
     out.line(format!(
-        "\n{}: {} and {} on the first page",
+        "{}: {} and {} on the first page",
         read.name,
         plural(read.records() as i64, "record", "records"),
         plural(read.deletions() as i64, "deletion", "deletions")
@@ -271,7 +272,7 @@ fn show(read: &StreamRead, mapping: &BTreeMap<String, Stream>, most: usize, out:
         }
         rows.add_row(["", ""]);
     }
-    out.line(trimmed(&rows));
+    out.table(&rows);
 }
 
 fn wire(read: &StreamRead, mapping: &BTreeMap<String, Stream>, most: usize) -> Value {

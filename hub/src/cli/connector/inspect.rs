@@ -2,7 +2,7 @@
 
 use crate::cli::Ending;
 use crate::cli::connector::subject;
-use crate::cli::output::{Out, Outcome, number, table, trimmed};
+use crate::cli::output::{Out, Outcome, number, table};
 use crate::kit::inspect::{Inspection, inspect as look};
 use crate::model::{Description, Inject};
 use crate::opening::Environment;
@@ -91,7 +91,7 @@ fn show(path: &Path, one: &Inspection, out: &Out) {
     let size = number(i64::try_from(one.bytes).unwrap_or(i64::MAX));
     row("size", format!("{size} bytes"));
     row("sha256", one.digest.clone());
-    out.line(trimmed(&rows));
+    out.table(&rows);
 }
 
 fn describe(said: &Description, row: &mut impl FnMut(&str, String)) {

@@ -16,12 +16,11 @@ mod vendor;
 
 use crate::cli::Ending;
 use crate::cli::arguments::ConnectorCommand;
-use crate::cli::output::{Out, Outcome, table, trimmed};
+use crate::cli::output::{Out, Outcome, table};
 use crate::flow::Opens;
 use crate::host::Connector;
 use crate::kit::lock::{Entry, Lock};
 use crate::opening::{Environment, Loaded, Stopped, connectors, load, signers, unknown};
-use crate::problem::plain_line;
 use serde_json::json;
 use std::path::Path;
 
@@ -91,11 +90,11 @@ async fn check(folder: &Path, environment: &Environment, out: &Out, name: &str) 
     }
     let account = report
         .account
-        .map(|account| format!(" (account {})", plain_line(&account)))
+        .map(|account| format!(" (account {account})"))
         .unwrap_or_default();
     out.line(format!("{name} works{account}"));
     for warning in report.warnings {
-        out.line(format!("warning: {}", plain_line(&warning)));
+        out.line(format!("warning: {warning}"));
     }
     Ok(Ending::Done)
 }
@@ -124,10 +123,9 @@ async fn discover(folder: &Path, environment: &Environment, out: &Out, name: &st
             one.primary_key.join(", "),
             one.cursor_fields.join(", "),
         ];
-        let texts = texts.iter().map(|text| plain_line(text));
-        rows.add_row(texts.chain([deletions.to_owned()]));
+        rows.add_row(texts.into_iter().chain([deletions.to_owned()]));
     }
-    out.line(trimmed(&rows));
+    out.table(&rows);
     Ok(Ending::Done)
 }
 
@@ -214,7 +212,7 @@ fn list(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
         false if values.is_empty() => {
             out.line("no connectors found; put `NAME.wasm` into the hub's folder `connectors`");
         }
-        false => out.line(trimmed(&rows)),
+        false => out.table(&rows),
     }
     if problems.is_empty() {
         return Ok(Ending::Done);

@@ -105,9 +105,8 @@ fn show(out: &Out, name: &str, key: &SigningKey) {
         return;
     }
     out.line("for the manifests of hubs that trust it:");
-    out.line(format!(
-        "  [connectors]\n  trusted_keys = [\"{name}:{public}\"]"
-    ));
+    out.line("  [connectors]");
+    out.line(format!("  trusted_keys = [\"{name}:{public}\"]"));
 }
 
 /// The file's name, as far as a manifest may use it.

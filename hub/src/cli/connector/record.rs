@@ -3,7 +3,7 @@
 use crate::cli::Ending;
 use crate::cli::arguments::RecordArguments;
 use crate::cli::connector::subject::{blocking, ready};
-use crate::cli::output::{Out, Outcome, table, trimmed};
+use crate::cli::output::{Out, Outcome, table};
 use crate::files;
 use crate::host::{Connector, Failure};
 use crate::kit::cassette::{Cassette, Recorder};
@@ -130,7 +130,7 @@ fn show(read: &[StreamRead], options: &RecordArguments, out: &Out) {
             stream.batches.len().to_string(),
         ]);
     }
-    out.line(trimmed(&rows));
+    out.table(&rows);
     if options.records {
         for stream in read {
             stream.lines().for_each(|line| out.line(line));

@@ -2,7 +2,7 @@
 
 use crate::cli::Ending;
 use crate::cli::connector::subject::blocking;
-use crate::cli::output::{Out, Outcome, fitted, plural, table, trimmed};
+use crate::cli::output::{Out, Outcome, fitted, plural, table};
 use crate::kit::capture::{Captured, FOLDER};
 use crate::kit::cassette::Player;
 use crate::opening::{Environment, Stopped, load};
@@ -94,7 +94,7 @@ fn list(folder: &Path, out: &Out) -> Outcome {
     match out.json {
         true => out.value(&values),
         false if values.is_empty() => out.line("no read that failed is captured"),
-        false => out.line(trimmed(&rows)),
+        false => out.table(&rows),
     }
     Ok(Ending::Done)
 }

@@ -3,7 +3,7 @@
 use crate::cli::Ending;
 use crate::cli::arguments::SubjectArguments;
 use crate::cli::connector::subject::{Opening, Ready, blocking, find, host, ready};
-use crate::cli::output::{Out, Outcome, plural, table, trimmed};
+use crate::cli::output::{Out, Outcome, plural, table};
 use crate::host::Cancel;
 use crate::kit::conformance::{self, Check, ConnectionSettings, Subject, Verdict};
 use crate::kit::inspect::inspect;
@@ -153,5 +153,5 @@ fn show(checks: &[Check], out: &Out) {
             rows.add_row(["", "", &format!("  {why}")]);
         }
     }
-    out.line(trimmed(&rows));
+    out.table(&rows);
 }

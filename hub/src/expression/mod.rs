@@ -3,16 +3,20 @@
 //! Expressions are MiniJinja's. A plain path with a chain of our filters, which is what most mappings are, is evaluated
 //! without MiniJinja, with exactly the same result.
 
+mod arithmetic;
+mod bound;
 mod condition;
 mod country;
 mod decimal;
 mod filter;
 mod glance;
+mod growth;
 mod machine;
 mod passes;
 mod path;
 mod pattern;
 mod scan;
+mod token;
 
 pub use condition::{Comparison, Condition, Measure, Step, Test, Window};
 pub use country::{country_code, is_region};

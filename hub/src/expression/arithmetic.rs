@@ -98,7 +98,9 @@ impl<'t> Reader<'t> {
         while let Some(kind) = self.kind() {
             match kind {
                 Token::Sign(')' | ']' | '}') => break,
-                Token::Sign('*') if is_power(&self.all, self.at) || is_spread(&self.all, self.at) => {
+                Token::Sign('*')
+                    if is_power(&self.all, self.at) || is_spread(&self.all, self.at) =>
+                {
                     read.push_str(self.take());
                 }
                 Token::Sign('+' | '*' | '~') => return Err(()),
@@ -222,15 +224,27 @@ mod tests {
     fn operators_bind_as_they_do_in_minijinja() {
         for (text, expected) in [
             ("a+b+c", "[a,b,c]|onefold_sum "),
-            ("a * b / c * d", "[[a ,b ]|onefold_product / c ,d]|onefold_product "),
+            (
+                "a * b / c * d",
+                "[[a ,b ]|onefold_product / c ,d]|onefold_product ",
+            ),
             ("a // b * c", "[a // b ,c]|onefold_product "),
             ("a - b + c", "[a - b ,c]|onefold_sum "),
             ("-a * -b ** -c", "[-a ,-b ** -c]|onefold_product "),
-            ("a + b * c ~ d", "[a ,[b ,c ]|onefold_product ~ d]|onefold_sum "),
+            (
+                "a + b * c ~ d",
+                "[a ,[b ,c ]|onefold_product ~ d]|onefold_sum ",
+            ),
             ("a ** b * c", "[a ** b ,c]|onefold_product "),
             ("a is none + b", "[a is none ,b]|onefold_sum "),
-            ("x and a+b or not c*d", "x and [a,b ]|onefold_sum or not [c,d]|onefold_product "),
-            ("a+b == c|f(d+1, *e)", "[a,b ]|onefold_sum == c|f([d,1]|onefold_sum , *e)"),
+            (
+                "x and a+b or not c*d",
+                "x and [a,b ]|onefold_sum or not [c,d]|onefold_product ",
+            ),
+            (
+                "a+b == c|f(d+1, *e)",
+                "[a,b ]|onefold_sum == c|f([d,1]|onefold_sum , *e)",
+            ),
             ("{'a+b': x[y+1:]}", "{'a+b': x[[y,1]|onefold_sum :]}"),
             ("1e+5+2", "[1e+5,2]|onefold_sum "),
         ] {

@@ -177,8 +177,16 @@ mod tests {
         }
         // The first operand of a chain is below all of its operators.
         let half = DEPTH / 2 + 1;
-        assert!(deep(&format!("({}){}", chain(" + b", half), "|trim".repeat(half))));
-        assert!(deep(&format!("{}({})", "-".repeat(half), chain(" + b", half))));
+        assert!(deep(&format!(
+            "({}){}",
+            chain(" + b", half),
+            "|trim".repeat(half)
+        )));
+        assert!(deep(&format!(
+            "{}({})",
+            "-".repeat(half),
+            chain(" + b", half)
+        )));
         assert!(!deep(&format!("[{}]", "a ~ b, ".repeat(500))));
         assert!(!deep(&format!("{{{}}}[a]", "'a': -1, ".repeat(500))));
         assert!(!deep(&format!("'{}'", "-(".repeat(500))));

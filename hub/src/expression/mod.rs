@@ -28,6 +28,7 @@ pub use pattern::{BadPattern, POSITIONS, Pattern, split_position};
 pub use scan::{ParseError, closest};
 
 use crate::model::Value;
+use crate::problem::plain_line;
 use path::Chain;
 use std::ops::Range;
 use std::sync::Arc;
@@ -132,6 +133,16 @@ impl Expression {
         machine::Program::compile(&self.text)
             .expect("compiled before")
             .eval(record, region)
+    }
+}
+
+/// A text of an expression as a message has it: one plain line of at most 200 characters.
+pub fn shown(text: &str) -> String {
+    const LONGEST: usize = 200;
+    let plain = plain_line(text.get(..8 * LONGEST).unwrap_or(text));
+    match plain.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &plain[..end]),
+        None => plain,
     }
 }
 

@@ -302,7 +302,11 @@ fn failure(error: &Error) -> Failure {
 /// The text with what `~`, `+` and `*` mean here, where it has any of them.
 fn with_our_operators(text: &str) -> Result<Option<String>, ParseError> {
     let bounded = arithmetic::bounded(text).map_err(|()| unclear(text))?;
-    Ok(scan::joins(bounded.as_deref().unwrap_or(text)).or(bounded))
+    let rewritten = scan::joins(bounded.as_deref().unwrap_or(text)).or(bounded);
+    if let Some(rewritten) = &rewritten {
+        bound::check_rewritten(rewritten, text)?;
+    }
+    Ok(rewritten)
 }
 
 fn unclear(text: &str) -> ParseError {

@@ -20,10 +20,10 @@ const BRACKET: usize = 3;
 /// Bytes of a text that an expression makes. A text that it only passes on may be longer.
 pub const TEXT: usize = 1 << 20;
 
-/// Steps of one evaluation. A byte of text that is read or made is one step, an item of a list or a field of an object `ITEM` more,
-/// for that is about the memory and the time they take: an evaluation holds at most about twice as many bytes.
-pub const WORK: usize = 16 << 20;
-pub const ITEM: usize = 16;
+/// Steps of one evaluation. A byte of text that is read or made is one step, an item of a list or a field of an object `ITEM` more:
+/// about the bytes of memory that they take. So this is also the most that an evaluation holds, give or take a half.
+pub const WORK: usize = 8 << 20;
+pub const ITEM: usize = 32;
 
 /// How deep lists and objects of a result may be nested. `serde_json` reads 128 levels, and what is stored is inside a few more.
 pub const NESTING: usize = 100;

@@ -50,7 +50,7 @@ pub(super) fn spend_value(cell: &Cell) -> Result<(), Failure> {
     if let Some(text) = cell.as_str() {
         return spend(text.len());
     }
-    spend(ITEM)?;
+    spend(1)?;
     let kind = cell.kind();
     if !matches!(kind, ValueKind::Seq | ValueKind::Iterable | ValueKind::Map) {
         return Ok(());
@@ -59,6 +59,7 @@ pub(super) fn spend_value(cell: &Cell) -> Result<(), Failure> {
         return Ok(());
     };
     for item in items {
+        spend(ITEM)?;
         spend_value(&item)?;
         if kind == ValueKind::Map
             && let Ok(value) = cell.get_item(&item)
@@ -89,7 +90,7 @@ fn cost_of_list(arguments: &[Cell]) -> Result<(), Failure> {
 fn cost_of_unique(arguments: &[Cell]) -> Result<(), Failure> {
     let before = bound::left();
     cost_of_list(arguments)?;
-    spend(7 * (before - bound::left()))
+    spend(3 * (before - bound::left()))
 }
 
 fn cost_of_split(arguments: &[Cell]) -> Result<(), Failure> {

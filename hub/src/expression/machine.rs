@@ -25,8 +25,6 @@ pub(super) struct Program {
     reads: Vec<String>,
     fields: Vec<Field>,
     cuts: bool,
-    /// How often a value that it reads can be gone through without a filter that counts: by a comparison, by a cut.
-    uses: usize,
 }
 
 /// One name that an expression reads, and what it reads beneath it; everything when `below` is empty.
@@ -34,6 +32,8 @@ pub(super) struct Program {
 struct Field {
     name: Arc<str>,
     below: Vec<Field>,
+    /// How often its value can be gone through without a filter that counts: by a comparison, by a cut.
+    uses: usize,
 }
 
 impl Program {
@@ -66,14 +66,13 @@ impl Program {
         let mut fields = Vec::new();
         for path in &reads {
             let names: Vec<&str> = path.split('.').collect();
-            Field::add(&mut fields, &names);
+            Field::add(&mut fields, &names, text);
         }
         Ok(Self {
             compiled,
             reads,
             fields,
             cuts,
-            uses: scan::uses(text),
         })
     }
 
@@ -84,7 +83,7 @@ impl Program {
     pub fn eval(&self, record: &Value, region: Option<&str>) -> Result<Option<Value>, Failure> {
         bound::begin();
         let mut given = Branch(Vec::with_capacity(self.fields.len() + 2));
-        given.fill(&self.fields, record, self.uses)?;
+        given.fill(&self.fields, record)?;
         if let Some(region) = region {
             given.0.push((REGION.into(), Cell::from(region)));
         }
@@ -132,20 +131,21 @@ impl Program {
 
 impl Field {
     /// Paths arrive sorted, so a path comes before the paths inside it.
-    fn add(fields: &mut Vec<Field>, names: &[&str]) {
+    fn add(fields: &mut Vec<Field>, names: &[&str], text: &str) {
         let Some((first, rest)) = names.split_first() else {
             return;
         };
         match fields.iter_mut().find(|field| *field.name == **first) {
             Some(field) if field.below.is_empty() => {}
             Some(field) if rest.is_empty() => field.below.clear(),
-            Some(field) => Self::add(&mut field.below, rest),
+            Some(field) => Self::add(&mut field.below, rest, text),
             None => {
                 let mut below = Vec::new();
-                Self::add(&mut below, rest);
+                Self::add(&mut below, rest, text);
                 fields.push(Field {
                     name: (*first).into(),
                     below,
+                    uses: scan::uses(text, first).max(1),
                 });
             }
         }
@@ -157,17 +157,17 @@ impl Field {
 struct Branch(Vec<(Arc<str>, Cell)>);
 
 impl Branch {
-    fn fill(&mut self, fields: &[Field], value: &Value, uses: usize) -> Result<(), Failure> {
+    fn fill(&mut self, fields: &[Field], value: &Value) -> Result<(), Failure> {
         for field in fields {
             let Some(found) = value.get(&*field.name) else {
                 continue;
             };
             let cell = if field.below.is_empty() || !found.is_object() {
-                bound::spend(weight(found).saturating_mul(uses))?;
+                bound::spend(weight(found).saturating_mul(field.uses))?;
                 from_json(found)
             } else {
                 let mut branch = Branch(Vec::with_capacity(field.below.len()));
-                branch.fill(&field.below, found, uses)?;
+                branch.fill(&field.below, found)?;
                 Cell::from_object(branch)
             };
             self.0.push((field.name.clone(), cell));

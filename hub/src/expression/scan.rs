@@ -146,10 +146,13 @@ pub(super) fn fields(text: &str) -> Vec<String> {
     fields
 }
 
-/// How many values the text names, and how often it cuts or looks into one, at least one.
-pub(super) fn uses(text: &str) -> usize {
-    let is_use = |token: &&Spanned<'_>| matches!(token.kind, Token::Name(_) | Token::Sign('['));
-    tokens(text).iter().filter(is_use).count().max(1)
+/// How often the text names a field, and cuts or looks into any value.
+pub(super) fn uses(text: &str, field: &str) -> usize {
+    let is_use = |token: &&Spanned<'_>| match token.kind {
+        Token::Name(name) => name == field,
+        Token::Sign(sign) => sign == '[',
+    };
+    tokens(text).iter().filter(is_use).count()
 }
 
 /// The filters that `joins` writes; no text can name them.

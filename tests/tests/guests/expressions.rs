@@ -236,6 +236,51 @@ fn x3_nothing_else_that_nests_ends_a_command() {
     }
 }
 
+/// What is nested as deeply as JSON may be, stored and read again, and what is nested more deeply, shown and edited.
+#[test]
+fn x3_records_that_nest_without_end_end_no_command() {
+    let hub = hub_with("name");
+    for round in 0..2 {
+        let ran = hub.run(&["run", "--full"]);
+        assert!(ran.code.is_some(), "{round}: {}", short(&ran));
+    }
+    let letters = hub.json(&["dead-letters", "list"]);
+    println!("{letters:.600}");
+    let letters = letters.as_array().unwrap();
+    assert!(!letters.is_empty());
+    for letter in letters {
+        let id = letter["id"].to_string();
+        for command in [
+            &["dead-letters", "show", &id][..],
+            &["--json", "dead-letters", "show", &id],
+            &["dead-letters", "retry", &id],
+            &[
+                "dead-letters",
+                "edit",
+                &id,
+                "--set",
+                "a.b=1",
+                "--reason",
+                "x",
+            ],
+        ] {
+            let ran = hub.run(command);
+            assert!(ran.code.is_some(), "{command:?}: {}", short(&ran));
+        }
+    }
+    for command in [
+        &["profile", "find", "Ada"][..],
+        &["status"],
+        &["check"],
+        &["run"],
+        &["plan"],
+    ] {
+        let ran = hub.run(command);
+        assert!(ran.code.is_some(), "{command:?}: {}", short(&ran));
+        println!("{command:?} {}", short(&ran));
+    }
+}
+
 /// Five times as long as before, five times over: gigabytes of a name of two letters.
 fn bomb() -> String {
     let long = "a".repeat(200);
@@ -265,7 +310,8 @@ fn x4_a_mapping_that_grows_is_a_dead_letter_with_its_reason() {
         assert!(ran.code.is_some(), "{text:.80}: {}", short(&ran));
         let letters = hub.json(&["dead-letters", "list"]);
         let letters = letters.as_array().unwrap();
-        assert_eq!(letters.len(), 2, "{text:.80}: {letters:?}");
+        let letters = letters.iter().filter(|one| one["stream"] == "people");
+        assert_eq!(letters.clone().count(), 2, "{text:.80}");
         for letter in letters {
             let why = letter.to_string();
             assert!(why.contains("more than"), "{text:.80}: {why:.500}");
@@ -279,7 +325,8 @@ fn x4_a_mapping_that_only_works_is_not_hindered() {
     let hub = hub_with("(name * 3)|replace('a', 'bb') ~ ('-' + '-') ~ [1] * 2");
     hub.run(&["run"]).ends_with(0);
     let letters = hub.json(&["dead-letters", "list"]);
-    assert_eq!(letters, json!([]));
+    let letters = letters.as_array().unwrap().iter();
+    assert_eq!(letters.filter(|one| one["stream"] == "people").count(), 0);
     let found = hub.run(&["profile", "find", "AdbbAdbbAdbb--[1, 1]"]);
     assert!(found.stdout.contains("AdbbAdbbAdbb"), "{}", short(&found));
 }

@@ -1,5 +1,5 @@
-//! A connector that calls nobody and has two people, one with a long name. Behind its manifest is room: tests write other
-//! mappings into copies of the component.
+//! A connector that calls nobody and has two people, one with a long name, and two records that are nested, one of them
+//! without end. Behind its manifest is room: tests write other mappings into copies of the component.
 
 use onefold_sdk::{Batch, CheckReport, Connector, Hub, ReadRequest, Result, Rows, Source};
 use serde_json::json;
@@ -12,6 +12,8 @@ onefold_sdk::export!(Mapper: source);
 const ROOM: usize = 128 << 10;
 
 const WRITTEN: &[u8] = br#"{"name":"mapper","title":"Mapper","version":"1.0.0","streams":[
+{"name":"deep","title":"Deep","primary_key":["id"],"schema":{"type":"object"},
+"mapping":{"to":"person","key":"id","map":{"deep":"deep"}}},
 {"name":"people","title":"People","primary_key":["id"],"schema":{"type":"object"},
 "mapping":{"to":"person","key":"id","map":{"first_name":"name"}}}]}"#;
 
@@ -39,12 +41,24 @@ impl Connector for Mapper {
 }
 
 impl Source for Mapper {
-    fn read(_: &dyn Hub, _: &Self::Config, _: &ReadRequest) -> Result<Batch> {
+    fn read(_: &dyn Hub, _: &Self::Config, request: &ReadRequest) -> Result<Batch> {
         let mut rows = Rows::default();
-        rows.push(&json!({ "id": 1, "name": "Ada" }))?;
-        rows.push(&json!({ "id": 2, "name": "a".repeat(1_000) }))?;
+        if request.stream != "deep" {
+            rows.push(&json!({ "id": 1, "name": "Ada" }))?;
+            rows.push(&json!({ "id": 2, "name": "a".repeat(1_000) }))?;
+        }
+        let mut upserts = rows.into_chunk();
+        if request.stream == "deep" {
+            // JSON is read up to 128 levels.
+            for (id, depth) in [(3, 126), (4, 100_000)] {
+                let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+                let line = format!("{{\"id\":{id},\"deep\":{open}{close}}}\n");
+                upserts.data.extend(line.as_bytes());
+                upserts.count += 1;
+            }
+        }
         Ok(Batch {
-            upserts: rows.into_chunk(),
+            upserts,
             cursor: b"1".to_vec(),
             done: true,
             ..Batch::default()

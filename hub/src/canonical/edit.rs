@@ -4,6 +4,9 @@ use serde::de::IgnoredAny;
 use serde_json::value::{RawValue, to_raw_value};
 use std::collections::BTreeMap;
 
+/// JSON is read up to 128 levels.
+const NAMES: usize = 128;
+
 /// One field to set, or to take out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edit {
@@ -28,6 +31,9 @@ pub fn edited(line: &str, edits: &[Edit]) -> Result<String, String> {
     let mut whole: Box<RawValue> = serde_json::from_str(line)
         .map_err(|error| format!("the record cannot be read, column {}", error.column()))?;
     for edit in edits {
+        if edit.path.len() > NAMES {
+            return Err(format!("a path has at most {NAMES} names"));
+        }
         whole = at(Some(&whole), &edit.path, edit, 0)?.unwrap_or(whole);
     }
     Ok(whole.get().to_owned())

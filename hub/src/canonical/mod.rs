@@ -10,7 +10,9 @@ mod shape;
 pub use edit::{Edit, edited};
 pub use record::{Record, key_of_line, read};
 
-use crate::expression::{Expression, Failure, Filter, country_code, scalar_text, to_timestamp};
+use crate::expression::{
+    Expression, Failure, Filter, country_code, scalar_text, shown, to_timestamp,
+};
 use crate::manifest::{ConsentRule, SAID_COUNTRY, Stream, StreamTarget};
 use crate::model::{
     Canonical, Consent, ConsentStatus, FURTHER_EMAILS, Fact, Fields, Identifier, IdentifierKind,
@@ -464,7 +466,7 @@ impl Mapper<'_> {
             Err(Failure::Failed(why)) => {
                 let message = format!(
                     "`{name}` cannot be worked out by `{}`: {why}",
-                    expression.text()
+                    shown(expression.text())
                 );
                 Err(self.fatal(&codes::EXPRESSION_FAILED, Some(name), message))
             }

@@ -1,7 +1,10 @@
 //! Expressions in MiniJinja's engine. It gets only the fields that an expression reads, never a whole record.
-//! The only place that knows MiniJinja's types.
+//! Only this and `growth` know MiniJinja's types.
 
+use crate::expression::arithmetic;
+use crate::expression::bound;
 use crate::expression::filter::{Failure, Filter};
+use crate::expression::growth;
 use crate::expression::scan::{self, ParseError};
 use crate::model::Value;
 use minijinja::value::{Object, Rest, Value as Cell, ValueKind};
@@ -29,23 +32,23 @@ pub(super) struct Program {
 struct Field {
     name: Arc<str>,
     below: Vec<Field>,
+    /// How often its value can be gone through without a filter that counts: by a comparison, by a cut.
+    uses: usize,
 }
 
 impl Program {
     pub fn compile(text: &str) -> Result<Self, ParseError> {
+        bound::check(text)?;
+        let harmless = arithmetic::harmless(text);
         let compiled = ENVIRONMENT
-            .compile_expression_owned(text.to_owned())
+            .compile_expression_owned(harmless.to_string())
             .map_err(|error| syntax_error(&error, text))?;
         let reads = compiled.undeclared_variables(true);
-        let compiled = match scan::joins(text) {
+        let compiled = match with_our_operators(text)? {
             None => compiled,
-            Some(joins) => ENVIRONMENT
-                .compile_expression_owned(joins)
-                .map_err(|_| ParseError {
-                    message: "it cannot be told what `~` joins here".to_owned(),
-                    span: 0..text.len(),
-                    hint: Some("put that in brackets".to_owned()),
-                })?,
+            Some(rewritten) => ENVIRONMENT
+                .compile_expression_owned(rewritten)
+                .map_err(|_| unclear(text))?,
         };
         let cuts = scan::cuts(text)?;
         let mut reads: Vec<String> = reads.into_iter().collect();
@@ -63,7 +66,7 @@ impl Program {
         let mut fields = Vec::new();
         for path in &reads {
             let names: Vec<&str> = path.split('.').collect();
-            Field::add(&mut fields, &names);
+            Field::add(&mut fields, &names, text);
         }
         Ok(Self {
             compiled,
@@ -78,8 +81,9 @@ impl Program {
     }
 
     pub fn eval(&self, record: &Value, region: Option<&str>) -> Result<Option<Value>, Failure> {
+        bound::begin();
         let mut given = Branch(Vec::with_capacity(self.fields.len() + 2));
-        given.fill(&self.fields, record);
+        given.fill(&self.fields, record)?;
         if let Some(region) = region {
             given.0.push((REGION.into(), Cell::from(region)));
         }
@@ -107,6 +111,7 @@ impl Program {
 impl Program {
     /// As MiniJinja reads the text.
     pub fn eval_unchanged(text: &str, record: &Value) -> Result<Option<Value>, Failure> {
+        bound::begin();
         let compiled = ENVIRONMENT.compile_expression(text);
         let cell = compiled.expect("it compiles").eval(from_json(record));
         to_json(&cell.map_err(|error| failure(&error))?)
@@ -114,6 +119,7 @@ impl Program {
 
     /// Over the whole record: what `eval` must equal.
     pub fn eval_over(&self, record: &Value) -> Result<Option<Value>, Failure> {
+        bound::begin();
         let mut record = record.clone();
         if let Some(fields) = record.as_object_mut().filter(|_| self.cuts) {
             fields.insert(CUTS.to_owned(), true.into());
@@ -125,20 +131,21 @@ impl Program {
 
 impl Field {
     /// Paths arrive sorted, so a path comes before the paths inside it.
-    fn add(fields: &mut Vec<Field>, names: &[&str]) {
+    fn add(fields: &mut Vec<Field>, names: &[&str], text: &str) {
         let Some((first, rest)) = names.split_first() else {
             return;
         };
         match fields.iter_mut().find(|field| *field.name == **first) {
             Some(field) if field.below.is_empty() => {}
             Some(field) if rest.is_empty() => field.below.clear(),
-            Some(field) => Self::add(&mut field.below, rest),
+            Some(field) => Self::add(&mut field.below, rest, text),
             None => {
                 let mut below = Vec::new();
-                Self::add(&mut below, rest);
+                Self::add(&mut below, rest, text);
                 fields.push(Field {
                     name: (*first).into(),
                     below,
+                    uses: scan::uses(text, first).max(1),
                 });
             }
         }
@@ -150,20 +157,22 @@ impl Field {
 struct Branch(Vec<(Arc<str>, Cell)>);
 
 impl Branch {
-    fn fill(&mut self, fields: &[Field], value: &Value) {
+    fn fill(&mut self, fields: &[Field], value: &Value) -> Result<(), Failure> {
         for field in fields {
             let Some(found) = value.get(&*field.name) else {
                 continue;
             };
             let cell = if field.below.is_empty() || !found.is_object() {
+                bound::spend(weight(found).saturating_mul(field.uses))?;
                 from_json(found)
             } else {
                 let mut branch = Branch(Vec::with_capacity(field.below.len()));
-                branch.fill(&field.below, found);
+                branch.fill(&field.below, found)?;
                 Cell::from_object(branch)
             };
             self.0.push((field.name.clone(), cell));
         }
+        Ok(())
     }
 }
 
@@ -193,39 +202,18 @@ fn environment() -> Environment<'static> {
         );
     }
     environment.add_filter("abs", filters::abs);
-    environment.add_filter("capitalize", filters::capitalize);
     environment.add_filter("d", filters::default);
     environment.add_filter("default", filters::default);
-    environment.add_filter(scan::JOIN, join);
     environment.add_filter(scan::GIVEN, given);
     environment.add_filter("first", filters::first);
     environment.add_filter("float", filters::float);
     environment.add_filter("int", filters::int);
-    environment.add_filter("join", filters::join);
     environment.add_filter("last", filters::last);
     environment.add_filter("length", filters::length);
-    environment.add_filter("list", filters::list);
-    environment.add_filter("replace", filters::replace);
     environment.add_filter("round", filters::round);
-    environment.add_filter("split", filters::split);
-    environment.add_filter("title", filters::title);
-    environment.add_filter("unique", filters::unique);
+    growth::add_filters(&mut environment);
     add_tests(&mut environment);
     environment
-}
-
-/// What `~` means here: what is joined with nothing is nothing, as in SQL. MiniJinja would write `None` or `[]` into the text.
-fn join(values: Vec<Cell>) -> Cell {
-    let is_nothing = |cell: &&Cell| cell.is_undefined() || cell.is_none() || is_empty_list(cell);
-    let mut nothing = values.iter().filter(is_nothing).peekable();
-    if nothing.peek().is_some() {
-        return match nothing.all(Cell::is_undefined) {
-            true => Cell::UNDEFINED,
-            false => Cell::from(()),
-        };
-    }
-    let texts = values.into_iter().map(|cell| cell.to_string());
-    texts.collect::<String>().into()
 }
 
 /// A field that is joined: a blank one is nothing.
@@ -287,14 +275,15 @@ fn apply(
     let result = filter
         .apply(&json, argument.as_ref(), region)
         .map_err(failed)?;
+    bound::spend(weight(&result)).map_err(failed)?;
     Ok(from_json(&result))
 }
 
-fn is_empty_list(cell: &Cell) -> bool {
+pub(super) fn is_empty_list(cell: &Cell) -> bool {
     cell.kind() == ValueKind::Seq && cell.len() == Some(0)
 }
 
-fn failed(failure: Failure) -> Error {
+pub(super) fn failed(failure: Failure) -> Error {
     Error::new(ErrorKind::InvalidOperation, failure.to_string()).with_source(failure)
 }
 
@@ -310,15 +299,36 @@ fn failure(error: &Error) -> Failure {
     Failure::Failed(error.kind().to_string())
 }
 
+/// The text with what `~`, `+` and `*` mean here, where it has any of them.
+fn with_our_operators(text: &str) -> Result<Option<String>, ParseError> {
+    let bounded = arithmetic::bounded(text).map_err(|()| unclear(text))?;
+    let rewritten = scan::joins(bounded.as_deref().unwrap_or(text)).or(bounded);
+    if let Some(rewritten) = &rewritten {
+        bound::check_rewritten(rewritten, text)?;
+    }
+    Ok(rewritten)
+}
+
+fn unclear(text: &str) -> ParseError {
+    ParseError {
+        message: "it cannot be told what `~`, `+` or `*` is between here".to_owned(),
+        span: 0..text.len(),
+        hint: Some("put that in brackets".to_owned()),
+    }
+}
+
 fn syntax_error(error: &Error, text: &str) -> ParseError {
     let span = error.range().unwrap_or(0..text.len());
     let start = floor(text, span.start);
     let end = floor(text, span.end).max(start);
+    let detail = error.detail().unwrap_or("this is not an expression");
+    // What was compiled has `/` in the place of some operators.
+    let message = match &text[start..end] {
+        sign @ ("+" | "*" | "~") => detail.replace("`/`", &format!("`{sign}`")),
+        _ => detail.to_owned(),
+    };
     ParseError {
-        message: error
-            .detail()
-            .unwrap_or("this is not an expression")
-            .to_owned(),
+        message,
         span: start..end,
         hint: None,
     }
@@ -331,6 +341,20 @@ fn floor(text: &str, at: usize) -> usize {
         at -= 1;
     }
     at
+}
+
+/// The steps that it takes to go through a value.
+fn weight(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items
+            .iter()
+            .fold(bound::ITEM, |sum, item| sum + bound::ITEM + weight(item)),
+        Value::Object(map) => map.iter().fold(bound::ITEM, |sum, (name, value)| {
+            sum + bound::ITEM + name.len() + weight(value)
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 1,
+    }
 }
 
 fn from_json(value: &Value) -> Cell {
@@ -351,7 +375,18 @@ fn from_json(value: &Value) -> Cell {
     }
 }
 
+/// Takes the steps for all that is copied.
 fn to_json(cell: &Cell) -> Result<Option<Value>, Failure> {
+    to_json_at(cell, 0)
+}
+
+fn to_json_at(cell: &Cell, depth: usize) -> Result<Option<Value>, Failure> {
+    if depth > bound::NESTING {
+        return Err(Failure::Failed(format!(
+            "the value is nested more than {} levels deep",
+            bound::NESTING
+        )));
+    }
     let no_value = |what: &str| {
         Failure::Failed(format!(
             "the result is {what}, which is not a value that a field can have"
@@ -375,11 +410,16 @@ fn to_json(cell: &Cell) -> Result<Option<Value>, Failure> {
             Some(number) => Value::Number(number),
             None => return Err(no_value("not a finite number")),
         },
-        ValueKind::String => Value::String(cell.as_str().unwrap_or_default().to_owned()),
+        ValueKind::String => {
+            let text = cell.as_str().unwrap_or_default();
+            bound::spend(text.len())?;
+            Value::String(text.to_owned())
+        }
         ValueKind::Seq | ValueKind::Iterable => {
             let mut items = Vec::new();
             for item in cell.try_iter().map_err(|error| failure(&error))? {
-                items.push(to_json(&item)?.unwrap_or(Value::Null));
+                bound::spend(bound::ITEM)?;
+                items.push(to_json_at(&item, depth + 1)?.unwrap_or(Value::Null));
             }
             Value::Array(items)
         }
@@ -387,8 +427,9 @@ fn to_json(cell: &Cell) -> Result<Option<Value>, Failure> {
             let mut map = serde_json::Map::new();
             for key in cell.try_iter().map_err(|error| failure(&error))? {
                 let value = cell.get_item(&key).map_err(|error| failure(&error))?;
-                if let Some(value) = to_json(&value)? {
-                    map.insert(key.to_string(), value);
+                bound::spend(bound::ITEM)?;
+                if let Some(value) = to_json_at(&value, depth + 1)? {
+                    map.insert(growth::text(&key)?.into_owned(), value);
                 }
             }
             Value::Object(map)

@@ -3,16 +3,20 @@
 //! Expressions are MiniJinja's. A plain path with a chain of our filters, which is what most mappings are, is evaluated
 //! without MiniJinja, with exactly the same result.
 
+mod arithmetic;
+mod bound;
 mod condition;
 mod country;
 mod decimal;
 mod filter;
 mod glance;
+mod growth;
 mod machine;
 mod passes;
 mod path;
 mod pattern;
 mod scan;
+mod token;
 
 pub use condition::{Comparison, Condition, Measure, Step, Test, Window};
 pub use country::{country_code, is_region};
@@ -24,6 +28,7 @@ pub use pattern::{BadPattern, POSITIONS, Pattern, split_position};
 pub use scan::{ParseError, closest};
 
 use crate::model::Value;
+use crate::problem::plain_line;
 use path::Chain;
 use std::ops::Range;
 use std::sync::Arc;
@@ -128,6 +133,16 @@ impl Expression {
         machine::Program::compile(&self.text)
             .expect("compiled before")
             .eval(record, region)
+    }
+}
+
+/// A text of an expression as a message has it: one plain line of at most 200 characters.
+pub fn shown(text: &str) -> String {
+    const LONGEST: usize = 200;
+    let plain = plain_line(text.get(..8 * LONGEST).unwrap_or(text));
+    match plain.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &plain[..end]),
+        None => plain,
     }
 }
 

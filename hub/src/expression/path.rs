@@ -1,6 +1,7 @@
 //! The fast path for `properties.email | lower | email` and `(properties.phone or properties.mobile) | phone`: paths and a
 //! chain of our filters, read straight from the record. Owns no filter; everything else in an expression is left to `machine`.
 
+use crate::expression::bound::UNCOUNTED;
 use crate::expression::filter::{Failure, Filter};
 use crate::model::Value;
 use std::borrow::Cow;
@@ -63,7 +64,8 @@ impl Chain {
             }
             steps.push(Step { filter, argument });
         }
-        rest.trim().is_empty().then_some(Self { paths, steps })
+        let is_short = paths.len() <= UNCOUNTED && steps.len() <= UNCOUNTED;
+        (is_short && rest.trim().is_empty()).then_some(Self { paths, steps })
     }
 
     pub fn reads(&self) -> Vec<String> {

@@ -2,6 +2,7 @@
 //! Owns the list of what an expression may call; does not parse expressions.
 
 use crate::expression::filter::Filter;
+use crate::expression::token::{Spanned, Token, tokens};
 use std::ops::Range;
 
 /// Why a text is not a valid expression; the span is in bytes of that text.
@@ -143,6 +144,15 @@ pub(super) fn fields(text: &str) -> Vec<String> {
     fields.sort();
     fields.dedup();
     fields
+}
+
+/// How often the text names a field, and cuts or looks into any value.
+pub(super) fn uses(text: &str, field: &str) -> usize {
+    let is_use = |token: &&Spanned<'_>| match token.kind {
+        Token::Name(name) => name == field,
+        Token::Sign(sign) => sign == '[',
+    };
+    tokens(text).iter().filter(is_use).count()
 }
 
 /// The filters that `joins` writes; no text can name them.
@@ -420,56 +430,4 @@ fn unknown_test(name: &str) -> Option<(String, Option<String>)> {
 fn filter_for_call(name: &str) -> Option<String> {
     let known = Filter::find(name).is_some() || BUILTIN_FILTERS.contains(&name);
     known.then(|| format!("`{name}` is a filter: write `field | {name}`"))
-}
-
-struct Spanned<'t> {
-    kind: Token<'t>,
-    span: Range<usize>,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Token<'t> {
-    Name(&'t str),
-    Sign(char),
-}
-
-/// Names and signs, without what is inside string literals.
-fn tokens(text: &str) -> Vec<Spanned<'_>> {
-    let mut tokens = Vec::new();
-    let mut characters = text.char_indices().peekable();
-    while let Some((start, character)) = characters.next() {
-        match character {
-            '\'' | '"' => {
-                while let Some((_, inside)) = characters.next() {
-                    if inside == '\\' {
-                        characters.next();
-                    } else if inside == character {
-                        break;
-                    }
-                }
-                tokens.push(Spanned {
-                    kind: Token::Sign('"'),
-                    span: start..start + 1,
-                });
-            }
-            _ if character.is_alphanumeric() || character == '_' => {
-                let mut end = start + character.len_utf8();
-                while let Some((at, next)) =
-                    characters.next_if(|(_, next)| next.is_alphanumeric() || *next == '_')
-                {
-                    end = at + next.len_utf8();
-                }
-                tokens.push(Spanned {
-                    kind: Token::Name(&text[start..end]),
-                    span: start..end,
-                });
-            }
-            _ if character.is_whitespace() => {}
-            _ => tokens.push(Spanned {
-                kind: Token::Sign(character),
-                span: start..start + character.len_utf8(),
-            }),
-        }
-    }
-    tokens
 }

@@ -2,6 +2,7 @@
 //! Decides which files are not connectors at all, and says how; knows no engine.
 
 use crate::host::parse_description;
+use crate::kit::mappings;
 use crate::model::Description;
 use crate::problem::{Problem, codes};
 use sha2::{Digest, Sha256};
@@ -62,6 +63,9 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, Problem> {
         }
         _ => None,
     };
+    if let Some(description) = &description {
+        mappings::check(description)?;
+    }
     Ok(Inspection {
         manifest,
         config_schema,

@@ -8,6 +8,7 @@ pub mod component;
 pub mod conformance;
 pub mod inspect;
 pub mod lock;
+pub mod mappings;
 pub mod oci;
 pub mod practice;
 pub mod project;

@@ -5,6 +5,10 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+/// Levels of lists and objects that are looked into. Texts are only divided, which has no limit of its own, and a vendor decides how
+/// deep they are.
+const DEEPEST: usize = 128;
+
 /// An object's members in order; values as text without blanks around them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Members(pub Vec<(String, String)>);
@@ -89,99 +93,125 @@ pub fn compact(text: &str) -> String {
     out
 }
 
-/// Calls `found` with every object anywhere in a JSON text.
+/// Calls `found` with every object anywhere in a JSON text, down to `DEEPEST` levels.
 pub fn each_object(text: &str, found: &mut dyn FnMut(&Members)) {
-    match text.as_bytes().first() {
-        Some(b'{') => {
-            let Some(members) = Members::parse(text) else {
-                return;
-            };
-            found(&members);
-            for (_, value) in &members.0 {
-                each_object(value, found);
-            }
-        }
-        Some(b'[') => items(text).iter().for_each(|item| each_object(item, found)),
-        _ => {}
-    }
-}
-
-/// Calls `found` with every object in a list, at any depth.
-pub fn each_row(text: &str, found: &mut dyn FnMut(&Members)) {
-    match text.as_bytes().first() {
-        Some(b'{') => {
-            let members = Members::parse(text).map_or_else(Vec::new, |members| members.0);
-            members.iter().for_each(|(_, value)| each_row(value, found));
-        }
-        Some(b'[') => {
-            for item in items(text) {
-                if let Some(members) = Members::parse(&item) {
-                    found(&members);
+    fn walk(text: &str, left: usize, found: &mut dyn FnMut(&Members)) {
+        match text.as_bytes().first() {
+            Some(b'{') if left > 0 => {
+                let Some(members) = Members::parse(text) else {
+                    return;
+                };
+                found(&members);
+                for (_, value) in &members.0 {
+                    walk(value, left - 1, found);
                 }
-                each_row(&item, found);
             }
+            Some(b'[') if left > 0 => {
+                let items = items(text);
+                items.iter().for_each(|item| walk(item, left - 1, found));
+            }
+            _ => {}
         }
-        _ => {}
     }
+    walk(text, DEEPEST, found);
 }
 
-/// The text with one more member in every object that is in a list and that `wants` it.
+/// Calls `found` with every object in a list, down to `DEEPEST` levels.
+pub fn each_row(text: &str, found: &mut dyn FnMut(&Members)) {
+    fn walk(text: &str, left: usize, found: &mut dyn FnMut(&Members)) {
+        match text.as_bytes().first() {
+            Some(b'{') if left > 0 => {
+                let members = Members::parse(text).map_or_else(Vec::new, |members| members.0);
+                for (_, value) in &members {
+                    walk(value, left - 1, found);
+                }
+            }
+            Some(b'[') if left > 0 => {
+                for item in items(text) {
+                    if let Some(members) = Members::parse(&item) {
+                        found(&members);
+                    }
+                    walk(&item, left - 1, found);
+                }
+            }
+            _ => {}
+        }
+    }
+    walk(text, DEEPEST, found);
+}
+
+/// The text with one more member in every object that is in a list and that `wants` it, down to `DEEPEST` levels.
 pub fn with_member(text: &str, member: &str, wants: &dyn Fn(&Members) -> bool) -> String {
-    fn walk(
-        text: &str,
-        member: &str,
-        wants: &dyn Fn(&Members) -> bool,
-        in_list: bool,
-        out: &mut String,
-    ) {
+    let mut adding = Adding {
+        member,
+        wants,
+        out: String::with_capacity(text.len()),
+    };
+    adding.walk(text.trim(), false, DEEPEST);
+    adding.out
+}
+
+struct Adding<'a> {
+    member: &'a str,
+    wants: &'a dyn Fn(&Members) -> bool,
+    out: String,
+}
+
+impl Adding<'_> {
+    fn walk(&mut self, text: &str, in_list: bool, left: usize) {
+        if left == 0 {
+            return self.out.push_str(text);
+        }
         match (text.as_bytes().first(), Members::parse(text)) {
             (Some(b'{'), Some(members)) => {
-                out.push('{');
+                self.out.push('{');
                 for (index, (name, value)) in members.0.iter().enumerate() {
                     if index > 0 {
-                        out.push(',');
+                        self.out.push(',');
                     }
-                    out.push_str(&serde_json::Value::from(name.as_str()).to_string());
-                    out.push(':');
-                    walk(value, member, wants, false, out);
+                    let name = serde_json::Value::from(name.as_str()).to_string();
+                    self.out.push_str(&name);
+                    self.out.push(':');
+                    self.walk(value, false, left - 1);
                 }
-                if in_list && wants(&members) {
-                    out.push(',');
-                    out.push_str(member);
+                if in_list && (self.wants)(&members) {
+                    self.out.push(',');
+                    self.out.push_str(self.member);
                 }
-                out.push('}');
+                self.out.push('}');
             }
             (Some(b'['), _) => {
-                out.push('[');
+                self.out.push('[');
                 for (index, item) in items(text).iter().enumerate() {
                     if index > 0 {
-                        out.push(',');
+                        self.out.push(',');
                     }
-                    walk(item, member, wants, true, out);
+                    self.walk(item, true, left - 1);
                 }
-                out.push(']');
+                self.out.push(']');
             }
-            _ => out.push_str(text),
+            _ => self.out.push_str(text),
         }
     }
-    let mut out = String::with_capacity(text.len());
-    walk(text.trim(), member, wants, false, &mut out);
-    out
 }
 
-/// How many values a JSON text has, at any depth.
+/// How many values a JSON text has, down to `DEEPEST` levels.
 pub fn weight(text: &str) -> usize {
-    match text.trim().as_bytes().first() {
-        Some(b'{') => {
-            let members = Members::parse(text).map_or_else(Vec::new, |members| members.0);
-            1 + members
-                .iter()
-                .map(|(_, value)| weight(value))
-                .sum::<usize>()
+    fn walk(text: &str, left: usize) -> usize {
+        match text.trim().as_bytes().first() {
+            Some(b'{') if left > 0 => {
+                let members = Members::parse(text).map_or_else(Vec::new, |members| members.0);
+                let inside = members.iter().map(|(_, value)| walk(value, left - 1));
+                1 + inside.sum::<usize>()
+            }
+            Some(b'[') if left > 0 => {
+                let items = items(text);
+                1 + items.iter().map(|item| walk(item, left - 1)).sum::<usize>()
+            }
+            _ => 1,
         }
-        Some(b'[') => 1 + items(text).iter().map(|item| weight(item)).sum::<usize>(),
-        _ => 1,
     }
+    walk(text, DEEPEST)
 }
 
 #[cfg(test)]
@@ -217,5 +247,19 @@ mod tests {
             r#"{"id":0,"rows":[{"id":1.0,"x":{"id":2},"p":1},{"other":3}],"next":null}"#
         );
         assert_eq!(weight(text), 10);
+    }
+
+    #[test]
+    fn what_nests_without_end_is_left_as_it_is() {
+        let list = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        let object = format!("{}1{}", "{\"a\":".repeat(100_000), "}".repeat(100_000));
+        for text in [list, object] {
+            let mut seen = 0;
+            each_object(&text, &mut |_| seen += 1);
+            each_row(&text, &mut |_| seen += 1);
+            assert!(seen <= DEEPEST);
+            assert_eq!(with_member(&text, "\"b\":1", &|_| true), text);
+            assert!(weight(&text) <= DEEPEST + 1);
+        }
     }
 }

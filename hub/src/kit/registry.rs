@@ -11,6 +11,7 @@ pub use wire::{Access, Ask, Login, Wire, authority, bad_source, header, is_loopb
 
 use crate::host::Host;
 use crate::kit::lock::{Entry, Granted, guard, is_file_name};
+use crate::kit::mappings;
 use crate::kit::oci::{self, Reference};
 use crate::kit::signature::{self, Verdict};
 use crate::manifest::Signers;
@@ -145,6 +146,7 @@ pub fn examine(
             ),
         )));
     }
+    mappings::check(&description).map_err(about)?;
     let entry = Entry {
         name: description.name.clone(),
         version: description.version.clone(),

@@ -1,6 +1,6 @@
 //! `[[source.stream]]`: what the records of one stream mean. A known stream starts from its connector's default mapping.
 
-use crate::expression::Expression;
+use crate::expression::{Expression, shown};
 use crate::manifest::said;
 use crate::manifest::schema::{self, Found};
 use crate::manifest::source::StreamScope;
@@ -134,7 +134,11 @@ impl Loader<'_> {
         let mut compile = |what: &str, text: &str| match Expression::parse(text) {
             Ok(expression) => Some(expression),
             Err(error) => {
-                let message = format!("connector `{connector}` maps `{what}` by `{text}`: {error}");
+                let message = format!(
+                    "connector `{connector}` maps `{}` by `{}`: {error}",
+                    shown(what),
+                    shown(text)
+                );
                 self.report
                     .error(&codes::BAD_DEFAULT_MAPPING, spot, message);
                 None

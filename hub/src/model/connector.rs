@@ -83,6 +83,27 @@ pub struct StreamMapping {
     pub consent: BTreeMap<String, ConsentText>,
 }
 
+impl StreamMapping {
+    /// Every expression, with what it is for: `key`, `updated_at`, the name of a field, `consent.PURPOSE`.
+    pub fn expressions(&self) -> Vec<(String, &str)> {
+        let mut all = vec![("key".to_owned(), self.key.as_str())];
+        for (what, text) in [
+            ("updated_at", &self.updated_at),
+            ("created_at", &self.created_at),
+        ] {
+            all.extend(text.as_deref().map(|text| (what.to_owned(), text)));
+        }
+        let fields = self.map.iter();
+        all.extend(fields.map(|(name, text)| (name.clone(), text.as_str())));
+        for (purpose, said) in &self.consent {
+            all.push((format!("consent.{purpose}"), &said.status));
+            let at = said.at.as_deref();
+            all.extend(at.map(|text| (format!("consent.{purpose}.at"), text)));
+        }
+        all
+    }
+}
+
 /// The expressions of a statement of consent.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ConsentText {

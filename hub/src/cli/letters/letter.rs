@@ -82,6 +82,9 @@ fn shown(title: &str, body: &[u8], reads: &[String], out: &Out) {
     printer.value("", "", raw, "", 1);
 }
 
+/// What is nested more deeply is shown on one line: nobody reads it, and JSON that is only divided has no limit of its own.
+const DEEPEST: usize = 32;
+
 struct Printer<'a> {
     reads: &'a [String],
     out: &'a Out,
@@ -95,7 +98,9 @@ impl Printer<'_> {
         let indent = "  ".repeat(depth - 1);
         let text = raw.get();
         let mut inside: Vec<(String, String, &RawValue)> = Vec::new();
-        if let Ok(fields) = serde_json::from_str::<BTreeMap<String, &RawValue>>(text) {
+        if depth > DEEPEST {
+            // As it is.
+        } else if let Ok(fields) = serde_json::from_str::<BTreeMap<String, &RawValue>>(text) {
             inside.extend(fields.into_iter().map(|(name, raw)| {
                 let quoted = serde_json::Value::from(name.as_str());
                 (format!("{quoted}: "), name, raw)

@@ -131,6 +131,26 @@ pub fn is_own(_: &std::fs::Metadata) -> bool {
     true
 }
 
+/// Whether others than its owner can write to a file that is there.
+pub fn may_be_changed_by_others(path: &Path) -> bool {
+    has_mode(path, 0o022)
+}
+
+/// Whether others than its owner can read a file that is there.
+pub fn may_be_read_by_others(path: &Path) -> bool {
+    has_mode(path, 0o044)
+}
+
+#[cfg(unix)]
+fn has_mode(path: &Path, bits: u32) -> bool {
+    path.metadata().is_ok_and(|data| data.mode() & bits != 0)
+}
+
+#[cfg(not(unix))]
+fn has_mode(_: &Path, _: u32) -> bool {
+    false
+}
+
 /// Elsewhere the system's own rules are all there is.
 #[cfg(not(unix))]
 pub fn exposed(_: &Path) -> Option<Exposed> {
@@ -234,6 +254,13 @@ mod tests {
         assert!(why.contains("can be replaced"), "{why}");
         set(folder.path(), 0o1777);
         assert_eq!(exposed(&inside), None);
+        // Only root can give a folder away.
+        if std::os::unix::fs::chown(&inside, Some(65_534), None).is_ok() {
+            let Some(Exposed::ToSome(why)) = exposed(&inside) else {
+                panic!("somebody else's");
+            };
+            assert_eq!(why, "belongs to another user (65534)");
+        }
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub enum Command {
     },
     /// Read the manifests and report every problem at once; nothing is run.
     Check,
+    /// Look for what is left open: files that others can read or change, unlocked connectors, grants that are too wide.
+    Doctor,
     /// Say what a run would read, change and send, and do nothing.
     Plan,
     /// Pull from the sources, resolve, build, and deliver.

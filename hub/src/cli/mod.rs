@@ -6,6 +6,7 @@ mod audiences;
 mod check;
 mod connector;
 mod consents;
+mod doctor;
 mod identity;
 mod identity_graph;
 mod identity_suggestions;
@@ -53,6 +54,7 @@ pub async fn run(arguments: Arguments, environment: &Environment) -> Ending {
         }
         Command::Help { topic } => usage::help(topic.as_deref(), &out),
         Command::Check => check::check(&folder, environment, &out).await,
+        Command::Doctor => doctor::doctor(&folder, environment, &out).await,
         Command::Plan => running::plan(&folder, environment, &out).await,
         Command::Run {
             source,

@@ -3,6 +3,7 @@
 
 mod capturing;
 mod changes;
+pub mod doctor;
 mod guarding;
 mod named;
 mod overview;

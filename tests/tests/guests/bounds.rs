@@ -1,7 +1,7 @@
 //! Components and answers that are made to exhaust the machine, and code that is not what was locked (X1, X2, X8, X10, X11, X13, X14).
 
 use super::{World, failure, guests_folder};
-use crate::hub::{Hub, Ran};
+use crate::hub::{Hub, Ran, in_repository};
 use crate::registry::world::{MANIFEST, golden, next};
 use onefold::host::FailureKind;
 use std::io::{Read, Write};
@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use wasm_encoder::{
-    BlockType, CodeSection, Encode, Function, FunctionSection, InstructionSink, Module,
-    TypeSection, ValType,
+    BlockType, CodeSection, Encode, Function, FunctionSection, InstructionSink, MemorySection,
+    MemoryType, Module, TypeSection, ValType,
 };
 
 const HUB: &str = "[hub]\nname = \"acme\"\nstore = \"sqlite:acme.db\"\n";
@@ -95,8 +95,13 @@ fn component(locals: u32, write: impl Fn(&mut InstructionSink<'_>)) -> Vec<u8> {
     let mut code = CodeSection::new();
     code.function(&function);
     module.section(&types).section(&functions).section(&code);
+    with_module(&module)
+}
+
+/// A connector that keeps the contract, and has this module, too.
+fn with_module(module: &Module) -> Vec<u8> {
     let mut connector = golden();
-    let module = module.finish();
+    let module = module.clone().finish();
     // The section of a core module.
     connector.push(1);
     module.len().encode(&mut connector);
@@ -451,4 +456,115 @@ fn x14_a_connector_that_was_locked_once_is_not_loaded_without_its_entry() {
     hub.run(&["connector", "remove", "golden"]).ends_with(0);
     std::fs::write(&installed, golden()).unwrap();
     hub.run(&["check"]).ends_with(0);
+}
+
+#[test]
+fn a_component_with_threads_is_not_valid() {
+    let hub = Hub::new();
+    hub.write("hub.toml", HUB);
+    let mut module = Module::new();
+    let mut memories = MemorySection::new();
+    memories.memory(MemoryType {
+        minimum: 1,
+        maximum: Some(2),
+        memory64: false,
+        shared: true,
+        page_size_log2: None,
+    });
+    module.section(&memories);
+    let file = hub.path().join("connector.wasm");
+    std::fs::write(&file, with_module(&module)).unwrap();
+    let ran = hub
+        .run(&["connector", "add", file.to_str().unwrap(), "--yes"])
+        .ends_with(2);
+    assert!(
+        ran.stderr.contains("OF0301") && ran.stderr.contains("threads"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn only_http_1_is_spoken() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let hello = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut hello = vec![0; 4096];
+        let length = stream.read(&mut hello).unwrap();
+        hello.truncate(length);
+        hello
+    });
+    let world = World::new();
+    let mut source = world.source("adversary");
+    source.grants.addresses = vec![format!("127.0.0.1:{port}")];
+    let url = format!("https://127.0.0.1:{port}/");
+    failure(&mut *world.open(&source), "fetch", &url);
+    let hello = hello.join().unwrap();
+    // The protocols that a client offers are named in the clear, each after its length.
+    let offers = |name: &[u8]| hello.windows(name.len()).any(|part| part == name);
+    assert_eq!(hello[0], 22, "a handshake");
+    assert!(!offers(b"\x02h2"), "HTTP/2 is offered");
+}
+
+#[test]
+fn each_threat_names_a_test_that_exists() {
+    let page = std::fs::read_to_string(in_repository("hub/THREATS.md")).unwrap();
+    let (lines, _) = page.split_once("\n## Where a secret").unwrap();
+    let mut sources = String::new();
+    for folder in ["hub/src", "tests/tests"] {
+        read_all(&in_repository(folder), &mut sources);
+    }
+    let mut count = 0;
+    for line in lines.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<&str> = line.split(" | ").collect();
+        let [_, _, tests] = cells[..] else { continue };
+        for test in tests.split('`').skip(1).step_by(2) {
+            assert!(sources.contains(&format!("fn {test}(")), "no test `{test}`");
+            count += 1;
+        }
+    }
+    assert!(count > 30, "{count}");
+}
+
+fn read_all(folder: &Path, text: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read_all(&path, text);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            text.push_str(&std::fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn the_doctor_says_what_is_left_open_and_what_closes_it() {
+    let hub = Hub::new();
+    hub.write("hub.toml", MANIFEST);
+    put_bytes(&hub, "golden", &golden());
+    let file = hub.path().join("hub.toml");
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o666)).unwrap();
+    let manifest = MANIFEST.to_owned() + "grant.hosts = [\"*.example.com\", \"api.example.com\"]\n";
+    hub.write("hub.toml", &manifest);
+    let ran = hub.run(&["doctor"]).ends_with(1);
+    for text in [
+        "hub.toml` can be changed by others",
+        "connector `golden` is not locked",
+        "source `crm` may call every host below `example.com`",
+        "source `crm` is granted `api.example.com`, which its connector declares itself",
+    ] {
+        assert!(ran.stderr.contains(text), "{text}: {}", ran.stderr);
+    }
+    let installed = hub.path().join("connectors/golden.wasm");
+    hub.run(&["connector", "add", installed.to_str().unwrap(), "--yes"])
+        .ends_with(0);
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
+    hub.write("hub.toml", MANIFEST);
+    let ran = hub.run(&["doctor"]).ends_with(0);
+    assert_eq!(
+        ran.stdout, "nothing is left open that need not be\n",
+        "{}",
+        ran.stderr
+    );
 }

@@ -53,6 +53,7 @@ pub static CODES: &[&Code] = &[
     &UNREADABLE,
     &NOT_FOUND,
     &FOLDER_OPEN,
+    &LEFT_OPEN,
     &INTERNAL,
     &SYNTAX,
     &UNKNOWN_KEY,

@@ -44,3 +44,10 @@ pub static INTERNAL: Code = Code {
     class: Class::Bug,
     page: include_str!("../pages/OF0009.md"),
 };
+
+pub static LEFT_OPEN: Code = Code {
+    id: "OF0006",
+    title: "something is left open that need not be",
+    class: Class::AskUser,
+    page: include_str!("../pages/OF0006.md"),
+};

@@ -1,4 +1,4 @@
-//! A canary of every kind of credential through every kind of answer: where it is found afterwards is what `hub/THREATS-secrets.md`
+//! A canary of every kind of credential through every kind of answer: where it is found afterwards is what `hub/THREATS.md`
 //! admits, no more and no less.
 
 use super::echo::{Echo, WAYS, canary, finds, needle, seen_by};
@@ -11,10 +11,13 @@ use std::collections::BTreeMap;
 /// Whether a secret is found by the connector, in files, and in messages and logs.
 type Found = [bool; 3];
 
-/// The first table of the page: a way in backticks, and three times `yes` or `no`.
+/// The table of the page's last part: a way in backticks, and three times `yes` or `no`.
 fn admitted() -> BTreeMap<String, Found> {
-    let page = std::fs::read_to_string(in_repository("hub/THREATS-secrets.md")).unwrap();
-    let rows = page.lines().filter_map(|line| {
+    let page = std::fs::read_to_string(in_repository("hub/THREATS.md")).unwrap();
+    let (_, part) = page
+        .split_once("\n## Where a secret may still be found\n")
+        .unwrap();
+    let rows = part.lines().filter_map(|line| {
         let cells: Vec<&str> = line.split('|').map(str::trim).collect();
         let way = cells.get(1)?.strip_prefix('`')?.strip_suffix('`')?;
         let yes = |cell: &str| match cell {

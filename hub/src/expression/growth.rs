@@ -187,8 +187,8 @@ fn join(values: Vec<Cell>) -> Result<Cell, Error> {
         });
     }
     let mut made = Made::default();
-    for cell in &values {
-        made.add(cell).map_err(failed)?;
+    for cell in values {
+        made.add(&cell).map_err(failed)?;
     }
     Ok(made.0.into())
 }

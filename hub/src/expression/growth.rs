@@ -6,7 +6,7 @@ use crate::expression::bound::{self, ITEM, TEXT, spend, spend_text};
 use crate::expression::filter::Failure;
 use crate::expression::machine::{failed, is_empty_list};
 use crate::expression::scan;
-use minijinja::value::{Rest, Value as Cell, ValueKind};
+use minijinja::value::{Rest, Value as Cell, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State, filters};
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -24,7 +24,8 @@ pub(super) fn add_filters(environment: &mut Environment<'static>) {
     environment.add_filter("onefold_title", filters::title);
     environment.add_filter("onefold_unique", filters::unique);
     let mut counted = |name: &'static str, inner: &'static str, cost: Cost| {
-        let filter = move |state: &mut State<'_, '_>, arguments: Rest<Cell>| {
+        let filter = move |state: &mut State<'_, '_>, arguments: Rest<ValueOrKwargs>| {
+            let arguments = arguments.into_values();
             cost(&arguments).map_err(failed)?;
             let made = state.apply_filter(inner, &arguments)?;
             let bytes = made.as_str().map_or(0, str::len);
@@ -186,8 +187,8 @@ fn join(values: Vec<Cell>) -> Result<Cell, Error> {
         });
     }
     let mut made = Made::default();
-    for cell in &values {
-        made.add(cell).map_err(failed)?;
+    for cell in values {
+        made.add(&cell).map_err(failed)?;
     }
     Ok(made.0.into())
 }

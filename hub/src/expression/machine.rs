@@ -381,12 +381,6 @@ fn to_json(cell: &Cell) -> Result<Option<Value>, Failure> {
 }
 
 fn to_json_at(cell: &Cell, depth: usize) -> Result<Option<Value>, Failure> {
-    if depth > bound::NESTING {
-        return Err(Failure::Failed(format!(
-            "the value is nested more than {} levels deep",
-            bound::NESTING
-        )));
-    }
     let no_value = |what: &str| {
         Failure::Failed(format!(
             "the result is {what}, which is not a value that a field can have"
@@ -416,19 +410,21 @@ fn to_json_at(cell: &Cell, depth: usize) -> Result<Option<Value>, Failure> {
             Value::String(text.to_owned())
         }
         ValueKind::Seq | ValueKind::Iterable => {
+            let inside = bound::inside(depth)?;
             let mut items = Vec::new();
             for item in cell.try_iter().map_err(|error| failure(&error))? {
                 bound::spend(bound::ITEM)?;
-                items.push(to_json_at(&item, depth + 1)?.unwrap_or(Value::Null));
+                items.push(to_json_at(&item, inside)?.unwrap_or(Value::Null));
             }
             Value::Array(items)
         }
         ValueKind::Map => {
+            let inside = bound::inside(depth)?;
             let mut map = serde_json::Map::new();
             for key in cell.try_iter().map_err(|error| failure(&error))? {
                 let value = cell.get_item(&key).map_err(|error| failure(&error))?;
                 bound::spend(bound::ITEM)?;
-                if let Some(value) = to_json_at(&value, depth + 1)? {
+                if let Some(value) = to_json_at(&value, inside)? {
                     map.insert(growth::text(&key)?.into_owned(), value);
                 }
             }

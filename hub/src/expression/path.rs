@@ -1,7 +1,7 @@
 //! The fast path for `properties.email | lower | email` and `(properties.phone or properties.mobile) | phone`: paths and a
 //! chain of our filters, read straight from the record. Owns no filter; everything else in an expression is left to `machine`.
 
-use crate::expression::bound::UNCOUNTED;
+use crate::expression::bound::{UNCOUNTED, check_nesting};
 use crate::expression::filter::{Failure, Filter};
 use crate::model::Value;
 use std::borrow::Cow;
@@ -135,6 +135,7 @@ impl Chain {
             let argument = step.argument.as_ref().and_then(|path| path.find(record));
             value = Cow::Owned(step.filter.apply(&value, argument, region)?);
         }
+        check_nesting(&value)?;
         Ok(Some(value.into_owned()))
     }
 }

@@ -1,6 +1,7 @@
 //! Regular expressions in conditions, and people's positions in splits: functions of conditions that no database has built in,
 //! so that `store` can register them with one.
 
+use crate::expression::bound::LENGTH;
 use regex::Regex;
 use std::fmt;
 use std::ops::Range;
@@ -17,8 +18,15 @@ pub struct BadPattern {
 }
 
 impl Pattern {
-    /// Finds its text anywhere in a value; `^` and `$` bind it to the ends. Matching takes linear time.
+    /// Finds its text anywhere in a value; `^` and `$` bind it to the ends. Matching takes linear time. A pattern has at most
+    /// `LENGTH` bytes; the crate bounds how deep its groups are nested and how large it is when compiled.
     pub fn parse(text: &str) -> Result<Self, BadPattern> {
+        if text.len() > LENGTH {
+            return Err(BadPattern {
+                message: format!("it is {} bytes long; {LENGTH} are allowed", text.len()),
+                span: 0..0,
+            });
+        }
         Regex::new(text)
             .map(Self)
             .map_err(|error| BadPattern::new(text, &error))
@@ -95,6 +103,10 @@ mod tests {
         assert_eq!((bad.message.as_str(), bad.span), ("unclosed group", 2..3));
         let bad = Pattern::parse("a{999}{999}{999}").unwrap_err();
         assert_eq!(bad.message, "the pattern is too large");
+        let bad = Pattern::parse(&"a".repeat(LENGTH + 1)).unwrap_err();
+        assert_eq!(bad.message, "it is 8193 bytes long; 8192 are allowed");
+        assert!(Pattern::parse(&"(".repeat(4_000)).is_err());
+        assert!(Pattern::parse(r"^[\p{L}\p{M}' -]{1,100}@\w{1,64}\.\w+$").is_ok());
     }
 
     #[test]

@@ -449,6 +449,78 @@ fn fields_beside_a_sign_of_multiplication_are_found() {
     }
 }
 
+#[test]
+fn an_evaluation_ends_where_it_would_grow_without_end() {
+    let record = json!({"a": "ab", "n": 7, "list": [1, "b", [2]], "long": "x".repeat(600_000)});
+    let bomb = format!(
+        "a{}",
+        "|replace('a', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa')".repeat(9)
+    );
+    for text in [
+        &bomb,
+        "a * 99999999",
+        "99999999 * (a * 2)",
+        "long + long",
+        "long ~ long",
+        "list * 99999999",
+        "[[list * 9999] * 9999] * 9999",
+        "([a] * 9999)|join(a * 9999)",
+        "([a] * 9999)|join(d=a * 9999)",
+        "(a * 500000)|replace('', a)",
+        "(a * 400000)|split('')",
+        "(a * 400000)|list",
+        "('ß' * 300000)|upper|title|title|title",
+        "[long, long, long, long, long, long, long, long, long, long, long, long, long, long]",
+        "[long[0:][0:][0:][0:][0:][0:][0:][0:][0:][0:][0:][0:][0:][0:]]",
+        "long|unique|unique|unique|unique",
+        "{[list * 99999]: 1}|list|join",
+    ] {
+        let made = eval(text, &record).map(|_| "a value");
+        let failure = made.expect_err(text).to_string();
+        assert!(failure.contains("more than"), "{text}: {failure}");
+    }
+    for (text, expected) in [
+        ("a * 3 + a", json!("abababab")),
+        ("2 * a", json!("abab")),
+        ("n * 2 + 1", json!(15)),
+        ("n * 2.5 - 1", json!(16.5)),
+        ("true + n", json!(8)),
+        ("list + [n] * 2", json!([1, "b", [2], 7, 7])),
+        ("a|replace('a', long)|length", json!(600_001)),
+        ("list|join(', ')", json!("1, b, [2]")),
+        ("list|join(d='-')", json!("1-b-[2]")),
+        (
+            "[{'k': 'x'}, {'k': 'y'}]|join(', ', attribute='k')",
+            json!("x, y"),
+        ),
+        ("['a', 'A']|unique(case_sensitive=true)", json!(["a", "A"])),
+        ("'a-b-c'|split('-', 1)", json!(["a", "b-c"])),
+        ("long|list|length", json!(null)),
+    ] {
+        let made = eval(text, &record);
+        match expected {
+            Value::Null => assert!(made.is_err(), "{text}"),
+            expected => assert_eq!(made, Ok(Some(expected)), "{text}"),
+        }
+    }
+}
+
+#[test]
+fn a_value_that_nests_too_deeply_to_be_stored_fails() {
+    let nested = |depth: usize| (0..depth).fold(json!(1), |inner, _| json!([inner]));
+    for (text, deepest) in [
+        ("a", 100),
+        ("a or b", 100),
+        ("a if a else b", 100),
+        ("[a]", 99),
+    ] {
+        let made = |depth: usize| eval(text, &json!({"a": nested(depth)}));
+        assert!(made(deepest).is_ok(), "{text}");
+        let failure = made(deepest + 1).unwrap_err().to_string();
+        assert_eq!(failure, "the value is nested more than 100 levels deep");
+    }
+}
+
 mod properties {
     use super::*;
     use proptest::prelude::*;
@@ -537,6 +609,43 @@ mod properties {
             })
     }
 
+    /// Sums and products of what can be added and multiplied, and of what cannot.
+    fn computed() -> impl Strategy<Value = String> {
+        let leaf = prop::sample::select(vec![
+            "a",
+            "b.c",
+            "n",
+            "-n",
+            "2",
+            "2.5",
+            "'+*'",
+            "true",
+            "none",
+            "missing",
+            "[n]",
+            "[a, [2]]",
+            "9223372036854775807",
+            "1e+2",
+            "(n is none)",
+            "a|length",
+        ]);
+        let sign = || {
+            let signs = vec!["+", "+", "*", "*", "-", "/", "//", "%", "**", "==", " and "];
+            prop::sample::select(signs)
+        };
+        leaf.prop_map(str::to_owned)
+            .prop_recursive(3, 12, 3, move |inner| {
+                let one = || inner.clone();
+                prop_oneof![
+                    (one(), sign(), one()).prop_map(|(a, sign, b)| format!("{a} {sign} {b}")),
+                    (one(), sign(), one()).prop_map(|(a, sign, b)| format!("({a}{sign}{b})")),
+                    (one(), one(), one()).prop_map(|(a, b, c)| format!("[{a}, {b} + {c}]")),
+                    (one(), one()).prop_map(|(a, b)| format!("({a} if {b} * 2 else {b})")),
+                    one().prop_map(|a| format!("(not {a} * 2)")),
+                ]
+            })
+    }
+
     fn any_expression() -> impl Strategy<Value = String> {
         let leaf = prop_oneof![
             4 => "[abc](\\.[abc]){0,2}",
@@ -603,6 +712,16 @@ mod properties {
             let expression = Expression::parse(&parts).expect("it compiles");
             let expected = machine::Program::eval_unchanged(&parts, &record);
             prop_assert_eq!(expression.eval(&record, None), expected, "{}", parts);
+        }
+
+        #[test]
+        fn sums_and_products_are_what_minijinja_computes(text in computed()) {
+            let record = json!({"a": "x", "b": {"c": "y z"}, "n": 7});
+            let made = Expression::parse(&text).expect("it compiles").eval(&record, None);
+            match machine::Program::eval_unchanged(&text, &record) {
+                Ok(expected) => prop_assert_eq!(made, Ok(expected), "{}", text),
+                Err(_) => prop_assert!(made.is_err(), "{}: {:?}", text, made),
+            }
         }
 
         #[test]

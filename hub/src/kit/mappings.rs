@@ -32,51 +32,59 @@ mod tests {
     use super::*;
     use crate::model::{ConsentText, StreamMapping, StreamSpec};
 
+    fn described(mapping: StreamMapping) -> Description {
+        Description {
+            streams: vec![StreamSpec {
+                name: "people".to_owned(),
+                mapping: Some(mapping),
+                ..StreamSpec::default()
+            }],
+            ..Description::default()
+        }
+    }
+
     #[test]
     fn every_expression_of_a_mapping_is_compiled() {
-        let described = |change: &dyn Fn(&mut StreamMapping, String)| {
-            let mut mapping = StreamMapping {
-                to: "person".to_owned(),
-                key: "id".to_owned(),
-                ..StreamMapping::default()
-            };
-            change(&mut mapping, format!("{}1", "-".repeat(30_000)));
-            Description {
-                streams: vec![StreamSpec {
-                    name: "people".to_owned(),
-                    mapping: Some(mapping),
-                    ..StreamSpec::default()
-                }],
-                ..Description::default()
-            }
+        let good = StreamMapping {
+            to: "person".to_owned(),
+            key: "id".to_owned(),
+            updated_at: Some("changed".to_owned()),
+            created_at: Some("made".to_owned()),
+            map: [("email".to_owned(), "email".to_owned())].into(),
+            consent: [(
+                "news".to_owned(),
+                ConsentText {
+                    status: "news".to_owned(),
+                    at: Some("since".to_owned()),
+                },
+            )]
+            .into(),
+            ..StreamMapping::default()
         };
-        assert_eq!(check(&described(&|_, _| ())), Ok(()));
-        let consent =
-            |status: String, at: Option<String>| ("news".to_owned(), ConsentText { status, at });
-        let changes: [(&str, &dyn Fn(&mut StreamMapping, String)); 6] = [
-            ("key", &|mapping, text| mapping.key = text),
-            ("updated_at", &|mapping, text| {
-                mapping.updated_at = Some(text)
-            }),
-            ("created_at", &|mapping, text| {
-                mapping.created_at = Some(text)
-            }),
-            ("email", &|mapping, text| {
-                mapping.map = [("email".to_owned(), text)].into()
-            }),
-            ("consent.news", &|mapping, text| {
-                mapping.consent = [consent(text, None)].into()
-            }),
-            ("consent.news.at", &|mapping, text| {
-                mapping.consent = [consent("'granted'".to_owned(), Some(text))].into();
-            }),
-        ];
-        for (what, change) in changes {
-            let problem = check(&described(change)).unwrap_err();
-            assert_eq!(problem.code.id, "OF0212");
-            let said = format!("of `people` has `{what}` by `-----");
-            assert!(problem.message.contains(&said), "{problem}");
-            assert!(problem.message.len() < 500, "{problem}");
-        }
+        assert_eq!(check(&described(good.clone())), Ok(()));
+        let all = good.expressions();
+        let names: Vec<&str> = all.iter().map(|(what, _)| what.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "key",
+                "updated_at",
+                "created_at",
+                "email",
+                "consent.news",
+                "consent.news.at"
+            ]
+        );
+        let deep = StreamMapping {
+            key: format!("{}1", "-".repeat(30_000)),
+            ..good
+        };
+        let problem = check(&described(deep)).unwrap_err();
+        assert_eq!(problem.code.id, "OF0212");
+        assert!(
+            problem.message.contains("of `people` has `key` by `-----"),
+            "{problem}"
+        );
+        assert!(problem.message.len() < 500, "{problem}");
     }
 }

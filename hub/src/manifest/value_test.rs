@@ -1,6 +1,6 @@
 //! Tests of one value, of a trait or of an event's property, and whether several of them can be true together.
 
-use crate::expression::{Comparison, Condition, Pattern, Test, passes};
+use crate::expression::{Comparison, Condition, Pattern, Test, passes, shown};
 use crate::manifest::tree::{Hinted, Item, Spot, Table};
 use crate::manifest::{Loader, schedule, schema};
 use crate::model::{Value, snake_case};
@@ -81,7 +81,8 @@ impl Loader<'_> {
             Ok(pattern) => Some(pattern),
             Err(bad) => {
                 let message = format!(
-                    "`{text}` is not a valid regular expression: {}",
+                    "`{}` is not a valid regular expression: {}",
+                    shown(text),
                     bad.message
                 );
                 self.report

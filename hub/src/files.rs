@@ -200,11 +200,12 @@ mod tests {
     use super::*;
 
     fn mode(path: &Path) -> u32 {
-        path.metadata().unwrap().mode() & 0o777
+        path.metadata().expect("it is there").mode() & 0o777
     }
 
     fn set(path: &Path, mode: u32) {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(path, mode).expect("it is ours");
     }
 
     #[test]

@@ -202,3 +202,56 @@ fn wrong_host(credential: &str, origin: &Origin, policy: &Policy) -> Problem {
          with every host that it is for"
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(url: &str) -> Origin {
+        let hosts = ["api.example.com", "other.example", "a.mail.example"];
+        let addresses = ["127.0.0.1:8420", "[::1]:8420"].map(str::to_owned);
+        let policy = Policy::new("source `crm`", hosts, &addresses);
+        policy.admit(&url::Url::parse(url).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_credential_is_for_its_hosts_and_their_ports() {
+        let hosts = ["api.example.com", "*.mail.example", "[::1]:8420"];
+        let credential = Credential::new(Inject::Bearer, "secret".into(), hosts);
+        let is_for = |url: &str| credential.is_for(&origin(url));
+        for url in [
+            "https://api.example.com/x",
+            "https://API.example.com/",
+            "https://a.mail.example/",
+            "http://[::1]:8420/",
+        ] {
+            assert!(is_for(url), "{url}");
+        }
+        for url in ["https://other.example/", "http://127.0.0.1:8420/"] {
+            assert!(!is_for(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_credential_for_another_host_is_denied_with_the_line_to_write() {
+        let policy = Policy::new("source `crm`", ["other.example"], &[]);
+        let credential = Credential::new(Inject::Bearer, "s3cret".into(), ["api.example.com"]);
+        let request = Request {
+            method: "GET".to_owned(),
+            url: "https://other.example/".to_owned(),
+            headers: Vec::new(),
+            body: None,
+            auth: Some("token".to_owned()),
+            bucket: None,
+            idempotent: true,
+        };
+        let credentials = BTreeMap::from([("token".to_owned(), credential)]);
+        let origin = origin(&request.url);
+        let problem = headers(&request, &origin, &credentials, &policy).unwrap_err();
+        assert_eq!(
+            problem.to_string(),
+            "[OF0406] the credential `token` of source `crm` is not for `other.example`; hint: if it is to be sent there, write \
+             `credential.token = { from = \"…\", hosts = [\"other.example\"] }` in source `crm`, with every host that it is for"
+        );
+    }
+}

@@ -423,13 +423,16 @@ pub enum LogLevel {
 /// Where a connector's log goes.
 pub type LogSink = Arc<dyn Fn(&LogLine) + Send + Sync>;
 
+/// What takes secrets out of bytes; none when there is nothing to take out.
+pub type CleanBytes = Arc<dyn Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync>;
+
 /// Replaces known secrets in what comes from outside.
 #[derive(Clone)]
 pub struct Scrub {
     /// In a text for people.
     pub words: Arc<dyn Fn(&str) -> String + Send + Sync>,
-    /// In what programs read; none when there is nothing to replace.
-    pub data: Arc<dyn Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync>,
+    /// In what programs read.
+    pub data: CleanBytes,
 }
 
 impl Scrub {

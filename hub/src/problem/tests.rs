@@ -62,3 +62,14 @@ fn the_exit_code_follows_the_worst_error() {
     assert_eq!(exit_code(std::slice::from_ref(&record)), 1);
     assert_eq!(exit_code(&[record, manifest]), 2);
 }
+
+#[test]
+fn json_keeps_its_value_and_nothing_in_it_deceives() {
+    let value =
+        serde_json::json!({ "a\u{202e}b": "\u{9b}1A\u{e0041}\u{7f}\n", "plain": ["ż", "🙂"] });
+    let text = plain_json(&serde_json::to_string_pretty(&value).unwrap());
+    assert!(text.lines().all(is_plain_line), "{text}");
+    assert!(text.contains("\\u202e") && text.contains("ż"), "{text}");
+    let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(read, value);
+}

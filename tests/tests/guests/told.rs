@@ -581,7 +581,7 @@ fn x12_a_secrets_file_is_a_regular_file_of_at_most_64_kb() {
         (at("gone"), "entity not found"),
     ];
     for (path, why) in cases {
-        let (asked, answered) = std::sync::mpsc::channel();
+        let (asked, answered) = std::sync::mpsc::sync_channel(1);
         let wanted = path.clone();
         std::thread::spawn(move || {
             let world = World::new();

@@ -42,7 +42,7 @@ fn wire(one: &Inspection) -> Value {
             .credentials
             .iter()
             .map(|(name, spec)| {
-                let spec = json!({ "title": spec.title, "required": spec.required, "inject": inject(&spec.inject) });
+                let spec = json!({ "title": spec.title, "required": spec.required, "inject": inject(&spec.inject), "hosts": spec.hosts });
                 (name.clone(), spec)
             })
             .collect();
@@ -105,7 +105,11 @@ fn describe(said: &Description, row: &mut impl FnMut(&str, String)) {
         } else {
             "optional"
         };
-        format!("{name} ({need}, {})", inject(&spec.inject))
+        let hosts = match spec.hosts.is_empty() {
+            true => String::new(),
+            false => format!(", for {}", spec.hosts.join(" and ")),
+        };
+        format!("{name} ({need}, {}{hosts})", inject(&spec.inject))
     });
     row("credentials", credentials.collect::<Vec<_>>().join(", "));
     let streams = said.streams.iter().map(|one| {

@@ -1,6 +1,7 @@
 //! The lock's form, and what counts as asking for more, against a simpler oracle.
 
 use super::*;
+use crate::model::{CredentialSpec, Description, Inject};
 use proptest::prelude::*;
 
 fn entry() -> Entry {
@@ -18,6 +19,31 @@ fn entry() -> Entry {
             personal: [("people".to_owned(), ["pii.email".to_owned()].into())].into(),
         },
     }
+}
+
+#[test]
+fn a_credential_for_other_hosts_is_more_than_was_granted() {
+    let asks = |hosts: &[&str]| {
+        let spec = CredentialSpec {
+            title: "Token".to_owned(),
+            required: true,
+            inject: Inject::Bearer,
+            hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
+        };
+        Granted::of(&Description {
+            hosts: vec!["api.example.com".to_owned(), "files.example.com".to_owned()],
+            credentials: [("token".to_owned(), spec)].into(),
+            ..Description::default()
+        })
+    };
+    let (all, one) = (asks(&[]), asks(&["API.example.com"]));
+    assert_eq!(all.credentials["token"], "bearer");
+    assert_eq!(one.credentials["token"], "bearer for api.example.com");
+    assert_eq!(one.surpassed_by(&one), Vec::<String>::new());
+    assert_eq!(
+        one.surpassed_by(&all),
+        ["credential `token` as bearer, not as bearer for api.example.com"]
+    );
 }
 
 mod snapshots {

@@ -1,7 +1,7 @@
 //! Where compilers are kept, how they get there and how they are started. Each set of packages has a folder of its own,
 //! named by what is in it, and counts as installed only when all of it is.
 
-use crate::files;
+use crate::files::{self, Exposed};
 use crate::kit::toolchain::{unwritable, write};
 use crate::problem::{Problem, codes};
 use std::ffi::OsStr;
@@ -93,6 +93,13 @@ impl<'a> Toolchains<'a> {
         let wanted = names.join("\n");
         let key = blake3::hash(wanted.as_bytes()).to_hex()[..12].to_owned();
         let folder = self.folder.join(format!("{kind}-{key}"));
+        if let Some(Exposed::ToEverybody(why)) = files::exposed(&self.folder) {
+            let shown = self.folder.display();
+            let message = format!("the folder of compilers `{shown}` {why}");
+            let hint =
+                format!("what is in it is run; take the right from them: `chmod go-w {shown}`");
+            return Err(Problem::new(&codes::FOLDER_OPEN, message).hint(hint));
+        }
         let complete = folder.join("complete");
         let is_complete = || std::fs::read_to_string(&complete).is_ok_and(|made| made == wanted);
         if is_complete() {

@@ -79,7 +79,10 @@ fn files(folder: &Path) -> Vec<(String, String)> {
         match path.is_dir() {
             true => found.extend(files(&path)),
             false => {
-                let content = std::fs::read(&path).unwrap();
+                // A hub that works may have taken it away since.
+                let Ok(content) = std::fs::read(&path) else {
+                    continue;
+                };
                 let content = String::from_utf8_lossy(&content).into_owned();
                 found.push((path.display().to_string(), content));
             }

@@ -1,5 +1,5 @@
 //! Compiling in a process of its own, with limits of memory, processor time and time: what a stranger's component does to the compiler is
-//! an answer, and not the end of the hub. The same program does both jobs; it is told by its arguments.
+//! an answer, and not the end of the hub. The same program does both jobs; its arguments say which.
 
 use crate::host::engine;
 use crate::host::judge::COMPONENT_BYTES;

@@ -81,7 +81,7 @@ pub enum Full {
     Waiting,
 }
 
-/// One instance's share. Cheap to clone; all clones are one. What it has is given back with the last of them.
+/// One instance's share. Cheap to clone; all clones are one. What it has is free again with the last of them.
 #[derive(Debug, Clone)]
 pub struct Room(Arc<Inner>);
 
@@ -217,7 +217,7 @@ impl UnderWay {
         self.held.bytes
     }
 
-    /// The request is over; what the answer does not need is given back.
+    /// The request is over; what the answer does not need is free again.
     pub fn answered(mut self, bytes: u64) -> Held {
         let unused = self.held.bytes.saturating_sub(bytes);
         self.held.bytes -= unused;

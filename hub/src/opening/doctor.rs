@@ -77,7 +77,7 @@ impl Found {
         }
     }
 
-    /// Files that only their user may change, and those that only their user may read.
+    /// Files that only their user may change, and files that only their user may read.
     fn files(&mut self, folder: &Path, plan: Option<&Plan>) {
         let here = |folder: &Path| -> Vec<PathBuf> {
             let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();

@@ -80,7 +80,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("axum", &["api", "ui", "collector"]),
     ("minijinja", &["expression"]),
     ("hyper", &["kit"]),
-    ("wasmparser", &["kit"]),
+    ("wasmparser", &["host", "kit"]),
     ("jsonschema", &["kit"]),
     ("ring", &["egress", "kit"]),
     ("tar", &["kit"]),

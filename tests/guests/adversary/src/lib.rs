@@ -194,10 +194,7 @@ fn misbehave(attack: &str, argument: &str) -> Result<Batch, Error> {
                 crypto::sha256(&data);
             }
         }
-        "stuck" => Ok(Batch {
-            done: false,
-            ..rows(1)
-        }),
+        "stuck" => Ok(stuck()),
         "trap" => panic!("on purpose"),
         "recursion" => Ok(text(&format!("{{\"depth\":{}}}", deeper(1)))),
         "recursion-with-data" => Ok(text(&format!("{{\"depth\":{}}}", deeper_with_data(1)))),
@@ -318,6 +315,14 @@ fn chunk(count: u32, data: Vec<u8>) -> Chunk {
         encoding: "json-lines".to_owned(),
         count,
         data,
+    }
+}
+
+/// One more row of a read that never moves.
+fn stuck() -> Batch {
+    Batch {
+        done: false,
+        ..rows(1)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::model::Value;
 use std::cell::Cell;
 use std::ops::Range;
 
-/// Bytes of an expression: fifty times the longest mapping of our own connectors, and little enough that everything which
+/// Bytes of an expression: twenty-five times the longest mapping of our own connectors, and little enough that everything which
 /// is done for each name in it stays quick.
 pub const LENGTH: usize = 8 << 10;
 

@@ -34,7 +34,7 @@ fn x4_no_expression_at_random_ends_the_process() {
     if asked("ONEFOLD_INSIDE").is_some() {
         let first = asked("ONEFOLD_FIRST").unwrap_or(0);
         let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
-        let all = thread.spawn(move || go_through(seed, first, count));
+        let all = thread.spawn(move || go_through(seed, first, count, |line| println!("{line}")));
         return all.unwrap().join().unwrap();
     }
     println!("seed {seed}, {count} expressions");
@@ -57,7 +57,7 @@ fn x4_no_expression_at_random_ends_the_process() {
     println!("{}", sum.expect("it says what it did"));
 }
 
-fn go_through(seed: u64, first: u64, count: u64) {
+fn go_through(seed: u64, first: u64, count: u64, say: impl Fn(String)) {
     let records = records();
     // The table of the world's telephone numbers is read once.
     let warm = Expression::parse("'+48600123456'|phone").unwrap();
@@ -70,7 +70,7 @@ fn go_through(seed: u64, first: u64, count: u64) {
         let text = expression(&mut draw);
         // The last line before an abort says which it was.
         let shown: String = text.chars().take(300).collect();
-        println!("{number} {shown:?}");
+        say(format!("{number} {shown:?}"));
         let mut meter = Meter::start();
         let parsed = Expression::parse(&text);
         let mut peaks = vec![meter.stop()];
@@ -95,12 +95,12 @@ fn go_through(seed: u64, first: u64, count: u64) {
         }
     }
     assert!(beyond.is_empty(), "{}", beyond.join("\n"));
-    println!(
+    say(format!(
         "compiled {compiled} of {}, {given} values, {ended} ended by a bound; at most {} ms and {} KiB",
         count - first,
         slowest.as_millis(),
         largest >> 10
-    );
+    ));
 }
 
 /// The time, and how far the memory of the process rises above where it was.

@@ -3,7 +3,7 @@
 
 mod scrub;
 
-pub use scrub::{Known, Scrubber};
+pub use scrub::{Known, Scrubber, replacement};
 
 use crate::files;
 use crate::manifest::SecretRef;

@@ -74,7 +74,7 @@ impl Scrubber {
         let (mut words, mut data) = (Vec::new(), Vec::new());
         for one in known {
             let value = one.secret.expose();
-            let instead = format!("[secret {}]", one.name);
+            let instead = replacement(one.name);
             let mut spelled = spellings(value);
             if let Some(username) = one.username {
                 let pair = format!("{username}:{value}");
@@ -112,6 +112,11 @@ impl Scrubber {
     pub fn data(&self, content: &[u8]) -> Option<Vec<u8>> {
         self.data.as_ref()?.replaced(content)
     }
+}
+
+/// What is in the place of a secret of this name.
+pub fn replacement(name: &str) -> String {
+    format!("[secret {name}]")
 }
 
 impl Finder {

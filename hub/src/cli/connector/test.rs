@@ -9,6 +9,7 @@ use crate::kit::conformance::{self, Check, ConnectionSettings, Subject, Verdict}
 use crate::kit::inspect::inspect;
 use crate::kit::vendor::Vendor;
 use crate::opening::{Environment, Stopped};
+use crate::vault::replacement;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -107,7 +108,10 @@ fn subject(
         right: ready.connection,
         wrong,
         log: ready.log,
-        secrets: secrets.into_values().collect(),
+        secrets: secrets
+            .into_iter()
+            .flat_map(|(name, value)| [value, replacement(&name)])
+            .collect(),
         is_live: ready.settings.vendor.cassette.is_none(),
         state,
         settings: ready.settings,

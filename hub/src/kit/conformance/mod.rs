@@ -188,7 +188,7 @@ pub struct Subject {
     /// None when the connector has no credentials.
     pub wrong: Option<Connection>,
     pub log: Arc<Mutex<Vec<LogLine>>>,
-    /// Values that must not be seen anywhere.
+    /// What must not be seen anywhere: the values, and what the hub puts in their place.
     pub secrets: Vec<String>,
     /// False for a cassette, which answers only what was asked before.
     pub is_live: bool,

@@ -93,7 +93,7 @@ fn exchange(child: &mut Child, component: &[u8], allowance: Allowance) -> Result
     let until = Instant::now() + allowance.wall();
     let (mut input, output) = (child.stdin.take(), child.stdout.take());
     let errors = child.stderr.take();
-    let (tell, told) = mpsc::channel();
+    let (tell, told) = mpsc::sync_channel(1);
     std::thread::scope(|threads| {
         threads.spawn(move || {
             // Who ends before it has read everything says why in another way.
@@ -135,13 +135,13 @@ fn read(from: Option<impl Read>, most: u64) -> Vec<u8> {
     bytes
 }
 
-/// How the process ended, which has closed its output.
+/// How the process ended, which has closed its output and so is about to end.
 fn ended(child: &mut Child, until: Instant) -> Option<ExitStatus> {
     while Instant::now() < until {
         if let Ok(Some(status)) = child.try_wait() {
             return Some(status);
         }
-        std::thread::sleep(Duration::from_millis(1));
+        std::thread::park_timeout(Duration::from_millis(1));
     }
     None
 }

@@ -48,7 +48,7 @@ pub fn measured(hub: &Hub, arguments: &[&str]) -> Taken {
                     children = children.max(child.parse().map_or(0, peak_mib));
                 }
             }
-            std::thread::sleep(Duration::from_millis(2));
+            std::thread::park_timeout(Duration::from_millis(2));
         }
         (own, children)
     });
@@ -65,12 +65,18 @@ pub fn measured(hub: &Hub, arguments: &[&str]) -> Taken {
         child_mib,
         time: began.elapsed(),
     };
-    println!(
-        "{}: hub {own_mib} MiB, its compiler {child_mib} MiB, {:.1} s: {}",
-        arguments.join(" ").chars().take(60).collect::<String>(),
-        taken.time.as_secs_f64(),
-        taken.ran.stderr.lines().next().unwrap_or_default(),
-    );
+    #[allow(
+        clippy::print_stdout,
+        reason = "the table that one reads with `--nocapture`"
+    )]
+    {
+        println!(
+            "{}: hub {own_mib} MiB, its compiler {child_mib} MiB, {:.1} s: {}",
+            arguments.join(" ").chars().take(60).collect::<String>(),
+            taken.time.as_secs_f64(),
+            taken.ran.stderr.lines().next().unwrap_or_default(),
+        );
+    }
     taken
 }
 
@@ -173,7 +179,6 @@ fn x1_a_component_that_is_made_to_exhaust_the_compiler_is_an_answer() {
     for (name, bytes, refused) in cases {
         let file = hub.path().join("connector.wasm");
         std::fs::write(&file, &bytes).unwrap();
-        println!("{name}: {} KiB", bytes.len() >> 10);
         for command in ["inspect", "add"] {
             let taken = measured(&hub, &["connector", command, file.to_str().unwrap()]);
             let stderr = &taken.ran.stderr;

@@ -507,6 +507,10 @@ fn compiling(bytes: &[u8]) -> Duration {
     Duration::from_secs(2 * (15 + 6 * mebibytes) + 5)
 }
 
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a test run reads how long it is to be"
+)]
 fn components() -> u32 {
     let asked = std::env::var("ONEFOLD_COMPONENTS").ok();
     asked.and_then(|text| text.parse().ok()).unwrap_or(100)

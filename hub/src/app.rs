@@ -105,10 +105,19 @@ fn environment(clock: Clock) -> Environment {
         random: Arc::new(random),
         connector_folders,
         cache_folder,
-        compiler: std::env::current_exe().ok(),
+        compiler: this_program(),
         cancel: Cancel::default(),
         process: process::this(),
         gate: None,
+    }
+}
+
+/// The program that runs, also when another one has taken its place on disk since.
+fn this_program() -> Option<PathBuf> {
+    let running = PathBuf::from("/proc/self/exe");
+    match running.exists() {
+        true => Some(running),
+        false => std::env::current_exe().ok(),
     }
 }
 

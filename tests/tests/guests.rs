@@ -5,6 +5,7 @@
 
 mod bounds;
 mod expressions;
+mod peak;
 mod properties;
 mod told;
 

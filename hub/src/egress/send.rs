@@ -135,6 +135,11 @@ impl Egress {
         }
     }
 
+    /// Whose it is, for messages.
+    pub fn owner(&self) -> &str {
+        self.policy.owner()
+    }
+
     /// Sends a request and reads the whole answer.
     pub async fn send(
         &self,

@@ -22,7 +22,7 @@ const MEMORY_BYTES: u64 = 2 << 30;
 const CPU_S: u64 = 15;
 const CPU_S_PER_MIB: u64 = 6;
 /// Longest compiled code, in bytes.
-const CODE_BYTES: u64 = 1 << 30;
+const CODE_BYTES: u64 = 512 << 20;
 const MESSAGE_BYTES: u64 = 2_000;
 
 /// Most that compiling one component may take.
@@ -156,15 +156,20 @@ fn stopped(status: ExitStatus, allowance: Allowance) -> String {
     {
         use rustix::process::Signal;
         use std::os::unix::process::ExitStatusExt;
-        let signal = status.signal();
-        if [Signal::XCPU, Signal::KILL]
-            .iter()
-            .any(|one| signal == Some(one.as_raw()))
-        {
-            return format!("needed more than {cpu_s} s of processor time");
-        }
-        if signal == Some(Signal::ABORT.as_raw()) {
-            return format!("needed more than {megabytes} MiB of memory");
+        match status.signal() {
+            Some(signal) if signal == Signal::XCPU.as_raw() => {
+                return format!("needed more than {cpu_s} s of processor time");
+            }
+            Some(signal) if signal == Signal::ABORT.as_raw() => {
+                return format!("needed more than {megabytes} MiB of memory, or failed");
+            }
+            Some(signal) if signal == Signal::KILL.as_raw() => {
+                return "was ended by the system, which may have no memory left".to_owned();
+            }
+            Some(signal) if signal == Signal::INT.as_raw() => {
+                return "was interrupted".to_owned();
+            }
+            _ => {}
         }
     }
     format!("ended with {status}; it may use {megabytes} MiB and {cpu_s} s of processor time")
@@ -232,16 +237,21 @@ fn restrict(allowance: Allowance) {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, setrlimit};
+        let Allowance {
+            memory_bytes,
+            cpu_s,
+        } = allowance;
         let limits = [
-            (Resource::Data, allowance.memory_bytes),
-            (Resource::Cpu, allowance.cpu_s),
-            (Resource::Core, 0),
-            (Resource::Fsize, 0),
+            (Resource::Data, memory_bytes, memory_bytes),
+            // The first is a signal of its own, by which the parent knows it.
+            (Resource::Cpu, cpu_s, cpu_s + 5),
+            (Resource::Core, 0, 0),
+            (Resource::Fsize, 0, 0),
         ];
-        for (resource, most) in limits {
+        for (resource, current, maximum) in limits {
             let limit = Rlimit {
-                current: Some(most),
-                maximum: Some(most),
+                current: Some(current),
+                maximum: Some(maximum),
             };
             // A system that knows one of them not has the others, and the time.
             let _ = setrlimit(resource, limit);

@@ -25,8 +25,8 @@ const NAME_BYTES: usize = 1_000;
 const BOOKMARK_BYTES: usize = 64 << 10;
 /// Longest text of an answer that is neither rows nor a cursor, such as a stream's schema.
 const TEXT_BYTES: usize = 1 << 20;
-/// All of them together.
-const ANSWER_BYTES: usize = 4 << 20;
+/// All of them together: a CRM may have thousands of objects, each with its schema.
+const ANSWER_BYTES: usize = 32 << 20;
 
 type Checked<T> = Result<T, Failure>;
 

@@ -5,15 +5,15 @@ use crate::problem::{Problem, codes};
 use wasmparser::{FunctionBody, Operator, Parser, Payload};
 
 /// Longest component, in bytes. One that brings a whole Python has 20 MB.
-pub const COMPONENT_BYTES: usize = 256 << 20;
+pub const COMPONENT_BYTES: usize = 64 << 20;
 /// Longest function, in bytes of its code. The longest of a language's runtime that is known has a sixth of it.
 const FUNCTION_BYTES: usize = 1 << 20;
 /// Most local variables of a function.
 const LOCALS: u64 = 50_000;
 /// Most of all functions together: each costs the compiler something, and its author two bytes for thousands.
 const ALL_LOCALS: u64 = 4_000_000;
-/// Most blocks, loops and conditions inside one another.
-const NESTED_BLOCKS: usize = 1_000;
+/// Most blocks, loops and conditions inside one another: a compiler makes one of each case of a `switch`.
+const NESTED_BLOCKS: usize = 5_000;
 /// Most of them in one function: each makes the compiler look at all that lives across it.
 const BLOCKS: usize = 50_000;
 /// Most components and modules inside one another.

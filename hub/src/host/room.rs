@@ -9,6 +9,8 @@ use tokio::sync::Notify;
 const REQUESTS: u32 = 16;
 /// Most that wait.
 const WAITING: u32 = 256;
+/// A request is not made for less room than this, if its answer could need it.
+const LEAST_ANSWER: u64 = 1 << 20;
 /// What all guests share where the hub's manifest does not say and the machine does not tell.
 const USUAL_BYTES: u64 = 4 << 30;
 
@@ -58,10 +60,20 @@ impl Budget {
     }
 }
 
+/// Of what this process may have of it: a container's limit counts.
 #[cfg(target_os = "linux")]
 fn half_of_the_machine() -> Option<u64> {
     let found = rustix::system::sysinfo();
-    let bytes = u64::from(found.mem_unit) * found.totalram;
+    let machine = u64::from(found.mem_unit) * found.totalram;
+    let limits = [
+        "/sys/fs/cgroup/memory.max",
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+    ];
+    let limits = limits.iter().filter_map(|path| {
+        let text = std::fs::read_to_string(path).ok()?;
+        text.trim().parse::<u64>().ok()
+    });
+    let bytes = limits.fold(machine, u64::min);
     (bytes > 0).then_some(bytes / 2)
 }
 
@@ -95,7 +107,10 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct Used {
+    /// What the guest has, and what the hub holds for it; this much of the hub's, too.
     bytes: u64,
+    /// Kept free for the answers of requests under way.
+    reserved: u64,
     under_way: u32,
     waiting: u32,
 }
@@ -115,11 +130,13 @@ impl Room {
     }
 
     pub fn take(&self, bytes: u64) -> Result<(), Full> {
-        self.take_of(&mut self.used(), bytes)
-    }
-
-    fn take_of(&self, used: &mut Used, bytes: u64) -> Result<(), Full> {
-        if used.bytes.saturating_add(bytes) > self.0.most {
+        let mut used = self.used();
+        if used
+            .bytes
+            .saturating_add(used.reserved)
+            .saturating_add(bytes)
+            > self.0.most
+        {
             return Err(Full::Guest);
         }
         if !self.0.budget.take(bytes) {
@@ -137,15 +154,9 @@ impl Room {
         }
     }
 
-    fn give(&self, bytes: u64) {
-        self.used().bytes -= bytes;
-        self.0.budget.give(bytes);
-        self.0.freed.notify_waiters();
-    }
-
-    /// Waits until a request may be made whose answer can have so many bytes, or fewer where a quarter of the limit is less.
+    /// Waits until a request may be made. Its answer can have so many bytes, or fewer: at most a quarter of the guest's limit, and what
+    /// is left of it. The hub's memory is taken as the answer comes.
     pub async fn request(&self, answer_bytes: u64) -> Result<UnderWay, Full> {
-        let bytes = answer_bytes.min(self.0.most / 4);
         {
             let mut used = self.used();
             if used.waiting >= WAITING {
@@ -153,36 +164,34 @@ impl Room {
             }
             used.waiting += 1;
         }
-        let waiting = Waiting(self.clone());
+        let _waiting = Waiting(self.clone());
         loop {
             let mut freed = std::pin::pin!(self.0.freed.notified());
             // From here on nothing that is freed goes unnoticed.
             freed.as_mut().enable();
-            {
-                let mut used = self.used();
-                let taken = match used.under_way < REQUESTS {
-                    true => Some(self.take_of(&mut used, bytes)),
-                    false => None,
-                };
-                match taken {
-                    Some(Ok(())) => {
-                        used.under_way += 1;
-                        drop(used);
-                        drop(waiting);
-                        return Ok(UnderWay {
-                            held: Held {
-                                room: self.clone(),
-                                bytes,
-                            },
-                        });
-                    }
-                    // Nothing of this guest will be freed by waiting.
-                    Some(Err(full)) if used.under_way == 0 => return Err(full),
-                    _ => {}
-                }
+            if let Some(begun) = self.try_request(answer_bytes) {
+                return begun;
             }
             freed.await;
         }
+    }
+
+    /// None when it has to wait.
+    fn try_request(&self, answer_bytes: u64) -> Option<Result<UnderWay, Full>> {
+        let mut used = self.used();
+        if used.under_way >= REQUESTS {
+            return None;
+        }
+        let left = self.0.most.saturating_sub(used.bytes + used.reserved);
+        let bytes = answer_bytes.min(self.0.most / 4).min(left);
+        if bytes < answer_bytes.min(LEAST_ANSWER) {
+            // Nothing of this guest will be freed by waiting where nothing is under way.
+            return (used.under_way == 0).then_some(Err(Full::Guest));
+        }
+        used.reserved += bytes;
+        used.under_way += 1;
+        let room = self.clone();
+        Some(Ok(UnderWay { room, bytes }))
     }
 
     fn used(&self) -> MutexGuard<'_, Used> {
@@ -208,29 +217,32 @@ impl Drop for Waiting {
 /// A request that is under way, with room for its answer.
 #[derive(Debug)]
 pub struct UnderWay {
-    held: Held,
+    room: Room,
+    bytes: u64,
 }
 
 impl UnderWay {
     /// Most bytes that the answer may have.
     pub fn most(&self) -> u64 {
-        self.held.bytes
+        self.bytes
     }
 
     /// The request is over; what the answer does not need is free again.
-    pub fn answered(mut self, bytes: u64) -> Held {
-        let unused = self.held.bytes.saturating_sub(bytes);
-        self.held.bytes -= unused;
-        self.held.room.give(unused);
-        let nothing = self.held.room.holding();
-        std::mem::replace(&mut self.held, nothing)
+    pub fn answered(self, bytes: u64) -> Result<Held, Full> {
+        let mut held = self.room.holding();
+        drop(self);
+        held.add(bytes)?;
+        Ok(held)
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.held.room.used().under_way -= 1;
-        self.held.room.0.freed.notify_waiters();
+        let mut used = self.room.used();
+        used.reserved -= self.bytes;
+        used.under_way -= 1;
+        drop(used);
+        self.room.0.freed.notify_waiters();
     }
 }
 
@@ -251,9 +263,9 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if self.bytes > 0 {
-            self.room.give(self.bytes);
-        }
+        self.room.used().bytes -= self.bytes;
+        self.room.0.budget.give(self.bytes);
+        self.room.0.freed.notify_waiters();
     }
 }
 
@@ -285,27 +297,29 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn requests_wait_for_those_under_way_and_an_answer_keeps_its_own_bytes() {
-        let room = Room::new(400, hub(1_000));
-        let first = room.request(100).await.unwrap();
-        let second = room.request(1_000_000).await.unwrap();
-        assert_eq!((first.most(), second.most()), (100, 100));
-        room.take(200).unwrap();
+    async fn requests_wait_for_what_is_under_way_and_an_answer_keeps_its_own_bytes() {
+        let (mib, budget) = (1 << 20, hub(1 << 30));
+        let room = Room::new(8 * mib, budget.clone());
+        let first = room.request(64 * mib).await.unwrap();
+        let second = room.request(mib).await.unwrap();
+        assert_eq!((first.most(), second.most()), (2 * mib, mib));
+        room.take(5 * mib - 1).unwrap();
+        assert_eq!(budget.used(), 5 * mib - 1);
         let waits = room.clone();
-        let third = tokio::spawn(async move { waits.request(100).await.map(|one| one.most()) });
+        let third = tokio::spawn(async move { waits.request(2 * mib).await });
         tokio::task::yield_now().await;
         assert!(!third.is_finished());
-        let answer = first.answered(40);
-        // There is room for 60 now, and the third needs 100.
-        tokio::task::yield_now().await;
-        assert!(!third.is_finished());
-        drop(answer);
-        assert_eq!(third.await.unwrap(), Ok(100));
-        drop(second);
-        assert_eq!(room.take(200), Ok(()));
+        let answer = first.answered(mib).unwrap();
+        let third = third.await.unwrap().unwrap();
+        assert_eq!(third.most(), mib + 1);
+        assert_eq!(room.take(1), Err(Full::Guest));
+        drop((second, third, answer));
+        room.take(3 * mib).unwrap();
         // Nothing is under way that could free anything.
-        assert_eq!(room.request(10).await.unwrap_err(), Full::Guest);
+        assert_eq!(room.request(mib).await.unwrap_err(), Full::Guest);
+        assert_eq!(room.request(1).await.unwrap().most(), 1);
         drop(room);
+        assert_eq!(budget.used(), 0);
     }
 
     #[tokio::test]

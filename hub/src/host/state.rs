@@ -162,14 +162,16 @@ impl State {
         cut(&self.connection.scrub.words(near), most).to_owned()
     }
 
-    fn emit(&self, level: LogLevel, message: String, fields: Option<String>) {
-        (self.connection.log)(&LogLine {
+    /// A reader of the log may be slow, which is not the guest's doing.
+    fn emit(&mut self, level: LogLevel, message: String, fields: Option<String>) {
+        let line = LogLine {
             connection: self.connection.name.clone(),
             stream: self.stream.clone(),
             level,
             message,
             fields,
-        });
+        };
+        self.waiting(|state| (state.connection.log)(&line));
     }
 }
 

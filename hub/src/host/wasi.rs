@@ -156,11 +156,15 @@ impl WasiHttpHooks for Egress {
             let request = whole(request, &mut sent).await?;
             let method = request.method.clone();
             requests.sending(&method);
-            let answer =
-                tokio::task::spawn_blocking(move || egress.send(request, deadline, &cancel))
-                    .await
-                    .map_err(|_| HttpFailure::InternalError(None))?;
-            drop(sent);
+            // What is on its way keeps its place and its bytes, also when the guest has given it up.
+            let sending = tokio::task::spawn_blocking(move || {
+                let answer = egress.send(request, deadline, &cancel);
+                drop(sent);
+                (answer, under_way)
+            });
+            let (answer, under_way) = sending
+                .await
+                .map_err(|_| HttpFailure::InternalError(None))?;
             requests.ended(&method, &answer);
             let response = answer.map_err(refused)?;
             let mut builder = http::Response::builder().status(response.status);
@@ -173,7 +177,7 @@ impl WasiHttpHooks for Egress {
             }
             let body = Body {
                 bytes: response.body,
-                _held: under_way.answered(length),
+                _held: under_way.answered(length).map_err(no_room)?,
             };
             let body = Full::new(bytes::Bytes::from_owner(body))
                 .map_err(|never| match never {})

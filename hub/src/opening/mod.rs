@@ -119,8 +119,8 @@ pub fn host(environment: &Environment) -> Result<Host, Problem> {
 }
 
 /// Whose connectors the folder's manifests trust; a folder without manifests trusts nobody and requires nothing.
-pub fn signers(folder: &Path) -> Result<Signers, Stopped> {
-    guarding::folders(folder, &[])?;
+pub fn signers(folder: &Path, environment: &Environment) -> Result<Signers, Stopped> {
+    guarding::folders(folder, &[], environment)?;
     let files = match read_files(folder) {
         Ok(files) => files,
         Err(stopped)
@@ -141,7 +141,7 @@ pub fn connectors(
     environment: &Environment,
     signers: Signers,
 ) -> Result<Connectors, Stopped> {
-    guarding::folders(folder, &environment.connector_folders)?;
+    guarding::folders(folder, &environment.connector_folders, environment)?;
     let host = host(environment)?;
     let guard = Arc::new(Guard::new(folder, signers));
     let same = guard.clone();
@@ -233,7 +233,7 @@ fn load_with(
     environment: &Environment,
     draft: Option<&Path>,
 ) -> Result<Loaded, Stopped> {
-    let mut warnings = guarding::folders(folder, &environment.connector_folders)?;
+    let mut warnings = guarding::folders(folder, &environment.connector_folders, environment)?;
     let mut files = read_files(folder)?;
     if let Some(path) = draft {
         let name = path.display().to_string();
@@ -276,7 +276,7 @@ fn load_with(
     match checked {
         Ok(mut plan) if problems.is_empty() => {
             plan.hub.store = store_path(folder, &plan.hub.store);
-            warnings.extend(guarding::store(folder, &plan.hub.store)?);
+            warnings.extend(guarding::store(folder, &plan.hub.store, environment)?);
             plan.warnings.extend(warnings);
             if let Some(bytes) = plan.memory {
                 connectors.share(bytes);

@@ -36,6 +36,8 @@ struct Finder {
     search: Search,
     /// By pattern: each spelling that begins with it, and its replacement.
     spellings: Vec<Vec<(Vec<u8>, String)>>,
+    /// Nothing less than a whole spelling is replaced.
+    is_whole: bool,
 }
 
 /// Of a few dozen patterns the packed one looks at many bytes at once: ten gigabytes in a second rather than one.
@@ -93,8 +95,8 @@ impl Scrubber {
             }
         }
         Self {
-            words: Finder::new(words),
-            data: Finder::new(data),
+            words: Finder::new(words, false),
+            data: Finder::new(data, true),
         }
     }
 
@@ -121,7 +123,7 @@ pub fn replacement(name: &str) -> String {
 
 impl Finder {
     /// None when there is nothing to find.
-    fn new(spelled: Vec<(Vec<u8>, String)>) -> Option<Self> {
+    fn new(spelled: Vec<(Vec<u8>, String)>, is_whole: bool) -> Option<Self> {
         let mut by_start: BTreeMap<Vec<u8>, Vec<(Vec<u8>, String)>> = BTreeMap::new();
         for (spelling, instead) in spelled {
             let start = spelling[..spelling.len().min(SOUGHT)].to_vec();
@@ -134,29 +136,46 @@ impl Finder {
         Some(Self {
             search: Search::new(&patterns),
             spellings: by_start.into_values().collect(),
+            is_whole,
         })
     }
 
     fn replaced(&self, content: &[u8]) -> Option<Vec<u8>> {
         let mut clean: Option<Vec<u8>> = None;
-        let mut at = 0;
+        let (mut at, mut copied) = (0, 0);
         while let Some(found) = self.search.find(content, at) {
-            let clean = clean.get_or_insert_with(|| Vec::with_capacity(content.len()));
             let rest = &content[found.start()..];
-            let spellings = self.spellings[found.pattern().as_usize()].iter();
-            let longest = spellings
-                .map(|(spelling, instead)| (common(rest, spelling), instead))
-                .max_by_key(|(length, _)| *length);
-            clean.extend_from_slice(&content[at..found.start()]);
-            at = found.end();
-            if let Some((length, instead)) = longest {
-                clean.extend_from_slice(instead.as_bytes());
-                at = at.max(found.start() + length);
-            }
+            let Some((length, instead)) = self.longest(rest, found.pattern().as_usize()) else {
+                at = found.start() + 1;
+                continue;
+            };
+            let clean = clean.get_or_insert_with(|| Vec::with_capacity(content.len()));
+            clean.extend_from_slice(&content[copied..found.start()]);
+            clean.extend_from_slice(instead.as_bytes());
+            at = found.start() + length;
+            copied = at;
         }
         let mut clean = clean?;
-        clean.extend_from_slice(&content[at..]);
+        clean.extend_from_slice(&content[copied..]);
         Some(clean)
+    }
+
+    /// What begins here, and what is put in its place. Of data only whole spellings count: two tokens of one issuer begin with the same
+    /// hundred bytes, and what is left of a guess would say how much of it was right. A message may have been cut in the middle of one.
+    fn longest(&self, rest: &[u8], pattern: usize) -> Option<(usize, &str)> {
+        let of = match self.is_whole {
+            true => &self.spellings[..],
+            false => &self.spellings[pattern..=pattern],
+        };
+        let begun = of.iter().flatten().filter_map(|(spelling, instead)| {
+            let length = common(rest, spelling);
+            let counts = match self.is_whole {
+                true => length == spelling.len(),
+                false => length >= spelling.len().min(SOUGHT),
+            };
+            counts.then_some((length, &**instead))
+        });
+        begun.max_by_key(|(length, _)| *length)
     }
 }
 

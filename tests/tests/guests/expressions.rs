@@ -4,6 +4,7 @@
 mod hostile;
 
 use super::guests_folder;
+use super::peak::Peak;
 use crate::hub::{Hub, Ran};
 use serde_json::json;
 
@@ -121,6 +122,7 @@ fn towers() -> Vec<(&'static str, String)> {
 
 #[test]
 fn x3_a_connector_whose_mapping_nests_without_end_is_not_taken() {
+    let _peak = Peak::of("x3");
     for (kind, text) in towers() {
         let hub = Hub::new();
         hub.write("hub.toml", MANIFEST);
@@ -147,6 +149,7 @@ fn x3_a_connector_whose_mapping_nests_without_end_is_not_taken() {
 
 #[test]
 fn x3_a_connector_that_a_hub_has_already_ends_no_command() {
+    let _peak = Peak::of("x3");
     for text in [
         format!("{}1", "-".repeat(30_000)),
         format!("{}1", "-".repeat(8_000)),
@@ -173,6 +176,7 @@ fn x3_a_connector_that_a_hub_has_already_ends_no_command() {
 
 #[test]
 fn x3_a_manifest_that_nests_without_end_is_a_problem_with_its_place() {
+    let _peak = Peak::of("x3");
     for (kind, text) in towers() {
         let hub = hub_with("name");
         hub.write(
@@ -192,6 +196,7 @@ fn x3_a_manifest_that_nests_without_end_is_a_problem_with_its_place() {
 /// Patterns, conditions, tables and JSON that nest.
 #[test]
 fn x3_nothing_else_that_nests_ends_a_command() {
+    let _peak = Peak::of("x3");
     let deep = |open: &str, close: &str| {
         format!(
             "{}{}{}",
@@ -239,6 +244,7 @@ fn x3_nothing_else_that_nests_ends_a_command() {
 /// What is nested as deeply as JSON may be, stored and read again, and what is nested more deeply, shown and edited.
 #[test]
 fn x3_records_that_nest_without_end_end_no_command() {
+    let _peak = Peak::of("x3");
     let hub = hub_with("name");
     for round in 0..2 {
         let ran = hub.run(&["run", "--full"]);
@@ -288,6 +294,7 @@ fn bomb() -> String {
 
 #[test]
 fn x4_a_mapping_that_grows_is_a_dead_letter_with_its_reason() {
+    let _peak = Peak::of("x4");
     let repeats = [
         bomb(),
         "name * 100000000".to_owned(),
@@ -321,6 +328,7 @@ fn x4_a_mapping_that_grows_is_a_dead_letter_with_its_reason() {
 
 #[test]
 fn x4_a_mapping_that_only_works_is_not_hindered() {
+    let _peak = Peak::of("x4");
     let hub = hub_with("(name * 3)|replace('a', 'bb') ~ ('-' + '-') ~ [1] * 2");
     hub.run(&["run"]);
     let letters = hub.json(&["dead-letters", "list"]);

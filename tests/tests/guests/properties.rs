@@ -2,7 +2,8 @@
 //! stays under its bound (I12). `ONEFOLD_COMPONENTS` says how many; every fiftieth goes through the program, too.
 
 use super::World;
-use super::bounds::{measured, peak_mib, put_bytes};
+use super::bounds::{measured, put_bytes};
+use super::peak::{COMPILER_MIB, of_process};
 use crate::hub::{Hub, beside_program};
 use crate::registry::world::golden;
 use onefold::clock::Clock;
@@ -89,7 +90,7 @@ fn text() -> impl Strategy<Value = String> {
 
 fn code() -> impl Strategy<Value = Code> {
     prop_oneof![
-        prop_oneof![0..50_u16, 990..1_010_u16, any::<u16>()].prop_map(Code::Nested),
+        prop_oneof![0..50_u16, 4_990..5_010_u16, any::<u16>()].prop_map(Code::Nested),
         prop_oneof![0..50_u16, any::<u16>()].prop_map(Code::Repeated),
         any::<u16>().prop_map(Code::Table),
         Just(Code::Loop),
@@ -447,7 +448,7 @@ impl Looking {
         }
         self.host.rest();
         prop_assert_eq!(self.host.budget().used(), 0);
-        let peak = peak_mib(std::process::id());
+        let peak = of_process(std::process::id());
         prop_assert!(peak < HUB_MIB, "{peak} MiB");
         self.count.set(self.count.get() + 1);
         if self.count.get() % 50 == 1 {
@@ -494,7 +495,7 @@ impl Looking {
             let code = taken.ran.code;
             prop_assert!(matches!(code, Some(0..=4)), "{command:?}: {:?}", taken.ran);
             prop_assert!(!taken.ran.stderr.contains("panicked"), "{:?}", taken.ran);
-            prop_assert!(taken.own_mib < HUB_MIB && taken.child_mib < 2_100);
+            prop_assert!(taken.own_mib < HUB_MIB && taken.child_mib < COMPILER_MIB);
             prop_assert!(taken.time < compiling(bytes), "{command:?}");
         }
         Ok(())

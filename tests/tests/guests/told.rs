@@ -4,6 +4,7 @@ mod canary;
 mod echo;
 mod others;
 
+use super::peak::Peak;
 use super::{World, guests_folder, read};
 use crate::hub::Hub;
 use echo::{Echo, WAYS, canary};
@@ -100,6 +101,7 @@ fn leaks(folder: &Path, secret: &str) -> Vec<String> {
 
 #[test]
 fn x5_what_a_vendor_repeats_in_rows_failures_and_bodies_is_stored_nowhere() {
+    let _peak = Peak::of("x5");
     let echo = Echo::start();
     for stream in ["tell", "tell-in-error", "tell-in-cursor", "tell-in-log"] {
         let sources: Vec<_> = ["body", "latin", "base64", "header", "percent"]
@@ -119,6 +121,7 @@ fn x5_what_a_vendor_repeats_in_rows_failures_and_bodies_is_stored_nowhere() {
 
 #[test]
 fn x5_what_a_vendor_repeats_in_the_failure_of_a_sent_row_is_in_no_table() {
+    let _peak = Peak::of("x5");
     let echo = Echo::start();
     let mut text = manifest(&echo, "fetch", &[]);
     text += "[[source]]\nname = \"crm\"\nstreams = [\"forge\"]\n";
@@ -142,6 +145,7 @@ fn x5_what_a_vendor_repeats_in_the_failure_of_a_sent_row_is_in_no_table() {
 
 #[test]
 fn x5_what_check_says_and_what_is_recorded_hold_no_secret() {
+    let _peak = Peak::of("x5");
     let echo = Echo::start();
     for way in ["body", "latin", "base64", "percent", "lower"] {
         let sources = [("crm".to_owned(), "key", way)];
@@ -174,6 +178,7 @@ fn recorded(echo: &Echo, way: &str) -> tempfile::TempDir {
 
 #[test]
 fn x5_a_cassette_holds_no_secret_in_a_body_that_is_not_utf_8() {
+    let _peak = Peak::of("x5");
     let echo = Echo::start();
     for way in ["latin", "body", "base64"] {
         let folder = recorded(&echo, way);
@@ -200,6 +205,7 @@ fn x5_a_cassette_holds_no_secret_in_a_body_that_is_not_utf_8() {
 /// The rows of an outcome as the library's caller sees them.
 #[test]
 fn x5_a_rows_failure_is_cleaned_before_it_is_cut() {
+    let _peak = Peak::of("x5");
     let echo = Echo::start();
     let world = World::new();
     let mut source = world.source("adversary");
@@ -236,6 +242,7 @@ fn deceives(text: &str) -> Option<char> {
 
 #[test]
 fn x6_what_others_wrote_forges_no_line_in_any_command() {
+    let _peak = Peak::of("x6");
     let echo = Echo::start();
     let mut text = manifest(&echo, "forge", &[("crm".to_owned(), "token", "body")]);
     text += "[[destination]]\nname = \"out\"\nconsent = []\nperson = { match = \"email\", map = { name = \"first_name\" } }\n";
@@ -344,6 +351,7 @@ fn run_unmasked(hub: &Hub, cache: &Path, arguments: &[&str]) {
 
 #[test]
 fn x7_whatever_the_hub_writes_is_for_its_user_alone() {
+    let _peak = Peak::of("x7");
     let echo = Echo::start();
     let mut text = manifest(&echo, "tell", &[("good".to_owned(), "token", "body")]);
     text += "[[source]]\nname = \"bad\"\nstreams = [\"tell-in-error\"]\n";
@@ -413,6 +421,7 @@ fn x7_whatever_the_hub_writes_is_for_its_user_alone() {
 
 #[test]
 fn x7_a_store_that_was_open_to_others_is_closed() {
+    let _peak = Peak::of("x7");
     use std::os::unix::fs::PermissionsExt;
     let echo = Echo::start();
     let hub = hub(&manifest(
@@ -432,6 +441,7 @@ fn x7_a_store_that_was_open_to_others_is_closed() {
 
 #[test]
 fn x7_a_folder_that_others_can_write_is_refused_with_the_reason() {
+    let _peak = Peak::of("x7");
     use std::os::unix::fs::PermissionsExt;
     let echo = Echo::start();
     let hub = hub(&manifest(
@@ -480,6 +490,7 @@ fn x7_a_folder_that_others_can_write_is_refused_with_the_reason() {
 
 #[test]
 fn x9_a_credential_goes_to_the_hosts_that_it_is_for_and_to_no_other() {
+    let _peak = Peak::of("x9");
     let (vendor, other) = (Echo::start(), Echo::start());
     let world = World::new();
     let mut source = world.source("adversary");
@@ -519,6 +530,7 @@ fn x9_a_credential_goes_to_the_hosts_that_it_is_for_and_to_no_other() {
 
 #[test]
 fn x9_a_host_that_only_a_grant_added_gets_no_credential() {
+    let _peak = Peak::of("x9");
     let echo = Echo::start();
     let world = World::new();
     let mut source = world.source("adversary");
@@ -546,6 +558,7 @@ fn x9_a_host_that_only_a_grant_added_gets_no_credential() {
 
 #[test]
 fn x9_the_guest_does_not_see_its_credential_in_an_answer() {
+    let _peak = Peak::of("x9");
     let echo = Echo::start();
     let world = World::new();
     for way in [
@@ -565,6 +578,7 @@ fn x9_the_guest_does_not_see_its_credential_in_an_answer() {
 
 #[test]
 fn x12_a_secrets_file_is_a_regular_file_of_at_most_64_kb() {
+    let _peak = Peak::of("x12");
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name).display().to_string();
     let made = std::process::Command::new("mkfifo")

@@ -27,7 +27,7 @@ pub async fn add(
         let message = "`--digest` is not a digest: write `sha256:` and 64 digits";
         return Err(Problem::new(&codes::USAGE, message).into());
     }
-    let signers = opening::signers(folder)?;
+    let signers = opening::signers(folder, environment)?;
     let lock = Lock::read(folder)?;
     let source = Source::parse(&arguments.source)?;
     let packages = source.fetch(&wire(environment, &arguments.access)?).await?;

@@ -164,7 +164,7 @@ fn shown(entry: &Entry) -> String {
 }
 
 fn list(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
-    let signers = signers(folder)?;
+    let signers = signers(folder, environment)?;
     let connectors = connectors(folder, environment, signers)?;
     let lock = Lock::read(folder)?;
     let mut names = connectors.names();

@@ -16,7 +16,7 @@ use crate::problem::{Problem, codes};
 use crate::vault::{Known, Scrubber, Secret, Vault};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use tokio::runtime::Handle;
 use way_out::{SigningKeys, WayOut};
 
@@ -267,6 +267,7 @@ impl Connectors {
                 egress,
                 scrub: scrub.clone(),
                 runtime: self.settings.runtime.clone(),
+                said: Once::new(),
             }),
             keys: Some(Arc::new(SigningKeys::new(side, secrets))),
             clock: self.settings.clock.clone(),
@@ -374,7 +375,7 @@ fn sendable(side: &Side<'_>, secrets: &BTreeMap<String, Secret>) -> BTreeMap<Str
 
 /// To whom a credential may be sent: whom the operator names for it, or else the connector; a connector that names nobody means
 /// all the hosts that it declares. A host that only a grant added gets none. A single granted address is where the operator says
-/// that the vendor is; of several nobody says which.
+/// that the vendor is, unless the connector names the hosts itself; of several addresses nobody says which.
 fn credential_hosts<'a>(side: &Side<'a>, name: &str, spec: &'a CredentialSpec) -> Vec<&'a str> {
     let named = side.grants.credential_hosts.get(name);
     let of_connector = match spec.hosts.is_empty() {
@@ -382,7 +383,7 @@ fn credential_hosts<'a>(side: &Side<'a>, name: &str, spec: &'a CredentialSpec) -
         false => &spec.hosts,
     };
     let address = match &*side.grants.addresses {
-        [address] if named.is_none() => Some(address),
+        [address] if named.is_none() && spec.hosts.is_empty() => Some(address),
         _ => None,
     };
     let hosts = named.unwrap_or(of_connector).iter().chain(address);

@@ -6,6 +6,7 @@ use crate::host::{Cancel, Http, HttpError, HttpRequest, HttpResponse, Keys, MacA
 use crate::model::Inject;
 use crate::vault::{MacKind, Secret};
 use std::collections::BTreeMap;
+use std::sync::Once;
 use std::time::Instant;
 use tokio::runtime::Handle;
 
@@ -14,6 +15,8 @@ pub(super) struct WayOut {
     pub egress: Egress,
     pub scrub: Scrub,
     pub runtime: Handle,
+    /// Says once that an answer held a secret.
+    pub said: Once,
 }
 
 impl Http for WayOut {
@@ -37,7 +40,7 @@ impl Http for WayOut {
             .runtime
             .block_on(self.egress.send(request, deadline, &is_cancelled));
         match sent {
-            Ok(response) => Ok(cleaned(response, &self.scrub)),
+            Ok(response) => Ok(cleaned(response, &self.scrub, || self.say())),
             Err(error) => Err(match error {
                 SendError::Denied(problem) => HttpError::Denied(problem),
                 SendError::Dns(text) => HttpError::Dns(text),
@@ -52,9 +55,21 @@ impl Http for WayOut {
     }
 }
 
+impl WayOut {
+    fn say(&self) {
+        self.said.call_once(|| {
+            tracing::warn!(
+                "an answer of the vendor held a secret of {}, which was taken out; if it is an ordinary word of your records, use \
+                 another secret",
+                self.egress.owner()
+            );
+        });
+    }
+}
+
 /// The answer without secrets (I12). Its length changes with it, and so a header that says it would be wrong; a header whose name
 /// is a secret is dropped.
-fn cleaned(response: Response, scrub: &Scrub) -> HttpResponse {
+fn cleaned(response: Response, scrub: &Scrub, say: impl Fn()) -> HttpResponse {
     let Response {
         status,
         mut headers,
@@ -67,6 +82,7 @@ fn cleaned(response: Response, scrub: &Scrub) -> HttpResponse {
         }
     }
     if let Some(clean) = scrub.data(&body) {
+        say();
         body = clean;
         headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-length"));
     }

@@ -1,7 +1,7 @@
 //! Holds connectors to the lock and to the keys that the hub trusts, each time one is loaded. Reads the lock each time,
 //! so that what an operator adds while a hub serves takes effect at once.
 
-use crate::kit::lock::{FILE, Granted, Lock};
+use crate::kit::lock::{FILE, Granted, Lock, write_whole};
 use crate::kit::signature::{self, Verdict};
 use crate::manifest::Signers;
 use crate::model::Description;
@@ -46,6 +46,11 @@ impl Guard {
                     ),
                     &entry.source,
                 ));
+            }
+            let locked = locked_path(path);
+            if !locked.is_file() {
+                // Locked by an earlier version. Where it cannot be written, the lock itself is all there is.
+                let _ = write_whole(&locked, digest.as_bytes());
             }
         }
         if entry.is_none() && locked_path(path).is_file() {

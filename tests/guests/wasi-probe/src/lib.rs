@@ -14,7 +14,7 @@ use wasi::cli::{environment, stdout};
 use wasi::clocks::monotonic_clock;
 use wasi::filesystem::preopens;
 use wasi::http::outgoing_handler::handle;
-use wasi::http::types::{Fields, OutgoingRequest, Scheme};
+use wasi::http::types::{Fields, Method, OutgoingBody, OutgoingRequest, Scheme};
 
 struct Probe;
 
@@ -23,7 +23,8 @@ export!(Probe);
 impl Meta for Probe {
     fn manifest() -> String {
         r#"{"name":"wasi-probe","version":"1.0.0",
-            "streams":[{"name":"fetch-many","schema":{"type":"object"},"primary_key":["found"]}]}"#
+            "streams":[{"name":"fetch-many","schema":{"type":"object"},"primary_key":["found"]},
+                       {"name":"send-and-drop","schema":{"type":"object"},"primary_key":["found"]}]}"#
             .to_owned()
     }
 
@@ -73,6 +74,7 @@ impl Source for Probe {
             }
             "fetch" => fetch(&request.part),
             "fetch-many" => fetch_many(&request.config),
+            "send-and-drop" => send_and_drop(&request.config),
             _ => Err(failed("unknown probe")),
         }
     }
@@ -127,6 +129,37 @@ fn fetch_many(config: &str) -> Result<Batch, Error> {
         }
     }
     Ok(found(kept.len()))
+}
+
+/// Sends bodies of 8 MB, and waits for no answer. Finds how many were sent.
+fn send_and_drop(config: &str) -> Result<Batch, Error> {
+    let (port, count) = (number(config, "port"), number(config, "count"));
+    for _ in 0..count {
+        let request = OutgoingRequest::new(Fields::new());
+        let set = [
+            request.set_method(&Method::Post),
+            request.set_scheme(Some(&Scheme::Http)),
+            request.set_authority(Some(&format!("127.0.0.1:{port}"))),
+            request.set_path_with_query(Some("/large")),
+        ];
+        let body = request.body();
+        let (false, Ok(body)) = (set.contains(&Err(())), body) else {
+            return Err(failed("the request cannot be built"));
+        };
+        let coming = handle(request, None).map_err(|code| failed(&format!("{code:?}")))?;
+        if let Ok(stream) = body.write() {
+            for _ in 0..2_048 {
+                if stream.blocking_write_and_flush(&[b'x'; 4_096]).is_err() {
+                    break;
+                }
+            }
+        }
+        let _ = OutgoingBody::finish(body, None);
+        // The task that reads the body gets a turn, and then nobody waits for it.
+        monotonic_clock::subscribe_duration(5_000_000).block();
+        drop(coming);
+    }
+    Ok(found(count))
 }
 
 /// A number of a flat JSON object.

@@ -331,7 +331,9 @@ mod tests {
         }
         let wait = |room: Room| tokio::spawn(async move { room.request(10).await.map(drop) });
         let waiting: Vec<_> = (0..WAITING).map(|_| wait(room.clone())).collect();
-        tokio::task::yield_now().await;
+        while room.used().waiting < WAITING {
+            tokio::task::yield_now().await;
+        }
         assert_eq!(room.request(10).await.unwrap_err(), Full::Waiting);
         drop(under_way);
         for one in waiting {

@@ -54,7 +54,7 @@ mod snapshots {
         insta::assert_snapshot!("added", shown(&added.stdout));
         let lock = std::fs::read_to_string(hub.path().join("connectors.lock")).unwrap();
         insta::assert_snapshot!("lock", shown(&lock));
-        assert_eq!(files(&hub), ["golden.wasm"]);
+        assert_eq!(files(&hub), ["golden.wasm", "golden.wasm.locked"]);
         let list = hub.json(&["connector", "list"]);
         let list = list.as_array().unwrap();
         let locked = list.iter().find(|one| one["name"] == "golden").unwrap();

@@ -154,8 +154,8 @@ impl Room {
         }
     }
 
-    /// Waits until a request may be made. Its answer can have so many bytes, or fewer: at most a quarter of the guest's limit, and what
-    /// is left of it. The hub's memory is taken as the answer comes.
+    /// Waits until a request may be made. Its answer can have so many bytes, or a quarter of the guest's limit if that is less, or what is
+    /// left of it when nothing else is under way. The hub's memory is taken as the answer comes.
     pub async fn request(&self, answer_bytes: u64) -> Result<UnderWay, Full> {
         {
             let mut used = self.used();
@@ -183,10 +183,16 @@ impl Room {
             return None;
         }
         let left = self.0.most.saturating_sub(used.bytes + used.reserved);
-        let bytes = answer_bytes.min(self.0.most / 4).min(left);
-        if bytes < answer_bytes.min(LEAST_ANSWER) {
-            // Nothing of this guest will be freed by waiting where nothing is under way.
-            return (used.under_way == 0).then_some(Err(Full::Guest));
+        let mut bytes = answer_bytes.min(self.0.most / 4);
+        if bytes > left {
+            // Where nothing is under way, nothing of this guest will be freed by waiting.
+            if used.under_way > 0 {
+                return None;
+            }
+            if left < answer_bytes.min(LEAST_ANSWER) {
+                return Some(Err(Full::Guest));
+            }
+            bytes = left;
         }
         used.reserved += bytes;
         used.under_way += 1;
@@ -310,10 +316,14 @@ mod tests {
         tokio::task::yield_now().await;
         assert!(!third.is_finished());
         let answer = first.answered(mib).unwrap();
+        // There is room for one byte more than a MiB now, and another request is under way.
+        tokio::task::yield_now().await;
+        assert!(!third.is_finished());
+        drop(second);
         let third = third.await.unwrap().unwrap();
-        assert_eq!(third.most(), mib + 1);
-        assert_eq!(room.take(1), Err(Full::Guest));
-        drop((second, third, answer));
+        assert_eq!(third.most(), 2 * mib);
+        assert_eq!(room.take(2), Err(Full::Guest));
+        drop((third, answer));
         room.take(3 * mib).unwrap();
         // Nothing is under way that could free anything.
         assert_eq!(room.request(mib).await.unwrap_err(), Full::Guest);

@@ -39,7 +39,8 @@ fn a_bundle_brings_locked_connectors_and_their_signatures_to_an_offline_hub() {
     );
     let offline = clean_hub(&manifest);
     offline.run(&["connector", "add", &bundle]).ends_with(0);
-    assert_eq!(files(&offline), ["golden.wasm", "golden.wasm.sig"]);
+    let put = ["golden.wasm", "golden.wasm.locked", "golden.wasm.sig"];
+    assert_eq!(files(&offline), put);
     let lock = |hub: &crate::hub::Hub| std::fs::read(hub.path().join("connectors.lock")).unwrap();
     assert_eq!(
         lock(&offline),

@@ -102,7 +102,8 @@ fn a_signed_connector_comes_with_its_signature_and_its_signer_is_locked() {
     let hub = hub(&[&public], true);
     let added = hub.run(&["connector", "add", &target]).ends_with(0);
     assert!(added.stdout.contains("signed by      acme\n"), "{added:?}");
-    assert_eq!(files(&hub), ["golden.wasm", "golden.wasm.sig"]);
+    let put = ["golden.wasm", "golden.wasm.locked", "golden.wasm.sig"];
+    assert_eq!(files(&hub), put);
     hub.run(&["run"]).ends_with(0);
     let listed = hub.run(&["connector", "list"]);
     assert!(listed.stdout.contains(", signed by acme"), "{listed:?}");
@@ -203,7 +204,9 @@ fn where_signatures_are_required_every_load_looks_at_them() {
     std::fs::write(&beside, good).unwrap();
     hub.run(&["check"]).ends_with(0);
     // What was never locked needs a signature as well.
-    std::fs::remove_file(hub.path().join("connectors.lock")).unwrap();
+    for file in ["connectors.lock", "connectors/golden.wasm.locked"] {
+        std::fs::remove_file(hub.path().join(file)).unwrap();
+    }
     hub.run(&["check"]).ends_with(0);
     std::fs::write(&kept, rewritten(&golden(), "Golden", "Gilded")).unwrap();
     let refused = hub.run(&["check"]).ends_with(2);

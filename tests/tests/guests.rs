@@ -85,17 +85,23 @@ impl Vendor {
     }
 }
 
+/// The head of the next request; none when no more comes.
+fn head(reader: &mut impl BufRead) -> Option<String> {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        let length = reader.read_line(&mut head).ok()?;
+        (length > 0).then_some(())?;
+    }
+    Some(head)
+}
+
 fn serve(mut stream: TcpStream, seen: &Mutex<Vec<String>>) {
     stream.set_nodelay(true).unwrap();
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     loop {
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            match reader.read_line(&mut head) {
-                Ok(0) | Err(_) => return,
-                Ok(_) => {}
-            }
-        }
+        let Some(head) = head(&mut reader) else {
+            return;
+        };
         let path = head.split(' ').nth(1).unwrap_or("").to_owned();
         let count = {
             let mut seen = seen.lock().unwrap();

@@ -211,8 +211,8 @@ impl Job {
     pub fn run(self) -> ExitCode {
         restrict(self.0);
         let mut component = Vec::new();
-        let input = std::io::stdin().lock().take(COMPONENT_BYTES as u64);
-        let code = input
+        let code = std::io::stdin()
+            .lock()
             .take(COMPONENT_BYTES as u64)
             .read_to_end(&mut component)
             .map_err(|error| error.to_string())

@@ -1,5 +1,6 @@
 //! The most memory that the programs have which a test starts: watched while it runs, printed at its end, and held to a bound.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -61,16 +62,14 @@ impl Drop for Peak {
     fn drop(&mut self) {
         let Some(seen) = self.end() else { return };
         let own = of_process(std::process::id());
-        #[allow(
-            clippy::print_stdout,
-            reason = "the table that one reads with `--nocapture`"
-        )]
-        {
-            println!(
-                "{}: programs {} MiB at most, compilers {} MiB; the tests' own process {own} MiB",
-                self.name, seen.programs, seen.compilers
-            );
-        }
+        // Not by `eprintln`, of which only a failed test shows anything.
+        let _ = writeln!(
+            std::io::stderr(),
+            "{}: programs {} MiB at most, compilers {} MiB; the tests' own process {own} MiB",
+            self.name,
+            seen.programs,
+            seen.compilers
+        );
         if !std::thread::panicking() {
             assert!(
                 seen.programs < HUB_MIB && seen.compilers < COMPILER_MIB,

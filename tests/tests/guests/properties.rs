@@ -20,9 +20,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, CustomSection, DataSection, Encode, ExportKind,
-    ExportSection, Function, FunctionSection, GlobalSection, GlobalType, InstructionSink,
-    MemorySection, MemoryType, Module, RefType, Section, StartSection, TableSection, TableType,
-    TypeSection, ValType,
+    ExportSection, Function, FunctionSection, GlobalSection, GlobalType, MemorySection, MemoryType,
+    Module, RefType, Section, StartSection, TableSection, TableType, TypeSection, ValType,
 };
 
 /// Most memory of a hub that has looked at any number of components, one after another.
@@ -325,7 +324,9 @@ impl Code {
                 for _ in 0..*depth {
                     code.i32_const(1).if_(BlockType::Empty);
                 }
-                (0..*depth).for_each(|_| drop_end(&mut code));
+                for _ in 0..*depth {
+                    code.end();
+                }
             }
             Self::Repeated(count) => {
                 for number in 0..u32::from(*count) {
@@ -373,10 +374,6 @@ impl Code {
             Self::Grow(_) | Self::Fill(_) | Self::Raw(_) => {}
         }
     }
-}
-
-fn drop_end(code: &mut InstructionSink<'_>) {
-    code.end();
 }
 
 /// What looks at a component, as the program does.

@@ -306,7 +306,11 @@ fn open_to_others(folder: &Path) -> Vec<String> {
     let mut open = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        let mode = path.metadata().unwrap().permissions().mode() & 0o777;
+        // The hub works, and may have taken it away since.
+        let Ok(found) = path.metadata() else {
+            continue;
+        };
+        let mode = found.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
             open.push(format!("{} {mode:o}", path.display()));
         }

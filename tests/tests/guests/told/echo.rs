@@ -1,10 +1,10 @@
 //! A vendor that knows the secrets and says them, each in a way of its own.
 
-use super::super::read;
+use super::super::{head, read};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use onefold::host::Connector;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
@@ -160,13 +160,9 @@ fn serve(mut stream: TcpStream, seen: &Mutex<Vec<String>>) {
     stream.set_nodelay(true).unwrap();
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     loop {
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            match reader.read_line(&mut head) {
-                Ok(0) | Err(_) => return,
-                Ok(_) => {}
-            }
-        }
+        let Some(head) = head(&mut reader) else {
+            return;
+        };
         let path = head.split(' ').nth(1).unwrap_or("").to_owned();
         seen.lock().unwrap().push(head);
         let (way, kind) = path[1..].split_once('/').unwrap_or((&path[1..], "token"));

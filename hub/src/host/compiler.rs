@@ -237,6 +237,10 @@ fn restrict(allowance: Allowance) {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, setrlimit};
+        // Nobody would read what it makes.
+        #[cfg(target_os = "linux")]
+        let _ =
+            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
         let Allowance {
             memory_bytes,
             cpu_s,

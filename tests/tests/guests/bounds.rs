@@ -556,3 +556,46 @@ fn the_doctor_says_what_is_left_open_and_what_closes_it() {
         ran.stderr
     );
 }
+
+#[test]
+fn x1_a_compiler_ends_with_the_program_that_started_it() {
+    let hub = Hub::new();
+    hub.write("hub.toml", HUB);
+    let file = hub.path().join("connector.wasm");
+    std::fs::write(&file, entangled(49_000, 2_000)).unwrap();
+    let mut adding = hub.spawn(&["connector", "add", file.to_str().unwrap(), "--yes"]);
+    let compilers = |parent: u32| -> Vec<u32> {
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let pids = processes.filter_map(|one| one.file_name().to_str()?.parse().ok());
+        let is_its_compiler = |pid: &u32| {
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status"));
+            let command = std::fs::read_to_string(format!("/proc/{pid}/cmdline"));
+            status
+                .unwrap_or_default()
+                .contains(&format!("PPid:\t{parent}\n"))
+                && command.unwrap_or_default().contains("compile-component")
+        };
+        pids.filter(is_its_compiler).collect()
+    };
+    let began = Instant::now();
+    let pid = adding.id().unwrap();
+    let mut seen = Vec::new();
+    while seen.is_empty() && began.elapsed() < Duration::from_secs(20) {
+        seen = compilers(pid);
+        std::thread::yield_now();
+    }
+    let [compiler] = seen[..] else {
+        panic!("{seen:?}");
+    };
+    hub.runtime.block_on(async { adding.kill().await }).unwrap();
+    // The process is gone, or waits to be buried.
+    let is_at_work = || {
+        let command = std::fs::read(format!("/proc/{compiler}/cmdline"));
+        command.is_ok_and(|command| !command.is_empty())
+    };
+    let killed = Instant::now();
+    while is_at_work() && killed.elapsed() < Duration::from_secs(5) {
+        std::thread::yield_now();
+    }
+    assert!(!is_at_work(), "it goes on alone");
+}

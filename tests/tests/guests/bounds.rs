@@ -1,6 +1,6 @@
 //! Components and answers that are made to exhaust the machine, and code that is not what was locked (X1, X2, X8, X10, X11, X13, X14).
 
-use super::peak::Peak;
+use super::peak::{Peak, of_process};
 use super::{World, failure, guests_folder};
 use crate::hub::{Hub, Ran, in_repository};
 use crate::registry::world::{MANIFEST, golden, next};
@@ -587,6 +587,10 @@ fn x1_a_compiler_ends_with_the_program_that_started_it() {
     let [compiler] = seen[..] else {
         panic!("{seen:?}");
     };
+    // It has read everything, and is in the middle of its work.
+    while of_process(compiler) < 100 && began.elapsed() < Duration::from_secs(20) {
+        std::thread::yield_now();
+    }
     hub.runtime.block_on(async { adding.kill().await }).unwrap();
     // The process is gone, or waits to be buried.
     let is_at_work = || {

@@ -175,9 +175,24 @@ pub(super) const LONG: usize = if cfg!(test) { 2 } else { 1_000 };
 
 /// Threads of their own: those of the library's common pool compile connectors, too.
 static HALVES: LazyLock<rayon::ThreadPool> = LazyLock::new(|| {
+    keep_memory();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(2);
     pool.build().expect("two threads can be started")
 });
+
+/// How long freed memory is kept for what comes next, unless the hub rests. The allocator's own second is shorter than a read, and what
+/// was released is cleared by the system when it is needed again.
+const KEPT_MS: i64 = 60_000;
+
+fn keep_memory() {
+    // `mi_option_purge_delay`, for which the binding has no name.
+    let purge_delay = 15;
+    #[allow(unsafe_code, reason = "the allocator's own call has no safe wrapper")]
+    // SAFETY: it takes no pointer, may be called at any time, and the option exists in this version.
+    unsafe {
+        libmimalloc_sys::mi_option_set(purge_delay, KEPT_MS);
+    }
+}
 
 /// Starts `work` at once, which only computes; the future waits for it. Its threads are few, so that memory that one batch has freed is
 /// what the next one gets.

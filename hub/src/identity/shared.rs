@@ -48,18 +48,17 @@ pub fn shared_of<'a, 'e>(
         pieces: pieces.collect(),
         rules,
     };
+    let (is_strong, most) = graph.most(count);
     let (mut ids, mut named) = (Vec::new(), Vec::new());
     for (index, piece) in (0..).zip(&graph.pieces) {
         for &weak in piece.nodes {
-            if rules.is_strong((graph.kind)(weak)) {
-                continue;
+            let most = most[weak as usize];
+            if most.ids > rules.shared_above((graph.kind)(weak)) {
+                let strong = piece.nodes.iter().copied();
+                let strong = strong.filter(|&node| is_strong[node as usize]);
+                ids.extend(strong.map(|strong| (weak, strong, index)));
             }
-            let strong =
-                piece.nodes.iter().copied().filter(|&node| {
-                    rules.is_strong((graph.kind)(node)) && !(graph.is_blocked)(node)
-                });
-            ids.extend(strong.map(|strong| (weak, strong, index)));
-            if piece.name.is_some() && *(graph.kind)(weak) != IdentifierKind::Email {
+            if most.names > 1 && piece.name.is_some() {
                 named.push((weak, index));
             }
         }
@@ -86,7 +85,39 @@ struct Graph<'e, 'r, K, B> {
 /// A weak node, a strong one, and the piece that has both.
 type Seen = (u32, u32, u32);
 
+/// How often a weak node was seen with strong ones, and with names that count; nothing for a strong one. With so few that nothing can
+/// follow, which most nodes are, it is not looked at closely.
+#[derive(Debug, Clone, Copy, Default)]
+struct Most {
+    ids: u32,
+    names: u32,
+}
+
 impl<'a, 'e, K: Fn(u32) -> &'a IdentifierKind, B: Fn(u32) -> bool> Graph<'e, '_, K, B> {
+    /// Which nodes are strong and not blocked, and the most that can follow for each.
+    fn most(&self, count: usize) -> (Vec<bool>, Vec<Most>) {
+        let nodes = 0..count as u32;
+        let is_weak: Vec<bool> = nodes
+            .clone()
+            .map(|node| !self.rules.is_strong((self.kind)(node)))
+            .collect();
+        let is_strong: Vec<bool> = nodes
+            .map(|node| !is_weak[node as usize] && !(self.is_blocked)(node))
+            .collect();
+        let mut most = vec![Most::default(); count];
+        for piece in &self.pieces {
+            let strong = piece.nodes.iter().filter(|node| is_strong[**node as usize]);
+            let ids = strong.count() as u32;
+            for &weak in piece.nodes.iter().filter(|node| is_weak[**node as usize]) {
+                let is_named = piece.name.is_some() && *(self.kind)(weak) != IdentifierKind::Email;
+                let seen = &mut most[weak as usize];
+                seen.ids += ids;
+                seen.names += u32::from(is_named);
+            }
+        }
+        (is_strong, most)
+    }
+
     /// Whether a weak value was seen with more distinct values of one strong kind than the rules allow. Those count once for which records
     /// give names that may be one person's.
     fn has_too_many_ids(&self, group: &mut [Seen]) -> bool {

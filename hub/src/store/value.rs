@@ -13,6 +13,21 @@ pub enum Arg<'r> {
     Real(f64),
 }
 
+impl Arg<'_> {
+    /// Whether both are the same value, as far as that is seen without reading texts.
+    pub(super) fn is_surely(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Int(a), Self::Int(b)) => a == b,
+            (Self::OptInt(a), Self::OptInt(b)) => a == b,
+            (Self::OptText(None), Self::OptText(None)) => true,
+            (Self::Text(a), Self::Text(b)) | (Self::OptText(Some(a)), Self::OptText(Some(b))) => {
+                std::ptr::eq(*a, *b)
+            }
+            _ => false,
+        }
+    }
+}
+
 /// Integers as `Arg::Integers` stores them.
 pub(super) fn pack(integers: &[i64]) -> Vec<u8> {
     integers

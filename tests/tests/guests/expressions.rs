@@ -1,6 +1,7 @@
 //! Expressions that a connector or a manifest brings along, made to end the hub (X3, X4). The program runs as a process of
 //! its own, so that an abort is seen: it ends by a signal, without an exit code.
 
+mod by_program;
 mod hostile;
 
 use super::guests_folder;

@@ -87,7 +87,7 @@ pub async fn apply(
         slots: &slots,
     };
     echo::silence(tx, context, &mut changes, sent, before, stream).await?;
-    tx.leave_before();
+    neighbourhood.reserve(changes.len());
     for (change, slots) in changes.into_iter().zip(slots) {
         written.record(
             change,
@@ -131,6 +131,7 @@ async fn save_and_resolve(
         claimed: std::mem::take(&mut written.claimed),
     };
     if !losers.is_empty() {
+        tx.leave_before();
         let fresh = written.save(tx).await?;
         neighbourhood.recheck_supporters(tx, &losers).await?;
         let reshaped = neighbourhood.resolve();
@@ -144,11 +145,16 @@ async fn save_and_resolve(
     let stored = neighbourhood.stored_among(&members, &touched.claimed);
     let resolving = at_once(move || {
         let reshaped = neighbourhood.resolve_members(&members);
-        neighbourhood.write_said();
         (neighbourhood, reshaped)
     });
+    let mut stored = tx.claims_of(stored).await?;
+    tx.leave_before();
+    written.lost_claims.sort_unstable();
+    stored.retain(|row| {
+        let lost = &written.lost_claims;
+        lost.binary_search(&(row.evidence_id, row.slot)).is_err()
+    });
     let fresh = written.save(tx).await?;
-    let stored = tx.claims_of(stored).await?;
     let (neighbourhood, reshaped) = resolving.await;
     Ok(Settling {
         fresh,

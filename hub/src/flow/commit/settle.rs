@@ -29,7 +29,8 @@ pub struct Settling {
     pub touched: Touched,
     /// Claims that this transaction has written.
     pub fresh: Vec<FreshClaim>,
-    /// The stored claims of everyone to rebuild, if they were read already; extra claims are ignored.
+    /// The claims of everyone to rebuild that were stored before this transaction and still are, if they were read already; extra claims
+    /// are ignored.
     pub stored: Option<Vec<ClaimRow>>,
 }
 
@@ -75,11 +76,11 @@ pub async fn settle(
         None => {
             let evidence = rebuild.iter().flat_map(|person| &person.evidence);
             let stored = evidence.filter(|id| !neighbourhood.is_new_evidence(**id));
+            // Those of this transaction are among them.
+            fresh.retain(|(row, _)| neighbourhood.is_new_evidence(row.evidence_id));
             tx.claims_of(stored.copied()).await?
         }
     };
-    // Claims on evidence that was there before are among the stored ones.
-    fresh.retain(|(row, _)| neighbourhood.is_new_evidence(row.evidence_id));
     let neighbourhood = Arc::new(neighbourhood);
     // Profiles are built while identifiers, evidence and aliases are written.
     let building = at_once({

@@ -138,7 +138,9 @@ async fn known(
 ) -> Result<FxHashMap<i64, RecordRow>> {
     let mut tx = store.read().await?;
     let mut rows: FxHashMap<i64, RecordRow> = FxHashMap::default();
-    let mut owners: FxHashMap<i64, String> = FxHashMap::default();
+    // The first line of each slot that has no row.
+    let mut owners: FxHashMap<i64, usize> = FxHashMap::default();
+    owners.reserve(keyed.len());
     let mut open: Vec<usize> = (0..keyed.len()).collect();
     while !open.is_empty() {
         let mut slots: Vec<i64> = open.iter().map(|index| keyed[*index].slot).collect();
@@ -149,13 +151,13 @@ async fn known(
         }
         let mut moved = Vec::new();
         for index in open {
-            let item = &mut keyed[index];
+            let item = &keyed[index];
             let taken = match rows.get(&item.slot) {
                 Some(row) => row.stream_id != stream.id || row.key != item.key,
-                None => *owners.entry(item.slot).or_insert_with(|| item.key.clone()) != item.key,
+                None => keyed[*owners.entry(item.slot).or_insert(index)].key != item.key,
             };
             if taken {
-                item.slot = landing::next_slot(item.slot);
+                keyed[index].slot = landing::next_slot(item.slot);
                 moved.push(index);
             }
         }
@@ -210,6 +212,8 @@ struct Comparing<'a> {
 
 impl Comparing<'_> {
     fn all(&mut self, keyed: Vec<Keyed<'_>>, mut known: FxHashMap<i64, RecordRow>) {
+        self.passing.reserve(keyed.len());
+        self.landed.changes.reserve(keyed.len());
         for item in keyed {
             let passing = self.passing.entry(item.slot);
             let now = passing

@@ -55,9 +55,10 @@ pub async fn insert<R, const N: usize>(
     past_sqlx(connection, |connection| {
         if !many.is_empty() {
             let mut statement = connection.prepare(&text(ROWS))?;
+            let mut bound = Bound::new(ROWS * N);
             for rows in many {
                 for (index, value) in rows.iter().flat_map(&values).enumerate() {
-                    statement.raw_bind_parameter(index + 1, value)?;
+                    bound.put(&mut statement, index, value)?;
                 }
                 statement.raw_execute()?;
             }
@@ -94,13 +95,36 @@ fn run_each<R, const N: usize>(
         return Ok(changed);
     }
     let mut statement = connection.prepare(text)?;
+    let mut bound = Bound::new(N);
     for row in rows {
         for (index, value) in values(row).into_iter().enumerate() {
-            statement.raw_bind_parameter(index + 1, value)?;
+            bound.put(&mut statement, index, value)?;
         }
         changed += statement.raw_execute()?;
     }
     Ok(changed)
+}
+
+/// The values that a statement has: it keeps them from row to row, and SQLite would copy each text again.
+struct Bound<'r>(Vec<Option<Arg<'r>>>);
+
+impl<'r> Bound<'r> {
+    fn new(count: usize) -> Self {
+        Self(vec![None; count])
+    }
+
+    fn put(
+        &mut self,
+        statement: &mut rusqlite::Statement<'_>,
+        index: usize,
+        value: Arg<'r>,
+    ) -> rusqlite::Result<()> {
+        if self.0[index].is_some_and(|bound| bound.is_surely(&value)) {
+            return Ok(());
+        }
+        self.0[index] = Some(value);
+        statement.raw_bind_parameter(index + 1, value)
+    }
 }
 
 /// The rows of each key; `text` selects by `$1`, and by `more` from `$2` on.

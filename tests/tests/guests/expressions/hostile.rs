@@ -23,7 +23,7 @@ const NAME: &str = "guests::expressions::hostile::x4_no_expression_at_random_end
     clippy::disallowed_methods,
     reason = "a test is asked for more cases from outside"
 )]
-fn asked(variable: &str) -> Option<u64> {
+pub fn asked(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
@@ -249,7 +249,7 @@ const TESTS: &[&str] = &[
     "undefined",
 ];
 
-fn expression(draw: &mut Draw) -> String {
+pub fn expression(draw: &mut Draw) -> String {
     match draw.below(10) {
         0 => tower(draw),
         1 => soup(draw),

@@ -4,9 +4,11 @@ use super::naming::names_of;
 use super::said::Kept;
 use super::{Known, Neighbourhood, Seen, Stated, source_of};
 use crate::flow::commit::identifiers::{kind_of, statement_kind};
+use crate::flow::context::{LONG, both};
+use crate::identity::Rules;
 use crate::landing::next_slot;
 use crate::model::{Identifier, IdentifierKind};
-use crate::store::{EvidenceRow, Result, Tx};
+use crate::store::{EvidenceRow, IdentifierRow, Result, Tx};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -83,43 +85,20 @@ impl Neighbourhood {
         let rows = tx.identifiers_at(&missing).await?;
         self.identifiers.reserve(missing.len());
         self.free.extend(missing);
-        // Each source's kind is made once, however many of its ids there are.
-        let mut kinds: Vec<(String, IdentifierKind)> = Vec::new();
-        for mut row in rows {
-            self.free.remove(&row.slot);
-            let said = match row.consents.take() {
-                Some(text) => {
-                    let kept = Kept::read(row.slot, text.into_owned())?;
-                    self.notice(row.slot, &kept);
-                    Some(Box::new(kept))
-                }
-                None => None,
-            };
-            let kind = match kinds.iter().find(|(text, _)| *text == row.kind) {
-                Some((_, kind)) => kind.clone(),
-                None => {
-                    let kind = kind_of(&row)?;
-                    kinds.push((row.kind.into_owned(), kind.clone()));
-                    kind
-                }
-            };
-            let identifier = Identifier {
-                kind,
-                value: row.value.into_owned(),
-            };
-            self.has_shared |= row.shared;
-            self.identifiers.insert(
-                row.slot,
-                Known {
-                    blocked: self.rules.blocks(&identifier),
-                    identifier: identifier.into(),
-                    component: row.component,
-                    shared: row.shared,
-                    is_new: false,
-                    dirty: false,
-                    said,
-                },
-            );
+        let (mut rows, rules) = (rows, &self.rules);
+        let others = rows.split_off(rows.len() / 2);
+        let (these, those) = both(
+            others.len() >= LONG,
+            || read_rows(rows, rules),
+            || read_rows(others, rules),
+        );
+        for (slot, known) in these?.into_iter().chain(those?) {
+            self.free.remove(&slot);
+            if let Some(kept) = &known.said {
+                self.notice(slot, kept);
+            }
+            self.has_shared |= known.shared;
+            self.identifiers.insert(slot, known);
         }
         Ok(())
     }
@@ -226,7 +205,14 @@ impl Neighbourhood {
             .collect())
     }
 
+    /// Makes room for so many more pieces of evidence.
+    pub fn reserve(&mut self, count: usize) {
+        self.by_set.reserve(count);
+        self.evidence.reserve(count);
+    }
+
     fn keep(&mut self, rows: Vec<EvidenceRow>) {
+        self.reserve(rows.len());
         for row in rows {
             let key = self.set_key(&row.nodes, source_of(&row.message));
             self.by_set.insert(key, row.id);
@@ -348,4 +334,42 @@ impl Neighbourhood {
         self.recount = slots;
         Ok(())
     }
+}
+
+/// Identifiers by slot as they are stored.
+fn read_rows(rows: Vec<IdentifierRow<'_>>, rules: &Rules) -> Result<Vec<(i64, Known)>> {
+    // Each source's kind is made once, however many of its ids there are.
+    let mut kinds: Vec<(String, IdentifierKind)> = Vec::new();
+    let mut read = Vec::with_capacity(rows.len());
+    for mut row in rows {
+        let said = match row.consents.take() {
+            Some(text) => Some(Box::new(Kept::read(row.slot, text.into_owned())?)),
+            None => None,
+        };
+        let kind = match kinds.iter().find(|(text, _)| *text == row.kind) {
+            Some((_, kind)) => kind.clone(),
+            None => {
+                let kind = kind_of(&row)?;
+                kinds.push((row.kind.into_owned(), kind.clone()));
+                kind
+            }
+        };
+        let identifier = Identifier {
+            kind,
+            value: row.value.into_owned(),
+        };
+        read.push((
+            row.slot,
+            Known {
+                blocked: rules.blocks(&identifier),
+                identifier: identifier.into(),
+                component: row.component,
+                shared: row.shared,
+                is_new: false,
+                dirty: false,
+                said,
+            },
+        ));
+    }
+    Ok(read)
 }

@@ -27,6 +27,7 @@ impl Neighbourhood {
         self.by_set = FxHashMap::default();
         self.free = FxHashSet::default();
         if members.is_empty() {
+            self.write_said();
             return Reshaped::default();
         }
         let former = self.former(members);
@@ -45,6 +46,7 @@ impl Neighbourhood {
             || {
                 let components = self.relabel(&graph, &labels, &slots, &alive);
                 self.measure(&graph, &labels, &slots, &components);
+                self.write_said();
                 components
             },
         );

@@ -28,10 +28,6 @@ impl Kept {
         })
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.said.is_empty()
-    }
-
     fn is_operators(&self) -> bool {
         self.said.iter().any(|one| one.by.is_some())
     }
@@ -74,7 +70,7 @@ impl Neighbourhood {
 
     /// What is loaded of an identifier.
     pub(super) fn notice(&mut self, slot: i64, kept: &Kept) {
-        self.spoken.push(slot);
+        self.spoken.insert(slot);
         self.has_operators |= kept.is_operators();
         self.has_echoes |= kept.said.iter().any(|one| one.force == Force::Echo);
     }
@@ -112,7 +108,7 @@ impl Neighbourhood {
     pub fn said_mut(&mut self, slot: i64) -> &mut Vec<ConsentStatement> {
         let known = self.identifiers.get_mut(&slot).expect("loaded or made");
         let kept = known.said.get_or_insert_with(|| {
-            self.spoken.push(slot);
+            self.spoken.insert(slot);
             Box::new(Kept {
                 said: Vec::with_capacity(1),
                 ..Kept::default()
@@ -166,7 +162,7 @@ impl Neighbourhood {
     }
 
     /// Makes the stored form of what has changed: it would be made while it is stored otherwise.
-    pub fn write_said(&mut self) {
+    pub(super) fn write_said(&mut self) {
         for slot in &self.spoken {
             let known = self.identifiers.get_mut(slot).expect("loaded or made");
             if let Some(kept) = known.said.as_deref_mut().filter(|kept| kept.text.is_none()) {

@@ -111,6 +111,7 @@ fn serve(mut stream: TcpStream, seen: &Mutex<Vec<String>>) {
         };
         let (status, extra, body) = match (path.as_str(), count) {
             ("/redirect-out", _) => ("302 Found", "Location: https://evil.example/take\r\n", ""),
+            ("/redirect-in", _) => ("302 Found", "Location: https://10.1.2.3:8443/take\r\n", ""),
             ("/redirect-here", _) => ("302 Found", "Location: /ok\r\n", ""),
             ("/redirect-round", _) => ("302 Found", "Location: /redirect-round\r\n", ""),
             ("/flaky", 1 | 2) => ("503 Service Unavailable", "", ""),
@@ -340,8 +341,14 @@ fn a_redirect_to_another_host_is_not_followed_and_one_on_the_same_host_is() {
         text.contains("OF0404") && text.contains("evil.example"),
         "{text}"
     );
+    let hint = "add `grant.hosts = [\"evil.example\"]`";
+    assert!(text.contains(hint), "{text}");
+    let (_, text) = failure(&mut *connector, "fetch", &vendor.url("/redirect-in"));
+    let hint = "add `grant.addresses = [\"10.1.2.3:8443\"]`";
+    assert!(text.contains(hint), "{text}");
     assert!(read(&mut *connector, "fetch", &vendor.url("/redirect-here")).is_ok());
-    assert_eq!(vendor.paths(), ["/redirect-out", "/redirect-here", "/ok"]);
+    let seen = ["/redirect-out", "/redirect-in", "/redirect-here", "/ok"];
+    assert_eq!(vendor.paths(), seen);
     let (_, text) = failure(&mut *connector, "fetch", &vendor.url("/redirect-round"));
     assert!(text.contains("more than 5 redirects"), "{text}");
 }

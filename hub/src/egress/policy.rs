@@ -257,6 +257,17 @@ fn unwrap(address: IpAddr) -> IpAddr {
     }
 }
 
+/// The address that a URL names by its number, where it is not a public one.
+pub fn local_address(url: &Url) -> Option<SocketAddr> {
+    let ip = match url.host()? {
+        Host::Ipv4(ip) => IpAddr::V4(ip),
+        Host::Ipv6(ip) => IpAddr::V6(ip),
+        Host::Domain(_) => return None,
+    };
+    let port = url.port_or_known_default()?;
+    (!is_public(ip)).then_some(SocketAddr::new(ip, port))
+}
+
 /// Reachable on the public internet by its number alone.
 fn is_public(address: IpAddr) -> bool {
     match unwrap(address) {

@@ -4,7 +4,7 @@
 use crate::clock::Clock;
 use crate::egress::Random;
 use crate::egress::dial::{self, Refused, Unresolved};
-use crate::egress::policy::{Origin, Policy};
+use crate::egress::policy::{Origin, Policy, local_address};
 use crate::egress::rate::{LONGEST_PAUSE, Rates};
 use crate::egress::request::{self, Credential, Request};
 use crate::model::RateSpec;
@@ -381,8 +381,12 @@ impl Egress {
         if next.is_none() {
             return problem;
         }
+        let grant = match next.as_ref().and_then(local_address) {
+            Some(address) => format!("grant.addresses = [\"{address}\"]"),
+            None => format!("grant.hosts = [\"{target}\"]"),
+        };
         problem.hint(format!(
-            "if the vendor moved, change `base_url` and add `grant.hosts = [\"{target}\"]` to {owner}"
+            "if the vendor moved, change `base_url` and add `{grant}` to {owner}"
         ))
     }
 

@@ -70,6 +70,18 @@ impl Loader<'_> {
                 report.error(&codes::DUPLICATE, &item.spot(), message);
             }
             memory = bytes(&item, report);
+            if memory.is_some_and(|memory| memory < LEAST_MEMORY) {
+                report
+                    .error(
+                        &codes::BAD_NUMBER,
+                        &item.spot(),
+                        "this is less memory than a connector needs",
+                    )
+                    .with_hint(Some(format!(
+                        "write at least `{} MiB`; without a number it is half of the machine's",
+                        LEAST_MEMORY >> 20
+                    )));
+            }
         }
         memory
     }
@@ -94,6 +106,9 @@ impl Loader<'_> {
         None
     }
 }
+
+/// Of all connectors together: below that not even one in an interpreted language starts.
+const LEAST_MEMORY: u64 = 64 << 20;
 
 fn store(item: &Item<'_>, report: &mut Report) -> Option<String> {
     let text = item.text(report)?;

@@ -87,7 +87,7 @@ fn occurrences(chars: &[char], lower: &[char], value: &str) -> Vec<Range<usize>>
         .collect()
 }
 
-/// Numbers as people write them: digits in groups, with or without `+`. Dates and addresses of machines are none.
+/// Numbers as people write them: digits in groups, with or without `+`. Dates, addresses of machines and sizes in bytes are none.
 fn phones(chars: &[char]) -> Vec<Range<usize>> {
     let is_part = |c: &char| c.is_ascii_digit() || "+ ()-./\u{a0}".contains(*c);
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
@@ -117,6 +117,7 @@ fn phones(chars: &[char]) -> Vec<Range<usize>> {
                 && PHONE_DIGITS.contains(&digits)
                 && !is_date(inside)
                 && !is_host(inside)
+                && !is_size(&chars[end..])
             {
                 found.push(start..end);
             }
@@ -142,6 +143,12 @@ fn is_host(inside: &[char]) -> bool {
     text.parse::<std::net::Ipv4Addr>().is_ok()
 }
 
+/// What follows a size in bytes.
+fn is_size(after: &[char]) -> bool {
+    let unit = " bytes".chars();
+    after.len() >= 6 && unit.zip(after).all(|(wanted, c)| wanted == *c)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,6 +170,10 @@ mod tests {
                 "call [phone], or [phone]!",
             ),
             ("600100001 is taken", "[phone] is taken"),
+            (
+                "larger than 67108864 bytes, call 67108864",
+                "larger than 67108864 bytes, call [phone]",
+            ),
             ("a@b.example,c@d.example", "[e-mail],[e-mail]"),
             ("ada@x.example@y.example", "[e-mail]@y.example"),
         ] {

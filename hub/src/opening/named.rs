@@ -12,6 +12,7 @@ pub fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>)
     let known: Vec<&str> = known.collect();
     let hint = match closest(name, known.iter().copied()) {
         Some(close) => format!("did you mean `{close}`?"),
+        None if known.is_empty() => format!("there is no {what} at all"),
         None => format!("there are: {}", known.join(", ")),
     };
     Problem::new(&codes::NOT_FOUND, format!("there is no {what} `{name}`")).hint(hint)

@@ -264,7 +264,7 @@ fn a_host_that_is_not_granted_is_denied_with_the_line_to_add() {
         "{text}"
     );
     assert!(
-        text.ends_with("hint: add `grant.hosts = [\"evil.example\"]` to source `crm`"),
+        text.contains("hint: add `grant.hosts = [\"evil.example\"]` to source `crm`; a credential"),
         "{text}"
     );
 }

@@ -149,7 +149,7 @@ impl Policy {
             format!("{} may not call `{}`", self.owner, short(&target)),
         )
         .hint(format!(
-            "add `grant.hosts = [\"{}\"]` to {}",
+            "add `grant.hosts = [\"{}\"]` to {}; a credential goes there only if its own `hosts` name it, too",
             short(&target),
             self.owner
         ))

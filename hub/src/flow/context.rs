@@ -11,6 +11,7 @@ use crate::identity;
 use crate::manifest::{IdentityRules, Plan};
 use crate::store::Store;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::c_long;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, LazyLock};
 use tokio::sync::oneshot;
@@ -182,15 +183,19 @@ static HALVES: LazyLock<rayon::ThreadPool> = LazyLock::new(|| {
 
 /// How long freed memory is kept for what comes next, unless the hub rests. The allocator's own second is shorter than a read, and what
 /// was released is cleared by the system when it is needed again.
-const KEPT_MS: i64 = 60_000;
+const KEPT_MS: c_long = 60_000;
+/// The allocator's own.
+const USUAL_MS: c_long = 1_000;
 
 fn keep_memory() {
-    // `mi_option_purge_delay`, for which the binding has no name.
+    // `mi_option_purge_delay`, for which the binding has no name. What the environment says stays.
     let purge_delay = 15;
     #[allow(unsafe_code, reason = "the allocator's own call has no safe wrapper")]
-    // SAFETY: it takes no pointer, may be called at any time, and the option exists in this version.
+    // SAFETY: it takes no pointer and reads and writes an aligned word; the option exists in this version.
     unsafe {
-        libmimalloc_sys::mi_option_set(purge_delay, KEPT_MS);
+        if libmimalloc_sys::mi_option_get(purge_delay) == USUAL_MS {
+            libmimalloc_sys::mi_option_set(purge_delay, KEPT_MS);
+        }
     }
 }
 

@@ -117,7 +117,7 @@ fn phones(chars: &[char]) -> Vec<Range<usize>> {
                 && PHONE_DIGITS.contains(&digits)
                 && !is_date(inside)
                 && !is_host(inside)
-                && !is_size(&chars[end..])
+                && !is_size(inside, &chars[end..])
             {
                 found.push(start..end);
             }
@@ -143,10 +143,12 @@ fn is_host(inside: &[char]) -> bool {
     text.parse::<std::net::Ipv4Addr>().is_ok()
 }
 
-/// What follows a size in bytes.
-fn is_size(after: &[char]) -> bool {
+/// `67108864 bytes`; a number in groups is none.
+fn is_size(inside: &[char], after: &[char]) -> bool {
     let unit = " bytes".chars();
-    after.len() >= 6 && unit.zip(after).all(|(wanted, c)| wanted == *c)
+    inside.iter().all(char::is_ascii_digit)
+        && after.len() >= 6
+        && unit.zip(after).all(|(wanted, c)| wanted == *c)
 }
 
 #[cfg(test)]
@@ -173,6 +175,10 @@ mod tests {
             (
                 "larger than 67108864 bytes, call 67108864",
                 "larger than 67108864 bytes, call [phone]",
+            ),
+            (
+                "600100001 (9 bytes), +48 600 100 001 - 11 bytes",
+                "[phone] bytes), [phone] bytes",
             ),
             ("a@b.example,c@d.example", "[e-mail],[e-mail]"),
             ("ada@x.example@y.example", "[e-mail]@y.example"),

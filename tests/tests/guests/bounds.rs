@@ -394,19 +394,19 @@ fn x13_what_the_hub_computes_for_a_guest_is_the_guests_processor_time() {
     let _peak = Peak::of("x13");
     let world = World::new();
     let mut source = world.source("adversary");
-    source.limits.cpu_ms = 300;
-    source.limits.wall_ms = 10_000;
+    source.limits.cpu_ms = 2_000;
+    source.limits.wall_ms = 20_000;
+    let mut connector = world.open(&source);
     let began = Instant::now();
-    let (_, text) = failure(&mut *world.open(&source), "loop-of-hashes", "");
+    let (_, text) = failure(&mut *connector, "loop-of-hashes", "");
+    let took = began.elapsed();
     assert!(
-        text.contains("OF0312") && text.contains("`limits.cpu_ms` = 300"),
+        text.contains("OF0312") && text.contains("`limits.cpu_ms` = 2000"),
         "{text}"
     );
-    assert!(
-        began.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        began.elapsed()
-    );
+    // Half of it is the hub's.
+    println!("ended after {took:?}");
+    assert!(took < Duration::from_millis(3_000), "{took:?}");
 }
 
 #[test]

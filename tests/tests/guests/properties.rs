@@ -1,5 +1,5 @@
 //! Hostile components at random, through everything that looks at a component: the hub lives, no call takes more than its limits, and memory
-//! stays under its bound (I12). `ONEFOLD_COMPONENTS` says how many; every fiftieth goes through the program, too.
+//! stays under its bound (I12). `ONEFOLD_COMPONENTS` says how many; every fiftieth goes through the program, too, or one in `ONEFOLD_EVERY`.
 
 use super::World;
 use super::bounds::{measured, put_bytes};
@@ -448,7 +448,7 @@ impl Looking {
         let peak = of_process(std::process::id());
         prop_assert!(peak < HUB_MIB, "{peak} MiB");
         self.count.set(self.count.get() + 1);
-        if self.count.get() % 50 == 1 {
+        if (self.count.get() - 1).is_multiple_of(asked("ONEFOLD_EVERY", 50)) {
             self.through_the_program(&bytes)?;
         }
         Ok(())
@@ -509,9 +509,10 @@ fn compiling(bytes: &[u8]) -> Duration {
     clippy::disallowed_methods,
     reason = "a test run reads how long it is to be"
 )]
-fn components() -> u32 {
-    let asked = std::env::var("ONEFOLD_COMPONENTS").ok();
-    asked.and_then(|text| text.parse().ok()).unwrap_or(100)
+fn asked(variable: &str, usual: u32) -> u32 {
+    let asked = std::env::var(variable).ok();
+    let number: Option<u32> = asked.and_then(|text| text.parse().ok());
+    number.unwrap_or(usual).max(1)
 }
 
 thread_local! {
@@ -519,7 +520,7 @@ thread_local! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: components(), max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: asked("ONEFOLD_COMPONENTS", 100), max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_hostile_component_is_an_answer_and_the_hub_lives(hostile in hostile()) {

@@ -404,7 +404,7 @@ fn x13_what_the_hub_computes_for_a_guest_is_the_guests_processor_time() {
         text.contains("OF0312") && text.contains("`limits.cpu_ms` = 2000"),
         "{text}"
     );
-    // Half of it is the hub's.
+    // Most of it is the hub's work.
     println!("ended after {took:?}");
     assert!(took < Duration::from_millis(3_000), "{took:?}");
 }

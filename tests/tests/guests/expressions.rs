@@ -21,19 +21,26 @@ connector = "mapper"
 
 /// A copy of the guest `mapper` that maps `first_name` by `text`, in the answer of its code and in its documents.
 fn mapped_by(text: &str) -> Vec<u8> {
-    let mut component = std::fs::read(guests_folder().join("mapper.wasm")).unwrap();
-    let from = br#""first_name":"name"}}}]}"#;
     let mapping = json!({ "first_name": text }).to_string();
-    let to = format!("{}}}}}]}}", &mapping[1..]);
+    rewritten(
+        r#""first_name":"name"}}}]}"#,
+        &format!("{}}}}}]}}", &mapping[1..]),
+    )
+}
+
+/// A copy of the guest `mapper` whose manifest has `to` in place of `from` and of what follows.
+fn rewritten(from: &str, to: &str) -> Vec<u8> {
+    let mut component = std::fs::read(guests_folder().join("mapper.wasm")).unwrap();
     let found = component
         .windows(from.len())
-        .position(|window| window == from);
+        .position(|window| window == from.as_bytes());
     let at = found.expect("the guest has its manifest in one piece");
-    let room = from.len().max(to.len());
-    let after = &component[at + from.len()..at + room];
-    assert!(after.iter().all(|byte| *byte == b' '), "no room for it");
-    component[at..at + room].fill(b' ');
-    component[at..at + to.len()].copy_from_slice(to.as_bytes());
+    let is_room = |window: &[u8]| window.iter().all(|byte| *byte == b' ');
+    let room = component[at..].windows(64).position(is_room);
+    let (end, to_end) = (at + room.expect("there is room"), at + to.len());
+    assert!(is_room(&component[end..to_end.max(end)]), "no room for it");
+    component[at..end].fill(b' ');
+    component[at..to_end].copy_from_slice(to.as_bytes());
     component
 }
 

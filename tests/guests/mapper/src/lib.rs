@@ -1,5 +1,6 @@
 //! A connector that calls nobody and has two people, one with a long name, two records that are nested, one of them without end,
-//! and in every other stream one record of each kind that is awkward for an expression, large ones where its name begins with `w`. Behind its manifest is room: tests write other mappings into copies of the component.
+//! and in every other stream one record of each kind that is awkward for an expression, large ones where the stream's name begins
+//! with `w`. Behind its manifest is room: tests write other manifests into copies of the component.
 
 use onefold_sdk::{Batch, CheckReport, Connector, Hub, ReadRequest, Result, Rows, Source};
 use serde_json::{Value, json};

@@ -1,8 +1,7 @@
 //! The same expressions at random, many in one manifest, through the program's `check` and `run` as an operator would have them (X3, X4).
 
 use super::hostile::{asked, expression};
-use super::short;
-use crate::guests::guests_folder;
+use super::{rewritten, short};
 use crate::guests::peak::Peak;
 use crate::hub::{Hub, Ran};
 use onefold_tests::population::Draw;
@@ -75,21 +74,14 @@ impl Sums {
 
 /// A copy of the guest with as many streams as there are expressions.
 fn component() -> Vec<u8> {
-    let mut component = std::fs::read(guests_folder().join("mapper.wasm")).unwrap();
     let streams = (0..TOGETHER).map(|at| {
         json!({ "name": stream(at), "title": "Kinds", "primary_key": ["id"], "schema": { "type": "object" } })
     });
     let manifest = json!({ "name": "mapper", "title": "Mapper", "version": "1.0.0", "streams": streams.collect::<Vec<_>>() });
-    let manifest = manifest.to_string();
-    let from = br#"{"name":"mapper","title":"Mapper""#;
-    let found = component
-        .windows(from.len())
-        .position(|window| window == from);
-    let at = found.expect("the guest has its manifest in one piece");
-    let after = &component[at + manifest.len()..][..1_000];
-    assert!(after.iter().all(|byte| *byte == b' '), "no room for it");
-    component[at..at + manifest.len()].copy_from_slice(manifest.as_bytes());
-    component
+    rewritten(
+        r#"{"name":"mapper","title":"Mapper""#,
+        &manifest.to_string(),
+    )
 }
 
 fn stream(at: u64) -> String {
@@ -97,7 +89,7 @@ fn stream(at: u64) -> String {
     format!("{size}{at}")
 }
 
-/// Writes the manifest, an expression to a line from the first line on.
+/// Writes the manifest, an expression to a line from the second line on.
 fn write(hub: &Hub, lines: &[(u64, String)]) {
     let mut streams = String::new();
     for (number, text) in lines {

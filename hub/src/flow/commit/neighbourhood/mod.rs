@@ -60,7 +60,7 @@ pub struct Neighbourhood {
     rules: Arc<Rules>,
     identifiers: FxHashMap<i64, Known>,
     /// Those about which anything was said.
-    spoken: FxHashSet<i64>,
+    spoken: Vec<i64>,
     /// Whether any of that is an operator's word, and whether any was the hub's own doing, as it was loaded or kept.
     has_operators: bool,
     has_echoes: bool,
@@ -150,7 +150,7 @@ impl Neighbourhood {
         Self {
             rules,
             identifiers: FxHashMap::default(),
-            spoken: FxHashSet::default(),
+            spoken: Vec::new(),
             has_operators: false,
             has_echoes: false,
             free: FxHashSet::default(),
@@ -286,23 +286,20 @@ impl Neighbourhood {
         self.held_where(evidence, |_| true)
     }
 
-    /// The same, of what anything was said about: few have that, so the others are not looked up.
+    /// The same, of what anything was said about.
     pub fn spoken_by(&self, evidence: &[i64]) -> Vec<Held> {
-        self.held_where(evidence, |slot| {
-            self.spoken.contains(&slot) && !self.said(slot).is_empty()
+        self.held_where(evidence, |known| {
+            known.said.as_deref().is_some_and(|kept| !kept.is_empty())
         })
     }
 
-    fn held_where(&self, evidence: &[i64], is_wanted: impl Fn(i64) -> bool) -> Vec<Held> {
+    fn held_where(&self, evidence: &[i64], is_wanted: impl Fn(&Known) -> bool) -> Vec<Held> {
         let pieces = evidence.iter().filter_map(|id| self.evidence.get(id));
         let pieces = pieces.map(|seen| (&*seen.row.message, &*seen.row.nodes));
         let node = |slot: i64, is_any: bool| {
-            if !is_any && !is_wanted(slot) {
-                return None;
-            }
             let known = &self.identifiers[&slot];
             let is_live = !known.shared && !known.blocked;
-            Some((slot, &known.identifier, is_live))
+            (is_any || is_wanted(known)).then_some((slot, &known.identifier, is_live))
         };
         held(&self.rules, pieces, node)
     }

@@ -27,7 +27,6 @@ impl Neighbourhood {
         self.by_set = FxHashMap::default();
         self.free = FxHashSet::default();
         if members.is_empty() {
-            self.write_said();
             return Reshaped::default();
         }
         let former = self.former(members);

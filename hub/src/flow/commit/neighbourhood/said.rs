@@ -28,6 +28,10 @@ impl Kept {
         })
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.said.is_empty()
+    }
+
     fn is_operators(&self) -> bool {
         self.said.iter().any(|one| one.by.is_some())
     }
@@ -70,7 +74,7 @@ impl Neighbourhood {
 
     /// What is loaded of an identifier.
     pub(super) fn notice(&mut self, slot: i64, kept: &Kept) {
-        self.spoken.insert(slot);
+        self.spoken.push(slot);
         self.has_operators |= kept.is_operators();
         self.has_echoes |= kept.said.iter().any(|one| one.force == Force::Echo);
     }
@@ -108,7 +112,7 @@ impl Neighbourhood {
     pub fn said_mut(&mut self, slot: i64) -> &mut Vec<ConsentStatement> {
         let known = self.identifiers.get_mut(&slot).expect("loaded or made");
         let kept = known.said.get_or_insert_with(|| {
-            self.spoken.insert(slot);
+            self.spoken.push(slot);
             Box::new(Kept {
                 said: Vec::with_capacity(1),
                 ..Kept::default()

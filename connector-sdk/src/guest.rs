@@ -7,6 +7,7 @@ mod convert;
 use crate::hub::{HttpError, Hub, Level, MacAlgorithm, Request, Response};
 use meta::onefold::connector::{crypto, http, log, run};
 use std::marker::PhantomData;
+use std::sync::Once;
 
 /// Stands for a connector where the bindings want a type.
 pub struct Component<T>(PhantomData<T>);
@@ -143,6 +144,18 @@ pub use wit_bindgen::rt;
 
 /// The hub behind the contract's imports.
 pub struct Imports;
+
+/// The hub, for one call. A panic ends the instance without a word, so the first call sees to it that the log has the message and
+/// the place.
+fn hub() -> Imports {
+    static FIRST: Once = Once::new();
+    FIRST.call_once(|| {
+        std::panic::set_hook(Box::new(|panic| {
+            log::write(log::Level::Error, &panic.to_string(), None);
+        }));
+    });
+    Imports
+}
 
 impl Hub for Imports {
     fn send(&self, request: Request) -> Result<Response, HttpError> {

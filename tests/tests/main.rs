@@ -15,6 +15,7 @@ mod created_again;
 mod engine;
 mod febrl;
 mod field;
+mod first_hour;
 mod guests;
 mod hub;
 mod identity;

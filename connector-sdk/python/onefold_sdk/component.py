@@ -13,6 +13,7 @@ from wit_world.imports import types as wire
 
 from . import types
 from .connector import Calls
+from .faults import described
 from .hub import HttpError, Request, Response
 
 
@@ -100,11 +101,16 @@ def exports(connector: Any, *interfaces: str) -> list[type]:
 
 
 def _answer(work: Callable[[], Any]) -> Any:
-    """Gives what `work` gives; an error of the SDK becomes one of the contract, any other one stops the instance."""
+    """Gives what `work` gives; an error of the SDK becomes one of the contract, any other one a fault of the connector."""
     try:
         return work()
     except types.Error as error:
         raise Err(_failure(error)) from error
+    except Err:
+        raise
+    except Exception as error:
+        detail = wire.Detail("sdk.exception", described(error), None, None)
+        raise Err(wire.Error_Other(detail)) from error
 
 
 def _failure(error: types.Error) -> Any:

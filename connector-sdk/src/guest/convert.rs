@@ -2,7 +2,7 @@
 //! contract spells twice.
 
 use super::meta::onefold::connector::types as wire;
-use super::{Component, Imports};
+use super::{Component, hub};
 use crate::connector::{Audience, Connector, Destination, Privacy, Source, Webhook, call};
 use crate::types;
 
@@ -71,7 +71,7 @@ mod meta {
         }
 
         fn check(config: String) -> Result<bound::CheckReport, wire::Error> {
-            let report = call::check::<T>(&Imports, &config).map_err(error)?;
+            let report = call::check::<T>(&hub(), &config).map_err(error)?;
             Ok(bound::CheckReport {
                 account: report.account,
                 warnings: report.warnings,
@@ -121,7 +121,7 @@ mod source {
 
     impl<T: Source> bound::Guest for Component<T> {
         fn discover(config: String) -> Result<Vec<bound::StreamInfo>, wire::Error> {
-            let streams = call::discover::<T>(&Imports, &config).map_err(error)?;
+            let streams = call::discover::<T>(&hub(), &config).map_err(error)?;
             let bind = |stream: types::StreamInfo| bound::StreamInfo {
                 name: stream.name,
                 title: stream.title,
@@ -139,7 +139,7 @@ mod source {
             stream: String,
             since: Option<String>,
         ) -> Result<Vec<String>, wire::Error> {
-            call::split::<T>(&Imports, &config, &stream, since.as_deref()).map_err(error)
+            call::split::<T>(&hub(), &config, &stream, since.as_deref()).map_err(error)
         }
 
         fn read(request: bound::ReadRequest) -> Result<bound::Batch, wire::Error> {
@@ -153,7 +153,7 @@ mod source {
                 max_records: request.max_records,
                 max_bytes: request.max_bytes,
             };
-            let batch = call::read::<T>(&Imports, &config, &request).map_err(error)?;
+            let batch = call::read::<T>(&hub(), &config, &request).map_err(error)?;
             Ok(bound::Batch {
                 upserts: to_chunk(batch.upserts),
                 deletes: batch.deletes.map(to_chunk),
@@ -175,7 +175,7 @@ mod webhook {
                 query: delivery.query,
                 body: delivery.body,
             };
-            let reply = call::receive::<T>(&Imports, &config, &delivery).map_err(error)?;
+            let reply = call::receive::<T>(&hub(), &config, &delivery).map_err(error)?;
             let bind = |rows: types::StreamRows| bound::Rows {
                 stream: rows.stream,
                 upserts: to_chunk(rows.upserts),
@@ -207,7 +207,7 @@ mod destination {
 
     impl<T: Destination> bound::Guest for Component<T> {
         fn targets(config: String) -> Result<Vec<bound::Target>, wire::Error> {
-            let targets = call::targets::<T>(&Imports, &config).map_err(error)?;
+            let targets = call::targets::<T>(&hub(), &config).map_err(error)?;
             let bind = |target: types::TargetInfo| bound::Target {
                 name: target.name,
                 title: target.title,
@@ -233,12 +233,12 @@ mod destination {
                 idempotency_key: request.idempotency_key,
                 verify: request.verify,
             };
-            let done = call::write::<T>(&Imports, &config, &request).map_err(error)?;
+            let done = call::write::<T>(&hub(), &config, &request).map_err(error)?;
             Ok(outcome(done))
         }
 
         fn poll(config: String, job: String) -> Result<Option<bound::Outcome>, wire::Error> {
-            let done = call::poll::<T>(&Imports, &config, &job).map_err(error)?;
+            let done = call::poll::<T>(&hub(), &config, &job).map_err(error)?;
             Ok(done.map(outcome))
         }
     }
@@ -278,7 +278,7 @@ mod audience {
             page: Option<String>,
         ) -> Result<(Vec<bound::AudienceRef>, Option<String>), wire::Error> {
             let (found, next) =
-                call::list_audiences::<T>(&Imports, &config, page.as_deref()).map_err(error)?;
+                call::list_audiences::<T>(&hub(), &config, page.as_deref()).map_err(error)?;
             Ok((found.into_iter().map(reference).collect(), next))
         }
 
@@ -287,27 +287,27 @@ mod audience {
             name: String,
             options: Option<String>,
         ) -> Result<bound::AudienceRef, wire::Error> {
-            call::create::<T>(&Imports, &config, &name, options.as_deref())
+            call::create::<T>(&hub(), &config, &name, options.as_deref())
                 .map(reference)
                 .map_err(error)
         }
 
         fn add(request: bound::Change) -> Result<bound::Outcome, wire::Error> {
             let (config, request) = change(request);
-            call::add::<T>(&Imports, &config, &request)
+            call::add::<T>(&hub(), &config, &request)
                 .map(outcome)
                 .map_err(error)
         }
 
         fn remove(request: bound::Change) -> Result<bound::Outcome, wire::Error> {
             let (config, request) = change(request);
-            call::remove::<T>(&Imports, &config, &request)
+            call::remove::<T>(&hub(), &config, &request)
                 .map(outcome)
                 .map_err(error)
         }
 
         fn poll(config: String, job: String) -> Result<Option<bound::Outcome>, wire::Error> {
-            let done = call::poll_audience::<T>(&Imports, &config, &job).map_err(error)?;
+            let done = call::poll_audience::<T>(&hub(), &config, &job).map_err(error)?;
             Ok(done.map(outcome))
         }
     }
@@ -334,7 +334,7 @@ mod privacy {
             request_id: String,
         ) -> Result<(bound::Status, Option<String>), wire::Error> {
             let ids: Vec<_> = ids.into_iter().map(identifier).collect();
-            call::erase_subject::<T>(&Imports, &config, &ids, &request_id)
+            call::erase_subject::<T>(&hub(), &config, &ids, &request_id)
                 .map(erasure)
                 .map_err(error)
         }
@@ -343,7 +343,7 @@ mod privacy {
             config: String,
             job: String,
         ) -> Result<(bound::Status, Option<String>), wire::Error> {
-            call::poll_erasure::<T>(&Imports, &config, &job)
+            call::poll_erasure::<T>(&hub(), &config, &job)
                 .map(erasure)
                 .map_err(error)
         }

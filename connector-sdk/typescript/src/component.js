@@ -7,6 +7,7 @@ import log from "onefold:connector/log@0.1.0";
 import run from "onefold:connector/run@0.1.0";
 import { calls } from "./call.js";
 import { ConnectorError, HttpFailure } from "./errors.js";
+import { described } from "./faults.js";
 import { Chunk } from "./records.js";
 
 const hub = {
@@ -80,12 +81,16 @@ export function component(connector) {
   };
 }
 
-/** Gives what `work` gives; an error of the SDK becomes one of the contract, any other one stops the instance. */
+/** Gives what `work` gives; an error of the SDK becomes one of the contract, any other one a fault of the connector. */
 function answer(work) {
   try {
     return work();
   } catch (error) {
-    throw error instanceof ConnectorError ? failure(error) : error;
+    if (error instanceof ConnectorError) {
+      throw failure(error);
+    }
+    const detail = { code: "sdk.exception", message: described(error), httpStatus: null, data: null };
+    throw { tag: "other", val: detail };
   }
 }
 

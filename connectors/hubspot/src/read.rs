@@ -4,13 +4,14 @@
 
 use crate::gather::Gather;
 use crate::record::Head;
-use crate::streams::{CONTACT_CHANGED, Stream};
+use crate::streams::{CONTACT_CHANGED, MERGED, Stream};
 use crate::{Config, VENDOR, after_of, get, post};
 use onefold_sdk::http::encode;
-use onefold_sdk::{Batch, Found, Hub, ReadRequest, Result, Step, cut, read_pages};
+use onefold_sdk::{Batch, Found, Hub, Page, ReadRequest, Result, Step, cut, read_pages};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 
 mod merges;
 
@@ -19,7 +20,7 @@ const CONTACTS_PATH: &str = "/crm/v3/objects/contacts";
 const LIST_LIMIT: u32 = 100;
 /// The search index lags behind the records by seconds: what changed just before the last value seen may appear later.
 const INDEX_LAG_MS: i64 = 60_000;
-/// Changes older than this are in the index.
+/// How long after a time was first seen everything up to it is in the index.
 const SETTLED_MS: i64 = 3_600_000;
 /// HubSpot refuses addresses of 8,000 characters and more: the most that the names of properties may take in one.
 const LIST_NAMES: usize = 6_000;
@@ -38,6 +39,38 @@ struct Cursor {
     /// The same for merges of the contacts to whom the records belong.
     #[serde(default)]
     moved_since: i64,
+    /// What is known of `since` and `moved_since`. Cursors of earlier versions know nothing, and look back.
+    #[serde(default)]
+    seen: Seen,
+    #[serde(default)]
+    moved_seen: Seen,
+}
+
+/// Whether the index had everything up to a time when it was read. Of the hub's clock only differences count, so it need not be right;
+/// and the time between two runs says nothing, since what matters is when the index was read.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Seen {
+    since: i64,
+    /// When a read began at that time for the first time.
+    at: i64,
+    /// A read looked back from it when everything was in the index.
+    settled: bool,
+}
+
+impl Seen {
+    /// For the read that begins at `now` from `since`, and whether it looks back.
+    fn next(&self, since: i64, now: i64) -> (Self, bool) {
+        if self.since != since {
+            let seen = Self {
+                since,
+                at: now,
+                settled: false,
+            };
+            return (seen, true);
+        }
+        let settled = self.settled || now - self.at > SETTLED_MS;
+        (Self { settled, ..*self }, !self.settled)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,8 +91,13 @@ enum Phase {
     },
     /// Records into which others were merged, by their ids. `done` of the next one's are dealt with.
     Merged { after_id: String, done: usize },
-    /// Deletions; `newest` is the last one seen so far.
-    Archived { after: Option<String>, newest: i64 },
+    /// Deletions; `newest` is the last one seen so far. `done` is the last of the page that was dealt with.
+    Archived {
+        after: Option<String>,
+        newest: i64,
+        #[serde(default)]
+        done: Option<String>,
+    },
     /// Between two runs.
     Idle,
 }
@@ -107,6 +145,8 @@ impl Reader<'_> {
             archived_since: newest,
             merged_since: 0,
             moved_since,
+            seen: Seen::default(),
+            moved_seen: Seen::default(),
         })
     }
 
@@ -148,32 +188,38 @@ impl Reader<'_> {
                 newest,
             } => self.moved(cursor, after_id, *done, *newest, room, found),
             Phase::Merged { after_id, done } => self.merged(cursor, after_id, *done, room, found),
-            Phase::Archived { after, newest } => {
-                self.archived(cursor, after.as_deref(), *newest, room, found)
-            }
+            Phase::Archived {
+                after,
+                newest,
+                done,
+            } => self.archived(
+                cursor,
+                (after.as_deref(), done.as_deref()),
+                *newest,
+                room,
+                found,
+            ),
         }
     }
 
     /// Where the next read begins: what the index may not have had is looked at again.
     fn next_read(&self, cursor: &Cursor) -> Cursor {
         let now = i64::try_from(self.hub.now_ms()).unwrap_or(i64::MAX);
-        let is_settled = |since: i64| now - since > SETTLED_MS;
-        let lag = if is_settled(cursor.since) {
-            0
-        } else {
-            INDEX_LAG_MS
-        };
+        let (seen, looks_back) = cursor.seen.next(cursor.since, now);
+        let lag = if looks_back { INDEX_LAG_MS } else { 0 };
+        let newest = cursor.moved_since;
+        let (moved_seen, looks_back) = cursor.moved_seen.next(newest, now);
         // What belongs to the contact that was merged last is not read again in each run.
-        let moved_since = match is_settled(cursor.moved_since) {
-            true => cursor.moved_since + 1,
-            false => cursor.moved_since - INDEX_LAG_MS,
+        let moved_since = if looks_back {
+            (newest - INDEX_LAG_MS).max(0)
+        } else {
+            newest + 1
         };
-        let moved_since = moved_since.max(0);
         let phase = match self.stream.is_of_contacts() {
             true => Phase::Moved {
                 after_id: "0".to_owned(),
                 done: 0,
-                newest: moved_since,
+                newest,
             },
             false => Phase::Changes,
         };
@@ -182,6 +228,8 @@ impl Reader<'_> {
             since: (cursor.since - lag).max(0),
             merged_since: (cursor.merged_since - lag).max(0),
             moved_since,
+            seen,
+            moved_seen,
             ..cursor.clone()
         }
     }
@@ -280,41 +328,74 @@ impl Reader<'_> {
         }
     }
 
-    /// The list of archived records has no filter and no order, so each run walks it.
-    fn archived(
-        &self,
-        cursor: &Cursor,
-        after: Option<&str>,
-        newest: i64,
-        room: u32,
-        found: &mut Found,
-    ) -> Result<Step<Cursor>> {
-        let mut request = get(self.config, &self.stream.path())
-            .query("limit", &room.min(LIST_LIMIT).to_string())
-            .query("archived", "true")
-            .query("properties", self.stream.modified);
-        if let Some(after) = after {
-            request = request.query("after", after);
-        }
-        let answer = VENDOR.send(self.hub, request)?;
-        let page = cut(&answer.body, &["results"])?;
-        let mut newest = newest;
+    /// What a page of archived records says was deleted since then, each once, and the latest time on it.
+    fn gone(&self, page: &Page<'_>, newest: i64, since: i64) -> Result<(i64, Vec<String>)> {
+        let (mut newest, mut gone) = (newest, Vec::new());
+        let mut once = BTreeSet::new();
         for row in &page.rows {
             let head = Head::of(row)?;
             if !head.is_archived() {
                 continue;
             }
             let time = head.archived_at();
-            if time.is_none_or(|time| time >= cursor.archived_since) {
-                found.delete(&self.stream.key(&head.id()?))?;
+            if time.is_none_or(|time| time >= since) {
+                let id = head.id()?;
+                let all = head.merged(&id).into_iter().chain([id]);
+                gone.extend(all.filter(|id| once.insert(id.clone())));
             }
             newest = newest.max(time.unwrap_or(0));
+        }
+        Ok((newest, gone))
+    }
+
+    /// The list of archived records has no filter and no order, so each run walks it. What was merged into a record that is archived by
+    /// now is in no search.
+    fn archived(
+        &self,
+        cursor: &Cursor,
+        (after, done): (Option<&str>, Option<&str>),
+        newest: i64,
+        room: u32,
+        found: &mut Found,
+    ) -> Result<Step<Cursor>> {
+        let properties = match self.stream.merges {
+            true => format!("{},{MERGED}", self.stream.modified),
+            false => self.stream.modified.to_owned(),
+        };
+        let mut request = get(self.config, &self.stream.path())
+            .query("limit", &self.config.page_size.min(LIST_LIMIT).to_string())
+            .query("archived", "true")
+            .query("properties", &properties);
+        if let Some(after) = after {
+            request = request.query("after", after);
+        }
+        let answer = VENDOR.send(self.hub, request)?;
+        let page = cut(&answer.body, &["results"])?;
+        let (newest, gone) = self.gone(&page, newest, cursor.archived_since)?;
+        // A page that changed meanwhile is dealt with again: a deletion that is said twice is one.
+        let before = done.and_then(|done| gone.iter().position(|id| id == done));
+        let left = &gone[before.map_or(0, |before| before + 1)..];
+        let now = &left[..left.len().min(room.max(1) as usize)];
+        for id in now {
+            found.delete(&self.stream.key(id))?;
+        }
+        if let Some(last) = now.last().filter(|_| now.len() < left.len()) {
+            let phase = Phase::Archived {
+                after: after.map(str::to_owned),
+                newest,
+                done: Some(last.clone()),
+            };
+            return Ok(Step::More(Cursor {
+                phase,
+                ..cursor.clone()
+            }));
         }
         match after_of(&page.envelope()?, after)? {
             Some(after) => Ok(Step::More(Cursor {
                 phase: Phase::Archived {
                     after: Some(after),
                     newest,
+                    done: None,
                 },
                 ..cursor.clone()
             })),

@@ -5,13 +5,12 @@ mod edit;
 mod record;
 mod role;
 mod said;
-mod shape;
 
 pub use edit::{Edit, edited};
 pub use record::{Record, key_of_line, read};
 
 use crate::expression::{
-    Expression, Failure, Filter, country_code, scalar_text, shown, to_timestamp,
+    Expression, Failure, Filter, country_code, scalar_text, shown, to_shape, to_timestamp,
 };
 use crate::manifest::{ConsentRule, SAID_COUNTRY, Stream, StreamTarget};
 use crate::model::{
@@ -245,7 +244,7 @@ impl Mapper<'_> {
             self.keep(name, value);
             return Ok(());
         }
-        match shape::bring(shape, value) {
+        match to_shape(shape, value) {
             Ok(value) => self.keep(name, value),
             Err(expected) if shape == Shape::Money => {
                 let message = format!("`{name}` must be {expected}");
@@ -321,11 +320,11 @@ impl Mapper<'_> {
                 );
                 None
             }
-            Err(Rejected::Blocked) => {
+            Err(Rejected::Blocked(rule)) => {
                 self.warn(
                     &codes::UNUSABLE,
                     name,
-                    format!("`{name}` is a stand-in and identifies nobody"),
+                    format!("`{name}` identifies nobody: it is {}", rule.as_str()),
                 );
                 None
             }
@@ -368,6 +367,7 @@ impl Mapper<'_> {
                 channel.kind()
             );
             self.warn(&codes::CONSENT_WITHOUT_ADDRESS, field, message);
+            self.canonical.vague.push(purpose.clone());
             return Ok(());
         }
         let consent = Consent {

@@ -1,7 +1,7 @@
 //! What a record that is about something else says of its person: a guest's name and address, for instance.
 
-use super::{Mapper, shape};
-use crate::expression::scalar_text;
+use super::Mapper;
+use crate::expression::{scalar_text, to_shape};
 use crate::model::{Identifier, IdentifierKind, Rejected, Value, person_trait};
 use crate::problem::codes;
 
@@ -15,7 +15,7 @@ impl Mapper<'_> {
         let value = match (kind, person_trait(said)) {
             (Some(kind), _) => self.address(name, kind, &value).map(Value::from),
             (None, None) => Some(value),
-            (None, Some(shape)) => match shape::bring(shape, value) {
+            (None, Some(shape)) => match to_shape(shape, value) {
                 Ok(value) => Some(value),
                 Err(expected) => {
                     let message = format!("`{name}` must be {expected}; it is left out");
@@ -36,7 +36,7 @@ impl Mapper<'_> {
             Some(Ok(identifier)) => return Some(identifier.value),
             Some(Err(Rejected::Empty)) => return None,
             Some(Err(Rejected::Malformed)) => "is malformed",
-            Some(Err(Rejected::Blocked)) => "is a stand-in",
+            Some(Err(Rejected::Blocked(_))) => "is a stand-in",
             None => "is neither a text nor a number",
         };
         let message = format!("`{name}` {what} and is left out");

@@ -2,6 +2,7 @@
 
 use crate::cli::connector::arguments::{AddArguments, KeyCommand, PublishArguments};
 use crate::cli::consents::ConsentCommand;
+use crate::cli::destinations::DestinationCommand;
 use crate::cli::letters::arguments::DeadLetterCommand;
 use crate::cli::sources::SourceCommand;
 use crate::kit::project::{Kind, Language};
@@ -44,11 +45,19 @@ pub enum Command {
         name: Option<String>,
     },
     /// Read the manifests and report every problem at once; nothing is run.
-    Check,
+    Check {
+        /// Call each source and destination once, too, to see that configuration and credential work.
+        #[arg(long)]
+        live: bool,
+    },
     /// Look for what is left open: files that others can read or change, unlocked connectors, grants that are too wide.
     Doctor,
     /// Say what a run would read, change and send, and do nothing.
-    Plan,
+    Plan {
+        /// Name up to this many people of each kind of change, and of those who are withheld, with the reason.
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        show: usize,
+    },
     /// Pull from the sources, resolve, build, and deliver.
     Run {
         /// Only this source.
@@ -66,6 +75,9 @@ pub enum Command {
         /// When a read fails, keep what the vendor said too, personal data included, for `onefold connector run-one`.
         #[arg(long)]
         capture: bool,
+        /// Name up to this many people of each kind of change, and of those who are withheld, with the reason.
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        show: usize,
     },
     /// Run every source at its schedule until stopped by a signal.
     Serve,
@@ -123,6 +135,11 @@ pub enum Command {
         identifier: String,
         #[arg(long)]
         reason: String,
+    },
+    /// Destinations: what each holds, and why somebody is sent there or not.
+    Destination {
+        #[command(subcommand)]
+        command: DestinationCommand,
     },
     /// What somebody agreed to, for each address, and why; refuse or grant it yourself.
     Consent {

@@ -30,7 +30,7 @@ pub fn init(folder: &Path, name: Option<&str>, out: &Out) -> Outcome {
     }
     let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     let name = name.map_or_else(|| folder_name(&absolute), str::to_owned);
-    files::write(&file, TEMPLATE.replace("NAME", &name).as_bytes())
+    files::write(&file, TEMPLATE.replace("{name}", &name).as_bytes())
         .map_err(|error| failed(&error))?;
     if out.json {
         out.value(&serde_json::json!({ "created": file }));

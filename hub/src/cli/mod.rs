@@ -6,6 +6,7 @@ mod audiences;
 mod check;
 mod connector;
 mod consents;
+mod destinations;
 mod doctor;
 mod identity;
 mod identity_graph;
@@ -53,15 +54,16 @@ pub async fn run(arguments: Arguments, environment: &Environment) -> Ending {
             init::init(&folder, name.as_deref(), &out)
         }
         Command::Help { topic } => usage::help(topic.as_deref(), &out),
-        Command::Check => check::check(&folder, environment, &out).await,
+        Command::Check { live } => check::check(&folder, environment, &out, live).await,
         Command::Doctor => doctor::doctor(&folder, environment, &out).await,
-        Command::Plan => running::plan(&folder, environment, &out).await,
+        Command::Plan { show } => running::plan(&folder, environment, &out, show).await,
         Command::Run {
             source,
             stream,
             full,
             no_delivery,
             capture,
+            show,
         } => {
             let choice = running::Choice {
                 source,
@@ -69,6 +71,7 @@ pub async fn run(arguments: Arguments, environment: &Environment) -> Ending {
                 full,
                 deliver: !no_delivery,
                 capture,
+                show,
             };
             running::run(&folder, environment, &out, choice).await
         }
@@ -97,6 +100,9 @@ pub async fn run(arguments: Arguments, environment: &Environment) -> Ending {
             connector::connector(&folder, environment, &out, command).await
         }
         Command::Source { command } => sources::source(&folder, environment, &out, command).await,
+        Command::Destination { command } => {
+            destinations::destination(&folder, environment, &out, command).await
+        }
         Command::Consent { command } => {
             consents::consent(&folder, environment, &out, command).await
         }

@@ -8,6 +8,7 @@ use crate::flow::{
     self, DeliveryReport, Progress, ReadOptions, RunEvent, RunOptions, RunReport, StreamReport,
     leftover,
 };
+use crate::model::Permission;
 use crate::opening::{CapturingConnectors, Environment, PlannedStream};
 use crate::problem::Problem;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -25,6 +26,8 @@ pub struct Choice {
     pub deliver: bool,
     /// Keeps what vendors say when a read fails.
     pub capture: bool,
+    /// How many rows of each kind are named.
+    pub show: usize,
 }
 
 /// `onefold run`
@@ -91,6 +94,7 @@ pub fn options(choice: Choice, json: bool, bar: &ProgressBar) -> RunOptions {
         source: choice.source,
         stream: choice.stream,
         deliver: choice.deliver,
+        show: choice.show,
         read: ReadOptions {
             full: choice.full,
             progress: Arc::new(move |progress: Progress| {
@@ -190,11 +194,8 @@ fn print(report: &RunReport, out: &Out) {
         ));
     }
     for destination in &report.destinations {
-        out.line(format!(
-            "{:<13} {}",
-            destination.destination,
-            sentence(destination)
-        ));
+        let name = format!("{:<13}", destination.destination);
+        print_delivery(&name, destination, out);
     }
     let problems: Vec<Problem> = all_problems(report).into_iter().cloned().collect();
     out.problems(&problems, &[]);
@@ -234,7 +235,7 @@ fn stream_row(report: &StreamReport) -> Vec<String> {
     ]
 }
 
-/// `1,204 upserted, 143 added to lapsed_vip, 2 rejected, 41 withheld (no consent)`
+/// `1,204 upserted, 143 added to lapsed_vip, 2 rejected, 41 withheld (40 without consent, 1 suppressed)`
 fn sentence(report: &DeliveryReport) -> String {
     let mut parts = Vec::new();
     if report.upserted > 0 {
@@ -249,19 +250,59 @@ fn sentence(report: &DeliveryReport) -> String {
     let rest = [
         (report.rejected, "rejected"),
         (report.postponed, "left for the next run"),
-        (report.withheld, "withheld (no consent, or suppressed)"),
     ];
     parts.extend(
         rest.iter()
             .filter(|(count, _)| *count > 0)
             .map(|(count, word)| format!("{} {word}", number(*count))),
     );
+    if report.withheld > 0 {
+        let because = report.withheld_because.iter();
+        let because = because.map(|(why, count)| format!("{} {}", number(*count), reason(*why)));
+        let because: Vec<String> = because.collect();
+        parts.push(format!(
+            "{} withheld ({})",
+            number(report.withheld),
+            because.join(", ")
+        ));
+    }
     if report.guarded {
         parts.insert(0, "stopped by a guard, nothing sent".to_owned());
     } else if parts.is_empty() || (report.withheld > 0 && parts.len() == 1) {
         parts.insert(0, "nothing to send".to_owned());
     }
     parts.join(", ")
+}
+
+pub fn reason(permission: Permission) -> &'static str {
+    match permission {
+        Permission::Granted => "agreed",
+        Permission::Unstated => "without consent",
+        Permission::Refused => "refused",
+        Permission::Suppressed => "suppressed",
+    }
+}
+
+/// A destination's line, what to do where nobody can have agreed, and the rows that were asked for.
+fn print_delivery(name: &str, report: &DeliveryReport, out: &Out) {
+    out.line(format!("{name} {}", sentence(report)));
+    if report.withheld > 0 && !report.unstated.is_empty() {
+        out.line(format!(
+            "hint: no stream states the consent `{}`, which {} needs: map it (`consent.{} = …`), or state it with `onefold consent grant`",
+            report.unstated.join("`, `"),
+            report.destination,
+            report.unstated[0],
+        ));
+    }
+    if report.shown.is_empty() {
+        return;
+    }
+    let mut rows = table(&[]);
+    for row in &report.shown {
+        let because = row.because.map_or("", reason);
+        rows.add_row(["", row.what, &row.key, &row.audience, because]);
+    }
+    out.table(&rows);
 }
 
 fn print_planned(stream: &PlannedStream, out: &Out) {
@@ -279,9 +320,9 @@ fn print_planned(stream: &PlannedStream, out: &Out) {
 }
 
 /// `onefold plan`
-pub async fn plan(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
+pub async fn plan(folder: &Path, environment: &Environment, out: &Out, show: usize) -> Outcome {
     let hub = open(folder, environment, out).await?;
-    let planned = hub.planned(environment).await?;
+    let planned = hub.planned(environment, show).await?;
     if out.json {
         let mut value = serde_json::to_value(&planned).unwrap_or_default();
         let found = planned.destinations.iter().flat_map(|one| &one.problems);
@@ -306,11 +347,8 @@ pub async fn plan(folder: &Path, environment: &Environment, out: &Out) -> Outcom
         }
         out.problems(&planned.problems, &[]);
         for report in &planned.destinations {
-            out.line(format!(
-                "would send    {}: {}",
-                report.destination,
-                sentence(report)
-            ));
+            let name = format!("would send    {}:", report.destination);
+            print_delivery(&name, report, out);
             out.problems(&report.problems, &[]);
         }
         out.problems(&leftover::warnings(&planned.left_over), &[]);

@@ -1,6 +1,7 @@
 //! `onefold serve`: runs until it is stopped, and reads its folder again when another process uses other manifests.
 
 use crate::cli::Ending;
+use crate::cli::check::unscheduled;
 use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome};
 use crate::cli::running::{Choice, options, wait_for_signal};
@@ -22,6 +23,7 @@ const SERVED: Choice = Choice {
     full: false,
     deliver: true,
     capture: false,
+    show: 0,
 };
 
 /// How often a folder that cannot be served is looked at.
@@ -135,6 +137,7 @@ async fn serve_hub(hub: Opened, folder: &Path, out: &Out, carried: Carried) -> S
             )),
         }
     }
+    warn_of_unscheduled(&hub);
     if let Err(problem) = warn_of_leftovers(&hub).await {
         tracing::warn!(code = problem.code.id, "{}", problem.message);
     }
@@ -147,6 +150,12 @@ async fn serve_hub(hub: Opened, folder: &Path, out: &Out, carried: Carried) -> S
     let served = flow::serve(&hub.context, &connectors, &options, carried).await;
     hub.context.store.close().await;
     served
+}
+
+fn warn_of_unscheduled(hub: &Opened) {
+    if let Some(names) = unscheduled(&hub.context.plan) {
+        tracing::warn!("{names} without a `schedule`: only `onefold run` reads them");
+    }
 }
 
 async fn warn_of_leftovers(hub: &Opened) -> crate::store::Result<()> {

@@ -1,6 +1,7 @@
 //! Where a connection may go: host, scheme and port first, then the address on every dial. Everything that is
 //! not granted is denied (I12), and a denial names the line that would grant it.
 
+use crate::expression::closest;
 use crate::problem::{Problem, codes};
 use reqwest::Url;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -149,10 +150,20 @@ impl Policy {
             format!("{} may not call `{}`", self.owner, short(&target)),
         )
         .hint(format!(
-            "add `grant.hosts = [\"{}\"]` to {}; a credential goes there only if its own `hosts` name it, too",
+            "{}add `grant.hosts = [\"{}\"]` to {}; a credential goes there only if its own `hosts` name it, too",
+            self.near(&origin.host),
             short(&target),
             self.owner
         ))
+    }
+
+    /// A slip of the finger should not be granted.
+    fn near(&self, host: &str) -> String {
+        let known = self.hosts.iter().filter(|rule| !rule.below);
+        match closest(host, known.map(|rule| &*rule.host)) {
+            Some(near) => format!("did you mean `{near}`, which may be called? If not, "),
+            None => String::new(),
+        }
     }
 
     fn address_denied(&self, host: &str, address: SocketAddr) -> Problem {

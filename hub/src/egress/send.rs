@@ -286,7 +286,10 @@ impl Egress {
             builder = builder.body(body.clone());
         }
         let exchange = async {
-            let response = builder.send().await.map_err(|error| self.sort(&error))?;
+            let response = builder
+                .send()
+                .await
+                .map_err(|error| self.sort(&error, &ready.url))?;
             self.read(response).await
         };
         bounded(exchange, patience).await?
@@ -308,8 +311,13 @@ impl Egress {
             room: &self.settings.room,
             bytes: 0,
         };
+        let url = response.url().clone();
         let mut body = Vec::with_capacity(usize::try_from(announced.min(1 << 20)).unwrap_or(0));
-        while let Some(part) = response.chunk().await.map_err(|error| self.sort(&error))? {
+        while let Some(part) = response
+            .chunk()
+            .await
+            .map_err(|error| self.sort(&error, &url))?
+        {
             if (body.len() + part.len()) as u64 > most {
                 return Err(SendError::ResponseTooLarge(most));
             }
@@ -407,7 +415,7 @@ impl Egress {
     }
 
     /// What the client's error means. Its text can hold the URL, and a URL can hold what nobody should read.
-    fn sort(&self, error: &reqwest::Error) -> SendError {
+    fn sort(&self, error: &reqwest::Error, url: &Url) -> SendError {
         let mut texts = Vec::new();
         let mut cause: Option<&(dyn std::error::Error + 'static)> =
             std::error::Error::source(error);
@@ -432,7 +440,11 @@ impl Egress {
             .unwrap_or_else(|| "the exchange failed".to_owned());
         let text = (self.settings.scrub)(&text);
         match error.is_connect() {
-            true => SendError::Connect(text),
+            true => {
+                let (host, port) = (url.host_str(), url.port_or_known_default());
+                let host = (self.settings.scrub)(host.unwrap_or_default());
+                SendError::Connect(format!("{host}:{}: {text}", port.unwrap_or_default()))
+            }
             false => SendError::Other(text),
         }
     }

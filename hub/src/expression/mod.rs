@@ -16,6 +16,7 @@ mod passes;
 mod path;
 mod pattern;
 mod scan;
+mod shape;
 mod token;
 
 pub use condition::{Comparison, Condition, Measure, Step, Test, Window};
@@ -26,6 +27,7 @@ pub use passes::parse_time;
 pub use passes::{Number, SCALE, millis, number, passes, passes_for, scale};
 pub use pattern::{BadPattern, POSITIONS, Pattern, split_position};
 pub use scan::{ParseError, closest};
+pub use shape::to_shape;
 
 use crate::model::Value;
 use crate::problem::plain_line;

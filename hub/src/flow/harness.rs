@@ -121,10 +121,14 @@ impl World {
         let lines = |rows: &[R]| -> String { rows.iter().map(|row| format!("{row}\n")).collect() };
         let mut arrived = Arrived::default();
         arrived.add(lines(upserts).into(), Some(lines(deletes).into()));
+        let since = flow::Since {
+            version: i64::MAX,
+            is_full: false,
+        };
         // Repeated when another process changed the same records meanwhile.
         for _ in 0..100 {
             let lines = flow::key_lines(&stream, plan, &arrived);
-            let landed = flow::land(&self.context, &stream, plan, lines, None);
+            let landed = flow::land(&self.context, &stream, plan, lines, since);
             let changes = landed.await?.changes;
             let mut tx = self.context.begin_for(changes.len()).await?;
             match flow::apply(&mut tx, &self.context, &stream, changes).await {

@@ -12,7 +12,7 @@ use crate::flow::intake::read::tests::script::{Page, Script, page};
 use crate::flow::properties::sink::{Members, Sink};
 use crate::flow::properties::{RUNTIME, sequences};
 use crate::flow::work::run::{self, RunOptions};
-use crate::flow::{self, Context, ReadOptions, Suppression};
+use crate::flow::{self, Context, DeliveryOptions, ReadOptions, Suppression};
 use crate::host::Connector;
 use crate::manifest::{Destination, IdentityRules, Source};
 use crate::model::{Identifier, IdentifierKind, Value};
@@ -194,6 +194,7 @@ fn options(deliver: bool) -> RunOptions {
         source: None,
         stream: None,
         deliver,
+        show: 0,
         read: ReadOptions {
             full: false,
             progress: Arc::new(|_| {}),
@@ -237,7 +238,14 @@ async fn act(actor: Actor, mut context: Context, outside: &Outside) -> Result<()
             let context = run::ready(&context).await?;
             let destination = &context.plan.destinations[0];
             let events = options(true).events;
-            run::deliver_to(&context, destination, outside, false, &events).await?;
+            run::deliver_to(
+                &context,
+                destination,
+                outside,
+                DeliveryOptions::default(),
+                &events,
+            )
+            .await?;
         }
         Actor::Suppress => {
             let mut tx = context.begin().await?;

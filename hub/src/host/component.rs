@@ -7,7 +7,7 @@ use crate::host::engine::{self, Cache};
 use crate::host::guest::{self, Guest};
 use crate::host::room::Budget;
 use crate::host::state::State;
-use crate::host::types::{Connection, Connector, Http, HttpError, HttpRequest};
+use crate::host::types::{Advice, Connection, Connector, Http, HttpError, HttpRequest};
 use crate::host::types::{HttpResponse, LogLine, Scrub};
 use crate::host::wire::{self, crypto, http, log, run};
 use crate::host::{describe, wasi};
@@ -418,6 +418,7 @@ fn without_grants() -> Connection {
         cancel: Cancel::default(),
         log: Arc::new(|line: &LogLine| tracing::debug!(message = %line.message, "connector")),
         scrub: Scrub::nothing(),
+        advice: Advice::default(),
     }
 }
 

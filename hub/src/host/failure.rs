@@ -10,6 +10,8 @@ use wasmtime::Trap;
 
 /// What a vendor writes can hold personal data and be endless.
 const DETAIL_BYTES: usize = 300;
+/// What the SDKs call an exception that the connector did not expect: its own fault, and not the vendor's.
+const EXCEPTION: &str = "sdk.exception";
 /// How much of it is looked at.
 const LONGEST_READ: usize = 4 << 10;
 
@@ -49,6 +51,9 @@ pub fn said(error: Error, state: &State) -> Failure {
             None,
         ),
         Error::Cancelled => return cancelled(state),
+        Error::Other(detail) if detail.code == EXCEPTION => {
+            (FailureKind::Guest, &codes::TRAPPED, detail, None)
+        }
         Error::Other(detail) => (FailureKind::Other, &codes::VENDOR_OTHER, detail, None),
     };
     let said = without_personal(&state.clean(&detail.code, 100), &[]);
@@ -63,7 +68,10 @@ pub fn said(error: Error, state: &State) -> Failure {
             problem.hint = problem.hint.map(|hint| state.connection.scrub.words(&hint));
             (FailureKind::Config, problem)
         }
-        None => (kind, Problem::new(code, describe(&detail, &said, state))),
+        None => {
+            let problem = Problem::new(code, describe(&detail, &said, state));
+            (kind, advised(problem, kind, &detail, state))
+        }
     };
     Failure {
         retry_after_ms: wait,
@@ -71,6 +79,19 @@ pub fn said(error: Error, state: &State) -> Failure {
         said,
         may_have_written: requests.may_have_changed(),
         ..Failure::new(kind, problem)
+    }
+}
+
+fn advised(problem: Problem, kind: FailureKind, detail: &Detail, state: &State) -> Problem {
+    let advice = &state.connection.advice;
+    let hint = match kind {
+        FailureKind::Auth => &advice.auth,
+        FailureKind::Transient if detail.http_status.is_none() => &advice.no_answer,
+        _ => return problem,
+    };
+    match hint.is_empty() {
+        true => problem,
+        false => problem.hint(hint.clone()),
     }
 }
 
@@ -172,7 +193,13 @@ fn trapped(error: &wasmtime::Error, call: &str, state: &State) -> Failure {
             ),
         ),
         // Also what a Rust guest does when its own stack, which is in its memory, runs out.
-        Some(trap) => Failure::guest(&codes::TRAPPED, format!("`{call}` trapped: {trap}")),
+        Some(trap) => {
+            let wrote = match state.last_words() {
+                words if words.is_empty() => String::new(),
+                words => format!("; it wrote: {words}"),
+            };
+            Failure::guest(&codes::TRAPPED, format!("`{call}` trapped: {trap}{wrote}"))
+        }
         None => {
             let text = state.clean(&error.root_cause().to_string(), DETAIL_BYTES);
             Failure::guest(
@@ -199,7 +226,9 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::host::cancel::Cancel;
-    use crate::host::types::{Connection, Http, HttpError, HttpRequest, HttpResponse, Scrub};
+    use crate::host::types::{
+        Advice, Connection, Http, HttpError, HttpRequest, HttpResponse, Scrub,
+    };
     use crate::host::wire::http::{self, Host};
     use crate::manifest::Limits;
     use crate::model::Timestamp;
@@ -242,6 +271,7 @@ mod tests {
             cancel: Cancel::default(),
             log: Arc::new(|_| {}),
             scrub,
+            advice: Advice::default(),
         };
         let mut state = State::new(connection, Arc::default(), Instant::now());
         for _ in 0..count {

@@ -26,8 +26,8 @@ pub use describe::parse as parse_description;
 pub use room::Budget;
 
 pub use types::{
-    AudiencePage, AudienceRef, Batch, CheckReport, Chunk, Connection, Connector, Delivery, Erasure,
-    ErasureStatus, Failure, FailureKind, Http, HttpError, HttpRequest, HttpResponse, Keys,
+    Advice, AudiencePage, AudienceRef, Batch, CheckReport, Chunk, Connection, Connector, Delivery,
+    Erasure, ErasureStatus, Failure, FailureKind, Http, HttpError, HttpRequest, HttpResponse, Keys,
     LogLevel, LogLine, LogSink, MacAlgorithm, Member, MemberChange, MemberId, MemberIdForm,
     MemberIdKind, Outcome, ReadRequest, ReceivedRows, Reply, RowFailure, Scrub, StreamInfo,
     TargetInfo, WriteMode, WriteRequest,

@@ -5,6 +5,8 @@ use crate::host::cancel::Cancel;
 use crate::host::requests::Requests;
 use crate::host::room::{Budget, Full, Room};
 use crate::host::types::{Connection, LogLevel, LogLine};
+use crate::model::without_personal;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -16,6 +18,10 @@ const LOG_LINE_BYTES: usize = 4 << 10;
 pub const LONGEST_SECRET: usize = 64 << 10;
 const TABLE_ELEMENTS: usize = 100_000;
 const INSTANCES: usize = 64;
+
+/// How many lines of a guest are kept for the message of a crash, and how much of each.
+const LAST_LINES: usize = 6;
+const LAST_LINE_BYTES: usize = 200;
 
 /// A limit that stopped a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +62,8 @@ pub struct State {
     /// Time of this call spent waiting for a vendor, which the guest does not pay for.
     host_time: Duration,
     log_lines: u32,
+    /// What the guest wrote last in this call, to its log and its standard error.
+    last_lines: VecDeque<String>,
 }
 
 impl State {
@@ -79,6 +87,7 @@ impl State {
             started: now,
             host_time: Duration::ZERO,
             log_lines: 0,
+            last_lines: VecDeque::new(),
         }
     }
 
@@ -92,6 +101,15 @@ impl State {
         self.host_time = Duration::ZERO;
         self.waited_ns.store(0, Ordering::Relaxed);
         self.log_lines = 0;
+        self.last_lines.clear();
+    }
+
+    /// What the guest wrote last, in one line without personal data; empty when it wrote nothing.
+    pub fn last_words(&self) -> String {
+        let lines = self.last_lines.iter().map(String::as_str);
+        let text = lines.collect::<Vec<_>>().join(" | ");
+        let text = without_personal(&text, &[]);
+        text.replace(|c: char| c.is_control(), " ")
     }
 
     pub fn deadline(&self) -> Instant {
@@ -151,6 +169,13 @@ impl State {
             return;
         }
         let message = self.clean(message, LOG_LINE_BYTES);
+        if !message.trim().is_empty() {
+            if self.last_lines.len() == LAST_LINES {
+                self.last_lines.pop_front();
+            }
+            let line = cut(message.trim(), LAST_LINE_BYTES);
+            self.last_lines.push_back(line.to_owned());
+        }
         let fields = fields.map(|fields| self.clean(fields, LOG_LINE_BYTES));
         self.emit(level, message, fields);
     }

@@ -466,4 +466,14 @@ pub struct Connection {
     pub cancel: Cancel,
     pub log: LogSink,
     pub scrub: Scrub,
+    pub advice: Advice,
+}
+
+/// What the operator can do about a failure that the vendor's answer does not explain; empty where nothing is known.
+#[derive(Debug, Clone, Default)]
+pub struct Advice {
+    /// The vendor does not accept the credential.
+    pub auth: String,
+    /// The vendor did not answer at all.
+    pub no_answer: String,
 }

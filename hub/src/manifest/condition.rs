@@ -4,7 +4,7 @@ use crate::expression::{Condition, POSITIONS};
 use crate::manifest::tree::{Hinted, Item, Table};
 use crate::manifest::value_test::{REFERENCES, TESTS};
 use crate::manifest::{Loader, Subject, schedule};
-use crate::model::snake_case;
+use crate::model::{EntityKind, entity_field, person_trait, snake_case};
 use crate::problem::codes;
 use std::sync::Arc;
 use toml::de::DeValue;
@@ -61,6 +61,7 @@ impl Loader<'_> {
             "consent" => {
                 table.check_keys("a condition on consent", &["consent"], &mut self.report);
                 let purpose = subject.text(&mut self.report)?;
+                self.mention_purpose(purpose, subject.spot());
                 Some(Condition::Consent {
                     purpose: purpose.to_owned(),
                 })
@@ -155,6 +156,13 @@ impl Loader<'_> {
         let name = subject.text(&mut self.report)?;
         let canonical = snake_case(name).into_owned();
         self.mention_trait(canonical.clone(), subject.part(0..name.len()));
+        let shape = match self.subject {
+            Subject::Person => person_trait(&canonical),
+            Subject::Account => entity_field(EntityKind::Account, &canonical),
+        };
+        if let Some(shape) = shape {
+            self.check_values(&canonical, shape, table);
+        }
         let tests = self.tests(table)?.into_iter().map(|test| Condition::Trait {
             name: canonical.clone(),
             test,

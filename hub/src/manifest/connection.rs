@@ -1,7 +1,7 @@
 //! What sources and destinations share: configuration, credentials, grants and limits, checked against the connector.
 
 use crate::manifest::tree::{Hinted, Item, Report, Table, suggest};
-use crate::manifest::{Grants, Limits, Loader, SecretRef, schema};
+use crate::manifest::{Grants, Limits, Loader, SecretRef, address, schema};
 use crate::model::{Description, RateSpec, Value};
 use crate::problem::codes;
 use std::collections::BTreeMap;
@@ -29,6 +29,10 @@ impl Loader<'_> {
             .map(|item| grants(&item, report))
             .unwrap_or_default();
         grants.credential_hosts = credential_hosts(table, description, &grants, report);
+        let config_table = table.get("config").and_then(|item| item.as_table());
+        if let (Some(config), Some(description)) = (config_table, description) {
+            address::check(&config, description, &grants, report);
+        }
         Connection {
             config: config(table, description, report),
             credentials: credentials(table, description, report),
@@ -179,7 +183,7 @@ fn credential_hosts(
 }
 
 /// Whether a grant for `granted`, which may be `*.HOST`, is one for `host`.
-fn reaches(granted: &str, host: &str) -> bool {
+pub(super) fn reaches(granted: &str, host: &str) -> bool {
     let below = granted.strip_prefix('*');
     granted == host || below.is_some_and(|below| host.len() > below.len() && host.ends_with(below))
 }

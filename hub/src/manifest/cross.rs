@@ -13,6 +13,7 @@ impl Loader<'_> {
         self.check_traits();
         self.check_account_traits();
         self.check_audiences();
+        self.check_purposes();
         self.check_sources(&names(&sections.sources));
         self.check_circles();
     }

@@ -92,6 +92,9 @@ impl Loader<'_> {
             return Vec::new();
         };
         let purposes = item.texts(&mut self.report);
+        for (item, purpose) in &purposes {
+            self.mention_purpose(purpose, item.spot());
+        }
         purposes
             .into_iter()
             .map(|(_, purpose)| purpose.to_owned())

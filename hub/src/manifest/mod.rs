@@ -3,6 +3,7 @@
 //! `load` is the only entry point. A plan exists only if no manifest has an error; warnings are returned with it.
 
 mod account_condition;
+mod address;
 mod audience;
 mod computed;
 mod condition;
@@ -23,8 +24,10 @@ mod signers;
 mod source;
 mod stream;
 mod survivorship;
+mod syntax;
 mod tree;
 mod value_test;
+mod zone;
 
 pub use model::PREDICTED;
 pub use plan::{
@@ -36,7 +39,7 @@ pub use purpose::{ConsentRule, Purpose};
 pub use said::{SAID_COUNTRY, trait_said};
 
 use crate::model::Description;
-use crate::problem::{Code, Place, Problem, Severity, codes};
+use crate::problem::{Place, Problem, Severity, codes};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tree::{File, Hinted, Item, Report, Spot, suggest};
@@ -138,7 +141,7 @@ fn load_with(
     let plan = loader.plan(&files, last_is_draft);
     let mut problems = loader.report.problems;
     if files.iter().any(|file| file.broken) {
-        problems.retain(|problem| !may_follow_from_syntax(problem.code));
+        problems = syntax::without_consequences(problems, &files);
     }
     let order = |problem: &Problem| match &problem.place {
         Place::File { file, span } => (
@@ -167,24 +170,6 @@ fn digest(files: &[(String, String)], connectors: &Connectors) -> String {
     blake3::hash(text.as_bytes()).to_hex()[..32].to_owned()
 }
 
-/// What a file lacks, or what another file cannot find in it, may be behind its syntax error.
-fn may_follow_from_syntax(code: &Code) -> bool {
-    let codes = [
-        &codes::MISSING_KEY,
-        &codes::UNKNOWN_TRAIT,
-        &codes::UNKNOWN_PROPERTY,
-        &codes::UNKNOWN_AUDIENCE,
-        &codes::UNKNOWN_SOURCE,
-        &codes::NO_CONSENT,
-        &codes::NO_HUB,
-        &codes::NOTHING_TO_SEND,
-        &codes::MISSING_CREDENTIAL,
-        &codes::NO_MAPPING,
-        &codes::UNKNOWN_EVENT,
-    ];
-    codes.contains(&code)
-}
-
 /// What the files say, collected while it is read.
 struct Loader<'c> {
     connectors: &'c Connectors,
@@ -204,6 +189,8 @@ struct Loader<'c> {
     steps: Vec<Audience>,
     /// Declared ones, by name.
     purposes: BTreeMap<String, Purpose>,
+    /// Purposes of which some stream says something, whether its expression is good or not.
+    stated: BTreeSet<String>,
 }
 
 /// Names that point at something defined elsewhere; checked when everything has been read.
@@ -216,6 +203,7 @@ struct Mentions {
     audiences: Vec<(String, Option<Arc<str>>, Spot)>,
     sources: Vec<(String, Spot)>,
     events: Vec<(String, Spot)>,
+    purposes: Vec<(String, Spot)>,
     links: Vec<Link>,
 }
 
@@ -276,6 +264,7 @@ impl<'c> Loader<'c> {
             subject: Subject::Person,
             steps: Vec::new(),
             purposes: BTreeMap::new(),
+            stated: BTreeSet::new(),
         }
     }
 

@@ -1,10 +1,11 @@
 //! `[[purpose]]`: what people are asked to agree to, and the kind of address that their answer is about.
 
-use crate::expression::Expression;
-use crate::manifest::tree::Item;
+use crate::expression::{Expression, closest};
+use crate::manifest::tree::{Hinted, Item, Spot};
 use crate::manifest::{Destination, Loader, Names, Plan, Source};
 use crate::model::Channel;
-use std::collections::BTreeMap;
+use crate::problem::codes;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What a stream says about one purpose.
@@ -67,6 +68,19 @@ impl Purpose {
 }
 
 impl Plan {
+    /// What a destination needs and no stream ever states.
+    pub fn unstated_purposes(&self, destination: &Destination) -> Vec<String> {
+        let streams = self.sources.iter().flat_map(|source| &source.streams);
+        let stated: BTreeSet<&str> = streams
+            .flat_map(|stream| stream.consent.iter().map(|rule| &*rule.purpose))
+            .collect();
+        let needed = destination.consent.iter();
+        needed
+            .filter(|purpose| !stated.contains(purpose.as_str()))
+            .cloned()
+            .collect()
+    }
+
     /// The channel of a purpose, whether anything in the manifests names it or not.
     pub fn channel_of(&self, purpose: &str) -> Option<Channel> {
         match self.purposes.get(purpose) {
@@ -114,6 +128,31 @@ impl Loader<'_> {
             legal_basis: text("legal_basis"),
             name: name.to_string(),
         })
+    }
+
+    pub(super) fn mention_purpose(&mut self, purpose: &str, spot: Spot) {
+        self.mentions.purposes.push((purpose.to_owned(), spot));
+    }
+
+    /// Reports purposes that are asked for, and that nobody can have agreed to.
+    pub(super) fn check_purposes(&mut self) {
+        let declared = self.purposes.keys();
+        let known: BTreeSet<&str> = declared.chain(&self.stated).map(String::as_str).collect();
+        for (purpose, spot) in &self.mentions.purposes {
+            if known.contains(purpose.as_str()) {
+                continue;
+            }
+            let message = format!("no stream states the consent `{purpose}`");
+            let hint = match closest(purpose, known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!(
+                    "map it, such as `consent.{purpose} = \"'granted' if newsletter == 'true' else none\"`, or declare it with `[[purpose]]` if people are asked elsewhere"
+                ),
+            };
+            self.report
+                .error(&codes::UNKNOWN_PURPOSE, spot, message)
+                .with_hint(Some(hint));
+        }
     }
 
     /// The channel of a purpose, whether it is declared or not.

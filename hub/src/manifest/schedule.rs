@@ -1,11 +1,12 @@
 //! `schedule`, durations and times: how manifests express when and how long.
 
-use crate::expression::{closest, to_timestamp};
+use crate::expression::to_timestamp;
 use crate::manifest::tree::{Hinted, Item, Report};
-use crate::manifest::{Loader, Schedule};
+use crate::manifest::{Loader, Schedule, zone};
 use crate::model::Timestamp;
 use crate::problem::codes;
-use chrono_tz::{TZ_VARIANTS, Tz};
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use std::str::FromStr;
 use toml::de::DeValue;
 
@@ -40,23 +41,29 @@ impl Loader<'_> {
     }
 }
 
+const FIELDS: &str = "fields are second, minute, hour, day of the month, month, day of the week";
+
 fn cron(item: &Item<'_>, report: &mut Report) -> Option<String> {
     let text = item.text(report)?;
     let fields = text.split_whitespace().count();
     let (message, hint) = if fields == 6 {
         match cron::Schedule::from_str(text) {
-            Ok(_) => return Some(text.to_owned()),
+            Ok(read) if read.after(&DateTime::<Utc>::UNIX_EPOCH).next().is_some() => {
+                return Some(text.to_owned());
+            }
+            Ok(_) => (
+                format!("`{text}` never comes: no such month has such a day"),
+                FIELDS.to_owned(),
+            ),
             Err(_) => (
                 format!("`{text}` is not a valid cron expression"),
-                "fields are second, minute, hour, day of the month, month, day of the week"
-                    .to_owned(),
+                FIELDS.to_owned(),
             ),
         }
     } else {
         let hint = match fields {
             5 => format!("seconds come first: did you mean `0 {text}`?"),
-            _ => "fields are second, minute, hour, day of the month, month, day of the week"
-                .to_owned(),
+            _ => FIELDS.to_owned(),
         };
         (
             format!("a cron schedule has six fields, not {fields}"),
@@ -71,35 +78,28 @@ fn cron(item: &Item<'_>, report: &mut Report) -> Option<String> {
 
 fn timezone(item: &Item<'_>, report: &mut Report) -> Option<Tz> {
     let text = item.text(report)?;
-    match Tz::from_str(text) {
-        Ok(timezone) => Some(timezone),
-        Err(_) => {
-            let names = || TZ_VARIANTS.iter().map(|timezone| timezone.name());
-            let city = names().find(|name| {
-                name.rsplit('/')
-                    .next()
-                    .is_some_and(|city| city.eq_ignore_ascii_case(text))
-            });
-            let hint = match city.or_else(|| closest(text, names())) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => {
-                    "time zones are those of the IANA database, such as `Europe/Warsaw`".to_owned()
-                }
-            };
-            report
-                .error(
-                    &codes::BAD_SCHEDULE,
-                    &item.spot(),
-                    format!("there is no time zone `{text}`"),
-                )
-                .with_hint(Some(hint));
-            None
-        }
+    let found = Tz::from_str(text).ok();
+    if found.is_none() {
+        let message = format!("there is no time zone `{text}`");
+        report
+            .error(&codes::BAD_SCHEDULE, &item.spot(), message)
+            .with_hint(Some(zone::hint(text)));
     }
+    found
 }
 
 /// `90m`, `12h`, `30d`, `2w`, in milliseconds.
 pub(super) fn duration(item: &Item<'_>, report: &mut Report) -> Option<i64> {
+    if let Some(number) = item.as_number() {
+        let message = format!("`{}` is a duration and `{number}` has no unit", item.key);
+        let hint = format!(
+            "write `\"{number}d\"` for days; the units are `m`, `h`, `d` and `w`, and the number is a whole one"
+        );
+        report
+            .error(&codes::BAD_DURATION, &item.spot(), message)
+            .with_hint(Some(hint));
+        return None;
+    }
     let text = item.text(report)?;
     let millis = read_duration(text);
     if millis.is_none() {

@@ -155,6 +155,7 @@ impl Loader<'_> {
         let map = map.collect();
         let key = compile("key", &default.key);
         let mut consent = Vec::new();
+        self.stated.extend(default.consent.keys().cloned());
         for (purpose, said) in &default.consent {
             let at = said.at.as_deref();
             let at = at.and_then(|text| compile(&format!("consent.{purpose}.at"), text));
@@ -280,6 +281,7 @@ impl Loader<'_> {
         spec: Option<&StreamSpec>,
         scope: StreamScope<'_>,
     ) -> Option<ConsentRule> {
+        self.stated.insert(item.key.to_owned());
         let (status, at) = match item.raw().as_table() {
             None => (self.expression(item, spec, scope)?, None),
             Some(_) => {

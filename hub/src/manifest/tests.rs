@@ -388,6 +388,17 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 fn priorities_exclusions_and_hold_outs_become_plain_conditions() {
     let audiences = composed(
         r#"
+[[purpose]]
+name = "a"
+
+[[purpose]]
+name = "b"
+
+[[purpose]]
+name = "c"
+
+[[purpose]]
+name = "d"
 [[audience]]
 name = "vip"
 who = { consent = "a" }
@@ -431,6 +442,11 @@ audiences = ["vip", "regular"]
 fn a_journey_is_a_chain_of_audiences() {
     let audiences = composed(
         r#"
+[[purpose]]
+name = "no"
+
+[[purpose]]
+name = "offers"
 [[journey]]
 name = "welcome"
 entry = { event = "Signed Up" }
@@ -565,7 +581,8 @@ fn the_same_name_in_two_files_names_both_places() {
         ("a.toml".to_owned(), VALID.to_owned()),
         (
             "b.toml".to_owned(),
-            "\n[[audience]]\nname = \"lapsed_vip\"\nwho = { consent = \"x\" }\n".to_owned(),
+            "\n[[audience]]\nname = \"lapsed_vip\"\nwho = { consent = \"marketing_email\" }\n"
+                .to_owned(),
         ),
     ];
     let problems = load(&files, &connectors()).expect_err("a duplicate");
@@ -579,7 +596,7 @@ fn the_same_name_in_two_files_names_both_places() {
     );
     assert_eq!(
         problems[0].hint.as_deref(),
-        Some("the first one is at a.toml:38:8")
+        Some("the first one is at a.toml:41:8")
     );
 }
 

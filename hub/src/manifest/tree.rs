@@ -2,6 +2,7 @@
 //! Knows TOML and places; knows no table of a manifest.
 
 use crate::expression::closest;
+use crate::manifest::syntax;
 use crate::problem::{Code, Place, Problem, Severity, codes};
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
@@ -102,14 +103,14 @@ impl<'t> File<'t> {
         let name: Arc<str> = name.into();
         for error in &errors {
             let span = clamp(text, error.span().unwrap_or(0..0));
-            report.error(
-                &codes::SYNTAX,
-                &Spot {
-                    file: name.clone(),
-                    span,
-                },
-                error.message().replace('\n', ", "),
-            );
+            let hint = syntax::hint(text, &span, error.message());
+            let spot = Spot {
+                file: name.clone(),
+                span,
+            };
+            report
+                .error(&codes::SYNTAX, &spot, error.message().replace('\n', ", "))
+                .with_hint(hint);
         }
         Self {
             name,
@@ -261,11 +262,38 @@ impl<'t> Item<'t> {
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a table",
         };
-        report.error(
-            &codes::WRONG_VALUE,
-            &self.spot(),
-            format!("`{}` must be {expected}, not {found}", self.key),
-        );
+        let message = format!("`{}` must be {expected}, not {found}", self.key);
+        report
+            .error(&codes::WRONG_VALUE, &self.spot(), message)
+            .with_hint(self.right_form(expected));
+    }
+
+    /// How to write what was meant, where that follows from what is there.
+    fn right_form(&self, expected: &str) -> Option<String> {
+        let written = self.file.text.get(self.value.span())?;
+        match (expected, self.raw()) {
+            ("a list", DeValue::String(_)) if written.len() <= 60 && !written.contains('\n') => {
+                Some(format!("write `[{written}]`, a list of one"))
+            }
+            ("a list", _) => Some("write it in square brackets: `[…]`".to_owned()),
+            ("a text", DeValue::Array(_) | DeValue::Table(_)) => None,
+            ("a text", _) => Some("write it in quotes".to_owned()),
+            ("a number" | "a whole number", DeValue::String(text))
+                if text.trim().parse::<f64>().is_ok() =>
+            {
+                Some(format!("write `{}`, without quotes", text.trim()))
+            }
+            ("`true` or `false`", DeValue::String(text)) if matches!(&**text, "true" | "false") => {
+                Some(format!("write `{text}`, without quotes"))
+            }
+            ("a table", _) => match self.key {
+                "schedule" => Some("write `schedule = { cron = \"0 */15 * * * *\" }`".to_owned()),
+                "credential" => Some("say which: `credential.NAME = \"env:VARIABLE\"`".to_owned()),
+                "grant" => Some("write `grant.hosts = [\"api.example.com\"]`".to_owned()),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     pub fn text(&self, report: &mut Report) -> Option<&'t str> {
@@ -373,22 +401,26 @@ impl<'t> Item<'t> {
             .collect()
     }
 
+    /// A table of any keys, or nothing, unreported.
+    pub fn as_table(&self) -> Option<Table<'t>> {
+        let DeValue::Table(entries) = self.raw() else {
+            return None;
+        };
+        let span = self.value.span();
+        Some(Table {
+            file: self.file,
+            entries,
+            span: (span.start, span.end),
+        })
+    }
+
     /// A table of any keys.
     pub fn free_table(&self, report: &mut Report) -> Option<Table<'t>> {
-        match self.raw() {
-            DeValue::Table(entries) => {
-                let span = self.value.span();
-                Some(Table {
-                    file: self.file,
-                    entries,
-                    span: (span.start, span.end),
-                })
-            }
-            _ => {
-                self.wrong("a table", report);
-                None
-            }
+        let table = self.as_table();
+        if table.is_none() {
+            self.wrong("a table", report);
         }
+        table
     }
 
     pub fn table(&self, what: &str, known: &[&str], report: &mut Report) -> Option<Table<'t>> {

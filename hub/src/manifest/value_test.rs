@@ -1,9 +1,9 @@
 //! Tests of one value, of a trait or of an event's property, and whether several of them can be true together.
 
-use crate::expression::{Comparison, Condition, Pattern, Test, passes, shown};
+use crate::expression::{Comparison, Condition, Pattern, Test, passes, shown, to_shape};
 use crate::manifest::tree::{Hinted, Item, Spot, Table};
 use crate::manifest::{Loader, schedule, schema};
-use crate::model::{Value, snake_case};
+use crate::model::{Shape, Value, event_property, snake_case};
 use crate::problem::codes;
 use std::collections::BTreeMap;
 use toml::de::DeValue;
@@ -104,6 +104,46 @@ impl Loader<'_> {
         Some(schema::to_json(item))
     }
 
+    /// Reports values that a trait or a property of this shape never has: `Poland` where countries are codes.
+    pub(super) fn check_values(&mut self, name: &str, shape: Shape, table: &Table<'_>) {
+        let tests = ["is", "in"].map(|key| table.get(key));
+        for item in tests.into_iter().flatten() {
+            self.check_value(name, shape, &item);
+        }
+    }
+
+    /// The same of one value, or of each in a list.
+    fn check_value(&mut self, name: &str, shape: Shape, item: &Item<'_>) {
+        if matches!(item.raw(), DeValue::Array(_)) {
+            for item in item.list(&mut self.report) {
+                self.check_value(name, shape, &item);
+            }
+            return;
+        }
+        if matches!(item.raw(), DeValue::Table(_)) {
+            return;
+        }
+        let wanted = schema::to_json(item);
+        let hint = match to_shape(shape, wanted.clone()) {
+            Ok(stored) if passes(Some(&stored), &Test::Is(wanted.clone())) => return,
+            Ok(Value::Null) => "`exists = false` asks for those without it".to_owned(),
+            Ok(stored) if shape == Shape::Time => {
+                format!(
+                    "a time is stored as {stored}, in milliseconds: ask with `before` and `after`"
+                )
+            }
+            Ok(stored) => format!("write `{stored}`, as it is stored"),
+            Err(expected) => format!("each value of `{name}` is {expected}"),
+        };
+        let message = format!(
+            "`{name}` never has the value `{}`",
+            shown(&wanted.to_string())
+        );
+        self.report
+            .error(&codes::NEVER_HOLDS, &item.spot(), message)
+            .with_hint(Some(hint));
+    }
+
     /// Properties with a value or with tests.
     pub(super) fn event_filter(&mut self, item: &Item<'_>) -> Option<Vec<(String, Test)>> {
         let table = item.free_table(&mut self.report)?;
@@ -120,6 +160,12 @@ impl Loader<'_> {
                 _ => self.scalar(&item).map(|value| vec![Test::Is(value)]),
             };
             good &= tests.is_some();
+            if let Some(shape) = event_property(&name) {
+                match item.as_table() {
+                    Some(table) => self.check_values(&name, shape, &table),
+                    None => self.check_value(&name, shape, &item),
+                }
+            }
             if let Some(tests) = &tests {
                 self.check_tests(&name, &tests.iter().collect::<Vec<_>>(), &item.spot());
             }

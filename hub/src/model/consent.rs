@@ -77,6 +77,41 @@ impl ConsentStatus {
     }
 }
 
+/// Whether something may be sent to a person at an address, and if not, why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Permission {
+    Granted,
+    /// Nobody said anything of a purpose that is needed.
+    Unstated,
+    /// A purpose that is needed is denied or withdrawn.
+    Refused,
+    /// Consent is given; an operator suppressed the person.
+    Suppressed,
+}
+
+impl Permission {
+    /// As the store has it.
+    pub fn code(self) -> i64 {
+        match self {
+            Self::Granted => 1,
+            Self::Unstated => 0,
+            Self::Refused => -1,
+            Self::Suppressed => -2,
+        }
+    }
+
+    /// Unknown codes permit nothing.
+    pub fn of_code(code: i64) -> Self {
+        match code {
+            1 => Self::Granted,
+            -1 => Self::Refused,
+            -2 => Self::Suppressed,
+            _ => Self::Unstated,
+        }
+    }
+}
+
 /// How a statement's time is known.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,

@@ -89,7 +89,33 @@ pub enum Rejected {
     /// Cannot be an address or number of its kind.
     Malformed,
     /// A stand-in such as `null`, `test`, an all-zero device id, a no-reply address.
-    Blocked,
+    Blocked(StandIn),
+}
+
+/// By which rule a value stands in for nobody in particular.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StandIn {
+    Word,
+    Mailbox,
+    WholeAddress,
+    Digits,
+    Device,
+}
+
+impl StandIn {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Word => {
+                "a word that is written where there is no value, such as `null` or `test`"
+            }
+            Self::Mailbox => {
+                "a mailbox of nobody in particular, such as `nobody@`, `test@` or `noreply@`"
+            }
+            Self::WholeAddress => "an address of forms and manuals, such as `name@example.com`",
+            Self::Digits => "one digit or one group of digits over and over, or a row of keys",
+            Self::Device => "an id that whole series of devices share",
+        }
+    }
 }
 
 /// A person's id: UUIDv5 of the earliest evidence.

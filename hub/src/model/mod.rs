@@ -16,9 +16,9 @@ pub use connector::{
     ConsentText, CredentialSpec, Description, Inject, RateSpec, StreamMapping, StreamSpec,
     TargetSpec,
 };
-pub use consent::{Author, Channel, Consent, ConsentStatement, ConsentStatus, Force};
+pub use consent::{Author, Channel, Consent, ConsentStatement, ConsentStatus, Force, Permission};
 pub use folded::fold;
-pub use identifier::{Identifier, IdentifierKind, PersonId, Rejected};
+pub use identifier::{Identifier, IdentifierKind, PersonId, Rejected, StandIn};
 pub use normalise::{load_phone_rules, normalise_email, normalise_phone};
 pub use personal::without_personal;
 pub use record::{Canonical, Cursor, EntityKind, Fact, Fields, RecordKey, THING, Value};

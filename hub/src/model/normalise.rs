@@ -3,7 +3,7 @@
 //!
 //! It does not know a hub's own blocked values (`manifest::IdentityRules::blocked`); those are handled by `identity`.
 
-use crate::model::{Identifier, IdentifierKind, Rejected};
+use crate::model::{Identifier, IdentifierKind, Rejected, StandIn};
 use phonenumber::country;
 use phonenumber::metadata::DATABASE;
 use std::borrow::Cow;
@@ -111,31 +111,31 @@ impl Identifier {
             IdentifierKind::Email => {
                 let value = match normalise_email(text) {
                     Err(Rejected::Malformed) if is_stand_in(text.trim()) => {
-                        return Err(Rejected::Blocked);
+                        return Err(Rejected::Blocked(StandIn::Word));
                     }
                     other => other?,
                 };
-                if is_stand_in_email(&value) {
-                    return Err(Rejected::Blocked);
+                if let Some(rule) = stand_in_email(&value) {
+                    return Err(Rejected::Blocked(rule));
                 }
                 value
             }
             IdentifierKind::Phone => {
                 let number = match parse_phone(text, region) {
                     Err(Rejected::Malformed) if is_stand_in(text.trim()) => {
-                        return Err(Rejected::Blocked);
+                        return Err(Rejected::Blocked(StandIn::Word));
                     }
                     other => other?,
                 };
                 if is_stand_in_phone(number.national()) {
-                    return Err(Rejected::Blocked);
+                    return Err(Rejected::Blocked(StandIn::Digits));
                 }
                 number.e164
             }
             IdentifierKind::DeviceId | IdentifierKind::AdId => {
                 let value = opaque(text)?.to_lowercase();
                 if STAND_IN_DEVICES.contains(&value.as_str()) || is_repeated(&value, b'f') {
-                    return Err(Rejected::Blocked);
+                    return Err(Rejected::Blocked(StandIn::Device));
                 }
                 value
             }
@@ -415,8 +415,11 @@ fn opaque(text: &str) -> Result<&str, Rejected> {
     if value.len() > MAX_VALUE_BYTES || value.chars().any(char::is_control) {
         return Err(Rejected::Malformed);
     }
-    if is_stand_in(value) || is_repeated(value, b'0') {
-        return Err(Rejected::Blocked);
+    if is_stand_in(value) {
+        return Err(Rejected::Blocked(StandIn::Word));
+    }
+    if is_repeated(value, b'0') {
+        return Err(Rejected::Blocked(StandIn::Digits));
     }
     Ok(value)
 }
@@ -436,7 +439,7 @@ fn is_repeated(value: &str, digit: u8) -> bool {
             .all(|byte| byte == digit || matches!(byte, b'-' | b':' | b'.'))
 }
 
-fn is_stand_in_email(value: &str) -> bool {
+fn stand_in_email(value: &str) -> Option<StandIn> {
     let local = value.split(['@', '+']).next().unwrap_or_default();
     let mut squeezed = [0; 16];
     let mut length = 0;
@@ -445,15 +448,16 @@ fn is_stand_in_email(value: &str) -> bool {
         .filter(|byte| !matches!(byte, b'.' | b'-' | b'_'))
     {
         if length == squeezed.len() {
-            return false;
+            return None;
         }
         squeezed[length] = byte;
         length += 1;
     }
-    STAND_IN_LOCAL_PARTS
-        .iter()
-        .any(|word| word.as_bytes() == &squeezed[..length])
-        || (length <= 8 && STAND_IN_EMAILS.contains(&value))
+    let mut words = STAND_IN_LOCAL_PARTS.iter();
+    if words.any(|word| word.as_bytes() == &squeezed[..length]) {
+        return Some(StandIn::Mailbox);
+    }
+    (length <= 8 && STAND_IN_EMAILS.contains(&value)).then_some(StandIn::WholeAddress)
 }
 
 /// One digit over and over, or the row of digits on a keyboard.
@@ -548,7 +552,8 @@ mod tests {
             "anonymous@x.example",
             "a@a.com",
         ] {
-            assert_eq!(email(text), Err(Rejected::Blocked), "{text}");
+            let parsed = email(text);
+            assert!(matches!(parsed, Err(Rejected::Blocked(_))), "{text}");
         }
         for text in [
             "testa@example.com",
@@ -564,21 +569,16 @@ mod tests {
             "ffffffff-ffff-ffff-ffff-ffffffffffff",
             "9774D56D682E549C",
         ] {
-            assert_eq!(
-                Identifier::parse(IdentifierKind::DeviceId, text, None),
-                Err(Rejected::Blocked),
-                "{text}"
-            );
+            let parsed = Identifier::parse(IdentifierKind::DeviceId, text, None);
+            assert!(matches!(parsed, Err(Rejected::Blocked(_))), "{text}");
         }
         for text in ["0", "-1", "NULL", " undefined ", "guest"] {
-            assert_eq!(
-                Identifier::parse(IdentifierKind::UserId, text, None),
-                Err(Rejected::Blocked),
-                "{text}"
-            );
+            let parsed = Identifier::parse(IdentifierKind::UserId, text, None);
+            assert!(matches!(parsed, Err(Rejected::Blocked(_))), "{text}");
         }
         for text in ["+48 888 888 888", "123456789", "unknown"] {
-            assert_eq!(phone(text, "PL"), Err(Rejected::Blocked), "{text}");
+            let parsed = phone(text, "PL");
+            assert!(matches!(parsed, Err(Rejected::Blocked(_))), "{text}");
         }
     }
 

@@ -10,7 +10,7 @@ mod overview;
 
 pub use capturing::CapturingConnectors;
 pub use changes::{ConsentStatement, Retried};
-pub use named::{find_audience, parse_identifier, unknown, wanted};
+pub use named::{find_audience, find_destination, parse_identifier, unknown, wanted};
 pub use overview::{
     AudienceHead, Members, NextRun, Planned, PlannedStream, Stated, Status, TraitHead,
 };

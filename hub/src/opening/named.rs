@@ -2,8 +2,8 @@
 
 use crate::expression::closest;
 use crate::flow::ask::profile::Wanted;
-use crate::manifest::{Audience, Plan};
-use crate::model::{Identifier, IdentifierKind};
+use crate::manifest::{Audience, Destination, Plan};
+use crate::model::{Identifier, IdentifierKind, Rejected};
 use crate::problem::{Problem, codes};
 use uuid::Uuid;
 
@@ -22,6 +22,12 @@ pub fn find_audience<'p>(plan: &'p Plan, name: &str) -> Result<&'p Audience, Pro
     let names = || plan.audiences.iter().map(|audience| &*audience.name);
     let found = plan.audiences.iter().find(|one| *one.name == *name);
     found.ok_or_else(|| unknown("audience", name, names()))
+}
+
+pub fn find_destination<'p>(plan: &'p Plan, name: &str) -> Result<&'p Destination, Problem> {
+    let names = || plan.destinations.iter().map(|one| &*one.name);
+    let found = plan.destinations.iter().find(|one| *one.name == *name);
+    found.ok_or_else(|| unknown("destination", name, names()))
 }
 
 /// The person that a text names: by an identifier or by `id:PROFILE-ID`.
@@ -53,8 +59,19 @@ pub fn parse_identifier(text: &str, region: Option<&str>) -> Result<Identifier, 
         return Err(bad(&format!("begin it with {kinds}")));
     };
     let shown = kind.to_string();
-    Identifier::parse(kind, value, region)
-        .map_err(|_| bad(&format!("its value cannot be of kind `{shown}`")))
+    Identifier::parse(kind, value, region).map_err(|why| match why {
+        Rejected::Empty => bad("its value is empty"),
+        Rejected::Malformed => bad(&format!("its value cannot be of kind `{shown}`")),
+        // The text is not repeated: it may be personal data.
+        Rejected::Blocked(rule) => Problem::new(
+            &codes::USAGE,
+            format!(
+                "that value is a stand-in and identifies nobody: {}",
+                rule.as_str()
+            ),
+        )
+        .hint("records that have it are kept, without it; name the person by another identifier"),
+    })
 }
 
 /// The text is not repeated: it may be personal data.

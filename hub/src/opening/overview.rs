@@ -6,7 +6,7 @@ use crate::flow::{self, AudienceReport, Context, DeliveryReport, RunReport, trai
 use crate::manifest::{Audience, Subject};
 use crate::model::Shown;
 use crate::problem::Problem;
-use crate::store::{Result, RunRow, StatusCounts, Trial};
+use crate::store::{Result, RunRow, StatusCounts, Trial, Tx};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -61,17 +61,17 @@ impl Planned {
     }
 }
 
-async fn deliveries(context: &Context) -> Result<Vec<DeliveryReport>> {
+async fn deliveries(context: &Context, show: usize) -> Result<Vec<DeliveryReport>> {
     let mut destinations = Vec::new();
     for destination in &context.plan.destinations {
-        destinations.push(flow::delivery_plan(context, destination).await?);
+        destinations.push(flow::delivery_plan(context, destination, show).await?);
     }
     Ok(destinations)
 }
 
-async fn try_out(copy: &Context) -> Result<(RunReport, Vec<DeliveryReport>)> {
+async fn try_out(copy: &Context, show: usize) -> Result<(RunReport, Vec<DeliveryReport>)> {
     let report = flow::take_effect(copy).await?;
-    Ok((report, deliveries(copy).await?))
+    Ok((report, deliveries(copy, show).await?))
 }
 
 #[derive(Debug, Serialize)]
@@ -91,6 +91,22 @@ pub struct AudienceHead {
     pub of: &'static str,
     pub size: i64,
     pub description: String,
+}
+
+#[derive(Debug, Serialize)]
+pub struct DestinationHead {
+    pub name: String,
+    pub connector: String,
+    /// The purposes that it needs.
+    pub consent: Vec<String>,
+    /// Profiles and members that the destination has confirmed.
+    pub holds: i64,
+    /// Changes that the next delivery looks at.
+    pub waits: i64,
+    /// Rows that the vendor refused.
+    pub refused: i64,
+    /// People who are not sent though they would be there.
+    pub withheld: i64,
 }
 
 /// The first members of an audience.
@@ -159,11 +175,23 @@ impl Opened {
             counts: tx.status_counts().await?,
             hub: plan.hub.name.clone(),
             components_capped: tx.capped().await?.len(),
-            streams: tx.last_runs().await?,
+            streams: self.last_runs(&mut tx).await?,
             left_over: leftover::leftovers(&mut tx, plan).await?,
             audiences,
             next_runs: self.next_runs(),
         })
+    }
+
+    /// The newest run of each stream. One whose process is gone is running no more.
+    async fn last_runs(&self, tx: &mut Tx) -> Result<Vec<RunRow>> {
+        let mut runs = tx.last_runs().await?;
+        for run in runs.iter_mut().filter(|run| run.state == "running") {
+            let name = format!("read {}", run.source);
+            if !flow::is_held(&self.context, &name).await? {
+                "interrupted".clone_into(&mut run.state);
+            }
+        }
+        Ok(runs)
     }
 
     pub fn next_runs(&self) -> Vec<NextRun> {
@@ -181,8 +209,9 @@ impl Opened {
         next.collect()
     }
 
-    /// Where definitions were edited, what that does is found by doing it to a copy of the store.
-    pub async fn planned(&self, environment: &Environment) -> Result<Planned> {
+    /// Where definitions were edited, what that does is found by doing it to a copy of the store. Up to `show` rows of each kind
+    /// are named.
+    pub async fn planned(&self, environment: &Environment, show: usize) -> Result<Planned> {
         let context = &self.context;
         let streams = self.planned_streams().await?;
         let mut tx = context.store.read().await?;
@@ -207,12 +236,12 @@ impl Opened {
             false => None,
         };
         let Some(trial) = trial else {
-            planned.destinations = deliveries(context).await?;
+            planned.destinations = deliveries(context, show).await?;
             return Ok(planned);
         };
         let opened = super::context(context.plan.clone(), &trial.url(), environment).await;
         let (copy, _) = opened?;
-        let tried = try_out(&copy).await;
+        let tried = try_out(&copy, show).await;
         copy.store.close().await;
         let (report, destinations) = tried?;
         planned.audiences = report.audiences;
@@ -260,6 +289,26 @@ impl Opened {
                 },
                 size: tx.member_count(audience.of, &audience.name).await?,
                 description: audience.description.clone(),
+            });
+        }
+        Ok(heads)
+    }
+
+    /// The manifests' destinations with what each holds.
+    pub async fn destinations(&self) -> Result<Vec<DestinationHead>> {
+        let mut tx = self.context.store.read().await?;
+        let mut heads = Vec::new();
+        for destination in &self.context.plan.destinations {
+            let counts = tx.destination_counts(&destination.name).await?;
+            let withheld = tx.withheld(&destination.name).await?;
+            heads.push(DestinationHead {
+                name: destination.name.to_string(),
+                connector: destination.connector.clone(),
+                consent: destination.consent.clone(),
+                holds: counts.holds,
+                waits: counts.waits,
+                refused: counts.refused,
+                withheld: withheld.iter().map(|(_, count)| count).sum(),
             });
         }
         Ok(heads)

@@ -3,7 +3,7 @@
 use super::query::{columns, get, json_texts, value};
 use super::value::Arg;
 use super::{Result, Tx};
-use crate::model::Timestamp;
+use crate::model::{Permission, Timestamp};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WantedRow {
@@ -14,8 +14,8 @@ pub struct WantedRow {
     pub remote_key: String,
     /// JSON object; `{}` for a member.
     pub payload: String,
-    /// Consent is given and nothing suppresses it.
-    pub allowed: bool,
+    /// In the column `allowed`, by its code.
+    pub permission: Permission,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,30 @@ pub struct AcknowledgedRow {
     pub object: String,
     pub remote_key: String,
     pub payload: String,
+}
+
+/// How many rows a destination has confirmed, and how many changes wait or were refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DestinationCounts {
+    pub holds: i64,
+    pub waits: i64,
+    pub refused: i64,
+}
+
+/// How one object of a person is at a destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyState {
+    pub object: String,
+    /// By which the person is wanted there.
+    pub remote_key: Option<String>,
+    /// None where the person is not wanted there.
+    pub permission: Option<Permission>,
+    pub is_acknowledged: bool,
+    /// The state of the change at the key, if there is one.
+    pub change: Option<String>,
+    /// What the vendor said of it.
+    pub code: String,
+    pub message: String,
 }
 
 /// What the hub wrote somewhere.
@@ -69,7 +93,7 @@ impl Tx {
                 person_id: get(row, 1)?,
                 remote_key: get(row, 2)?,
                 payload: get(row, 3)?,
-                allowed: get::<i64>(row, 4)? != 0,
+                permission: Permission::of_code(get(row, 4)?),
             })
         })
         .await
@@ -87,7 +111,7 @@ impl Tx {
                 person_id: row.get(2)?,
                 remote_key: row.get(3)?,
                 payload: row.get(4)?,
-                allowed: row.get::<_, i64>(5)? != 0,
+                permission: Permission::of_code(row.get(5)?),
             })
         })
         .await
@@ -137,7 +161,7 @@ impl Tx {
                 Arg::Int(row.person_id),
                 Arg::Text(&row.remote_key),
                 Arg::Text(&row.payload),
-                Arg::Int(i64::from(row.allowed)),
+                Arg::Int(row.permission.code()),
             ],
         )
         .await
@@ -220,10 +244,74 @@ impl Tx {
         .await
     }
 
-    /// Wanted rows that may not be sent.
-    pub async fn withheld_count(&mut self, destination: &str) -> Result<i64> {
-        let text =
-            "select count(distinct person_id) from wanted where destination = $1 and allowed = 0";
-        self.one(text, &[Arg::Text(destination)], value).await
+    pub async fn destination_counts(&mut self, destination: &str) -> Result<DestinationCounts> {
+        let text = "select (select count(*) from acknowledged where destination = $1), \
+             coalesce(sum(state <> 'rejected'), 0), coalesce(sum(state = 'rejected'), 0) from change where destination = $1";
+        self.one(text, &[Arg::Text(destination)], |row| {
+            Ok(DestinationCounts {
+                holds: get(row, 0)?,
+                waits: get(row, 1)?,
+                refused: get(row, 2)?,
+            })
+        })
+        .await
+    }
+
+    /// One row for each of the objects. `key` is where a person is looked for who is not wanted there.
+    pub async fn states_of(
+        &mut self,
+        destination: &str,
+        person: i64,
+        key: Option<&str>,
+        objects: &[String],
+    ) -> Result<Vec<KeyState>> {
+        let text = "select o.value, w.remote_key, w.allowed, a.remote_key is not null, c.state, c.code, c.message from json_each($4) o \
+             left join wanted w on w.destination = $1 and w.object = o.value and w.person_id = $2 \
+             left join acknowledged a on a.destination = $1 and a.object = o.value and a.remote_key = coalesce(w.remote_key, $3) \
+             left join change c on c.destination = $1 and c.object = o.value and c.remote_key = coalesce(w.remote_key, $3) order by o.key";
+        let objects = json_texts(objects);
+        let args = [
+            Arg::Text(destination),
+            Arg::Int(person),
+            Arg::OptText(key),
+            Arg::Text(&objects),
+        ];
+        self.all(text, &args, |row| {
+            let said = |text: Option<String>| text.unwrap_or_default();
+            Ok(KeyState {
+                object: get(row, 0)?,
+                remote_key: get(row, 1)?,
+                permission: get::<Option<i64>>(row, 2)?.map(Permission::of_code),
+                is_acknowledged: get::<i64>(row, 3)? != 0,
+                change: get(row, 4)?,
+                code: said(get(row, 5)?),
+                message: said(get(row, 6)?),
+            })
+        })
+        .await
+    }
+
+    /// How many people may not be sent, by the reason.
+    pub async fn withheld(&mut self, destination: &str) -> Result<Vec<(Permission, i64)>> {
+        let text = "select allowed, count(distinct person_id) from wanted where destination = $1 and allowed <> 1 \
+             group by allowed order by allowed desc";
+        self.all(text, &[Arg::Text(destination)], |row| {
+            Ok((Permission::of_code(get(row, 0)?), get(row, 1)?))
+        })
+        .await
+    }
+
+    /// Some of them, with the key by which they would be found there.
+    pub async fn withheld_people(
+        &mut self,
+        destination: &str,
+        limit: i64,
+    ) -> Result<Vec<(String, Permission)>> {
+        let text = "select distinct remote_key, allowed from wanted where destination = $1 and allowed <> 1 \
+             order by remote_key limit $2";
+        self.all(text, &[Arg::Text(destination), Arg::Int(limit)], |row| {
+            Ok((get(row, 0)?, Permission::of_code(get(row, 1)?)))
+        })
+        .await
     }
 }

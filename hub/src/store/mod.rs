@@ -37,7 +37,7 @@ pub use audiences::{HappenedRow, LogRow, MemberRow, MovedRow, TimerRow};
 pub use capped::CappedRow;
 pub use changes::{AttemptRow, ChangeRow, Looked, RefusedRow};
 pub use computed::FaultRow;
-pub use deliveries::{AcknowledgedRow, WantedRow, WrittenRow};
+pub use deliveries::{AcknowledgedRow, DestinationCounts, KeyState, WantedRow, WrittenRow};
 pub use full_reads::SeenBlock;
 pub use identity::{EvidenceRow, IdentifierRow};
 pub use jobs::JobRow;

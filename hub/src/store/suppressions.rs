@@ -4,7 +4,7 @@ use super::deliveries::WantedRow;
 use super::query::{get, value};
 use super::value::Arg;
 use super::{Result, Tx};
-use crate::model::Timestamp;
+use crate::model::{Permission, Timestamp};
 
 impl Tx {
     /// Adds a hash to the list and raises its version, by which a process sees that its copy is out of date. `is_derived`: it follows from
@@ -66,9 +66,9 @@ impl Tx {
         persons: impl IntoIterator<Item = i64>,
     ) -> Result<Vec<WantedRow>> {
         let mut rows = self.wanted_of(persons).await?;
-        rows.retain(|row| row.allowed);
+        rows.retain(|row| row.permission == Permission::Granted);
         for row in &mut rows {
-            row.allowed = false;
+            row.permission = Permission::Suppressed;
         }
         rows.sort_unstable_by(|a, b| {
             (&a.destination, &a.object, a.person_id).cmp(&(&b.destination, &b.object, b.person_id))

@@ -47,6 +47,7 @@ pub async fn run(row: Row, records: u64, address: SocketAddr, folder: &Path) -> 
             progress: Arc::new(|_| {}),
         },
         deliver: false,
+        show: 0,
         events: Arc::new(|_| {}),
     };
     let report = flow(&context, opens, &options).await?;

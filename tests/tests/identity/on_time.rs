@@ -108,6 +108,7 @@ fn options(source: Option<&str>) -> RunOptions {
         source: source.map(str::to_owned),
         stream: None,
         deliver: true,
+        show: 0,
         read: ReadOptions {
             full: false,
             progress: Arc::new(|_| {}),

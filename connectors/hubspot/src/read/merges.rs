@@ -83,6 +83,7 @@ impl Reader<'_> {
             phase: Phase::Archived {
                 after: None,
                 newest: cursor.archived_since,
+                done: None,
             },
             merged_since: cursor.since,
             ..cursor.clone()

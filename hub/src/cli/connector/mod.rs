@@ -18,7 +18,7 @@ use crate::cli::Ending;
 use crate::cli::arguments::ConnectorCommand;
 use crate::cli::output::{Out, Outcome, table};
 use crate::flow::Opens;
-use crate::host::Connector;
+use crate::host::{CheckReport, Connector};
 use crate::kit::lock::{Entry, Lock};
 use crate::opening::{Environment, Loaded, Stopped, connectors, load, signers, unknown};
 use serde_json::json;
@@ -80,10 +80,15 @@ pub async fn connector(
     }
 }
 
-async fn check(folder: &Path, environment: &Environment, out: &Out, name: &str) -> Outcome {
-    let mut connector = open(&load(folder, environment)?, name)?;
+/// Calls a source or destination once.
+pub async fn call(loaded: &Loaded, name: &str) -> Result<CheckReport, Stopped> {
+    let mut connector = open(loaded, name)?;
     let done = tokio::task::spawn_blocking(move || connector.check()).await;
-    let report = flatten(done)?;
+    flatten(done)
+}
+
+async fn check(folder: &Path, environment: &Environment, out: &Out, name: &str) -> Outcome {
+    let report = call(&load(folder, environment)?, name).await?;
     if out.json {
         out.value(&json!({ "account": report.account, "warnings": report.warnings }));
         return Ok(Ending::Done);

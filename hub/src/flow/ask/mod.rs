@@ -3,6 +3,7 @@
 pub mod account;
 pub mod audience;
 pub mod consent;
+pub mod destination;
 pub mod explain;
 pub mod history;
 pub mod past;

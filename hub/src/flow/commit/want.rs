@@ -6,7 +6,7 @@ use crate::flow::commit::view::{Consents, View};
 use crate::flow::commit::views::{self, view_of};
 use crate::flow::context::Context;
 use crate::manifest::{Destination, Plan};
-use crate::model::{Channel, Fields, Value, normalise_email};
+use crate::model::{Channel, ConsentStatus, Fields, Permission, Value, normalise_email};
 use crate::store::{Result, Tx, WantedRow};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::borrow::Cow;
@@ -102,50 +102,68 @@ impl Context {
             let Some(first) = wanted.first() else {
                 continue;
             };
-            let mut agreed =
-                self.has_consent(destination, &view.consents, &view.traits, &first.remote_key);
-            if !agreed
+            let mut permission =
+                self.permission(destination, &view.consents, &view.traits, &first.remote_key);
+            if permission != Permission::Granted
                 && destination.other_addresses
                 && let Some(address) = other_address(&self.plan, destination, &view.consents)
             {
                 let mut traits = view.traits.clone();
                 traits.insert(destination.member_key.clone(), address.into());
                 wanted = delivery::wanted(destination, &traits, audiences);
-                agreed = true;
+                permission = Permission::Granted;
             }
-            let allowed = agreed && !suppressed.contains(&view.id);
+            if permission == Permission::Granted && suppressed.contains(&view.id) {
+                permission = Permission::Suppressed;
+            }
             rows.extend(wanted.into_iter().map(|row| WantedRow {
                 destination: destination.name.to_string(),
                 object: row.object,
                 person_id: view.id,
                 remote_key: row.remote_key,
                 payload: row.payload,
-                allowed,
+                permission,
             }));
         }
         rows
     }
 
     // I13: every purpose must be granted for the very address that is sent to, and no statement means no.
-    pub fn has_consent(
+    // A refusal says more than silence, so it is the reason where there are both.
+    pub fn permission(
         &self,
         destination: &Destination,
         consents: &Consents,
         traits: &Fields,
         remote_key: &str,
-    ) -> bool {
-        let granted = |purpose: &String| {
-            let Some(entry) = consents.get(purpose) else {
-                return false;
-            };
-            let Some(channel) = self.plan.channel_of(purpose) else {
-                return entry.status.is_granted();
-            };
-            let address = address(destination, channel, traits, remote_key);
-            let consent = address.and_then(|address| entry.addresses.get(&address));
-            consent.is_some_and(|consent| consent.status.is_granted())
+    ) -> Permission {
+        let purposes = destination.consent.iter();
+        let answers = purposes.map(|purpose| {
+            let status = self.answer(purpose, destination, consents, traits, remote_key);
+            match status {
+                Some(status) if status.is_granted() => Permission::Granted,
+                Some(_) => Permission::Refused,
+                None => Permission::Unstated,
+            }
+        });
+        answers.max().unwrap_or(Permission::Granted)
+    }
+
+    /// What holds of a purpose for the address at which a person would be reached.
+    pub fn answer(
+        &self,
+        purpose: &str,
+        destination: &Destination,
+        consents: &Consents,
+        traits: &Fields,
+        remote_key: &str,
+    ) -> Option<ConsentStatus> {
+        let entry = consents.get(purpose)?;
+        let Some(channel) = self.plan.channel_of(purpose) else {
+            return Some(entry.status);
         };
-        destination.consent.iter().all(granted)
+        let address = address(destination, channel, traits, remote_key)?;
+        Some(entry.addresses.get(&address)?.status)
     }
 }
 

@@ -16,6 +16,12 @@ pub(in crate::flow) fn retrying<T>(
         match call() {
             Err(failure) if failure.is_retryable() && attempt < ATTEMPTS => {
                 let ms = failure.retry_after_ms.unwrap_or(wait_ms).min(60_000);
+                tracing::warn!(
+                    "{}; trying again in {:.1} s ({} of {ATTEMPTS})",
+                    failure.problem.message,
+                    ms as f64 / 1_000.0,
+                    attempt + 1,
+                );
                 if cancel.block(Duration::from_millis(ms)) {
                     return Err(failure);
                 }

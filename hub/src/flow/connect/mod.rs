@@ -9,7 +9,7 @@ pub use opens::Opens;
 
 use crate::clock::Clock;
 use crate::egress::{Credential, Egress, EgressSettings, Policy, Random, Room};
-use crate::host::{Cancel, Component, Connection, Connector, Host, LogSink, Scrub};
+use crate::host::{Advice, Cancel, Component, Connection, Connector, Host, LogSink, Scrub};
 use crate::manifest::{Destination, Grants, Limits, SecretRef, Source};
 use crate::model::{CredentialSpec, Description, Inject, RateSpec, Value};
 use crate::problem::{Problem, codes};
@@ -274,6 +274,7 @@ impl Connectors {
             cancel: self.settings.cancel.clone(),
             log: self.settings.log.clone(),
             scrub,
+            advice: advice(side),
         };
         Opened {
             component,
@@ -321,6 +322,27 @@ impl Connectors {
             Ok(_) => Err(problems),
             Err(missing) => Err(problems.into_iter().chain(missing).collect()),
         }
+    }
+}
+
+/// What to look at where the vendor says no more than that it refuses, or nothing at all.
+fn advice(side: &Side<'_>) -> Advice {
+    let (kind, name) = (side.kind, side.name);
+    let credentials = side.credentials.iter();
+    let credentials: Vec<String> = credentials
+        .map(|(credential, from)| format!("`credential.{credential}` ({from})"))
+        .collect();
+    let at = side.config.get("base_url").and_then(Value::as_str);
+    let place = at.map_or_else(
+        || "the vendor can be reached from here".to_owned(),
+        |at| format!("`config.base_url` (`{at}`) is right and can be reached from here"),
+    );
+    Advice {
+        auth: format!(
+            "see whether {} of {kind} `{name}` is the right one, is valid still and may do this; `onefold connector check {name}` tries it alone",
+            credentials.join(" or ")
+        ),
+        no_answer: format!("see whether {place}; `onefold connector check {name}` tries it alone"),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::flow::context::Context;
 use crate::flow::stored_json::{read, to_json};
 use crate::flow::suppression::List;
 use crate::manifest::Destination;
-use crate::model::Fields;
+use crate::model::{Fields, Permission};
 use crate::store::{AttemptRow, ChangeRow, Looked, Result};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,8 +29,8 @@ pub(super) struct Row {
     pub before: AttemptRow,
     /// The destination has confirmed to hold something at the key.
     is_acknowledged: bool,
-    /// A person with consent has this row, and only an operator's suppression keeps it from being sent.
-    pub is_suppressed: bool,
+    /// Why it is not sent though somebody has this row.
+    pub kept: Option<Permission>,
 }
 
 impl Row {
@@ -60,7 +60,12 @@ impl Row {
     /// Whether its removal counts for the guard, which protects against mistakes. A suppressed person was named by an operator
     /// on purpose.
     pub fn is_guarded(&self) -> bool {
-        self.is_acknowledged && !self.is_suppressed
+        self.is_acknowledged && !self.is_suppressed()
+    }
+
+    /// A person with consent has this row, and only an operator's suppression keeps it from being sent.
+    pub fn is_suppressed(&self) -> bool {
+        self.kept == Some(Permission::Suppressed)
     }
 
     /// The texts that may be personal data.
@@ -95,14 +100,14 @@ impl Group {
 }
 
 /// What may be sent at a key: the wanted row of the person with the smallest id among the people whose consent allows it.
-/// Second, whether only a suppression keeps a row from being sent.
+/// Otherwise, why a row that somebody wants there is not sent; a suppression where only that keeps one from being sent.
 fn sendable(
     context: &Context,
     list: &List,
     destination: &Destination,
     rows: &[ChangeRow],
-) -> Result<(Option<String>, bool)> {
-    let mut is_suppressed = false;
+) -> Result<(Option<String>, Option<Permission>)> {
+    let mut kept = None;
     for row in rows {
         // No person has a wanted row at this key.
         let (Some(wanted), Some(consents), Some(traits)) =
@@ -112,17 +117,19 @@ fn sendable(
         };
         let consents = read_consents(row.id, consents)?;
         let traits: Fields = read("person.traits", row.id, traits)?;
-        if !context.has_consent(destination, &consents, &traits, &row.remote_key) {
+        let permission = context.permission(destination, &consents, &traits, &row.remote_key);
+        if permission != Permission::Granted {
+            kept = kept.max(Some(permission));
             continue;
         }
         let is_listed =
             list.holds_reached(&traits) || list.holds(&destination.member_key, &row.remote_key);
         if row.allowed && !is_listed {
-            return Ok((Some(wanted.clone()), false));
+            return Ok((Some(wanted.clone()), None));
         }
-        is_suppressed = true;
+        kept = Some(Permission::Suppressed);
     }
-    Ok((None, is_suppressed))
+    Ok((None, kept))
 }
 
 /// A window of changes, sorted.
@@ -151,7 +158,7 @@ pub(super) fn grouped(
             change: first.id,
             generation: first.generation,
         };
-        let (wanted, is_suppressed) = sendable(context, list, destination, rows)?;
+        let (wanted, kept) = sendable(context, list, destination, rows)?;
         let operation = delivery::operation(
             &first.object,
             wanted.as_deref(),
@@ -200,7 +207,7 @@ pub(super) fn grouped(
                 attempts: first.attempts,
             },
             is_acknowledged: first.acknowledged.is_some(),
-            is_suppressed,
+            kept,
         });
     }
     Ok(grouped)

@@ -18,21 +18,44 @@ use crate::manifest::Destination;
 use crate::store::Result;
 use group::{FAMILIES, WINDOW, grouped};
 pub use report::DeliveryReport;
-use report::too_many;
+use report::{Removals, ShownRow, too_many};
 use send::Sender;
 use std::collections::BTreeMap;
 
 /// Changes marked again while they were being sent are processed in another pass; after this many passes, by the next run.
 const PASSES: usize = 4;
 
-/// What delivering would do, without doing it.
-pub async fn plan(context: &Context, destination: &Destination) -> Result<DeliveryReport> {
+/// How a destination is delivered to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DeliveryOptions {
+    /// A source returned no records though it had some before.
+    pub emptied: bool,
+    /// How many rows of each kind the report names.
+    pub show: usize,
+}
+
+/// What delivering would do, without doing it; of each kind of row up to `show` are named.
+pub async fn plan(
+    context: &Context,
+    destination: &Destination,
+    show: usize,
+) -> Result<DeliveryReport> {
+    let mut report = pending(context, destination, show).await?;
+    add_withheld(&mut report, context, destination, show).await?;
+    Ok(report)
+}
+
+/// What is pending, and whether a guard stops it.
+async fn pending(
+    context: &Context,
+    destination: &Destination,
+    show: usize,
+) -> Result<DeliveryReport> {
     let mut report = DeliveryReport::of(destination);
     let mut tx = context.store.read().await?;
-    report.withheld = tx.withheld_count(&destination.name).await?;
     let list = context.suppression.at(&mut tx).await?;
     // Only acknowledged members count: one that an attempt without an answer may have added does not.
-    let mut removals: BTreeMap<String, i64> = BTreeMap::new();
+    let mut removals: BTreeMap<String, Removals> = BTreeMap::new();
     for family in FAMILIES {
         let mut after = 0;
         loop {
@@ -43,9 +66,13 @@ pub async fn plan(context: &Context, destination: &Destination) -> Result<Delive
             after = last.id;
             for (group, rows) in grouped(context, &list, destination, &rows)?.groups {
                 report.count(&group, rows.len() as i64);
+                report.show(&group, &rows, show);
                 if group.operation == Operation::Remove {
-                    let guarded = rows.iter().filter(|row| row.is_guarded()).count();
-                    *removals.entry(group.audience().to_owned()).or_default() += guarded as i64;
+                    let of = removals.entry(group.audience().to_owned()).or_default();
+                    for row in rows.iter().filter(|row| row.is_guarded()) {
+                        of.all += 1;
+                        of.without_consent += i64::from(row.kept.is_some());
+                    }
                 }
             }
         }
@@ -54,7 +81,7 @@ pub async fn plan(context: &Context, destination: &Destination) -> Result<Delive
         let acknowledged = tx
             .acknowledged_count(&destination.name, &format!("audience:{name}"))
             .await?;
-        if !delivery::may_remove(*removals, acknowledged, destination.guard.max_removed) {
+        if !delivery::may_remove(removals.all, acknowledged, destination.guard.max_removed) {
             report.guarded = true;
             let problem = too_many(destination, name, *removals, acknowledged);
             report.problems.push(problem);
@@ -64,21 +91,47 @@ pub async fn plan(context: &Context, destination: &Destination) -> Result<Delive
     Ok(report)
 }
 
+/// Whom the destination does not get, and why.
+async fn add_withheld(
+    report: &mut DeliveryReport,
+    context: &Context,
+    destination: &Destination,
+    show: usize,
+) -> Result<()> {
+    let mut tx = context.store.read().await?;
+    let counts = tx.withheld(&destination.name).await?;
+    report.withheld = counts.iter().map(|(_, count)| count).sum();
+    report.withheld_because = counts.into_iter().collect();
+    report.unstated = context.plan.unstated_purposes(destination);
+    if show > 0 {
+        let people = tx.withheld_people(&destination.name, show as i64).await?;
+        report
+            .shown
+            .extend(people.into_iter().map(|(key, permission)| ShownRow {
+                what: "withhold",
+                audience: String::new(),
+                key,
+                because: Some(permission),
+            }));
+    }
+    Ok(())
+}
+
 /// Sends everything that is pending for a destination. The guards check all of it before the first row is sent, and again
-/// before each further pass. `emptied`: a source returned no records though it had some before.
+/// before each further pass.
 pub async fn deliver(
     context: &Context,
     destination: &Destination,
     connector: Box<dyn Connector>,
-    emptied: bool,
+    options: DeliveryOptions,
 ) -> Result<DeliveryReport> {
-    let is_stopped = emptied && destination.guard.empty_source_stops;
+    let is_stopped = options.emptied && destination.guard.empty_source_stops;
     let mut sender = Sender::new(context, destination, connector);
+    sender.show = options.show;
     for pass in 0..PASSES {
         // I8: the guard counts removals when the work that causes them is done, not one transaction of it after another.
         sender.keeps_members = lease::may_bring_people_back(context).await?;
-        let planned = plan(context, destination).await?;
-        sender.report.withheld = planned.withheld;
+        let planned = pending(context, destination, 0).await?;
         if planned.guarded || is_stopped {
             // What earlier passes sent is reported; the next run begins with this problem.
             if pass == 0 {
@@ -94,5 +147,7 @@ pub async fn deliver(
             break;
         }
     }
-    Ok(sender.report)
+    let mut report = sender.report;
+    add_withheld(&mut report, context, destination, options.show).await?;
+    Ok(report)
 }

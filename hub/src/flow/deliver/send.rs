@@ -24,6 +24,8 @@ pub(super) struct Sender<'a> {
     /// None while it is being called.
     pub connector: Option<Box<dyn Connector>>,
     pub report: DeliveryReport,
+    /// How many rows of each kind the report names.
+    pub show: usize,
     /// Rows that changed in this pass after they were read.
     pub moved: i64,
     /// Changes appeared that this pass did not read.
@@ -55,6 +57,7 @@ impl<'a> Sender<'a> {
             destination,
             connector: Some(connector),
             report: DeliveryReport::of(destination),
+            show: 0,
             moved: 0,
             again: false,
             skipped: 0,
@@ -116,7 +119,7 @@ impl<'a> Sender<'a> {
                 rows.retain(|row| !self.later.contains(&row.before.looked));
                 if self.removes_suppressed_only {
                     let removes = group.operation == Operation::Remove;
-                    rows.retain(|row| removes && row.is_suppressed);
+                    rows.retain(|row| removes && row.is_suppressed());
                 }
                 if self.keeps_members && group.operation == Operation::Remove {
                     rows.retain(|row| !row.is_guarded());
@@ -324,6 +327,7 @@ impl<'a> Sender<'a> {
             }
         }
         self.report.count(group, done.len() as i64);
+        self.report.show(group, &done, self.show);
         self.later.extend(again.iter().map(|row| row.looked));
         let mut tx = self.context.store.begin().await?;
         self.acknowledge(&mut tx, group, done).await?;

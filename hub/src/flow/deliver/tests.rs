@@ -224,7 +224,7 @@ impl Connector for Tool {
         *self.cancel.lock().unwrap() = cancel.clone();
     }
     fn check(&mut self) -> Result<CheckReport, Failure> {
-        unreachable!("not asked")
+        Ok(CheckReport::default())
     }
     fn discover(&mut self) -> Result<Vec<StreamInfo>, Failure> {
         unreachable!("not asked")
@@ -373,7 +373,9 @@ impl Desk {
 async fn deliver_with(context: &Context, tool: &Tool) -> DeliveryReport {
     let destination = &context.plan.destinations[0];
     let tool = Box::new(tool.clone());
-    deliver(context, destination, tool, false).await.unwrap()
+    deliver(context, destination, tool, DeliveryOptions::default())
+        .await
+        .unwrap()
 }
 
 async fn suppress_in(context: &Context, text: &str) {
@@ -1073,7 +1075,7 @@ async fn a_delivery_with_replaced_manifests_ends_no_change_that_the_new_ones_wan
     let old = MANIFEST.replace(
         "consent = [\"marketing_email\"]",
         "consent = [\"marketing_sms\"]",
-    );
+    ) + "\n[[purpose]]\nname = \"marketing_sms\"\n";
     let mut world = World::new(&old, &[CONTACTS], 1_000).await;
     flow::enter(&mut world.context, &|| true).await.unwrap();
     world
@@ -1085,7 +1087,7 @@ async fn a_delivery_with_replaced_manifests_ends_no_change_that_the_new_ones_wan
     let tool = Tool::default();
     let destination = &replaced.plan.destinations[0];
     let vendor = Box::new(tool.clone());
-    let delivered = deliver(&replaced, destination, vendor, false).await;
+    let delivered = deliver(&replaced, destination, vendor, DeliveryOptions::default()).await;
     assert_eq!(
         delivered.unwrap_err().code,
         &crate::problem::codes::MANIFESTS_CHANGED
@@ -1152,7 +1154,11 @@ async fn somebody_who_is_suppressed_is_removed_while_a_guard_stops_everything_el
     desk.suppress("email:p16@x.example").await;
     let context = &desk.world.context;
     let tool = Box::new(desk.tool.clone());
-    let report = deliver(context, &context.plan.destinations[0], tool, true);
+    let emptied = DeliveryOptions {
+        emptied: true,
+        show: 0,
+    };
+    let report = deliver(context, &context.plan.destinations[0], tool, emptied);
     assert!(report.await.unwrap().guarded);
     let members = desk.tool.members("everybody");
     assert!(!members.contains("p16@x.example"), "{members:?}");

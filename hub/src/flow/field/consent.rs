@@ -122,7 +122,12 @@ impl Hub {
     pub async fn sent(&self) -> Vec<String> {
         let destination = &self.world.context.plan.destinations[0];
         let sink = Box::new(self.sink.clone());
-        let report = flow::deliver(&self.world.context, destination, sink, false);
+        let report = flow::deliver(
+            &self.world.context,
+            destination,
+            sink,
+            flow::DeliveryOptions::default(),
+        );
         let report = report.await.unwrap();
         assert!(report.problems.is_empty(), "{report:?}");
         let members: Members = self.sink.members.lock().unwrap().clone();
@@ -837,6 +842,70 @@ async fn a_refusal_that_only_a_mapping_made_goes_with_the_mapping() {
     assert_eq!(hub.sent().await, [""; 0]);
     hub.edit(&MANIFEST.replace("status == 'subscribed'", "status == 'member'"))
         .await;
+    assert_eq!(hub.sent().await, ["leo@kot.example"]);
+}
+
+// A mistaken edit and its correction must not end in a refusal that nothing ends.
+#[tokio::test]
+async fn a_mapping_that_is_edited_and_taken_back_leaves_no_refusal_for_good() {
+    let edits = [
+        (
+            "map.email = \"email | email\"\nmap.user_id",
+            "map.email = \"none\"\nmap.user_id",
+        ),
+        (
+            "key = \"id\"\nupdated_at = \"updated\"\nmap.email = \"email | email\"\nmap.user_id",
+            "key = \"'k' ~ id\"\nupdated_at = \"updated\"\nmap.email = \"email | email\"\nmap.user_id",
+        ),
+    ];
+    for (from, to) in edits {
+        assert_eq!(MANIFEST.matches(from).count(), 1);
+        for has_address in [true, false] {
+            let mut hub = Hub::new().await;
+            let mut row = member("m", "leo@kot.example", "unsubscribed", None, -9);
+            row["user"] = json!("u1");
+            if !has_address {
+                row["email"] = Value::Null;
+            }
+            hub.put(MEMBERS, row.clone()).await;
+            // Somebody else says that the address may be written to, for longer.
+            let mut joined = contact("1", "leo@kot.example", "true", -30);
+            joined["id"] = json!("c");
+            hub.put(CONTACTS, joined).await;
+            if has_address {
+                assert_eq!(hub.sent().await, [""; 0]);
+            }
+            hub.edit(&MANIFEST.replace(from, to)).await;
+            if has_address {
+                assert_eq!(hub.sent().await, [""; 0], "an edit takes nothing back");
+            }
+            hub.edit(MANIFEST).await;
+            if has_address {
+                assert_eq!(hub.sent().await, [""; 0]);
+            }
+            row["status"] = json!("subscribed");
+            row["email"] = json!("leo@kot.example");
+            row["updated"] = json!(days(-8));
+            hub.put(MEMBERS, row).await;
+            assert_eq!(hub.sent().await, ["leo@kot.example"], "{to} {has_address}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_without_an_address_ends_when_its_record_agrees_without_one() {
+    let hub = Hub::new().await;
+    let mut row = member("m", "", "unsubscribed", None, -9);
+    row["user"] = json!("u1");
+    row["email"] = Value::Null;
+    hub.put(MEMBERS, row.clone()).await;
+    row["status"] = json!("subscribed");
+    row["updated"] = json!(days(-8));
+    hub.put(MEMBERS, row.clone()).await;
+    // The same person, known by the number, agreed long before.
+    let mut same = member("n", "leo@kot.example", "subscribed", Some(-30), -7);
+    same["user"] = json!("u1");
+    hub.put(MEMBERS, same).await;
     assert_eq!(hub.sent().await, ["leo@kot.example"]);
 }
 

@@ -35,6 +35,15 @@ impl Arrived {
     }
 }
 
+/// Where a read began.
+#[derive(Debug, Clone, Copy)]
+pub struct Since {
+    /// The first version that the read could make: a record with it or a later one came in this read already.
+    pub version: i64,
+    /// It is a full read: an older stored version is replaced by what arrives, whatever their times.
+    pub is_full: bool,
+}
+
 /// What landing found.
 #[derive(Debug, Default)]
 pub struct Landed {
@@ -77,14 +86,13 @@ pub fn key_lines<'a>(stream: &StreamRef, plan: &Stream, arrived: &'a Arrived) ->
     Lines(keyed)
 }
 
-/// Compares what arrived with what is known, and maps what is new. In a full read, `full_since` is the first version that
-/// it could make: a stored version before it is replaced by what arrives, whatever their times.
+/// Compares what arrived with what is known, and maps what is new.
 pub async fn land(
     context: &Context,
     stream: &StreamRef,
     plan: &Stream,
     lines: Lines<'_>,
-    full_since: Option<i64>,
+    since: Since,
 ) -> Result<Landed> {
     let mut keyed = lines.0;
     let known = known(&context.store, stream, &mut keyed).await?;
@@ -92,7 +100,7 @@ pub async fn land(
         context,
         stream,
         plan,
-        full_since,
+        since,
         passing: FxHashMap::default(),
         landed: Landed::default(),
     };
@@ -204,7 +212,7 @@ struct Comparing<'a> {
     context: &'a Context,
     stream: &'a StreamRef,
     plan: &'a Stream,
-    full_since: Option<i64>,
+    since: Since,
     /// By slot.
     passing: FxHashMap<i64, Passing>,
     landed: Landed,
@@ -247,7 +255,7 @@ impl Comparing<'_> {
         };
         let since = known.and_then(|known| known.updated_at);
         // What a full read returns is the current state.
-        let is_outdated = |stored| self.full_since.is_some_and(|since| stored < since);
+        let is_outdated = |stored| self.since.is_full && stored < self.since.version;
         let known = known.map(|known| Version {
             updated_at: known
                 .updated_at
@@ -266,9 +274,12 @@ impl Comparing<'_> {
         self.change(item, To::Put(put), Now::There(version, None));
     }
 
-    /// The record came and did not change.
+    /// The record came and did not change. Pages overlap on purpose, so what came in this read already is not counted again.
     fn stays(&mut self, stored: Option<i64>) {
-        self.landed.counts.unchanged += 1;
+        match stored.is_none_or(|stored| stored >= self.since.version) {
+            true => self.landed.counts.read -= 1,
+            false => self.landed.counts.unchanged += 1,
+        }
         self.landed.unchanged_versions.extend(stored);
     }
 

@@ -13,7 +13,7 @@ use crate::flow::commit::stream::StreamRef;
 use crate::flow::commit::unfit::Unfit;
 use crate::flow::connect::calling::retrying;
 use crate::flow::context::{Context, in_parallel};
-use crate::flow::intake::land::{self, Arrived};
+use crate::flow::intake::land::{self, Arrived, Since};
 use crate::host::{Cancel, Connector, Failure, ReadRequest};
 use crate::manifest::{Source, Stream};
 use crate::problem::codes::{EMPTY_SOURCE, TOO_MANY_UNFIT};
@@ -84,7 +84,12 @@ pub async fn read_stream(
     connector: Box<dyn Connector>,
     options: &ReadOptions,
 ) -> Result<(StreamReport, Box<dyn Connector>)> {
-    let (mut run, stream, full) = begin(context, source, plan, options).await?;
+    let Begun {
+        mut run,
+        stream,
+        full,
+        first_version,
+    } = begin(context, source, plan, options).await?;
     let mut going = Going {
         context,
         source,
@@ -93,6 +98,7 @@ pub async fn read_stream(
         stream: &stream,
         counts: Counts::default(),
         guarded: false,
+        first_version,
     };
     let (connector, done) = going.all(connector, full).await;
     let (counts, guarded) = (going.counts, going.guarded);
@@ -109,13 +115,20 @@ pub async fn read_stream(
     Ok((report, connector))
 }
 
-/// The run's row, its stream, and the full read that is under way or asked for.
+struct Begun {
+    run: RunRow,
+    stream: StreamRef,
+    /// The full read that is under way or asked for.
+    full: Option<FullRead>,
+    first_version: i64,
+}
+
 async fn begin(
     context: &Context,
     source: &Source,
     plan: &Stream,
     options: &ReadOptions,
-) -> Result<(RunRow, StreamRef, Option<FullRead>)> {
+) -> Result<Begun> {
     let mut tx = context.begin().await?;
     let row = tx.stream(&source.name, &plan.name, &plan.digest).await?;
     let again = row.full_since == Some(StreamRow::AGAIN);
@@ -135,13 +148,19 @@ async fn begin(
         ..RunRow::default()
     };
     tx.save_run(&run).await?;
+    let first_version = tx.reserve("version", 0).await?;
     tx.commit().await?;
     let stream = StreamRef {
         id: row.id,
         source: source.name.clone(),
         name: plan.name.clone(),
     };
-    Ok((run, stream, full))
+    Ok(Begun {
+        run,
+        stream,
+        full,
+        first_version,
+    })
 }
 
 /// One stream's read, from its start or its cursors to its end.
@@ -153,6 +172,8 @@ struct Going<'a> {
     stream: &'a StreamRef,
     counts: Counts,
     guarded: bool,
+    /// The first version that this read could make.
+    first_version: i64,
 }
 
 impl Going<'_> {
@@ -175,6 +196,7 @@ impl Going<'_> {
                 parts: &parts,
                 options: self.options,
                 max_dead_letters: self.source.max_dead_letters,
+                first_version: self.first_version,
             };
             let (back, read) = reading.all(connector, full.take(), &mut self.counts).await;
             connector = back;
@@ -286,6 +308,8 @@ struct Reading<'a> {
     parts: &'a [String],
     options: &'a ReadOptions,
     max_dead_letters: Option<f64>,
+    /// The first version that this read could make, unless a full read is under way.
+    first_version: i64,
 }
 
 /// Why the reader stopped early, and the state of the full read.
@@ -306,18 +330,25 @@ impl Reading<'_> {
         let (pages, mut arriving) = mpsc::channel(PAGES_AHEAD);
         let reader = self.reader(connector, cursors, pages);
         let (work, queue) = mpsc::channel(BATCHES_AHEAD);
-        let full_since = full.as_ref().map(FullRead::first_version);
+        let since = match &full {
+            Some(full) => full.since(),
+            None => Since {
+                version: self.first_version,
+                is_full: false,
+            },
+        };
         let writer = Writer {
             context: self.context.clone(),
             stream: self.stream.clone(),
             parts: self.parts.to_vec(),
             full,
+            since,
             counts: Counts::default(),
         };
         // On a thread of its own: it computes and writes for as long as a batch takes.
         let runtime = Handle::current();
         let writing = tokio::task::spawn_blocking(move || runtime.block_on(writer.all(queue)));
-        let landed = self.land_all(&mut arriving, work, full_since).await;
+        let landed = self.land_all(&mut arriving, work, since).await;
         drop(arriving);
         let (written, result) = match writing.await {
             Ok(written) => written,
@@ -375,7 +406,7 @@ impl Reading<'_> {
         &self,
         arriving: &mut mpsc::Receiver<Message>,
         work: mpsc::Sender<Work>,
-        full_since: Option<i64>,
+        since: Since,
     ) -> Result<Option<Ended>> {
         let mut records = 0;
         let mut unfit = Unfit::new(self.max_dead_letters);
@@ -395,8 +426,7 @@ impl Reading<'_> {
                 if writing.is_busy() && writing.touches(lines.slots()) {
                     writing.wait().await;
                 }
-                let landed =
-                    land::land(self.context, self.stream, self.plan, lines, full_since).await?;
+                let landed = land::land(self.context, self.stream, self.plan, lines, since).await?;
                 unfit.judge(&landed.changes, self.stream)?;
                 records += landed.counts.read;
                 (self.options.progress)(Progress { records });

@@ -229,7 +229,8 @@ impl Changing {
         for destination in &context.plan.destinations {
             let sink = self.sinks.entry(destination.name.to_string()).or_default();
             let sink = Box::new(sink.clone());
-            let report = flow::deliver(context, destination, sink, false).await;
+            let report =
+                flow::deliver(context, destination, sink, flow::DeliveryOptions::default()).await;
             let report = report.unwrap();
             assert!(!report.guarded && report.problems.is_empty(), "{report:?}");
         }
@@ -243,7 +244,8 @@ impl Changing {
                 loses: true,
                 ..sink.clone()
             });
-            let report = flow::deliver(context, destination, sink, false).await;
+            let report =
+                flow::deliver(context, destination, sink, flow::DeliveryOptions::default()).await;
             assert!(!report.unwrap().guarded);
         }
     }

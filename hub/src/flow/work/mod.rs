@@ -1,5 +1,6 @@
 //! What is done when, and by which process: a whole run, and the tasks of a service.
 
+mod checked;
 mod rest;
 pub mod run;
 pub mod schedule;

@@ -4,7 +4,7 @@ use crate::flow::commit::change::Counts;
 use crate::flow::commit::fence;
 use crate::flow::connect::Opens;
 use crate::flow::context::Context;
-use crate::flow::deliver::{DeliveryReport, deliver};
+use crate::flow::deliver::{DeliveryOptions, DeliveryReport, deliver};
 use crate::flow::intake::read::{ReadOptions, StreamReport, read_stream};
 use crate::flow::lease::{self, Lease};
 use crate::flow::upkeep::alarm::alarm;
@@ -14,6 +14,7 @@ use crate::flow::upkeep::fill::backfill;
 use crate::flow::upkeep::rebuild::rebuild;
 use crate::flow::upkeep::remap::remap;
 use crate::flow::upkeep::{leftover, models, rules};
+use crate::flow::work::checked::checked;
 use crate::manifest::{Destination, Source, Subject};
 use crate::model::load_phone_rules;
 use crate::problem::Problem;
@@ -29,6 +30,8 @@ pub struct RunOptions {
     pub stream: Option<String>,
     pub read: ReadOptions,
     pub deliver: bool,
+    /// How many rows of each kind a destination's report names.
+    pub show: usize,
     /// Called as each part begins and ends.
     pub events: Events,
 }
@@ -151,13 +154,15 @@ pub async fn run(
         due(&context).await?;
     }
     // I8: a source that returned nothing is not proof that its people are gone.
-    let emptied = report.streams.iter().any(StreamReport::is_emptied);
+    let how = DeliveryOptions {
+        emptied: report.streams.iter().any(StreamReport::is_emptied),
+        show: options.show,
+    };
     for destination in &context.plan.destinations {
         if !options.deliver || context.cancel.is_cancelled() {
             break;
         }
-        let delivered =
-            deliver_to(&context, destination, connectors, emptied, &options.events).await?;
+        let delivered = deliver_to(&context, destination, connectors, how, &options.events).await?;
         report.destinations.push(delivered);
     }
     finish(&context, log, &mut report).await?;
@@ -369,7 +374,7 @@ pub async fn deliver_to(
     context: &Context,
     destination: &Destination,
     connectors: &dyn Opens,
-    emptied: bool,
+    how: DeliveryOptions,
     events: &Events,
 ) -> Result<DeliveryReport> {
     let name = format!("deliver {}", destination.name);
@@ -381,21 +386,27 @@ pub async fn deliver_to(
         destination: &destination.name,
     });
     let fenced = lease.fencing(context);
-    let delivered = deliver_held(&fenced, destination, connectors, emptied).await;
+    let delivered = deliver_held(&fenced, destination, connectors, how).await;
     let report = lease.over(delivered).await?;
     events(RunEvent::Delivered(&report));
     Ok(report)
 }
 
-/// The same, for the holder of its lease. `emptied`: a source returned no records though it had some before.
+/// The same, for the holder of its lease.
 pub async fn deliver_held(
     context: &Context,
     destination: &Destination,
     connectors: &dyn Opens,
-    emptied: bool,
+    how: DeliveryOptions,
 ) -> Result<DeliveryReport> {
-    match connectors.destination(destination) {
-        Ok(connector) => deliver(context, destination, connector, emptied).await,
+    let opened = match connectors.destination(destination) {
+        Ok(connector) => checked(context, destination, connector)
+            .await?
+            .map_err(|problem| vec![problem]),
+        Err(problems) => Err(problems),
+    };
+    match opened {
+        Ok(connector) => deliver(context, destination, connector, how).await,
         Err(problems) => Ok(DeliveryReport {
             problems,
             ..nothing(destination)

@@ -6,6 +6,7 @@ mod pace;
 use crate::flow::commit::fence;
 use crate::flow::connect::Opens;
 use crate::flow::context::Context;
+use crate::flow::deliver::DeliveryOptions;
 use crate::flow::intake::read::StreamReport;
 use crate::flow::lease::{self, Lease};
 use crate::flow::upkeep::due::due;
@@ -393,9 +394,12 @@ impl Serving {
         let Some(lease) = lease::take(&context, &name).await? else {
             return Ok(Sent::All);
         };
-        let emptied = !self.emptied().is_empty();
+        let how = DeliveryOptions {
+            emptied: !self.emptied().is_empty(),
+            show: 0,
+        };
         let fenced = lease.fencing(&context);
-        let delivered = run::deliver_held(&fenced, destination, &*self.connectors, emptied).await;
+        let delivered = run::deliver_held(&fenced, destination, &*self.connectors, how).await;
         let mut sent = Sent::All;
         let problem = match delivered {
             Ok(report) => {
@@ -512,6 +516,7 @@ mod tests {
             source: None,
             stream: None,
             deliver: false,
+            show: 0,
             read: ReadOptions {
                 full: false,
                 progress: Arc::new(|_| {}),

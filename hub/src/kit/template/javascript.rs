@@ -230,6 +230,10 @@ const SDK: &[File] = &[
         include_str!("../../../../connector-sdk/typescript/src/errors.js"),
     ),
     always(
+        "src/faults.js",
+        include_str!("../../../../connector-sdk/typescript/src/faults.js"),
+    ),
+    always(
         "src/found.js",
         include_str!("../../../../connector-sdk/typescript/src/found.js"),
     ),

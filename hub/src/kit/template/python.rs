@@ -132,6 +132,10 @@ const SDK: &[File] = &[
         include_str!("../../../../connector-sdk/python/onefold_sdk/connector.py"),
     ),
     always(
+        "onefold_sdk/faults.py",
+        include_str!("../../../../connector-sdk/python/onefold_sdk/faults.py"),
+    ),
+    always(
         "onefold_sdk/found.py",
         include_str!("../../../../connector-sdk/python/onefold_sdk/found.py"),
     ),

@@ -1,7 +1,7 @@
 //! TypeScript and JavaScript: esbuild makes one module of the project, componentize-qjs puts it into a QuickJS.
 
 use crate::kit::project::{Language, Project};
-use crate::kit::toolchain::{Toolchains, read};
+use crate::kit::toolchain::{Toolchains, lines, read};
 use crate::problem::Problem;
 use std::path::Path;
 use std::process::Command;
@@ -34,10 +34,15 @@ pub fn compile(project: &Project, tools: &Toolchains<'_>) -> Result<Vec<u8>, Pro
             sdk("component.js")
         ))
         .arg(format!("--alias:@onefold/sdk={}", sdk("index.js")))
-        .args(["--log-level=warning", "--color=false"])
+        .args([
+            "--sourcemap=external",
+            "--log-level=warning",
+            "--color=false",
+        ])
         .arg(format!("--outfile={}", bundle.display()))
         .current_dir(&project.folder);
     tools.run(&mut esbuild, NODE)?;
+    name_lines(project, &folder, &bundle);
 
     let output = folder.join("component.wasm");
     let mut componentize = program(&installed, "componentize-qjs");
@@ -51,6 +56,19 @@ pub fn compile(project: &Project, tools: &Toolchains<'_>) -> Result<Vec<u8>, Pro
         .current_dir(&project.folder);
     tools.run(&mut componentize, NODE)?;
     read(&output)
+}
+
+/// Puts into the bundle where its lines come from.
+fn name_lines(project: &Project, folder: &Path, bundle: &Path) {
+    let map = std::fs::read_to_string(folder.join("component.js.map"));
+    let statement = map
+        .ok()
+        .and_then(|map| lines::statement(&map, folder, &project.folder, &project.sdk));
+    let text = std::fs::read_to_string(bundle);
+    if let (Some(statement), Ok(text)) = (statement, text) {
+        // A bundle without it works all the same.
+        let _ = std::fs::write(bundle, text + &statement);
+    }
 }
 
 fn program(installed: &Path, name: &str) -> Command {

@@ -5,6 +5,7 @@ mod c;
 mod go;
 mod install;
 mod javascript;
+mod lines;
 mod python;
 mod rust;
 

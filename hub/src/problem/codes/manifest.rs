@@ -191,3 +191,10 @@ pub static BAD_TRAIT: Code = Code {
     class: Class::AskUser,
     page: include_str!("../pages/OF0132.md"),
 };
+
+pub static UNKNOWN_PURPOSE: Code = Code {
+    id: "OF0124",
+    title: "unknown purpose",
+    class: Class::AskUser,
+    page: include_str!("../pages/OF0124.md"),
+};

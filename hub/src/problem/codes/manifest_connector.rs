@@ -86,3 +86,10 @@ pub static BAD_DEFAULT_MAPPING: Code = Code {
     class: Class::AskUser,
     page: include_str!("../pages/OF0212.md"),
 };
+
+pub static NOT_GRANTED: Code = Code {
+    id: "OF0213",
+    title: "a place that the connector may not call",
+    class: Class::AskUser,
+    page: include_str!("../pages/OF0213.md"),
+};

@@ -3,7 +3,9 @@
 use super::world;
 use anyhow::{Context as _, Result, bail};
 use onefold::flow::read_stream;
-use onefold::flow::{Arrived, Context, Counts, ReadOptions, StreamRef, apply, key_lines, land};
+use onefold::flow::{
+    Arrived, Context, Counts, ReadOptions, Since, StreamRef, apply, key_lines, land,
+};
 use onefold::host::{
     AudiencePage, AudienceRef, Batch, CheckReport, Chunk, Connector, Delivery, Erasure, Failure,
     FailureKind, MemberChange, MemberId, Outcome, ReadRequest, Reply, StreamInfo, TargetInfo,
@@ -73,7 +75,11 @@ pub async fn put(
     let mut arrived = Arrived::default();
     arrived.add(lines.into_bytes().into(), None);
     let lines = key_lines(stream, plan, &arrived);
-    let landed = land(context, stream, plan, lines, None).await?;
+    let since = Since {
+        version: i64::MAX,
+        is_full: false,
+    };
+    let landed = land(context, stream, plan, lines, since).await?;
     let mut tx = context.begin().await?;
     let counts = apply(&mut tx, context, stream, landed.changes).await?;
     tx.commit().await?;

@@ -6,6 +6,7 @@ use crate::flow::commit::apply::apply;
 use crate::flow::commit::change::{Change, To};
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::context::Context;
+use crate::flow::intake::land::Since;
 use crate::manifest::Source;
 use crate::problem::Problem;
 use crate::problem::codes::{EMPTY_SOURCE, RECORDS_CHANGED};
@@ -34,7 +35,7 @@ impl FullRead {
         let Some(since) = stream.full_since else {
             return Ok(None);
         };
-        let mut full = Self::since(since);
+        let mut full = Self::from(since);
         for block in tx.seen_blocks(stream.id).await? {
             full.seen.insert(block.block, block.bits);
         }
@@ -43,10 +44,10 @@ impl FullRead {
 
     /// A full read from the stream's start.
     pub async fn begin(tx: &mut Tx, stream_id: i64) -> Result<Self> {
-        Ok(Self::since(tx.begin_full_read(stream_id).await?))
+        Ok(Self::from(tx.begin_full_read(stream_id).await?))
     }
 
-    fn since(since: i64) -> Self {
+    fn from(since: i64) -> Self {
         Self {
             since,
             seen: BTreeMap::new(),
@@ -54,8 +55,11 @@ impl FullRead {
         }
     }
 
-    pub fn first_version(&self) -> i64 {
-        self.since
+    pub fn since(&self) -> Since {
+        Since {
+            version: self.since,
+            is_full: true,
+        }
     }
 
     /// Marks records that were read and did not change.

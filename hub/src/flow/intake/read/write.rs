@@ -6,7 +6,7 @@ use crate::flow::commit::apply::apply;
 use crate::flow::commit::change::{Change, Counts};
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::context::Context;
-use crate::flow::intake::land::{self, Arrived, Landed};
+use crate::flow::intake::land::{self, Arrived, Landed, Since};
 use crate::problem::Problem;
 use crate::problem::codes::{LEASE_LOST, RECORDS_CHANGED};
 use crate::store::{Result, Tx};
@@ -36,6 +36,7 @@ pub(super) struct Writer {
     pub stream: StreamRef,
     pub parts: Vec<String>,
     pub full: Option<FullRead>,
+    pub since: Since,
     /// What was committed.
     pub counts: Counts,
 }
@@ -137,7 +138,6 @@ impl Writer {
     async fn compare_again(&self, batch: &mut Batch) -> Result<()> {
         batch.counts = Counts::default();
         batch.unchanged.clear();
-        let full_since = self.full.as_ref().map(FullRead::first_version);
         let Some(plan) = self.context.stream(&self.stream) else {
             let message = "the stream is no longer in the manifests that this process works by";
             return Err(Problem::new(&LEASE_LOST, message));
@@ -145,7 +145,7 @@ impl Writer {
         let stream = &self.stream;
         for arrived in std::mem::take(&mut batch.arrived) {
             let lines = land::key_lines(stream, plan, &arrived);
-            let landed = land::land(&self.context, stream, plan, lines, full_since).await?;
+            let landed = land::land(&self.context, stream, plan, lines, self.since).await?;
             batch.land(landed);
             batch.arrived.push(arrived);
         }

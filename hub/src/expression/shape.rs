@@ -4,7 +4,7 @@ use crate::expression::{Filter, country_code, scalar_text, to_date, to_timestamp
 use crate::model::{Shape, Value};
 
 /// Null stays null; a blank text clears, except where an amount is expected.
-pub(super) fn bring(shape: Shape, value: Value) -> Result<Value, &'static str> {
+pub fn to_shape(shape: Shape, value: Value) -> Result<Value, &'static str> {
     if value.is_null()
         || (shape != Shape::Money && value.as_str().is_some_and(|text| text.trim().is_empty()))
     {

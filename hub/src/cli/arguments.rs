@@ -54,7 +54,7 @@ pub enum Command {
     Doctor,
     /// Say what a run would read, change and send, and do nothing.
     Plan {
-        /// Name up to this many people of each kind of change, and of those who are withheld, with the reason.
+        /// Name up to this many people of each kind of change, and of the people who are withheld, with the reason.
         #[arg(long, value_name = "N", default_value_t = 0)]
         show: usize,
     },
@@ -75,7 +75,7 @@ pub enum Command {
         /// When a read fails, keep what the vendor said too, personal data included, for `onefold connector run-one`.
         #[arg(long)]
         capture: bool,
-        /// Name up to this many people of each kind of change, and of those who are withheld, with the reason.
+        /// Name up to this many people of each kind of change, and of the people who are withheld, with the reason.
         #[arg(long, value_name = "N", default_value_t = 0)]
         show: usize,
     },

@@ -5,7 +5,18 @@ use crate::manifest::{Grants, Limits, Loader, SecretRef, address, schema};
 use crate::model::{Description, RateSpec, Value};
 use crate::problem::codes;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
+
+/// The place, never the secret.
+impl fmt::Display for SecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "env:{name}"),
+            Self::File(path) => write!(f, "file:{path}"),
+        }
+    }
+}
 
 /// How an entry reaches its vendor.
 pub(super) struct Connection {

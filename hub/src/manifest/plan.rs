@@ -6,7 +6,6 @@ use crate::model::{Description, EntityKind, RateSpec, Value};
 use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
 #[derive(Debug)]
@@ -83,16 +82,6 @@ impl SecretRef {
             ("env", name) if is_variable(name) => Some(Self::Env(name.to_owned())),
             ("file", path) if !path.trim().is_empty() => Some(Self::File(path.to_owned())),
             _ => None,
-        }
-    }
-}
-
-/// The place, never the secret.
-impl fmt::Display for SecretRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Env(name) => write!(f, "env:{name}"),
-            Self::File(path) => write!(f, "file:{path}"),
         }
     }
 }

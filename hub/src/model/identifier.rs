@@ -92,7 +92,7 @@ pub enum Rejected {
     Blocked(StandIn),
 }
 
-/// By which rule a value stands in for nobody in particular.
+/// By which rule a value is a stand-in, which names nobody in particular.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StandIn {
     Word,

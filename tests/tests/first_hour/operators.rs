@@ -1,6 +1,6 @@
 //! N9 to N20: what an operator meets who sets a hub up from nothing.
 
-use crate::hub::Hub;
+use crate::hub::{Hub, in_repository};
 use crate::small::Small;
 use onefold_tests::vendors::{Reply, Request, Running, Vendor, start};
 use serde_json::json;
@@ -64,6 +64,19 @@ fn n12_every_example_in_a_new_hub_passes_check_when_it_is_uncommented() {
     );
 }
 
+// A hub of which no source states a consent sends nothing, and both examples were such hubs.
+#[test]
+fn n13_the_first_manifest_of_the_readme_passes_check_as_it_is_written() {
+    let hub = Hub::new();
+    let readme = std::fs::read_to_string(in_repository("README.md")).unwrap();
+    let (_, from) = readme.split_once("```toml\n# acme/hub.toml\n").unwrap();
+    let (text, _) = from.split_once("```").unwrap();
+    hub.write("hub.toml", text);
+    let ran = hub.run(&["check"]).ends_with(0);
+    assert!(ran.stdout.contains("no problem found"), "{ran:?}");
+    assert!(!ran.stderr.contains("error"), "{ran:?}");
+}
+
 #[test]
 fn n13_who_is_withheld_why_and_what_to_do() {
     let small = Small::new();
@@ -81,9 +94,9 @@ fn n13_who_is_withheld_why_and_what_to_do() {
     assert!(ran.stdout.contains(line), "{}", ran.stdout);
     for row in [
         "upsert    ada@poczta.example",
-        "withhold  jan@poczta.example              refused",
-        "withhold  mia@mail.example                without consent",
-        "withhold  zofia@poczta.example            suppressed",
+        "withhold  jan@poczta.example            refused",
+        "withhold  mia@mail.example              without consent",
+        "withhold  zofia@poczta.example          suppressed",
     ] {
         assert!(ran.stdout.contains(row), "{row}: {}", ran.stdout);
     }

@@ -7,6 +7,7 @@ use crate::manifest::Destination;
 use crate::model::{ConsentStatus, Fields, Permission, Value};
 use crate::store::{KeyState, Result};
 use serde::Serialize;
+use uuid::Uuid;
 
 /// One person at one destination.
 #[derive(Debug, Serialize)]
@@ -90,7 +91,8 @@ pub async fn explain(
     let audiences = audiences.map(|name| (name.clone(), format!("audience:{name}")));
     let (names, objects): (Vec<String>, Vec<String>) = profiles.chain(audiences).unzip();
     let mut tx = context.store.read().await?;
-    let Some(person) = tx.alias(view.id.as_bytes()).await? else {
+    let id = Uuid::parse_str(&view.id).unwrap_or_default();
+    let Some(person) = tx.alias(id.as_bytes()).await? else {
         return Ok(None);
     };
     let name = &*destination.name;

@@ -256,21 +256,8 @@ impl Pending {
             Telling::First(says) => return tell(neighbourhood, says, record.evidence_id),
             Telling::Versions(versions) => versions,
         };
-        let mut living = match prior {
-            Some(prior) => {
-                let slots = versions.iter().filter(|_| prior.evidence_id.is_none());
-                let slots = slots.flat_map(|version| &version.slots);
-                let slots: Vec<i64> = slots.copied().collect();
-                take_living(neighbourhood, prior, &slots)
-            }
-            None => Vec::new(),
-        };
-        let slots = versions.iter().flat_map(|version| &version.slots);
-        let slots: Vec<i64> = slots.copied().collect();
-        living.extend(take_unseen(neighbourhood, record.slot, &slots));
-        let moved = self.moved.remove(&record.slot);
-        let is_reread = is_remapped || moved.is_some();
-        living.extend(moved.into_iter().flatten());
+        let (mut living, is_moved) = self.living(neighbourhood, prior, record, &versions);
+        let is_reread = is_remapped || is_moved;
         let mut evidence = record.evidence_id;
         for mut version in versions {
             if version.is_unreadable {
@@ -319,6 +306,33 @@ impl Pending {
             living = next;
         }
         tell(neighbourhood, living, evidence)
+    }
+
+    /// What a record says until now, and whether some of it came with it from another key.
+    fn living(
+        &mut self,
+        neighbourhood: &mut Neighbourhood,
+        prior: Option<&RecordRow>,
+        record: &RecordRow,
+        versions: &[Version],
+    ) -> (Vec<About>, bool) {
+        let slots = versions.iter().flat_map(|version| &version.slots);
+        let slots: Vec<i64> = slots.copied().collect();
+        let mut living = match prior {
+            Some(prior) => {
+                let known_by = match prior.evidence_id {
+                    None => &slots[..],
+                    Some(_) => &[],
+                };
+                take_living(neighbourhood, prior, known_by)
+            }
+            None => Vec::new(),
+        };
+        living.extend(take_unseen(neighbourhood, record.slot, &slots));
+        let moved = self.moved.remove(&record.slot);
+        let is_moved = moved.is_some();
+        living.extend(moved.into_iter().flatten());
+        (living, is_moved)
     }
 
     /// What was moved to a record that did not change stands, and so does what came late and is not said by the same record as it is.

@@ -34,6 +34,13 @@ pub struct DeliveryOptions {
     pub show: usize,
 }
 
+impl DeliveryOptions {
+    /// For deliveries of which nobody asks to see rows.
+    pub fn after(emptied: bool) -> Self {
+        Self { emptied, show: 0 }
+    }
+}
+
 /// What delivering would do, without doing it; of each kind of row up to `show` are named.
 pub async fn plan(
     context: &Context,

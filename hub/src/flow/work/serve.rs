@@ -15,8 +15,7 @@ use crate::flow::work::run::{self, RunOptions, SourceReport};
 use crate::flow::work::schedule::{Carried, first_times, last_read, next};
 use crate::manifest::{Destination, Source};
 use crate::model::Timestamp;
-use crate::problem::Problem;
-use crate::problem::codes::MANIFESTS_CHANGED;
+use crate::problem::{Problem, codes::MANIFESTS_CHANGED};
 use crate::store::Result;
 use pace::{Activity, Pace, may_pass};
 use std::collections::BTreeSet;
@@ -394,10 +393,7 @@ impl Serving {
         let Some(lease) = lease::take(&context, &name).await? else {
             return Ok(Sent::All);
         };
-        let how = DeliveryOptions {
-            emptied: !self.emptied().is_empty(),
-            show: 0,
-        };
+        let how = DeliveryOptions::after(!self.emptied().is_empty());
         let fenced = lease.fencing(&context);
         let delivered = run::deliver_held(&fenced, destination, &*self.connectors, how).await;
         let mut sent = Sent::All;

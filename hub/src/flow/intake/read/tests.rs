@@ -6,7 +6,7 @@ pub(in crate::flow) mod script;
 
 use super::{gather, pages::Message};
 use crate::flow::harness::World;
-use crate::flow::{ReadOptions, StreamReport, read_stream};
+use crate::flow::{Counts, ReadOptions, StreamReport, read_stream};
 use script::{Script, page};
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -2,9 +2,11 @@
 
 use super::consent::Hub;
 use crate::flow;
+use crate::flow::ask::profile::{Found, Wanted, profile};
 use crate::model::{Identifier, IdentifierKind};
 use crate::problem::codes;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 const CONTACTS: (&str, &str) = ("crm", "contacts");
 const MEMBERS: (&str, &str) = ("list", "members");
@@ -106,6 +108,48 @@ async fn merged_contacts_are_one_person_with_both_addresses() {
     assert_eq!(people.len(), 1);
     assert_eq!(people[0]["email"], ANNA);
     assert_eq!(people[0].get("other_emails"), None);
+}
+
+// I6: what takes the place of a record may come in the transaction in which the record goes.
+#[tokio::test]
+async fn the_ids_of_people_whose_contacts_were_merged_lead_to_whom_they_became() {
+    let nobody = Value::Null;
+    let both = json!(HOME);
+    let cases = [
+        (
+            vec![contact("33", ANNA, &both, "granted")],
+            vec!["11", "22"],
+        ),
+        (vec![contact("11", ANNA, &both, "granted")], vec!["22"]),
+        (vec![contact("33", ANNA, &nobody, "granted")], vec!["11"]),
+    ];
+    for (winners, losers) in cases {
+        let hub = hub().await;
+        let rows = [
+            contact("11", ANNA, &nobody, "granted"),
+            contact("22", HOME, &nobody, "granted"),
+        ];
+        hub.put_all(CONTACTS, &rows).await;
+        let person_of = async |email: &str| {
+            let identifier = Identifier::parse(IdentifierKind::Email, email, None).unwrap();
+            flow::graph(&hub.world.context, &identifier)
+                .await
+                .unwrap()
+                .person
+        };
+        let before = [person_of(ANNA).await, person_of(HOME).await];
+        let losers: Vec<Value> = losers.iter().map(|id| json!({ "id": id })).collect();
+        hub.world.apply(CONTACTS, &winners, &losers).await;
+        let now = [person_of(ANNA).await, person_of(HOME).await];
+        for (id, expected) in before.iter().zip(&now) {
+            let id = Uuid::parse_str(id).unwrap();
+            let found = profile(&hub.world.context, &Wanted::Id(id)).await.unwrap();
+            let Found::Person(found) = found else {
+                panic!("{id} leads nowhere: {winners:?}");
+            };
+            assert_eq!(found.id, *expected, "{winners:?}");
+        }
+    }
 }
 
 // F7

@@ -418,7 +418,8 @@ impl Neighbourhood {
 
     // I6: an id resolves to the person with the evidence that it is derived from; once that is removed, to the person with the
     // rest of that person's evidence. Returns each removed evidence with its person and with other evidence of that person, or
-    // else the evidence that its record supports now.
+    // else the evidence that its record supports now, or that came with one of its identifiers in this transaction: what takes the
+    // place of records that were merged.
     fn lost(&self, members: &[i64]) -> Vec<(i64, i64, Option<i64>)> {
         let removed = members.iter().filter(|id| self.evidence[id].removed);
         let mut lost: Vec<(i64, i64, Option<i64>)> = removed
@@ -434,11 +435,33 @@ impl Neighbourhood {
                 rest.entry(person).or_insert(*id);
             }
         }
+        let new = self.new_by_slot(members);
         for (id, person, other) in &mut lost {
             let next = rest.get(person).or_else(|| self.successors.get(id));
-            *other = next.copied();
+            let its = self.evidence[id].row.nodes.iter();
+            let with_its = || self.earliest(its.filter_map(|slot| new.get(slot).copied()));
+            *other = next.copied().or_else(with_its);
         }
         lost
+    }
+
+    /// The earliest new evidence of each identifier that joins people.
+    fn new_by_slot(&self, members: &[i64]) -> FxHashMap<i64, i64> {
+        let mut new: FxHashMap<i64, i64> = FxHashMap::default();
+        for id in members {
+            let seen = &self.evidence[id];
+            if seen.row.person_id.is_some() || seen.removed {
+                continue;
+            }
+            let slots = seen.row.nodes.iter();
+            for slot in slots.filter(|slot| !self.identifiers[*slot].shared) {
+                let known = new.entry(*slot).or_insert(*id);
+                if self.is_before(*id, *known) {
+                    *known = *id;
+                }
+            }
+        }
+        new
     }
 }
 

@@ -275,7 +275,7 @@ fn a_long_read_says_the_same_in_every_language() {
 }
 
 /// What an integrator types, in a folder; returns the exit code and everything printed.
-fn typed(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+pub fn typed(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let mut program = Command::new(beside_program("onefold"));
     program
         .args(arguments)

@@ -19,8 +19,9 @@ pub const LONGEST_SECRET: usize = 64 << 10;
 const TABLE_ELEMENTS: usize = 100_000;
 const INSTANCES: usize = 64;
 
-/// How many lines of a guest are kept for the message of a crash, and how much of each.
-const LAST_LINES: usize = 6;
+/// How many lines of a guest are kept for the message of a crash, how many of them are shown, and how much of each.
+const LAST_LINES: usize = 40;
+const SHOWN_LINES: usize = 6;
 const LAST_LINE_BYTES: usize = 200;
 
 /// A limit that stopped a call.
@@ -104,10 +105,16 @@ impl State {
         self.last_lines.clear();
     }
 
-    /// What the guest wrote last, in one line without personal data; empty when it wrote nothing.
+    /// What the guest wrote last, in one line without personal data; empty when it wrote nothing. Of a panic with a trace its beginning.
     pub fn last_words(&self) -> String {
-        let lines = self.last_lines.iter().map(String::as_str);
-        let text = lines.collect::<Vec<_>>().join(" | ");
+        let all = self.last_lines.len();
+        let panic = self
+            .last_lines
+            .iter()
+            .position(|line| line.contains("panic"));
+        let from = panic.unwrap_or(all.saturating_sub(SHOWN_LINES));
+        let lines = self.last_lines.iter().skip(from).take(SHOWN_LINES);
+        let text = lines.map(String::as_str).collect::<Vec<_>>().join(" | ");
         let text = without_personal(&text, &[]);
         text.replace(|c: char| c.is_control(), " ")
     }

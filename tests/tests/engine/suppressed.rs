@@ -89,7 +89,8 @@ fn a_suppression_says_what_it_does_and_what_it_does_not() {
     for (wrong, hint) in [
         ("fax:1", "begin it with"),
         ("external:crm", "begin it with"),
-        ("phone:none", "cannot be of kind `phone`"),
+        ("phone:none", "is a stand-in and identifies nobody"),
+        ("phone:12", "cannot be of kind `phone`"),
         ("id:0b1c", "name one of its identifiers"),
     ] {
         let ran = run(wrong).ends_with(2);

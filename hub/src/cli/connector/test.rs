@@ -150,11 +150,17 @@ fn wire(check: &Check) -> Value {
 
 fn show(checks: &[Check], out: &Out) {
     let mut rows = table(&["result", "check", "rule"]);
+    // One cause fails many rules, and is told once.
+    let mut told: BTreeMap<&str, &str> = BTreeMap::new();
     for check in checks {
         let (result, why) = words(&check.verdict);
         rows.add_row([result, check.name, check.rule]);
-        if let Some(why) = why {
-            rows.add_row(["", "", &format!("  {why}")]);
+        let Some(why) = why else { continue };
+        let is_failure = matches!(check.verdict, Verdict::Failed(_));
+        let first = *told.entry(why).or_insert(check.name);
+        match is_failure && first != check.name {
+            true => rows.add_row(["", "", &format!("  as for `{first}`")]),
+            false => rows.add_row(["", "", &format!("  {why}")]),
         }
     }
     out.table(&rows);

@@ -150,7 +150,7 @@ fn wire(check: &Check) -> Value {
 
 fn show(checks: &[Check], out: &Out) {
     let mut rows = table(&["result", "check", "rule"]);
-    // One cause fails many rules, and is told once.
+    // One cause breaks many rules, and is shown once.
     let mut told: BTreeMap<&str, &str> = BTreeMap::new();
     for check in checks {
         let (result, why) = words(&check.verdict);

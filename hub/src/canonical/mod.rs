@@ -367,7 +367,6 @@ impl Mapper<'_> {
                 channel.kind()
             );
             self.warn(&codes::CONSENT_WITHOUT_ADDRESS, field, message);
-            self.canonical.vague.push(purpose.clone());
             return Ok(());
         }
         let consent = Consent {

@@ -4,6 +4,7 @@ use crate::cli::connector::arguments::{AddArguments, KeyCommand, PublishArgument
 use crate::cli::consents::ConsentCommand;
 use crate::cli::destinations::DestinationCommand;
 use crate::cli::letters::arguments::DeadLetterCommand;
+use crate::cli::running::RunArguments;
 use crate::cli::sources::SourceCommand;
 use crate::kit::project::{Kind, Language};
 use clap::{Args, Parser, Subcommand};
@@ -50,6 +51,11 @@ pub enum Command {
         #[arg(long)]
         live: bool,
     },
+    /// Copy the store as it is now into a new file, while others work with it.
+    Backup {
+        /// Must not be there yet.
+        file: PathBuf,
+    },
     /// Look for what is left open: files that others can read or change, unlocked connectors, grants that are too wide.
     Doctor,
     /// Say what a run would read, change and send, and do nothing.
@@ -59,26 +65,7 @@ pub enum Command {
         show: usize,
     },
     /// Pull from the sources, resolve, build, and deliver.
-    Run {
-        /// Only this source.
-        #[arg(long)]
-        source: Option<String>,
-        /// Only this stream.
-        #[arg(long)]
-        stream: Option<String>,
-        /// Read from the start; records that do not come again are deleted.
-        #[arg(long)]
-        full: bool,
-        /// Send nothing to destinations.
-        #[arg(long)]
-        no_delivery: bool,
-        /// When a read fails, keep what the vendor said too, personal data included, for `onefold connector run-one`.
-        #[arg(long)]
-        capture: bool,
-        /// Name up to this many people of each kind of change, and of the people who are withheld, with the reason.
-        #[arg(long, value_name = "N", default_value_t = 0)]
-        show: usize,
-    },
+    Run(RunArguments),
     /// Run every source at its schedule until stopped by a signal.
     Serve,
     /// Show the hub: people, streams, audiences, destinations, what waits.
@@ -407,6 +394,14 @@ pub enum ConnectorCommand {
         /// The project, with its `connector.toml`.
         #[arg(default_value = ".")]
         folder: PathBuf,
+    },
+    /// What a connector reads and writes, field by field, how it maps that by default, and what a manifest can set.
+    Show {
+        /// As in a manifest.
+        name: String,
+        /// Only this stream.
+        #[arg(long)]
+        stream: Option<String>,
     },
     /// What a component says of itself and asks for, without running it.
     Inspect {

@@ -3,6 +3,7 @@
 mod accounts;
 mod arguments;
 mod audiences;
+mod backup;
 mod check;
 mod connector;
 mod consents;
@@ -55,26 +56,10 @@ pub async fn run(arguments: Arguments, environment: &Environment) -> Ending {
         }
         Command::Help { topic } => usage::help(topic.as_deref(), &out),
         Command::Check { live } => check::check(&folder, environment, &out, live).await,
+        Command::Backup { file } => backup::backup(&folder, environment, &out, &file).await,
         Command::Doctor => doctor::doctor(&folder, environment, &out).await,
         Command::Plan { show } => running::plan(&folder, environment, &out, show).await,
-        Command::Run {
-            source,
-            stream,
-            full,
-            no_delivery,
-            capture,
-            show,
-        } => {
-            let choice = running::Choice {
-                source,
-                stream,
-                full,
-                deliver: !no_delivery,
-                capture,
-                show,
-            };
-            running::run(&folder, environment, &out, choice).await
-        }
+        Command::Run(typed) => running::run(&folder, environment, &out, typed).await,
         Command::Serve => serving::serve(&folder, environment, &out).await,
         Command::Status => status::status(&folder, environment, &out).await,
         Command::Profile { command } => {

@@ -11,12 +11,49 @@ use crate::flow::{
 use crate::model::Permission;
 use crate::opening::{CapturingConnectors, Environment, PlannedStream};
 use crate::problem::Problem;
+use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// What can be typed after `onefold run`.
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    /// Only this source.
+    #[arg(long)]
+    pub source: Option<String>,
+    /// Only this stream.
+    #[arg(long)]
+    pub stream: Option<String>,
+    /// Read from the start; records that do not come again are deleted.
+    #[arg(long)]
+    pub full: bool,
+    /// Send nothing to destinations.
+    #[arg(long)]
+    pub no_delivery: bool,
+    /// When a read fails, keep what the vendor said too, personal data included, for `onefold connector run-one`.
+    #[arg(long)]
+    pub capture: bool,
+    /// Name up to this many people of each kind of change, and of the people who are withheld, with the reason.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub show: usize,
+}
+
+impl From<RunArguments> for Choice {
+    fn from(typed: RunArguments) -> Self {
+        Self {
+            source: typed.source,
+            stream: typed.stream,
+            full: typed.full,
+            deliver: !typed.no_delivery,
+            capture: typed.capture,
+            show: typed.show,
+        }
+    }
+}
 
 /// What a run was asked to do.
 pub struct Choice {
@@ -31,7 +68,13 @@ pub struct Choice {
 }
 
 /// `onefold run`
-pub async fn run(folder: &Path, environment: &Environment, out: &Out, choice: Choice) -> Outcome {
+pub async fn run(
+    folder: &Path,
+    environment: &Environment,
+    out: &Out,
+    typed: RunArguments,
+) -> Outcome {
+    let choice = Choice::from(typed);
     let mut hub = open(folder, environment, out).await?;
     hub.refuse_unknown(choice.source.as_deref(), choice.stream.as_deref())?;
     hub.refuse_without_secrets(choice.source.as_deref(), choice.deliver)?;

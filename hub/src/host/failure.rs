@@ -11,7 +11,7 @@ use wasmtime::Trap;
 /// What a vendor writes can hold personal data and be endless.
 const DETAIL_BYTES: usize = 300;
 /// What the SDKs call an exception that the connector did not expect: its own fault, and not the vendor's.
-const EXCEPTION: &str = "sdk.exception";
+pub const EXCEPTION: &str = "sdk.exception";
 /// How much of it is looked at.
 const LONGEST_READ: usize = 4 << 10;
 

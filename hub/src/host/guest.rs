@@ -75,9 +75,16 @@ impl Guest {
             Ok(told) => told.clean(&self.connection.scrub),
             Err(error) => error.clean(&self.connection.scrub),
         }
-        answer.map_err(|error| match &self.live {
-            Some(live) => failure::said(error, live.store.data()),
-            None => failure::not_exported(call),
+        answer.map_err(|error| {
+            let is_exception =
+                matches!(&error, Error::Other(detail) if detail.code == failure::EXCEPTION);
+            let failure = match &self.live {
+                Some(live) => failure::said(error, live.store.data()),
+                None => failure::not_exported(call),
+            };
+            // What the exception left half-done in the instance goes with it.
+            self.live.take_if(|_| is_exception);
+            failure
         })
     }
 

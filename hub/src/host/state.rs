@@ -23,6 +23,7 @@ const INSTANCES: usize = 64;
 const LAST_LINES: usize = 40;
 const SHOWN_LINES: usize = 6;
 const LAST_LINE_BYTES: usize = 200;
+const KEPT_LINE_BYTES: usize = 1_000;
 
 /// A limit that stopped a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,8 +115,10 @@ impl State {
             .position(|line| line.contains("panic"));
         let from = panic.unwrap_or(all.saturating_sub(SHOWN_LINES));
         let lines = self.last_lines.iter().skip(from).take(SHOWN_LINES);
-        let text = lines.map(String::as_str).collect::<Vec<_>>().join(" | ");
-        let text = without_personal(&text, &[]);
+        // Addresses are taken out before a line is cut: half of one would no longer be recognised.
+        let lines =
+            lines.map(|line| cut(&without_personal(line.trim(), &[]), LAST_LINE_BYTES).to_owned());
+        let text = lines.collect::<Vec<String>>().join(" | ");
         text.replace(|c: char| c.is_control(), " ")
     }
 
@@ -180,8 +183,8 @@ impl State {
             if self.last_lines.len() == LAST_LINES {
                 self.last_lines.pop_front();
             }
-            let line = cut(message.trim(), LAST_LINE_BYTES);
-            self.last_lines.push_back(line.to_owned());
+            self.last_lines
+                .push_back(cut(&message, KEPT_LINE_BYTES).to_owned());
         }
         let fields = fields.map(|fields| self.clean(fields, LOG_LINE_BYTES));
         self.emit(level, message, fields);

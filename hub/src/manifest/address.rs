@@ -9,6 +9,8 @@ use crate::problem::{Severity, codes};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use url::{Host, Url};
 
+const BASE_URL: &str = "base_url";
+
 /// Looks at what the schema says is a URL, and at `base_url`, which is one everywhere.
 pub(super) fn check(
     config: &Table<'_>,
@@ -20,7 +22,7 @@ pub(super) fn check(
     for item in config.items() {
         let of = properties.and_then(|properties| properties.get(item.key));
         let format = of.and_then(|of| of.get("format")).and_then(Value::as_str);
-        if item.key == "base_url" || matches!(format, Some("uri" | "url")) {
+        if item.key == BASE_URL || matches!(format, Some("uri" | "url")) {
             check_url(&item, description, grants, report);
         }
     }
@@ -32,7 +34,12 @@ fn check_url(item: &Item<'_>, description: &Description, grants: &Grants, report
     };
     let parsed = Url::parse(text).ok();
     let parsed = parsed.filter(|url| matches!(url.scheme(), "http" | "https"));
-    let Some(url) = parsed.filter(|_| text.contains("://")) else {
+    let parsed = parsed.filter(|_| text.contains("://"));
+    if parsed.is_none() && item.key != BASE_URL {
+        // It may be a URL of another kind.
+        return;
+    }
+    let Some(url) = parsed else {
         let message = format!(
             "`config.{}` is no URL: `http://` or `https://` comes first",
             item.key
@@ -40,7 +47,9 @@ fn check_url(item: &Item<'_>, description: &Description, grants: &Grants, report
         let of_this_machine = ["localhost", "127.", "[::1]", "10.", "192.168."];
         let is_near = of_this_machine.iter().any(|start| text.starts_with(start));
         let scheme = if is_near { "http" } else { "https" };
-        let hint = (!text.contains("://")).then(|| format!("write `{scheme}://{text}`"));
+        // What is before an `@` is a password.
+        let is_bare = !text.contains("://") && !text.contains('@');
+        let hint = is_bare.then(|| format!("write `{scheme}://{text}`"));
         report
             .error(&codes::BAD_CONFIG, &item.spot(), message)
             .with_hint(hint);

@@ -38,7 +38,7 @@ pub use plan::{
 pub use purpose::{ConsentRule, Purpose};
 pub use said::{SAID_COUNTRY, trait_said};
 
-use crate::model::Description;
+use crate::model::{Description, snake_case};
 use crate::problem::{Place, Problem, Severity, codes};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -181,6 +181,8 @@ struct Loader<'c> {
     filled: BTreeSet<String>,
     /// Traits that models fill.
     predicted: BTreeSet<String>,
+    /// Traits that a `[[trait]]` computes.
+    computed: BTreeSet<String>,
     /// Every name under which an audience can be mentioned.
     kinds: BTreeMap<String, Subject>,
     /// What the condition that is being read is about.
@@ -260,6 +262,7 @@ impl<'c> Loader<'c> {
             region: None,
             filled: BTreeSet::new(),
             predicted: BTreeSet::new(),
+            computed: BTreeSet::new(),
             kinds: BTreeMap::new(),
             subject: Subject::Person,
             steps: Vec::new(),
@@ -293,6 +296,8 @@ impl<'c> Loader<'c> {
             .iter()
             .filter_map(|item| self.model(item, &mut names))
             .collect();
+        let computed = sections.traits.iter().filter_map(Item::name);
+        self.computed = computed.map(|name| snake_case(name).into_owned()).collect();
         let traits = self.traits(&sections, &sources);
         let sources_are_good = self.report.is_good();
         let audiences = self.audiences(&sections);

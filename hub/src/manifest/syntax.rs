@@ -4,18 +4,13 @@ use crate::manifest::tree::File;
 use crate::problem::{Code, Place, Problem, codes};
 use std::ops::Range;
 
-/// What to do about a mistake at `span`, by the parser's words.
+/// What to do about a mistake at `span`, by the parser's words. What is written there is not repeated: it may be a secret.
 pub(super) fn hint(text: &str, span: &Range<usize>, message: &str) -> Option<String> {
     let before = text.get(..span.start)?.rsplit('\n').next()?;
     let after = text.get(span.start..)?.lines().next().unwrap_or_default();
-    let word = || {
-        let ends = |c: char| c.is_whitespace() || ",]}#\"'".contains(c);
-        after.split(ends).next().unwrap_or_default()
-    };
-    let is_word = !word().is_empty() && word().len() <= 60;
     if message.starts_with("string values must be quoted") || message.starts_with("invalid boolean")
     {
-        return is_word.then(|| format!("a text is written in quotes: `\"{}\"`", word()));
+        return Some("write it in quotes, if it is a text".to_owned());
     }
     if message.starts_with("unexpected key or value") && before.trim_end().ends_with(['"', '\'']) {
         let quote = if before.trim_end().ends_with('"') {

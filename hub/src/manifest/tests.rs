@@ -618,6 +618,12 @@ fn a_secret_is_in_no_problem_and_no_report() {
         "credential.token = \"pat-eu1-s3cr3t",
         "credential.token = 'pat,=}eu1-s3cr3t' x",
         "credential.token = \"env:pat-eu1-s3cr3t\"",
+        "credential.token = pat-eu1-s3cr3t",
+        "credential.token = false-s3cr3t",
+        "credential = \"pat-eu1-s3cr3t\"",
+        "credential = [\"pat-eu1-s3cr3t\"]",
+        "config.base_url = \"user:pat-eu1-s3cr3t@api.example.com\"",
+        "config.base_url = \"ftp://user:pat-eu1-s3cr3t@api.example.com\"",
     ] {
         let text = VALID.replace("credential.token = \"env:HUBSPOT_TOKEN\"", line);
         let files = [("hub.toml".to_owned(), text)];

@@ -268,13 +268,13 @@ impl<'t> Item<'t> {
             .with_hint(self.right_form(expected));
     }
 
-    /// How to write what was meant, where that follows from what is there.
+    /// How to write what was meant, where that follows from what is there. What is there is not repeated: it may be a secret.
     fn right_form(&self, expected: &str) -> Option<String> {
-        let written = self.file.text.get(self.value.span())?;
         match (expected, self.raw()) {
-            ("a list", DeValue::String(_)) if written.len() <= 60 && !written.contains('\n') => {
-                Some(format!("write `[{written}]`, a list of one"))
-            }
+            ("a list", DeValue::String(_)) => Some(format!(
+                "write it in square brackets: `{} = [\"…\"]`",
+                self.key
+            )),
             ("a list", _) => Some("write it in square brackets: `[…]`".to_owned()),
             ("a text", DeValue::Array(_) | DeValue::Table(_)) => None,
             ("a text", _) => Some("write it in quotes".to_owned()),

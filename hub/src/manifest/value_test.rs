@@ -4,7 +4,7 @@ use crate::expression::{Comparison, Condition, Pattern, Test, passes, shown, to_
 use crate::manifest::tree::{Hinted, Item, Spot, Table};
 use crate::manifest::{Loader, schedule, schema};
 use crate::model::{Shape, Value, event_property, snake_case};
-use crate::problem::codes;
+use crate::problem::{Severity, codes};
 use std::collections::BTreeMap;
 use toml::de::DeValue;
 
@@ -104,7 +104,8 @@ impl Loader<'_> {
         Some(schema::to_json(item))
     }
 
-    /// Reports values that a trait or a property of this shape never has: `Poland` where countries are codes.
+    /// Warns of values that a trait or a property of this shape never has: `Poland` where countries are codes. Other values of a list, or
+    /// other conditions, may hold all the same.
     pub(super) fn check_values(&mut self, name: &str, shape: Shape, table: &Table<'_>) {
         let tests = ["is", "in"].map(|key| table.get(key));
         for item in tests.into_iter().flatten() {
@@ -124,6 +125,9 @@ impl Loader<'_> {
             return;
         }
         let wanted = schema::to_json(item);
+        if wanted.is_number() && matches!(shape, Shape::Money | Shape::Number) {
+            return;
+        }
         let hint = match to_shape(shape, wanted.clone()) {
             Ok(stored) if passes(Some(&stored), &Test::Is(wanted.clone())) => return,
             Ok(Value::Null) => "`exists = false` asks for those without it".to_owned(),
@@ -139,9 +143,11 @@ impl Loader<'_> {
             "`{name}` never has the value `{}`",
             shown(&wanted.to_string())
         );
-        self.report
-            .error(&codes::NEVER_HOLDS, &item.spot(), message)
-            .with_hint(Some(hint));
+        let problem = self
+            .report
+            .error(&codes::NEVER_HOLDS, &item.spot(), message);
+        problem.with_hint(Some(hint));
+        problem.severity = Severity::Warning;
     }
 
     /// Properties with a value or with tests.

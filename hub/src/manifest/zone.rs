@@ -73,6 +73,9 @@ fn offset(text: &str) -> Option<i32> {
         ("-", digits) => (-1, digits),
         _ => return None,
     };
+    if !digits.is_ascii() {
+        return None;
+    }
     let (hours, minutes) = match digits.split_once(':') {
         Some(parts) => parts,
         None if digits.len() == 4 => digits.split_at(2),

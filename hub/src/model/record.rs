@@ -33,8 +33,6 @@ pub struct Canonical {
     pub traits: Fields,
     /// Purposes of which the record says something that cannot be read.
     pub unread: Vec<Arc<str>>,
-    /// Purposes to which the record agrees, without an address that this could be about.
-    pub vague: Vec<Arc<str>>,
     /// Statements of consent by purpose.
     pub consents: Vec<(Arc<str>, Consent)>,
     /// What happened or exists, on streams that are not about persons.

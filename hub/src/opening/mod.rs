@@ -453,6 +453,21 @@ async fn ready_again(hub: &mut Opened, before: &Stamp) -> Result<(), Stopped> {
     Ok(())
 }
 
+/// Copies the hub's store into a new file; returns its size in bytes.
+pub async fn back_up(folder: &Path, environment: &Environment, to: &Path) -> Result<u64, Stopped> {
+    let loaded = load(folder, environment)?;
+    let url = &loaded.plan.hub.store;
+    let path = url.strip_prefix("sqlite:").unwrap_or(url);
+    let path = path.split('?').next().unwrap_or(path);
+    if !Path::new(path).is_file() {
+        let message = "the hub has no store yet, so there is nothing to copy";
+        return Err(Problem::new(&codes::NOT_FOUND, message)
+            .hint("`onefold run` makes it")
+            .into());
+    }
+    Ok(crate::store::back_up(url, to).await?)
+}
+
 /// What the store holds that these manifests no longer have; nothing where there is no store yet.
 pub async fn left_over(plan: &Plan) -> Result<Vec<Problem>, Problem> {
     let path = plan.hub.store.strip_prefix("sqlite:").unwrap_or_default();

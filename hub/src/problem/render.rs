@@ -215,7 +215,7 @@ fn telling_values(line: &str) -> Vec<Range<usize>> {
             .find(['=', ',', '}'])
             .map_or(line.len(), |at| value + at);
         let content = line[value..].trim_start().trim_start_matches(['"', '\'']);
-        let named = ["env:", "file:", "{", "["]
+        let named = ["env:", "file:", "{"]
             .iter()
             .any(|start| content.starts_with(start));
         if TELLING.iter().any(|word| key.contains(word)) && !named {

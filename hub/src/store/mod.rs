@@ -49,7 +49,7 @@ pub use runs::{RunRow, StatusCounts};
 pub use statements::{Revoked, StatementRow};
 pub use streams::StreamRow;
 pub use suggestions::SuggestionRow;
-pub use trial::Trial;
+pub use trial::{Trial, back_up};
 pub use value::Arg;
 pub use versions::{Effect, PastVersion, VersionRow};
 

@@ -1,4 +1,4 @@
-//! A copy of a store, on which something is tried out. It is deleted in the end.
+//! Copies of a store: one on which something is tried out, which is deleted in the end, and one that is kept as a backup.
 
 use super::{Result, Store, dialect};
 use crate::files;
@@ -55,18 +55,61 @@ impl Trial {
     }
 
     fn delete(&self) {
-        for ending in FILES {
-            let mut name = self.path.clone().into_os_string();
-            name.push(ending);
-            // It may not be there.
-            let _ = std::fs::remove_file(name);
-        }
+        delete(&self.path, &FILES);
     }
 }
 
 impl Drop for Trial {
     fn drop(&mut self) {
         self.delete();
+    }
+}
+
+/// Copies a database as it is at this moment into a new file, in which no job is held by anybody; others go on working with the original.
+/// Returns its size in bytes.
+pub async fn back_up(url: &str, to: &Path) -> Result<u64> {
+    let failed = |error: &dyn std::fmt::Display| {
+        let message = format!("the store cannot be copied to `{}`: {error}", to.display());
+        Problem::new(&STORE_FAILED, message)
+            .hint("name a file that is not there yet, in a folder with enough room")
+    };
+    if dialect::path(url).is_none() {
+        return Err(failed(&"it is in memory"));
+    }
+    let name = to
+        .to_str()
+        .ok_or_else(|| failed(&"the path is not UTF-8"))?;
+    files::create_new(to).map_err(|error| failed(&error))?;
+    let copied = dialect::copy(url, name).await;
+    let kept = match copied {
+        Ok(()) => free(name).await,
+        Err(error) => Err(failed(&error)),
+    };
+    let endings = if kept.is_ok() {
+        &FILES[1..]
+    } else {
+        &FILES[..]
+    };
+    delete(to, endings);
+    kept?;
+    let data = to.metadata().map_err(|error| failed(&error))?;
+    Ok(data.len())
+}
+
+/// Who worked on the original does not work on the copy.
+async fn free(path: &str) -> Result<()> {
+    let store = Store::open(&format!("sqlite:{path}")).await?;
+    let freed = store.forget_jobs().await;
+    store.close().await;
+    freed
+}
+
+fn delete(path: &Path, endings: &[&str]) {
+    for ending in endings {
+        let mut name = path.to_owned().into_os_string();
+        name.push(ending);
+        // It may not be there.
+        let _ = std::fs::remove_file(name);
     }
 }
 

@@ -1,15 +1,16 @@
-//! `onefold-fake-vendor hubspot|mailchimp|stripe`: serves one fake with data that is hard on connectors, prints its address,
-//! and shows what it holds under `/onefold/state`. For the connectors' `conformance.toml`.
+//! `onefold-fake-vendor hubspot|mailchimp|stripe [--port PORT]`: serves one fake with data that is hard on connectors, prints its
+//! address, and on standard error what a manifest needs to use it; shows what it holds under `/onefold/state`. For the connectors'
+//! `conformance.toml`, and for trying a hub.
 
 use std::io::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use onefold_tests::vendors::hubspot::{HubSpot, Owner};
+use onefold_tests::vendors::hubspot::{self, HubSpot, Owner};
 use onefold_tests::vendors::mailchimp::{
-    Action, Activity, Campaign, Mailchimp, Member, Status, Unsubscribed,
+    self, Action, Activity, Campaign, Mailchimp, Member, Status, Unsubscribed,
 };
-use onefold_tests::vendors::stripe::{Paid, Stripe};
+use onefold_tests::vendors::stripe::{self, Paid, Stripe};
 use onefold_tests::vendors::time::Clock;
 use onefold_tests::vendors::{Reply, Request, Vendor, start};
 use serde_json::{Value, json};
@@ -44,26 +45,107 @@ impl<V: Vendor> Vendor for Shown<V> {
     }
 }
 
+const HELP: &str = "\
+Serves a made-up HubSpot, Mailchimp or Stripe on this machine, with data that is hard on connectors, until stopped.
+
+Usage: onefold-fake-vendor hubspot|mailchimp|stripe [--port PORT]
+
+Prints its address on standard output, and on standard error the lines for a manifest and the secret that it takes.
+ADDRESS/onefold/state shows what it holds. Without --port the system chooses one.
+";
+
+/// The fake that was asked for, and its port; none where the arguments are wrong.
+fn asked(arguments: &[String]) -> Option<(&str, u16)> {
+    match arguments {
+        [name] => Some((name, 0)),
+        [name, flag, port] if flag == "--port" => Some((name, port.parse().ok()?)),
+        _ => None,
+    }
+}
+
 fn main() -> ExitCode {
-    let name = std::env::args().nth(1).unwrap_or_default();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.iter().any(|one| one == "--help" || one == "-h") {
+        let _ = std::io::stdout().write_all(HELP.as_bytes());
+        return ExitCode::SUCCESS;
+    }
+    let Some((name, port)) = asked(&arguments) else {
+        let _ = std::io::stderr().write_all(HELP.as_bytes());
+        return ExitCode::from(2);
+    };
     // Some vendors forget what is old, so the data is always of the last weeks.
     let start_ms = Clock::System.now_ms() / DAY_MS * DAY_MS - 20 * DAY_MS;
-    let served = match name.as_str() {
-        "hubspot" => serve(hubspot(start_ms), hubspot_state),
-        "mailchimp" => serve(mailchimp(start_ms), mailchimp_state),
-        "stripe" => serve(stripe(start_ms), |_| Value::Null),
-        _ => return ExitCode::from(2),
+    let place = |credential, secret| Place {
+        connector: name,
+        port,
+        credential,
+        secret,
+    };
+    let served = match name {
+        "hubspot" => {
+            let place = place("token", hubspot::TOKEN);
+            serve(hubspot(start_ms), hubspot_state, &place)
+        }
+        "mailchimp" => {
+            let place = place("key", mailchimp::KEY);
+            serve(mailchimp(start_ms), mailchimp_state, &place)
+        }
+        "stripe" => serve(
+            stripe(start_ms),
+            |_| Value::Null,
+            &place("key", stripe::KEY),
+        ),
+        _ => {
+            let _ = std::io::stderr().write_all(HELP.as_bytes());
+            return ExitCode::from(2);
+        }
     };
     match served {
         Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
+        Err(error) => {
+            let _ = writeln!(
+                std::io::stderr(),
+                "port {port} cannot be listened on: {error}"
+            );
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Where a fake is served, and what it takes.
+struct Place<'a> {
+    connector: &'a str,
+    port: u16,
+    credential: &'a str,
+    secret: &'a str,
+}
+
+impl Place<'_> {
+    /// The lines of a manifest.
+    fn lines(&self, address: SocketAddr) -> String {
+        let Self {
+            connector,
+            credential,
+            secret,
+            ..
+        } = self;
+        let variable = format!("{connector}_{credential}").to_ascii_uppercase();
+        let more = match *connector {
+            "mailchimp" => "config.list_id = \"a1b2c3d4e5\"\n",
+            _ => "",
+        };
+        format!(
+            "connector = \"{connector}\"\nconfig.base_url = \"http://{address}\"\n{more}grant.addresses = [\"{address}\"]\n\
+             credential.{credential} = \"env:{variable}\"      # export {variable}={secret}\n"
+        )
     }
 }
 
 /// Serves until the program is stopped.
-fn serve<V: Vendor>(vendor: V, state: fn(&V) -> Value) -> std::io::Result<()> {
-    let anywhere: SocketAddr = ([127, 0, 0, 1], 0).into();
-    let running = start(Shown { vendor, state }, anywhere)?;
+fn serve<V: Vendor>(vendor: V, state: fn(&V) -> Value, place: &Place<'_>) -> std::io::Result<()> {
+    let local: SocketAddr = ([127, 0, 0, 1], place.port).into();
+    let running = start(Shown { vendor, state }, local)?;
+    std::io::stderr().write_all(place.lines(running.address).as_bytes())?;
     let mut out = std::io::stdout();
     writeln!(out, "{}", running.base_url())?;
     out.flush()?;

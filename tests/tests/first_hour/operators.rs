@@ -349,6 +349,98 @@ fn n17_a_refused_credential_and_a_silent_vendor_say_what_to_look_at() {
     );
 }
 
+#[test]
+fn n19_what_a_connector_reads_and_how_it_maps_it_is_shown() {
+    let hub = Hub::new();
+    let shown = hub
+        .run(&["connector", "show", "hubspot"])
+        .ends_with(0)
+        .stdout;
+    for text in [
+        "credential.token",
+        "config.stream_properties",
+        "stream contacts, Contacts: mapped as person; deletions are read",
+        "map.email",
+        "properties.email",
+        "personal data: ",
+        "target contacts",
+    ] {
+        assert!(shown.contains(text), "{text}: {shown}");
+    }
+    let one = hub
+        .run(&["connector", "show", "hubspot", "--stream", "deals"])
+        .ends_with(0)
+        .stdout;
+    assert!(
+        one.contains("event") && !one.contains("stream contacts"),
+        "{one}"
+    );
+    let json = hub.json(&["connector", "show", "mailchimp"]);
+    let streams = json["streams"].as_array().unwrap();
+    let members = streams.iter().find(|one| one["name"] == "members").unwrap();
+    assert_eq!(members["mapping"]["to"], "person");
+    assert!(
+        members["mapping"]["lines"]["consent.marketing_email"].is_string(),
+        "{members}"
+    );
+    let near = hub
+        .run(&["connector", "show", "hubspott"])
+        .ends_with(2)
+        .stderr;
+    assert!(near.contains("did you mean `hubspot`?"), "{near}");
+    let near = hub
+        .run(&["connector", "show", "hubspot", "--stream", "contact"])
+        .ends_with(2)
+        .stderr;
+    assert!(near.contains("did you mean `contacts`?"), "{near}");
+}
+
+// `hub/docs/operate.md`
+#[test]
+fn n21_a_backup_is_a_hub_again_that_sends_nothing_twice() {
+    let small = Small::new();
+    let nothing = small.hub.run(&["backup", "early.db"]).ends_with(2);
+    assert!(nothing.stderr.contains("has no store yet"), "{nothing:?}");
+    small.hub.run(&["run"]).ends_with(0);
+    let file = small.hub.path().join("copy.db");
+    let file = file.to_str().unwrap();
+    let serving = small.hub.spawn(&["serve"]);
+    let made = small.hub.run(&["backup", file]).ends_with(0);
+    assert!(made.stdout.starts_with("wrote "), "{made:?}");
+    drop(serving);
+    let again = small.hub.run(&["backup", file]).ends_with(2);
+    assert!(
+        again.stderr.contains("name a file that is not there yet"),
+        "{again:?}"
+    );
+    let state = |hub: &Hub| hub.state("small.db", &["buyers"]);
+    let before = state(&small.hub);
+    small
+        .hub
+        .run(&["suppress", "email:ada@poczta.example", "--reason", "later"])
+        .ends_with(0);
+    for ending in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(small.hub.path().join(format!("small.db{ending}")));
+    }
+    std::fs::copy(file, small.hub.path().join("small.db")).unwrap();
+    assert_eq!(state(&small.hub), before);
+    let extras = ["-wal", "-shm", "-turn", "-next"].map(|ending| format!("copy.db{ending}"));
+    assert!(
+        extras
+            .iter()
+            .all(|name| !small.hub.path().join(name).exists())
+    );
+    small.hub.run(&["check", "--live"]).ends_with(0);
+    let writes = small.writes().len();
+    let planned = small.hub.run(&["plan"]).ends_with(0).stdout;
+    assert!(
+        planned.contains("newsletter-out: nothing to send"),
+        "{planned}"
+    );
+    small.hub.run(&["run"]).ends_with(0);
+    assert_eq!(small.writes().len(), writes);
+}
+
 // HubSpot's first page is asked for again where the search begins.
 #[test]
 fn n20_a_record_that_pages_show_twice_is_counted_once() {

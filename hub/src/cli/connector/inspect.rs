@@ -23,7 +23,7 @@ pub fn inspect(folder: &Path, environment: &Environment, out: &Out, what: &str) 
     Ok(Ending::Done)
 }
 
-fn inject(inject: &Inject) -> String {
+pub fn inject(inject: &Inject) -> String {
     match inject {
         Inject::Bearer => "bearer".to_owned(),
         Inject::Basic { username } => format!("basic, as user `{username}`"),

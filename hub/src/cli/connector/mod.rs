@@ -10,6 +10,7 @@ mod new;
 mod publish;
 mod record;
 mod run_one;
+mod show;
 mod subject;
 mod test;
 mod vendor;
@@ -46,6 +47,9 @@ pub async fn connector(
         }
         ConnectorCommand::Sign { file, key } => publish::sign(environment, out, &file, &key),
         ConnectorCommand::Key { command } => publish::key(environment, out, &command),
+        ConnectorCommand::Show { name, stream } => {
+            show::show(folder, environment, out, &name, stream.as_deref())
+        }
         ConnectorCommand::Inspect { what } => inspect::inspect(folder, environment, out, &what),
         ConnectorCommand::Test(options) => test::test(folder, environment, out, &options).await,
         ConnectorCommand::Record(options) => {

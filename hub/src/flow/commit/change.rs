@@ -46,8 +46,6 @@ pub struct Passed {
     pub consents: Vec<Spoken>,
     /// Purposes of which it says something that cannot be read.
     pub unread: Vec<Arc<str>>,
-    /// Purposes to which it agrees without an address: it takes back what it refused without one.
-    pub vague: Vec<Arc<str>>,
     pub updated_at: Option<Timestamp>,
     /// It could not be used.
     pub is_unreadable: bool,
@@ -69,7 +67,6 @@ impl Passed {
             slots: slots.to_vec(),
             consents: std::mem::take(&mut meaning.consents),
             unread: std::mem::take(&mut meaning.canonical.unread),
-            vague: std::mem::take(&mut meaning.canonical.vague),
             updated_at: meaning.canonical.updated_at,
             is_unreadable: false,
         }
@@ -87,7 +84,6 @@ impl Passed {
             updated_at: meaning.canonical.updated_at,
             identifiers: meaning.canonical.identifiers,
             unread: meaning.canonical.unread,
-            vague: meaning.canonical.vague,
             slots: meaning.slots,
             consents: meaning.consents,
         }

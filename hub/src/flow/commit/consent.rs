@@ -89,8 +89,6 @@ pub struct Version {
     slots: Vec<i64>,
     /// Purposes of which it says something that cannot be read.
     unread: Vec<Arc<str>>,
-    /// Purposes to which it agrees without an address that this could be about.
-    vague: Vec<Arc<str>>,
     /// The latest time at which it can have begun to be so.
     at: Timestamp,
     now: Timestamp,
@@ -109,7 +107,6 @@ impl Version {
             says: speaker.says(&version.consents, &version.slots, now),
             slots: version.slots,
             unread: version.unread,
-            vague: version.vague,
             at: version
                 .updated_at
                 .map_or(now, |updated_at| updated_at.min(now)),
@@ -137,11 +134,10 @@ impl Version {
             .unread
             .iter()
             .any(|purpose| **purpose == *before.purpose);
-        let says_otherwise = (self.vague.iter()).any(|purpose| **purpose == *before.purpose);
         // What the old mapping made of the record was the operator's; what the record is silent about since is its own.
         let goes_on = match is_remapped {
             true => before.gone_at.is_some() || before.force == Force::Echo,
-            false => before.is_refusal() && !says_otherwise,
+            false => before.is_refusal(),
         };
         (is_unread || goes_on).then(|| match is_remapped || is_unread {
             true => before,
@@ -216,9 +212,7 @@ impl Pending {
         slots: &[i64],
     ) {
         let moved = self.moved.entry(to).or_default();
-        let mut said = take_living(neighbourhood, prior, slots);
-        said.extend(take_unseen(neighbourhood, prior.slot, slots));
-        for (slot, statement) in said {
+        for (slot, statement) in take_living(neighbourhood, prior, slots) {
             let record = Some(to);
             moved.push((
                 slot,
@@ -256,8 +250,18 @@ impl Pending {
             Telling::First(says) => return tell(neighbourhood, says, record.evidence_id),
             Telling::Versions(versions) => versions,
         };
-        let (mut living, is_moved) = self.living(neighbourhood, prior, record, &versions);
-        let is_reread = is_remapped || is_moved;
+        let mut living = match prior {
+            Some(prior) => {
+                let slots = versions.iter().filter(|_| prior.evidence_id.is_none());
+                let slots = slots.flat_map(|version| &version.slots);
+                let slots: Vec<i64> = slots.copied().collect();
+                take_living(neighbourhood, prior, &slots)
+            }
+            None => Vec::new(),
+        };
+        let moved = self.moved.remove(&record.slot);
+        let is_reread = is_remapped || moved.is_some();
+        living.extend(moved.into_iter().flatten());
         let mut evidence = record.evidence_id;
         for mut version in versions {
             if version.is_unreadable {
@@ -276,10 +280,6 @@ impl Pending {
                     .filter(|(_, one)| one.purpose == before.purpose);
                 let again = about.min_by_key(|(at, _)| *at != slot);
                 match again {
-                    // The operator's mapping sees the identifier no more, and the record may say it still.
-                    _ if is_left && is_reread && before.is_refusal() => {
-                        stand(neighbourhood, slot, before);
-                    }
                     _ if is_left && before.is_refusal() => {
                         stand(neighbourhood, slot, before.gone(version.at, version.now));
                     }
@@ -306,33 +306,6 @@ impl Pending {
             living = next;
         }
         tell(neighbourhood, living, evidence)
-    }
-
-    /// What a record says until now, and whether some of it came with it from another key.
-    fn living(
-        &mut self,
-        neighbourhood: &mut Neighbourhood,
-        prior: Option<&RecordRow>,
-        record: &RecordRow,
-        versions: &[Version],
-    ) -> (Vec<About>, bool) {
-        let slots = versions.iter().flat_map(|version| &version.slots);
-        let slots: Vec<i64> = slots.copied().collect();
-        let mut living = match prior {
-            Some(prior) => {
-                let known_by = match prior.evidence_id {
-                    None => &slots[..],
-                    Some(_) => &[],
-                };
-                take_living(neighbourhood, prior, known_by)
-            }
-            None => Vec::new(),
-        };
-        living.extend(take_unseen(neighbourhood, record.slot, &slots));
-        let moved = self.moved.remove(&record.slot);
-        let is_moved = moved.is_some();
-        living.extend(moved.into_iter().flatten());
-        (living, is_moved)
     }
 
     /// What was moved to a record that did not change stands, and so does what came late and is not said by the same record as it is.
@@ -366,7 +339,7 @@ impl Pending {
         let former = former.map_or(&[][..], |id| neighbourhood.nodes_of(id));
         let said = former.iter().chain(slots);
         let said = said.flat_map(|node| neighbourhood.said(*node));
-        let own = said.filter(move |one| is_living(one, slot) || is_unseen(one, slot));
+        let own = said.filter(move |one| is_living(one, slot));
         let moved = self.moved.get(&slot).into_iter().flatten();
         own.chain(moved.map(|(_, statement)| statement))
     }
@@ -386,16 +359,6 @@ fn tell(neighbourhood: &mut Neighbourhood, says: Vec<About>, evidence: Option<i6
 
 fn is_living(one: &ConsentStatement, record: i64) -> bool {
     one.record == Some(record) && one.evidence.is_some()
-}
-
-/// A refusal about an identifier that the record has, and that an operator's mapping does not see: it stands, and ends when the record
-/// is seen to say something else about it.
-fn is_unseen(one: &ConsentStatement, record: i64) -> bool {
-    one.record == Some(record) && one.evidence.is_none() && one.gone_at.is_none()
-}
-
-fn take_unseen(neighbourhood: &mut Neighbourhood, record: i64, slots: &[i64]) -> Vec<About> {
-    neighbourhood.take_said(None, slots, |one| is_unseen(one, record))
 }
 
 /// Takes what a record says out of what is kept. `slots` are those of its identifiers from now on, by which a record is found that could

@@ -32,12 +32,17 @@ pub struct DeliveryOptions {
     pub emptied: bool,
     /// How many rows of each kind the report names.
     pub show: usize,
+    /// Something else is wrong with the destination: only suppressed people are removed.
+    pub suppressed_only: bool,
 }
 
 impl DeliveryOptions {
     /// For deliveries of which nobody asks to see rows.
     pub fn after(emptied: bool) -> Self {
-        Self { emptied, show: 0 }
+        Self {
+            emptied,
+            ..Self::default()
+        }
     }
 }
 
@@ -139,11 +144,12 @@ pub async fn deliver(
         // I8: the guard counts removals when the work that causes them is done, not one transaction of it after another.
         sender.keeps_members = lease::may_bring_people_back(context).await?;
         let planned = pending(context, destination, 0).await?;
-        if planned.guarded || is_stopped {
+        let is_guarded = planned.guarded || is_stopped;
+        if is_guarded || options.suppressed_only {
             // What earlier passes sent is reported; the next run begins with this problem.
             if pass == 0 {
                 sender.report.problems = planned.problems;
-                sender.report.guarded = true;
+                sender.report.guarded = is_guarded;
                 // I13: whom an operator named is removed, whatever else waits.
                 sender.removes_suppressed_only = true;
                 sender.pass().await?;

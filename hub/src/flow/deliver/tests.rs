@@ -1156,7 +1156,7 @@ async fn somebody_who_is_suppressed_is_removed_while_a_guard_stops_everything_el
     let tool = Box::new(desk.tool.clone());
     let emptied = DeliveryOptions {
         emptied: true,
-        show: 0,
+        ..DeliveryOptions::default()
     };
     let report = deliver(context, &context.plan.destinations[0], tool, emptied);
     assert!(report.await.unwrap().guarded);

@@ -8,19 +8,25 @@ use crate::manifest::Destination;
 use crate::problem::{Place, Problem};
 use crate::store::Result;
 
-/// The connector of a destination that may be written to, or why it may not.
+/// The connector back, and why the destination may not be written to, if it may not.
 pub async fn checked(
     context: &Context,
     destination: &Destination,
     mut connector: Box<dyn Connector>,
-) -> Result<std::result::Result<Box<dyn Connector>, Problem>> {
+) -> Result<(Box<dyn Connector>, Option<Problem>)> {
     let (name, digest) = (format!("checked {}", destination.name), digest(destination));
     let mut tx = context.store.read().await?;
-    let is_known = tx.hub_value(&name).await?.as_ref() == Some(&digest);
-    if is_known || !tx.is_anything_pending(&destination.name).await? {
-        return Ok(Ok(connector));
+    let known = tx.hub_value(&name).await?;
+    if known.as_ref() == Some(&digest) || !tx.is_anything_pending(&destination.name).await? {
+        return Ok((connector, None));
     }
+    // An earlier version of the hub wrote to it, which says more than a check.
+    let has_worked = known.is_none() && tx.destination_counts(&destination.name).await?.holds > 0;
     drop(tx);
+    if has_worked {
+        keep(context, &name, &digest).await?;
+        return Ok((connector, None));
+    }
     let cancel = context.cancel.clone();
     let (connector, done) = in_parallel(move || {
         let done = retrying(&cancel, || connector.check());
@@ -32,10 +38,8 @@ pub async fn checked(
             for warning in report.warnings {
                 tracing::warn!("destination `{}`: {warning}", destination.name);
             }
-            let mut tx = context.begin_held().await?;
-            tx.set_hub_value(&name, &digest).await?;
-            tx.commit().await?;
-            Ok(Ok(connector))
+            keep(context, &name, &digest).await?;
+            Ok((connector, None))
         }
         Err(failure) if stops(failure.kind) => {
             let problem = failure.problem.at(Place::Record {
@@ -44,23 +48,30 @@ pub async fn checked(
                 key: None,
                 field: None,
             });
-            Ok(Err(match problem.hint {
+            let problem = match problem.hint {
                 Some(_) => problem,
                 None => problem.hint(format!(
                     "nothing was sent and its changes wait; correct it, and try it with `onefold connector check {}`",
                     destination.name
                 )),
-            }))
+            };
+            Ok((connector, Some(problem)))
         }
         // A check that is not possible now says nothing of the rows.
-        Err(_) => Ok(Ok(connector)),
+        Err(_) => Ok((connector, None)),
     }
 }
 
-/// What no row is to blame for.
+async fn keep(context: &Context, name: &str, digest: &str) -> Result<()> {
+    let mut tx = context.begin_held().await?;
+    tx.set_hub_value(name, digest).await?;
+    tx.commit().await
+}
+
+/// What no row is to blame for. A right that the check needs, writing may not need.
 fn stops(kind: FailureKind) -> bool {
-    use FailureKind::{Auth, Config, Permanent, Permission};
-    matches!(kind, Config | Auth | Permission | Permanent)
+    use FailureKind::{Auth, Config, Permanent};
+    matches!(kind, Config | Auth | Permanent)
 }
 
 fn digest(destination: &Destination) -> String {

@@ -157,6 +157,7 @@ pub async fn run(
     let how = DeliveryOptions {
         emptied: report.streams.iter().any(StreamReport::is_emptied),
         show: options.show,
+        suppressed_only: false,
     };
     for destination in &context.plan.destinations {
         if !options.deliver || context.cancel.is_cancelled() {
@@ -399,19 +400,23 @@ pub async fn deliver_held(
     connectors: &dyn Opens,
     how: DeliveryOptions,
 ) -> Result<DeliveryReport> {
-    let opened = match connectors.destination(destination) {
-        Ok(connector) => checked(context, destination, connector)
-            .await?
-            .map_err(|problem| vec![problem]),
-        Err(problems) => Err(problems),
+    let connector = match connectors.destination(destination) {
+        Ok(connector) => connector,
+        Err(problems) => {
+            return Ok(DeliveryReport {
+                problems,
+                ..nothing(destination)
+            });
+        }
     };
-    match opened {
-        Ok(connector) => deliver(context, destination, connector, how).await,
-        Err(problems) => Ok(DeliveryReport {
-            problems,
-            ..nothing(destination)
-        }),
-    }
+    let (connector, wrong) = checked(context, destination, connector).await?;
+    let how = DeliveryOptions {
+        suppressed_only: wrong.is_some(),
+        ..how
+    };
+    let mut report = deliver(context, destination, connector, how).await?;
+    report.problems.splice(0..0, wrong);
+    Ok(report)
 }
 
 fn nothing(destination: &Destination) -> DeliveryReport {

@@ -454,7 +454,11 @@ impl Neighbourhood {
                 continue;
             }
             let slots = seen.row.nodes.iter();
-            for slot in slots.filter(|slot| !self.identifiers[*slot].shared) {
+            let joins = |slot: &&i64| {
+                let known = &self.identifiers[*slot];
+                !(known.shared || known.blocked)
+            };
+            for slot in slots.filter(joins) {
                 let known = new.entry(*slot).or_insert(*id);
                 if self.is_before(*id, *known) {
                     *known = *id;

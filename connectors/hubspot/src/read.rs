@@ -44,6 +44,19 @@ struct Cursor {
     seen: Seen,
     #[serde(default)]
     moved_seen: Seen,
+    /// When the read began, by the hub's clock; 0 in cursors of earlier versions.
+    #[serde(default)]
+    started: i64,
+}
+
+impl Cursor {
+    /// How far a walk is complete that is not in the order of time: what happens while it goes on may be on a page that is behind it.
+    fn complete_until(&self, newest: i64) -> i64 {
+        match self.started {
+            0 => newest,
+            started => newest.min(started),
+        }
+    }
 }
 
 /// Whether the index had everything up to a time when it was read. Of the hub's clock only differences count, so it need not be right;
@@ -147,7 +160,12 @@ impl Reader<'_> {
             moved_since,
             seen: Seen::default(),
             moved_seen: Seen::default(),
+            started: self.now(),
         })
+    }
+
+    fn now(&self) -> i64 {
+        i64::try_from(self.hub.now_ms()).unwrap_or(i64::MAX)
     }
 
     /// The newest change that the index is sure to have.
@@ -204,7 +222,7 @@ impl Reader<'_> {
 
     /// Where the next read begins: what the index may not have had is looked at again.
     fn next_read(&self, cursor: &Cursor) -> Cursor {
-        let now = i64::try_from(self.hub.now_ms()).unwrap_or(i64::MAX);
+        let now = self.now();
         let (seen, looks_back) = cursor.seen.next(cursor.since, now);
         let lag = if looks_back { INDEX_LAG_MS } else { 0 };
         let newest = cursor.moved_since;
@@ -230,6 +248,7 @@ impl Reader<'_> {
             moved_since,
             seen,
             moved_seen,
+            started: now,
             ..cursor.clone()
         }
     }
@@ -401,7 +420,8 @@ impl Reader<'_> {
             })),
             None => Ok(Step::Done(Cursor {
                 phase: Phase::Idle,
-                archived_since: (newest - INDEX_LAG_MS).max(cursor.archived_since),
+                archived_since: (cursor.complete_until(newest) - INDEX_LAG_MS)
+                    .max(cursor.archived_since),
                 ..cursor.clone()
             })),
         }

@@ -439,6 +439,36 @@ fn what_the_index_did_not_show_at_one_read_is_found_by_the_next_however_late_tha
     }
 }
 
+// The list of archived records has no order: what is deleted while it is walked may be on a page that was read already.
+#[test]
+fn what_is_deleted_behind_a_walk_is_found_by_the_next() {
+    let crm = crm((1..=250).map(|id| (id, id as i64)));
+    let vendor = crm.clone();
+    let hub = TestHub::new(move |request| {
+        let mut crm = vendor.borrow_mut();
+        let answer = crm.answer(&request);
+        let is_walk = request.url.contains("archived=true");
+        // Once the first page of the walk was read, one from before it goes, and an hour later the last one does.
+        if is_walk && !request.url.contains("after=") && crm.contacts[150].archived.is_some() {
+            crm.contacts[0].archived = Some(T0 + HOUR + 10_000);
+            crm.contacts[249].archived = Some(T0 + 2 * HOUR);
+        }
+        Ok(answer)
+    });
+    hub.set_now_ms((T0 + HOUR) as u64);
+    let (_, _, cursor) = read(&hub, None, "{}");
+    for contact in &mut crm.borrow_mut().contacts[99..] {
+        contact.archived = Some(T0 + HOUR - 1_000);
+    }
+    let (_, deletes, cursor) = read(&hub, Some(&cursor), "{}");
+    assert!(!gone(&deletes).contains(&1), "it went behind the walk");
+    hub.set_now_ms((T0 + 3 * HOUR) as u64);
+    let (_, later, _) = read(&hub, Some(&cursor), "{}");
+    let all: BTreeSet<u64> = gone(&deletes).into_iter().chain(gone(&later)).collect();
+    assert!(all.contains(&1), "the first is deleted: {}", all.len());
+    assert_eq!(all.len(), 152);
+}
+
 #[test]
 fn what_was_merged_into_a_contact_that_is_archived_by_then_is_deleted() {
     let crm = crm([(1, 0), (2, 0), (3, 0), (4, 0)]);

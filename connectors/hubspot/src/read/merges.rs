@@ -56,7 +56,7 @@ impl Reader<'_> {
             },
             false => Cursor {
                 phase: Phase::Changes,
-                moved_since: newest,
+                moved_since: cursor.complete_until(newest),
                 ..cursor.clone()
             },
         };

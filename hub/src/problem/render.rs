@@ -218,7 +218,9 @@ fn telling_values(line: &str) -> Vec<Range<usize>> {
         let named = ["env:", "file:", "{"]
             .iter()
             .any(|start| content.starts_with(start));
-        if TELLING.iter().any(|word| key.contains(word)) && !named {
+        // What is before an `@` in a URL is a password.
+        let has_login = key.contains("url") && line[value..].contains('@');
+        if (has_login || TELLING.iter().any(|word| key.contains(word))) && !named {
             // A secret can hold any sign, so everything to the end of the line goes.
             values.push(value..line.len());
             break;

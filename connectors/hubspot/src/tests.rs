@@ -446,7 +446,7 @@ fn what_is_deleted_behind_a_walk_is_found_by_the_next() {
     let vendor = crm.clone();
     let hub = TestHub::new(move |request| {
         let mut crm = vendor.borrow_mut();
-        let answer = crm.answer(&request);
+        let answer = crm.answer(request);
         let is_walk = request.url.contains("archived=true");
         // Once the first page of the walk was read, one from before it goes, and an hour later the last one does.
         if is_walk && !request.url.contains("after=") && crm.contacts[150].archived.is_some() {

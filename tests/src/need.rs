@@ -1,7 +1,18 @@
-//! Checks that need something which a machine may lack: they are skipped with a line that says what is missing,
-//! and with `CI=true` a skip is a failure.
+//! What a test run takes from the machine: how long its searches are, and checks that need something which a machine may lack.
+//! These are skipped with a line that says what is missing, and with `CI=true` a skip is a failure.
 
 use std::io::Write;
+
+/// How long a search is to be: as the environment says, or as usual; at least one.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a test run reads how long it is to be"
+)]
+pub fn asked(variable: &str, usual: u32) -> u32 {
+    let asked = std::env::var(variable).ok();
+    let number: Option<u32> = asked.and_then(|text| text.parse().ok());
+    number.unwrap_or(usual).max(1)
+}
 
 /// Whether a check can run. `missing` says what is not there and how to get it; `None` when all is there.
 ///

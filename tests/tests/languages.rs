@@ -291,6 +291,26 @@ pub fn typed(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     )
 }
 
+/// A run of a hub in this folder with the component of the project `acme` and the practice help desk.
+pub fn run_in_hub(
+    place: &Path,
+    project: &Path,
+    practice: &Practice,
+    streams: &[&str],
+) -> (Option<i32>, String) {
+    let address = practice.address;
+    let manifest = format!(
+        "[hub]\nname = \"acme\"\nstore = \"sqlite:acme.db\"\n[[source]]\nname = \"desk\"\nconnector = \"acme\"\n\
+         config.base_url = \"http://{address}\"\ncredential.token = \"env:DESK_TOKEN\"\n\
+         grant.addresses = [\"{address}\"]\nstreams = {streams:?}\n"
+    );
+    std::fs::write(place.join("hub.toml"), manifest).unwrap();
+    std::fs::create_dir(place.join("connectors")).unwrap();
+    let component = place.join("connectors/acme.wasm");
+    std::fs::copy(project.join("build/acme.wasm"), component).unwrap();
+    typed(place, &["run"])
+}
+
 /// `new`, `build`, `test`, then a run against the practice help desk. Returns how long each took; none without compilers.
 fn from_nothing(language: Language, practice: &Practice) -> Option<[Duration; 4]> {
     let place = tempfile::tempdir().unwrap();
@@ -313,20 +333,8 @@ fn from_nothing(language: Language, practice: &Practice) -> Option<[Duration; 4]
     let (code, text) = typed(&project, &["connector", "test"]);
     assert_eq!(code, Some(0), "{word}: {text}");
     let tested = lap();
-    let address = practice.address;
-    let manifest = format!(
-        "[hub]\nname = \"acme\"\nstore = \"sqlite:acme.db\"\n[[source]]\nname = \"desk\"\nconnector = \"acme\"\n\
-         config.base_url = \"http://{address}\"\ncredential.token = \"env:DESK_TOKEN\"\n\
-         grant.addresses = [\"{address}\"]\nstreams = [\"contacts\", \"tickets\"]\n"
-    );
-    std::fs::write(place.path().join("hub.toml"), manifest).unwrap();
-    std::fs::create_dir(place.path().join("connectors")).unwrap();
-    std::fs::copy(
-        project.join("build/acme.wasm"),
-        place.path().join("connectors/acme.wasm"),
-    )
-    .unwrap();
-    let (code, text) = typed(place.path(), &["run"]);
+    let streams = ["contacts", "tickets"];
+    let (code, text) = run_in_hub(place.path(), &project, practice, &streams);
     assert_eq!(code, Some(0), "{word}: {text}");
     assert!(text.contains("people"), "{word}: {text}");
     Some([made, built, tested, lap()])

@@ -10,7 +10,7 @@ use onefold_sdk::testing::{TestHub, from_cursor, json, read_all, whole};
 use onefold_sdk::time::{format_rfc3339, parse_rfc3339};
 use onefold_sdk::{
     AudienceChange, Chunk, ErasureStatus, Error, HttpError, Identifier, Manifest, Member, Mode,
-    Request, Response, WriteRequest,
+    ReadRequest, Request, Response, WriteRequest,
 };
 use serde_json::{Map, Value, json};
 use std::cell::RefCell;
@@ -383,6 +383,19 @@ fn archived_contacts_become_deletions_and_old_ones_are_not_repeated() {
     assert_eq!(deletes, [json!({"id": "3"})]);
 }
 
+/// How many deletions come when a batch may have three.
+fn deleted_by_threes(hub: &TestHub, mut request: ReadRequest) -> usize {
+    request.max_records = 3;
+    let (_, deletes, _) = read_all(request, |request| {
+        let batch = call::read::<HubSpot>(hub, "{}", request)?;
+        let deletes = batch.deletes.as_ref().map_or(0, |chunk| chunk.count);
+        assert!(deletes <= 3);
+        Ok(batch)
+    })
+    .expect("reads");
+    deletes.len()
+}
+
 const HOUR: i64 = 3_600_000;
 
 // The index shows a change seconds later. A later change may be shown before it, and then the next run comes hours later.
@@ -490,16 +503,10 @@ fn what_was_merged_into_a_contact_that_is_archived_by_then_is_deleted() {
         archived: Some(T0 + 20_000_000),
         ..merged(6, 19_000_000, json!(many.join(";")))
     }];
-    let mut request = from_cursor("contacts", &cursor);
-    request.max_records = 3;
-    let (_, deletes, _) = read_all(request, |request| {
-        let batch = call::read::<HubSpot>(&hub, "{}", request)?;
-        let deletes = batch.deletes.as_ref().map_or(0, |chunk| chunk.count);
-        assert!(deletes <= 3);
-        Ok(batch)
-    })
-    .expect("reads");
-    assert_eq!(deletes.len(), 251);
+    assert_eq!(
+        deleted_by_threes(&hub, from_cursor("contacts", &cursor)),
+        251
+    );
 }
 
 fn merged(id: u64, offset: i64, merged: Value) -> Contact {
@@ -594,16 +601,7 @@ fn a_record_with_many_merges_fills_more_than_one_batch() {
     let crm = crm([]);
     crm.borrow_mut().contacts = vec![merged(1, 0, json!(ids.join(";"))), merged(2, 5, json!("7"))];
     let hub = hub_of(&crm);
-    let mut request = whole("contacts");
-    request.max_records = 3;
-    let (_, deletes, _) = read_all(request, |request| {
-        let batch = call::read::<HubSpot>(&hub, "{}", request)?;
-        let deletes = batch.deletes.as_ref().map_or(0, |chunk| chunk.count);
-        assert!(deletes <= 3);
-        Ok(batch)
-    })
-    .expect("reads");
-    assert_eq!(deletes.len(), 251);
+    assert_eq!(deleted_by_threes(&hub, whole("contacts")), 251);
 }
 
 #[test]

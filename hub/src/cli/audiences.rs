@@ -99,7 +99,7 @@ async fn person_of(hub: &Opened, text: &str) -> Result<(Uuid, String), Problem> 
     }
 }
 
-fn nobody() -> Problem {
+pub fn nobody() -> Problem {
     Problem::new(&codes::NOT_FOUND, "that identifier names no one person")
         .hint("`onefold profile find TEXT` looks through all traits")
 }

@@ -60,12 +60,7 @@ pub fn unscheduled(plan: &Plan) -> Option<String> {
 
 fn at(problem: Problem, name: &str) -> Problem {
     match problem.place {
-        Place::Nowhere => problem.at(Place::Record {
-            source: name.to_owned(),
-            stream: None,
-            key: None,
-            field: None,
-        }),
+        Place::Nowhere => problem.at(Place::entry(name)),
         _ => problem,
     }
 }

@@ -1,6 +1,7 @@
 //! `onefold destination`: what destinations there are, and what one holds of a person and why.
 
 use crate::cli::Ending;
+use crate::cli::audiences::nobody;
 use crate::cli::consents;
 use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome, number, table};
@@ -9,7 +10,6 @@ use crate::cli::running::reason;
 use crate::flow::ask::destination::{self, AtDestination, State};
 use crate::manifest::Destination;
 use crate::opening::{Environment, Opened, find_destination, wanted};
-use crate::problem::{Problem, codes};
 use clap::Subcommand;
 use serde_json::json;
 use std::path::Path;
@@ -42,11 +42,7 @@ pub async fn destination(
             let one = find_destination(plan, &name)?;
             let wanted = wanted(plan, &identifier)?;
             let Some(at) = destination::explain(&hub.context, one, &wanted).await? else {
-                let problem =
-                    Problem::new(&codes::NOT_FOUND, "that identifier names no one person");
-                return Err(problem
-                    .hint("`onefold profile find TEXT` looks through all traits")
-                    .into());
+                return Err(nobody().into());
             };
             match out.json {
                 true => out.value(&at),

@@ -37,7 +37,7 @@ pub fn wanted(
     let mut rows = Vec::new();
     if let Some(push) = &destination.person
         && (push.only.is_empty() || push.only.iter().any(|name| audiences.contains(name)))
-        && let Some(remote_key) = text(traits.get(&push.match_field))
+        && let Some(remote_key) = key_text(traits.get(&push.match_field))
     {
         let mut row = serde_json::Map::new();
         row.insert(push.match_field.clone(), Value::String(remote_key.clone()));
@@ -58,7 +58,7 @@ pub fn wanted(
         .iter()
         .filter(|name| audiences.contains(*name))
     {
-        if let Some(remote_key) = text(traits.get(&destination.member_key)) {
+        if let Some(remote_key) = key_text(traits.get(&destination.member_key)) {
             rows.push(Wanted {
                 object: format!("audience:{name}"),
                 remote_key,
@@ -69,7 +69,8 @@ pub fn wanted(
     rows
 }
 
-fn text(value: Option<&Value>) -> Option<String> {
+/// A trait as the key by which somebody is found at a destination.
+pub fn key_text(value: Option<&Value>) -> Option<String> {
     match value? {
         Value::String(text) if !text.is_empty() => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),

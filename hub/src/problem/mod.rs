@@ -100,6 +100,18 @@ pub enum Place {
     },
 }
 
+impl Place {
+    /// A source or destination as a whole.
+    pub fn entry(name: &str) -> Self {
+        Self::Record {
+            source: name.to_owned(),
+            stream: None,
+            key: None,
+            field: None,
+        }
+    }
+}
+
 impl Problem {
     pub fn new(code: &'static Code, message: impl Into<String>) -> Self {
         Self {

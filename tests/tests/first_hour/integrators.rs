@@ -1,13 +1,12 @@
 //! N1, N2: what an integrator meets whose connector fails.
 
 use crate::hub::{Hub, beside_program};
-use crate::languages::typed;
+use crate::languages::{run_in_hub, typed};
 use onefold::kit::practice::{Practice, Settings};
 use onefold::kit::project::{Kind, Language};
 use onefold::kit::template;
 use onefold_tests::need::need;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use tokio::runtime::Runtime;
 
@@ -139,24 +138,8 @@ fn fails_as_said(mistake: &Mistake, practice: &Practice) {
         tested.matches("as for `record-schema`").count() > 4,
         "{word}: {tested}"
     );
-    let ran = run(place.path(), &project, practice);
+    let (code, ran) = run_in_hub(place.path(), &project, practice, &["contacts"]);
+    assert_eq!(code, Some(1), "{word}: {ran}");
     assert!(ran.contains("error[OF0310]"), "{word}: {ran}");
     assert!(ran.contains(&said), "{word}: {said}: {ran}");
-}
-
-/// A hub's run with the project's component.
-fn run(place: &Path, project: &Path, practice: &Practice) -> String {
-    let address = practice.address;
-    let manifest = format!(
-        "[hub]\nname = \"acme\"\nstore = \"sqlite:acme.db\"\n[[source]]\nname = \"desk\"\nconnector = \"acme\"\n\
-         config.base_url = \"http://{address}\"\ncredential.token = \"env:DESK_TOKEN\"\n\
-         grant.addresses = [\"{address}\"]\nstreams = [\"contacts\"]\n"
-    );
-    std::fs::write(place.join("hub.toml"), manifest).unwrap();
-    std::fs::create_dir(place.join("connectors")).unwrap();
-    let component = place.join("connectors/acme.wasm");
-    std::fs::copy(project.join("build/acme.wasm"), component).unwrap();
-    let (code, text) = typed(place, &["run"]);
-    assert_eq!(code, Some(1), "{text}");
-    text
 }

@@ -13,6 +13,7 @@ use onefold::kit::inspect::inspect;
 use onefold::kit::registry::{Package, examine};
 use onefold::manifest::{Limits, Signers};
 use onefold::model::Timestamp;
+use onefold_tests::need::asked;
 use proptest::prelude::*;
 use std::cell::Cell;
 use std::path::PathBuf;
@@ -503,16 +504,6 @@ impl Looking {
 fn compiling(bytes: &[u8]) -> Duration {
     let mebibytes = (bytes.len() >> 20) as u64;
     Duration::from_secs(2 * (15 + 6 * mebibytes) + 5)
-}
-
-#[allow(
-    clippy::disallowed_methods,
-    reason = "a test run reads how long it is to be"
-)]
-fn asked(variable: &str, usual: u32) -> u32 {
-    let asked = std::env::var(variable).ok();
-    let number: Option<u32> = asked.and_then(|text| text.parse().ok());
-    number.unwrap_or(usual).max(1)
 }
 
 thread_local! {

@@ -1,10 +1,11 @@
 //! What a destination holds of one person, what waits, and why something is not sent. Writes nothing.
 
+use crate::delivery::key_text;
 use crate::flow::ask::consent::ConsentView;
 use crate::flow::ask::profile::{Found, ProfileView, Wanted, profile};
 use crate::flow::context::Context;
 use crate::manifest::Destination;
-use crate::model::{ConsentStatus, Fields, Permission, Value};
+use crate::model::{ConsentStatus, Fields, Permission};
 use crate::store::{KeyState, Result};
 use serde::Serialize;
 use uuid::Uuid;
@@ -84,7 +85,7 @@ pub async fn explain(
         Some(push) => &push.match_field,
         None => &destination.member_key,
     };
-    let own = view.traits.get(field).and_then(text);
+    let own = key_text(view.traits.get(field));
     let push = destination.person.iter();
     let profiles = push.map(|push| ("profile".to_owned(), format!("person:{}", push.target)));
     let audiences = destination.audiences.iter();
@@ -129,14 +130,6 @@ pub async fn explain(
         suppressed: view.suppressed,
         key,
     }))
-}
-
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) if !text.is_empty() => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
 }
 
 fn state(row: KeyState) -> State {

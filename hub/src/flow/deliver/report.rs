@@ -143,10 +143,5 @@ pub(super) fn whole_refused(destination: &Destination, group: &Group, why: &Prob
 }
 
 pub(super) fn at(destination: &Destination) -> Place {
-    Place::Record {
-        source: destination.name.to_string(),
-        stream: None,
-        key: None,
-        field: None,
-    }
+    Place::entry(&destination.name)
 }

@@ -42,12 +42,7 @@ pub async fn checked(
             Ok((connector, None))
         }
         Err(failure) if stops(failure.kind) => {
-            let problem = failure.problem.at(Place::Record {
-                source: destination.name.to_string(),
-                stream: None,
-                key: None,
-                field: None,
-            });
+            let problem = failure.problem.at(Place::entry(&destination.name));
             let problem = match problem.hint {
                 Some(_) => problem,
                 None => problem.hint(format!(

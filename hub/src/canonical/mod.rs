@@ -1,11 +1,13 @@
 //! What a raw record means in canonical words: identifiers, traits, consents, an event or an entity.
 //! Pure; `flow` decides what happens to the problems.
 
+mod back;
 mod edit;
 mod record;
 mod role;
 mod said;
 
+pub use back::read_back;
 pub use edit::{Edit, edited};
 pub use record::{Record, key_of_line, read};
 

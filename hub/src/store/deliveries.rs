@@ -58,6 +58,8 @@ pub struct WrittenRow {
     pub payload: String,
     /// None where an attempt has no answer yet.
     pub acknowledged_at: Option<i64>,
+    /// What was there before, where that was something else.
+    pub former: Option<String>,
 }
 
 impl Tx {
@@ -127,9 +129,9 @@ impl Tx {
         if keys.is_empty() || objects.is_empty() {
             return Ok(Vec::new());
         }
-        let text = "select a.object, a.remote_key, a.payload, a.acknowledged_at from json_each($3) as o cross join json_each($1) as k \
+        let text = "select a.object, a.remote_key, a.payload, a.acknowledged_at, a.former from json_each($3) as o cross join json_each($1) as k \
              cross join acknowledged as a on a.destination = $2 and a.object = o.value and a.remote_key = k.value \
-             union all select c.object, c.remote_key, coalesce(w.payload, '{}'), null from json_each($3) as o cross join json_each($1) as k \
+             union all select c.object, c.remote_key, coalesce(w.payload, '{}'), null, null from json_each($3) as o cross join json_each($1) as k \
              cross join change as c on c.destination = $2 and c.object = o.value and c.remote_key = k.value and c.unsure = 1 \
              left join wanted as w on w.destination = $2 and w.object = o.value and w.remote_key = k.value";
         let (objects, keys) = (json_texts(objects), json_texts(keys));
@@ -144,6 +146,7 @@ impl Tx {
                 remote_key: get(row, 1)?,
                 payload: get(row, 2)?,
                 acknowledged_at: get(row, 3)?,
+                former: get(row, 4)?,
             })
         })
         .await
@@ -196,7 +199,8 @@ impl Tx {
     ) -> Result<()> {
         self.upsert(
             "acknowledged (destination, object, remote_key, payload, acknowledged_at)",
-            "on conflict (destination, object, remote_key) do update set payload = excluded.payload, acknowledged_at = excluded.acknowledged_at",
+            "on conflict (destination, object, remote_key) do update set payload = excluded.payload, acknowledged_at = excluded.acknowledged_at, \
+             former = case when acknowledged.payload = excluded.payload then acknowledged.former else acknowledged.payload end",
             acknowledged,
             |row| [
                 Arg::Text(&row.destination),

@@ -52,10 +52,11 @@ const DIALS: [(&str, &[&str]); 8] = [
         &["# consent of contacts", CONTACTS_AGREE, CONTACTS_REFUSE],
     ),
     (
-        "derive = \"lifecycle_stage\"",
+        "derive = \"first_name ~ ' ' ~ last_name\"",
         &[
+            "derive = \"first_name ~ ' ' ~ last_name\"",
+            "derive = \"last_name ~ '!'\"",
             "derive = \"lifecycle_stage\"",
-            "derive = \"lifecycle_stage ~ '!'\"",
         ],
     ),
     ("is = \"PL\"", &["is = \"PL\"", "in = [\"PL\", \"US\"]"]),
@@ -78,7 +79,7 @@ who = { trait = "country", is = "PL" }
 
 [[trait]]
 name = "full"
-derive = "lifecycle_stage"
+derive = "first_name ~ ' ' ~ last_name"
 "#;
 
 /// A hub whose manifest is at some setting of every dial.
@@ -202,6 +203,12 @@ fn plan_and_run_agree(edits: &[(usize, usize)]) {
 #[test]
 fn n10_a_purpose_that_nobody_stated_is_planned_as_it_is_run() {
     plan_and_run_agree(&[(0, 3), (0, 0), (0, 2), (5, 1), (5, 2), (0, 1)]);
+}
+
+// What the list says of names is written over by what is made of them.
+#[test]
+fn n10_a_trait_that_is_written_where_it_is_read_comes_to_rest() {
+    plan_and_run_agree(&[(1, 3), (6, 1), (1, 0), (6, 2), (1, 3), (6, 0)]);
 }
 
 mod properties {

@@ -1,6 +1,7 @@
 //! What the hub wrote is not evidence. A record that comes back from a tool where the hub wrote it makes no claim by the fields that
 //! hold what was written, grants nothing by having been made, and is no newer for it. Fields that differ are what somebody said.
 
+use crate::canonical;
 use crate::flow::commit::change::{Change, Passed, Put, To};
 use crate::flow::commit::claim::{MappedClaim, claim_of};
 use crate::flow::commit::consent::{DAY_MS, Pending, stated};
@@ -8,7 +9,7 @@ use crate::flow::commit::neighbourhood::Neighbourhood;
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::context::Context;
 use crate::flow::stored_json::read;
-use crate::manifest::{Destination, PersonPush};
+use crate::manifest::{Destination, PersonPush, Stream};
 use crate::model::{Fields, Force, Timestamp, Value};
 use crate::profile::Claim;
 use crate::store::{Effect, RecordState, Result, Tx};
@@ -19,8 +20,10 @@ use std::collections::hash_map::Entry;
 /// What a destination was sent of somebody.
 #[derive(Debug, Clone)]
 pub struct Sent {
-    /// By name, null where a field was left empty.
-    traits: Fields,
+    /// The traits that come back of it, by name, null where a field was left empty.
+    traits: Vec<Fields>,
+    /// The same of what was there before, with the time at which it was replaced.
+    former: Vec<(Timestamp, Fields)>,
     /// The traits by which people are found there.
     keys: BTreeSet<String>,
     /// When it had the last of it; the end of time where that is not known.
@@ -34,8 +37,22 @@ impl Sent {
         Timestamp(self.last.0.saturating_add(DAY_MS))
     }
 
+    /// Whether a value that comes back is one that was written. A record from before the last writing, which was read late, may
+    /// hold what was written before.
+    fn has(&self, name: &str, value: &Value, changed_at: Option<Timestamp>) -> bool {
+        let holds = |traits: &Fields| {
+            let sent = traits.get(name);
+            sent.is_some_and(|sent| is_same(sent, value))
+        };
+        let is_late = |until: Timestamp| changed_at.is_some_and(|at| at <= until);
+        let mut former = self.former.iter();
+        self.traits.iter().any(holds)
+            || former.any(|(until, traits)| is_late(*until) && holds(traits))
+    }
+
     fn extend(&mut self, other: Self) {
         self.traits.extend(other.traits);
+        self.former.extend(other.former);
         self.keys.extend(other.keys);
         self.last = self.last.max(other.last);
     }
@@ -143,27 +160,33 @@ fn silence_claim(
     // Who agrees there says the address.
     let mut grants = meaning.consents.iter();
     let agrees = grants.any(|one| one.status.is_granted() && !one.is_echo);
-    let sent_of = |name: &String| {
+    let is_sent = |name: &str, value: &Value| {
         let is_silent = !agrees || !sent.keys.contains(name);
-        sent.traits.get(name).filter(|_| is_silent)
+        is_silent && sent.has(name, value, meaning.changed_at)
     };
-    let count = traits.len();
-    let mut is_cleared = false;
-    traits.retain(|name, value| match (sent_of(name), own(name)) {
-        (Some(sent), before) if is_same(sent, value) && before != Some(value) => {
-            // What it said before was that it has none, which it goes on saying.
-            is_cleared |= before == Some(&Value::Null);
-            *value = Value::Null;
-            before == Some(&Value::Null)
+    let mut is_changed = false;
+    traits.retain(|name, value| {
+        if !is_sent(name, value) {
+            return true;
         }
-        _ => true,
+        // What the tool said there before it was written over was not taken back. A key says where something was written, and its
+        // former value is another place.
+        let said = own(name).filter(|said| {
+            let is_key = sent.keys.contains(name);
+            !is_key || said.is_null() || *said == value
+        });
+        is_changed |= said != Some(value);
+        if let Some(said) = said {
+            *value = said.clone();
+        }
+        said.is_some()
     });
     let stated_at = meaning.stated_at();
     let time = match before {
         Some(before) if before.traits == traits => before.time,
         _ => stated_at,
     };
-    if is_cleared || traits.len() < count || time != stated_at {
+    if is_changed || time != stated_at {
         let is_aside = meaning.canonical.fact.is_some();
         let claim = MappedClaim::from(traits, is_aside, time, stream, context);
         meaning.claim = Some(claim);
@@ -203,6 +226,7 @@ pub async fn sent(
     if writers.is_empty() {
         return Ok(Vec::new());
     }
+    let plan = context.stream(stream);
     let mut all: Vec<Option<Sent>> = vec![None; changes.len()];
     for index in writers {
         let destination = &context.plan.destinations[*index];
@@ -218,18 +242,23 @@ pub async fn sent(
         keys_of.extend(push.map(|push| push.match_field.clone()));
         let mut known: FxHashMap<String, Sent> = FxHashMap::default();
         for row in tx.written_at(&destination.name, &objects, &asked).await? {
-            let traits = match push {
-                Some(push) if object.as_ref() == Some(&row.object) => {
-                    traits_of(push, &row.object, &row.payload)?
-                }
-                _ => {
+            let push = push.filter(|_| object.as_ref() == Some(&row.object));
+            let comes_back = |payload: &str| match push {
+                Some(push) => traits_of(push, plan, stream, &row.object, payload),
+                None => {
                     let key = Value::from(row.remote_key.as_str());
-                    Fields::from([(destination.member_key.clone(), key)])
+                    let fields = Fields::from([(destination.member_key.clone(), key)]);
+                    Ok(vec![fields])
                 }
             };
             let last = row.acknowledged_at.map_or(Timestamp::MAX, Timestamp);
+            let mut former = Vec::new();
+            if let Some(payload) = &row.former {
+                former.extend(comes_back(payload)?.into_iter().map(|one| (last, one)));
+            }
             let sent = Sent {
-                traits,
+                traits: comes_back(&row.payload)?,
+                former,
                 keys: keys_of.clone(),
                 last,
             };
@@ -274,16 +303,27 @@ fn key_at(destination: &Destination, change: &Change) -> Option<String> {
     }
 }
 
-/// The traits that a row was made of.
-fn traits_of(push: &PersonPush, object: &str, payload: &str) -> Result<Fields> {
-    let payload: Fields = read("acknowledged.payload", object, payload)?;
+/// The traits that a row was made of, and those that the stream reads where they were written: a trait that is written to
+/// `FNAME` comes back as whatever is read from there.
+fn traits_of(
+    push: &PersonPush,
+    plan: Option<&Stream>,
+    stream: &StreamRef,
+    object: &str,
+    payload: &str,
+) -> Result<Vec<Fields>> {
+    let mut payload: Fields = read("acknowledged.payload", object, payload)?;
+    for (field, _) in &push.map {
+        payload.entry(field.clone()).or_insert(Value::Null);
+    }
     let value = |field: &str| payload.get(field).cloned().unwrap_or(Value::Null);
     let mapped = push.map.iter();
     let mut sent: Fields = mapped
         .map(|(field, name)| (name.clone(), value(field)))
         .collect();
     sent.insert(push.match_field.clone(), value(&push.match_field));
-    Ok(sent)
+    let back = plan.map(|plan| canonical::read_back(plan, &stream.source, &payload));
+    Ok(std::iter::once(sent).chain(back).collect())
 }
 
 /// What the records of which something was sent claimed before, by slot.

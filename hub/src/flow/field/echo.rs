@@ -189,6 +189,75 @@ async fn what_comes_back_in_another_form_is_still_what_was_written() {
     assert_eq!(hub.values().await, json!([{}]));
 }
 
+// A trait that is made of what the tool says, and written over it.
+const FULL: &str = "\n[[trait]]\nname = \"full\"\nderive = \"first_name ~ ' ' ~ last_name\"\n";
+
+#[tokio::test]
+async fn a_trait_that_is_written_where_it_was_read_comes_to_rest() {
+    let mapped = MANIFEST.replace("FNAME = \"first_name\"", "FNAME = \"full\"") + FULL;
+    let hub = Hub::with(&mapped).await;
+    let member =
+        json!({ "email": "zofia@kot.example", "FNAME": "Zofia", "LNAME": "Kot", "updated": 50 });
+    hub.put(MEMBERS, member).await;
+    for round in 0..3 {
+        hub.comes_back(900 + round, json!({})).await;
+        let values = hub.values().await;
+        assert_eq!(values[0]["first_name"], "Zofia", "{round}");
+    }
+    assert_eq!(hub.sent().await.len(), 0);
+    hub.comes_back(910, json!({ "LNAME": "Nowak" })).await;
+    hub.comes_back(911, json!({ "LNAME": "Nowak" })).await;
+    let held = hub.sink.rows.lock().unwrap().values().next().cloned();
+    assert_eq!(held.unwrap()["FNAME"], "Zofia Nowak");
+    assert_eq!(hub.sent().await.len(), 0);
+}
+
+#[tokio::test]
+async fn what_is_read_in_another_form_is_still_what_was_written() {
+    let mapped = MANIFEST.replace(
+        "map.first_name = \"FNAME\"",
+        "map.first_name = \"FNAME | upper\"",
+    );
+    let hub = Hub::with(&mapped).await;
+    hub.put(CONTACTS, contact("Leo", 100)).await;
+    hub.comes_back(900, json!({})).await;
+    assert_eq!(hub.values().await[0]["first_name"], "Leo");
+}
+
+#[tokio::test]
+async fn what_the_tool_said_before_it_was_overwritten_is_not_taken_back() {
+    let hub = Hub::with(MANIFEST).await;
+    let member = json!({ "email": "leo@kot.example", "FNAME": "Leonhard", "LNAME": "Kot", "CITY": "Graz", "updated": 50 });
+    hub.put(MEMBERS, member).await;
+    hub.put(CONTACTS, contact("Leo", 100)).await;
+    hub.comes_back(900, json!({ "CITY": "Graz" })).await;
+    assert_eq!(hub.values().await[0]["first_name"], "Leo");
+    hub.delete(CONTACTS, "1").await;
+    let expected = json!([{ "email": "leo@kot.example", "first_name": "Leonhard", "last_name": "Kot", "city": "Graz" }]);
+    assert_eq!(hub.values().await, expected);
+}
+
+// A page that was read before the last delivery, or an index that lags behind it.
+#[tokio::test]
+async fn what_was_written_before_makes_no_claim_when_it_is_read_late() {
+    for (late, of_list) in [(true, "Leo"), (false, "Leon")] {
+        let hub = Hub::with(MANIFEST).await;
+        hub.put(CONTACTS, contact("Leon", 100)).await;
+        hub.sent().await;
+        let old = hub.sink.rows.lock().unwrap().values().next().cloned();
+        let read_at = hub.go_on(10);
+        hub.go_on(20);
+        hub.put(CONTACTS, contact("Leo", 200)).await;
+        hub.sent().await;
+        let said_at = hub.go_on(30);
+        let mut row = old.unwrap();
+        let updated = if late { read_at } else { said_at };
+        row.insert("updated".to_owned(), json!(updated));
+        hub.put(MEMBERS, json!(row)).await;
+        assert_eq!(hub.values().await[0]["first_name"], of_list);
+    }
+}
+
 #[test]
 fn a_source_and_a_destination_are_one_tool_unless_their_configuration_says_otherwise() {
     let writers = |here: &str, there: &str| {

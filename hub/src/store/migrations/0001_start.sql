@@ -116,8 +116,8 @@ create table wanted (destination text not null, object text not null, person_id 
   primary key (destination, object, person_id)); --clustered
 create index wanted_key on wanted (destination, object, remote_key);
 create index wanted_person on wanted (person_id);
--- What the destination has acknowledged.
-create table acknowledged (destination text not null, object text not null, remote_key text not null, payload text not null, acknowledged_at bigint not null,
+-- What the destination has acknowledged. `former` is what it had before, where that was something else.
+create table acknowledged (destination text not null, object text not null, remote_key text not null, payload text not null, acknowledged_at bigint not null, former text,
   primary key (destination, object, remote_key)); --clustered
 -- Keys at which wanted and acknowledged may differ. `state`: pending, rejected, held (until it is marked again, or for a membership until the
 -- destination has the person). `generation` goes up whenever the key is marked again

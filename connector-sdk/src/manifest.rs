@@ -78,7 +78,7 @@ pub struct Stream {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mapping {
-    pub to: String,
+    pub to: Meaning,
     pub key: String,
     pub updated_at: Option<String>,
     pub created_at: Option<String>,
@@ -88,6 +88,15 @@ pub struct Mapping {
     pub map: BTreeMap<String, String>,
     #[serde(default)]
     pub consent: BTreeMap<String, Consent>,
+}
+
+/// `person`, `event`, `account`, `order`, `subscription`, `product` or `consent`; several are `person` and one of `event`, `order`
+/// and `subscription`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Meaning {
+    One(String),
+    Several(Vec<String>),
 }
 
 /// What records say about a purpose: `granted`, `denied`, `withdrawn` or none, and since when where a record states it.

@@ -166,7 +166,7 @@ impl Mapper<'_> {
     }
 
     fn field(&mut self, name: &str, expression: &Expression) -> Result<(), Fatal> {
-        let role = role_of(&self.stream.to, name, self.source);
+        let role = role_of(self.stream, name, self.source);
         if matches!(role, Role::EventTime) {
             self.time = self.time_of(name, expression)?;
             return Ok(());
@@ -207,7 +207,10 @@ impl Mapper<'_> {
             Role::Both(_)
                 if value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty()) =>
             {
-                self.canonical.traits.insert(name.to_owned(), Value::Null);
+                // What an event leaves empty clears nothing.
+                if self.stream.to == StreamTarget::Person {
+                    self.canonical.traits.insert(name.to_owned(), Value::Null);
+                }
             }
             Role::Both(kind) => {
                 if let Some(normal) = self.identifier(name, kind, &value) {
@@ -402,6 +405,8 @@ impl Mapper<'_> {
                             .to_owned();
                     return Err(self.fatal(&codes::NO_EVENT_TIME, Some("time"), message));
                 };
+                // What it says of its person is as old as the event.
+                self.canonical.created_at.get_or_insert(time);
                 Some(Fact::Event {
                     name,
                     time,
@@ -409,6 +414,7 @@ impl Mapper<'_> {
                 })
             }
         };
+        self.canonical.is_of_person = self.stream.is_of_person;
         Ok(())
     }
 

@@ -11,6 +11,7 @@ fn stream(key: &str) -> Stream {
     Stream {
         name: "things".into(),
         to: StreamTarget::Person,
+        is_of_person: true,
         key: compile(key),
         updated_at: None,
         created_at: Some(compile("at")),

@@ -1,6 +1,6 @@
 //! What a mapped field is for, by its name and by what its stream is about.
 
-use crate::manifest::{StreamTarget, trait_said};
+use crate::manifest::{Stream, StreamTarget, trait_said};
 use crate::model::{
     EntityKind, FURTHER_EMAILS, IdentifierKind, Shape, entity_field, event_property, person_trait,
 };
@@ -8,7 +8,7 @@ use crate::model::{
 /// What a mapped field is for.
 pub(super) enum Role<'a> {
     Identifier(IdentifierKind),
-    /// Identifies a person and describes one: `email` and `phone` on person streams.
+    /// Identifies a person and describes one: `email` and `phone` where the record is about the person.
     Both(IdentifierKind),
     /// Any number of identifiers that are not the record's own.
     Further(IdentifierKind),
@@ -19,7 +19,8 @@ pub(super) enum Role<'a> {
     Said(&'a str),
 }
 
-pub(super) fn role_of<'a>(to: &StreamTarget, name: &'a str, source: &str) -> Role<'a> {
+pub(super) fn role_of<'a>(stream: &Stream, name: &'a str, source: &str) -> Role<'a> {
+    let to = &stream.to;
     if let Some(said) = trait_said(to, name) {
         return Role::Said(said);
     }
@@ -28,8 +29,8 @@ pub(super) fn role_of<'a>(to: &StreamTarget, name: &'a str, source: &str) -> Rol
         _ => IdentifierKind::parse(name),
     };
     match (to, name, kind) {
-        (StreamTarget::Person, FURTHER_EMAILS, _) => Role::Further(IdentifierKind::Email),
-        (StreamTarget::Person, "email" | "phone", Some(kind)) => Role::Both(kind),
+        (_, FURTHER_EMAILS, _) if stream.is_of_person => Role::Further(IdentifierKind::Email),
+        (_, "email" | "phone", Some(kind)) if stream.is_of_person => Role::Both(kind),
         // A company's or a product's address identifies no person.
         (
             StreamTarget::Entity(entity @ (EntityKind::Account | EntityKind::Product)),

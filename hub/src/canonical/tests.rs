@@ -8,6 +8,7 @@ fn stream(to: StreamTarget, map: &[(&str, &str)]) -> Stream {
     let compile = |text: &str| Expression::parse(text).expect(text);
     Stream {
         name: "things".into(),
+        is_of_person: to == StreamTarget::Person,
         to,
         key: compile("id"),
         updated_at: Some(compile("updated")),
@@ -47,6 +48,58 @@ fn identifiers(canonical: &Canonical) -> Vec<String> {
         .iter()
         .map(|identifier| format!("{}:{}", identifier.kind, identifier.value));
     texts.collect()
+}
+
+// N5
+#[test]
+fn an_answer_is_an_event_and_about_its_person() {
+    let map = [
+        ("email", "mail | email"),
+        ("score", "score"),
+        ("person.first_name", "first"),
+        ("person.city", "city"),
+    ];
+    let answered = || stream(StreamTarget::Event(Some("Survey Answered".into())), &map);
+    let (event, mut both) = (answered(), answered());
+    both.is_of_person = true;
+    let record = json!({ "id": "a1", "mail": "Ada@Example.com", "score": 9, "first": "Ada", "city": "", "created": 1_772_442_840 });
+    let (aside, _) = mapped(&event, &record);
+    let (said, problems) = mapped(&both, &record);
+    let (aside, said) = (aside.expect("mapped"), said.expect("mapped"));
+    assert_eq!(problems, Vec::<String>::new());
+    assert_eq!(identifiers(&said), ["email:ada@example.com"]);
+    assert_eq!((aside.is_aside(), said.is_aside()), (true, false));
+    assert_eq!(json!(aside.traits), json!({ "first_name": "Ada" }));
+    // The address that identifies describes, too, as that of a person's record does; what is empty clears nothing.
+    let traits = json!({ "first_name": "Ada", "email": "ada@example.com" });
+    assert_eq!(json!(said.traits), traits);
+    assert_eq!(said.fact, aside.fact);
+    let mut blank = record;
+    blank["mail"] = json!("");
+    let (blank, _) = mapped(&both, &blank);
+    assert_eq!(
+        json!(blank.expect("mapped").traits),
+        json!({ "first_name": "Ada" })
+    );
+}
+
+// What it says of its person is as old as the event, where nothing else states a time.
+#[test]
+fn an_event_without_a_time_of_its_record_speaks_as_of_the_event() {
+    let map = [
+        ("email", "mail"),
+        ("time", "at | timestamp"),
+        ("person.city", "city"),
+    ];
+    let mut stream = stream(StreamTarget::Event(Some("Survey Answered".into())), &map);
+    (stream.created_at, stream.updated_at) = (None, None);
+    let record =
+        json!({ "id": "a1", "mail": "ada@example.com", "city": "Graz", "at": 1_772_442_840 });
+    let (said, _) = mapped(&stream, &record);
+    assert_eq!(
+        said.expect("mapped").stated_at(),
+        Timestamp(1_772_442_840_000)
+    );
 }
 
 #[test]

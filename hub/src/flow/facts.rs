@@ -1,7 +1,7 @@
 //! What follows from a plan alone: whether people have accounts, which audiences are counted, the names of computed traits.
 
 use crate::expression::Condition;
-use crate::manifest::{Destination, PREDICTED, Plan, Source, StreamTarget};
+use crate::manifest::{Destination, PREDICTED, Plan, Source, StreamTarget, trait_said};
 use crate::model::{EntityKind, Value};
 use crate::profile::ACCOUNT_FIELD;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +17,9 @@ impl Relating {
     pub fn of(plan: &Plan) -> Self {
         let mut relating = Self::default();
         for stream in plan.sources.iter().flat_map(|source| &source.streams) {
-            let names = stream.map.iter().any(|(name, _)| name == ACCOUNT_FIELD);
+            let names = stream.map.iter().any(|(name, _)| {
+                name == ACCOUNT_FIELD || trait_said(&stream.to, name) == Some(ACCOUNT_FIELD)
+            });
             let events = names && matches!(stream.to, StreamTarget::Event(_));
             let accounts = stream.to == StreamTarget::Entity(EntityKind::Account);
             relating.people |= names || accounts;

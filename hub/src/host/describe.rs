@@ -86,7 +86,7 @@ struct StreamWire {
 
 #[derive(Deserialize)]
 struct MappingWire {
-    to: String,
+    to: MeaningWire,
     key: String,
     #[serde(default)]
     updated_at: Option<String>,
@@ -98,6 +98,13 @@ struct MappingWire {
     map: BTreeMap<String, String>,
     #[serde(default)]
     consent: BTreeMap<String, ConsentWire>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum MeaningWire {
+    One(String),
+    Several(Vec<String>),
 }
 
 /// The status alone, or with its time.
@@ -281,7 +288,10 @@ fn stream(wire: StreamWire) -> StreamSpec {
         supports_deletes: wire.supports_deletes,
         data_classes: wire.data_classes,
         mapping: wire.mapping.map(|mapping| StreamMapping {
-            to: mapping.to,
+            to: match mapping.to {
+                MeaningWire::One(word) => vec![word],
+                MeaningWire::Several(words) => words,
+            },
             key: mapping.key,
             updated_at: mapping.updated_at,
             created_at: mapping.created_at,

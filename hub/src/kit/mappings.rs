@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn every_expression_of_a_mapping_is_compiled() {
         let good = StreamMapping {
-            to: "person".to_owned(),
+            to: vec!["person".to_owned()],
             key: "id".to_owned(),
             updated_at: Some("changed".to_owned()),
             created_at: Some("made".to_owned()),

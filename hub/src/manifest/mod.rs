@@ -2,6 +2,7 @@
 //!
 //! `load` is the only entry point. A plan exists only if no manifest has an error; warnings are returned with it.
 
+mod about;
 mod account_condition;
 mod address;
 mod audience;

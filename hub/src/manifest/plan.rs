@@ -150,6 +150,8 @@ pub struct Schedule {
 pub struct Stream {
     pub name: Arc<str>,
     pub to: StreamTarget,
+    /// Whether its records are about a person: the stream's only meaning, or that of a person to whom something happened.
+    pub is_of_person: bool,
     pub key: Expression,
     pub updated_at: Option<Expression>,
     pub created_at: Option<Expression>,
@@ -165,6 +167,11 @@ pub struct Stream {
 }
 
 impl Stream {
+    /// Something that happened, and the person to whom it did.
+    pub fn is_about_both(&self) -> bool {
+        self.is_of_person && self.to != StreamTarget::Person
+    }
+
     /// The part of a stream's digest that changes with its key.
     pub fn key_digest(digest: &str) -> &str {
         digest.split('-').next().unwrap_or_default()

@@ -1,6 +1,7 @@
 //! `[[source.stream]]`: what the records of one stream mean. A known stream starts from its connector's default mapping.
 
 use crate::expression::{Expression, shown};
+use crate::manifest::about::{About, Target};
 use crate::manifest::said;
 use crate::manifest::schema::{self, Found};
 use crate::manifest::source::StreamScope;
@@ -23,32 +24,14 @@ const KEYS: [&str; 10] = [
 ];
 
 /// Counts up when mapping the same record by the same text has another result.
-const MAPPING_VERSION: u32 = 4;
+const MAPPING_VERSION: u32 = 5;
 /// The same for keys.
 const KEY_VERSION: u32 = 1;
-
-const TARGETS: [(&str, EntityOr); 7] = [
-    ("person", EntityOr::Person),
-    ("event", EntityOr::Event),
-    ("account", EntityOr::Entity(EntityKind::Account)),
-    ("order", EntityOr::Entity(EntityKind::Order)),
-    ("subscription", EntityOr::Entity(EntityKind::Subscription)),
-    ("product", EntityOr::Entity(EntityKind::Product)),
-    ("consent", EntityOr::Consent),
-];
-
-#[derive(Clone, Copy, PartialEq)]
-enum EntityOr {
-    Person,
-    Event,
-    Entity(EntityKind),
-    Consent,
-}
 
 /// A stream on its way to being complete.
 #[derive(Default)]
 struct Draft {
-    to: Option<EntityOr>,
+    about: Option<About>,
     key: Option<Expression>,
     updated_at: Option<Expression>,
     created_at: Option<Expression>,
@@ -67,24 +50,26 @@ impl Loader<'_> {
             .get("default_map")
             .and_then(|item| item.boolean(&mut self.report))
             .unwrap_or(true);
-        let to = table
-            .get("to")
-            .and_then(|item| item.choice(&TARGETS, &mut self.report));
+        let about = table.get("to").and_then(|item| self.about(&item));
         let default = spec
             .and_then(|spec| spec.mapping.as_ref())
-            .filter(|default| keeps_default && to.is_none_or(|to| target(&default.to) == Some(to)));
+            .filter(|default| {
+                // A connector's events can be about their people, too.
+                let theirs = About::of(&default.to).map(|theirs| theirs.target);
+                keeps_default && about.is_none_or(|about| theirs == Some(about.target))
+            });
         let mut draft = match default {
             Some(default) => self.draft_of(default, &name_item.spot(), scope),
             None => Draft::default(),
         };
-        draft.to = to.or(draft.to);
+        draft.about = about.or(draft.about);
         self.read_draft(&table, &mut draft, spec, scope);
         let region = match table.get("region") {
             Some(item) => self.region(&item),
             None => scope.region.map(str::to_owned),
         };
         let failed = (draft.key.is_none() && table.get("key").is_some())
-            || (draft.to.is_none() && table.get("to").is_some());
+            || (draft.about.is_none() && table.get("to").is_some());
         let unknown = scope.description.is_none() || spec.is_none() || failed;
         self.finish_stream(name, draft, region, &name_item.spot(), unknown)
     }
@@ -167,7 +152,7 @@ impl Loader<'_> {
             ConsentRule::new(purpose, self.channel_of(purpose), status, at)
         });
         let draft = Draft {
-            to: target(&default.to),
+            about: About::of(&default.to),
             key,
             updated_at,
             created_at,
@@ -175,10 +160,10 @@ impl Loader<'_> {
             map,
             consent: consent.collect(),
         };
-        if draft.to.is_none() {
+        if draft.about.is_none() {
             let message = format!(
                 "connector `{connector}` maps onto `{}`, which this hub does not know",
-                default.to
+                default.to.join("`, `")
             );
             self.report
                 .error(&codes::BAD_DEFAULT_MAPPING, spot, message);
@@ -205,7 +190,10 @@ impl Loader<'_> {
         if let Some(item) = table.get("event") {
             draft.event = item.text(&mut self.report).map(str::to_owned);
             draft.map.retain(|(name, _)| name != "event");
-            if draft.to.is_some_and(|to| to != EntityOr::Event) {
+            if draft
+                .about
+                .is_some_and(|about| about.target != Target::Event)
+            {
                 let message = "only a stream with `to = \"event\"` has an `event`";
                 self.report
                     .error(&codes::WRONG_VALUE, &item.key_spot(), message);
@@ -370,16 +358,19 @@ impl Loader<'_> {
     ) -> Option<Stream> {
         self.filled
             .extend(draft.map.iter().map(|(name, _)| name.clone()));
-        if draft.to == Some(EntityOr::Entity(EntityKind::Account)) {
+        if draft
+            .about
+            .is_some_and(|about| about.target == Target::Entity(EntityKind::Account))
+        {
             // As conditions on people read them.
             let names = draft.map.iter().map(|(name, _)| format!("account.{name}"));
             self.filled.extend(names);
         }
-        let missing: Vec<&str> = [("to", draft.to.is_none()), ("key", draft.key.is_none())]
+        let missing: Vec<&str> = [("to", draft.about.is_none()), ("key", draft.key.is_none())]
             .into_iter()
             .filter_map(|(name, missing)| missing.then_some(name))
             .collect();
-        let (Some(to), Some(key)) = (draft.to, draft.key) else {
+        let (Some(about), Some(key)) = (draft.about, draft.key) else {
             if !unknown {
                 let names = missing
                     .iter()
@@ -392,11 +383,11 @@ impl Loader<'_> {
             }
             return None;
         };
-        let to = match to {
-            EntityOr::Person => StreamTarget::Person,
-            EntityOr::Entity(kind) => StreamTarget::Entity(kind),
-            EntityOr::Consent => StreamTarget::Consent,
-            EntityOr::Event => StreamTarget::Event(draft.event),
+        let to = match about.target {
+            Target::Person => StreamTarget::Person,
+            Target::Entity(kind) => StreamTarget::Entity(kind),
+            Target::Consent => StreamTarget::Consent,
+            Target::Event => StreamTarget::Event(draft.event),
         };
         if to == StreamTarget::Event(None) && !draft.map.iter().any(|(name, _)| name == "event") {
             self.report
@@ -414,6 +405,7 @@ impl Loader<'_> {
         let mut stream = Stream {
             name: name.into(),
             to,
+            is_of_person: about.is_of_person,
             key,
             updated_at: draft.updated_at,
             created_at: draft.created_at,
@@ -438,13 +430,6 @@ impl Loader<'_> {
     }
 }
 
-fn target(word: &str) -> Option<EntityOr> {
-    TARGETS
-        .iter()
-        .find(|(known, _)| *known == word)
-        .map(|(_, target)| *target)
-}
-
 /// Begins with that of the key: records under another key move, and are not only mapped again.
 fn digest(stream: &Stream) -> String {
     let optional = |expression: &Option<Expression>| {
@@ -467,9 +452,13 @@ fn digest(stream: &Stream) -> String {
             optional(&rule.at),
         )
     };
+    let about = match stream.is_about_both() {
+        true => format!("{:?} and its person", stream.to),
+        false => format!("{:?}", stream.to),
+    };
     let everything = (
         MAPPING_VERSION,
-        format!("{:?}", stream.to),
+        about,
         stream.key.text(),
         optional(&stream.updated_at),
         optional(&stream.created_at),

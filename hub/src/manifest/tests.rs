@@ -17,7 +17,7 @@ fn credential(title: &str) -> CredentialSpec {
 
 fn mapping(to: &str, created_at: &str, map: &[(&str, &str)]) -> StreamMapping {
     StreamMapping {
-        to: to.to_owned(),
+        to: vec![to.to_owned()],
         key: "id".to_owned(),
         created_at: Some(created_at.to_owned()),
         map: map

@@ -71,8 +71,8 @@ pub struct StreamSpec {
 /// The texts of a mapping, spelled as in a manifest.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct StreamMapping {
-    /// `person`, `event`, `account`, `order`, `subscription`, `product`, `consent`
-    pub to: String,
+    /// `person`, `event`, `account`, `order`, `subscription`, `product`, `consent`; or `person` and one of what a person has.
+    pub to: Vec<String>,
     pub key: String,
     pub updated_at: Option<String>,
     pub created_at: Option<String>,

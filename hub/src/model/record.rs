@@ -35,8 +35,10 @@ pub struct Canonical {
     pub unread: Vec<Arc<str>>,
     /// Statements of consent by purpose.
     pub consents: Vec<(Arc<str>, Consent)>,
-    /// What happened or exists, on streams that are not about persons.
+    /// What happened or exists, on streams that are not about persons alone.
     pub fact: Option<Fact>,
+    /// Whether the record is about its person, as well as about what happened to it.
+    pub is_of_person: bool,
 }
 
 impl Canonical {
@@ -74,10 +76,15 @@ impl Canonical {
         }
     }
 
-    /// Whether it says anything of its person. One without a fact does, even when it is empty, so that its evidence is known to
+    /// Whether it is about something else and speaks of its person by the way.
+    pub fn is_aside(&self) -> bool {
+        self.fact.is_some() && !self.is_of_person
+    }
+
+    /// Whether it says anything of its person. One that is not an aside does, even when it is empty, so that its evidence is known to
     /// be supported.
     pub fn claims(&self) -> bool {
-        self.fact.is_none() || !self.consents.is_empty() || !self.traits.is_empty()
+        !self.is_aside() || !self.consents.is_empty() || !self.traits.is_empty()
     }
 
     /// The time of what it says about its person.

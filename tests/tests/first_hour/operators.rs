@@ -484,3 +484,25 @@ fn n2_a_run_that_was_killed_is_called_interrupted() {
     let states = states();
     assert!(!states.contains("running"), "{states:?}");
 }
+
+#[test]
+fn n5_one_stream_is_about_what_happened_and_about_its_people() {
+    let small = Small::new();
+    let said = || {
+        small.hub.run(&["run"]).ends_with(0);
+        let zofia = "email:zofia@poczta.example";
+        small.hub.json(&["profile", "show", zofia])
+    };
+    let names = r#"map.person.first_name = "'Zosia'""#;
+    let event = format!(
+        "streams = [\"customers\"]\n[[source.stream]]\nname = \"charges\"\nto = \"event\"\n{names}"
+    );
+    small.edit("streams = [\"customers\", \"charges\"]", &event);
+    let before = said();
+    assert_eq!(before["traits"]["first_name"], "Zofia", "{before:#}");
+    small.edit("to = \"event\"", "to = [\"person\", \"event\"]");
+    let after = said();
+    assert_eq!(after["traits"]["first_name"], "Zosia", "{after:#}");
+    // They are still events: who ordered twice is still known.
+    assert_eq!(small.tagged().len(), 2);
+}

@@ -190,7 +190,10 @@ fn plan_and_run_agree(edits: &[(usize, usize)]) {
         let planned = done(&edited.small.hub, "plan");
         let ran = done(&edited.small.hub, "run");
         let refused = &ran["destinations"][0]["rejected"];
-        assert_eq!(*refused, 0, "a plan cannot know what the vendor refuses");
+        assert_eq!(
+            *refused, 0,
+            "a plan cannot know what the vendor refuses, edit {at} of {edits:?}: {ran:#}"
+        );
         assert_eq!(
             told(&planned),
             told(&ran),

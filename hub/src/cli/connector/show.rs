@@ -120,7 +120,7 @@ fn head(described: &Description, out: &Out) {
 
 fn print_stream(stream: &StreamSpec, out: &Out) {
     let to = match &stream.mapping {
-        Some(mapping) => format!("mapped as {}", mapping.to),
+        Some(mapping) => format!("mapped as {}", mapping.to.join(" and ")),
         None => "not mapped unless a manifest does it".to_owned(),
     };
     let deletes = if stream.supports_deletes {

@@ -62,7 +62,7 @@ impl MappedClaim {
         if !canonical.claims() {
             return None;
         }
-        let is_aside = canonical.fact.is_some();
+        let is_aside = canonical.is_aside();
         let traits = std::mem::take(&mut canonical.traits);
         let is_written = !context.writers_to(&stream.source).is_empty();
         let echo = is_written.then(|| traits.clone());

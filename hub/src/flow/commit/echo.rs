@@ -187,7 +187,7 @@ fn silence_claim(
         _ => stated_at,
     };
     if is_changed || time != stated_at {
-        let is_aside = meaning.canonical.fact.is_some();
+        let is_aside = meaning.canonical.is_aside();
         let claim = MappedClaim::from(traits, is_aside, time, stream, context);
         meaning.claim = Some(claim);
     }

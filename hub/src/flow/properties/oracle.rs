@@ -396,7 +396,7 @@ fn claims(records: &[&(Kind, String, Canonical)]) -> Vec<Claim> {
             record: format!("{}/{id}", kind.names().1),
             time: one.updated_at.unwrap(),
             traits: one.traits.clone(),
-            is_aside: one.fact.is_some(),
+            is_aside: one.is_aside(),
         })
         .collect()
 }

@@ -3,7 +3,7 @@
 use super::MOST;
 use super::wants::{Holds, holds};
 use crate::manifest::tree::{Hinted, Item, Spot, Table, suggest};
-use crate::manifest::{Aggregate, Loader, Source, StreamTarget, TraitKind};
+use crate::manifest::{Aggregate, Loader, Source, StreamTarget, TraitKind, trait_said};
 use crate::model::{event_property, snake_case};
 use crate::problem::codes;
 use std::collections::{BTreeMap, BTreeSet};
@@ -184,6 +184,11 @@ impl<'s> Catalog<'s> {
                         catalog.traits.extend(traits);
                     }
                     StreamTarget::Event(event) => {
+                        let said = names.clone().filter(|_| stream.is_of_person);
+                        let said = said.filter_map(|name| trait_said(&stream.to, name));
+                        catalog
+                            .traits
+                            .extend(said.map(|name| (name, &*source.name)));
                         let fixed = event.as_deref();
                         let is_worked_out = stream.map.iter().any(|(name, _)| name == "event");
                         match fixed.filter(|_| !is_worked_out) {

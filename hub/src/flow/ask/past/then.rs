@@ -358,6 +358,6 @@ pub fn claim(record: &Standing) -> Option<Claim> {
         record: format!("{}/{}", record.stream.name, record.key),
         time: record.stated_at,
         traits: canonical.traits.clone(),
-        is_aside: canonical.fact.is_some(),
+        is_aside: canonical.is_aside(),
     })
 }

@@ -383,7 +383,12 @@ pub enum ConnectorCommand {
     New {
         /// The connector's name, and the folder's.
         name: String,
-        #[arg(long = "lang", value_name = "LANGUAGE", value_enum)]
+        #[arg(
+            long = "lang",
+            visible_alias = "language",
+            value_name = "LANGUAGE",
+            value_enum
+        )]
         language: Language,
         /// Whether it reads, writes or both.
         #[arg(long, value_enum, default_value = "both")]

@@ -26,7 +26,7 @@ pub use filter::{Failure, Filter, scalar_text, to_date, to_timestamp};
 pub use passes::parse_time;
 pub use passes::{Number, SCALE, millis, number, passes, passes_for, scale};
 pub use pattern::{BadPattern, POSITIONS, Pattern, split_position};
-pub use scan::{ParseError, closest};
+pub use scan::{ParseError, closest, suggest};
 pub use shape::to_shape;
 
 use crate::model::Value;

@@ -51,6 +51,23 @@ pub(super) const TESTS: [&str; 12] = [
 ];
 const MORE_TESTS: [&str; 1] = ["undefined"];
 
+/// "did you mean" when something is near, else the whole list.
+pub fn suggest<'c>(name: &str, known: impl IntoIterator<Item = &'c str>) -> Option<String> {
+    let known: Vec<&str> = known.into_iter().collect();
+    match closest(name, known.iter().copied()) {
+        Some(near) => Some(format!("did you mean `{near}`?")),
+        None if known.is_empty() => None,
+        None => Some(format!(
+            "known: {}",
+            known
+                .iter()
+                .map(|name| format!("`{name}`"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        )),
+    }
+}
+
 /// The candidate that `name` most likely means, if any is near.
 pub fn closest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     candidates

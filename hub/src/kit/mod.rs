@@ -7,6 +7,7 @@ pub mod cassette;
 pub mod component;
 pub mod conformance;
 pub mod inspect;
+pub mod judge;
 pub mod lock;
 pub mod mappings;
 pub mod oci;

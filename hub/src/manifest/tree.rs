@@ -1,7 +1,7 @@
 //! The spanned tree of manifest files and typed access to it. Every accessor either returns a value or reports why it cannot.
 //! Knows TOML and places; knows no table of a manifest.
 
-use crate::expression::closest;
+pub(super) use crate::expression::suggest;
 use crate::manifest::syntax;
 use crate::problem::{Code, Place, Problem, Severity, codes};
 use std::ops::{Range, RangeInclusive};
@@ -77,23 +77,6 @@ pub(super) trait Hinted {
 impl Hinted for Problem {
     fn with_hint(&mut self, hint: Option<String>) {
         self.hint = hint;
-    }
-}
-
-/// "did you mean" when something is near, else the whole list.
-pub(super) fn suggest<'c>(name: &str, known: impl IntoIterator<Item = &'c str>) -> Option<String> {
-    let known: Vec<&str> = known.into_iter().collect();
-    match closest(name, known.iter().copied()) {
-        Some(near) => Some(format!("did you mean `{near}`?")),
-        None if known.is_empty() => None,
-        None => Some(format!(
-            "known: {}",
-            known
-                .iter()
-                .map(|name| format!("`{name}`"))
-                .collect::<Vec<_>>()
-                .join(", ")
-        )),
     }
 }
 

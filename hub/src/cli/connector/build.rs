@@ -1,7 +1,9 @@
 //! `onefold connector build`: a project becomes a component.
 
 use crate::cli::Ending;
+use crate::cli::connector::judging::judged;
 use crate::cli::output::{Out, Outcome, number};
+use crate::kit::judge::Document;
 use crate::kit::project::Project;
 use crate::kit::toolchain::{self, Toolchains};
 use crate::opening::Environment;
@@ -9,6 +11,12 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 
 pub async fn build(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
+    let document = |name: &str| folder.join(name);
+    judged(&[
+        (Document::Connector, &document("connector.toml")),
+        (Document::Manifest, &document("manifest.json")),
+        (Document::Conformance, &document("conformance.toml")),
+    ])?;
     let project = Project::read(folder)?;
     let tools_folder = toolchains_folder(environment);
     let work = move || {

@@ -6,6 +6,7 @@ mod bench;
 mod build;
 mod dev;
 mod inspect;
+mod judging;
 mod new;
 mod publish;
 mod record;

@@ -2,10 +2,12 @@
 //! connection. Starts nothing and calls nobody.
 
 use crate::cli::arguments::SubjectArguments;
+use crate::cli::connector::judging::judged;
 use crate::flow::connect::{ConnectSettings, Connectors};
 use crate::host::{Cancel, Component, Connection, Host, LogLine};
 use crate::kit::cassette::{Cassette, Player};
 use crate::kit::conformance::{ConnectionSettings, Settings};
+use crate::kit::judge::Document;
 use crate::kit::vendor::Vendor;
 use crate::manifest::{Grants, Limits, SecretRef, Source};
 use crate::model::Description;
@@ -112,15 +114,20 @@ fn found(component: &Path, folder: &Path) -> Result<Found, Problem> {
 }
 
 /// Reads `conformance.toml`, or the file that stands for it.
-pub fn settings(folder: &Path, named: Option<&Path>) -> Result<Settings, Problem> {
+pub fn settings(folder: &Path, named: Option<&Path>) -> Result<Settings, Stopped> {
     let default = folder.join("conformance.toml");
     let path = named.unwrap_or(&default);
+    let manifest = folder.join("manifest.json");
+    judged(&[
+        (Document::Conformance, path),
+        (Document::Manifest, &manifest),
+    ])?;
     let text = std::fs::read_to_string(path).map_err(|error| {
         let message = format!("`{}` cannot be read: {error}", path.display());
         Problem::new(&codes::WRONG_CONFORMANCE, message)
             .hint("`onefold help OF0331` shows what it holds")
     })?;
-    Settings::parse(&text)
+    Ok(Settings::parse(&text)?)
 }
 
 /// What opening takes.

@@ -424,7 +424,7 @@ pub fn ask_state(http: &dyn Http, url: String) -> Option<String> {
 }
 
 /// The schema as a validator, or why it is not valid.
-pub(super) fn validator(schema: &Value) -> Result<jsonschema::Validator, String> {
+pub(in crate::kit) fn validator(schema: &Value) -> Result<jsonschema::Validator, String> {
     jsonschema::options()
         .with_draft(jsonschema::Draft::Draft202012)
         .build(schema)

@@ -1,6 +1,7 @@
 //! What every language's project has: the documents, the contract, the workflow.
 
 use super::{File, always};
+use crate::kit::judge::Document;
 
 pub const CONTRACT: &str = include_str!("../../../../connector-sdk/wit/v0.1/connector.wit");
 
@@ -19,4 +20,14 @@ pub const COMMON: &[File] = &[
         include_str!("../../../../connectors/examples/helpdesk-rust/conformance.toml"),
     ),
     always(".github/workflows/ci.yml", include_str!("ci.yml")),
+    // For editors; `build` judges by the same.
+    always("schemas/manifest.schema.json", Document::Manifest.schema()),
+    always(
+        "schemas/connector.schema.json",
+        Document::Connector.schema(),
+    ),
+    always(
+        "schemas/conformance.schema.json",
+        Document::Conformance.schema(),
+    ),
 ];

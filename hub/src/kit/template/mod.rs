@@ -151,7 +151,8 @@ fn files(template: &Template, name: &str, kind: Kind) -> Result<Vec<(String, Str
             ".github/workflows/ci.yml" => text.replace("TESTS", template.tests),
             _ => text,
         };
-        files.push((file.path.to_owned(), renamed(&text, name)));
+        let text = judged_by(file.path, renamed(&text, name));
+        files.push((file.path.to_owned(), text));
     }
     for file in template.sdk {
         files.push((format!("sdk/{}", file.path), file.text.to_owned()));
@@ -174,6 +175,21 @@ fn connector_toml(text: &str, template: &Template, kind: Kind) -> String {
         }
     });
     lines.map(|line| line + "\n").collect()
+}
+
+/// Says where the schema of a document is, so that an editor completes by it.
+fn judged_by(path: &str, text: String) -> String {
+    match path {
+        "manifest.json" => {
+            let schema = "{\n  \"$schema\": \"./schemas/manifest.schema.json\",\n";
+            text.replacen("{\n", schema, 1)
+        }
+        "connector.toml" | "conformance.toml" => {
+            let name = path.trim_end_matches(".toml");
+            format!("#:schema ./schemas/{name}.schema.json\n{text}")
+        }
+        _ => text,
+    }
 }
 
 /// Without the streams or without the targets. As text, so that the order and the layout stay.
@@ -224,6 +240,7 @@ fn renamed(text: &str, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kit::judge::{Document, judge};
 
     const KINDS: [Kind; 3] = [Kind::Source, Kind::Destination, Kind::Both];
 
@@ -251,6 +268,16 @@ mod tests {
                     );
                 }
                 for (path, text) in files {
+                    let document = match path.as_str() {
+                        "manifest.json" => Some(Document::Manifest),
+                        "connector.toml" => Some(Document::Connector),
+                        "conformance.toml" => Some(Document::Conformance),
+                        _ => None,
+                    };
+                    if let Some(document) = document {
+                        assert_eq!(judge(document, &path, &text), [], "{language} {path}");
+                        assert!(text.contains(".schema.json"), "{language} {path}");
+                    }
                     assert!(!text.contains("connector-sdk/"), "{language} {path}");
                     let ours = !path.starts_with("sdk/");
                     assert!(

@@ -303,7 +303,7 @@ fn key_at(destination: &Destination, change: &Change) -> Option<String> {
     }
 }
 
-/// The traits that a row was made of, and those that the stream reads where they were written: a trait that is written to
+/// The traits that a row was made of, and the traits that the stream reads where they were written: a trait that is written to
 /// `FNAME` comes back as whatever is read from there.
 fn traits_of(
     push: &PersonPush,

@@ -1,5 +1,9 @@
 //! Golden pairs: a document in `tests`, and what is said of it in `NAME.err`.
-#![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test shows its failure by panicking; `UPDATE_GOLDEN` rewrites what is expected"
+)]
 
 use super::{Document, judge};
 use crate::problem::{Look, render};

@@ -122,6 +122,11 @@ impl Host {
         Ok(component)
     }
 
+    /// Whether `load` would find it compiled.
+    pub fn is_compiled(&self, bytes: &[u8]) -> bool {
+        self.cache.has_code(&Cache::key(&self.engine, bytes))
+    }
+
     /// The memory that all guests share.
     pub fn budget(&self) -> &Arc<Budget> {
         &self.budget

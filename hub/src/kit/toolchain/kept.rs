@@ -3,6 +3,7 @@
 use crate::kit::toolchain::{unwritable, write};
 use crate::problem::{Problem, codes};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// What nothing is made of: tests and editors leave it next to the code.
 const NOT_READ: &str = "__pycache__";
@@ -11,12 +12,17 @@ const NOT_READ: &str = "__pycache__";
 pub struct Ingredients(blake3::Hasher);
 
 impl Ingredients {
-    /// `texts` are what is no file: versions, names, options.
-    pub fn new(texts: &[&str]) -> Self {
+    /// The compiler with everything that is said to it. Its path names its version.
+    pub fn new(compiler: &Command) -> Self {
         let mut ingredients = Self(blake3::Hasher::new());
-        texts
-            .iter()
-            .for_each(|text| ingredients.add(text.as_bytes()));
+        ingredients.add(compiler.get_program().as_encoded_bytes());
+        for argument in compiler.get_args() {
+            ingredients.add(argument.as_encoded_bytes());
+        }
+        for (name, value) in compiler.get_envs() {
+            ingredients.add(name.as_encoded_bytes());
+            ingredients.add(value.unwrap_or_default().as_encoded_bytes());
+        }
         ingredients
     }
 
@@ -108,8 +114,12 @@ mod tests {
         }
     }
 
+    fn of(program: &str) -> Ingredients {
+        Ingredients::new(&Command::new(program))
+    }
+
     fn hash(folder: &Path) -> String {
-        let made_of = Ingredients::new(&["compiler", "1"]).folder(folder);
+        let made_of = of("compiler").folder(folder);
         made_of.expect("readable").hash()
     }
 
@@ -132,21 +142,26 @@ mod tests {
         let all = [first, second, third, hash(folder)];
         let distinct: std::collections::BTreeSet<&String> = all.iter().collect();
         assert_eq!(distinct.len(), all.len());
-        let split = |texts: &[&str]| Ingredients::new(texts).hash();
-        assert_ne!(split(&["ab", "c"]), split(&["a", "bc"]));
+        let split = |texts: [&str; 2]| Ingredients::new(Command::new("c").args(texts)).hash();
+        assert_ne!(split(["ab", "c"]), split(["a", "bc"]));
+        let mut asked = Command::new("compiler");
+        let without = Ingredients::new(&asked).hash();
+        let with = Ingredients::new(asked.arg("--fast")).hash();
+        let elsewhere = Ingredients::new(asked.env("HOME", "/")).hash();
+        assert!(without != with && with != elsewhere);
     }
 
     #[test]
     fn a_product_is_kept_only_as_it_was_and_of_what_it_was() {
         let place = tempfile::tempdir().expect("a folder");
         let product = place.path().join("component.wasm");
-        let made_of = Ingredients::new(&["1"]);
+        let made_of = of("compiler");
         assert_eq!(find(&product, &made_of), None);
         std::fs::write(&product, "content").expect("written");
         assert_eq!(find(&product, &made_of), None, "nobody said what it is of");
         note(&product, b"content", &made_of).expect("noted");
         assert_eq!(find(&product, &made_of), Some(b"content".to_vec()));
-        assert_eq!(find(&product, &Ingredients::new(&["2"])), None);
+        assert_eq!(find(&product, &of("another")), None);
         std::fs::write(&product, "half").expect("written");
         assert_eq!(find(&product, &made_of), None);
         std::fs::write(&product, "content").expect("written");

@@ -11,17 +11,10 @@ use std::process::Command;
 const COMPONENTIZE: (&str, &str) = ("componentize-py", "0.25.1");
 
 pub fn compile(project: &Project, tools: &Toolchains<'_>) -> Result<Vec<u8>, Problem> {
-    let output = project.build_folder().join("component.wasm");
-    let made_of = made_of(project)?;
-    if let Some(component) = kept::find(&output, &made_of) {
-        tools.say("nothing that it is made of has changed: the last build's component is kept");
-        return Ok(component);
-    }
-    kept::forget(&output)?;
-    let programs = tools.pip(&[COMPONENTIZE])?;
-    tools.say("starting a Python interpreter in WebAssembly and importing `component` into it");
+    let folder = project.build_folder();
+    let output = folder.join("component.wasm");
     // Only folders of code are visible while the interpreter starts, so the documents get one.
-    let documents = project.build_folder().join("documents");
+    let documents = folder.join("documents");
     make_folder(&documents)?;
     write(&documents.join("manifest.json"), &project.manifest)?;
     write(
@@ -30,8 +23,9 @@ pub fn compile(project: &Project, tools: &Toolchains<'_>) -> Result<Vec<u8>, Pro
     )?;
     // An environment without packages: without one componentize-py searches all that this machine's Python has, which takes
     // its time and makes the component depend on the machine.
-    let environment = project.build_folder().join("environment");
+    let environment = folder.join("environment");
     make_folder(&environment.join("lib").join("site-packages"))?;
+    let programs = tools.pip(&[COMPONENTIZE])?;
     let mut componentize = Command::new(programs.join("componentize-py"));
     componentize
         .arg("--wit-path")
@@ -46,18 +40,19 @@ pub fn compile(project: &Project, tools: &Toolchains<'_>) -> Result<Vec<u8>, Pro
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("VIRTUAL_ENV", &environment)
         .current_dir(&project.folder);
+    let made_of = Ingredients::new(&componentize)
+        .folder(&project.folder.join("src"))?
+        .folder(&project.sdk)?
+        .folder(&project.wit)?
+        .folder(&documents)?;
+    if let Some(component) = kept::find(&output, &made_of) {
+        tools.say("nothing that it is made of has changed: the last build's component is kept");
+        return Ok(component);
+    }
+    kept::forget(&output)?;
+    tools.say("starting a Python interpreter in WebAssembly and importing `component` into it");
     tools.run(&mut componentize, NEEDS_PYTHON)?;
     let component = read(&output)?;
     kept::note(&output, &component, &made_of)?;
     Ok(component)
-}
-
-/// Whatever componentize-py can see.
-fn made_of(project: &Project) -> Result<Ingredients, Problem> {
-    let (name, version) = COMPONENTIZE;
-    let (manifest, config_schema) = (&project.manifest, &project.config_schema);
-    Ingredients::new(&[name, version, project.kind.world(), manifest, config_schema])
-        .folder(&project.folder.join("src"))?
-        .folder(&project.sdk)?
-        .folder(&project.wit)
 }

@@ -127,6 +127,12 @@ impl Host {
         self.cache.has_code(&Cache::key(&self.engine, bytes))
     }
 
+    /// Keeps in its cache what another host has compiled of these bytes.
+    pub fn adopt(&self, other: &Self, bytes: &[u8]) {
+        self.cache
+            .copy(&other.cache, &Cache::key(&self.engine, bytes));
+    }
+
     /// The memory that all guests share.
     pub fn budget(&self) -> &Arc<Budget> {
         &self.budget

@@ -3,7 +3,7 @@
 use crate::cli::Ending;
 use crate::cli::arguments::SubjectArguments;
 use crate::cli::connector::steps::Steps;
-use crate::cli::connector::subject::{Ready, blocking, ready_in};
+use crate::cli::connector::subject::{Ready, blocking, host, ready_in};
 use crate::cli::output::{Out, Outcome, number, plural, table};
 use crate::host::{Host, HostSettings};
 use crate::kit::conformance::PracticeSettings;
@@ -37,10 +37,10 @@ pub async fn bench(
     contacts: u32,
 ) -> Outcome {
     let steps = Steps::new(out);
-    // Compiled again in any case, because that is measured, and only once.
+    // It is compiled even if that was done before, because that is measured; and only once.
     let scratch = Scratch::new(environment);
-    let host = Arc::new(scratch.host(environment)?);
-    let ready = ready_in(host, hub, environment, &steps, options, |settings| {
+    let measured = Arc::new(scratch.host(environment)?);
+    let ready = ready_in(measured, hub, environment, &steps, options, |settings| {
         if let Some(practice) = &mut settings.vendor.practice {
             *practice = PracticeSettings {
                 seed: practice.seed,
@@ -48,6 +48,7 @@ pub async fn bench(
             };
         }
     })?;
+    host(environment)?.adopt(&ready.host, &ready.bytes);
     let start = cold_start(&scratch, environment, &ready)?;
     let most_memory = Arc::new(AtomicU64::new(0));
     let tap = Tap::new(ready.connection.http.clone());

@@ -1,5 +1,6 @@
 //! What new users met in their first hour (N1 to N21): each line of the list with what must be seen now.
 
+mod builds;
 mod integrators;
 mod operators;
 mod plan;

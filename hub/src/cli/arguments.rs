@@ -1,6 +1,8 @@
 //! What can be typed.
 
-use crate::cli::connector::arguments::{AddArguments, KeyCommand, PublishArguments};
+use crate::cli::connector::arguments::{
+    AddArguments, BuildArguments, KeyCommand, PublishArguments,
+};
 use crate::cli::consents::ConsentCommand;
 use crate::cli::destinations::DestinationCommand;
 use crate::cli::letters::arguments::DeadLetterCommand;
@@ -395,11 +397,7 @@ pub enum ConnectorCommand {
         kind: Kind,
     },
     /// Compile a connector's project into `build/NAME.wasm`; installs the compilers that it needs.
-    Build {
-        /// The project, with its `connector.toml`.
-        #[arg(default_value = ".")]
-        folder: PathBuf,
-    },
+    Build(BuildArguments),
     /// What a connector reads and writes, field by field, how it maps that by default, and what a manifest can set.
     Show {
         /// As in a manifest.

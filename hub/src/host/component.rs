@@ -122,6 +122,17 @@ impl Host {
         Ok(component)
     }
 
+    /// Whether `load` would find it compiled.
+    pub fn is_compiled(&self, bytes: &[u8]) -> bool {
+        self.cache.has_code(&Cache::key(&self.engine, bytes))
+    }
+
+    /// Keeps in its cache what another host has compiled of these bytes.
+    pub fn adopt(&self, other: &Self, bytes: &[u8]) {
+        self.cache
+            .copy(&other.cache, &Cache::key(&self.engine, bytes));
+    }
+
     /// The memory that all guests share.
     pub fn budget(&self) -> &Arc<Budget> {
         &self.budget

@@ -132,6 +132,16 @@ impl Cache {
         folder.is_some_and(|folder| folder.join(code_name(key)).is_file())
     }
 
+    /// Copies what was compiled under this key from another cache, unless it is there.
+    pub fn copy(&self, from: &Self, key: &str) {
+        let name = code_name(key);
+        if !self.has_code(key)
+            && let Some(code) = from.get(&name)
+        {
+            self.put(&name, &code);
+        }
+    }
+
     /// What was compiled before, mapped from its file: no code of an idle connector is in memory.
     fn revive(&self, engine: &Engine, name: &str) -> Option<Component> {
         let path = self.own_folder()?.join(name);

@@ -49,11 +49,12 @@ impl StreamRead {
     }
 }
 
-/// Reads the streams of a source.
+/// Reads the streams of a source. `progress` hears of every batch.
 pub fn read(
     connector: &mut dyn Connector,
     description: &Description,
     extent: &Extent,
+    progress: &dyn Fn(&StreamRead),
 ) -> Result<Vec<StreamRead>, Failure> {
     let mut read = Vec::new();
     let wanted = |name: &str| extent.stream.as_deref().is_none_or(|one| one == name);
@@ -63,7 +64,7 @@ pub fn read(
             ..StreamRead::default()
         };
         for part in connector.split(&stream.name, None)? {
-            read_part(connector, &part, extent, &mut found)?;
+            read_part(connector, &part, extent, &mut found, progress)?;
         }
         read.push(found);
     }
@@ -75,6 +76,7 @@ fn read_part(
     part: &str,
     extent: &Extent,
     found: &mut StreamRead,
+    progress: &dyn Fn(&StreamRead),
 ) -> Result<(), Failure> {
     let mut request = ReadRequest {
         stream: found.name.clone(),
@@ -94,6 +96,7 @@ fn read_part(
         if !after_the_end {
             found.batches.push(batch);
         }
+        progress(found);
         if done && (after_the_end || !extent.reads_on) {
             break;
         }

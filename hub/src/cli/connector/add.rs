@@ -3,6 +3,7 @@
 
 use crate::cli::Ending;
 use crate::cli::connector::arguments::{AccessArguments, AddArguments};
+use crate::cli::connector::steps::Steps;
 use crate::cli::output::{Out, Outcome, plural};
 use crate::kit::lock::Lock;
 use crate::kit::registry::{self, Access, Change, Source, Wire, examine, take};
@@ -30,16 +31,22 @@ pub async fn add(
     let signers = opening::signers(folder, environment)?;
     let lock = Lock::read(folder)?;
     let source = Source::parse(&arguments.source)?;
+    let steps = Steps::new(out);
+    steps.begin(&format!("fetching {}", arguments.source));
     let packages = source.fetch(&wire(environment, &arguments.access)?).await?;
     let host = opening::host(environment)?;
     let mut changes = Vec::new();
     let mut problems = Vec::new();
     for package in packages {
+        if !host.is_compiled(&package.component) {
+            steps.compiling(&package.component);
+        }
         match examine(&host, package, &signers, wanted) {
             Ok(candidate) => changes.push(Change::of(folder, &lock, candidate)),
             Err(problem) => problems.push(problem),
         }
     }
+    steps.end();
     if !problems.is_empty() {
         return Err(problems.into());
     }

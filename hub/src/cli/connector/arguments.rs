@@ -1,8 +1,18 @@
-//! What can be typed after `onefold connector add`, `publish` and `key`.
+//! What can be typed after `onefold connector build`, `add`, `publish` and `key`.
 
 use clap::{Args, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub struct BuildArguments {
+    /// The project, with its `connector.toml`.
+    #[arg(default_value = ".")]
+    pub folder: PathBuf,
+    /// Name every import of the component.
+    #[arg(long)]
+    pub verbose: bool,
+}
 
 #[derive(Debug, Args)]
 pub struct AddArguments {

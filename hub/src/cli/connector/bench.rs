@@ -2,9 +2,10 @@
 
 use crate::cli::Ending;
 use crate::cli::arguments::SubjectArguments;
-use crate::cli::connector::subject::{Ready, blocking, ready};
-use crate::cli::output::{Out, Outcome, number, table};
-use crate::host::{Component, Host, HostSettings};
+use crate::cli::connector::steps::Steps;
+use crate::cli::connector::subject::{Ready, blocking, host, ready_in};
+use crate::cli::output::{Out, Outcome, number, plural, table};
+use crate::host::{Host, HostSettings};
 use crate::kit::conformance::PracticeSettings;
 use crate::kit::session::{Extent, StreamRead, read};
 use crate::kit::tap::Tap;
@@ -35,7 +36,11 @@ pub async fn bench(
     options: &SubjectArguments,
     contacts: u32,
 ) -> Outcome {
-    let ready = ready(hub, environment, options, |settings| {
+    let steps = Steps::new(out);
+    // It is compiled even if that was done before, because that is measured; and only once.
+    let scratch = Scratch::new(environment);
+    let measured = Arc::new(scratch.host(environment)?);
+    let ready = ready_in(measured, hub, environment, &steps, options, |settings| {
         if let Some(practice) = &mut settings.vendor.practice {
             *practice = PracticeSettings {
                 seed: practice.seed,
@@ -43,10 +48,12 @@ pub async fn bench(
             };
         }
     })?;
-    let start = cold_start(environment, &ready.bytes)?;
+    host(environment)?.adopt(&ready.host, &ready.bytes);
+    let start = cold_start(&scratch, environment, &ready)?;
     let most_memory = Arc::new(AtomicU64::new(0));
     let tap = Tap::new(ready.connection.http.clone());
-    let (took, read) = reads(&ready, tap.clone(), most_memory.clone()).await?;
+    let (took, read) = reads(&ready, &steps, tap.clone(), most_memory.clone()).await?;
+    steps.end();
     let records: u64 = read.iter().map(StreamRead::records).sum();
     let calls: u32 = read.iter().map(|stream| stream.calls).sum();
     let rate = records as f64 / took.as_secs_f64().max(1e-9);
@@ -90,6 +97,7 @@ pub async fn bench(
 
 async fn reads(
     ready: &Ready,
+    steps: &Steps,
     tap: Arc<Tap>,
     most_memory: Arc<AtomicU64>,
 ) -> Result<(Duration, Vec<StreamRead>), Stopped> {
@@ -103,13 +111,20 @@ async fn reads(
         records: RECORDS,
         reads_on: false,
     };
+    let name = &ready.description.name;
+    steps.begin(&format!("reading everything that {name} has"));
+    let shown = steps.clone();
     let done = blocking(move || {
         let begun = Instant::now();
         if !description.exports.iter().any(|one| one == "source") {
             connector.check()?;
             return Ok((begun.elapsed(), Vec::new()));
         }
-        read(&mut *connector, &description, &extent).map(|read| (begun.elapsed(), read))
+        let progress = |stream: &StreamRead| {
+            let records = plural(stream.records() as i64, "record", "records");
+            shown.at(format!("reading {}: {records}", stream.name));
+        };
+        read(&mut *connector, &description, &extent, &progress).map(|read| (begun.elapsed(), read))
     });
     done.await.map_err(|failure| Stopped::from(failure.problem))
 }
@@ -124,28 +139,36 @@ impl Drop for Scratch {
     }
 }
 
-fn cold_start(environment: &Environment, bytes: &[u8]) -> Result<Start, Problem> {
-    let name = format!("onefold-bench-{:016x}", (environment.random)());
-    let scratch = Scratch(std::env::temp_dir().join(name));
-    let (compile, _) = load(&scratch.0, bytes)?;
-    let (cached, component) = load(&scratch.0, bytes)?;
+impl Scratch {
+    fn new(environment: &Environment) -> Self {
+        let name = format!("onefold-bench-{:016x}", (environment.random)());
+        Self(std::env::temp_dir().join(name))
+    }
+
+    /// An engine of its own, so that nothing is remembered but this folder.
+    fn host(&self, environment: &Environment) -> Result<Host, Problem> {
+        Host::new(HostSettings {
+            cache_folder: Some(self.0.clone()),
+            compiler: environment.compiler.clone(),
+            runtime: Handle::current(),
+        })
+    }
+}
+
+fn cold_start(
+    scratch: &Scratch,
+    environment: &Environment,
+    ready: &Ready,
+) -> Result<Start, Problem> {
+    let host = scratch.host(environment)?;
+    let begun = Instant::now();
+    let component = host.load(&ready.bytes)?;
+    let cached = begun.elapsed();
     let begun = Instant::now();
     component.documents()?;
     Ok(Start {
-        compile,
+        compile: ready.loading,
         cached,
         first_call: begun.elapsed(),
     })
-}
-
-/// Loads with an engine of its own, so that nothing is remembered but the cache.
-fn load(cache: &Path, bytes: &[u8]) -> Result<(Duration, Component), Problem> {
-    let host = Host::new(HostSettings {
-        cache_folder: Some(cache.to_owned()),
-        compiler: None,
-        runtime: Handle::current(),
-    })?;
-    let begun = Instant::now();
-    let component = host.load(bytes)?;
-    Ok((begun.elapsed(), component))
 }

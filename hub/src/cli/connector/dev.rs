@@ -4,6 +4,7 @@
 use crate::canonical;
 use crate::cli::Ending;
 use crate::cli::arguments::SubjectArguments;
+use crate::cli::connector::steps::Steps;
 use crate::cli::connector::subject::{Ready, blocking, ready};
 use crate::cli::output::{Out, Outcome, fitted, plural, table};
 use crate::cli::running::wait_for_signal;
@@ -79,7 +80,9 @@ async fn round(hub: &Path, environment: &Environment, out: &Out, options: &Optio
     if options.builds {
         build(&options.subject.path).await?;
     }
-    let ready = ready(hub, environment, &options.subject, |_| ())?;
+    let steps = Steps::new(out);
+    let ready = ready(hub, environment, &steps, &options.subject, |_| ())?;
+    steps.end();
     let mut connector = ready.component.connect(ready.connection.clone());
     let description = ready.description.clone();
     let done = blocking(move || {
@@ -94,7 +97,7 @@ async fn round(hub: &Path, environment: &Environment, out: &Out, options: &Optio
             records: 20,
             reads_on: false,
         };
-        let read = read(&mut *connector, &description, &extent)?;
+        let read = read(&mut *connector, &description, &extent, &|_| ())?;
         Ok((report, read))
     });
     let (report, read) = done

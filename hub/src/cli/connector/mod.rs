@@ -12,6 +12,7 @@ mod publish;
 mod record;
 mod run_one;
 mod show;
+mod steps;
 mod subject;
 mod test;
 mod vendor;
@@ -39,7 +40,7 @@ pub async fn connector(
             language,
             kind,
         } => new::new(&name, language, kind, out),
-        ConnectorCommand::Build { folder } => build::build(&folder, environment, out).await,
+        ConnectorCommand::Build(arguments) => build::build(environment, out, &arguments).await,
         ConnectorCommand::Add(arguments) => add::add(folder, environment, out, &arguments).await,
         ConnectorCommand::Remove { name } => add::remove(folder, out, &name),
         ConnectorCommand::Bundle { file } => publish::bundle(folder, out, &file),

@@ -2,6 +2,7 @@
 
 use crate::cli::Ending;
 use crate::cli::arguments::RecordArguments;
+use crate::cli::connector::steps::Steps;
 use crate::cli::connector::subject::{blocking, ready};
 use crate::cli::output::{Out, Outcome, table};
 use crate::files;
@@ -25,7 +26,9 @@ pub async fn record(
     out: &Out,
     options: &RecordArguments,
 ) -> Outcome {
-    let ready = ready(hub, environment, &options.subject, |_| ())?;
+    let steps = Steps::new(out);
+    let ready = ready(hub, environment, &steps, &options.subject, |_| ())?;
+    steps.begin("reading from the vendor");
     let mut connection = ready.connection.clone();
     let recorder = Recorder::new(
         connection.http.clone(),
@@ -35,6 +38,7 @@ pub async fn record(
     connection.http = recorder.clone();
     let connector = ready.component.connect(connection);
     let done = walk(connector, ready.description.clone(), extent(options)).await;
+    steps.end();
     let cassette = Cassette::new(&ready.description.name, recorder.take());
     let exchanges = cassette.exchanges.len();
     let read = done.map_err(|failure| Stopped::from(failure.problem))?;
@@ -66,14 +70,17 @@ pub async fn replay(
     // The cassette's path is relative to the current folder, not to the connector's.
     let cassette =
         std::path::absolute(&options.cassette).unwrap_or_else(|_| options.cassette.clone());
-    let ready = ready(hub, environment, &options.subject, |settings| {
+    let steps = Steps::new(out);
+    let ready = ready(hub, environment, &steps, &options.subject, |settings| {
         settings.vendor = VendorSettings {
             cassette: Some(cassette.display().to_string()),
             ..VendorSettings::default()
         };
     })?;
+    steps.begin("reading from the cassette");
     let connector = ready.component.connect(ready.connection.clone());
     let read = walk(connector, ready.description.clone(), extent(&options)).await;
+    steps.end();
     let read = read.map_err(|failure| Stopped::from(failure.problem))?;
     show(&read, &options, out);
     Ok(Ending::Done)
@@ -100,7 +107,7 @@ async fn walk(
             return Ok(Vec::new());
         }
         connector.discover()?;
-        read(&mut *connector, &description, &extent)
+        read(&mut *connector, &description, &extent, &|_| ())
     })
     .await
 }

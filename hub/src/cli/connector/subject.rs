@@ -3,6 +3,7 @@
 
 use crate::cli::arguments::SubjectArguments;
 use crate::cli::connector::judging::judged;
+use crate::cli::connector::steps::Steps;
 use crate::flow::connect::{ConnectSettings, Connectors};
 use crate::host::{Cancel, Component, Connection, Host, LogLine};
 use crate::kit::cassette::{Cassette, Player};
@@ -16,6 +17,7 @@ use crate::problem::{Problem, codes};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
 /// Where a build may have left a component, below the connector's folder.
@@ -217,7 +219,10 @@ impl Opening<'_> {
 
 /// A connector with its vendor running and its connection open.
 pub struct Ready {
+    pub host: Arc<Host>,
     pub component: Component,
+    /// How long it took to compile it, or to take it from the cache.
+    pub loading: Duration,
     pub bytes: Vec<u8>,
     pub description: Arc<Description>,
     pub connection: Connection,
@@ -236,6 +241,19 @@ pub const CASSETTE_ADDRESS: &str = "http://127.0.0.1:1";
 pub fn ready(
     hub: &Path,
     environment: &Environment,
+    steps: &Steps,
+    options: &SubjectArguments,
+    adjust: impl FnOnce(&mut Settings),
+) -> Result<Ready, Stopped> {
+    ready_in(host(environment)?, hub, environment, steps, options, adjust)
+}
+
+/// The same with the component compiled by this host.
+pub fn ready_in(
+    host: Arc<Host>,
+    hub: &Path,
+    environment: &Environment,
+    steps: &Steps,
     options: &SubjectArguments,
     adjust: impl FnOnce(&mut Settings),
 ) -> Result<Ready, Stopped> {
@@ -253,11 +271,15 @@ pub fn ready(
         (None, Some(_)) => CASSETTE_ADDRESS.to_owned(),
         (None, None) => String::new(),
     };
-    let host = host(environment)?;
+    if !host.is_compiled(&found.bytes) {
+        steps.compiling(&found.bytes);
+    }
+    let begun = Instant::now();
     let component = host.load(&found.bytes)?;
+    let loading = begun.elapsed();
     let opening = Opening {
         environment,
-        host,
+        host: host.clone(),
         component: component.clone(),
         description: component.describe()?,
         settings: &settings,
@@ -270,7 +292,9 @@ pub fn ready(
         connection.http = Player::new(Cassette::read(&found.folder.join(file))?, &address);
     }
     Ok(Ready {
+        host,
         component,
+        loading,
         bytes: found.bytes,
         description: opening.description.clone(),
         connection,

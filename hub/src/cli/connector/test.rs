@@ -2,7 +2,8 @@
 
 use crate::cli::Ending;
 use crate::cli::arguments::SubjectArguments;
-use crate::cli::connector::subject::{Opening, Ready, blocking, find, host, ready};
+use crate::cli::connector::steps::Steps;
+use crate::cli::connector::subject::{Opening, Ready, blocking, find, ready};
 use crate::cli::output::{Out, Outcome, plural, table};
 use crate::host::Cancel;
 use crate::kit::conformance::{self, Check, ConnectionSettings, Subject, Verdict};
@@ -29,13 +30,19 @@ pub async fn test(
         &options.path,
         options.component.as_deref(),
     )?;
-    let ready = ready(hub, environment, options, |_| ())?;
+    let steps = Steps::new(out);
+    let ready = ready(hub, environment, &steps, options, |_| ())?;
     let (name, version) = (
         ready.description.name.clone(),
         ready.description.version.clone(),
     );
     let (subject, vendor) = subject(environment, found.files, ready)?;
-    let checks = blocking(move || conformance::run(subject)).await;
+    let rules = plural(conformance::CHECKS.len() as i64, "rule", "rules");
+    steps.begin(&format!("testing {name} {version} by {rules}"));
+    let shown = steps.clone();
+    let begin = move |rule: &str| shown.at(format!("testing {rule}"));
+    let checks = blocking(move || conformance::run(subject, &begin)).await;
+    steps.end();
     drop(vendor);
     let count =
         |wanted: fn(&Verdict) -> bool| checks.iter().filter(|one| wanted(&one.verdict)).count();
@@ -72,7 +79,7 @@ fn subject(
 ) -> Result<(Subject, Option<Vendor>), Stopped> {
     let opening = Opening {
         environment,
-        host: host(environment)?,
+        host: ready.host.clone(),
         component: ready.component.clone(),
         description: ready.description.clone(),
         settings: &ready.settings,

@@ -205,8 +205,8 @@ pub(super) struct Trial {
     said: RefCell<Vec<String>>,
 }
 
-/// Runs every check. Blocks for as long as the connector takes.
-pub fn run(subject: Subject) -> Vec<Check> {
+/// Runs every check, and calls `begin` with the name of each before. Blocks for as long as the connector takes.
+pub fn run(subject: Subject, begin: &dyn Fn(&'static str)) -> Vec<Check> {
     let trial = Trial {
         subject,
         baselines: OnceCell::new(),
@@ -214,6 +214,7 @@ pub fn run(subject: Subject) -> Vec<Check> {
         said: RefCell::default(),
     };
     let reports = CHECKS.iter().map(|&(name, rule)| {
+        begin(name);
         let excused = trial.subject.settings.not_applicable.get(name);
         let verdict = match excused {
             Some(reason) => Verdict::NotApplicable(format!("{reason} (says conformance.toml)")),

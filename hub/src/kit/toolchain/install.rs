@@ -28,6 +28,11 @@ impl<'a> Toolchains<'a> {
         Self { folder, say }
     }
 
+    /// One line about what is being done.
+    pub(super) fn say(&self, line: &str) {
+        (self.say)(line);
+    }
+
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }

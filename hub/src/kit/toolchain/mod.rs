@@ -5,12 +5,14 @@ mod c;
 mod go;
 mod install;
 mod javascript;
+mod kept;
 mod lines;
 mod python;
 mod rust;
 
 pub use install::Toolchains;
 
+use crate::files;
 use crate::kit::component::{self, CONFIG_SCHEMA_SECTION, MANIFEST_SECTION};
 use crate::kit::project::{Language, Project};
 use crate::problem::{Problem, codes};
@@ -27,11 +29,22 @@ pub struct Built {
     pub took: Duration,
 }
 
-/// Compiles the project, adds the documents and writes `build/NAME.wasm`.
+/// Compiles the project, adds the documents and writes `build/NAME.wasm`. Of several builds of a project at once the others
+/// wait: compilers leave files in its `build`.
 pub fn build(project: &Project, tools: &Toolchains<'_>) -> Result<Built, Problem> {
     let begun = Instant::now();
     let folder = project.build_folder();
-    std::fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error))?;
+    make_folder(&folder)?;
+    let lock = folder.join("lock");
+    let alone = files::keep(&lock).map_err(|error| unwritable(&lock, &error))?;
+    if alone.try_lock().is_err() {
+        tools.say("another build of this project is running; waiting for it");
+        alone.lock().map_err(|error| unwritable(&lock, &error))?;
+    }
+    tools.say(&format!(
+        "compiling `{}` ({})",
+        project.name, project.language
+    ));
     let mut component = match project.language {
         Language::Rust => rust::compile(project, tools)?,
         Language::TypeScript | Language::JavaScript => javascript::compile(project, tools)?,
@@ -66,6 +79,10 @@ fn replace(file: &Path, content: &[u8]) -> Result<(), Problem> {
     std::fs::write(&temporary, content)
         .and_then(|()| std::fs::rename(&temporary, file))
         .map_err(|error| unwritable(file, &error))
+}
+
+fn make_folder(folder: &Path) -> Result<(), Problem> {
+    std::fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))
 }
 
 fn write(file: &Path, content: impl AsRef<[u8]>) -> Result<(), Problem> {

@@ -49,7 +49,7 @@ pub(super) const TESTS: [&str; 12] = [
     "string",
     "true",
 ];
-const MORE_TESTS: [&str; 1] = ["undefined"];
+pub(super) const MORE_TESTS: [&str; 1] = ["undefined"];
 
 /// The candidate that `name` most likely means, if any is near.
 pub fn closest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {

@@ -64,7 +64,7 @@ fn help_lists_every_key_filter_command_and_code_offline() {
     let first = says(&[]);
     assert!(first.contains("`onefold help keys`"), "{first}");
     assert!(first.contains("  schema "), "{first}");
-    let shown: [(&[&str], &str); 11] = [
+    let shown: [(&[&str], &str); 12] = [
         (&["keys"], "source.stream "),
         (
             &["keys", "source.stream"],
@@ -73,6 +73,10 @@ fn help_lists_every_key_filter_command_and_code_offline() {
         (
             &["keys", "[[source.stream]]"],
             "- `default_map`: boolean, default `true`.",
+        ),
+        (
+            &["keys", "source.stream.event"],
+            "- `event`: text. The name of the events",
         ),
         (&["filters"], "to_minor_units "),
         (&["filters", "date"], "result      \"1988-02-08\""),
@@ -87,9 +91,10 @@ fn help_lists_every_key_filter_command_and_code_offline() {
         let said = says(words);
         assert!(said.contains(expected), "{words:?}: {said}");
     }
-    let near: [(&[&str], &str); 5] = [
+    let near: [(&[&str], &str); 6] = [
         (&["kyes"], "keys"),
         (&["keys", "sorce.stream"], "source.stream"),
+        (&["keys", "source.stream.evnt"], "source.stream.event"),
         (&["filters", "dat"], "date"),
         (&["connector", "biuld"], "connector build"),
         (&["of0142x"], "OF0142"),

@@ -69,6 +69,28 @@ fn table_text(table: &Table) -> String {
     text
 }
 
+/// One key, such as `source.stream.to`.
+pub fn key(name: &str) -> Option<Section> {
+    let (table, key) = name.rsplit_once('.')?;
+    let keys = keys::find(table)?.keys();
+    let key = keys.into_iter().find(|one| one.key == key)?;
+    Some(Section {
+        name: name.to_owned(),
+        about: key.about.clone(),
+        text: key_text(key),
+    })
+}
+
+/// The keys of the table in which a key is looked for.
+pub fn neighbours(name: &str) -> Vec<String> {
+    let Some((table, _)) = name.rsplit_once('.') else {
+        return Vec::new();
+    };
+    let keys = keys::find(table).map(Table::keys).unwrap_or_default();
+    let keys = keys.iter().map(|one| format!("{table}.{}", one.key));
+    keys.collect()
+}
+
 fn key_text(key: &Key) -> String {
     let default = match (&key.default, key.needed) {
         (Some(default), _) => format!(", default `{default}`"),
@@ -82,7 +104,7 @@ fn key_text(key: &Key) -> String {
 fn filters() -> Topic {
     let about = "What an expression can call: filters, as in `mail | email`, and tests, as in `mail is defined`. Otherwise it is made of \
         fields (`properties.email`), texts, numbers, `~` (joins texts), `+`, `-`, `*`, `/`, comparisons, `and`, `or`, `not`, \
-        `A if TEST else B` and `none`. A field that is not there states nothing; null clears the value.";
+        `A if TEST else B` and `none`. A field that is not there states nothing; null clears the value. A value that a filter cannot use leaves its field out, and is a dead letter.";
     let filters = calls().filters.iter().map(|call| (call, "|"));
     let tests = calls().tests.iter().map(|call| (call, "is"));
     let sections = filters.chain(tests).map(|(call, sign)| Section {

@@ -2,7 +2,7 @@
 
 use crate::cli::Ending;
 use crate::cli::output::{Out, Outcome};
-use crate::cli::reference::{Section, Topic, program, topics};
+use crate::cli::reference::{Section, Topic, key, neighbours, program, topics};
 use crate::manifest::keys::json_schema;
 use crate::opening::unknown;
 use crate::problem::{self, CODES};
@@ -64,13 +64,20 @@ fn overview(topic: &Topic, out: &Out) {
 fn one_of(topic: &Topic, words: &[String], out: &Out) -> Result<(), problem::Problem> {
     let name = words.join(" ");
     let name = name.trim_matches(['[', ']']);
-    let Some(section) = find(topic, name) else {
-        let what = format!("section of `help {}` named", topic.name);
-        let known = topic.sections.iter().map(|one| one.name.as_str());
-        return Err(unknown(&what, name, known));
-    };
-    show(section, out);
-    Ok(())
+    if let Some(section) = find(topic, name) {
+        show(section, out);
+        return Ok(());
+    }
+    let is_key = topic.name == "keys";
+    if let Some(section) = key(name).filter(|_| is_key) {
+        show(&section, out);
+        return Ok(());
+    }
+    let what = format!("section of `help {}` named", topic.name);
+    let known = topic.sections.iter().map(|one| one.name.as_str());
+    let keys = neighbours(name);
+    let keys = keys.iter().map(String::as_str).filter(|_| is_key);
+    Err(unknown(&what, name, known.chain(keys)))
 }
 
 /// A command, or nothing that there is.

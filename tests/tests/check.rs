@@ -50,6 +50,86 @@ fn help_explains_a_code_a_command_and_what_comes_close() {
     assert!(close.stderr.contains("did you mean `serve`?"), "{close:?}");
 }
 
+// N19 and the hub's part of N3
+#[test]
+fn help_lists_every_key_filter_command_and_code_offline() {
+    let hub = Hub::new();
+    let says = |words: &[&str]| {
+        let said = hub.run(&[&["help"], words].concat()).ends_with(0).stdout;
+        let longest = said.lines().map(|line| line.chars().count()).max();
+        let is_page = said.starts_with("# OF");
+        assert!(is_page || longest <= Some(80), "{words:?}: {said}");
+        said
+    };
+    let first = says(&[]);
+    assert!(first.contains("`onefold help keys`"), "{first}");
+    assert!(first.contains("  schema "), "{first}");
+    let shown: [(&[&str], &str); 12] = [
+        (&["keys"], "source.stream "),
+        (
+            &["keys", "source.stream"],
+            "- `default_map`: boolean, default `true`.",
+        ),
+        (
+            &["keys", "[[source.stream]]"],
+            "- `default_map`: boolean, default `true`.",
+        ),
+        (
+            &["keys", "source.stream.event"],
+            "- `event`: text. The name of the events",
+        ),
+        (&["filters"], "to_minor_units "),
+        (&["filters", "date"], "result      \"1988-02-08\""),
+        (&["commands"], "connector build "),
+        (&["commands", "run"], "Usage: onefold run"),
+        (&["connector", "build"], "Usage: onefold connector build"),
+        (&["problems"], "OF0124 "),
+        (&["problems", "of0124"], "# OF0124: unknown purpose"),
+        (&["OF0124"], "# OF0124: unknown purpose"),
+    ];
+    for (words, expected) in shown {
+        let said = says(words);
+        assert!(said.contains(expected), "{words:?}: {said}");
+    }
+    let near: [(&[&str], &str); 6] = [
+        (&["kyes"], "keys"),
+        (&["keys", "sorce.stream"], "source.stream"),
+        (&["keys", "source.stream.evnt"], "source.stream.event"),
+        (&["filters", "dat"], "date"),
+        (&["connector", "biuld"], "connector build"),
+        (&["of0142x"], "OF0142"),
+    ];
+    for (words, meant) in near {
+        let refused = hub.run(&[&["help"], words].concat()).ends_with(2).stderr;
+        assert!(
+            refused.contains(&format!("did you mean `{meant}`?")),
+            "{words:?}: {refused}"
+        );
+    }
+    let keys = hub.run(&["--json", "help", "keys"]).ends_with(0).json();
+    assert_eq!(keys["sections"][0]["name"], "manifest", "{keys}");
+}
+
+#[test]
+fn the_schema_completes_every_table_of_a_hub() {
+    let hub = Hub::new();
+    let schema = hub.run(&["schema"]).ends_with(0).json();
+    assert_eq!(
+        schema["$schema"],
+        "https://json-schema.org/draft/2020-12/schema"
+    );
+    assert_eq!(schema["additionalProperties"], false);
+    let stream = &schema["$defs"]["source.stream"];
+    assert_eq!(
+        stream["properties"]["default_map"]["default"], true,
+        "{stream}"
+    );
+    assert_eq!(
+        schema["properties"]["source"]["items"]["$ref"],
+        "#/$defs/source"
+    );
+}
+
 #[test]
 fn a_folder_without_manifests_and_a_wrong_flag_are_refused() {
     let hub = Hub::new();

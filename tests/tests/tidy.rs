@@ -112,7 +112,7 @@ fn sources() -> Vec<Source> {
     sources
 }
 
-/// The hub's documents: what it is, how it is built, and the page of each problem.
+/// The hub's documents: what it is, how it is built, its reference, and the page of each problem.
 fn documents() -> Vec<english::Document> {
     let pages =
         std::fs::read_dir(root().join("hub/src/problem/pages")).expect("pages can be listed");
@@ -120,7 +120,14 @@ fn documents() -> Vec<english::Document> {
         .map(|entry| entry.expect("a folder can be read").path())
         .collect();
     files.sort();
-    files.extend(["README.md", "hub/ARCHITECTURE.md"].map(|name| root().join(name)));
+    let documents = [
+        "README.md",
+        "hub/ARCHITECTURE.md",
+        "hub/docs/reference/commands.md",
+        "hub/docs/reference/filters.md",
+        "hub/docs/reference/keys.md",
+    ];
+    files.extend(documents.map(|name| root().join(name)));
     let documents = files.iter().map(|file| {
         let source = read(file);
         (source.path, source.text)

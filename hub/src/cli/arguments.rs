@@ -21,10 +21,10 @@ use std::path::PathBuf;
     name = "onefold",
     version,
     disable_help_subcommand = true,
-    max_term_width = 100
+    max_term_width = 80
 )]
 #[command(
-    after_help = "Exit codes: 0 done, 1 some rows or streams failed, 2 wrong manifest or usage, 3 a guard stopped it.\n`onefold help OF0107` explains a problem code."
+    after_help = "Exit codes: 0 done, 1 some rows or streams failed, 2 wrong manifest or usage, 3 a guard stopped it.\n\nMore help: `onefold help keys`, `help filters`, `help commands`, `help problems`; or of one of them, such as `help keys source.stream`, `help filters date`, `help connector build`, `help OF0107`."
 )]
 pub struct Arguments {
     /// The hub's folder of manifests.
@@ -135,8 +135,13 @@ pub enum Command {
         #[command(subcommand)]
         command: ConsentCommand,
     },
-    /// Explain a command or a problem code, such as `OF0107`.
-    Help { topic: Option<String> },
+    /// Print a JSON Schema of all of a hub's TOML, by which editors complete and check it.
+    Schema,
+    /// Explain the keys of manifests, the filters of expressions, a command or a problem code.
+    Help {
+        /// Such as `keys`, `keys source.stream`, `filters date`, `commands`, `run`, `problems`, `OF0107`.
+        topic: Vec<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -18,6 +18,7 @@ mod models;
 mod open;
 mod output;
 mod profiles;
+mod reference;
 mod running;
 mod serving;
 mod sources;
@@ -54,7 +55,8 @@ pub async fn run(arguments: Arguments, environment: &Environment) -> Ending {
             let folder = inside.map_or_else(|| folder.clone(), |inside| folder.join(inside));
             init::init(&folder, name.as_deref(), &out)
         }
-        Command::Help { topic } => usage::help(topic.as_deref(), &out),
+        Command::Help { topic } => usage::help(&topic, &out),
+        Command::Schema => usage::schema(&out),
         Command::Check { live } => check::check(&folder, environment, &out, live).await,
         Command::Backup { file } => backup::backup(&folder, environment, &out, &file).await,
         Command::Doctor => doctor::doctor(&folder, environment, &out).await,

@@ -15,6 +15,7 @@ mod machine;
 mod passes;
 mod path;
 mod pattern;
+mod reference;
 mod scan;
 mod shape;
 mod token;
@@ -26,6 +27,7 @@ pub use filter::{Failure, Filter, scalar_text, to_date, to_timestamp};
 pub use passes::parse_time;
 pub use passes::{Number, SCALE, millis, number, passes, passes_for, scale};
 pub use pattern::{BadPattern, POSITIONS, Pattern, split_position};
+pub use reference::{Call, calls};
 pub use scan::{ParseError, closest, suggest};
 pub use shape::to_shape;
 

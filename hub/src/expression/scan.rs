@@ -49,7 +49,7 @@ pub(super) const TESTS: [&str; 12] = [
     "string",
     "true",
 ];
-const MORE_TESTS: [&str; 1] = ["undefined"];
+pub(super) const MORE_TESTS: [&str; 1] = ["undefined"];
 
 /// "did you mean" when something is near, else the whole list.
 pub fn suggest<'c>(name: &str, known: impl IntoIterator<Item = &'c str>) -> Option<String> {

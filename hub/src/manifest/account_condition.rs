@@ -76,12 +76,8 @@ impl Loader<'_> {
         subject: &Item<'_>,
         owner: Option<&Arc<str>>,
     ) -> Option<Condition> {
-        let known = ["people", "count"];
-        table.check_keys(
-            "a condition on an account's people",
-            &known,
-            &mut self.report,
-        );
+        let what = "a condition on an account's people";
+        table.check_keys(what, "condition.people", &mut self.report);
         let measure = self.measure(table);
         let who = match subject.raw() {
             DeValue::String(_) => subject

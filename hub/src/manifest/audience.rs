@@ -66,8 +66,7 @@ impl Relations {
 
 impl Loader<'_> {
     pub(super) fn audience(&mut self, item: &Item<'_>, names: &mut Names) -> Option<Declared> {
-        let known = ["name", "description", "of", "who", "holdout", "exclude"];
-        let table = item.table("an audience", &known, &mut self.report)?;
+        let table = item.table("an audience", "audience", &mut self.report)?;
         let kinds = [("person", Subject::Person), ("account", Subject::Account)];
         let of = match table.get("of") {
             Some(item) => item.choice(&kinds, &mut self.report),
@@ -116,7 +115,7 @@ impl Loader<'_> {
     pub(super) fn relations(&mut self, exclude: &[Item<'_>], priorities: &[Item<'_>]) -> Relations {
         let mut relations = Relations::default();
         for item in exclude {
-            let Some(table) = item.table("`[exclude]`", &["audiences"], &mut self.report) else {
+            let Some(table) = item.table("`[exclude]`", "exclude", &mut self.report) else {
                 continue;
             };
             if let Some(list) = table.need("audiences", "`[exclude]`", &mut self.report) {
@@ -131,8 +130,7 @@ impl Loader<'_> {
     }
 
     fn priority(&mut self, item: &Item<'_>, names: &mut Names, relations: &mut Relations) {
-        let known = ["name", "audiences"];
-        let Some(table) = item.table("a priority", &known, &mut self.report) else {
+        let Some(table) = item.table("a priority", "priority", &mut self.report) else {
             return;
         };
         self.name("a priority", &table, names);

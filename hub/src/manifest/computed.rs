@@ -82,9 +82,8 @@ impl Loader<'_> {
         catalog: &Catalog<'_>,
         wants: &mut Vec<Want>,
     ) -> Option<ComputedTrait> {
-        let known = [&["name", "description"], &KINDS[..]].concat();
         let table = item.free_table(&mut self.report)?;
-        let good = table.check_keys("a trait", &known, &mut self.report);
+        let good = table.check_keys("a trait", "trait", &mut self.report);
         let name = self.trait_name(&table, taken, catalog);
         let description = table
             .get("description")
@@ -169,7 +168,7 @@ impl Loader<'_> {
             "derive" => self.derive(item, wants),
             "bin" => self.bin(item, wants),
             "prefix" => {
-                let table = item.table("`prefix`", &["of", "length"], &mut self.report)?;
+                let table = item.table("`prefix`", "trait.prefix", &mut self.report)?;
                 let of = self.other(&table, "prefix", Holds::Text, wants);
                 let length = table
                     .need("length", "`prefix`", &mut self.report)
@@ -180,7 +179,7 @@ impl Loader<'_> {
                 })
             }
             "age" => {
-                let table = item.table("`age`", &["of"], &mut self.report)?;
+                let table = item.table("`age`", "trait.age", &mut self.report)?;
                 let of = self.other(&table, "age", Holds::Date, wants)?;
                 Some(TraitKind::Age { of })
             }
@@ -260,7 +259,7 @@ impl Loader<'_> {
     }
 
     fn bin(&mut self, item: &Item<'_>, wants: &mut Vec<Want>) -> Option<TraitKind> {
-        let table = item.table("`bin`", &["of", "edges", "labels"], &mut self.report)?;
+        let table = item.table("`bin`", "trait.bin", &mut self.report)?;
         let of = self.other(&table, "bin", Holds::Number, wants);
         let report = &mut self.report;
         let edges_item = table.need("edges", "`bin`", report)?;
@@ -337,7 +336,7 @@ impl Loader<'_> {
     }
 
     fn stage(&mut self, item: &Item<'_>, is_last: bool) -> Option<Stage> {
-        let table = item.table("a stage", &["name", "who"], &mut self.report)?;
+        let table = item.table("a stage", "trait.stages", &mut self.report)?;
         let name = table
             .need("name", "a stage", &mut self.report)
             .and_then(|item| item.text(&mut self.report));

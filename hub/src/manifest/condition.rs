@@ -2,7 +2,7 @@
 
 use crate::expression::{Condition, POSITIONS};
 use crate::manifest::tree::{Hinted, Item, Table};
-use crate::manifest::value_test::{REFERENCES, TESTS};
+use crate::manifest::value_test::TESTS;
 use crate::manifest::{Loader, Subject, schedule};
 use crate::model::{EntityKind, entity_field, person_trait, snake_case};
 use crate::problem::codes;
@@ -43,12 +43,16 @@ impl Loader<'_> {
             "sequence" => self.sequence_condition(&table, &subject),
             "people" => self.people_condition(&table, &subject, owner),
             "split" => {
-                table.check_keys("a condition on a split", &["split"], &mut self.report);
+                table.check_keys(
+                    "a condition on a split",
+                    "condition.split",
+                    &mut self.report,
+                );
                 self.split(&subject)
             }
             "audience" => {
-                let known = ["audience", "for"];
-                table.check_keys("a condition on an audience", &known, &mut self.report);
+                let what = "a condition on an audience";
+                table.check_keys(what, "condition.audience", &mut self.report);
                 let name = subject.text(&mut self.report)?.to_owned();
                 let mention = (name.clone(), owner.cloned(), subject.spot());
                 self.mentions.audiences.push(mention);
@@ -59,7 +63,8 @@ impl Loader<'_> {
                 self.in_audience(name, lasting, &subject)
             }
             "consent" => {
-                table.check_keys("a condition on consent", &["consent"], &mut self.report);
+                let what = "a condition on consent";
+                table.check_keys(what, "condition.consent", &mut self.report);
                 let purpose = subject.text(&mut self.report)?;
                 self.mention_purpose(purpose, subject.spot());
                 Some(Condition::Consent {
@@ -67,7 +72,7 @@ impl Loader<'_> {
                 })
             }
             _ => {
-                table.check_keys("a group of conditions", &[subject.key], &mut self.report);
+                table.only("a group of conditions", &[subject.key], &mut self.report);
                 self.group(&subject, owner)
             }
         }
@@ -103,7 +108,7 @@ impl Loader<'_> {
             }
             ([], Some(first)) => {
                 let known = [&SUBJECTS[..], &TESTS[..]].concat();
-                table.check_keys("a condition", &known, report);
+                table.only("a condition", &known, report);
                 let message = "the condition has no subject";
                 report
                     .error(&codes::BAD_CONDITION, &first.key_spot(), message)
@@ -146,13 +151,11 @@ impl Loader<'_> {
     }
 
     fn trait_condition(&mut self, table: &Table<'_>, subject: &Item<'_>) -> Option<Condition> {
-        let known = [
-            &["trait", "within_next", "within_last"],
-            &TESTS[..],
-            &REFERENCES[..],
-        ]
-        .concat();
-        let good = table.check_keys("a condition on a trait", &known, &mut self.report);
+        let good = table.check_keys(
+            "a condition on a trait",
+            "condition.trait",
+            &mut self.report,
+        );
         let name = subject.text(&mut self.report)?;
         let canonical = snake_case(name).into_owned();
         self.mention_trait(canonical.clone(), subject.part(0..name.len()));
@@ -198,7 +201,7 @@ impl Loader<'_> {
 
     /// `split = { name = "spring", from = 0, to = 50 }`, in percent.
     fn split(&mut self, item: &Item<'_>) -> Option<Condition> {
-        let table = item.table("`split`", &["name", "from", "to"], &mut self.report)?;
+        let table = item.table("`split`", "condition.split.part", &mut self.report)?;
         let name = table.need("name", "`split`", &mut self.report);
         let name = name.and_then(|item| item.text(&mut self.report));
         let mut bound = |key: &str, missing: u32| match table.get(key) {

@@ -133,7 +133,7 @@ fn credentials(
 fn secret(item: &Item<'_>, report: &mut Report) -> Option<SecretRef> {
     let text = match item.raw().as_table() {
         Some(_) => {
-            let table = item.table("a credential", &["from", "hosts"], report)?;
+            let table = item.table("a credential", "source.credential", report)?;
             let from = table.need("from", "a credential", report)?;
             from.raw().as_str()
         }
@@ -201,7 +201,7 @@ pub(super) fn reaches(granted: &str, host: &str) -> bool {
 
 fn grants(item: &Item<'_>, report: &mut Report) -> Grants {
     let mut grants = Grants::default();
-    let Some(table) = item.table("`grant`", &["hosts", "addresses"], report) else {
+    let Some(table) = item.table("`grant`", "source.grant", report) else {
         return grants;
     };
     for (item, text) in table
@@ -265,16 +265,7 @@ fn is_host(text: &str) -> bool {
 
 fn limits(item: &Item<'_>, report: &mut Report) -> Limits {
     let mut limits = Limits::default();
-    let known = [
-        "memory_bytes",
-        "cpu_ms",
-        "wall_ms",
-        "response_bytes",
-        "batch_bytes",
-        "batch_rows",
-        "log_lines",
-    ];
-    let Some(table) = item.table("`limits`", &known, report) else {
+    let Some(table) = item.table("`limits`", "source.limits", report) else {
         return limits;
     };
     let mut read = |key: &str, most: i64| {
@@ -341,7 +332,7 @@ fn rates(
                 .error(&codes::UNKNOWN_KEY, &item.key_spot(), message)
                 .with_hint(suggest(item.key, known));
         }
-        let Some(entry) = item.table("a rate", &["requests", "per"], report) else {
+        let Some(entry) = item.table("a rate", "source.rates", report) else {
             continue;
         };
         let requests = entry.need("requests", "a rate", report);

@@ -6,21 +6,6 @@ use crate::manifest::{Destination, Guard, Loader, Names, PersonPush};
 use crate::model::{Description, TargetSpec, snake_case};
 use crate::problem::{Severity, codes};
 
-const KEYS: [&str; 12] = [
-    "name",
-    "connector",
-    "credential",
-    "config",
-    "grant",
-    "limits",
-    "rates",
-    "consent",
-    "other_addresses",
-    "person",
-    "audiences",
-    "guard",
-];
-
 /// A share above this may be removed in one run only when an operator agrees.
 const MAX_REMOVED: f64 = 0.2;
 
@@ -30,7 +15,7 @@ impl Loader<'_> {
         item: &Item<'_>,
         names: &mut Names,
     ) -> Option<Destination> {
-        let table = item.table("a destination", &KEYS, &mut self.report)?;
+        let table = item.table("a destination", "destination", &mut self.report)?;
         let name = self.name("a destination", &table, names);
         let connector = self.connector("a destination", &table);
         let description = connector
@@ -165,11 +150,7 @@ impl Loader<'_> {
     }
 
     fn person(&mut self, item: &Item<'_>, description: Option<&Description>) -> Option<PersonPush> {
-        let table = item.table(
-            "`person`",
-            &["target", "match", "map", "only", "mode"],
-            &mut self.report,
-        )?;
+        let table = item.table("`person`", "destination.person", &mut self.report)?;
         let target = description.and_then(|description| self.target(item, &table, description));
         let match_item = table.need("match", "`person`", &mut self.report);
         let match_field = match_item.and_then(|item| self.match_field(&item, target));
@@ -300,8 +281,11 @@ impl Loader<'_> {
 
     fn guard(&mut self, item: &Item<'_>) -> Guard {
         let mut guard = Guard::default();
-        let known = ["empty_source", "max_removed"];
-        let Some(table) = item.table("a destination's `guard`", &known, &mut self.report) else {
+        let Some(table) = item.table(
+            "a destination's `guard`",
+            "destination.guard",
+            &mut self.report,
+        ) else {
             return guard;
         };
         guard.empty_source_stops = self.empty_source(&table);

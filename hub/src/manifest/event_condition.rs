@@ -14,10 +14,7 @@ impl Loader<'_> {
         table: &Table<'_>,
         subject: &Item<'_>,
     ) -> Option<Condition> {
-        let known = [
-            "event", "where", "count", "sum", "within", "between", "never",
-        ];
-        table.check_keys("a condition on events", &known, &mut self.report);
+        table.check_keys("a condition on events", "condition.event", &mut self.report);
         let name = self.event_name(subject);
         self.happened(table, name)
     }
@@ -28,8 +25,8 @@ impl Loader<'_> {
         table: &Table<'_>,
         subject: &Item<'_>,
     ) -> Option<Condition> {
-        let known = ["has", "where", "count", "sum", "within", "between", "never"];
-        table.check_keys("a condition on what people have", &known, &mut self.report);
+        let what = "a condition on what people have";
+        table.check_keys(what, "condition.has", &mut self.report);
         let kinds = EntityKind::THINGS.map(|kind| (kind.as_str(), kind));
         let name = subject.choice(&kinds, &mut self.report);
         let name = name.map(EntityKind::thing_name);
@@ -86,8 +83,8 @@ impl Loader<'_> {
         table: &Table<'_>,
         subject: &Item<'_>,
     ) -> Option<Condition> {
-        let known = ["sequence", "within", "between", "never"];
-        table.check_keys("a condition on a sequence", &known, &mut self.report);
+        let what = "a condition on a sequence";
+        table.check_keys(what, "condition.sequence", &mut self.report);
         let items = subject.list(&mut self.report);
         if items.len() < 2 && matches!(subject.raw(), DeValue::Array(_)) {
             let message = "a sequence has two steps or more";
@@ -109,8 +106,7 @@ impl Loader<'_> {
     }
 
     fn step(&mut self, item: &Item<'_>, is_first: bool) -> Option<Step> {
-        let known = ["event", "where", "within"];
-        let table = item.table("a step of a sequence", &known, &mut self.report)?;
+        let table = item.table("a step of a sequence", "condition.step", &mut self.report)?;
         let name = table
             .need("event", "a step of a sequence", &mut self.report)
             .and_then(|item| self.event_name(&item));
@@ -188,14 +184,8 @@ impl Loader<'_> {
                 );
                 return None;
             }
-            (Some(count), None) => (
-                count,
-                count.table("`count`", &["at_least", "at_most"], report)?,
-            ),
-            (None, Some(sum)) => (
-                sum,
-                sum.table("`sum`", &["of", "at_least", "at_most"], report)?,
-            ),
+            (Some(count), None) => (count, count.table("`count`", "condition.count", report)?),
+            (None, Some(sum)) => (sum, sum.table("`sum`", "condition.sum", report)?),
         };
         let (least, most) = (table.get("at_least"), table.get("at_most"));
         if least.is_none() && most.is_none() {

@@ -26,18 +26,7 @@ impl Loader<'_> {
     pub(super) fn identity(&mut self, items: &[Item<'_>]) -> IdentityRules {
         let mut rules = IdentityRules::default();
         for item in items {
-            let known = [
-                "shared_above",
-                "shared",
-                "limits",
-                "blocked",
-                "role_mailboxes",
-                "priority",
-                "strong",
-                "trust",
-                "component_cap",
-            ];
-            let Some(table) = item.table("`[identity]`", &known, &mut self.report) else {
+            let Some(table) = item.table("`[identity]`", "identity", &mut self.report) else {
                 continue;
             };
             let report = &mut self.report;
@@ -76,7 +65,7 @@ impl Loader<'_> {
     pub(super) fn suggest(&mut self, items: &[Item<'_>]) -> Option<Suggest> {
         let mut suggest = None;
         for item in items {
-            let table = item.table("`[suggest]`", &["automatic", "review"], &mut self.report)?;
+            let table = item.table("`[suggest]`", "suggest", &mut self.report)?;
             let mut read = |name: &str, range: std::ops::RangeInclusive<f64>| {
                 let item = table.get(name)?;
                 let number = item.number(&mut self.report)?;

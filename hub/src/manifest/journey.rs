@@ -26,8 +26,7 @@ impl Loader<'_> {
         names: &mut Names,
         relations: &Relations,
     ) -> Vec<Audience> {
-        let known = ["name", "description", "entry", "exit", "stage", "exclude"];
-        let Some(table) = item.table("a journey", &known, &mut self.report) else {
+        let Some(table) = item.table("a journey", "journey", &mut self.report) else {
             return Vec::new();
         };
         let name = self.name("a journey", &table, names);
@@ -105,8 +104,7 @@ impl Loader<'_> {
         journey: &str,
         names: &mut Names,
     ) -> Option<JourneyStage> {
-        let known = ["name", "when", "after"];
-        let table = item.table("a stage", &known, &mut self.report)?;
+        let table = item.table("a stage", "journey.stage", &mut self.report)?;
         let name = self.name("a stage", &table, names);
         let owner: Arc<str> = format!("{journey}/{}", name.as_deref().unwrap_or("stage")).into();
         let after = match table.get("after") {

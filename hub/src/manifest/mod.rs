@@ -14,6 +14,7 @@ mod destination;
 mod event_condition;
 mod identity;
 mod journey;
+pub mod keys;
 mod model;
 mod plan;
 mod purpose;
@@ -368,27 +369,10 @@ impl<'c> Loader<'c> {
             journeys: Vec::new(),
             purposes: Vec::new(),
         };
-        let known = [
-            "hub",
-            "connectors",
-            "limits",
-            "source",
-            "trait",
-            "model",
-            "audience",
-            "destination",
-            "identity",
-            "suggest",
-            "profile",
-            "priority",
-            "exclude",
-            "journey",
-            "purpose",
-        ];
         for file in files {
             if !file.broken {
                 file.table()
-                    .check_keys("a manifest", &known, &mut self.report);
+                    .check_keys("a manifest", "manifest", &mut self.report);
             }
             for item in file.table().items() {
                 match item.key {

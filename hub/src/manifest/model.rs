@@ -22,8 +22,7 @@ pub const PREDICTED: [&str; 9] = [
 
 impl Loader<'_> {
     pub(super) fn model(&mut self, item: &Item<'_>, names: &mut Names) -> Option<Model> {
-        let known = ["name", "event", "where", "value", "prefix", "refit"];
-        let table = item.table("a model", &known, &mut self.report)?;
+        let table = item.table("a model", "model", &mut self.report)?;
         let name = self.name("a model", &table, names);
         let event = table
             .need("event", "a model", &mut self.report)

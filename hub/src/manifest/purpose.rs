@@ -90,8 +90,6 @@ impl Plan {
     }
 }
 
-const KEYS: [&str; 4] = ["name", "channel", "description", "legal_basis"];
-
 const CHANNELS: [(&str, Option<Channel>); 4] = [
     ("email", Some(Channel::Email)),
     ("phone", Some(Channel::Phone)),
@@ -111,7 +109,7 @@ impl Loader<'_> {
     }
 
     fn purpose(&mut self, item: &Item<'_>, names: &mut Names) -> Option<Purpose> {
-        let table = item.table("a purpose", &KEYS, &mut self.report)?;
+        let table = item.table("a purpose", "purpose", &mut self.report)?;
         let name = self.name("a purpose", &table, names)?;
         let channel = match table.get("channel") {
             Some(item) => item.choice(&CHANNELS, &mut self.report)?,

@@ -35,11 +35,7 @@ impl Loader<'_> {
                     super::position(first.file, first.key_spot().span.start)
                 )));
         }
-        let table = first.table(
-            "`[hub]`",
-            &["name", "store", "default_region"],
-            &mut self.report,
-        )?;
+        let table = first.table("`[hub]`", "hub", &mut self.report)?;
         if let Some(item) = table.get("default_region") {
             self.region = self.region(&item);
         }
@@ -59,7 +55,7 @@ impl Loader<'_> {
         let report = &mut self.report;
         let mut memory = None;
         for item in items {
-            let Some(table) = item.table("`[limits]`", &["memory"], report) else {
+            let Some(table) = item.table("`[limits]`", "limits", report) else {
                 continue;
             };
             let Some(item) = table.get("memory") else {

@@ -13,11 +13,7 @@ use toml::de::DeValue;
 impl Loader<'_> {
     pub(super) fn schedule(&mut self, item: &Item<'_>) -> Option<Schedule> {
         let report = &mut self.report;
-        let table = item.table(
-            "`schedule`",
-            &["cron", "timezone", "overlap", "catch_up"],
-            report,
-        )?;
+        let table = item.table("`schedule`", "source.schedule", report)?;
         let cron = table
             .need("cron", "`schedule`", report)
             .and_then(|item| cron(&item, report));

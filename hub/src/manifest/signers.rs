@@ -14,8 +14,7 @@ impl Loader<'_> {
         let mut required = None;
         let before = report.problems.len();
         for item in items {
-            let known = ["trusted_keys", "require_signature"];
-            let Some(table) = item.table("`connectors`", &known, report) else {
+            let Some(table) = item.table("`connectors`", "connectors", report) else {
                 continue;
             };
             for (item, text) in table

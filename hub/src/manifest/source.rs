@@ -7,21 +7,6 @@ use crate::problem::codes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const KEYS: [&str; 12] = [
-    "name",
-    "connector",
-    "credential",
-    "config",
-    "schedule",
-    "grant",
-    "limits",
-    "rates",
-    "region",
-    "guard",
-    "streams",
-    "stream",
-];
-
 /// What a stream is read with.
 #[derive(Clone, Copy)]
 pub(super) struct StreamScope<'a> {
@@ -33,7 +18,7 @@ pub(super) struct StreamScope<'a> {
 
 impl Loader<'_> {
     pub(super) fn source(&mut self, item: &Item<'_>, names: &mut Names) -> Option<Source> {
-        let table = item.table("a source", &KEYS, &mut self.report)?;
+        let table = item.table("a source", "source", &mut self.report)?;
         let name = self.name("a source", &table, names);
         let connector = self.connector("a source", &table);
         let description = connector
@@ -73,8 +58,7 @@ impl Loader<'_> {
 
     /// Whether an empty source stops, and the greatest share of records that may not fit.
     fn source_guard(&mut self, item: &Item<'_>) -> (bool, Option<f64>) {
-        let known = ["empty_source", "max_dead_letters"];
-        let Some(table) = item.table("a source's `guard`", &known, &mut self.report) else {
+        let Some(table) = item.table("a source's `guard`", "source.guard", &mut self.report) else {
             return (true, None);
         };
         let stops = self.empty_source(&table);

@@ -10,19 +10,6 @@ use crate::manifest::{ConsentRule, Loader, Stream, StreamTarget, trait_said};
 use crate::model::{EntityKind, StreamMapping, StreamSpec, snake_case};
 use crate::problem::codes;
 
-const KEYS: [&str; 10] = [
-    "name",
-    "to",
-    "key",
-    "updated_at",
-    "created_at",
-    "event",
-    "map",
-    "consent",
-    "default_map",
-    "region",
-];
-
 /// Counts up when mapping the same record by the same text has another result.
 const MAPPING_VERSION: u32 = 5;
 /// The same for keys.
@@ -42,7 +29,7 @@ struct Draft {
 
 impl Loader<'_> {
     pub(super) fn stream(&mut self, item: &Item<'_>, scope: StreamScope<'_>) -> Option<Stream> {
-        let table = item.table("a stream", &KEYS, &mut self.report)?;
+        let table = item.table("a stream", "source.stream", &mut self.report)?;
         let name_item = table.need("name", "a stream", &mut self.report)?;
         let name = name_item.text(&mut self.report)?;
         let spec = self.stream_spec(name, &name_item.spot(), scope);
@@ -273,7 +260,7 @@ impl Loader<'_> {
         let (status, at) = match item.raw().as_table() {
             None => (self.expression(item, spec, scope)?, None),
             Some(_) => {
-                let table = item.table("a consent", &["status", "at"], &mut self.report)?;
+                let table = item.table("a consent", "source.stream.consent", &mut self.report)?;
                 let at = table.get("at");
                 let at = at.and_then(|item| self.expression(&item, spec, scope));
                 let status = table.need("status", "a consent", &mut self.report)?;

@@ -58,8 +58,7 @@ impl Loader<'_> {
     pub(super) fn survivorship(&mut self, items: &[Item<'_>]) -> Survivorship {
         let mut draft = Draft::default();
         for item in items {
-            let known = ["rule", "sources", "trait"];
-            let Some(table) = item.table("`[profile]`", &known, &mut self.report) else {
+            let Some(table) = item.table("`[profile]`", "profile", &mut self.report) else {
                 continue;
             };
             if table.get("rule").is_some() {
@@ -80,8 +79,7 @@ impl Loader<'_> {
     }
 
     fn trait_rule(&mut self, item: &Item<'_>, draft: &mut Draft) {
-        let known = ["rule", "sources", "with"];
-        let Some(table) = item.table("a trait's rule", &known, &mut self.report) else {
+        let Some(table) = item.table("a trait's rule", "profile.trait", &mut self.report) else {
             return;
         };
         let name = snake_case(item.key).into_owned();

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::expression::{Comparison, Condition, Measure, Test, Window};
-use crate::model::{CredentialSpec, Inject, StreamMapping, StreamSpec, TargetSpec};
+use crate::model::{CredentialSpec, Inject, RateSpec, StreamMapping, StreamSpec, TargetSpec};
 use crate::problem::{Look, render};
 use serde_json::json;
 
@@ -28,11 +28,17 @@ fn mapping(to: &str, created_at: &str, map: &[(&str, &str)]) -> StreamMapping {
     }
 }
 
+const SEARCHES: RateSpec = RateSpec {
+    requests: 5,
+    per_ms: 1_000,
+};
+
 fn hubspot() -> Description {
     Description {
         name: "hubspot".to_owned(),
         title: "HubSpot".to_owned(),
         credentials: [("token".to_owned(), credential("private app token"))].into(),
+        rates: [("search".to_owned(), SEARCHES)].into(),
         config_schema: json!({"type": "object", "properties": {
             "page_size": {"type": "integer", "minimum": 1, "maximum": 100},
             "base_url": {"type": "string"},
@@ -131,8 +137,13 @@ fn connectors() -> Connectors {
     }
 }
 
+/// What loads is valid by the schema as well.
 pub(super) fn load_text(text: &str) -> Result<Plan, Vec<Problem>> {
-    load(&[("hub.toml".to_owned(), text.to_owned())], &connectors())
+    let loaded = load(&[("hub.toml".to_owned(), text.to_owned())], &connectors());
+    if loaded.is_ok() {
+        keys::tests::assert_valid(text);
+    }
+    loaded
 }
 
 /// The folder's files as one hub, their problems rendered.

@@ -1,8 +1,8 @@
 //! The spanned tree of manifest files and typed access to it. Every accessor either returns a value or reports why it cannot.
-//! Knows TOML and places; knows no table of a manifest.
+//! Knows TOML and places; which keys a table has is in `keys`.
 
 pub(super) use crate::expression::suggest;
-use crate::manifest::syntax;
+use crate::manifest::{keys, syntax};
 use crate::problem::{Code, Place, Problem, Severity, codes};
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
@@ -158,8 +158,13 @@ impl<'t> Table<'t> {
         items
     }
 
-    /// Reports unknown keys; true when there are none.
-    pub fn check_keys(&self, what: &str, known: &[&str], report: &mut Report) -> bool {
+    /// Reports keys that the table `name` does not have; true when there are none.
+    pub fn check_keys(&self, what: &str, name: &str, report: &mut Report) -> bool {
+        self.only(what, &keys::known(name), report)
+    }
+
+    /// Reports keys other than these.
+    pub fn only(&self, what: &str, known: &[&str], report: &mut Report) -> bool {
         let mut good = true;
         for item in self.items() {
             if !known.contains(&item.key) {
@@ -406,9 +411,10 @@ impl<'t> Item<'t> {
         table
     }
 
-    pub fn table(&self, what: &str, known: &[&str], report: &mut Report) -> Option<Table<'t>> {
+    /// A table with the keys that `keys` lists for the table `name`.
+    pub fn table(&self, what: &str, name: &str, report: &mut Report) -> Option<Table<'t>> {
         let table = self.free_table(report)?;
-        table.check_keys(what, known, report);
+        table.check_keys(what, name, report);
         Some(table)
     }
 

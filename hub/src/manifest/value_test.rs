@@ -155,12 +155,11 @@ impl Loader<'_> {
         let table = item.free_table(&mut self.report)?;
         let mut filter = Vec::new();
         let mut good = true;
-        let known = [&TESTS[..], &REFERENCES[..]].concat();
         for item in table.items() {
             let name = snake_case(item.key).into_owned();
             let tests = match item.raw() {
                 DeValue::Table(_) => {
-                    let table = item.table("the tests of a property", &known, &mut self.report)?;
+                    let table = item.table("the tests of a property", "tests", &mut self.report)?;
                     self.tests(&table)
                 }
                 _ => self.scalar(&item).map(|value| vec![Test::Is(value)]),

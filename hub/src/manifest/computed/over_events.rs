@@ -32,16 +32,16 @@ impl Loader<'_> {
         item: &Item<'_>,
         catalog: &Catalog<'_>,
     ) -> Option<TraitKind> {
-        let own: &[&str] = match item.key {
-            "count" => &[],
-            "unique_list" => &["of", "at_most"],
-            "moving_average" => &["of", "last"],
-            "exponential" => &["of", "alpha"],
-            _ => &["of"],
+        let name = match item.key {
+            "count" => "trait.count",
+            "first" | "last" => "trait.first",
+            "unique_list" => "trait.unique_list",
+            "moving_average" => "trait.moving_average",
+            "exponential" => "trait.exponential",
+            _ => "trait.sum",
         };
-        let known = [&["event", "where", "within", "between"], own].concat();
         let what = format!("`{}`", item.key);
-        let table = item.table(&what, &known, &mut self.report)?;
+        let table = item.table(&what, name, &mut self.report)?;
         let event = table.need("event", &what, &mut self.report);
         let event = event.and_then(|item| Some((item, item.text(&mut self.report)?)));
         let filter = match table.get("where") {

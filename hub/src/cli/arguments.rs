@@ -385,9 +385,12 @@ pub enum ConnectorCommand {
         name: String,
         #[arg(long = "lang", value_name = "LANGUAGE", value_enum)]
         language: Language,
-        /// Whether it reads, writes or both.
+        /// Whether it reads, writes rows and audiences, audiences only, or reads and writes.
         #[arg(long, value_enum, default_value = "both")]
         kind: Kind,
+        /// The files of the example without its API, to fill in for another one.
+        #[arg(long)]
+        skeleton: bool,
     },
     /// Compile a connector's project into `build/NAME.wasm`; installs the compilers that it needs.
     Build {

@@ -1,0 +1,34 @@
+//! Writing people.
+
+use crate::{Config, Helpdesk, VENDOR};
+use onefold_sdk::connector::unknown;
+use onefold_sdk::rows::keyed;
+use onefold_sdk::{Destination, Error, Hub, Mode, Outcome, Request, Result, WriteRequest};
+use serde_json::json;
+
+impl Destination for Helpdesk {
+    fn write(hub: &dyn Hub, config: &Config, request: &WriteRequest) -> Result<Outcome> {
+        // The targets of `manifest.json` and their modes.
+        if request.target != "people" {
+            return Err(unknown("target", &request.target));
+        }
+        if request.mode != Mode::Upsert {
+            return Err(Error::config("helpdesk.mode", "people are only upserted"));
+        }
+        let (rows, failures) = keyed(&VENDOR, request, "email");
+        let people: Vec<_> = rows.iter().map(|row| &row.fields).collect();
+        if !people.is_empty() {
+            // `repeatable` where a repetition changes nothing: the hub then tries again by itself.
+            let post = Request::post(config.at("/people"))
+                .json(&json!({ "people": people }))?
+                .auth("token")
+                .repeatable();
+            VENDOR.send(hub, post)?;
+        }
+        // Add `Failure::rejected(row.index, code, message)` for each row that the vendor does not take.
+        Ok(Outcome::of(failures))
+    }
+}
+
+#[cfg(test)]
+mod tests;

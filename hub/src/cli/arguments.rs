@@ -1,12 +1,11 @@
 //! What can be typed.
 
-use crate::cli::connector::arguments::{AddArguments, KeyCommand, PublishArguments};
+use crate::cli::connector::arguments::{AddArguments, KeyCommand, NewArguments, PublishArguments};
 use crate::cli::consents::ConsentCommand;
 use crate::cli::destinations::DestinationCommand;
 use crate::cli::letters::arguments::DeadLetterCommand;
 use crate::cli::running::RunArguments;
 use crate::cli::sources::SourceCommand;
-use crate::kit::project::{Kind, Language};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -380,18 +379,7 @@ pub enum ConnectorCommand {
         name: String,
     },
     /// Make a connector's project in a new folder: an example that works, the SDK, the contract, tests.
-    New {
-        /// The connector's name, and the folder's.
-        name: String,
-        #[arg(long = "lang", value_name = "LANGUAGE", value_enum)]
-        language: Language,
-        /// Whether it reads, writes rows and audiences, audiences only, or reads and writes.
-        #[arg(long, value_enum, default_value = "both")]
-        kind: Kind,
-        /// The files of the example without its API, to fill in for another one.
-        #[arg(long)]
-        skeleton: bool,
-    },
+    New(NewArguments),
     /// Compile a connector's project into `build/NAME.wasm`; installs the compilers that it needs.
     Build {
         /// The project, with its `connector.toml`.

@@ -45,7 +45,7 @@ func remove(hub onefold.Hub, config Config, change onefold.AudienceChange) (onef
 	return members(hub, config, change, "remove")
 }
 
-// members adds or removes. Members that are there already, or not there any more, are no failure.
+// members adds or removes. Members who are in the list already, or no longer in it, count as done.
 func members(hub onefold.Hub, config Config, change onefold.AudienceChange, verb string) (onefold.Outcome, error) {
 	found, failures := onefold.Emails(vendor, change)
 	var emails []string

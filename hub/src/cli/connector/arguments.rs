@@ -1,8 +1,23 @@
-//! What can be typed after `onefold connector add`, `publish` and `key`.
+//! What can be typed after `onefold connector new`, `add`, `publish` and `key`.
 
+use crate::kit::project::{Kind, Language};
 use clap::{Args, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub struct NewArguments {
+    /// The connector's name, and the folder's.
+    pub name: String,
+    #[arg(long = "lang", value_name = "LANGUAGE", value_enum)]
+    pub language: Language,
+    /// Whether it reads, writes rows and audiences, audiences only, or reads and writes.
+    #[arg(long, value_enum, default_value = "both")]
+    pub kind: Kind,
+    /// The files of the example without its API, to fill in for another one.
+    #[arg(long)]
+    pub skeleton: bool,
+}
 
 #[derive(Debug, Args)]
 pub struct AddArguments {

@@ -21,7 +21,6 @@ use crate::cli::output::{Out, Outcome, table};
 use crate::flow::Opens;
 use crate::host::{CheckReport, Connector};
 use crate::kit::lock::{Entry, Lock};
-use crate::kit::template::{New, Start};
 use crate::opening::{Environment, Loaded, Stopped, connectors, load, signers, unknown};
 use serde_json::json;
 use std::path::Path;
@@ -34,25 +33,7 @@ pub async fn connector(
 ) -> Outcome {
     match command {
         ConnectorCommand::List => list(folder, environment, out),
-        ConnectorCommand::New {
-            name,
-            language,
-            kind,
-            skeleton,
-        } => {
-            let start = if skeleton {
-                Start::Skeleton
-            } else {
-                Start::Example
-            };
-            let new = New {
-                name: &name,
-                language,
-                kind,
-                start,
-            };
-            new::new(&new, out)
-        }
+        ConnectorCommand::New(arguments) => new::new(&arguments, out),
         ConnectorCommand::Build { folder } => build::build(&folder, environment, out).await,
         ConnectorCommand::Add(arguments) => add::add(folder, environment, out, &arguments).await,
         ConnectorCommand::Remove { name } => add::remove(folder, out, &name),

@@ -72,7 +72,7 @@ pub fn read_part(
         let batch = read(&request(stream, part, batches.last(), size))?;
         let before = cursors.insert(batch.cursor.clone(), batches.len());
         if let Some(before) = before.filter(|_| !batch.done) {
-            return failed(circle(stream, batches.len() - before));
+            return failed(circle(batches.len() - before));
         }
         batches.push(batch);
         if batches.len() > MOST_BATCHES {
@@ -85,27 +85,34 @@ pub fn read_part(
 }
 
 /// A call depends on its cursor alone, so a cursor that repeats returns the same batches endlessly.
-fn circle(stream: &str, batches: usize) -> String {
+fn circle(batches: usize) -> String {
     let what = match batches {
         1 => "the cursor did not change between two batches".to_owned(),
         _ => format!("the cursor is the same as {batches} batches ago"),
     };
     format!(
-        "stream `{stream}`: {what}, and the last one was not `done`: each `read` has to return a new cursor, or `done`"
+        "{what}, and the last one was not `done`: each `read` has to return a new cursor, or `done`"
     )
 }
 
 pub fn baselines(trial: &Trial) -> Result<BTreeMap<String, Baseline>, String> {
     let mut baselines = BTreeMap::new();
+    // Of each stream, so that all that is wrong is seen at once.
+    let mut broken = Vec::new();
     for stream in &trial.description().streams {
-        let baseline = baseline(trial, &stream.name).map_err(|stop| match stop {
-            Stop::Failed(why) | Stop::NotApplicable(why) => {
-                format!("stream `{}` cannot be read: {why}", stream.name)
+        match baseline(trial, &stream.name) {
+            Ok(baseline) => {
+                baselines.insert(stream.name.clone(), baseline);
             }
-        })?;
-        baselines.insert(stream.name.clone(), baseline);
+            Err(Stop::Failed(why) | Stop::NotApplicable(why)) => {
+                broken.push(format!("stream `{}` cannot be read: {why}", stream.name));
+            }
+        }
     }
-    Ok(baselines)
+    match broken.is_empty() {
+        true => Ok(baselines),
+        false => Err(broken.join("; ")),
+    }
 }
 
 fn baseline(trial: &Trial, stream: &str) -> Result<Baseline, Stop> {

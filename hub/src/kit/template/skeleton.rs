@@ -137,6 +137,10 @@ const JAVASCRIPT: &[Text] = &[
 
 const PYTHON: &[Text] = &[
     (
+        "src/connector/__init__.py",
+        include_str!("../../../../connectors/examples/skeleton/python/src/connector/__init__.py"),
+    ),
+    (
         "src/connector/connector.py",
         include_str!("../../../../connectors/examples/skeleton/python/src/connector/connector.py"),
     ),

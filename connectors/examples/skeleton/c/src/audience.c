@@ -41,7 +41,7 @@ of_error *create_audience(of_call *call, const void *config, of_text name, of_te
     return error;
 }
 
-/** Members that are there already, or not there any more, are no failure. */
+/** Members who are in the list already, or no longer in it, count as done. */
 static of_error *members(of_call *call, const void *config, const of_audience_change *change, of_text verb, of_outcome *outcome) {
     of_keyed_row *found;
     size_t count = of_emails(call, &vendor, change, &found, outcome);

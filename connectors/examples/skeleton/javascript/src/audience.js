@@ -25,7 +25,7 @@ export const audience = {
 };
 
 /**
- * Members that are there already, or not there any more, are no failure.
+ * Members who are in the list already, or no longer in it, count as done.
  * @param {Hub} hub @param {Config} config @param {AudienceChange} change @param {"add" | "remove"} verb @returns {Outcome}
  */
 function members(hub, config, change, verb) {

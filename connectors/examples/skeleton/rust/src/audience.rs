@@ -70,7 +70,7 @@ impl Audience for Helpdesk {
     }
 }
 
-/// Members that are there already, or not there any more, are no failure.
+/// Members who are in the list already, or no longer in it, count as done.
 fn members(hub: &dyn Hub, config: &Config, change: &AudienceChange, verb: &str) -> Result<Outcome> {
     let (found, failures) = emails(&VENDOR, change);
     let emails: Vec<&str> = found.iter().map(|(_, email)| *email).collect();

@@ -4,7 +4,6 @@ use crate::{Config, Helpdesk, VENDOR};
 use onefold_sdk::connector::unknown;
 use onefold_sdk::rows::keyed;
 use onefold_sdk::{Destination, Error, Hub, Mode, Outcome, Request, Result, WriteRequest};
-use serde_json::json;
 
 impl Destination for Helpdesk {
     fn write(hub: &dyn Hub, config: &Config, request: &WriteRequest) -> Result<Outcome> {
@@ -16,13 +15,15 @@ impl Destination for Helpdesk {
             return Err(Error::config("helpdesk.mode", "people are only upserted"));
         }
         let (rows, failures) = keyed(&VENDOR, request, "email");
-        let people: Vec<_> = rows.iter().map(|row| &row.fields).collect();
-        if !people.is_empty() {
+        if !rows.is_empty() {
+            let lines: Vec<&[u8]> = request.rows.lines().collect();
+            let people: Vec<&[u8]> = rows.iter().map(|row| lines[row.index]).collect();
             // `repeatable` where a repetition changes nothing: the hub then tries again by itself.
-            let post = Request::post(config.at("/people"))
-                .json(&json!({ "people": people }))?
+            let mut post = Request::post(config.at("/people"))
+                .header("Content-Type", "application/json")
                 .auth("token")
                 .repeatable();
+            post.body = Some([b"{\"people\":[", &*people.join(&b','), b"]}"].concat());
             VENDOR.send(hub, post)?;
         }
         // Add `Failure::rejected(row.index, code, message)` for each row that the vendor does not take.

@@ -20,7 +20,7 @@ export const audience: Audience<Config> = {
   remove: (hub, config, change) => members(hub, config, change, "remove"),
 };
 
-/** Members that are there already, or not there any more, are no failure. */
+/** Members who are in the list already, or no longer in it, count as done. */
 function members(hub: Hub, config: Config, change: AudienceChange, verb: "add" | "remove"): Outcome {
   const [found, failures] = emails(vendor, change);
   const url = at(config, `/lists/${encode(change.audience)}/${verb}`);

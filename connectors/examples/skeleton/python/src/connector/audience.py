@@ -52,7 +52,7 @@ class Audiences(Audience[Config], Privacy[Config]):
 
 
 def members(hub: Hub, config: Config, change: AudienceChange, verb: str) -> Outcome:
-    """Members that are there already, or not there any more, are no failure."""
+    """Members who are in the list already, or no longer in it, count as done."""
     found, failures = emails(VENDOR, change)
     url = config.at(f"/lists/{encode(change.audience)}/{verb}")
     body = {"emails": [email for _, email in found]}

@@ -350,6 +350,9 @@ bool exports_onefold_connector_destination_write(exports_onefold_connector_desti
         error = of_fail(&call, OF_PERMANENT, "sdk.encoding", "rows came in the encoding `%.*s`, which this connector does not know",
                         OF_ARG(taken(req->rows.encoding)));
     }
+    if (error == NULL && connector.write == NULL) {
+        error = of_fail(&call, OF_PERMANENT, "connector.cannot", "this connector cannot write rows: it takes audiences only");
+    }
     if (error == NULL) error = connector.write(&call, settings, &request, &outcome);
     if (error == NULL) *ret = give_outcome(&outcome);
     bool worked = end(&call, error, err);

@@ -393,7 +393,8 @@ typedef struct {
     size_t warning_count;
 } of_check_report;
 
-/** Functions that the connector's world does not have stay NULL. `config` is what `configure` filled. */
+/** Functions that the connector's world does not have stay NULL, and `write` where it takes audiences only. `config` is what
+ * `configure` filled. */
 typedef struct {
     size_t config_size;
     of_error *(*configure)(of_config *from, void *config);

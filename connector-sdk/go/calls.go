@@ -75,7 +75,7 @@ func (c *Connector[C]) CallTargets(hub Hub, config string) ([]TargetInfo, error)
 func (c *Connector[C]) CallWrite(hub Hub, config string, request WriteRequest) (Outcome, error) {
 	return call(config, func(config C) (Outcome, error) {
 		if c.Write == nil {
-			return Outcome{}, cannot("write")
+			return Outcome{}, cannot("write rows: it takes audiences only")
 		}
 		return c.Write(hub, config, request)
 	})

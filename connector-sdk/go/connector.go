@@ -23,7 +23,7 @@ type Connector[C any] struct {
 
 	// Targets gives what can be written; nil for the targets of the manifest.
 	Targets func(hub Hub, config C) ([]TargetInfo, error)
-	// Write writes rows.
+	// Write writes rows. Nil for a connector that takes audiences only.
 	Write func(hub Hub, config C, request WriteRequest) (Outcome, error)
 	// Poll gives the outcome of a job of Write, nil while it goes on. Nil for a connector without jobs.
 	Poll func(hub Hub, config C, job string) (*Outcome, error)

@@ -47,7 +47,11 @@ pub trait Destination: Connector {
         Ok(Manifest::parse(Self::MANIFEST)?.target_infos())
     }
 
-    fn write(hub: &dyn Hub, config: &Self::Config, request: &WriteRequest) -> Result<Outcome>;
+    /// A connector that takes audiences only leaves this as it is: `impl Destination for Acme {}`.
+    fn write(_hub: &dyn Hub, _config: &Self::Config, _request: &WriteRequest) -> Result<Outcome> {
+        let message = "this connector cannot write rows: it takes audiences only";
+        Err(Error::permanent("connector.cannot", message))
+    }
 
     fn poll(_hub: &dyn Hub, _config: &Self::Config, _job: &str) -> Result<Option<Outcome>> {
         Ok(Some(Outcome::default()))

@@ -90,7 +90,9 @@ fn what_does_not_apply_is_what_is_known_not_to_apply() {
         (
             "stripe",
             &[
+                "audience-batch",
                 "audience-create",
+                "audience-faults",
                 "audience-members",
                 "created-again",
                 // Stripe tells of them by events, and only of those after the first read began.
@@ -204,6 +206,8 @@ fn a_rule_of_writing_that_is_broken_fails_exactly_its_check() {
         ("drops-the-tail", "max-batch"),
         ("makes-another-audience", "audience-create"),
         ("removes-nobody", "audience-members"),
+        ("429-ends-the-change", "audience-faults"),
+        ("leaves-the-tail-out", "audience-batch"),
         ("erases-again", "erase-twice"),
     ]);
 }

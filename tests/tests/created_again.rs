@@ -121,6 +121,7 @@ fn a_contact_whose_deletion_and_new_record_come_in_one_page_is_there() {
     let settings = Settings {
         seed: 1,
         contacts: 60,
+        ..Settings::default()
     };
     let practice = Practice::start(hub.runtime.handle(), settings, 0).unwrap();
     let folder = hub.path().join("connectors");

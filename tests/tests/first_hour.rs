@@ -2,5 +2,8 @@
 
 mod builds;
 mod integrators;
+mod lists;
 mod operators;
 mod plan;
+mod skeletons;
+mod strangers;

@@ -128,6 +128,7 @@ fn a_read_that_fails_in_a_run_is_captured_and_can_be_repeated_alone() {
     let contacts = Settings {
         seed: 1,
         contacts: 60,
+        ..Settings::default()
     };
     let practice = Practice::start(hub.runtime.handle(), contacts, 0).unwrap();
     desk(&hub, &practice);

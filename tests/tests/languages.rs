@@ -9,9 +9,10 @@ use onefold::host::{
     Cancel, Chunk, Connector, Host, HostSettings, Member, MemberChange, MemberId, MemberIdForm,
     MemberIdKind, ReadRequest, WriteMode, WriteRequest,
 };
-use onefold::kit::practice::{Practice, Settings, TOKEN};
+pub use onefold::kit::practice::TOKEN;
+use onefold::kit::practice::{Practice, Settings};
 use onefold::kit::project::{Kind, Language, Project};
-use onefold::kit::template;
+use onefold::kit::template::{self, New, Start};
 use onefold::kit::toolchain::{self, Built, Toolchains};
 use onefold::manifest::{Grants, Limits, SecretRef, Source};
 use onefold::problem::Problem;
@@ -114,7 +115,11 @@ impl World {
     }
 
     fn practice(&self, contacts: u32) -> Practice {
-        let settings = Settings { seed: 3, contacts };
+        let settings = Settings {
+            seed: 3,
+            contacts,
+            ..Settings::default()
+        };
         Practice::start(self.runtime.handle(), settings, 0).unwrap()
     }
 }
@@ -291,6 +296,23 @@ pub fn typed(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     )
 }
 
+/// `connector new` with these further arguments, then `connector build`. Returns the project's folder; none without compilers.
+pub fn built(place: &Path, language: Language, arguments: &[&str]) -> Option<PathBuf> {
+    let word = language.word();
+    let new = ["connector", "new", "acme", "--lang", word];
+    let (code, text) = typed(place, &[&new, arguments].concat());
+    assert_eq!(code, Some(0), "{word}: {text}");
+    let project = place.join("acme");
+    let (code, text) = typed(&project, &["connector", "build"]);
+    if text.contains("error[OF0321]") {
+        let check = format!("a new connector in {word}");
+        assert!(!need(&check, Some(&text)), "{text}");
+        return None;
+    }
+    assert_eq!(code, Some(0), "{word}: {text}");
+    Some(project)
+}
+
 /// A run of a hub in this folder with the component of the project `acme` and the practice help desk.
 pub fn run_in_hub(
     place: &Path,
@@ -312,23 +334,12 @@ pub fn run_in_hub(
 }
 
 /// `new`, `build`, `test`, then a run against the practice help desk. Returns how long each took; none without compilers.
-fn from_nothing(language: Language, practice: &Practice) -> Option<[Duration; 4]> {
+fn from_nothing(language: Language, practice: &Practice) -> Option<[Duration; 3]> {
     let place = tempfile::tempdir().unwrap();
-    let project = place.path().join("acme");
     let mut began = Instant::now();
     let mut lap = || std::mem::replace(&mut began, Instant::now()).elapsed();
     let word = language.word();
-    let new = ["connector", "new", "acme", "--lang", word, "--kind", "both"];
-    let (code, text) = typed(place.path(), &new);
-    assert_eq!(code, Some(0), "{word}: {text}");
-    let made = lap();
-    let (code, text) = typed(&project, &["connector", "build"]);
-    if text.contains("error[OF0321]") {
-        let check = format!("a new connector in {word}");
-        assert!(!need(&check, Some(&text)), "{text}");
-        return None;
-    }
-    assert_eq!(code, Some(0), "{word}: {text}");
+    let project = built(place.path(), language, &["--kind", "both"])?;
     let built = lap();
     let (code, text) = typed(&project, &["connector", "test"]);
     assert_eq!(code, Some(0), "{word}: {text}");
@@ -337,7 +348,7 @@ fn from_nothing(language: Language, practice: &Practice) -> Option<[Duration; 4]
     let (code, text) = run_in_hub(place.path(), &project, practice, &streams);
     assert_eq!(code, Some(0), "{word}: {text}");
     assert!(text.contains("people"), "{word}: {text}");
-    Some([made, built, tested, lap()])
+    Some([built, tested, lap()])
 }
 
 #[test]
@@ -346,43 +357,12 @@ fn from_an_empty_folder_to_people_in_a_hub_in_every_language() {
     let settings = Settings {
         seed: 3,
         contacts: 400,
+        ..Settings::default()
     };
     let practice = Practice::start(runtime.handle(), settings, 0).unwrap();
     for language in LANGUAGES {
-        if let Some([made, built, tested, ran]) = from_nothing(language, &practice) {
-            eprintln!(
-                "{language}: new {made:.1?}, build {built:.1?}, test {tested:.1?}, run {ran:.1?}"
-            );
-        }
-    }
-}
-
-#[test]
-fn a_new_project_of_each_kind_compiles_from_an_empty_folder() {
-    let world = World::new();
-    let practice = world.practice(400);
-    for language in LANGUAGES {
-        for (kind, word) in [(Kind::Source, "source"), (Kind::Destination, "destination")] {
-            let parent = tempfile::tempdir().unwrap();
-            let name = format!("acme-{word}");
-            template::make(parent.path(), &name, language, kind).unwrap();
-            let Some(built) = compiled::build(&parent.path().join(&name)) else {
-                continue;
-            };
-            let id = format!("{name}-{language}");
-            world.add(&id, &built);
-            let mut connector = world.open(&id, &practice);
-            assert_eq!(
-                connector.check().unwrap().account.as_deref(),
-                Some("practice")
-            );
-            assert_eq!(connector.discover().is_ok(), kind.reads(), "{id}");
-            assert_eq!(connector.targets().is_ok(), kind.writes(), "{id}");
-            if kind.reads() {
-                let mut told = String::new();
-                read_all(&mut *connector, "contacts", &mut told);
-                assert!(told.starts_with("contacts 1"), "{id}");
-            }
+        if let Some([built, tested, ran]) = from_nothing(language, &practice) {
+            eprintln!("{language}: new and build {built:.1?}, test {tested:.1?}, run {ran:.1?}");
         }
     }
 }
@@ -390,7 +370,13 @@ fn a_new_project_of_each_kind_compiles_from_an_empty_folder() {
 #[test]
 fn what_does_not_compile_is_said_with_the_compilers_own_words() {
     let parent = tempfile::tempdir().unwrap();
-    template::make(parent.path(), "acme", Language::C, Kind::Source).unwrap();
+    let new = New {
+        name: "acme",
+        language: Language::C,
+        kind: Kind::Source,
+        start: Start::Example,
+    };
+    template::make(parent.path(), &new).unwrap();
     let folder = parent.path().join("acme");
     std::fs::write(
         folder.join("src/read.c"),

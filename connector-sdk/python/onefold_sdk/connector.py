@@ -19,6 +19,7 @@ from .types import (
     Erasure,
     Identifier,
     Outcome,
+    PermanentError,
     ReadRequest,
     StreamInfo,
     TargetInfo,
@@ -82,7 +83,8 @@ class Destination(Connector[C]):
         ]
 
     def write(self, hub: Hub, config: C, request: WriteRequest) -> Outcome:
-        raise NotImplementedError
+        """A connector that takes audiences only leaves this as it is."""
+        raise PermanentError("connector.cannot", "this connector cannot write rows: it takes audiences only")
 
     def poll(self, hub: Hub, config: C, job: str) -> Outcome | None:
         """None while the job goes on."""

@@ -14,7 +14,6 @@ export function calls(connector) {
   /** @param {string} text */
   const config = (text) => connector.config(parse(text));
   const source = part(connector.source, "source");
-  const destination = part(connector.destination, "destination");
   const audience = part(connector.audience, "audience");
   const privacy = part(connector.privacy, "privacy");
   return {
@@ -35,12 +34,18 @@ export function calls(connector) {
     /** @param {Hub} hub @param {string} text */
     targets: (hub, text) => {
       const found = config(text);
-      return destination().targets?.(hub, found) ?? targetInfos(connector);
+      return connector.destination?.targets?.(hub, found) ?? targetInfos(connector);
     },
     /** @param {Hub} hub @param {string} text @param {WriteRequest} request */
-    write: (hub, text, request) => destination().write(hub, config(text), request),
+    write: (hub, text, request) => {
+      const found = config(text);
+      if (connector.destination === undefined) {
+        throw ConnectorError.permanent("connector.cannot", "this connector cannot write rows: it takes audiences only");
+      }
+      return connector.destination.write(hub, found, request);
+    },
     /** @param {Hub} hub @param {string} text @param {string} job */
-    poll: (hub, text, job) => polled(destination().poll?.(hub, config(text), job)),
+    poll: (hub, text, job) => polled(connector.destination?.poll?.(hub, config(text), job)),
     /** @param {Hub} hub @param {string} text @param {string | null} page */
     listAudiences: (hub, text, page = null) => audience().listAudiences(hub, config(text), page),
     /** @param {Hub} hub @param {string} text @param {string} name @param {string | null} options */

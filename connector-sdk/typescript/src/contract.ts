@@ -203,6 +203,7 @@ export interface Connector<C> {
   /** Calls the vendor once to prove that the configuration and the credential work. */
   check(hub: Hub, config: C): CheckReport;
   source?: Source<C>;
+  /** Rows; a connector that takes audiences only has none. */
   destination?: Destination<C>;
   audience?: Audience<C>;
   privacy?: Privacy<C>;

@@ -1,14 +1,13 @@
 //! What can be typed.
 
 use crate::cli::connector::arguments::{
-    AddArguments, BuildArguments, KeyCommand, PublishArguments,
+    AddArguments, BuildArguments, KeyCommand, NewArguments, PublishArguments,
 };
 use crate::cli::consents::ConsentCommand;
 use crate::cli::destinations::DestinationCommand;
 use crate::cli::letters::arguments::DeadLetterCommand;
 use crate::cli::running::RunArguments;
 use crate::cli::sources::SourceCommand;
-use crate::kit::project::{Kind, Language};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -387,20 +386,7 @@ pub enum ConnectorCommand {
         name: String,
     },
     /// Make a connector's project in a new folder: an example that works, the SDK, the contract, tests.
-    New {
-        /// The connector's name, and the folder's.
-        name: String,
-        #[arg(
-            long = "lang",
-            visible_alias = "language",
-            value_name = "LANGUAGE",
-            value_enum
-        )]
-        language: Language,
-        /// Whether it reads, writes or both.
-        #[arg(long, value_enum, default_value = "both")]
-        kind: Kind,
-    },
+    New(NewArguments),
     /// Compile a connector's project into `build/NAME.wasm`; installs the compilers that it needs.
     Build(BuildArguments),
     /// What a connector reads and writes, field by field, how it maps that by default, and what a manifest can set.

@@ -254,6 +254,18 @@ pub enum MemberIdKind {
     Address,
 }
 
+impl MemberIdKind {
+    /// By a key of `audience_keys` in the manifest.
+    pub fn of_key(key: &str) -> Self {
+        match key {
+            "email" => Self::Email,
+            "phone" => Self::Phone,
+            "device_id" | "ad_id" => Self::Device,
+            _ => Self::ExternalId,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MemberIdForm {
     Plain,

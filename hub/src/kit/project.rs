@@ -53,6 +53,8 @@ impl fmt::Display for Language {
 pub enum Kind {
     Source,
     Destination,
+    /// Audiences and no rows.
+    Audience,
     Both,
 }
 
@@ -61,17 +63,31 @@ impl Kind {
     pub fn world(self) -> &'static str {
         match self {
             Self::Source => "source-connector",
-            Self::Destination => "destination-connector",
+            Self::Destination | Self::Audience => "destination-connector",
             Self::Both => "full-connector",
         }
     }
 
     pub fn reads(self) -> bool {
-        self != Self::Destination
+        matches!(self, Self::Source | Self::Both)
     }
 
     pub fn writes(self) -> bool {
         self != Self::Source
+    }
+
+    pub fn writes_rows(self) -> bool {
+        matches!(self, Self::Destination | Self::Both)
+    }
+
+    /// As it is written in `connector.toml` and on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Destination => "destination",
+            Self::Audience => "audience",
+            Self::Both => "both",
+        }
     }
 }
 

@@ -194,7 +194,10 @@ impl Loader<'_> {
     ) -> Option<&'d TargetSpec> {
         if description.targets.is_empty() {
             let message = format!("`{}` takes no rows", description.name);
-            self.report.error(&codes::CANNOT, &item.key_spot(), message);
+            let problem = self.report.error(&codes::CANNOT, &item.key_spot(), message);
+            let takes = (!description.audience_keys.is_empty())
+                .then(|| "it takes audiences: `audiences = [ … ]` in place of `person`".to_owned());
+            problem.with_hint(takes);
             return None;
         }
         let Some(item) = table.get("target") else {

@@ -29,7 +29,13 @@ impl Place {
         compiled::example(&example)?;
         let folder = tempfile::tempdir().unwrap();
         let place = Self { folder };
-        template::make(place.folder.path(), "acme", Language::Python, Kind::Both).unwrap();
+        let new = template::New {
+            name: "acme",
+            language: Language::Python,
+            kind: Kind::Both,
+            start: template::Start::Example,
+        };
+        template::make(place.folder.path(), &new).unwrap();
         let component = example.join("build/component.wasm");
         std::fs::copy(component, place.path("component.wasm")).unwrap();
         place.pretend();

@@ -1,55 +1,9 @@
-//! N1, N2: what an integrator meets whose connector fails.
+//! N3 and N8: the documents of a project, and the fake vendors on their own.
 
 use crate::hub::{Hub, beside_program};
-use crate::languages::{run_in_hub, typed};
-use onefold::kit::practice::{Practice, Settings};
-use onefold::kit::project::{Kind, Language};
-use onefold::kit::template;
-use onefold_tests::need::need;
+use crate::languages::typed;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
-use tokio::runtime::Runtime;
-
-/// A mistake in a new project: the file, the line before which it is put, what it is, and what has to be said of it.
-struct Mistake {
-    language: Language,
-    file: &'static str,
-    before: &'static str,
-    lines: &'static str,
-    /// With `LINE` for the number of the last of these lines.
-    said: &'static str,
-}
-
-const MISTAKES: [Mistake; 4] = [
-    Mistake {
-        language: Language::Python,
-        file: "src/connector/read.py",
-        before: "    return page.envelope()",
-        lines: "    page.envelope()[\"when\"]\n",
-        said: "KeyError: 'when' (read.py:LINE, in read_page)",
-    },
-    Mistake {
-        language: Language::TypeScript,
-        file: "src/read.ts",
-        before: "  return page.envelope();",
-        lines: "  const nothing: any = undefined;\n  nothing.when;\n",
-        said: "TypeError: cannot read property 'when' of undefined (src/read.ts:LINE, in readPage)",
-    },
-    Mistake {
-        language: Language::Rust,
-        file: "src/read.rs",
-        before: "    for row in &page.rows {",
-        lines: "    let none: Vec<u8> = Vec::new();\n    std::hint::black_box(none[page.rows.len()]);\n",
-        said: "panicked at src/read.rs:LINE:",
-    },
-    Mistake {
-        language: Language::Go,
-        file: "read.go",
-        before: "\tif err := page.Envelope(&rest); err != nil {",
-        lines: "\tvar none []int\n\t_ = none[len(page.Rows)]\n",
-        said: "index out of range",
-    },
-];
 
 #[test]
 fn n8_the_fake_vendors_explain_themselves_and_say_what_a_manifest_needs() {
@@ -96,52 +50,6 @@ fn n8_the_fake_vendors_explain_themselves_and_say_what_a_manifest_needs() {
         fake.kill().unwrap();
         fake.wait().unwrap();
     }
-}
-
-#[test]
-fn n1_an_exception_is_told_with_its_class_its_message_and_its_line() {
-    let runtime = Runtime::new().unwrap();
-    let settings = Settings {
-        seed: 3,
-        contacts: 100,
-    };
-    let practice = Practice::start(runtime.handle(), settings, 0).unwrap();
-    for mistake in MISTAKES {
-        fails_as_said(&mistake, &practice);
-    }
-}
-
-fn fails_as_said(mistake: &Mistake, practice: &Practice) {
-    let place = tempfile::tempdir().unwrap();
-    template::make(place.path(), "acme", mistake.language, Kind::Source).unwrap();
-    let project = place.path().join("acme");
-    let file = project.join(mistake.file);
-    let text = std::fs::read_to_string(&file).unwrap();
-    let (start, rest) = text.split_once(mistake.before).unwrap();
-    let text = format!("{start}{}{}{rest}", mistake.lines, mistake.before);
-    std::fs::write(&file, &text).unwrap();
-    let line = start.lines().count() + mistake.lines.lines().count();
-    let said = mistake.said.replace("LINE", &line.to_string());
-    let word = mistake.language.word();
-    let (code, built) = typed(&project, &["connector", "build"]);
-    if built.contains("error[OF0321]") {
-        let check = format!("an exception in {word}");
-        assert!(!need(&check, Some(&built)), "{built}");
-        return;
-    }
-    assert_eq!(code, Some(0), "{word}: {built}");
-    let (code, tested) = typed(&project, &["connector", "test"]);
-    assert_eq!(code, Some(1), "{word}: {tested}");
-    // N2: one cause is told once, however many rules it breaks.
-    assert_eq!(tested.matches(&said).count(), 1, "{word}: {said}: {tested}");
-    assert!(
-        tested.matches("as for `record-schema`").count() > 4,
-        "{word}: {tested}"
-    );
-    let (code, ran) = run_in_hub(place.path(), &project, practice, &["contacts"]);
-    assert_eq!(code, Some(1), "{word}: {ran}");
-    assert!(ran.contains("error[OF0310]"), "{word}: {ran}");
-    assert!(ran.contains(&said), "{word}: {said}: {ran}");
 }
 
 #[test]

@@ -4,9 +4,10 @@
 import { Request } from "@onefold/sdk";
 import configSchema from "../config.schema.json" with { type: "json" };
 import manifest from "../manifest.json" with { type: "json" };
+import { audience, privacy } from "./audience.js";
 import { source } from "./read.js";
 import { at, settings, vendor } from "./vendor.js";
-import { audience, destination, privacy } from "./write.js";
+import { destination } from "./write.js";
 
 /** @import { CheckReport, Connector, Hub } from "@onefold/sdk" */
 /** @import { Config } from "./vendor.js" */

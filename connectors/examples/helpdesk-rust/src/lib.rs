@@ -1,6 +1,7 @@
 //! The help desk: contacts and tickets in, contacts out, audiences as tags, erasure. Transport, retries and credentials
 //! are the hub's.
 
+mod audience;
 mod read;
 mod write;
 

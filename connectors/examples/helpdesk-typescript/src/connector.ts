@@ -4,9 +4,10 @@
 import { CheckReport, Connector, Hub, Request } from "@onefold/sdk";
 import configSchema from "../config.schema.json" with { type: "json" };
 import manifest from "../manifest.json" with { type: "json" };
+import { audience, privacy } from "./audience.js";
 import { source } from "./read.js";
 import { Config, at, settings, vendor } from "./vendor.js";
-import { audience, destination, privacy } from "./write.js";
+import { destination } from "./write.js";
 
 function check(hub: Hub, config: Config): CheckReport {
   const me = vendor.fetch(hub, Request.get(at(config, "/v1/me")).auth("token"));

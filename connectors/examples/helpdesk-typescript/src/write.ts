@@ -1,29 +1,8 @@
-// Writing contacts, tagging them, erasing them.
+// Writing contacts.
 
-import {
-  Audience,
-  AudienceChange,
-  ConnectorError,
-  Destination,
-  Erasure,
-  Failure,
-  Hub,
-  Outcome,
-  Privacy,
-  Request,
-  WriteRequest,
-  emails,
-  encode,
-  keyed,
-  outcomeOf,
-  plain,
-  rejected,
-  unknown,
-} from "@onefold/sdk";
+import { ConnectorError, Destination, Hub, Outcome, Request, WriteRequest, keyed, outcomeOf, rejected, unknown } from "@onefold/sdk";
+import { answers } from "./audience.js";
 import { Config, at, vendor } from "./vendor.js";
-
-/** Most members that the vendor takes at once. */
-const MEMBERS = 100;
 
 /** The vendor gives a repeated key its first answer again, so a batch without an answer is simply sent once more. */
 function write(hub: Hub, config: Config, request: WriteRequest): Outcome {
@@ -51,69 +30,4 @@ function write(hub: Hub, config: Config, request: WriteRequest): Outcome {
   return outcomeOf(failures);
 }
 
-/** One answer a row, in the rows' order. */
-function answers(body: any, rows: number): { status: string; code: string; message?: string }[] {
-  if (body.results?.length !== rows) {
-    throw vendor.transient("malformed_answer", `${rows} rows were sent, and the answer is about ${body.results?.length ?? "none"}`);
-  }
-  return body.results;
-}
-
 export const destination: Destination<Config> = { write };
-
-/** Audiences are the vendor's tags. */
-export const audience: Audience<Config> = {
-  listAudiences(hub, config, page) {
-    const request = Request.get(at(config, "/v1/tags")).auth("token");
-    if (page !== null) {
-      request.query("after", page);
-    }
-    const { tags, next } = vendor.fetch(hub, request);
-    return [tags, next];
-  },
-
-  /** The vendor gives the tag of that name when there is one. */
-  create(hub, config, name) {
-    const request = Request.post(at(config, "/v1/tags")).json({ name }).auth("token").repeatable();
-    const { id, name: given, size = null } = vendor.fetch(hub, request);
-    return { id, name: given, size };
-  },
-
-  add: (hub, config, change) => members(hub, config, change, "add"),
-  remove: (hub, config, change) => members(hub, config, change, "remove"),
-};
-
-/** Adding somebody who is there, or removing somebody who is not, is no failure, so a try can be repeated. */
-function members(hub: Hub, config: Config, change: AudienceChange, verb: "add" | "remove"): Outcome {
-  const [found, failures]: [{ index: number; email: string }[], Failure[]] = emails(vendor, change);
-  const url = at(config, `/v1/tags/${encode(change.audience)}/members`);
-  for (let from = 0; from < found.length; from += MEMBERS) {
-    const some = found.slice(from, from + MEMBERS);
-    const request = Request.post(url).json({ [verb]: some.map((member) => member.email) }).auth("token").repeatable();
-    answers(vendor.fetch(hub, request), some.length).forEach((result, place) => {
-      if (result.status === "error") {
-        failures.push(rejected(some[place].index, vendor.own(result.code), result.message ?? result.code));
-      }
-    });
-  }
-  return outcomeOf(failures);
-}
-
-export const privacy: Privacy<Config> = {
-  eraseSubject(hub, config, ids, requestId): Erasure {
-    const email = plain(ids, "email");
-    if (email === undefined) {
-      return { status: { tag: "manual", val: "contacts are found by a plain email only" }, evidence: null };
-    }
-    try {
-      const request = Request.post(at(config, "/v1/contacts/erase")).json({ email }).auth("token");
-      const { erased } = vendor.fetch(hub, request);
-      return { status: { tag: "done", val: erased }, evidence: JSON.stringify({ erased, request_id: requestId }) };
-    } catch (error) {
-      if (error instanceof ConnectorError && error.status === 404) {
-        return { status: { tag: "not-found" }, evidence: null };
-      }
-      throw error;
-    }
-  },
-};

@@ -20,26 +20,3 @@ test("rows that the vendor refuses are named, and those without a key are not se
   );
   assert.deepEqual(hub.bodies(), [{ contacts: [{ email: "a@x.test" }, { email: "b" }] }]);
 });
-
-test("members are sent a hundred at a time", () => {
-  const member = (n: number) => ({ ids: [{ kind: "email", form: "plain", value: `p${n}@x.test` } as const], traits: null });
-  const members = Array.from({ length: 101 }, (_, n) => member(n));
-  const added = (n: number) => json(200, { results: Array(n).fill({ status: "added" }) });
-  const hub = TestHub.script([
-    ["POST https://desk.test/v1/tags/t%201/members", added(100)],
-    ["POST https://desk.test/v1/tags/t%201/members", json(200, { results: [{ status: "error", code: "unknown_contact" }] })],
-  ]);
-  const outcome = call.add(hub, CONFIG, { audience: "t 1", members, idempotencyKey: "k", verify: false });
-  assert.deepEqual(outcome.failures, [{ index: 100, retryable: false, code: "helpdesk.unknown_contact", message: "unknown_contact" }]);
-  hub.finish();
-});
-
-test("erasing somebody who is not there is no failure", () => {
-  const hub = TestHub.script([
-    ["POST https://desk.test/v1/contacts/erase", json(200, { erased: 1 })],
-    ["POST https://desk.test/v1/contacts/erase", json(404, { error: { code: "not_found", message: "nobody" } })],
-  ]);
-  const erase = () => call.eraseSubject(hub, CONFIG, [{ kind: "email", form: "plain", value: "a@x.test" }], "r1").status;
-  assert.deepEqual(erase(), { tag: "done", val: 1 });
-  assert.deepEqual(erase(), { tag: "not-found" });
-});

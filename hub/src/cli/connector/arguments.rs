@@ -1,5 +1,6 @@
-//! What can be typed after `onefold connector build`, `add`, `publish` and `key`.
+//! What can be typed after `onefold connector new`, `build`, `add`, `publish` and `key`.
 
+use crate::kit::project::{Kind, Language};
 use clap::{Args, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,6 +13,25 @@ pub struct BuildArguments {
     /// Name every import of the component.
     #[arg(long)]
     pub verbose: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct NewArguments {
+    /// The connector's name, and the folder's.
+    pub name: String,
+    #[arg(
+        long = "lang",
+        visible_alias = "language",
+        value_name = "LANGUAGE",
+        value_enum
+    )]
+    pub language: Language,
+    /// Whether it reads, writes rows and audiences, audiences only, or reads and writes.
+    #[arg(long, value_enum, default_value = "both")]
+    pub kind: Kind,
+    /// The files of the example without its API, to fill in for another one.
+    #[arg(long)]
+    pub skeleton: bool,
 }
 
 #[derive(Debug, Args)]

@@ -45,6 +45,7 @@ pub async fn bench(
             *practice = PracticeSettings {
                 seed: practice.seed,
                 contacts: Some(contacts),
+                new_members: practice.new_members,
             };
         }
     })?;

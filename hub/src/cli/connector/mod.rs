@@ -35,11 +35,7 @@ pub async fn connector(
 ) -> Outcome {
     match command {
         ConnectorCommand::List => list(folder, environment, out),
-        ConnectorCommand::New {
-            name,
-            language,
-            kind,
-        } => new::new(&name, language, kind, out),
+        ConnectorCommand::New(arguments) => new::new(&arguments, out),
         ConnectorCommand::Build(arguments) => build::build(environment, out, &arguments).await,
         ConnectorCommand::Add(arguments) => add::add(folder, environment, out, &arguments).await,
         ConnectorCommand::Remove { name } => add::remove(folder, out, &name),

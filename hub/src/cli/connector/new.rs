@@ -1,15 +1,26 @@
 //! `onefold connector new`: a project to begin with.
 
 use crate::cli::Ending;
+use crate::cli::connector::arguments::NewArguments;
 use crate::cli::output::{Out, Outcome};
-use crate::kit::project::{Kind, Language};
-use crate::kit::template;
+use crate::kit::template::{self, New, Start};
 use serde_json::json;
 use std::path::Path;
 
 /// Makes the project in the current folder.
-pub fn new(name: &str, language: Language, kind: Kind, out: &Out) -> Outcome {
-    let files = template::make(Path::new(""), name, language, kind)?;
+pub fn new(arguments: &NewArguments, out: &Out) -> Outcome {
+    let (name, language) = (&arguments.name, arguments.language);
+    let start = match arguments.skeleton {
+        true => Start::Skeleton,
+        false => Start::Example,
+    };
+    let new = New {
+        name,
+        language,
+        kind: arguments.kind,
+        start,
+    };
+    let files = template::make(Path::new(""), &new)?;
     if out.json {
         out.value(&json!({ "name": name, "language": language.word(), "created": files }));
         return Ok(Ending::Done);
@@ -18,5 +29,8 @@ pub fn new(name: &str, language: Language, kind: Kind, out: &Out) -> Outcome {
     out.line(format!(
         "next: `cd {name}`, `onefold connector build`, `onefold connector test`; `README.md` says more"
     ));
+    if start == Start::Skeleton {
+        out.line("the code, `manifest.json` and `conformance.toml` say what to fill in");
+    }
     Ok(Ending::Done)
 }

@@ -13,6 +13,7 @@ pub async fn vendor(options: &VendorArguments, out: &Out) -> Outcome {
     let settings = Settings {
         seed: options.seed,
         contacts: options.contacts,
+        ..Settings::default()
     };
     let practice =
         Practice::start(&Handle::current(), settings, options.port).map_err(|error| {

@@ -154,16 +154,10 @@ fn write_request(
     }
 }
 
-fn member(kind: &str, value: &str) -> Member {
-    let kind = match kind {
-        "email" => MemberIdKind::Email,
-        "phone" => MemberIdKind::Phone,
-        "device_id" | "ad_id" => MemberIdKind::Device,
-        _ => MemberIdKind::ExternalId,
-    };
+fn member(key: &str, value: &str) -> Member {
     Member {
         ids: vec![MemberId {
-            kind,
+            kind: MemberIdKind::of_key(key),
             form: MemberIdForm::Plain,
             value: value.to_owned(),
         }],

@@ -1,7 +1,7 @@
 //! Checks of what a connector says about itself, and whether it finds its account.
 
 use super::{Stop, Trial, Tried, failed, not_applicable, shown, validator};
-use crate::host::{FailureKind, WriteMode};
+use crate::host::{Chunk, FailureKind, TargetInfo, WriteMode, WriteRequest};
 use crate::kit::raw_json::compact;
 use crate::model::Value;
 use std::collections::BTreeSet;
@@ -72,7 +72,8 @@ pub fn manifest(trial: &Trial) -> Tried {
         Ok(())
     };
     has("source", one.streams.is_empty())?;
-    has("destination", one.targets.is_empty())?;
+    let is_nothing = one.targets.is_empty() && !trial.takes_audiences_only();
+    has("destination", is_nothing)?;
     has("audience", one.audience_keys.is_empty())
 }
 
@@ -204,6 +205,9 @@ pub fn discover(trial: &Trial) -> Tried {
 pub fn targets(trial: &Trial) -> Tried {
     trial.needs("destination")?;
     let found = trial.fresh().targets()?;
+    if trial.takes_audiences_only() {
+        return refuses_rows(trial, &found);
+    }
     for declared in &trial.description().targets {
         let Some(target) = found.iter().find(|one| one.name == declared.name) else {
             return failed(format!(
@@ -226,4 +230,37 @@ pub fn targets(trial: &Trial) -> Tried {
         }
     }
     Ok(())
+}
+
+/// Without targets rows are refused, for good and in words.
+fn refuses_rows(trial: &Trial, found: &[TargetInfo]) -> Tried {
+    if let Some(target) = found.first() {
+        return failed(format!(
+            "target `{}` is returned, and the manifest does not have it",
+            target.name
+        ));
+    }
+    let request = WriteRequest {
+        target: "rows".to_owned(),
+        mode: WriteMode::Upsert,
+        rows: Chunk {
+            count: 1,
+            data: b"{}\n".to_vec(),
+        },
+        idempotency_key: format!("conformance-{}", trial.number()),
+        verify: false,
+    };
+    match trial.fresh().write(&request) {
+        Ok(_) => failed("the manifest has no targets, and a row is taken"),
+        Err(failure) => {
+            trial.heard(&failure);
+            match failure.kind {
+                FailureKind::Permanent | FailureKind::Config => Ok(()),
+                kind => failed(format!(
+                    "the manifest has no targets, and a row is answered with {kind:?}: {}",
+                    failure.problem.message
+                )),
+            }
+        }
+    }
 }

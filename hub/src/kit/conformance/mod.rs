@@ -127,6 +127,14 @@ pub const CHECKS: &[(&str, &str)] = &[
         "members added or removed twice are added or removed once",
     ),
     (
+        "audience-faults",
+        "faults while adding or removing members become `rate-limited`, `transient` or members to try again, and change no outcome",
+    ),
+    (
+        "audience-batch",
+        "as many members as the hub sends at once are all added and all removed",
+    ),
+    (
         "erase-twice",
         "a person who is erased twice is erased, then not found",
     ),
@@ -265,6 +273,8 @@ fn try_one(trial: &Trial, name: &str) -> Tried {
         "max-batch" => writing::max_batch(trial),
         "audience-create" => audiences::create_twice(trial),
         "audience-members" => audiences::members_twice(trial),
+        "audience-faults" => audiences::faults(trial),
+        "audience-batch" => audiences::batch(trial),
         "erase-twice" => audiences::erase_twice(trial),
         _ => secrets(trial),
     }
@@ -287,6 +297,21 @@ impl Trial {
             true => Ok(()),
             false => not_applicable(format!("the connector does not export `{interface}`")),
         }
+    }
+
+    /// A connector that takes audiences only exports `destination` as well, and refuses rows.
+    pub fn needs_rows(&self) -> Tried {
+        self.needs("destination")?;
+        match self.takes_audiences_only() {
+            false => Ok(()),
+            true => {
+                not_applicable("the connector takes audiences only: its manifest has no targets")
+            }
+        }
+    }
+
+    pub fn takes_audiences_only(&self) -> bool {
+        self.description().targets.is_empty() && !self.description().audience_keys.is_empty()
     }
 
     /// A vendor that goes on answering whatever is asked.

@@ -67,8 +67,13 @@ pub fn read_part(
     mut read: impl FnMut(&ReadRequest) -> Result<Batch, Failure>,
 ) -> Result<Vec<Batch>, Stop> {
     let mut batches: Vec<Batch> = Vec::new();
+    let mut cursors: HashMap<Vec<u8>, usize> = HashMap::new();
     while batches.last().is_none_or(|batch| !batch.done) {
         let batch = read(&request(stream, part, batches.last(), size))?;
+        let before = cursors.insert(batch.cursor.clone(), batches.len());
+        if let Some(before) = before.filter(|_| !batch.done) {
+            return failed(circle(batches.len() - before));
+        }
         batches.push(batch);
         if batches.len() > MOST_BATCHES {
             return failed(format!(
@@ -79,17 +84,35 @@ pub fn read_part(
     Ok(batches)
 }
 
+/// A call depends on its cursor alone, so a cursor that repeats returns the same batches endlessly.
+fn circle(batches: usize) -> String {
+    let what = match batches {
+        1 => "the cursor did not change between two batches".to_owned(),
+        _ => format!("the cursor is the same as {batches} batches ago"),
+    };
+    format!(
+        "{what}, and the last one was not `done`: each `read` has to return a new cursor, or `done`"
+    )
+}
+
 pub fn baselines(trial: &Trial) -> Result<BTreeMap<String, Baseline>, String> {
     let mut baselines = BTreeMap::new();
+    // Of each stream, so that all that is wrong is seen at once.
+    let mut broken = Vec::new();
     for stream in &trial.description().streams {
-        let baseline = baseline(trial, &stream.name).map_err(|stop| match stop {
-            Stop::Failed(why) | Stop::NotApplicable(why) => {
-                format!("stream `{}` cannot be read: {why}", stream.name)
+        match baseline(trial, &stream.name) {
+            Ok(baseline) => {
+                baselines.insert(stream.name.clone(), baseline);
             }
-        })?;
-        baselines.insert(stream.name.clone(), baseline);
+            Err(Stop::Failed(why) | Stop::NotApplicable(why)) => {
+                broken.push(format!("stream `{}` cannot be read: {why}", stream.name));
+            }
+        }
     }
-    Ok(baselines)
+    match broken.is_empty() {
+        true => Ok(baselines),
+        false => Err(broken.join("; ")),
+    }
 }
 
 fn baseline(trial: &Trial, stream: &str) -> Result<Baseline, Stop> {

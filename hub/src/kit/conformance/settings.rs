@@ -23,6 +23,9 @@ pub struct Settings {
     /// By target: what the checks write.
     #[serde(default)]
     pub rows: BTreeMap<String, RowSettings>,
+    /// Who is added to audiences, when no row says so.
+    #[serde(default)]
+    pub members: MemberSettings,
     /// Who is erased by a check, when no row says so.
     #[serde(default)]
     pub erase: Option<EraseSettings>,
@@ -56,6 +59,9 @@ pub struct PracticeSettings {
     pub seed: Option<u64>,
     #[serde(default)]
     pub contacts: Option<u32>,
+    /// Whether it makes a contact of an address that is added to a tag, for connectors that write no rows.
+    #[serde(default)]
+    pub new_members: bool,
 }
 
 impl PracticeSettings {
@@ -64,6 +70,7 @@ impl PracticeSettings {
         practice::Settings {
             seed: self.seed.unwrap_or(usual.seed),
             contacts: self.contacts.unwrap_or(300),
+            new_members: self.new_members,
         }
     }
 }
@@ -86,6 +93,14 @@ pub struct RowSettings {
     /// A row that the vendor refuses.
     #[serde(default)]
     pub bad: Option<toml::Table>,
+}
+
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberSettings {
+    /// People whom the vendor has, by the first of the manifest's `audience_keys`, where it takes nobody else.
+    #[serde(default)]
+    pub known: Vec<String>,
 }
 
 #[derive(Debug, Default, Clone, Deserialize)]

@@ -12,7 +12,7 @@ use serde_json::json;
 /// Rows of one attempt.
 const ROWS: usize = 3;
 /// Faults are injected into at most this many requests of a write.
-const MOST_POSITIONS: usize = 6;
+pub const MOST_POSITIONS: usize = 6;
 
 /// Rows that are new to the vendor, as many as asked for.
 pub fn new_rows(trial: &Trial, target: &TargetSpec, count: usize) -> Result<Vec<Value>, Stop> {
@@ -147,7 +147,7 @@ fn making(target: &TargetSpec) -> Option<WriteMode> {
 }
 
 fn each(trial: &Trial, look: impl Fn(&TargetSpec, WriteMode) -> Tried) -> Tried {
-    trial.needs("destination")?;
+    trial.needs_rows()?;
     trial.needs_live()?;
     let mut made = false;
     for target in &trial.description().targets {
@@ -267,18 +267,8 @@ pub fn unknown_outcome(trial: &Trial) -> Tried {
                 let before = trial.state()?;
                 let mut request = request(trial, target, mode, &rows);
                 let tap = Tap::with_fault(trial.way_out(), number, fault);
-                match write(trial, &request, Some(&tap)) {
-                    Ok(outcome) => tolerable(trial, target, fault, Ok(outcome))?,
-                    Err(failure) => {
-                        trial.heard(&failure);
-                        if !matches!(failure.kind, FailureKind::Transient | FailureKind::Other) {
-                            return failed(format!(
-                                "target `{}`: a lost answer becomes {:?}",
-                                target.name, failure.kind
-                            ));
-                        }
-                    }
-                }
+                let what = format!("target `{}`", target.name);
+                tolerable(trial, &what, fault, write(trial, &request, Some(&tap)))?;
                 request.verify = true;
                 let outcome = write(trial, &request, None)?;
                 all_written("after a lost answer, with `verify`", &outcome)?;
@@ -309,7 +299,8 @@ pub fn write_faults(trial: &Trial) -> Tried {
                 let before = trial.state()?;
                 let mut request = request(trial, target, mode, &rows);
                 let tap = Tap::with_fault(trial.way_out(), number, fault);
-                tolerable(trial, target, fault, write(trial, &request, Some(&tap)))?;
+                let what = format!("target `{}`", target.name);
+                tolerable(trial, &what, fault, write(trial, &request, Some(&tap)))?;
                 request.verify = true;
                 let outcome = write(trial, &request, None)?;
                 all_written("after a fault", &outcome)?;
@@ -326,32 +317,30 @@ pub fn write_faults(trial: &Trial) -> Tried {
     })
 }
 
-/// A fault may end the write, or the rows that it met, as something to try again.
-fn tolerable(
-    trial: &Trial,
-    target: &TargetSpec,
-    fault: Fault,
-    done: Result<Outcome, Failure>,
-) -> Tried {
+/// A fault may end what was sent, or the rows or members that it met, as something to try again.
+pub fn tolerable(trial: &Trial, what: &str, fault: Fault, done: Result<Outcome, Failure>) -> Tried {
     match done {
         Ok(outcome) => match outcome.failures.iter().find(|failure| !failure.retryable) {
             None => Ok(()),
             Some(failure) => failed(format!(
-                "target `{}`: {fault:?} makes row {} one that is not tried again",
-                target.name, failure.index
+                "{what}: {fault:?} makes row {} one that is not tried again",
+                failure.index
             )),
         },
         Err(failure) => {
             trial.heard(&failure);
             let fits = match fault {
                 Fault::RateLimited { .. } => failure.kind == FailureKind::RateLimited,
+                Fault::AnswerLost | Fault::Reset => {
+                    matches!(failure.kind, FailureKind::Transient | FailureKind::Other)
+                }
                 _ => failure.kind == FailureKind::Transient,
             };
             match fits {
                 true => Ok(()),
                 false => failed(format!(
-                    "target `{}`: {fault:?} becomes {:?}: {}",
-                    target.name, failure.kind, failure.problem.message
+                    "{what}: {fault:?} becomes {:?}: {}",
+                    failure.kind, failure.problem.message
                 )),
             }
         }

@@ -414,7 +414,10 @@ fn members(desk: &mut Desk, call: &Call, id: &str) -> Reply {
     };
     let mut results = Vec::new();
     for email in emails {
-        let contact = desk.find(&email);
+        let contact = match desk.find(&email) {
+            None if adds && desk.new_members && is_email(&email) => Some(desk.contact(email)),
+            found => found,
+        };
         let inside = &mut desk.tags[index].members;
         let status = match (adds, contact) {
             (true, None) => {

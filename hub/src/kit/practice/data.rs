@@ -54,6 +54,7 @@ pub fn open(settings: Settings) -> Desk {
         ids[usize::try_from(*index).unwrap_or(0)] = id(*deleted);
     }
     let mut desk = Desk::new(settings.seed, START + 1_000 * 86_400_000, count);
+    desk.new_members = settings.new_members;
     let mut at = START;
     for (index, id) in ids.iter().enumerate() {
         let index = index as u64;

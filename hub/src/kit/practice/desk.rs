@@ -81,6 +81,8 @@ pub struct Desk {
     pub tags: Vec<Tag>,
     /// Key to body and answer.
     pub answered: HashMap<String, (Vec<u8>, String)>,
+    /// Whether an address that is added to a tag becomes a contact when there is none.
+    pub new_members: bool,
     last_id: u64,
     now: i64,
 }
@@ -177,6 +179,17 @@ impl Desk {
         let now = self.tick();
         self.put_contact(id, contact, now);
         Written::Updated(id)
+    }
+
+    /// The id of the contact with this address, which is made when there is none.
+    pub fn contact(&mut self, email: String) -> u64 {
+        let wanted = Wanted {
+            email,
+            ..Wanted::default()
+        };
+        match self.upsert(wanted) {
+            Written::Created(id) | Written::Updated(id) | Written::Unchanged(id) => id,
+        }
     }
 
     /// Removes a contact from everywhere and leaves a tombstone; false when there is none.

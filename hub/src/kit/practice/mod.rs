@@ -35,6 +35,8 @@ pub struct Settings {
     pub seed: u64,
     /// Contacts, deleted ones among them; there are half as many tickets.
     pub contacts: u32,
+    /// Whether an address that is added to a tag becomes a contact when there is none, as at vendors that know lists only.
+    pub new_members: bool,
 }
 
 impl Default for Settings {
@@ -42,6 +44,7 @@ impl Default for Settings {
         Self {
             seed: 1,
             contacts: 500,
+            new_members: false,
         }
     }
 }

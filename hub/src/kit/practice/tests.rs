@@ -11,6 +11,7 @@ fn desk() -> Desk {
     data::open(Settings {
         seed: 7,
         contacts: 300,
+        ..Settings::default()
     })
 }
 
@@ -120,7 +121,11 @@ fn created_again(rows: &[String]) -> Vec<(usize, usize)> {
 fn a_row_is_deleted_and_created_again_with_its_id_in_one_page_and_pages_apart() {
     for seed in 1..8 {
         for contacts in [260, 300, 500, 1_000] {
-            let mut desk = data::open(Settings { seed, contacts });
+            let mut desk = data::open(Settings {
+                seed,
+                contacts,
+                ..Settings::default()
+            });
             let whole = all(&mut desk, "contacts", 200);
             assert_eq!(whole.len(), contacts as usize);
             for rows in [whole, all(&mut desk, "tickets", 200)] {
@@ -174,7 +179,11 @@ fn a_contact_that_is_created_again_comes_after_the_old_cursor_behind_its_tombsto
 #[test]
 fn the_same_seed_gives_the_same_data_and_another_seed_other_data() {
     let rows = |seed| {
-        let settings = Settings { seed, contacts: 60 };
+        let settings = Settings {
+            seed,
+            contacts: 60,
+            ..Settings::default()
+        };
         all(&mut data::open(settings), "contacts", 60)
     };
     assert_eq!(rows(1), rows(1));
@@ -301,6 +310,23 @@ fn an_idempotency_key_gives_the_first_answer_again_and_refuses_another_body() {
         (status, &body["error"]["code"]),
         (422, &json!("idempotency_mismatch"))
     );
+}
+
+#[test]
+fn a_help_desk_that_takes_new_members_makes_contacts_of_addresses_and_of_nothing_else() {
+    let mut desk = data::open(Settings {
+        new_members: true,
+        ..Settings::default()
+    });
+    let body = json!({"add": ["new@example.com", "no address"]});
+    let (_, answer) = post(&mut desk, "/v1/tags/t1/members", &body);
+    assert_eq!(answer["results"][0]["status"], "added");
+    assert_eq!(answer["results"][1]["code"], "unknown_contact");
+    assert!(desk.find("NEW@example.com").is_some());
+    let body = json!({"remove": ["other@example.com"]});
+    let (_, answer) = post(&mut desk, "/v1/tags/t1/members", &body);
+    assert_eq!(answer["results"][0]["status"], "absent");
+    assert!(desk.find("other@example.com").is_none());
 }
 
 #[test]

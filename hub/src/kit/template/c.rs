@@ -1,6 +1,6 @@
 //! A project in C: a Makefile for its tests, the SDK's files next to it.
 
-use super::{File, Template, always, patch, reading, writing};
+use super::{File, Template, always, patch, reading, rows, writing};
 
 pub const TEMPLATE: Template = Template {
     files: FILES,
@@ -10,7 +10,7 @@ pub const TEMPLATE: Template = Template {
         patch("src/connector.c", WRITING, ""),
         patch(
             "README.md",
-            "| `src/write.c` | writing: rows, audiences, erasure |\n",
+            "| `src/write.c` | writing rows |\n| `src/audience.c` | audiences, erasure |\n",
             "",
         ),
     ],
@@ -22,16 +22,20 @@ pub const TEMPLATE: Template = Template {
             "",
         ),
     ],
+    audience: &[
+        patch("src/connector.c", "    .write = write_rows,\n", ""),
+        patch("README.md", "| `src/write.c` | writing rows |\n", ""),
+    ],
     contract: "wit",
     tests: "      - run: make test",
 };
 
-const WRITING: &str = "    .write = write_contacts,
-    .list_audiences = list_tags,
-    .create = create_tag,
+const WRITING: &str = "    .write = write_rows,
+    .list_audiences = list_audiences,
+    .create = create_audience,
     .add = add_members,
     .remove = remove_members,
-    .erase_subject = erase_contact,
+    .erase_subject = erase_person,
 ";
 
 const FILES: &[File] = &[
@@ -63,17 +67,25 @@ const FILES: &[File] = &[
         "src/read.c",
         include_str!("../../../../connectors/examples/helpdesk-c/src/read.c"),
     ),
-    writing(
+    rows(
         "src/write.c",
         include_str!("../../../../connectors/examples/helpdesk-c/src/write.c"),
+    ),
+    writing(
+        "src/audience.c",
+        include_str!("../../../../connectors/examples/helpdesk-c/src/audience.c"),
     ),
     reading(
         "test/read_test.c",
         include_str!("../../../../connectors/examples/helpdesk-c/test/read_test.c"),
     ),
-    writing(
+    rows(
         "test/write_test.c",
         include_str!("../../../../connectors/examples/helpdesk-c/test/write_test.c"),
+    ),
+    writing(
+        "test/audience_test.c",
+        include_str!("../../../../connectors/examples/helpdesk-c/test/audience_test.c"),
     ),
 ];
 

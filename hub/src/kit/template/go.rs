@@ -1,6 +1,6 @@
 //! A project in Go: one package, the SDK's module next to it.
 
-use super::{File, Template, always, patch, reading, writing};
+use super::{File, Template, always, patch, reading, rows, writing};
 
 pub const TEMPLATE: Template = Template {
     files: FILES,
@@ -10,7 +10,7 @@ pub const TEMPLATE: Template = Template {
         patch("connector.go", WRITING, ""),
         patch(
             "README.md",
-            "| `write.go` | writing: rows, audiences, erasure |\n",
+            "| `write.go` | writing rows |\n| `audience.go` | audiences, erasure |\n",
             "",
         ),
     ],
@@ -21,6 +21,10 @@ pub const TEMPLATE: Template = Template {
             "| `read.go` | reading: pages into records, where the next page is |\n",
             "",
         ),
+    ],
+    audience: &[
+        patch("connector.go", "\tWrite:         write,\n", ""),
+        patch("README.md", "| `write.go` | writing rows |\n", ""),
     ],
     contract: "wit",
     tests: "      - run: go test ./...",
@@ -68,17 +72,25 @@ const FILES: &[File] = &[
         "read.go",
         include_str!("../../../../connectors/examples/helpdesk-go/read.go"),
     ),
-    writing(
+    rows(
         "write.go",
         include_str!("../../../../connectors/examples/helpdesk-go/write.go"),
+    ),
+    writing(
+        "audience.go",
+        include_str!("../../../../connectors/examples/helpdesk-go/audience.go"),
     ),
     reading(
         "read_test.go",
         include_str!("../../../../connectors/examples/helpdesk-go/read_test.go"),
     ),
-    writing(
+    rows(
         "write_test.go",
         include_str!("../../../../connectors/examples/helpdesk-go/write_test.go"),
+    ),
+    writing(
+        "audience_test.go",
+        include_str!("../../../../connectors/examples/helpdesk-go/audience_test.go"),
     ),
 ];
 

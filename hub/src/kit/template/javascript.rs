@@ -1,6 +1,6 @@
 //! Projects in TypeScript and JavaScript: an npm package with the SDK next to it.
 
-use super::{File, Template, always, patch, reading, writing};
+use super::{File, Template, always, patch, reading, rows, writing};
 
 pub const TYPESCRIPT: Template = Template {
     files: TYPESCRIPT_FILES,
@@ -18,7 +18,12 @@ pub const TYPESCRIPT: Template = Template {
         ),
         patch(
             "src/connector.ts",
-            "import { audience, destination, privacy } from \"./write.js\";\n",
+            "import { audience, privacy } from \"./audience.js\";\n",
+            "",
+        ),
+        patch(
+            "src/connector.ts",
+            "import { destination } from \"./write.js\";\n",
             "",
         ),
         patch(
@@ -28,7 +33,7 @@ pub const TYPESCRIPT: Template = Template {
         ),
         patch(
             "README.md",
-            "| `src/write.ts` | writing: rows, audiences, erasure |\n",
+            "| `src/write.ts` | writing rows |\n| `src/audience.ts` | audiences, erasure |\n",
             "",
         ),
     ],
@@ -50,6 +55,15 @@ pub const TYPESCRIPT: Template = Template {
             "",
         ),
     ],
+    audience: &[
+        patch(
+            "src/connector.ts",
+            "import { destination } from \"./write.js\";\n",
+            "",
+        ),
+        patch("src/connector.ts", "  destination,\n", ""),
+        patch("README.md", "| `src/write.ts` | writing rows |\n", ""),
+    ],
     contract: "wit",
     tests: "      - run: npm install\n      - run: npm run check\n      - run: npm test",
 };
@@ -70,7 +84,12 @@ pub const JAVASCRIPT: Template = Template {
         ),
         patch(
             "src/connector.js",
-            "import { audience, destination, privacy } from \"./write.js\";\n",
+            "import { audience, privacy } from \"./audience.js\";\n",
+            "",
+        ),
+        patch(
+            "src/connector.js",
+            "import { destination } from \"./write.js\";\n",
             "",
         ),
         patch(
@@ -80,7 +99,7 @@ pub const JAVASCRIPT: Template = Template {
         ),
         patch(
             "README.md",
-            "| `src/write.js` | writing: rows, audiences, erasure |\n",
+            "| `src/write.js` | writing rows |\n| `src/audience.js` | audiences, erasure |\n",
             "",
         ),
     ],
@@ -101,6 +120,15 @@ pub const JAVASCRIPT: Template = Template {
             "| `src/read.js` | reading: pages into records, where the next page is |\n",
             "",
         ),
+    ],
+    audience: &[
+        patch(
+            "src/connector.js",
+            "import { destination } from \"./write.js\";\n",
+            "",
+        ),
+        patch("src/connector.js", "  destination,\n", ""),
+        patch("README.md", "| `src/write.js` | writing rows |\n", ""),
     ],
     contract: "wit",
     tests: "      - run: npm install\n      - run: npm test",
@@ -147,13 +175,21 @@ const TYPESCRIPT_FILES: &[File] = &[
         "test/read.test.ts",
         include_str!("../../../../connectors/examples/helpdesk-typescript/test/read.test.ts"),
     ),
-    writing(
+    rows(
         "src/write.ts",
         include_str!("../../../../connectors/examples/helpdesk-typescript/src/write.ts"),
     ),
     writing(
+        "src/audience.ts",
+        include_str!("../../../../connectors/examples/helpdesk-typescript/src/audience.ts"),
+    ),
+    rows(
         "test/write.test.ts",
         include_str!("../../../../connectors/examples/helpdesk-typescript/test/write.test.ts"),
+    ),
+    writing(
+        "test/audience.test.ts",
+        include_str!("../../../../connectors/examples/helpdesk-typescript/test/audience.test.ts"),
     ),
 ];
 
@@ -194,13 +230,21 @@ const JAVASCRIPT_FILES: &[File] = &[
         "test/read.test.js",
         include_str!("../../../../connectors/examples/helpdesk-javascript/test/read.test.js"),
     ),
-    writing(
+    rows(
         "src/write.js",
         include_str!("../../../../connectors/examples/helpdesk-javascript/src/write.js"),
     ),
     writing(
+        "src/audience.js",
+        include_str!("../../../../connectors/examples/helpdesk-javascript/src/audience.js"),
+    ),
+    rows(
         "test/write.test.js",
         include_str!("../../../../connectors/examples/helpdesk-javascript/test/write.test.js"),
+    ),
+    writing(
+        "test/audience.test.js",
+        include_str!("../../../../connectors/examples/helpdesk-javascript/test/audience.test.js"),
     ),
 ];
 

@@ -1,4 +1,4 @@
-//! A new project: the example connector of its language with another name, the SDK and the contract next to it. The files
+//! A new project: the example connector of its language with another name, or a skeleton of it, the SDK and the contract next to it. The files
 //! are the ones of this repository, embedded in the program, so that a project can be made anywhere.
 
 mod c;
@@ -7,6 +7,7 @@ mod go;
 mod javascript;
 mod python;
 mod rust;
+mod skeleton;
 
 use crate::kit::project::{Kind, Language, NAME, is_name};
 use crate::problem::{Problem, codes};
@@ -24,7 +25,9 @@ struct File {
 enum Part {
     Always,
     Reading,
+    /// Audiences and erasure.
     Writing,
+    Rows,
 }
 
 /// A change of a file.
@@ -45,6 +48,8 @@ struct Template {
     reading: &'static [Patch],
     /// In a project that only writes.
     writing: &'static [Patch],
+    /// In a project that takes audiences only, after those of `writing`.
+    audience: &'static [Patch],
     /// Where the contract goes.
     contract: &'static str,
     /// The commands of its continuous integration before the component is built.
@@ -75,6 +80,14 @@ const fn writing(path: &'static str, text: &'static str) -> File {
     }
 }
 
+const fn rows(path: &'static str, text: &'static str) -> File {
+    File {
+        path,
+        text,
+        part: Part::Rows,
+    }
+}
+
 const fn patch(path: &'static str, from: &'static str, to: &'static str) -> Patch {
     Patch { path, from, to }
 }
@@ -90,18 +103,32 @@ fn template(language: Language) -> &'static Template {
     }
 }
 
+/// What a project begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// A connector that works, for the practice help desk.
+    Example,
+    /// The same files, to fill in for another API.
+    Skeleton,
+}
+
+/// A project that is wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct New<'a> {
+    /// The connector's, and the folder's.
+    pub name: &'a str,
+    pub language: Language,
+    pub kind: Kind,
+    pub start: Start,
+}
+
 /// Makes the folder `parent/name` and returns the files in it.
-pub fn make(
-    parent: &Path,
-    name: &str,
-    language: Language,
-    kind: Kind,
-) -> Result<Vec<PathBuf>, Problem> {
+pub fn make(parent: &Path, new: &New<'_>) -> Result<Vec<PathBuf>, Problem> {
+    let name = new.name;
     let refuse = |message: String| Problem::new(&codes::CANNOT_MAKE_PROJECT, message);
     if !is_name(name) {
         return Err(refuse(format!("`{name}` is not a valid name for a connector")).hint(NAME));
     }
-    let template = template(language);
     let folder = parent.join(name);
     let is_empty = std::fs::read_dir(&folder).map_or(true, |mut entries| entries.next().is_none());
     if !is_empty || folder.is_file() {
@@ -109,7 +136,7 @@ pub fn make(
         return Err(refuse(format!("`{}` exists and is not empty", folder.display())).hint(hint));
     }
     let mut made = Vec::new();
-    for (path, text) in files(template, name, kind)? {
+    for (path, text) in files(new)? {
         let file = folder.join(path);
         let parent = file.parent().unwrap_or(&folder);
         std::fs::create_dir_all(parent)
@@ -121,23 +148,38 @@ pub fn make(
 }
 
 /// Paths and texts of a project.
-fn files(template: &Template, name: &str, kind: Kind) -> Result<Vec<(String, String)>, Problem> {
+fn files(new: &New<'_>) -> Result<Vec<(String, String)>, Problem> {
+    let (template, kind) = (template(new.language), new.kind);
     let mut files = Vec::new();
-    let patches: Vec<&Patch> = match kind {
-        Kind::Source => template.vendored.iter().chain(template.reading).collect(),
-        Kind::Destination => template.vendored.iter().chain(template.writing).collect(),
-        Kind::Both => template.vendored.iter().collect(),
+    let (first, second): (&[Patch], &[Patch]) = match kind {
+        Kind::Source => (template.reading, &[]),
+        Kind::Destination => (template.writing, &[]),
+        Kind::Audience => (template.writing, template.audience),
+        Kind::Both => (&[], &[]),
     };
+    let patches: Vec<&Patch> = template
+        .vendored
+        .iter()
+        .chain(first)
+        .chain(second)
+        .collect();
     for file in template.files.iter().chain(files::COMMON) {
         let wanted = match file.part {
             Part::Always => true,
             Part::Reading => kind.reads(),
             Part::Writing => kind.writes(),
+            Part::Rows => kind.writes_rows(),
         };
         if !wanted {
             continue;
         }
-        let mut text = file.text.to_owned();
+        let mut text = match new.start {
+            Start::Example => file.text.to_owned(),
+            Start::Skeleton => match skeleton::text(new.language, file.path) {
+                Some(text) => text.to_owned(),
+                None => without_example(file.text),
+            },
+        };
         for patch in patches.iter().filter(|patch| patch.path == file.path) {
             if !text.contains(patch.from) {
                 let message = format!("the template's `{}` has no `{}`", patch.path, patch.from);
@@ -147,11 +189,13 @@ fn files(template: &Template, name: &str, kind: Kind) -> Result<Vec<(String, Str
         }
         text = match file.path {
             "manifest.json" => parts_of_manifest(&text, kind),
+            "conformance.toml" if kind == Kind::Audience => members_of_nobody(&text),
+            "README.md" => entry(&text, kind),
             "connector.toml" => connector_toml(&text, template, kind),
             ".github/workflows/ci.yml" => text.replace("TESTS", template.tests),
             _ => text,
         };
-        let text = judged_by(file.path, renamed(&text, name));
+        let text = judged_by(file.path, renamed(&text, new.name));
         files.push((file.path.to_owned(), text));
     }
     for file in template.sdk {
@@ -166,11 +210,10 @@ fn files(template: &Template, name: &str, kind: Kind) -> Result<Vec<(String, Str
 fn connector_toml(text: &str, template: &Template, kind: Kind) -> String {
     let lines = text.lines().map(|line| {
         let key = line.split(' ').next().unwrap_or_default();
-        match (key, kind) {
-            ("sdk", _) => "sdk = \"sdk\"".to_owned(),
-            ("wit", _) => format!("wit = \"{}\"", template.contract),
-            ("kind", Kind::Source) => "kind = \"source\"".to_owned(),
-            ("kind", Kind::Destination) => "kind = \"destination\"".to_owned(),
+        match key {
+            "sdk" => "sdk = \"sdk\"".to_owned(),
+            "wit" => format!("wit = \"{}\"", template.contract),
+            "kind" => format!("kind = \"{}\"", kind.word()),
             _ => line.to_owned(),
         }
     });
@@ -192,6 +235,37 @@ fn judged_by(path: &str, text: String) -> String {
     }
 }
 
+/// The README of a project that has no example in it; other files do not name it.
+fn without_example(text: &str) -> String {
+    let about = "It works against the practice help desk that the `onefold` program serves;\nchange it step by step until it talks to your vendor.";
+    let next = "Fill it in for your vendor's API: every file says what goes where,\nand `conformance.toml` what the suite needs.";
+    text.replace(
+        "A Onefold connector for a help desk, in",
+        "A Onefold connector to fill in, in",
+    )
+    .replace(about, next)
+    .replace("name = \"desk\"", "name = \"helpdesk\"")
+    .replace("https://desk.example.com", "https://api.example.com")
+}
+
+/// The entry of a hub's manifest in the README.
+fn entry(text: &str, kind: Kind) -> String {
+    let (table, wants) = match kind {
+        Kind::Source | Kind::Both => return text.to_owned(),
+        Kind::Destination => ("[[destination]]", "person = { match = \"email\" }\n"),
+        Kind::Audience => ("[[destination]]", "audiences = [\"vip\"]\n"),
+    };
+    let before = "config.base_url = ";
+    let consent = "consent = [\"marketing_email\"]\n";
+    text.replace("[[source]]", table)
+        .replace(before, &format!("{consent}{wants}{before}"))
+}
+
+/// Without rows nobody is at the practice help desk who could be added, unless it takes new people into its lists.
+fn members_of_nobody(text: &str) -> String {
+    text.replace("practice = {}", "practice = { new_members = true }")
+}
+
 /// Without the streams or without the targets. As text, so that the order and the layout stay.
 fn parts_of_manifest(text: &str, kind: Kind) -> String {
     let streams = text.find("  \"streams\"").unwrap_or(text.len());
@@ -200,6 +274,10 @@ fn parts_of_manifest(text: &str, kind: Kind) -> String {
         Kind::Both => text.to_owned(),
         Kind::Source => format!("{}\n}}\n", text[..targets].trim_end().trim_end_matches(',')),
         Kind::Destination => format!("{}{}", &text[..streams], &text[targets..]),
+        Kind::Audience => {
+            let keys = text.find("  \"audience_keys\"").unwrap_or(text.len());
+            format!("{}{}", &text[..streams], &text[keys..])
+        }
     }
 }
 
@@ -242,17 +320,26 @@ mod tests {
     use super::*;
     use crate::kit::judge::{Document, judge};
 
-    const KINDS: [Kind; 3] = [Kind::Source, Kind::Destination, Kind::Both];
+    const KINDS: [Kind; 4] = [Kind::Source, Kind::Destination, Kind::Audience, Kind::Both];
 
-    fn made(language: Language, kind: Kind) -> Vec<(String, String)> {
-        files(template(language), "acme-2", kind).expect("every patch fits")
+    fn made(language: Language, kind: Kind, start: Start) -> Vec<(String, String)> {
+        let new = New {
+            name: "acme-2",
+            language,
+            kind,
+            start,
+        };
+        files(&new).expect("every patch fits")
     }
 
     #[test]
     fn every_project_is_whole_and_names_nothing_of_the_example_or_of_this_repository() {
         for language in Language::ALL {
-            for kind in KINDS {
-                let files = made(language, kind);
+            for (kind, start) in KINDS
+                .into_iter()
+                .flat_map(|kind| [Start::Example, Start::Skeleton].map(|start| (kind, start)))
+            {
+                let files = made(language, kind, start);
                 for wanted in [
                     "connector.toml",
                     "manifest.json",
@@ -284,7 +371,26 @@ mod tests {
                         !(ours && text.to_lowercase().contains("helpdesk")),
                         "{language} {path}"
                     );
+                    let words = ["contacts", "tickets", "tags", "desk", "practice"];
+                    let example = words.iter().find(|word| text.contains(**word));
+                    assert!(
+                        !(ours && start == Start::Skeleton && example.is_some()),
+                        "{language} {path}: {example:?}"
+                    );
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn a_skeleton_has_the_files_of_the_example() {
+        for language in Language::ALL {
+            for kind in KINDS {
+                let paths = |start| {
+                    let files = made(language, kind, start).into_iter();
+                    files.map(|(path, _)| path).collect::<Vec<_>>()
+                };
+                assert_eq!(paths(Start::Skeleton), paths(Start::Example), "{language}");
             }
         }
     }
@@ -299,7 +405,7 @@ mod tests {
     #[test]
     fn a_project_that_only_reads_has_no_targets_and_one_that_only_writes_no_streams() {
         let manifest = |kind| {
-            let files = made(Language::C, kind);
+            let files = made(Language::C, kind, Start::Example);
             let (_, text) = files
                 .into_iter()
                 .find(|(path, _)| path == "manifest.json")
@@ -311,18 +417,30 @@ mod tests {
         assert!(source.get("targets").is_none() && source["streams"].is_array());
         let destination = manifest(Kind::Destination);
         assert!(destination.get("streams").is_none() && destination["targets"].is_array());
+        let audience = manifest(Kind::Audience);
+        assert!(audience.get("streams").is_none() && audience.get("targets").is_none());
+        assert_eq!(audience["audience_keys"][0], "email");
         assert!(manifest(Kind::Both)["targets"].is_array());
     }
 
     #[test]
     fn a_folder_that_has_something_in_it_and_a_bad_name_are_refused() {
         let parent = tempfile::tempdir().expect("a folder");
-        let files = make(parent.path(), "acme", Language::Python, Kind::Both).expect("is made");
+        let try_one = |name| {
+            let new = New {
+                name,
+                language: Language::Python,
+                kind: Kind::Both,
+                start: Start::Example,
+            };
+            make(parent.path(), &new)
+        };
+        let files = try_one("acme").expect("is made");
         assert!(files.iter().all(|file| file.is_file()));
-        let again = make(parent.path(), "acme", Language::C, Kind::Both).expect_err("is refused");
+        let again = try_one("acme").expect_err("is refused");
         assert_eq!(again.code.id, "OF0324");
-        assert!(make(parent.path(), "../x", Language::C, Kind::Both).is_err());
+        assert!(try_one("../x").is_err());
         std::fs::create_dir(parent.path().join("empty")).expect("made");
-        assert!(make(parent.path(), "empty", Language::C, Kind::Source).is_ok());
+        assert!(try_one("empty").is_ok());
     }
 }

@@ -1,6 +1,6 @@
 //! A project in Python: code under `src`, the SDK's package next to it.
 
-use super::{File, Template, always, patch, reading, writing};
+use super::{File, Template, always, patch, reading, rows, writing};
 
 pub const TEMPLATE: Template = Template {
     files: FILES,
@@ -19,12 +19,17 @@ pub const TEMPLATE: Template = Template {
         ),
         patch(
             "src/connector/connector.py",
-            "(Reading, Writing)",
+            "from .audience import Audiences\n",
+            "",
+        ),
+        patch(
+            "src/connector/connector.py",
+            "(Reading, Writing, Audiences)",
             "(Reading)",
         ),
         patch(
             "README.md",
-            "| `src/connector/write.py` | writing: rows, audiences, erasure |\n",
+            "| `src/connector/write.py` | writing rows |\n| `src/connector/audience.py` | audiences, erasure |\n",
             "",
         ),
     ],
@@ -42,12 +47,34 @@ pub const TEMPLATE: Template = Template {
         ),
         patch(
             "src/connector/connector.py",
-            "(Reading, Writing)",
-            "(Writing)",
+            "(Reading, Writing, Audiences)",
+            "(Writing, Audiences)",
         ),
         patch(
             "README.md",
             "| `src/connector/read.py` | reading: pages into records, where the next page is |\n",
+            "",
+        ),
+    ],
+    audience: &[
+        patch(
+            "src/connector/connector.py",
+            "CheckReport, Hub",
+            "CheckReport, Destination, Hub",
+        ),
+        patch(
+            "src/connector/connector.py",
+            "from .write import Writing\n",
+            "",
+        ),
+        patch(
+            "src/connector/connector.py",
+            "(Writing, Audiences)",
+            "(Destination[Config], Audiences)",
+        ),
+        patch(
+            "README.md",
+            "| `src/connector/write.py` | writing rows |\n",
             "",
         ),
     ],
@@ -92,9 +119,13 @@ const FILES: &[File] = &[
         "src/connector/read.py",
         include_str!("../../../../connectors/examples/helpdesk-python/src/connector/read.py"),
     ),
-    writing(
+    rows(
         "src/connector/write.py",
         include_str!("../../../../connectors/examples/helpdesk-python/src/connector/write.py"),
+    ),
+    writing(
+        "src/connector/audience.py",
+        include_str!("../../../../connectors/examples/helpdesk-python/src/connector/audience.py"),
     ),
     always(
         "tests/__init__.py",
@@ -104,9 +135,13 @@ const FILES: &[File] = &[
         "tests/test_read.py",
         include_str!("../../../../connectors/examples/helpdesk-python/tests/test_read.py"),
     ),
-    writing(
+    rows(
         "tests/test_write.py",
         include_str!("../../../../connectors/examples/helpdesk-python/tests/test_write.py"),
+    ),
+    writing(
+        "tests/test_audience.py",
+        include_str!("../../../../connectors/examples/helpdesk-python/tests/test_audience.py"),
     ),
 ];
 

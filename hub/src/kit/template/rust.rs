@@ -1,6 +1,6 @@
 //! A project in Rust: a workspace of the connector and the SDK's crate.
 
-use super::{File, Template, always, patch, reading, writing};
+use super::{File, Template, always, patch, reading, rows, writing};
 
 pub const TEMPLATE: Template = Template {
     files: FILES,
@@ -10,6 +10,7 @@ pub const TEMPLATE: Template = Template {
         patch("Cargo.toml", "../../../connector-sdk", "sdk"),
     ],
     reading: &[
+        patch("src/lib.rs", "mod audience;\n", ""),
         patch("src/lib.rs", "mod write;\n", ""),
         patch(
             "src/lib.rs",
@@ -18,13 +19,8 @@ pub const TEMPLATE: Template = Template {
         ),
         patch(
             "README.md",
-            "| `src/write.rs` | writing: rows, audiences, erasure |\n",
+            "| `src/write.rs` | writing rows |\n| `src/audience.rs` | audiences, erasure |\n",
             "",
-        ),
-        patch(
-            "README.md",
-            "`src/read/tests.rs`, `src/write/tests.rs`",
-            "`src/read/tests.rs`",
         ),
     ],
     writing: &[
@@ -39,11 +35,20 @@ pub const TEMPLATE: Template = Template {
             "| `src/read.rs` | reading: pages into records, where the next page is |\n",
             "",
         ),
+    ],
+    audience: &[
+        patch("src/lib.rs", "mod write;\n", ""),
         patch(
-            "README.md",
-            "`src/read/tests.rs`, `src/write/tests.rs`",
-            "`src/write/tests.rs`",
+            "src/lib.rs",
+            "{CheckReport, Connector, Hub",
+            "{CheckReport, Connector, Destination, Hub",
         ),
+        patch(
+            "src/lib.rs",
+            "impl Connector for Helpdesk {",
+            "/// Rows are refused.\nimpl Destination for Helpdesk {}\n\nimpl Connector for Helpdesk {",
+        ),
+        patch("README.md", "| `src/write.rs` | writing rows |\n", ""),
     ],
     // The SDK's crate makes its bindings from it.
     contract: "sdk/wit/v0.1",
@@ -113,13 +118,21 @@ const FILES: &[File] = &[
         "src/read/tests.rs",
         include_str!("../../../../connectors/examples/helpdesk-rust/src/read/tests.rs"),
     ),
-    writing(
+    rows(
         "src/write.rs",
         include_str!("../../../../connectors/examples/helpdesk-rust/src/write.rs"),
     ),
     writing(
+        "src/audience.rs",
+        include_str!("../../../../connectors/examples/helpdesk-rust/src/audience.rs"),
+    ),
+    rows(
         "src/write/tests.rs",
         include_str!("../../../../connectors/examples/helpdesk-rust/src/write/tests.rs"),
+    ),
+    writing(
+        "src/audience/tests.rs",
+        include_str!("../../../../connectors/examples/helpdesk-rust/src/audience/tests.rs"),
     ),
 ];
 

@@ -180,11 +180,20 @@ pub fn members(
     change: &AudienceChange,
     what: &str,
 ) -> Result<Outcome> {
-    let (emails, mut failures) = emails(&DESK, change);
+    let (mut emails, mut failures) = emails(&DESK, change);
+    if config.breaks("leaves-the-tail-out") {
+        emails.truncate(MOST);
+    }
     for rows in emails.chunks(MOST) {
         let list: Vec<&str> = rows.iter().map(|(_, email)| *email).collect();
         let path = format!("/v1/tags/{}/members", change.audience);
-        let answer: Results = DESK.fetch(hub, config.post(&path, &json!({ what: list }))?)?;
+        let post = config.post(&path, &json!({ what: list }))?;
+        let answer: Results = DESK.fetch(hub, post).map_err(|error| match error {
+            Error::RateLimited(limit) if config.breaks("429-ends-the-change") => {
+                Error::Permanent(limit.detail)
+            }
+            error => error,
+        })?;
         for ((index, _), result) in rows.iter().zip(answer.results) {
             if result.status == "error" {
                 failures.push(Failure::rejected(*index, &result.code, result.message));

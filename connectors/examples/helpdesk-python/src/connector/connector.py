@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from onefold_sdk import CheckReport, Hub, Request, document
 
+from .audience import Audiences
 from .read import Reading
 from .vendor import VENDOR, Config
 from .write import Writing
 
 
-class Helpdesk(Reading, Writing):
+class Helpdesk(Reading, Writing, Audiences):
     manifest = document("manifest.json")
     config_schema = document("config.schema.json")
     config_type = Config

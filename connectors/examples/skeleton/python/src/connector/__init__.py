@@ -1,0 +1,1 @@
+"""A connector to fill in. Transport, retries and credentials are the hub's."""

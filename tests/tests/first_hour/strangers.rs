@@ -1,5 +1,5 @@
-//! N1, N2: an API that no template knows, in every language: what is said of an exception in `read` and of a cursor that stands
-//! still, with `connector test`, `run` and `connector run-one`. Begins with the skeleton; the messages are golden files.
+//! N1 to N3: an API that no template knows, in every language: what is said of a wrong manifest, of an exception in `read` and of a
+//! cursor that stands still, with `connector build`, `connector test`, `run` and `connector run-one`. Begins with the skeleton; the messages are golden files.
 
 use crate::hub::in_repository;
 use crate::languages::{TOKEN, typed};
@@ -135,6 +135,24 @@ fn transcript(language: Language) -> Option<String> {
     let place = place.path();
     write_project(place, language, &vendor);
     let project = place.join("acme");
+    let mut all = String::new();
+    let mut show = |folder: &Path, arguments: &[&str]| {
+        let (code, text) = typed(folder, arguments);
+        let text = masked(&text, place, &vendor);
+        let code = code.unwrap_or(-1);
+        let line = masked(&arguments.join(" "), place, &vendor);
+        write!(all, "$ onefold {line}{text}--- exit code {code}\n\n").unwrap();
+        assert_ne!(code, 0, "{language}: {text}");
+    };
+    let manifest = project.join("manifest.json");
+    let right = std::fs::read_to_string(&manifest).unwrap();
+    let wrong = right
+        .replace("\"header\"", "\"haeder\"")
+        .replace("\"primary_key\"", "\"primaryKey\"")
+        .replacen(" | email", " | emial", 1);
+    std::fs::write(&manifest, wrong).unwrap();
+    show(&project, &["connector", "build"]);
+    std::fs::write(&manifest, right).unwrap();
     let (code, text) = typed(&project, &["connector", "build"]);
     if text.contains("error[OF0321]") {
         let check = format!("a connector to an unknown API in {language}");
@@ -146,15 +164,6 @@ fn transcript(language: Language) -> Option<String> {
     let component = place.join("connectors/acme.wasm");
     std::fs::copy(project.join("build/acme.wasm"), component).unwrap();
 
-    let mut all = String::new();
-    let mut show = |folder: &Path, arguments: &[&str]| {
-        let (code, text) = typed(folder, arguments);
-        let text = masked(&text, place, &vendor);
-        let code = code.unwrap_or(-1);
-        let line = masked(&arguments.join(" "), place, &vendor);
-        write!(all, "$ onefold {line}{text}--- exit code {code}\n\n").unwrap();
-        assert_ne!(code, 0, "{language}: {text}");
-    };
     show(&project, &["connector", "test"]);
     for stream in ["answers", "surveys"] {
         write_hub(place, &vendor, stream);
@@ -173,7 +182,7 @@ mod snapshots {
     use super::*;
 
     #[test]
-    fn n1_n2_from_an_empty_folder_to_an_api_that_no_template_knows_with_mistakes_on_the_way() {
+    fn n1_to_n3_from_an_empty_folder_to_an_api_that_no_template_knows_with_mistakes_on_the_way() {
         for language in Language::ALL {
             if let Some(text) = transcript(language) {
                 insta::assert_snapshot!(format!("mistakes-in-{language}"), text);

@@ -12,7 +12,7 @@ pub use edit::{Edit, edited};
 pub use record::{Record, key_of_line, read};
 
 use crate::expression::{
-    Expression, Failure, Filter, country_code, scalar_text, shown, to_shape, to_timestamp,
+    Expression, Failure, country_code, scalar_text, shown, to_shape, to_timestamp,
 };
 use crate::manifest::{ConsentRule, SAID_COUNTRY, Stream, StreamTarget};
 use crate::model::{
@@ -186,16 +186,7 @@ impl Mapper<'_> {
             }
             self.damaged(name, "has a replacement character in its place");
         }
-        // An identifier is normalised at its door; its filter would do the same work before.
-        let result = match &role {
-            Role::Identifier(IdentifierKind::Email) | Role::Both(IdentifierKind::Email) => {
-                expression.eval_before(Filter::Email, &self.record.value, self.region)
-            }
-            Role::Identifier(IdentifierKind::Phone) | Role::Both(IdentifierKind::Phone) => {
-                expression.eval_before(Filter::Phone, &self.record.value, self.region)
-            }
-            _ => expression.eval(&self.record.value, self.region),
-        };
+        let result = role.evaluated(expression, &self.record.value, self.region);
         let Some(value) = self.taken(name, expression, result)? else {
             return Ok(());
         };

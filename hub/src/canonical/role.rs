@@ -1,8 +1,10 @@
 //! What a mapped field is for, by its name and by what its stream is about.
 
+use crate::expression::{Expression, Failure, Filter};
 use crate::manifest::{Stream, StreamTarget, trait_said};
 use crate::model::{
-    EntityKind, FURTHER_EMAILS, IdentifierKind, Shape, entity_field, event_property, person_trait,
+    EntityKind, FURTHER_EMAILS, IdentifierKind, Shape, Value, entity_field, event_property,
+    person_trait,
 };
 
 /// What a mapped field is for.
@@ -17,6 +19,28 @@ pub(super) enum Role<'a> {
     Field(Option<Shape>),
     /// What a record that is about something else says of its person: the trait.
     Said(&'a str),
+}
+
+impl Role<'_> {
+    /// The value of a field with this role.
+    pub fn evaluated(
+        &self,
+        expression: &Expression,
+        record: &Value,
+        region: Option<&str>,
+    ) -> Result<Option<Value>, Failure> {
+        // An identifier is normalised at its door; its filter would do the same work before.
+        let done_later = match self {
+            Self::Identifier(IdentifierKind::Email) | Self::Both(IdentifierKind::Email) => {
+                Filter::Email
+            }
+            Self::Identifier(IdentifierKind::Phone) | Self::Both(IdentifierKind::Phone) => {
+                Filter::Phone
+            }
+            _ => return expression.eval(record, region),
+        };
+        expression.eval_before(done_later, record, region)
+    }
 }
 
 pub(super) fn role_of<'a>(stream: &Stream, name: &'a str, source: &str) -> Role<'a> {

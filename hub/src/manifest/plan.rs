@@ -167,11 +167,6 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Something that happened, and the person to whom it did.
-    pub fn is_about_both(&self) -> bool {
-        self.is_of_person && self.to != StreamTarget::Person
-    }
-
     /// The part of a stream's digest that changes with its key.
     pub fn key_digest(digest: &str) -> &str {
         digest.split('-').next().unwrap_or_default()

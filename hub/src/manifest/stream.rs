@@ -439,7 +439,7 @@ fn digest(stream: &Stream) -> String {
             optional(&rule.at),
         )
     };
-    let about = match stream.is_about_both() {
+    let about = match stream.is_of_person && stream.to != StreamTarget::Person {
         true => format!("{:?} and its person", stream.to),
         false => format!("{:?}", stream.to),
     };

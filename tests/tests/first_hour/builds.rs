@@ -252,7 +252,7 @@ fn n6_a_test_says_what_it_does_and_json_is_only_json() {
     let (code, text) = typed(&folder, &arguments);
     assert_eq!(code, Some(0), "{text}");
     assert!(
-        text.contains("testing helpdesk 0.1.0 by 32 rules"),
+        text.contains("testing helpdesk 0.1.0 by 34 rules"),
         "{text}"
     );
     let (_, json) = typed(&folder, &[&arguments[..], &["--json"]].concat());

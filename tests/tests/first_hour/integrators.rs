@@ -52,36 +52,40 @@ fn n8_the_fake_vendors_explain_themselves_and_say_what_a_manifest_needs() {
     }
 }
 
-#[test]
-fn n3_documents_are_judged_before_anything_is_built() {
-    let place = tempfile::tempdir().unwrap();
-    let typed = |arguments: &[&str]| typed(place.path(), arguments);
-    let (code, _) = typed(&["connector", "new", "survey", "--language", "python"]);
-    assert_eq!(code, Some(0));
-    let edit = |file: &str, from: &str, to: &str| {
-        let path = place.path().join("survey").join(file);
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.contains(from), "{text}");
-        std::fs::write(path, text.replacen(from, to, 1)).unwrap();
-    };
-    edit(
-        "manifest.json",
-        "\"inject\": \"bearer\"",
-        "\"inject\": { \"haeder\": { \"name\": \"X-Api-Key\" } }",
-    );
-    edit("manifest.json", "email | email", "email | emial");
-    edit("connector.toml", "python", "pyhton");
-    edit("conformance.toml", "[wrong]", "[wrogn]");
-    let (code, built) = typed(&["connector", "build", "survey"]);
-    assert_eq!(code, Some(2));
-    let is_told = |line: &str| line.starts_with("error") || line.contains("did you mean");
-    let said: Vec<&str> = built.lines().filter(|line| is_told(line)).collect();
-    insta::assert_snapshot!(said.join("\n"));
-    assert!(!place.path().join("survey/build").exists());
-    // What is tested is judged by the same.
-    std::fs::create_dir(place.path().join("survey/build")).unwrap();
-    std::fs::write(place.path().join("survey/build/survey.wasm"), "").unwrap();
-    let (code, tested) = typed(&["connector", "test", "survey"]);
-    assert_eq!(code, Some(2));
-    assert!(tested.contains("haeder"), "{tested}");
+mod snapshots {
+    use super::*;
+
+    #[test]
+    fn n3_documents_are_judged_before_anything_is_built() {
+        let place = tempfile::tempdir().unwrap();
+        let typed = |arguments: &[&str]| typed(place.path(), arguments);
+        let (code, _) = typed(&["connector", "new", "survey", "--language", "python"]);
+        assert_eq!(code, Some(0));
+        let edit = |file: &str, from: &str, to: &str| {
+            let path = place.path().join("survey").join(file);
+            let text = std::fs::read_to_string(&path).unwrap();
+            assert!(text.contains(from), "{text}");
+            std::fs::write(path, text.replacen(from, to, 1)).unwrap();
+        };
+        edit(
+            "manifest.json",
+            "\"inject\": \"bearer\"",
+            "\"inject\": { \"haeder\": { \"name\": \"X-Api-Key\" } }",
+        );
+        edit("manifest.json", "email | email", "email | emial");
+        edit("connector.toml", "python", "pyhton");
+        edit("conformance.toml", "[wrong]", "[wrogn]");
+        let (code, built) = typed(&["connector", "build", "survey"]);
+        assert_eq!(code, Some(2));
+        let is_told = |line: &str| line.starts_with("error") || line.contains("did you mean");
+        let said: Vec<&str> = built.lines().filter(|line| is_told(line)).collect();
+        insta::assert_snapshot!(said.join("\n"));
+        assert!(!place.path().join("survey/build").exists());
+        // What is tested is judged by the same.
+        std::fs::create_dir(place.path().join("survey/build")).unwrap();
+        std::fs::write(place.path().join("survey/build/survey.wasm"), "").unwrap();
+        let (code, tested) = typed(&["connector", "test", "survey"]);
+        assert_eq!(code, Some(2));
+        assert!(tested.contains("haeder"), "{tested}");
+    }
 }

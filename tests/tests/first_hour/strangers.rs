@@ -98,7 +98,9 @@ fn masked(text: &str, place: &Path, vendor: &Running<Surveys>) -> String {
         .replace(&place, "[PLACE]")
         .replace(&vendor.address.port().to_string(), "[PORT]");
     let mut lines = String::new();
-    for line in text.lines() {
+    // Where a component was compiled before, it is taken from the cache.
+    let lines_of = text.lines();
+    for line in lines_of.filter(|line| !line.starts_with("compiling the component")) {
         let words: Vec<&str> = line.trim_end().split(' ').collect();
         let words = words.iter().enumerate().map(|(at, word)| {
             let next = words.get(at + 1).copied().unwrap_or_default();

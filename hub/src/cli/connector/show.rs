@@ -212,7 +212,11 @@ fn wire(stream: &StreamSpec) -> Value {
             .into_iter()
             .map(|(name, text)| (name, serde_json::from_str(&text).unwrap_or(Value::Null)))
             .collect();
-        json!({ "to": mapping.to, "lines": lines })
+        let to = match &mapping.to[..] {
+            [one] => json!(one),
+            several => json!(several),
+        };
+        json!({ "to": to, "lines": lines })
     });
     json!({
         "name": stream.name, "title": stream.title, "primary_key": stream.primary_key, "supports_deletes": stream.supports_deletes,

@@ -36,7 +36,7 @@ fn what_is_wrong_with_a_project_and_its_conformance_is_named() {
     golden(Document::Conformance, "conformance.toml");
 }
 
-/// The files of this name below a folder, without those that a build made.
+/// The files of this name below a folder, without what builds made.
 fn below(folder: &Path, name: &str, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

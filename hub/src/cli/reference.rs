@@ -3,6 +3,7 @@
 
 use crate::cli::arguments::Arguments;
 use crate::expression::{Call, calls};
+use crate::kit::judge::{Document, Line, outline};
 use crate::manifest::keys::{self, Key, Table, Type};
 use crate::problem::{CODES, Class, Code};
 use clap::{Command, CommandFactory};
@@ -26,8 +27,8 @@ pub struct Topic {
     pub sections: Vec<Section>,
 }
 
-pub fn topics() -> [Topic; 4] {
-    [keys(), filters(), commands(), problems()]
+pub fn topics() -> [Topic; 5] {
+    [keys(), filters(), commands(), connectors(), problems()]
 }
 
 fn keys() -> Topic {
@@ -188,6 +189,37 @@ fn trimmed(text: &str) -> String {
         line => format!("{}\n", line.trim_end()),
     });
     lines.collect::<String>().trim_end().to_owned()
+}
+
+fn connectors() -> Topic {
+    let about = "The documents in the folder of a connector's project. `onefold connector new` puts a JSON Schema of each into \
+         `schemas`, by which editors complete and `build` and `test` judge.";
+    let sections = Document::ALL.map(|document| Section {
+        name: document.file().to_owned(),
+        about: about_of(document).to_owned(),
+        text: outline(document).iter().map(line_text).collect(),
+    });
+    Topic {
+        name: "connectors",
+        title: "The documents of a connector",
+        about: wrapped("", about),
+        sections: sections.into(),
+    }
+}
+
+fn about_of(document: Document) -> &'static str {
+    match document {
+        Document::Manifest => {
+            "What the connector is, which hosts and credentials it needs, and what it reads and writes."
+        }
+        Document::Connector => "The project: its language, and where SDK and contract are.",
+        Document::Conformance => "How `onefold connector test` tries the connector.",
+    }
+}
+
+fn line_text(line: &Line) -> String {
+    let needed = if line.is_needed { " (needed)" } else { "" };
+    wrapped("- ", &format!("`{}`{needed}: {}", line.path, line.about))
 }
 
 fn problems() -> Topic {

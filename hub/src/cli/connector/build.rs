@@ -15,12 +15,12 @@ const CONTRACT: &str = "onefold:connector/";
 
 pub async fn build(environment: &Environment, out: &Out, arguments: &BuildArguments) -> Outcome {
     let folder = &arguments.folder;
-    let document = |name: &str| folder.join(name);
-    judged(&[
-        (Document::Connector, &document("connector.toml")),
-        (Document::Manifest, &document("manifest.json")),
-        (Document::Conformance, &document("conformance.toml")),
-    ])?;
+    let documents = Document::ALL.map(|document| (document, folder.join(document.file())));
+    judged(
+        &documents
+            .each_ref()
+            .map(|(document, path)| (*document, &**path)),
+    )?;
     let project = Project::read(folder)?;
     let tools_folder = toolchains_folder(environment);
     let work = move || {

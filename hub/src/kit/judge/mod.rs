@@ -1,9 +1,12 @@
 //! The documents of a connector's project, judged by the JSON Schemas that a project is made with: where it is wrong, what is
 //! allowed there, and what may have been meant.
 
+mod outline;
 mod place;
 #[cfg(test)]
 mod tests;
+
+pub use outline::{Line, outline};
 
 use crate::expression::{Expression, closest, suggest};
 use crate::kit::conformance::validator;
@@ -21,6 +24,16 @@ pub enum Document {
 }
 
 impl Document {
+    pub const ALL: [Self; 3] = [Self::Manifest, Self::Connector, Self::Conformance];
+
+    pub const fn file(self) -> &'static str {
+        match self {
+            Self::Manifest => "manifest.json",
+            Self::Connector => "connector.toml",
+            Self::Conformance => "conformance.toml",
+        }
+    }
+
     pub const fn schema(self) -> &'static str {
         match self {
             Self::Manifest => include_str!("manifest.schema.json"),

@@ -1,13 +1,11 @@
 //! What a raw record means in canonical words: identifiers, traits, consents, an event or an entity.
 //! Pure; `flow` decides what happens to the problems.
 
-mod back;
 mod edit;
 mod record;
 mod role;
 mod said;
 
-pub use back::read_back;
 pub use edit::{Edit, edited};
 pub use record::{Record, key_of_line, read};
 
@@ -396,8 +394,6 @@ impl Mapper<'_> {
                             .to_owned();
                     return Err(self.fatal(&codes::NO_EVENT_TIME, Some("time"), message));
                 };
-                // What it says of its person is as old as the event.
-                self.canonical.created_at.get_or_insert(time);
                 Some(Fact::Event {
                     name,
                     time,

@@ -29,6 +29,12 @@ impl From<Value> for Record {
 }
 
 impl Record {
+    /// The value at a dotted path, as mappings write it.
+    pub fn at(&self, path: &str) -> Option<&Value> {
+        path.split('.')
+            .try_fold(&self.value, |here, name| here.get(name))
+    }
+
     /// Whether one of these dotted paths points to a damaged text, or to something that holds one.
     pub(super) fn is_damaged(&self, paths: &[String]) -> bool {
         any_is_at(&self.damaged, paths)

@@ -83,25 +83,6 @@ fn an_answer_is_an_event_and_about_its_person() {
     );
 }
 
-// What it says of its person is as old as the event, where nothing else states a time.
-#[test]
-fn an_event_without_a_time_of_its_record_speaks_as_of_the_event() {
-    let map = [
-        ("email", "mail"),
-        ("time", "at | timestamp"),
-        ("person.city", "city"),
-    ];
-    let mut stream = stream(StreamTarget::Event(Some("Survey Answered".into())), &map);
-    (stream.created_at, stream.updated_at) = (None, None);
-    let record =
-        json!({ "id": "a1", "mail": "ada@example.com", "city": "Graz", "at": 1_772_442_840 });
-    let (said, _) = mapped(&stream, &record);
-    assert_eq!(
-        said.expect("mapped").stated_at(),
-        Timestamp(1_772_442_840_000)
-    );
-}
-
 #[test]
 fn a_person_has_traits_and_is_known_by_key_email_and_phone() {
     let stream = stream(

@@ -4,7 +4,7 @@ use crate::audience::{self, EventBound, Stratum};
 use crate::clock::Clock;
 use crate::compute;
 use crate::compute::models::Fitted;
-use crate::flow::facts::{self, Relating};
+use crate::flow::facts::{self, Back, Relating};
 use crate::flow::suppression::Suppression;
 use crate::host::Cancel;
 use crate::identity;
@@ -40,6 +40,8 @@ pub struct Context {
     pub counted: BTreeSet<String>,
     /// By source, the destinations that write to the same tool, by their indexes.
     pub writers: BTreeMap<String, Vec<usize>>,
+    /// By source and stream, where what destinations write is read back.
+    pub backs: BTreeMap<String, BTreeMap<String, Vec<Back>>>,
     /// The events that audiences, traits and models read, by name.
     pub events_read: BTreeMap<String, EventBound>,
     pub suppression: Arc<Suppression>,
@@ -78,6 +80,7 @@ impl Context {
             relating: Relating::of(&plan),
             counted: facts::counted(&plan),
             writers: facts::writers(&plan),
+            backs: facts::read_back(&plan),
             plan,
             store,
             clock,
@@ -97,6 +100,13 @@ impl Context {
         self.rules = Arc::new(identity::Rules::new(&rules, &self.plan.hub.name));
         self.identity = rules;
         self.rules_version = version;
+    }
+
+    /// Where what destinations write is read back by a stream.
+    pub(super) fn backs(&self, source: &str, stream: &str) -> &[Back] {
+        let streams = self.backs.get(source);
+        let backs = streams.and_then(|streams| streams.get(stream));
+        backs.map_or(&[], |backs| backs)
     }
 
     /// The destinations that write to the tool that a source reads, by their indexes.

@@ -1,7 +1,9 @@
 //! What follows from a plan alone: whether people have accounts, which audiences are counted, the names of computed traits.
 
 use crate::expression::Condition;
-use crate::manifest::{Destination, PREDICTED, Plan, Source, StreamTarget, trait_said};
+use crate::manifest::{
+    Destination, PREDICTED, PersonPush, Plan, Source, Stream, StreamTarget, trait_said,
+};
 use crate::model::{EntityKind, Value};
 use crate::profile::ACCOUNT_FIELD;
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,6 +64,74 @@ pub fn writers(plan: &Plan) -> BTreeMap<String, Vec<usize>> {
         (source.name.to_string(), same)
     });
     writers.filter(|(_, same)| !same.is_empty()).collect()
+}
+
+/// In which fields of a tool's records the values are that a destination writes there.
+#[derive(Debug, Clone)]
+pub struct Back {
+    /// The destination's index.
+    pub destination: usize,
+    /// By trait of the stream: the paths that its mapping reads and the destination writes, with the destination's names of them.
+    pub reads: BTreeMap<String, Vec<(String, String)>>,
+}
+
+/// By source and stream. A mapping reads a field where its path ends with the field's name: `properties.firstname` reads `firstname`;
+/// of several such paths the shortest is meant.
+pub fn read_back(plan: &Plan) -> BTreeMap<String, BTreeMap<String, Vec<Back>>> {
+    let mut all = BTreeMap::new();
+    for (source, indexes) in writers(plan) {
+        let streams = plan.sources.iter().filter(|one| *one.name == *source);
+        let streams = streams.flat_map(|source| &source.streams).map(|stream| {
+            let backs = indexes.iter().filter_map(|index| {
+                let push = plan.destinations[*index].person.as_ref()?;
+                let reads = reads_of(stream, push);
+                (!reads.is_empty()).then_some(Back {
+                    destination: *index,
+                    reads,
+                })
+            });
+            (stream.name.to_string(), backs.collect())
+        });
+        let streams = streams.collect();
+        all.insert(source, streams);
+    }
+    all
+}
+
+fn reads_of(stream: &Stream, push: &PersonPush) -> BTreeMap<String, Vec<(String, String)>> {
+    let last = |path: &str| path.rsplit('.').next().map(str::to_owned);
+    let depth = |path: &&String| (path.matches('.').count(), (*path).clone());
+    let paths = stream.map.iter().flat_map(|(_, one)| one.reads());
+    let paths: Vec<&String> = paths.collect();
+    let path_of = |field: &str| {
+        let of_field = paths
+            .iter()
+            .filter(|path| last(path).as_deref() == Some(field));
+        of_field.copied().min_by_key(depth)
+    };
+    let written: BTreeMap<&String, &(String, String)> = push
+        .map
+        .iter()
+        .filter_map(|pushed| Some((path_of(&pushed.0)?, pushed)))
+        .collect();
+    let mut reads = BTreeMap::new();
+    for (name, expression) in &stream.map {
+        let found = expression
+            .reads()
+            .iter()
+            .filter_map(|path| Some((path, written.get(path)?)));
+        let found: Vec<(&String, &&(String, String))> = found.collect();
+        // A trait that is made of other fields as well says something of its own, unless it is what is written there.
+        let is_whole = found.len() == expression.reads().len();
+        let is_itself = found.iter().any(|(_, pushed)| pushed.1 == *name);
+        if !found.is_empty() && (is_whole || is_itself) {
+            let pairs = found
+                .into_iter()
+                .map(|(path, pushed)| (path.clone(), pushed.0.clone()));
+            reads.insert(name.clone(), pairs.collect());
+        }
+    }
+    reads
 }
 
 /// Names of computed traits, those of models too.

@@ -11,7 +11,7 @@ use crate::model::{EntityKind, StreamMapping, StreamSpec, snake_case};
 use crate::problem::codes;
 
 /// Counts up when mapping the same record by the same text has another result.
-const MAPPING_VERSION: u32 = 5;
+const MAPPING_VERSION: u32 = 4;
 /// The same for keys.
 const KEY_VERSION: u32 = 1;
 

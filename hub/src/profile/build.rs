@@ -5,7 +5,7 @@
 //! more: one tool's empty field says nothing about what another tool knows. Under every other rule a null is not a candidate.
 
 use crate::manifest::{Survivorship, SurvivorshipRule};
-use crate::model::{Fields, Value};
+use crate::model::{Fields, Timestamp, Value};
 use crate::profile::{Claim, Profile, Won, value};
 use std::borrow::Borrow;
 use std::cmp::{Ordering, Reverse};
@@ -81,6 +81,12 @@ pub(super) struct Candidate<'a> {
     pub(super) value: &'a Value,
     pub(super) index: u32,
     pub(super) claim: &'a Claim,
+}
+
+impl Candidate<'_> {
+    fn time(&self) -> Timestamp {
+        self.claim.time_of(self.name)
+    }
 }
 
 /// All values of all claims, those of one trait together, names in order.
@@ -212,7 +218,7 @@ fn prefer(rule: &SurvivorshipRule, a: &Candidate<'_>, b: &Candidate<'_>) -> Orde
             };
             null_last.then_with(|| place(a).cmp(&place(b)))
         }
-        SurvivorshipRule::First => null_last.then_with(|| a.claim.time.cmp(&b.claim.time)),
+        SurvivorshipRule::First => null_last.then_with(|| a.time().cmp(&b.time())),
         SurvivorshipRule::Min => null_last.then_with(|| value::compare(a.value, b.value)),
         SurvivorshipRule::Max => null_last.then_with(|| value::compare(b.value, a.value)),
         SurvivorshipRule::Longest => {
@@ -232,8 +238,8 @@ fn prefer(rule: &SurvivorshipRule, a: &Candidate<'_>, b: &Candidate<'_>) -> Orde
 
 /// The latest first; the end of every tie.
 fn recency(a: &Candidate<'_>, b: &Candidate<'_>) -> Ordering {
-    Reverse(a.claim.time)
-        .cmp(&Reverse(b.claim.time))
+    Reverse(a.time())
+        .cmp(&Reverse(b.time()))
         .then_with(|| a.claim.source.cmp(&b.claim.source))
         .then_with(|| a.claim.record.cmp(&b.claim.record))
         .then_with(|| value::compare(a.value, b.value))

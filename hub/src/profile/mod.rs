@@ -24,10 +24,19 @@ pub struct Claim {
     /// `stream/key`
     pub record: String,
     pub time: Timestamp,
+    /// When it said a trait, where that is longer ago.
+    pub since: BTreeMap<String, Timestamp>,
     /// A null clears: see `SurvivorshipRule` in `build`.
     pub traits: Fields,
     /// The record is about something else, such as an order. It counts where no record about the person says anything.
     pub is_aside: bool,
+}
+
+impl Claim {
+    /// When it said this trait.
+    pub fn time_of(&self, name: &str) -> Timestamp {
+        self.since.get(name).copied().unwrap_or(self.time)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]

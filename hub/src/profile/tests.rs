@@ -11,6 +11,7 @@ fn claim(source: &str, record: &str, time: i64, traits: Value) -> Claim {
         record: record.to_owned(),
         time: Timestamp(time),
         traits: serde_json::from_value(traits).unwrap(),
+        since: BTreeMap::new(),
         is_aside: false,
     }
 }
@@ -303,6 +304,7 @@ fn claims() -> impl Strategy<Value = Vec<Claim>> {
                 record: format!("r/{}", index * 7 % 8),
                 time: Timestamp(time),
                 traits,
+                since: BTreeMap::new(),
                 is_aside,
             });
         claims.collect()

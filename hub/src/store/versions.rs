@@ -105,6 +105,22 @@ impl Tx {
         self.rows_in(text, slots, past_version).await
     }
 
+    /// When versions came, and whether an operator wrote them, by their ids.
+    pub async fn versions_received(
+        &mut self,
+        ids: impl IntoIterator<Item = i64>,
+    ) -> Result<Vec<(i64, Timestamp, bool)>> {
+        let text = format!(
+            "select id, received_at, effect from record_version where id {}",
+            dialect::IN_INTEGERS
+        );
+        self.rows_in(text, ids, |row| {
+            let is_corrected = get::<i64>(row, 2)? == Effect::Corrected as i64;
+            Ok((get(row, 0)?, Timestamp(get(row, 1)?), is_corrected))
+        })
+        .await
+    }
+
     /// The greatest id of a version, 0 when there is none.
     pub async fn last_version(&mut self) -> Result<i64> {
         let text = "select max(id) from record_version";

@@ -135,6 +135,7 @@ mod tests {
                 record: format!("contacts/{slot}"),
                 time: Timestamp(time),
                 traits: serde_json::from_value(traits).unwrap(),
+                since: BTreeMap::new(),
                 is_aside: false,
             }),
         }

@@ -303,7 +303,7 @@ pub(super) fn why(rules: &Survivorship, claims: &[profile::Claim]) -> Vec<TraitW
                     .map(|claim| claim.source.to_string())
                     .unwrap_or_default(),
                 record: claim.map(|claim| claim.record.clone()).unwrap_or_default(),
-                time: claim.map_or(0, |claim| claim.time.0),
+                time: claim.map_or(0, |claim| claim.time_of(&why.name).0),
                 name: why.name,
                 rule: why.rule,
             }

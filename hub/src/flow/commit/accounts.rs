@@ -110,6 +110,7 @@ pub fn claim_of(row: AccountClaimRow) -> Result<Claim> {
         record: row.record,
         time: Timestamp(row.time),
         traits: read("account_claim.traits", row.slot, &row.traits)?,
+        since: BTreeMap::new(),
         is_aside: false,
     })
 }

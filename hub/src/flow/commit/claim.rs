@@ -1,5 +1,6 @@
 //! Claims: what one record says of its person, its stored form, and the profile that claims make.
 
+use crate::canonical::Record;
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::context::Context;
 use crate::flow::stored_json::{read, to_json};
@@ -19,6 +20,25 @@ struct ClaimBody {
     traits: Fields,
     #[serde(default)]
     is_aside: bool,
+    #[serde(default)]
+    kept: Keeping,
+}
+
+/// By trait, what a tool said before the hub wrote over it.
+pub type Keeping = BTreeMap<String, Kept>;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    /// When it was said.
+    at: i64,
+    /// The mapping that read it.
+    pub by: String,
+}
+
+impl Kept {
+    pub fn new(at: Timestamp, by: String) -> Self {
+        Self { at: at.0, by }
+    }
 }
 
 #[derive(Serialize)]
@@ -27,18 +47,33 @@ struct ClaimBodyRef<'a> {
     traits: &'a Fields,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     is_aside: bool,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    kept: &'a Keeping,
 }
 
 /// A stored claim in the form that `profile` takes.
 pub fn claim_of(row: ClaimRow) -> Result<Claim> {
+    Ok(claim_kept(row)?.0)
+}
+
+/// The same, with what of it was written over.
+pub fn claim_kept(row: ClaimRow) -> Result<(Claim, Keeping)> {
     let body: ClaimBody = read("claim.body", row.slot, &row.body)?;
-    Ok(Claim {
+    let claim = Claim {
         source: row.source,
         record: row.record,
         time: Timestamp(row.time),
+        since: since(&body.kept),
         traits: body.traits,
         is_aside: body.is_aside,
-    })
+    };
+    Ok((claim, body.kept))
+}
+
+fn since(kept: &Keeping) -> BTreeMap<String, Timestamp> {
+    let kept = kept.iter();
+    kept.map(|(name, kept)| (name.clone(), Timestamp(kept.at)))
+        .collect()
 }
 
 /// A claim that was just written, and the profile that it makes if it is the person's only one.
@@ -53,26 +88,43 @@ pub struct MappedClaim {
     pub name: Option<String>,
     pub alone: Alone,
     /// What it says, where it may repeat what the hub wrote.
-    pub echo: Option<Fields>,
+    pub echo: Option<Echoed>,
+}
+
+/// What may repeat what the hub wrote.
+#[derive(Debug, Default)]
+pub struct Echoed {
+    pub traits: Fields,
+    /// By path, the values of the record's fields that the hub writes.
+    pub fields: Fields,
 }
 
 impl MappedClaim {
     /// What a record says of its person; takes the traits out of it.
-    pub fn of(canonical: &mut Canonical, stream: &StreamRef, context: &Context) -> Option<Self> {
+    pub fn of(
+        canonical: &mut Canonical,
+        record: &Record,
+        stream: &StreamRef,
+        context: &Context,
+    ) -> Option<Self> {
         if !canonical.claims() {
             return None;
         }
         let is_aside = canonical.is_aside();
         let traits = std::mem::take(&mut canonical.traits);
         let is_written = !context.writers_to(&stream.source).is_empty();
-        let echo = is_written.then(|| traits.clone());
+        let echo = is_written.then(|| Echoed {
+            traits: traits.clone(),
+            fields: context.fields_written(stream, record),
+        });
         let time = canonical.stated_at();
-        let claim = Self::from(traits, is_aside, time, stream, context);
+        let claim = Self::from(traits, &Keeping::new(), is_aside, time, stream, context);
         Some(Self { echo, ..claim })
     }
 
     pub fn from(
         traits: Fields,
+        kept: &Keeping,
         is_aside: bool,
         time: Timestamp,
         stream: &StreamRef,
@@ -81,12 +133,14 @@ impl MappedClaim {
         let body = to_json(&ClaimBodyRef {
             traits: &traits,
             is_aside,
+            kept,
         });
         let name = identity::name_of(&traits);
         let claim = Claim {
             source: stream.source.clone(),
             record: String::new(),
             time,
+            since: since(kept),
             traits,
             is_aside,
         };

@@ -1,33 +1,83 @@
 //! What the hub wrote is not evidence. A record that comes back from a tool where the hub wrote it makes no claim by the fields that
 //! hold what was written, grants nothing by having been made, and is no newer for it. Fields that differ are what somebody said.
 
-use crate::canonical;
 use crate::flow::commit::change::{Change, Passed, Put, To};
-use crate::flow::commit::claim::{MappedClaim, claim_of};
+use crate::flow::commit::claim::{Echoed, Keeping, Kept, MappedClaim, claim_kept};
 use crate::flow::commit::consent::{DAY_MS, Pending, stated};
 use crate::flow::commit::neighbourhood::Neighbourhood;
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::context::Context;
+use crate::flow::facts::Back;
 use crate::flow::stored_json::read;
 use crate::manifest::{Destination, PersonPush, Stream};
 use crate::model::{Fields, Force, Timestamp, Value};
 use crate::profile::Claim;
-use crate::store::{Effect, RecordState, Result, Tx};
+use crate::store::{Effect, RecordState, Result, Tx, WrittenRow};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
 
+/// How long a page that was read before something was written may take to come.
+const LATE_MS: i64 = 10 * 60_000;
+
 /// What a destination was sent of somebody.
 #[derive(Debug, Clone)]
 pub struct Sent {
-    /// The traits that come back of it, by name, null where a field was left empty.
-    traits: Vec<Fields>,
-    /// The same of what was there before, with the time at which it was replaced.
-    former: Vec<(Timestamp, Fields)>,
+    rows: Vec<Wrote>,
     /// The traits by which people are found there.
     keys: BTreeSet<String>,
     /// When it had the last of it; the end of time where that is not known.
     last: Timestamp,
+}
+
+/// One row that it was sent.
+#[derive(Debug, Clone)]
+struct Wrote {
+    /// The destination's index.
+    destination: usize,
+    /// The traits that it was made of, null where a field was left empty.
+    traits: Fields,
+    /// By its fields.
+    payload: Fields,
+    /// When it had this; the end of time where that is not known.
+    at: Timestamp,
+    /// Until when this was there, where something else was written over it.
+    until: Option<Timestamp>,
+}
+
+/// A record that came, as far as it may repeat what was written.
+struct Came<'a> {
+    echoed: &'a Echoed,
+    backs: &'a [Back],
+    /// When it changed, as this version says.
+    updated_at: Option<Timestamp>,
+    now: Timestamp,
+}
+
+impl Wrote {
+    fn holds(&self, name: &str, value: &Value, came: &Came<'_>) -> bool {
+        // A record from before the last writing, which is read late, holds what was written before.
+        let is_late = |until: Timestamp| {
+            let is_old = came.updated_at.is_some_and(|at| at <= until);
+            is_old && came.now.0.saturating_sub(until.0) <= LATE_MS
+        };
+        if self.until.is_some_and(|until| !is_late(until)) {
+            return false;
+        }
+        let by_name = self.traits.get(name);
+        if by_name.is_some_and(|sent| is_same(sent, value)) {
+            return true;
+        }
+        let mut backs = came.backs.iter();
+        let back = backs.find(|back| back.destination == self.destination);
+        let reads = back.and_then(|back| back.reads.get(name));
+        reads.is_some_and(|reads| {
+            reads.iter().all(|(path, field)| {
+                let both = self.payload.get(field).zip(came.echoed.fields.get(path));
+                both.is_some_and(|(sent, back)| !sent.is_null() && is_same(sent, back))
+            })
+        })
+    }
 }
 
 impl Sent {
@@ -37,25 +87,27 @@ impl Sent {
         Timestamp(self.last.0.saturating_add(DAY_MS))
     }
 
-    /// Whether a value that comes back is one that was written. A record from before the last writing, which was read late, may
-    /// hold what was written before.
-    fn has(&self, name: &str, value: &Value, changed_at: Option<Timestamp>) -> bool {
-        let holds = |traits: &Fields| {
-            let sent = traits.get(name);
-            sent.is_some_and(|sent| is_same(sent, value))
-        };
-        let is_late = |until: Timestamp| changed_at.is_some_and(|at| at <= until);
-        let mut former = self.former.iter();
-        self.traits.iter().any(holds)
-            || former.any(|(until, traits)| is_late(*until) && holds(traits))
+    /// When a value was written that comes back.
+    fn written_at(&self, name: &str, value: &Value, came: &Came<'_>) -> Option<Timestamp> {
+        let rows = self.rows.iter();
+        let rows = rows.filter(|row| row.holds(name, value, came));
+        rows.map(|row| row.at).max()
     }
 
     fn extend(&mut self, other: Self) {
-        self.traits.extend(other.traits);
-        self.former.extend(other.former);
+        self.rows.extend(other.rows);
         self.keys.extend(other.keys);
         self.last = self.last.max(other.last);
     }
+}
+
+/// What a record claimed before.
+struct Said {
+    claim: Claim,
+    kept: Keeping,
+    /// When the version came that said it.
+    received_at: Timestamp,
+    is_corrected: bool,
 }
 
 /// What the records of a batch have said until now, and the slots of each one's identifiers from now on.
@@ -82,9 +134,9 @@ pub async fn silence(
     let sent = sent.into_iter().chain(std::iter::repeat(None));
     for ((change, sent), slots) in changes.iter_mut().zip(sent).zip(before.slots) {
         silence_consent(change, sent.as_ref(), slots, &before, context.clock.now());
-        let claim = claims.remove(&change.slot);
+        let said = claims.remove(&change.slot);
         if let (To::Put(put), Some(sent)) = (&mut change.to, sent) {
-            silence_claim(context, stream, put, &sent, claim.as_ref());
+            silence_claim(context, stream, put, &sent, said.as_ref());
         }
     }
     Ok(())
@@ -144,52 +196,83 @@ fn silence_claim(
     stream: &StreamRef,
     put: &mut Put,
     sent: &Sent,
-    before: Option<&Claim>,
+    before: Option<&Said>,
 ) {
+    let is_new = put.body.is_some();
     let Some(meaning) = &mut put.meaning else {
         return;
     };
-    let Some(mut traits) = meaning.claim.as_mut().and_then(|claim| claim.echo.take()) else {
+    let Some(mut echoed) = meaning.claim.as_mut().and_then(|claim| claim.echo.take()) else {
         return;
     };
     // What an operator wrote is nobody's echo.
     if put.effect == Effect::Corrected {
         return;
     }
-    let own = |name: &str| before.and_then(|claim| claim.traits.get(name));
     // Who agrees there says the address.
     let mut grants = meaning.consents.iter();
     let agrees = grants.any(|one| one.status.is_granted() && !one.is_echo);
-    let is_sent = |name: &str, value: &Value| {
-        let is_silent = !agrees || !sent.keys.contains(name);
-        is_silent && sent.has(name, value, meaning.changed_at)
+    let mut traits = std::mem::take(&mut echoed.traits);
+    let came = Came {
+        echoed: &echoed,
+        backs: context.backs(&stream.source, &stream.name),
+        updated_at: meaning.canonical.updated_at,
+        now: context.clock.now(),
     };
+    let plan = context.stream(stream);
+    let mut kept = Keeping::new();
     let mut is_changed = false;
     traits.retain(|name, value| {
-        if !is_sent(name, value) {
+        let is_key = sent.keys.contains(name);
+        let written = sent.written_at(name, value, &came);
+        let Some(written) = written.filter(|_| !agrees || !is_key) else {
             return true;
+        };
+        let own = before.and_then(|before| before.claim.traits.get(name));
+        // A key says where something was written, and its former value is another place.
+        let word = before.filter(|_| !is_key && !value.is_null());
+        let word = word.and_then(|before| before.overwritten(name, written, is_new, plan));
+        let stays = own.filter(|own| word.is_some() || own.is_null() || *own == value);
+        is_changed |= stays != Some(value);
+        kept.extend(word.map(|word| (name.clone(), word)));
+        if let Some(own) = stays {
+            *value = own.clone();
         }
-        // What the tool said there before it was written over was not taken back. A key says where something was written, and its
-        // former value is another place.
-        let said = own(name).filter(|said| {
-            let is_key = sent.keys.contains(name);
-            !is_key || said.is_null() || *said == value
-        });
-        is_changed |= said != Some(value);
-        if let Some(said) = said {
-            *value = said.clone();
-        }
-        said.is_some()
+        stays.is_some()
     });
     let stated_at = meaning.stated_at();
     let time = match before {
-        Some(before) if before.traits == traits => before.time,
+        Some(before) if before.claim.traits == traits => before.claim.time,
         _ => stated_at,
     };
-    if is_changed || time != stated_at {
+    if is_changed || time != stated_at || !kept.is_empty() {
         let is_aside = meaning.canonical.is_aside();
-        let claim = MappedClaim::from(traits, is_aside, time, stream, context);
+        let claim = MappedClaim::from(traits, &kept, is_aside, time, stream, context);
         meaning.claim = Some(claim);
+    }
+}
+
+impl Said {
+    /// What it said of a trait, where the hub wrote over that and nobody took it back since: said before it was written, and kept from
+    /// then on, as long as the same mapping reads it.
+    fn overwritten(
+        &self,
+        name: &str,
+        written: Timestamp,
+        is_new: bool,
+        plan: Option<&Stream>,
+    ) -> Option<Kept> {
+        let mut map = plan?.map.iter();
+        let (_, expression) = map.find(|(known, _)| known == name)?;
+        self.claim.traits.get(name).filter(|own| !own.is_null())?;
+        let by = expression.text();
+        match self.kept.get(name) {
+            Some(kept) => (*kept.by == *by).then(|| kept.clone()),
+            None => {
+                let is_over = is_new && !self.is_corrected && self.received_at < written;
+                is_over.then(|| Kept::new(self.claim.time, by.to_owned()))
+            }
+        }
     }
 }
 
@@ -226,7 +309,6 @@ pub async fn sent(
     if writers.is_empty() {
         return Ok(Vec::new());
     }
-    let plan = context.stream(stream);
     let mut all: Vec<Option<Sent>> = vec![None; changes.len()];
     for index in writers {
         let destination = &context.plan.destinations[*index];
@@ -242,25 +324,10 @@ pub async fn sent(
         keys_of.extend(push.map(|push| push.match_field.clone()));
         let mut known: FxHashMap<String, Sent> = FxHashMap::default();
         for row in tx.written_at(&destination.name, &objects, &asked).await? {
-            let push = push.filter(|_| object.as_ref() == Some(&row.object));
-            let comes_back = |payload: &str| match push {
-                Some(push) => traits_of(push, plan, stream, &row.object, payload),
-                None => {
-                    let key = Value::from(row.remote_key.as_str());
-                    let fields = Fields::from([(destination.member_key.clone(), key)]);
-                    Ok(vec![fields])
-                }
-            };
-            let last = row.acknowledged_at.map_or(Timestamp::MAX, Timestamp);
-            let mut former = Vec::new();
-            if let Some(payload) = &row.former {
-                former.extend(comes_back(payload)?.into_iter().map(|one| (last, one)));
-            }
             let sent = Sent {
-                traits: comes_back(&row.payload)?,
-                former,
+                rows: wrote(*index, destination, &row)?,
                 keys: keys_of.clone(),
-                last,
+                last: row.acknowledged_at.map_or(Timestamp::MAX, Timestamp),
             };
             match known.entry(row.remote_key) {
                 Entry::Occupied(mut known) => known.get_mut().extend(sent),
@@ -288,11 +355,11 @@ fn key_at(destination: &Destination, change: &Change) -> Option<String> {
         return None;
     };
     let meaning = put.meaning.as_ref()?;
-    if meaning.canonical.fact.is_some() {
+    if meaning.canonical.is_aside() {
         return None;
     }
-    let traits = meaning.claim.as_ref().and_then(|claim| claim.echo.as_ref());
-    match traits.and_then(|traits| traits.get(&destination.member_key)) {
+    let echoed = meaning.claim.as_ref().and_then(|claim| claim.echo.as_ref());
+    match echoed.and_then(|echoed| echoed.traits.get(&destination.member_key)) {
         Some(Value::String(text)) => Some(text.clone()),
         Some(Value::Number(number)) => Some(number.to_string()),
         _ => {
@@ -303,27 +370,49 @@ fn key_at(destination: &Destination, change: &Change) -> Option<String> {
     }
 }
 
-/// The traits that a row was made of, and the traits that the stream reads where they were written: a trait that is written to
-/// `FNAME` comes back as whatever is read from there.
-fn traits_of(
-    push: &PersonPush,
-    plan: Option<&Stream>,
-    stream: &StreamRef,
-    object: &str,
-    payload: &str,
-) -> Result<Vec<Fields>> {
-    let mut payload: Fields = read("acknowledged.payload", object, payload)?;
-    for (field, _) in &push.map {
-        payload.entry(field.clone()).or_insert(Value::Null);
-    }
+/// What a row wrote, and what it had written before.
+fn wrote(index: usize, destination: &Destination, row: &WrittenRow) -> Result<Vec<Wrote>> {
+    let at = row.acknowledged_at.map_or(Timestamp::MAX, Timestamp);
+    let push = destination.person.as_ref();
+    let push = push.filter(|push| row.object == format!("person:{}", push.target));
+    let Some(push) = push else {
+        let key = Value::from(row.remote_key.as_str());
+        let traits = Fields::from([(destination.member_key.clone(), key)]);
+        let membership = Wrote {
+            destination: index,
+            traits,
+            payload: Fields::new(),
+            at,
+            until: None,
+        };
+        return Ok(vec![membership]);
+    };
+    let payloads = [(Some(&row.payload), None), (row.former.as_ref(), Some(at))];
+    let payloads = payloads
+        .into_iter()
+        .filter_map(|(payload, until)| Some((payload?, until)));
+    let rows = payloads.map(|(payload, until)| {
+        let payload: Fields = read("acknowledged.payload", &row.object, payload)?;
+        Ok(Wrote {
+            destination: index,
+            traits: traits_of(push, &payload),
+            payload,
+            at,
+            until,
+        })
+    });
+    rows.collect()
+}
+
+/// The traits that a row was made of.
+fn traits_of(push: &PersonPush, payload: &Fields) -> Fields {
     let value = |field: &str| payload.get(field).cloned().unwrap_or(Value::Null);
     let mapped = push.map.iter();
-    let mut sent: Fields = mapped
+    let mut traits: Fields = mapped
         .map(|(field, name)| (name.clone(), value(field)))
         .collect();
-    sent.insert(push.match_field.clone(), value(&push.match_field));
-    let back = plan.map(|plan| canonical::read_back(plan, &stream.source, &payload));
-    Ok(std::iter::once(sent).chain(back).collect())
+    traits.insert(push.match_field.clone(), value(&push.match_field));
+    traits
 }
 
 /// What the records of which something was sent claimed before, by slot.
@@ -331,7 +420,7 @@ async fn claims_before(
     tx: &mut Tx,
     changes: &[Change],
     sent: &[Option<Sent>],
-) -> Result<FxHashMap<i64, Claim>> {
+) -> Result<FxHashMap<i64, Said>> {
     let asked = changes.iter().zip(sent);
     let asked = asked.filter_map(|(change, sent)| sent.as_ref().map(|_| change.slot));
     let asked: FxHashSet<i64> = asked.collect();
@@ -345,17 +434,32 @@ async fn claims_before(
             To::Moved(to) => to,
             _ => prior.slot,
         };
-        let former = (prior.evidence_id?, slot);
+        let former = (prior.evidence_id?, slot, prior.version_id);
         asked.contains(&slot).then_some((prior.slot, former))
     });
-    let slots: FxHashMap<i64, (i64, i64)> = slots.collect();
-    let evidence = slots.values().map(|(evidence, _)| *evidence);
+    let slots: FxHashMap<i64, (i64, i64, i64)> = slots.collect();
+    let versions = slots.values().map(|(_, _, version)| *version);
+    let versions = tx.versions_received(versions).await?;
+    let versions: FxHashMap<i64, (Timestamp, bool)> = versions
+        .into_iter()
+        .map(|(id, received_at, is_corrected)| (id, (received_at, is_corrected)))
+        .collect();
+    let evidence = slots.values().map(|(evidence, ..)| *evidence);
     let mut found = FxHashMap::default();
     for row in tx.claims_of(evidence).await? {
-        if let Some((evidence, slot)) = slots.get(&row.slot)
+        if let Some((evidence, slot, version)) = slots.get(&row.slot)
             && *evidence == row.evidence_id
         {
-            found.insert(*slot, claim_of(row)?);
+            let (claim, kept) = claim_kept(row)?;
+            // A version that is not there any more was an old one.
+            let (received_at, is_corrected) = versions.get(version).copied().unwrap_or_default();
+            let said = Said {
+                claim,
+                kept,
+                received_at,
+                is_corrected,
+            };
+            found.insert(*slot, said);
         }
     }
     Ok(found)

@@ -72,7 +72,7 @@ pub fn mapped(
             .iter()
             .map(|identifier| slot_of_identifier(&identifier.kind.text(), &identifier.value))
             .collect(),
-        claim: MappedClaim::of(&mut canonical, stream, context),
+        claim: MappedClaim::of(&mut canonical, &record, stream, context),
         consents: spoken(&canonical),
         canonical: Canonical {
             consents: Vec::new(),

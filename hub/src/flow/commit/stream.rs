@@ -1,7 +1,9 @@
 //! The stream that a batch belongs to.
 
+use crate::canonical::Record;
 use crate::flow::context::Context;
 use crate::manifest::Stream;
+use crate::model::Fields;
 use std::sync::Arc;
 
 /// The stream that a batch belongs to.
@@ -18,5 +20,13 @@ impl Context {
         let mut sources = self.plan.sources.iter();
         let source = sources.find(|source| source.name == stream.source)?;
         source.streams.iter().find(|one| one.name == stream.name)
+    }
+
+    /// By path, the values of a record's fields that destinations write.
+    pub fn fields_written(&self, stream: &StreamRef, record: &Record) -> Fields {
+        let backs = self.backs(&stream.source, &stream.name).iter();
+        let paths = backs.flat_map(|back| back.reads.values().flatten());
+        let values = paths.filter_map(|(path, _)| Some((path.clone(), record.at(path)?.clone())));
+        values.collect()
     }
 }

@@ -6,6 +6,7 @@ use crate::flow::commit::view::read_consents;
 use crate::flow::commit::views::traits_of;
 use crate::model::Fields;
 use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
 
 const CONTACTS: (&str, &str) = ("crm", "contacts");
 const MEMBERS: (&str, &str) = ("list", "members");
@@ -192,23 +193,74 @@ async fn what_comes_back_in_another_form_is_still_what_was_written() {
 // A trait that is made of what the tool says, and written over it.
 const FULL: &str = "\n[[trait]]\nname = \"full\"\nderive = \"first_name ~ ' ' ~ last_name\"\n";
 
+impl Hub {
+    /// A minute later than the last time.
+    fn later(&self) -> i64 {
+        let now = self.world.context.clock.now().0 + 60_000;
+        self.world.hand.store(now, Ordering::SeqCst);
+        now
+    }
+
+    /// What comes back after what was written has come; so many minutes pass in between.
+    async fn goes_round(&self, updated: i64, more: Value) {
+        self.later();
+        self.sent().await;
+        self.later();
+        self.comes_back(updated, more).await;
+    }
+
+    async fn value(&self, name: &str) -> Value {
+        self.values().await[0][name].clone()
+    }
+}
+
+fn full() -> String {
+    MANIFEST.replace("FNAME = \"first_name\"", "FNAME = \"full\"") + FULL
+}
+
 #[tokio::test]
 async fn a_trait_that_is_written_where_it_was_read_comes_to_rest() {
-    let mapped = MANIFEST.replace("FNAME = \"first_name\"", "FNAME = \"full\"") + FULL;
+    let member = json!({ "email": "zofia@kot.example", "FNAME": "Zofia", "LNAME": "Kot", "POINTS": 4, "updated": 50 });
+    for more in ["", "\nmap.points = \"POINTS / 2\""] {
+        let mapped = full().replace("map.city = \"CITY\"", &format!("map.city = \"CITY\"{more}"));
+        let hub = Hub::with(&mapped).await;
+        hub.put(MEMBERS, member.clone()).await;
+        for round in 0..3 {
+            hub.goes_round(900 + round, json!({ "POINTS": 4 + round }))
+                .await;
+            assert_eq!(hub.value("first_name").await, "Zofia", "{round}");
+        }
+        assert_eq!(hub.sent().await.len(), 0);
+        hub.goes_round(910, json!({ "LNAME": "Nowak", "POINTS": 4 }))
+            .await;
+        hub.goes_round(911, json!({ "LNAME": "Nowak", "POINTS": 4 }))
+            .await;
+        let held = hub.sink.rows.lock().unwrap().values().next().cloned();
+        assert_eq!(held.unwrap()["FNAME"], "Zofia Nowak");
+        assert_eq!(hub.sent().await.len(), 0);
+    }
+}
+
+// The whole name, from two fields of which the hub writes one.
+#[tokio::test]
+async fn a_trait_of_two_fields_that_is_written_to_one_of_them_comes_to_rest() {
+    let mapped = MANIFEST
+        .replace(
+            "map.first_name = \"FNAME\"\nmap.last_name = \"LNAME\"",
+            "map.name = \"FNAME ~ ' ' ~ LNAME\"",
+        )
+        .replace(
+            "FNAME = \"first_name\", LNAME = \"last_name\"",
+            "FNAME = \"name\"",
+        );
     let hub = Hub::with(&mapped).await;
     let member =
         json!({ "email": "zofia@kot.example", "FNAME": "Zofia", "LNAME": "Kot", "updated": 50 });
     hub.put(MEMBERS, member).await;
     for round in 0..3 {
-        hub.comes_back(900 + round, json!({})).await;
-        let values = hub.values().await;
-        assert_eq!(values[0]["first_name"], "Zofia", "{round}");
+        hub.goes_round(900 + round, json!({ "LNAME": "Kot" })).await;
+        assert_eq!(hub.value("name").await, "Zofia Kot", "{round}");
     }
-    assert_eq!(hub.sent().await.len(), 0);
-    hub.comes_back(910, json!({ "LNAME": "Nowak" })).await;
-    hub.comes_back(911, json!({ "LNAME": "Nowak" })).await;
-    let held = hub.sink.rows.lock().unwrap().values().next().cloned();
-    assert_eq!(held.unwrap()["FNAME"], "Zofia Nowak");
     assert_eq!(hub.sent().await.len(), 0);
 }
 
@@ -220,42 +272,134 @@ async fn what_is_read_in_another_form_is_still_what_was_written() {
     );
     let hub = Hub::with(&mapped).await;
     hub.put(CONTACTS, contact("Leo", 100)).await;
-    hub.comes_back(900, json!({})).await;
-    assert_eq!(hub.values().await[0]["first_name"], "Leo");
+    hub.goes_round(900, json!({})).await;
+    assert_eq!(hub.value("first_name").await, "Leo");
+}
+
+fn member(first: &str, city: &str, updated: i64) -> Value {
+    json!({ "email": "leo@kot.example", "FNAME": first, "LNAME": "Kot", "CITY": city, "updated": updated })
 }
 
 #[tokio::test]
 async fn what_the_tool_said_before_it_was_overwritten_is_not_taken_back() {
-    let hub = Hub::with(MANIFEST).await;
-    let member = json!({ "email": "leo@kot.example", "FNAME": "Leonhard", "LNAME": "Kot", "CITY": "Graz", "updated": 50 });
-    hub.put(MEMBERS, member).await;
+    for city in ["Graz", "Wien"] {
+        let hub = Hub::with(MANIFEST).await;
+        hub.put(MEMBERS, member("Leonhard", "Graz", 50)).await;
+        hub.put(CONTACTS, contact("Leo", 100)).await;
+        // Nor is it any newer, whatever else changes there.
+        hub.goes_round(900, json!({ "CITY": city })).await;
+        assert_eq!(hub.value("first_name").await, "Leo", "{city}");
+        hub.delete(CONTACTS, "1").await;
+        let expected = json!([{ "email": "leo@kot.example", "first_name": "Leonhard", "last_name": "Kot", "city": city }]);
+        assert_eq!(hub.values().await, expected);
+    }
+}
+
+// What somebody changed there and put back, or cleared, before anything was sent.
+#[tokio::test]
+async fn what_is_taken_back_at_the_tool_is_taken_back() {
+    let cities = MANIFEST.replace(
+        "LNAME = \"last_name\"",
+        "LNAME = \"last_name\", CITY = \"city\"",
+    );
+    let hub = Hub::with(&cities).await;
     hub.put(CONTACTS, contact("Leo", 100)).await;
-    hub.comes_back(900, json!({ "CITY": "Graz" })).await;
-    assert_eq!(hub.values().await[0]["first_name"], "Leo");
+    hub.goes_round(900, json!({})).await;
+    hub.later();
+    hub.put(MEMBERS, member("Leon", "Graz", 950)).await;
+    assert_eq!(hub.value("first_name").await, "Leon");
+    hub.later();
+    let mut back = member("Leo", "", 960);
+    back["CITY"] = json!(null);
+    hub.put(MEMBERS, back).await;
+    let leo = json!([{ "email": "leo@kot.example", "first_name": "Leo", "last_name": "Kot" }]);
+    assert_eq!(hub.values().await, leo);
+}
+
+#[tokio::test]
+async fn a_corrected_mapping_is_read_anew() {
+    let mistaken = MANIFEST.replace("map.first_name = \"FNAME\"", "map.first_name = \"NICK\"");
+    let mut hub = Hub::with(&mistaken).await;
+    let mut row = member("Leonhard", "Graz", 50);
+    row["NICK"] = json!("lele");
+    hub.put(MEMBERS, row).await;
+    hub.put(CONTACTS, contact("Leo", 100)).await;
+    hub.goes_round(900, json!({ "CITY": "Graz", "NICK": "lele" }))
+        .await;
+    hub.later();
+    hub.edit(MANIFEST).await;
     hub.delete(CONTACTS, "1").await;
-    let expected = json!([{ "email": "leo@kot.example", "first_name": "Leonhard", "last_name": "Kot", "city": "Graz" }]);
-    assert_eq!(hub.values().await, expected);
+    assert_eq!(hub.value("first_name").await, Value::Null);
+    // An edit of something else leaves what was kept.
+    let mut hub = Hub::with(&full()).await;
+    let zofia =
+        json!({ "email": "zofia@kot.example", "FNAME": "Zofia", "LNAME": "Kot", "updated": 50 });
+    hub.put(MEMBERS, zofia).await;
+    hub.goes_round(900, json!({ "CITY": "Graz" })).await;
+    hub.later();
+    hub.edit(&full().replace("map.city = \"CITY\"", "map.town = \"CITY\""))
+        .await;
+    assert_eq!(hub.value("first_name").await, "Zofia");
+    assert_eq!(hub.sent().await.len(), 0);
+}
+
+#[tokio::test]
+async fn a_field_of_the_same_name_elsewhere_is_nobodys_echo() {
+    let mapped = MANIFEST
+        .replace(
+            "map.city = \"CITY\"",
+            "map.city = \"CITY\"\nmap.billing_city = \"billing.CITY\"",
+        )
+        .replace(
+            "LNAME = \"last_name\"",
+            "LNAME = \"last_name\", CITY = \"city\"",
+        );
+    let hub = Hub::with(&mapped).await;
+    hub.put(MEMBERS, member("Leo", "Graz", 50)).await;
+    hub.goes_round(900, json!({ "billing": { "CITY": "Wien" } }))
+        .await;
+    assert_eq!(hub.value("billing_city").await, "Wien");
+    hub.goes_round(901, json!({ "billing": { "CITY": "Graz" } }))
+        .await;
+    assert_eq!(hub.value("billing_city").await, "Graz");
 }
 
 // A page that was read before the last delivery, or an index that lags behind it.
 #[tokio::test]
 async fn what_was_written_before_makes_no_claim_when_it_is_read_late() {
-    for (late, of_list) in [(true, "Leo"), (false, "Leon")] {
+    // When the record changed, and when it comes, in minutes after the last delivery.
+    for (changed, comes, of_list) in [(-10, 1, "Leo"), (1, 2, "Leon"), (-10, 60, "Leon")] {
         let hub = Hub::with(MANIFEST).await;
         hub.put(CONTACTS, contact("Leon", 100)).await;
         hub.sent().await;
         let old = hub.sink.rows.lock().unwrap().values().next().cloned();
-        let read_at = hub.go_on(10);
-        hub.go_on(20);
+        let written = hub.go_on(20);
         hub.put(CONTACTS, contact("Leo", 200)).await;
         hub.sent().await;
-        let said_at = hub.go_on(30);
+        hub.go_on(20 + comes);
         let mut row = old.unwrap();
-        let updated = if late { read_at } else { said_at };
-        row.insert("updated".to_owned(), json!(updated));
+        row.insert("updated".to_owned(), json!(written + changed * 60_000));
         hub.put(MEMBERS, json!(row)).await;
-        assert_eq!(hub.values().await[0]["first_name"], of_list);
+        assert_eq!(hub.value("first_name").await, of_list, "{changed} {comes}");
     }
+}
+
+// An answer that the tool made of what was written there.
+#[tokio::test]
+async fn an_event_that_is_about_its_person_repeats_what_was_written_like_a_record() {
+    let events = MANIFEST.replace(
+        "\n[[destination]]",
+        "\n[[source.stream]]\nname = \"unsubscribes\"\nto = [\"person\", \"event\"]\nevent = \"Answered\"\nkey = \"id\"\nupdated_at = \"updated\"\nmap.time = \"updated\"\nmap.email = \"email\"\nmap.person.first_name = \"FNAME\"\n\n[[destination]]",
+    );
+    let hub = Hub::with(&events).await;
+    hub.put(CONTACTS, contact("Leon", 100)).await;
+    hub.sent().await;
+    hub.later();
+    let mut event = member("Leon", "Graz", 900);
+    event["id"] = json!("e1");
+    hub.put(("list", "unsubscribes"), event).await;
+    hub.put(CONTACTS, contact("Leo", 200)).await;
+    assert_eq!(hub.value("first_name").await, "Leo");
 }
 
 #[test]

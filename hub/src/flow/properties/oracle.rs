@@ -396,6 +396,7 @@ fn claims(records: &[&(Kind, String, Canonical)]) -> Vec<Claim> {
             record: format!("{}/{id}", kind.names().1),
             time: one.updated_at.unwrap(),
             traits: one.traits.clone(),
+            since: BTreeMap::new(),
             is_aside: one.is_aside(),
         })
         .collect()

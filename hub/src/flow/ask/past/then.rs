@@ -342,6 +342,7 @@ pub fn account_claim(record: Standing) -> Option<(String, Claim)> {
         record: format!("{}/{}", record.stream.name, record.key),
         time,
         traits: fields,
+        since: BTreeMap::new(),
         is_aside: false,
     };
     Some((id.unwrap_or(record.key), claim))
@@ -358,6 +359,7 @@ pub fn claim(record: &Standing) -> Option<Claim> {
         record: format!("{}/{}", record.stream.name, record.key),
         time: record.stated_at,
         traits: canonical.traits.clone(),
+        since: BTreeMap::new(),
         is_aside: canonical.is_aside(),
     })
 }

@@ -137,6 +137,7 @@ fn accounts(world: &World, records: &Records) -> BTreeMap<String, Fields> {
             record: format!("{}/{key}", STREAMS[*stream].1),
             time: Timestamp::default(),
             traits,
+            since: BTreeMap::new(),
             is_aside: false,
         });
     }

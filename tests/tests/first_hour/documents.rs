@@ -398,7 +398,7 @@ fn label(line: &str) -> &str {
 
 fn contacts() -> HubSpot {
     let mut hubspot = HubSpot::default();
-    for name in ["newsletter", "birthday"] {
+    for name in ["newsletter", "agreed_at", "birthday"] {
         hubspot.contacts.define(name);
     }
     let mut seed = |id: u64, values: &[(&str, &str)]| {
@@ -413,6 +413,7 @@ fn contacts() -> HubSpot {
             ("lastname", "Lovelace"),
             ("country", "PL"),
             ("newsletter", "true"),
+            ("agreed_at", "2025-01-10T09:00:00Z"),
         ],
     );
     seed(

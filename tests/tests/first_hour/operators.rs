@@ -367,6 +367,7 @@ fn n19_what_a_connector_reads_and_how_it_maps_it_is_shown() {
     ] {
         assert!(shown.contains(text), "{text}: {shown}");
     }
+    assert!(!shown.contains("\\n"), "{shown}");
     let one = hub
         .run(&["connector", "show", "hubspot", "--stream", "deals"])
         .ends_with(0)

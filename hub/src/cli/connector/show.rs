@@ -53,8 +53,9 @@ pub fn show(
         print_stream(one, out);
     }
     for one in described.targets.iter().filter(|_| stream.is_none()) {
+        out.line("");
         out.line(format!(
-            "\ntarget {}: people are found by {}",
+            "target {}: people are found by {}",
             one.name,
             one.keys.join(" or ")
         ));
@@ -128,8 +129,9 @@ fn print_stream(stream: &StreamSpec, out: &Out) {
     } else {
         ""
     };
+    out.line("");
     out.line(format!(
-        "\nstream {}, {}: {to}{deletes}",
+        "stream {}, {}: {to}{deletes}",
         stream.name, stream.title
     ));
     if let Some(mapping) = &stream.mapping {

@@ -3,6 +3,14 @@
 
 from __future__ import annotations
 
+# Only what is imported while the component is made is there later. These are imported by Python itself, when a time is read or a
+# text of a vendor is decoded.
+import _strptime  # noqa: F401
+import encodings.cp1250  # noqa: F401
+import encodings.cp1251  # noqa: F401
+import encodings.cp1252  # noqa: F401
+import encodings.iso8859_2  # noqa: F401
+import encodings.iso8859_15  # noqa: F401
 import json
 from importlib import import_module
 from typing import Any, Callable

@@ -171,7 +171,7 @@ fn time(start_ms: i64, index: u64) -> i64 {
 fn hubspot(start_ms: i64) -> HubSpot {
     let mut hub = HubSpot::default();
     for id in 1..=ROWS {
-        let email = format!("person{id}@example.com");
+        let email = format!("person{id}@mail.example");
         let values = [
             ("email", email.as_str()),
             ("firstname", name(id)),
@@ -275,7 +275,7 @@ fn mailchimp(start_ms: i64) -> Mailchimp {
         };
         let left = status == Status::Unsubscribed;
         mailchimp.seed_member(Member {
-            email: format!("person{index}@example.com"),
+            email: format!("person{index}@mail.example"),
             status,
             merge_fields: [("FNAME".to_owned(), json!(name(index)))].into(),
             language: "pl".to_owned(),
@@ -287,7 +287,7 @@ fn mailchimp(start_ms: i64) -> Mailchimp {
     }
     let sent_ms = start_ms + 86_400_000;
     let activity = (0..60).map(|index| Activity {
-        email: format!("person{}@example.com", index * 2),
+        email: format!("person{}@mail.example", index * 2),
         actions: vec![
             (sent_ms + 60_000, Action::Open),
             (
@@ -299,7 +299,7 @@ fn mailchimp(start_ms: i64) -> Mailchimp {
         ],
     });
     let unsubscribed = (0..10).map(|index| Unsubscribed {
-        email: format!("person{}@example.com", index * 23 + 7),
+        email: format!("person{}@mail.example", index * 23 + 7),
         at_ms: sent_ms + 120_000,
         reason: "N/A (Unsubscribed by admin)".to_owned(),
     });
@@ -330,7 +330,7 @@ fn stripe(start_ms: i64) -> Stripe {
     for index in 0..ROWS {
         let created_s = time(start_ms, index) / 1_000;
         let id = format!("cus_{index:05}");
-        let fields = json!({ "email": format!("person{index}@example.com"), "name": name(index) });
+        let fields = json!({ "email": format!("person{index}@mail.example"), "name": name(index) });
         stripe.seed_customer(&id, created_s, &fields);
         let amount = 1_000 + i64::try_from(index).unwrap_or(0);
         let paid = if index % 5 == 0 {

@@ -80,6 +80,7 @@ pub fn judge(document: Document, file: &str, text: &str) -> Vec<Problem> {
     }
     if document == Document::Manifest {
         judged.compile(&value, &mut problems);
+        judged.look_up(&value, &mut problems);
     }
     problems.sort_by_key(|problem| match &problem.place {
         Place::File { span, .. } => span.start,
@@ -204,6 +205,42 @@ impl Judged<'_> {
         }
     }
 
+    /// The fields that a stream names next to its schema.
+    fn look_up(&self, manifest: &Value, problems: &mut Vec<Problem>) {
+        let streams = manifest.get("streams").and_then(Value::as_array);
+        for (index, stream) in streams.into_iter().flatten().enumerate() {
+            let schema = &stream["schema"];
+            let lists = ["primary_key", "cursor_fields"]
+                .into_iter()
+                .flat_map(|list| {
+                    let fields = stream[list].as_array().into_iter().flatten().enumerate();
+                    fields.map(move |(at, field)| (list, at.to_string(), field.as_str(), None))
+                });
+            let classes = stream["data_classes"].as_object().into_iter().flatten();
+            let classes = classes.map(|(field, _)| {
+                let named = Some(field.as_str());
+                ("data_classes", String::new(), named, named)
+            });
+            for (list, at, field, named) in lists.chain(classes) {
+                let Some((unknown, known)) = field.and_then(|field| undeclared(schema, field))
+                else {
+                    continue;
+                };
+                let mut path = vec!["streams".to_owned(), index.to_string(), list.to_owned()];
+                path.extend(Some(at).filter(|at| !at.is_empty()));
+                let message = format!(
+                    "{} names `{unknown}`, which the stream's schema does not have",
+                    dotted(&path)
+                );
+                let problem = self.problem(message, self.span(&path, named));
+                problems.push(match suggest(unknown, known) {
+                    Some(hint) => problem.hint(hint),
+                    None => problem,
+                });
+            }
+        }
+    }
+
     /// The expressions of the default mappings.
     fn compile(&self, manifest: &Value, problems: &mut Vec<Problem>) {
         let streams = manifest.get("streams").and_then(Value::as_array);
@@ -247,6 +284,22 @@ impl Judged<'_> {
             }
         }
     }
+}
+
+/// The part of a dotted path that a schema does not have, with the fields that it has there. Schemas that list no properties have all.
+fn undeclared<'a>(schema: &'a Value, field: &'a str) -> Option<(&'a str, Vec<&'a str>)> {
+    let mut here = schema;
+    if here["properties"].get(field).is_some() {
+        return None;
+    }
+    for name in field.split('.') {
+        let properties = here["properties"].as_object()?;
+        let Some(below) = properties.get(name) else {
+            return Some((name, properties.keys().map(String::as_str).collect()));
+        };
+        here = below;
+    }
+    None
 }
 
 /// The parts of a JSON pointer.

@@ -66,7 +66,8 @@ pub fn writers(plan: &Plan) -> BTreeMap<String, Vec<usize>> {
     writers.filter(|(_, same)| !same.is_empty()).collect()
 }
 
-/// In which fields of a tool's records the values are that a destination writes there.
+/// In which fields of a tool's records the values are that a destination makes of what is read there: computed traits, and a trait of
+/// several fields that is written to one of them. Other traits are known by their names.
 #[derive(Debug, Clone)]
 pub struct Back {
     /// The destination's index.
@@ -78,13 +79,14 @@ pub struct Back {
 /// By source and stream. A mapping reads a field where its path ends with the field's name: `properties.firstname` reads `firstname`;
 /// of several such paths the shortest is meant.
 pub fn read_back(plan: &Plan) -> BTreeMap<String, BTreeMap<String, Vec<Back>>> {
+    let computed = computed_names(plan);
     let mut all = BTreeMap::new();
     for (source, indexes) in writers(plan) {
         let streams = plan.sources.iter().filter(|one| *one.name == *source);
         let streams = streams.flat_map(|source| &source.streams).map(|stream| {
             let backs = indexes.iter().filter_map(|index| {
                 let push = plan.destinations[*index].person.as_ref()?;
-                let reads = reads_of(stream, push);
+                let reads = reads_of(stream, push, &computed);
                 (!reads.is_empty()).then_some(Back {
                     destination: *index,
                     reads,
@@ -98,37 +100,35 @@ pub fn read_back(plan: &Plan) -> BTreeMap<String, BTreeMap<String, Vec<Back>>> {
     all
 }
 
-fn reads_of(stream: &Stream, push: &PersonPush) -> BTreeMap<String, Vec<(String, String)>> {
+fn reads_of(
+    stream: &Stream,
+    push: &PersonPush,
+    computed: &[String],
+) -> BTreeMap<String, Vec<(String, String)>> {
     let last = |path: &str| path.rsplit('.').next().map(str::to_owned);
     let depth = |path: &&String| (path.matches('.').count(), (*path).clone());
-    let paths = stream.map.iter().flat_map(|(_, one)| one.reads());
-    let paths: Vec<&String> = paths.collect();
+    let paths: Vec<&String> = stream.map.iter().flat_map(|(_, one)| one.reads()).collect();
     let path_of = |field: &str| {
         let of_field = paths
             .iter()
             .filter(|path| last(path).as_deref() == Some(field));
         of_field.copied().min_by_key(depth)
     };
-    let written: BTreeMap<&String, &(String, String)> = push
-        .map
-        .iter()
+    let written = push.map.iter();
+    let written: BTreeMap<&String, &(String, String)> = written
         .filter_map(|pushed| Some((path_of(&pushed.0)?, pushed)))
         .collect();
     let mut reads = BTreeMap::new();
     for (name, expression) in &stream.map {
-        let found = expression
-            .reads()
-            .iter()
-            .filter_map(|path| Some((path, written.get(path)?)));
-        let found: Vec<(&String, &&(String, String))> = found.collect();
-        // A trait that is made of other fields as well says something of its own, unless it is what is written there.
-        let is_whole = found.len() == expression.reads().len();
-        let is_itself = found.iter().any(|(_, pushed)| pushed.1 == *name);
-        if !found.is_empty() && (is_whole || is_itself) {
-            let pairs = found
-                .into_iter()
-                .map(|(path, pushed)| (path.clone(), pushed.0.clone()));
-            reads.insert(name.clone(), pairs.collect());
+        let found = expression.reads().iter().filter_map(|path| {
+            let (field, pushed) = written.get(path)?;
+            let is_made =
+                computed.contains(pushed) || (pushed == name && expression.reads().len() > 1);
+            is_made.then(|| (path.clone(), field.clone()))
+        });
+        let found: Vec<(String, String)> = found.collect();
+        if !found.is_empty() {
+            reads.insert(name.clone(), found);
         }
     }
     reads

@@ -55,7 +55,13 @@ struct Came<'a> {
 }
 
 impl Wrote {
-    fn holds(&self, name: &str, value: &Value, came: &Came<'_>) -> bool {
+    fn holds_by_name(&self, name: &str, value: &Value) -> bool {
+        let sent = self.traits.get(name);
+        self.until.is_none() && sent.is_some_and(|sent| is_same(sent, value))
+    }
+
+    /// Whether the fields that a trait is read from are as they were written.
+    fn holds_by_field(&self, name: &str, came: &Came<'_>) -> bool {
         // A record from before the last writing, which is read late, holds what was written before.
         let is_late = |until: Timestamp| {
             let is_old = came.updated_at.is_some_and(|at| at <= until);
@@ -63,10 +69,6 @@ impl Wrote {
         };
         if self.until.is_some_and(|until| !is_late(until)) {
             return false;
-        }
-        let by_name = self.traits.get(name);
-        if by_name.is_some_and(|sent| is_same(sent, value)) {
-            return true;
         }
         let mut backs = came.backs.iter();
         let back = backs.find(|back| back.destination == self.destination);
@@ -87,10 +89,15 @@ impl Sent {
         Timestamp(self.last.0.saturating_add(DAY_MS))
     }
 
-    /// When a value was written that comes back.
-    fn written_at(&self, name: &str, value: &Value, came: &Came<'_>) -> Option<Timestamp> {
+    fn has(&self, name: &str, value: &Value) -> bool {
+        let mut rows = self.rows.iter();
+        rows.any(|row| row.holds_by_name(name, value))
+    }
+
+    /// When what comes back was written to the fields that a trait is read from.
+    fn written_over(&self, name: &str, came: &Came<'_>) -> Option<Timestamp> {
         let rows = self.rows.iter();
-        let rows = rows.filter(|row| row.holds(name, value, came));
+        let rows = rows.filter(|row| row.holds_by_field(name, came));
         rows.map(|row| row.at).max()
     }
 
@@ -223,26 +230,29 @@ fn silence_claim(
     let mut kept = Keeping::new();
     let mut is_changed = false;
     traits.retain(|name, value| {
-        let is_key = sent.keys.contains(name);
-        let written = sent.written_at(name, value, &came);
-        let Some(written) = written.filter(|_| !agrees || !is_key) else {
+        let own = before.and_then(|before| before.claim.traits.get(name));
+        let is_silent = !agrees || !sent.keys.contains(name);
+        let stays = if is_silent && sent.has(name, value) {
+            // What it said before was the same, or that it has none, which it goes on saying.
+            own.filter(|own| *own == value || own.is_null())
+        } else if let Some(written) = sent.written_over(name, &came) {
+            let word = before.and_then(|before| before.overwritten(name, written, is_new, plan));
+            let own = own.filter(|_| word.is_some());
+            kept.extend(word.map(|word| (name.clone(), word)));
+            own
+        } else {
             return true;
         };
-        let own = before.and_then(|before| before.claim.traits.get(name));
-        // A key says where something was written, and its former value is another place.
-        let word = before.filter(|_| !is_key && !value.is_null());
-        let word = word.and_then(|before| before.overwritten(name, written, is_new, plan));
-        let stays = own.filter(|own| word.is_some() || own.is_null() || *own == value);
         is_changed |= stays != Some(value);
-        kept.extend(word.map(|word| (name.clone(), word)));
         if let Some(own) = stays {
             *value = own.clone();
         }
         stays.is_some()
     });
     let stated_at = meaning.stated_at();
+    let is_restored = |before: &Said| before.kept.keys().any(|name| !kept.contains_key(name));
     let time = match before {
-        Some(before) if before.claim.traits == traits => before.claim.time,
+        Some(before) if before.claim.traits == traits && !is_restored(before) => before.claim.time,
         _ => stated_at,
     };
     if is_changed || time != stated_at || !kept.is_empty() {

@@ -85,7 +85,7 @@ pub fn said(error: Error, state: &State) -> Failure {
 fn advised(problem: Problem, kind: FailureKind, detail: &Detail, state: &State) -> Problem {
     let advice = &state.connection.advice;
     let hint = match kind {
-        FailureKind::Auth => &advice.auth,
+        FailureKind::Auth | FailureKind::Permission => &advice.auth,
         FailureKind::Transient if detail.http_status.is_none() => &advice.no_answer,
         _ => return problem,
     };

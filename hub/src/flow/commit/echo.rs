@@ -137,7 +137,8 @@ pub async fn silence(
     if sent.is_empty() && !before.neighbourhood.has_echoes() {
         return Ok(());
     }
-    let mut claims = claims_before(tx, changes, &sent).await?;
+    let is_read_back = !context.backs(&stream.source, &stream.name).is_empty();
+    let mut claims = claims_before(tx, changes, &sent, is_read_back).await?;
     let sent = sent.into_iter().chain(std::iter::repeat(None));
     for ((change, sent), slots) in changes.iter_mut().zip(sent).zip(before.slots) {
         silence_consent(change, sent.as_ref(), slots, &before, context.clock.now());
@@ -319,6 +320,7 @@ pub async fn sent(
     if writers.is_empty() {
         return Ok(Vec::new());
     }
+    let is_read_back = !context.backs(&stream.source, &stream.name).is_empty();
     let mut all: Vec<Option<Sent>> = vec![None; changes.len()];
     for index in writers {
         let destination = &context.plan.destinations[*index];
@@ -335,7 +337,7 @@ pub async fn sent(
         let mut known: FxHashMap<String, Sent> = FxHashMap::default();
         for row in tx.written_at(&destination.name, &objects, &asked).await? {
             let sent = Sent {
-                rows: wrote(*index, destination, &row)?,
+                rows: wrote(*index, destination, &row, is_read_back)?,
                 keys: keys_of.clone(),
                 last: row.acknowledged_at.map_or(Timestamp::MAX, Timestamp),
             };
@@ -380,8 +382,13 @@ fn key_at(destination: &Destination, change: &Change) -> Option<String> {
     }
 }
 
-/// What a row wrote, and what it had written before.
-fn wrote(index: usize, destination: &Destination, row: &WrittenRow) -> Result<Vec<Wrote>> {
+/// What a row wrote, and what it had written before where fields are looked at.
+fn wrote(
+    index: usize,
+    destination: &Destination,
+    row: &WrittenRow,
+    is_read_back: bool,
+) -> Result<Vec<Wrote>> {
     let at = row.acknowledged_at.map_or(Timestamp::MAX, Timestamp);
     let push = destination.person.as_ref();
     let push = push.filter(|push| row.object == format!("person:{}", push.target));
@@ -397,7 +404,8 @@ fn wrote(index: usize, destination: &Destination, row: &WrittenRow) -> Result<Ve
         };
         return Ok(vec![membership]);
     };
-    let payloads = [(Some(&row.payload), None), (row.former.as_ref(), Some(at))];
+    let former = row.former.as_ref().filter(|_| is_read_back);
+    let payloads = [(Some(&row.payload), None), (former, Some(at))];
     let payloads = payloads
         .into_iter()
         .filter_map(|(payload, until)| Some((payload?, until)));
@@ -430,6 +438,7 @@ async fn claims_before(
     tx: &mut Tx,
     changes: &[Change],
     sent: &[Option<Sent>],
+    is_read_back: bool,
 ) -> Result<FxHashMap<i64, Said>> {
     let asked = changes.iter().zip(sent);
     let asked = asked.filter_map(|(change, sent)| sent.as_ref().map(|_| change.slot));
@@ -448,8 +457,14 @@ async fn claims_before(
         asked.contains(&slot).then_some((prior.slot, former))
     });
     let slots: FxHashMap<i64, (i64, i64, i64)> = slots.collect();
-    let versions = slots.values().map(|(_, _, version)| *version);
-    let versions = tx.versions_received(versions).await?;
+    // Only what is read back by its field asks when it was said.
+    let versions = match is_read_back {
+        true => {
+            let versions = slots.values().map(|(_, _, version)| *version);
+            tx.versions_received(versions).await?
+        }
+        false => Vec::new(),
+    };
     let versions: FxHashMap<i64, (Timestamp, bool)> = versions
         .into_iter()
         .map(|(id, received_at, is_corrected)| (id, (received_at, is_corrected)))

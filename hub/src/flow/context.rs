@@ -61,6 +61,7 @@ pub struct Context {
 impl Context {
     pub fn new(plan: Arc<Plan>, store: Store, clock: Clock, suppression: Suppression) -> Self {
         let rules = Arc::new(identity::Rules::new(&plan.identity, &plan.hub.name));
+        let writers = facts::writers(&plan);
         let audience_order = audience::order(&plan.audiences);
         let strata = audience::strata(&plan.audiences);
         let worked_out = compute::reads(&plan.traits);
@@ -79,8 +80,8 @@ impl Context {
             manifests_version: 0,
             relating: Relating::of(&plan),
             counted: facts::counted(&plan),
-            writers: facts::writers(&plan),
-            backs: facts::read_back(&plan),
+            backs: facts::read_back(&plan, &writers),
+            writers,
             plan,
             store,
             clock,
@@ -107,6 +108,12 @@ impl Context {
         let streams = self.backs.get(source);
         let backs = streams.and_then(|streams| streams.get(stream));
         backs.map_or(&[], |backs| backs)
+    }
+
+    /// Whether any stream reads back by its field what a destination writes.
+    pub(super) fn is_read_back(&self, destination: &str) -> bool {
+        let mut backs = self.backs.values().flat_map(BTreeMap::values).flatten();
+        backs.any(|back| *self.plan.destinations[back.destination].name == *destination)
     }
 
     /// The destinations that write to the tool that a source reads, by their indexes.

@@ -78,11 +78,14 @@ pub struct Back {
 
 /// By source and stream. A mapping reads a field where its path ends with the field's name: `properties.firstname` reads `firstname`;
 /// of several such paths the shortest is meant.
-pub fn read_back(plan: &Plan) -> BTreeMap<String, BTreeMap<String, Vec<Back>>> {
+pub fn read_back(
+    plan: &Plan,
+    writers: &BTreeMap<String, Vec<usize>>,
+) -> BTreeMap<String, BTreeMap<String, Vec<Back>>> {
     let computed = computed_names(plan);
     let mut all = BTreeMap::new();
-    for (source, indexes) in writers(plan) {
-        let streams = plan.sources.iter().filter(|one| *one.name == *source);
+    for (source, indexes) in writers {
+        let streams = plan.sources.iter().filter(|one| *one.name == **source);
         let streams = streams.flat_map(|source| &source.streams).map(|stream| {
             let backs = indexes.iter().filter_map(|index| {
                 let push = plan.destinations[*index].person.as_ref()?;
@@ -95,7 +98,7 @@ pub fn read_back(plan: &Plan) -> BTreeMap<String, BTreeMap<String, Vec<Back>>> {
             (stream.name.to_string(), backs.collect())
         });
         let streams = streams.collect();
-        all.insert(source, streams);
+        all.insert(source.clone(), streams);
     }
     all
 }

@@ -192,23 +192,36 @@ impl Tx {
             .await
     }
 
+    /// Keeps what was there before where it `keeps_former`.
     pub async fn acknowledge(
         &mut self,
         acknowledged: &[AcknowledgedRow],
         now: Timestamp,
+        keeps_former: bool,
     ) -> Result<()> {
+        let conflict = match keeps_former {
+            true => {
+                "on conflict (destination, object, remote_key) do update set payload = excluded.payload, acknowledged_at = excluded.acknowledged_at, \
+                 former = case when acknowledged.payload = excluded.payload then acknowledged.former else acknowledged.payload end"
+            }
+            false => {
+                "on conflict (destination, object, remote_key) do update set payload = excluded.payload, acknowledged_at = excluded.acknowledged_at, \
+                 former = null"
+            }
+        };
         self.upsert(
             "acknowledged (destination, object, remote_key, payload, acknowledged_at)",
-            "on conflict (destination, object, remote_key) do update set payload = excluded.payload, acknowledged_at = excluded.acknowledged_at, \
-             former = case when acknowledged.payload = excluded.payload then acknowledged.former else acknowledged.payload end",
+            conflict,
             acknowledged,
-            |row| [
-                Arg::Text(&row.destination),
-                Arg::Text(&row.object),
-                Arg::Text(&row.remote_key),
-                Arg::Text(&row.payload),
-                Arg::Int(now.0),
-            ],
+            |row| {
+                [
+                    Arg::Text(&row.destination),
+                    Arg::Text(&row.object),
+                    Arg::Text(&row.remote_key),
+                    Arg::Text(&row.payload),
+                    Arg::Int(now.0),
+                ]
+            },
         )
         .await
     }

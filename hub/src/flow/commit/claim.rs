@@ -24,12 +24,12 @@ struct ClaimBody {
     kept: Keeping,
 }
 
-/// By trait, what a tool said before the hub wrote over it.
+/// By trait: since when its value was said, where the hub wrote over that at the tool.
 pub type Keeping = BTreeMap<String, Kept>;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Kept {
-    /// When it was said.
+    /// In milliseconds.
     at: i64,
     /// The mapping that read it.
     pub by: String,
@@ -113,7 +113,8 @@ impl MappedClaim {
         let is_aside = canonical.is_aside();
         let traits = std::mem::take(&mut canonical.traits);
         let is_written = !context.writers_to(&stream.source).is_empty();
-        let echo = is_written.then(|| Echoed {
+        // What is about something else is nobody's copy.
+        let echo = (is_written && !is_aside).then(|| Echoed {
             traits: traits.clone(),
             fields: context.fields_written(stream, record),
         });

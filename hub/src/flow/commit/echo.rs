@@ -39,7 +39,7 @@ struct Wrote {
     traits: Fields,
     /// By its fields.
     payload: Fields,
-    /// When it had this; the end of time where that is not known.
+    /// When it had this, or when something else was written over it; the end of time where that is not known.
     at: Timestamp,
     /// Until when this was there, where something else was written over it.
     until: Option<Timestamp>,
@@ -94,7 +94,7 @@ impl Sent {
         rows.any(|row| row.holds_by_name(name, value))
     }
 
-    /// When what comes back was written to the fields that a trait is read from.
+    /// When the fields that a trait is read from were last written, where they hold what was written.
     fn written_over(&self, name: &str, came: &Came<'_>) -> Option<Timestamp> {
         let rows = self.rows.iter();
         let rows = rows.filter(|row| row.holds_by_field(name, came));
@@ -391,7 +391,7 @@ fn wrote(
 ) -> Result<Vec<Wrote>> {
     let at = row.acknowledged_at.map_or(Timestamp::MAX, Timestamp);
     let push = destination.person.as_ref();
-    let push = push.filter(|push| row.object == format!("person:{}", push.target));
+    let push = push.filter(|push| row.object.strip_prefix("person:") == Some(&push.target));
     let Some(push) = push else {
         let key = Value::from(row.remote_key.as_str());
         let traits = Fields::from([(destination.member_key.clone(), key)]);

@@ -359,7 +359,9 @@ impl<'a> Sender<'a> {
             });
             let mut rows: Vec<AcknowledgedRow> = rows.collect();
             rows.sort_unstable_by(|a, b| a.remote_key.cmp(&b.remote_key));
-            tx.acknowledge(&rows, self.context.clock.now()).await?;
+            let keeps_former = self.context.is_read_back(&destination);
+            tx.acknowledge(&rows, self.context.clock.now(), keeps_former)
+                .await?;
             if group.operation == Operation::Upsert {
                 let keys: Vec<String> = rows.into_iter().map(|row| row.remote_key).collect();
                 tx.wake_members(&destination, &keys).await?;

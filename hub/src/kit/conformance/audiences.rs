@@ -19,7 +19,7 @@ const MEMBERS: usize = 3;
 /// As many members as the hub sends at once.
 const BATCH: usize = 500;
 
-/// Rows that are written at once for their members; that many more are taken is for `max-batch` to see.
+/// Rows that are written at once for their members; whether one call takes more is tested by `max-batch`.
 const FEW: u32 = 50;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

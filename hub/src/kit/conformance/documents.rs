@@ -2,6 +2,7 @@
 
 use super::{Stop, Trial, Tried, failed, not_applicable, shown, validator};
 use crate::host::{Chunk, FailureKind, TargetInfo, WriteMode, WriteRequest};
+use crate::kit::judge::undeclared;
 use crate::kit::raw_json::compact;
 use crate::model::Value;
 use std::collections::BTreeSet;
@@ -36,7 +37,7 @@ pub fn manifest(trial: &Trial) -> Tried {
             return failed(format!("stream `{}` has no primary key", stream.name));
         }
         for field in stream.primary_key.iter().chain(&stream.cursor_fields) {
-            if !declares(&stream.schema, field) {
+            if undeclared(&stream.schema, field).is_some() {
                 return failed(format!(
                     "the schema of stream `{}` does not have its field `{field}`",
                     stream.name
@@ -75,22 +76,6 @@ pub fn manifest(trial: &Trial) -> Tried {
     let is_nothing = one.targets.is_empty() && !trial.takes_audiences_only();
     has("destination", is_nothing)?;
     has("audience", one.audience_keys.is_empty())
-}
-
-/// A field by its name, or by names with dots between them; schemas that list no properties allow all.
-fn declares(schema: &Value, field: &str) -> bool {
-    let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
-        return true;
-    };
-    if properties.contains_key(field) {
-        return true;
-    }
-    match field.split_once('.') {
-        Some((first, rest)) => properties
-            .get(first)
-            .is_some_and(|inner| declares(inner, rest)),
-        None => false,
-    }
 }
 
 pub fn documents(trial: &Trial) -> Tried {

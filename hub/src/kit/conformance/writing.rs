@@ -11,7 +11,7 @@ use serde_json::json;
 
 /// Rows of one attempt.
 const ROWS: usize = 3;
-/// Faults are injected into at most this many requests of a write.
+/// Faults are injected into at most this many requests of a write or of a change of members.
 pub const MOST_POSITIONS: usize = 6;
 
 /// Rows that are new to the vendor, as many as asked for.
@@ -323,7 +323,7 @@ pub fn tolerable(trial: &Trial, what: &str, fault: Fault, done: Result<Outcome, 
         Ok(outcome) => match outcome.failures.iter().find(|failure| !failure.retryable) {
             None => Ok(()),
             Some(failure) => failed(format!(
-                "{what}: {fault:?} makes row {} one that is not tried again",
+                "{what}: {fault:?} makes row or member {} one that is not tried again",
                 failure.index
             )),
         },

@@ -286,20 +286,18 @@ impl Judged<'_> {
     }
 }
 
-/// The part of a dotted path that a schema does not have, with the fields that it has there. Schemas that list no properties have all.
-fn undeclared<'a>(schema: &'a Value, field: &'a str) -> Option<(&'a str, Vec<&'a str>)> {
-    let mut here = schema;
-    if here["properties"].get(field).is_some() {
+/// The part of a field's name that a schema does not have, with the names that it has there: a name, or names with dots between them.
+/// Schemas that list no properties have all.
+pub fn undeclared<'a>(schema: &'a Value, field: &'a str) -> Option<(&'a str, Vec<&'a str>)> {
+    let properties = schema["properties"].as_object()?;
+    if properties.contains_key(field) {
         return None;
     }
-    for name in field.split('.') {
-        let properties = here["properties"].as_object()?;
-        let Some(below) = properties.get(name) else {
-            return Some((name, properties.keys().map(String::as_str).collect()));
-        };
-        here = below;
+    let (first, rest) = field.split_once('.').unwrap_or((field, ""));
+    match properties.get(first).filter(|_| !rest.is_empty()) {
+        Some(below) => undeclared(below, rest),
+        None => Some((first, properties.keys().map(String::as_str).collect())),
     }
-    None
 }
 
 /// The parts of a JSON pointer.

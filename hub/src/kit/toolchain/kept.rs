@@ -1,12 +1,15 @@
-//! What a compiler made last time, and of what: used again while nothing that it is made of has changed. Knows no language.
+//! What a compiler made last time, and of what: used again while nothing that it is made of has changed.
 
 use crate::kit::toolchain::{unwritable, write};
 use crate::problem::{Problem, codes};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What nothing is made of: tests and editors leave it next to the code.
-const NOT_READ: &str = "__pycache__";
+/// What nothing is made of: an interpreter leaves the first next to the code, editors the others.
+fn is_left_behind(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name == "__pycache__" || name.starts_with(".#") || name.ends_with('~') || name.ends_with(".swp")
+}
 
 /// A hash over everything that a product is made of.
 pub struct Ingredients(blake3::Hasher);
@@ -49,7 +52,7 @@ impl Ingredients {
         Ok(self)
     }
 
-    fn hash(&self) -> String {
+    pub fn hash(&self) -> String {
         self.0.finalize().to_hex().to_string()
     }
 }
@@ -61,7 +64,7 @@ fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
         for entry in std::fs::read_dir(&folder)? {
             let path = entry?.path();
             match path.is_dir() {
-                true if path.ends_with(NOT_READ) => {}
+                _ if is_left_behind(&path) => {}
                 true => folders.push(path),
                 false => files.push(path),
             }
@@ -131,7 +134,12 @@ mod tests {
         let first = hash(folder);
         written(
             folder,
-            &[("__pycache__/a.pyc", "x"), ("b/__pycache__/c", "")],
+            &[
+                ("__pycache__/a.pyc", "x"),
+                ("b/__pycache__/c", ""),
+                ("b/.c.py.swp", ""),
+                ("c.py~", ""),
+            ],
         );
         assert_eq!(hash(folder), first);
         written(folder, &[("a.py", "one!")]);

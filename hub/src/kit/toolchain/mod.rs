@@ -16,6 +16,7 @@ use crate::files;
 use crate::kit::component::{self, CONFIG_SCHEMA_SECTION, MANIFEST_SECTION};
 use crate::kit::project::{Language, Project};
 use crate::problem::{Problem, codes};
+use std::fs::TryLockError;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -37,7 +38,7 @@ pub fn build(project: &Project, tools: &Toolchains<'_>) -> Result<Built, Problem
     make_folder(&folder)?;
     let lock = folder.join("lock");
     let alone = files::keep(&lock).map_err(|error| unwritable(&lock, &error))?;
-    if alone.try_lock().is_err() {
+    if let Err(TryLockError::WouldBlock) = alone.try_lock() {
         tools.say("another build of this project is running; waiting for it");
         alone.lock().map_err(|error| unwritable(&lock, &error))?;
     }

@@ -40,11 +40,14 @@ pub fn compile(project: &Project, tools: &Toolchains<'_>) -> Result<Vec<u8>, Pro
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("VIRTUAL_ENV", &environment)
         .current_dir(&project.folder);
-    let made_of = Ingredients::new(&componentize)
-        .folder(&project.folder.join("src"))?
-        .folder(&project.sdk)?
-        .folder(&project.wit)?
-        .folder(&documents)?;
+    let ingredients = |compiler: &Command| {
+        Ingredients::new(compiler)
+            .folder(&project.folder.join("src"))?
+            .folder(&project.sdk)?
+            .folder(&project.wit)?
+            .folder(&documents)
+    };
+    let made_of = ingredients(&componentize)?;
     if let Some(component) = kept::find(&output, &made_of) {
         tools.say("nothing that it is made of has changed: the last build's component is kept");
         return Ok(component);
@@ -53,6 +56,9 @@ pub fn compile(project: &Project, tools: &Toolchains<'_>) -> Result<Vec<u8>, Pro
     tools.say("starting a Python interpreter in WebAssembly and importing `component` into it");
     tools.run(&mut componentize, NEEDS_PYTHON)?;
     let component = read(&output)?;
-    kept::note(&output, &component, &made_of)?;
+    // Somebody may have saved a file meanwhile.
+    if ingredients(&componentize)?.hash() == made_of.hash() {
+        kept::note(&output, &component, &made_of)?;
+    }
     Ok(component)
 }

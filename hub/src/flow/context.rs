@@ -8,7 +8,7 @@ use crate::flow::facts::{self, Back, Relating};
 use crate::flow::suppression::Suppression;
 use crate::host::Cancel;
 use crate::identity;
-use crate::manifest::{IdentityRules, Plan};
+use crate::manifest::{Destination, IdentityRules, Plan};
 use crate::store::Store;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::c_long;
@@ -119,6 +119,15 @@ impl Context {
     /// The destinations that write to the tool that a source reads, by their indexes.
     pub(super) fn writers_to(&self, source: &str) -> &[usize] {
         self.writers.get(source).map_or(&[], |indexes| indexes)
+    }
+
+    /// The sources that read the tool that a destination writes to.
+    pub(super) fn sources_written_by(&self, destination: &Destination) -> Vec<&str> {
+        let all = &self.plan.destinations;
+        let is_it = |index: &usize| all[*index].name == destination.name;
+        let sources = self.writers.iter();
+        let sources = sources.filter(|(_, indexes)| indexes.iter().any(is_it));
+        sources.map(|(source, _)| source.as_str()).collect()
     }
 
     /// True when anything depends on profiles after they are built.

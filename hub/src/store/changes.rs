@@ -14,7 +14,7 @@ pub struct ChangeRow {
     pub remote_key: String,
     pub attempts: i64,
     pub unsure: bool,
-    /// JSON: the names of the fields that attempts without an answer sent.
+    /// JSON: the rows that attempts without an answer sent.
     pub tried: String,
     pub acknowledged: Option<String>,
     pub wanted: Option<String>,

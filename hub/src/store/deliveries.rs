@@ -24,6 +24,8 @@ pub struct AcknowledgedRow {
     pub object: String,
     pub remote_key: String,
     pub payload: String,
+    /// JSON: the names of the fields that the tool's own record had said; none where there are none.
+    pub own: Option<String>,
 }
 
 /// How many rows a destination has confirmed, and how many changes wait or were refused.
@@ -55,11 +57,14 @@ pub struct KeyState {
 pub struct WrittenRow {
     pub object: String,
     pub remote_key: String,
+    /// The row; where attempts have no answer yet, those that they sent, as an array.
     pub payload: String,
-    /// None where an attempt has no answer yet.
+    /// None where attempts have no answer yet.
     pub acknowledged_at: Option<i64>,
     /// What was there before, where that was something else.
     pub former: Option<String>,
+    /// As in the acknowledged row.
+    pub own: Option<String>,
 }
 
 impl Tx {
@@ -129,11 +134,10 @@ impl Tx {
         if keys.is_empty() || objects.is_empty() {
             return Ok(Vec::new());
         }
-        let text = "select a.object, a.remote_key, a.payload, a.acknowledged_at, a.former from json_each($3) as o cross join json_each($1) as k \
+        let text = "select a.object, a.remote_key, a.payload, a.acknowledged_at, a.former, a.own from json_each($3) as o cross join json_each($1) as k \
              cross join acknowledged as a on a.destination = $2 and a.object = o.value and a.remote_key = k.value \
-             union all select c.object, c.remote_key, coalesce(w.payload, '{}'), null, null from json_each($3) as o cross join json_each($1) as k \
-             cross join change as c on c.destination = $2 and c.object = o.value and c.remote_key = k.value and c.unsure = 1 \
-             left join wanted as w on w.destination = $2 and w.object = o.value and w.remote_key = k.value";
+             union all select c.object, c.remote_key, c.tried, null, null, null from json_each($3) as o cross join json_each($1) as k \
+             cross join change as c on c.destination = $2 and c.object = o.value and c.remote_key = k.value and c.unsure = 1";
         let (objects, keys) = (json_texts(objects), json_texts(keys));
         let arguments = [
             Arg::Text(&keys),
@@ -147,9 +151,25 @@ impl Tx {
                 payload: get(row, 2)?,
                 acknowledged_at: get(row, 3)?,
                 former: get(row, 4)?,
+                own: get(row, 5)?,
             })
         })
         .await
+    }
+
+    /// The evidence of the people who are wanted at these keys.
+    pub async fn evidence_wanted_at(
+        &mut self,
+        destination: &str,
+        object: &str,
+        keys: &[String],
+    ) -> Result<Vec<(String, i64)>> {
+        let text = "select w.remote_key, v.id from json_each($1) as k \
+             cross join wanted as w on w.destination = $2 and w.object = $3 and w.remote_key = k.value \
+             cross join person as p on p.id = w.person_id cross join evidence as v on v.component = p.component and v.person_id = p.id";
+        let keys = json_texts(keys);
+        let arguments = [Arg::Text(&keys), Arg::Text(destination), Arg::Text(object)];
+        self.all(text, &arguments, columns).await
     }
 
     pub async fn save_wanted(&mut self, wanted: &[WantedRow]) -> Result<()> {
@@ -201,16 +221,16 @@ impl Tx {
     ) -> Result<()> {
         let conflict = match keeps_former {
             true => {
-                "on conflict (destination, object, remote_key) do update set payload = excluded.payload, acknowledged_at = excluded.acknowledged_at, \
+                "on conflict (destination, object, remote_key) do update set payload = excluded.payload, own = excluded.own, acknowledged_at = excluded.acknowledged_at, \
                  former = case when acknowledged.payload = excluded.payload then acknowledged.former else acknowledged.payload end"
             }
             false => {
-                "on conflict (destination, object, remote_key) do update set payload = excluded.payload, acknowledged_at = excluded.acknowledged_at, \
+                "on conflict (destination, object, remote_key) do update set payload = excluded.payload, own = excluded.own, acknowledged_at = excluded.acknowledged_at, \
                  former = null"
             }
         };
         self.upsert(
-            "acknowledged (destination, object, remote_key, payload, acknowledged_at)",
+            "acknowledged (destination, object, remote_key, payload, own, acknowledged_at)",
             conflict,
             acknowledged,
             |row| {
@@ -219,6 +239,7 @@ impl Tx {
                     Arg::Text(&row.object),
                     Arg::Text(&row.remote_key),
                     Arg::Text(&row.payload),
+                    Arg::OptText(row.own.as_deref()),
                     Arg::Int(now.0),
                 ]
             },

@@ -1,111 +1,32 @@
 //! What the hub wrote is not evidence. A record that comes back from a tool where the hub wrote it makes no claim by the fields that
-//! hold what was written, grants nothing by having been made, and is no newer for it. Fields that differ are what somebody said.
+//! hold what was written, grants nothing by having been made, and is no newer for it. Fields that differ are what somebody said, and so
+//! are those that the tool's own record had filled in the same way when they were written.
+
+mod own;
+mod sent;
 
 use crate::flow::commit::change::{Change, Passed, Put, To};
 use crate::flow::commit::claim::{Echoed, Keeping, Kept, MappedClaim, claim_kept};
-use crate::flow::commit::consent::{DAY_MS, Pending, stated};
+use crate::flow::commit::consent::{Pending, stated};
 use crate::flow::commit::neighbourhood::Neighbourhood;
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::context::Context;
 use crate::flow::facts::Back;
-use crate::flow::stored_json::read;
-use crate::manifest::{Destination, PersonPush, Stream};
-use crate::model::{Fields, Force, Timestamp, Value};
+use crate::manifest::Stream;
+use crate::model::{Force, Timestamp};
 use crate::profile::Claim;
-use crate::store::{Effect, RecordState, Result, Tx, WrittenRow};
+use crate::store::{Effect, RecordState, Result, Tx};
+pub use own::{Sending, own};
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::collections::BTreeSet;
-use std::collections::hash_map::Entry;
-
-/// How long a page that was read before something was written may take to come.
-const LATE_MS: i64 = 10 * 60_000;
-
-/// What a destination was sent of somebody.
-#[derive(Debug, Clone)]
-pub struct Sent {
-    rows: Vec<Wrote>,
-    /// The traits by which people are found there.
-    keys: BTreeSet<String>,
-    /// When it had the last of it; the end of time where that is not known.
-    last: Timestamp,
-}
-
-/// One row that it was sent.
-#[derive(Debug, Clone)]
-struct Wrote {
-    /// The destination's index.
-    destination: usize,
-    /// The traits that it was made of, null where a field was left empty.
-    traits: Fields,
-    /// By its fields.
-    payload: Fields,
-    /// When it had this, or when something else was written over it; the end of time where that is not known.
-    at: Timestamp,
-    /// Until when this was there, where something else was written over it.
-    until: Option<Timestamp>,
-}
+pub use sent::{Attempt, Sent, sent};
 
 /// A record that came, as far as it may repeat what was written.
-struct Came<'a> {
+pub struct Came<'a> {
     echoed: &'a Echoed,
     backs: &'a [Back],
     /// When it changed, as this version says.
     updated_at: Option<Timestamp>,
     now: Timestamp,
-}
-
-impl Wrote {
-    fn holds_by_name(&self, name: &str, value: &Value) -> bool {
-        let sent = self.traits.get(name);
-        self.until.is_none() && sent.is_some_and(|sent| is_same(sent, value))
-    }
-
-    /// Whether the fields that a trait is read from are as they were written.
-    fn holds_by_field(&self, name: &str, came: &Came<'_>) -> bool {
-        // A record from before the last writing, which is read late, holds what was written before.
-        let is_late = |until: Timestamp| {
-            let is_old = came.updated_at.is_some_and(|at| at <= until);
-            is_old && came.now.0.saturating_sub(until.0) <= LATE_MS
-        };
-        if self.until.is_some_and(|until| !is_late(until)) {
-            return false;
-        }
-        let mut backs = came.backs.iter();
-        let back = backs.find(|back| back.destination == self.destination);
-        let reads = back.and_then(|back| back.reads.get(name));
-        reads.is_some_and(|reads| {
-            reads.iter().all(|(path, field)| {
-                let both = self.payload.get(field).zip(came.echoed.fields.get(path));
-                both.is_some_and(|(sent, back)| !sent.is_null() && is_same(sent, back))
-            })
-        })
-    }
-}
-
-impl Sent {
-    /// A tool stamps by its own clock, in whatever zone, and not everything at once: what it says to have happened in the day after it was
-    /// sent something may come of that.
-    fn settled_at(&self) -> Timestamp {
-        Timestamp(self.last.0.saturating_add(DAY_MS))
-    }
-
-    fn has(&self, name: &str, value: &Value) -> bool {
-        let mut rows = self.rows.iter();
-        rows.any(|row| row.holds_by_name(name, value))
-    }
-
-    /// When the fields that a trait is read from were last written, where they hold what was written.
-    fn written_over(&self, name: &str, came: &Came<'_>) -> Option<Timestamp> {
-        let rows = self.rows.iter();
-        let rows = rows.filter(|row| row.holds_by_field(name, came));
-        rows.map(|row| row.at).max()
-    }
-
-    fn extend(&mut self, other: Self) {
-        self.rows.extend(other.rows);
-        self.keys.extend(other.keys);
-        self.last = self.last.max(other.last);
-    }
 }
 
 /// What a record claimed before.
@@ -232,7 +153,7 @@ fn silence_claim(
     let mut is_changed = false;
     traits.retain(|name, value| {
         let own = before.and_then(|before| before.claim.traits.get(name));
-        let is_silent = !agrees || !sent.keys.contains(name);
+        let is_silent = !agrees || !sent.is_key(name);
         let stays = if is_silent && sent.has(name, value) {
             // What it said before was the same, or that it has none, which it goes on saying.
             own.filter(|own| *own == value || own.is_null())
@@ -285,152 +206,6 @@ impl Said {
             }
         }
     }
-}
-
-/// Tools give back numbers as texts, and lists in one text.
-fn is_same(sent: &Value, back: &Value) -> bool {
-    let text = |value: &Value| match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(is_so) => Some(is_so.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    };
-    if sent == back {
-        return true;
-    }
-    match (sent, back) {
-        (Value::Array(many), Value::String(back)) => {
-            let back = back
-                .split([',', ';'])
-                .map(|one| Some(one.trim().to_owned()));
-            many.iter().map(text).eq(back)
-        }
-        _ => text(sent).is_some_and(|sent| Some(sent) == text(back)),
-    }
-}
-
-/// What was sent of the person of each change, where anything was; asked before the identifiers of the changes are taken.
-pub async fn sent(
-    tx: &mut Tx,
-    context: &Context,
-    stream: &StreamRef,
-    changes: &[Change],
-) -> Result<Vec<Option<Sent>>> {
-    let writers = context.writers_to(&stream.source);
-    if writers.is_empty() {
-        return Ok(Vec::new());
-    }
-    let is_read_back = !context.backs(&stream.source, &stream.name).is_empty();
-    let mut all: Vec<Option<Sent>> = vec![None; changes.len()];
-    for index in writers {
-        let destination = &context.plan.destinations[*index];
-        let keys = changes.iter().map(|change| key_at(destination, change));
-        let keys: Vec<Option<String>> = keys.collect();
-        let asked: Vec<String> = keys.iter().flatten().cloned().collect();
-        let push = destination.person.as_ref();
-        let object = push.map(|push| format!("person:{}", push.target));
-        let audiences = destination.audiences.iter();
-        let objects = audiences.map(|name| format!("audience:{name}"));
-        let objects: Vec<String> = objects.chain(object.clone()).collect();
-        let mut keys_of = BTreeSet::from([destination.member_key.clone()]);
-        keys_of.extend(push.map(|push| push.match_field.clone()));
-        let mut known: FxHashMap<String, Sent> = FxHashMap::default();
-        for row in tx.written_at(&destination.name, &objects, &asked).await? {
-            let sent = Sent {
-                rows: wrote(*index, destination, &row, is_read_back)?,
-                keys: keys_of.clone(),
-                last: row.acknowledged_at.map_or(Timestamp::MAX, Timestamp),
-            };
-            match known.entry(row.remote_key) {
-                Entry::Occupied(mut known) => known.get_mut().extend(sent),
-                Entry::Vacant(free) => {
-                    free.insert(sent);
-                }
-            }
-        }
-        for (sent, key) in all.iter_mut().zip(keys) {
-            if let Some(found) = key.and_then(|key| known.get(&key)) {
-                match sent {
-                    Some(sent) => sent.extend(found.clone()),
-                    None => *sent = Some(found.clone()),
-                }
-            }
-        }
-    }
-    Ok(all)
-}
-
-/// By which the destination knows the person of a changed record. The hub makes people there: what tells of an event or of something else
-/// is nobody's copy.
-fn key_at(destination: &Destination, change: &Change) -> Option<String> {
-    let To::Put(put) = &change.to else {
-        return None;
-    };
-    let meaning = put.meaning.as_ref()?;
-    if meaning.canonical.is_aside() {
-        return None;
-    }
-    let echoed = meaning.claim.as_ref().and_then(|claim| claim.echo.as_ref());
-    match echoed.and_then(|echoed| echoed.traits.get(&destination.member_key)) {
-        Some(Value::String(text)) => Some(text.clone()),
-        Some(Value::Number(number)) => Some(number.to_string()),
-        _ => {
-            let mut identifiers = meaning.canonical.identifiers.iter();
-            let found = identifiers.find(|one| *one.kind.text() == *destination.member_key);
-            found.map(|one| one.value.clone())
-        }
-    }
-}
-
-/// What a row wrote, and what it had written before where fields are looked at.
-fn wrote(
-    index: usize,
-    destination: &Destination,
-    row: &WrittenRow,
-    is_read_back: bool,
-) -> Result<Vec<Wrote>> {
-    let at = row.acknowledged_at.map_or(Timestamp::MAX, Timestamp);
-    let push = destination.person.as_ref();
-    let push = push.filter(|push| row.object.strip_prefix("person:") == Some(&push.target));
-    let Some(push) = push else {
-        let key = Value::from(row.remote_key.as_str());
-        let traits = Fields::from([(destination.member_key.clone(), key)]);
-        let membership = Wrote {
-            destination: index,
-            traits,
-            payload: Fields::new(),
-            at,
-            until: None,
-        };
-        return Ok(vec![membership]);
-    };
-    let former = row.former.as_ref().filter(|_| is_read_back);
-    let payloads = [(Some(&row.payload), None), (former, Some(at))];
-    let payloads = payloads
-        .into_iter()
-        .filter_map(|(payload, until)| Some((payload?, until)));
-    let rows = payloads.map(|(payload, until)| {
-        let payload: Fields = read("acknowledged.payload", &row.object, payload)?;
-        Ok(Wrote {
-            destination: index,
-            traits: traits_of(push, &payload),
-            payload,
-            at,
-            until,
-        })
-    });
-    rows.collect()
-}
-
-/// The traits that a row was made of.
-fn traits_of(push: &PersonPush, payload: &Fields) -> Fields {
-    let value = |field: &str| payload.get(field).cloned().unwrap_or(Value::Null);
-    let mapped = push.map.iter();
-    let mut traits: Fields = mapped
-        .map(|(field, name)| (name.clone(), value(field)))
-        .collect();
-    traits.insert(push.match_field.clone(), value(&push.match_field));
-    traits
 }
 
 /// What the records of which something was sent claimed before, by slot.

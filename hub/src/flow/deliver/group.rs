@@ -2,6 +2,7 @@
 //! which it was read.
 
 use crate::delivery::{self, Operation};
+use crate::flow::commit::echo::Attempt;
 use crate::flow::commit::view::read_consents;
 use crate::flow::context::Context;
 use crate::flow::stored_json::{read, to_json};
@@ -25,6 +26,8 @@ pub(super) struct Row {
     pub fields: Fields,
     /// The payload, with null for fields that it no longer holds.
     pub sent: String,
+    /// Those of its fields that the tool says itself; known once it is about to be sent.
+    pub own: BTreeSet<String>,
     /// The state recorded before this attempt.
     pub before: AttemptRow,
     /// The destination has confirmed to hold something at the key.
@@ -38,10 +41,16 @@ impl Row {
         self.before.looked.change
     }
 
-    /// State to record before sending: any field sent now or in an attempt without an answer may exist at the destination.
+    /// State to record before sending: what is sent now or in an attempt without an answer may be at the destination.
     pub fn sending(&self) -> Result<AttemptRow> {
-        let mut tried = names(self.change(), &self.before.tried)?;
-        tried.extend(self.fields.keys().cloned());
+        let mut tried = attempts(self.change(), &self.before.tried)?;
+        let attempt = Attempt {
+            row: self.fields.clone(),
+            own: self.own.clone(),
+        };
+        if !tried.contains(&attempt) {
+            tried.push(attempt);
+        }
         Ok(AttemptRow {
             unsure: true,
             tried: to_json(&tried),
@@ -75,7 +84,8 @@ impl Row {
     }
 }
 
-fn names(change: i64, tried: &str) -> Result<BTreeSet<String>> {
+/// What was sent without an answer.
+fn attempts(change: i64, tried: &str) -> Result<Vec<Attempt>> {
     read("change.tried", change, tried)
 }
 
@@ -193,13 +203,16 @@ pub(super) fn grouped(
         let known = first.acknowledged.as_deref();
         let known = known.map(|known| read("acknowledged.payload", first.id, known));
         let known: Option<Fields> = known.transpose()?;
-        let tried = names(first.id, &first.tried)?;
+        let tried = attempts(first.id, &first.tried)?;
+        let tried = tried.into_iter().flat_map(|one| one.row.into_keys());
+        let tried: BTreeSet<String> = tried.collect();
         let sent = delivery::to_send(&fields, known.as_ref(), &tried);
         grouped.groups.entry(group).or_default().push(Row {
             key: first.remote_key.clone(),
             sent: sent.unwrap_or_else(|| payload.clone()),
             fields,
             payload,
+            own: BTreeSet::new(),
             before: AttemptRow {
                 looked,
                 unsure: first.unsure,

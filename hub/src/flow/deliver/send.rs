@@ -4,8 +4,10 @@ use super::group::{FAMILIES, Group, Grouped, Row, WINDOW, grouped};
 use super::remote::{Renewed, Sent};
 use super::report::{DeliveryReport, at, whole_refused};
 use crate::delivery::{End, Operation, Search};
+use crate::flow::commit::echo::{self, Sending};
 use crate::flow::commit::want::mark;
 use crate::flow::context::Context;
+use crate::flow::stored_json::to_json;
 use crate::host::{Connector, Failure, FailureKind, Outcome, RowFailure};
 use crate::manifest::Destination;
 use crate::model::without_personal;
@@ -183,7 +185,7 @@ impl<'a> Sender<'a> {
         // The audience was created again under the same id, if it was gone at all.
         let mut may_be_empty = false;
         while let Some(rows) = search.next_part() {
-            let mut rows = self.begin(rows).await?;
+            let mut rows = self.begin(&group, rows).await?;
             if rows.is_empty() {
                 search.skipped();
                 continue;
@@ -261,12 +263,24 @@ impl<'a> Sender<'a> {
     /// Marks rows as being sent, and returns the rows that were marked.
     // I13, I15: a change that was marked again since it was read is left out: its wanted state changed, a consent was withdrawn,
     // somebody was suppressed, or another process sends it. It is not sent as it was read.
-    async fn begin(&mut self, mut rows: Vec<Row>) -> Result<Vec<Row>> {
+    async fn begin(&mut self, group: &Group, mut rows: Vec<Row>) -> Result<Vec<Row>> {
         let mut tx = self.context.begin_held().await?;
         let looked: Vec<Looked> = rows.iter().map(|row| row.before.looked).collect();
         let still = tx.still_pending(&looked).await?;
         rows.retain(|row| still.contains(&row.before.looked));
         self.moved += (looked.len() - rows.len()) as i64;
+        if group.operation != Operation::Remove {
+            let sending = rows.iter().map(|row| Sending {
+                key: &row.key,
+                fields: &row.fields,
+            });
+            let sending: Vec<Sending<'_>> = sending.collect();
+            let (context, destination) = (self.context, self.destination);
+            let own = echo::own(&mut tx, context, destination, &group.object, &sending).await?;
+            for (row, own) in rows.iter_mut().zip(own) {
+                row.own = own;
+            }
+        }
         let attempts = rows.iter().map(Row::sending);
         let attempts: Vec<AttemptRow> = attempts.collect::<Result<_>>()?;
         tx.begin_attempts(&attempts).await?;
@@ -356,6 +370,7 @@ impl<'a> Sender<'a> {
                 object: group.object.clone(),
                 remote_key: row.key,
                 payload: row.payload,
+                own: (!row.own.is_empty()).then(|| to_json(&row.own)),
             });
             let mut rows: Vec<AcknowledgedRow> = rows.collect();
             rows.sort_unstable_by(|a, b| a.remote_key.cmp(&b.remote_key));

@@ -118,17 +118,18 @@ impl Hub {
         self.world.apply(of, &[], &[json!({ "id": id })]).await;
     }
 
-    /// The addresses that the newsletter tool holds.
-    pub async fn sent(&self) -> Vec<String> {
+    pub async fn delivered(&self) -> flow::DeliveryReport {
         let destination = &self.world.context.plan.destinations[0];
         let sink = Box::new(self.sink.clone());
-        let report = flow::deliver(
-            &self.world.context,
-            destination,
-            sink,
-            flow::DeliveryOptions::default(),
-        );
-        let report = report.await.unwrap();
+        let options = flow::DeliveryOptions::default();
+        flow::deliver(&self.world.context, destination, sink, options)
+            .await
+            .unwrap()
+    }
+
+    /// The addresses that the newsletter tool holds.
+    pub async fn sent(&self) -> Vec<String> {
+        let report = self.delivered().await;
         assert!(report.problems.is_empty(), "{report:?}");
         let members: Members = self.sink.members.lock().unwrap().clone();
         members.into_iter().map(|(_, address)| address).collect()

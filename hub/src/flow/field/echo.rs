@@ -1,5 +1,7 @@
 //! What the hub wrote to a tool comes back from it.
 
+mod properties;
+
 use super::consent::Hub;
 use crate::flow;
 use crate::flow::commit::view::read_consents;
@@ -535,5 +537,40 @@ async fn who_agrees_at_the_tool_is_sent_for_that_word() {
         assert_eq!(hub.values().await[0]["email"], "leo@kot.example");
         let held = hub.sink.rows.lock().unwrap().len();
         assert_eq!((hub.sent().await.len(), held), (0, 1), "{archived}");
+    }
+}
+
+// The tool alone says it, and the hub has confirmed it there.
+#[tokio::test]
+async fn what_the_tool_said_before_it_was_written_is_never_taken_from_it() {
+    let leo = json!([{ "email": "leo@kot.example", "first_name": "Leo", "last_name": "Kot", "city": "Graz" }]);
+    let renamed = MANIFEST.replace("first_name", "given_name");
+    // Its trait gets another name.
+    let mut hub = Hub::with(MANIFEST).await;
+    hub.put(MEMBERS, member("Leo", "Graz", 50)).await;
+    hub.later();
+    hub.sent().await;
+    hub.edit(&renamed).await;
+    assert_eq!(hub.value("given_name").await, "Leo");
+    // Changed and put back between two deliveries.
+    let hub = Hub::with(MANIFEST).await;
+    hub.put(MEMBERS, member("Leo", "Graz", 50)).await;
+    hub.later();
+    hub.sent().await;
+    hub.put(MEMBERS, member("Leon", "Graz", 60)).await;
+    hub.put(MEMBERS, member("Leo", "Graz", 70)).await;
+    assert_eq!(hub.values().await, leo);
+    // Deleted and made again.
+    let key = json!({ "email": "leo@kot.example" });
+    hub.world.apply(MEMBERS, &[], &[key]).await;
+    hub.put(MEMBERS, member("Leo", "Graz", 80)).await;
+    assert_eq!(hub.values().await, leo);
+    // A version without the field, and one that does not fit.
+    for row in [json!(null), json!({ "nick": "Leo" })] {
+        let mut other = member("Leo", "Graz", 90);
+        other["FNAME"] = row;
+        hub.put(MEMBERS, other).await;
+        hub.put(MEMBERS, member("Leo", "Graz", 91)).await;
+        assert_eq!(hub.values().await, leo);
     }
 }

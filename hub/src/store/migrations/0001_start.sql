@@ -116,13 +116,14 @@ create table wanted (destination text not null, object text not null, person_id 
   primary key (destination, object, person_id)); --clustered
 create index wanted_key on wanted (destination, object, remote_key);
 create index wanted_person on wanted (person_id);
--- What the destination has acknowledged. `former` is what it had before, where that was something else.
-create table acknowledged (destination text not null, object text not null, remote_key text not null, payload text not null, acknowledged_at bigint not null, former text,
+-- What the destination has acknowledged. `former` is what it had before, where that was something else; `own`: the names of the fields, as a
+-- JSON array, that hold what a record of the same tool said when they were written.
+create table acknowledged (destination text not null, object text not null, remote_key text not null, payload text not null, acknowledged_at bigint not null, former text, own text,
   primary key (destination, object, remote_key)); --clustered
 -- Keys at which wanted and acknowledged may differ. `state`: pending, rejected, held (until it is marked again, or for a membership until the
 -- destination has the person). `generation` goes up whenever the key is marked again
 -- and whenever a delivery begins to send it: only the delivery that began last ends the change. `unsure`: an attempt has no answer yet;
--- `tried`: the names of the fields that such attempts gave, as a JSON array. `attempts`: how often the vendor asked to send this row again.
+-- `tried`: the rows that such attempts sent, as a JSON array. `attempts`: how often the vendor asked to send this row again.
 create table change (id bigint primary key, destination text not null, object text not null, remote_key text not null, state text not null,
   generation bigint not null, unsure bigint not null, tried text not null, attempts bigint not null, code text, message text,
   unique (destination, object, remote_key));

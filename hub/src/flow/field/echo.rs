@@ -574,3 +574,21 @@ async fn what_the_tool_said_before_it_was_written_is_never_taken_from_it() {
         assert_eq!(hub.values().await, leo);
     }
 }
+
+// The tool took the first row, its answer was lost, and something else is wanted by the time it comes back.
+#[tokio::test]
+async fn what_may_have_been_written_is_known_by_what_was_sent() {
+    let mut hub = Hub::with(MANIFEST).await;
+    let row = json!({ "email": "leo@kot.example", "CITY": "Graz", "updated": 50 });
+    hub.put(MEMBERS, row).await;
+    hub.put(CONTACTS, contact("Leon", 100)).await;
+    hub.sink.loses = true;
+    hub.delivered().await;
+    hub.later();
+    hub.put(CONTACTS, contact("Leo", 200)).await;
+    hub.put(MEMBERS, member("Leon", "Graz", 900)).await;
+    assert_eq!(hub.value("first_name").await, "Leo");
+    hub.delete(CONTACTS, "1").await;
+    let left = json!([{ "email": "leo@kot.example", "city": "Graz" }]);
+    assert_eq!(hub.values().await, left);
+}

@@ -39,10 +39,10 @@ fn operations() -> impl Strategy<Value = Vec<Operation>> {
         5 => Just(Operation::Read),
         1 => Just(Operation::ReadBadly),
         5 => Just(Operation::Deliver),
-        1 => Just(Operation::Lose),
+        2 => Just(Operation::Lose),
         2 => Just(Operation::Rename),
     ];
-    prop::collection::vec(operation, 1..16)
+    prop::collection::vec(operation, 1..20)
 }
 
 /// Who wrote a field of the tool last.

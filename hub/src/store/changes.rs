@@ -70,6 +70,40 @@ pub struct RefusedRow {
 
 const NOTHING_TRIED: &str = "[]";
 
+/// Memberships at the keys `$1` of the destination `$2` that wait for their person or were refused, of people who are wanted and may be sent.
+const ASLEEP: &str = "state in ('held', 'rejected') and remote_key in (select value from json_each($1)) and object like 'audience:%' \
+    and exists (select 1 from wanted w where w.destination = $2 and w.object = change.object and w.remote_key = change.remote_key and w.allowed = 1)";
+
+/// These changes, a row for each person who wants the key.
+fn whole(of: &str) -> String {
+    format!(
+        "select c.id, c.object, c.remote_key, c.attempts, c.unsure, a.payload, w.payload, p.uuid, p.traits, p.consents, c.tried, c.generation, w.allowed \
+         from ({of}) c \
+         left join acknowledged a on a.destination = c.destination and a.object = c.object and a.remote_key = c.remote_key \
+         left join wanted w on w.destination = c.destination and w.object = c.object and w.remote_key = c.remote_key \
+         left join person p on p.id = w.person_id order by c.id, p.uuid"
+    )
+}
+
+fn change(row: &dialect::Row) -> Result<ChangeRow> {
+    let uuid: Option<Vec<u8>> = get(row, 7)?;
+    Ok(ChangeRow {
+        id: get(row, 0)?,
+        object: get(row, 1)?,
+        remote_key: get(row, 2)?,
+        attempts: get(row, 3)?,
+        unsure: get::<i64>(row, 4)? != 0,
+        acknowledged: get(row, 5)?,
+        wanted: get(row, 6)?,
+        person: uuid.and_then(|uuid| uuid.try_into().ok()),
+        traits: get(row, 8)?,
+        consents: get(row, 9)?,
+        tried: get(row, 10)?,
+        generation: get(row, 11)?,
+        allowed: get::<Option<i64>>(row, 12)? == Some(1),
+    })
+}
+
 impl Tx {
     /// Marks keys as differing. A key that is marked already is evaluated again, even while it is being sent.
     pub async fn mark_changes(
@@ -106,37 +140,31 @@ impl Tx {
         after: i64,
         limit: i64,
     ) -> Result<Vec<ChangeRow>> {
-        let text = "select c.id, c.object, c.remote_key, c.attempts, c.unsure, a.payload, w.payload, p.uuid, p.traits, p.consents, c.tried, c.generation, w.allowed \
-             from (select * from change where destination = $1 and state = 'pending' and id > $2 and object like $4 order by id limit $3) c \
-             left join acknowledged a on a.destination = c.destination and a.object = c.object and a.remote_key = c.remote_key \
-             left join wanted w on w.destination = c.destination and w.object = c.object and w.remote_key = c.remote_key \
-             left join person p on p.id = w.person_id order by c.id, p.uuid";
+        let of = "select * from change where destination = $1 and state = 'pending' and id > $2 and object like $4 order by id limit $3";
+        let arguments = [
+            Arg::Text(destination),
+            Arg::Int(after),
+            Arg::Int(limit),
+            Arg::Text(&format!("{family}%")),
+        ];
+        self.all(whole(of), &arguments, change).await
+    }
+
+    /// The memberships that `wake_members` would let be sent at these keys.
+    pub async fn waking_changes(
+        &mut self,
+        destination: &str,
+        keys: &[String],
+    ) -> Result<Vec<ChangeRow>> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let of = format!("select * from change where destination = $2 and {ASLEEP}");
+        let keys = json_texts(keys);
         self.all(
-            text,
-            &[
-                Arg::Text(destination),
-                Arg::Int(after),
-                Arg::Int(limit),
-                Arg::Text(&format!("{family}%")),
-            ],
-            |row| {
-                let uuid: Option<Vec<u8>> = get(row, 7)?;
-                Ok(ChangeRow {
-                    id: get(row, 0)?,
-                    object: get(row, 1)?,
-                    remote_key: get(row, 2)?,
-                    attempts: get(row, 3)?,
-                    unsure: get::<i64>(row, 4)? != 0,
-                    acknowledged: get(row, 5)?,
-                    wanted: get(row, 6)?,
-                    person: uuid.and_then(|uuid| uuid.try_into().ok()),
-                    traits: get(row, 8)?,
-                    consents: get(row, 9)?,
-                    tried: get(row, 10)?,
-                    generation: get(row, 11)?,
-                    allowed: get::<Option<i64>>(row, 12)? == Some(1),
-                })
-            },
+            whole(&of),
+            &[Arg::Text(&keys), Arg::Text(destination)],
+            change,
         )
         .await
     }
@@ -235,10 +263,9 @@ impl Tx {
         if keys.is_empty() {
             return Ok(());
         }
-        let text = "update change set state = 'pending', generation = generation + 1, attempts = 0 where state in ('held', 'rejected') \
-             and destination = $2 and remote_key in (select value from json_each($1)) and object like 'audience:%' \
-             and exists (select 1 from wanted w where w.destination = $2 and w.object = change.object and w.remote_key = change.remote_key \
-             and w.allowed = 1)";
+        let text = format!(
+            "update change set state = 'pending', generation = generation + 1, attempts = 0 where destination = $2 and {ASLEEP}"
+        );
         let keys = json_texts(keys);
         self.run(text, &[Arg::Text(&keys), Arg::Text(destination)])
             .await

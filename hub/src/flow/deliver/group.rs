@@ -9,13 +9,14 @@ use crate::flow::stored_json::{read, to_json};
 use crate::flow::suppression::List;
 use crate::manifest::Destination;
 use crate::model::{Fields, Permission};
-use crate::store::{AttemptRow, ChangeRow, Looked, Result};
+use crate::store::{AttemptRow, ChangeRow, Looked, Result, Tx};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Changes that are read together.
 pub(super) const WINDOW: i64 = 5_000;
 /// People go before memberships, since a vendor takes only members that it knows.
-pub(super) const FAMILIES: [&str; 2] = ["person:", "audience:"];
+pub(super) const FAMILIES: [&str; 2] = [PEOPLE, "audience:"];
+pub(super) const PEOPLE: &str = "person:";
 
 /// One row to send.
 #[derive(Debug, Clone)]
@@ -224,4 +225,23 @@ pub(super) fn grouped(
         });
     }
     Ok(grouped)
+}
+
+/// The members among rows to add that the destination does not know yet: their people came after people were sent, or it refused them. By
+/// change, the change of the person's row and whether that was refused.
+pub(super) async fn strangers(
+    tx: &mut Tx,
+    destination: &Destination,
+    group: &Group,
+    rows: &[Row],
+) -> Result<BTreeMap<i64, (i64, bool)>> {
+    let push = destination.person.as_ref();
+    let Some(push) = push.filter(|_| group.operation == Operation::Add) else {
+        return Ok(BTreeMap::new());
+    };
+    let person = format!("person:{}", push.target);
+    let changes = rows.iter().map(Row::change);
+    let waiting = tx.before_their_person(&person, changes).await?.into_iter();
+    let waiting = waiting.map(|(change, of, refused)| (change, (of, refused)));
+    Ok(waiting.collect())
 }

@@ -16,7 +16,7 @@ use crate::flow::lease;
 use crate::host::Connector;
 use crate::manifest::Destination;
 use crate::store::Result;
-use group::{FAMILIES, WINDOW, grouped};
+use group::{FAMILIES, PEOPLE, WINDOW, grouped, strangers};
 pub use report::DeliveryReport;
 use report::{Removals, ShownRow, too_many};
 use send::Sender;
@@ -76,7 +76,22 @@ async fn pending(
                 .await?;
             let Some(last) = rows.last() else { break };
             after = last.id;
-            for (group, rows) in grouped(context, &list, destination, &rows)?.groups {
+            let found = grouped(context, &list, destination, &rows)?;
+            let mut all = vec![found.groups];
+            if family == PEOPLE {
+                // Memberships that wait for these rows, or for none any more, are sent after them.
+                let rows = all[0].values().flatten();
+                let keys = rows.map(|row| row.key.clone()).chain(found.unsent);
+                let keys: Vec<String> = keys.collect();
+                let woken = tx.waking_changes(&destination.name, &keys).await?;
+                all.push(grouped(context, &list, destination, &woken)?.groups);
+            }
+            for (group, mut rows) in all.into_iter().flatten() {
+                let waiting = strangers(&mut tx, destination, &group, &rows).await?;
+                rows.retain(|row| !matches!(waiting.get(&row.change()), Some((_, true))));
+                if rows.is_empty() {
+                    continue;
+                }
                 report.count(&group, rows.len() as i64);
                 report.show(&group, &rows, show);
                 if group.operation == Operation::Remove {

@@ -1,6 +1,6 @@
 //! Sending: batch after batch, each marked before it is sent, and the outcome of each row stored afterwards.
 
-use super::group::{FAMILIES, Group, Grouped, Row, WINDOW, grouped};
+use super::group::{FAMILIES, Group, Grouped, Row, WINDOW, grouped, strangers};
 use super::remote::{Renewed, Sent};
 use super::report::{DeliveryReport, at, whole_refused};
 use crate::delivery::{End, Operation, Search};
@@ -139,22 +139,15 @@ impl<'a> Sender<'a> {
         Ok(())
     }
 
-    /// Leaves out members that the destination does not know yet: their people came after people were sent, or it refused them.
-    /// They follow their people.
+    /// Leaves out members that the destination does not know yet. They follow their people.
     async fn leave_strangers(&mut self, tx: &mut Tx, found: &mut Grouped) -> Result<()> {
         let push = self.destination.person.as_ref();
         let Some(push) = push.filter(|_| !self.removes_suppressed_only) else {
             return Ok(());
         };
         let person = format!("person:{}", push.target);
-        let adds = found.groups.iter_mut();
-        for (_, rows) in adds.filter(|(group, _)| group.operation == Operation::Add) {
-            let changes = rows.iter().map(Row::change);
-            let waiting = tx.before_their_person(&person, changes).await?;
-            let waiting: BTreeMap<i64, (i64, bool)> = waiting
-                .into_iter()
-                .map(|(change, of, refused)| (change, (of, refused)))
-                .collect();
+        for (group, rows) in &mut found.groups {
+            let waiting = strangers(tx, self.destination, group, rows).await?;
             rows.retain(|row| {
                 let Some((of, refused)) = waiting.get(&row.change()) else {
                     return true;

@@ -342,6 +342,13 @@ impl Desk {
         deliver_with(&self.world.context, &self.tool).await
     }
 
+    async fn plan(&self) -> DeliveryReport {
+        let context = &self.world.context;
+        plan(context, &context.plan.destinations[0], 0)
+            .await
+            .unwrap()
+    }
+
     async fn put(&self, rows: &[Value]) {
         self.world.apply(CONTACTS, rows, &[]).await;
     }
@@ -515,6 +522,42 @@ async fn a_member_is_added_once_no_row_of_the_person_is_wanted() {
     let both = set(["p0@x.example", "p1@x.example"]);
     assert_eq!(desk.tool.members("everybody"), both);
     assert_eq!(desk.letters().await, []);
+}
+
+// N10: a plan counts who waited for a profile that is sent now, or wanted no more, and nobody who goes on waiting.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_counts_who_waited_for_a_profile() {
+    let person_line = "person = { match = \"email\", map = { FNAME = \"first_name\" } }\n";
+    assert!(MANIFEST.contains(person_line));
+    for without in [false, true] {
+        let mut desk = Desk::new().await;
+        desk.people(2).await;
+        desk.tool.refuses(|asked| Ok(refusing(asked)));
+        let planned = desk.plan().await;
+        desk.deliver().await;
+        assert_eq!(planned.added["everybody"], 2);
+        assert_eq!(desk.tool.members("everybody"), set(["p0@x.example"]));
+        let nobody = desk.plan().await;
+        assert_eq!((nobody.upserted, nobody.added.len()), (0, 0));
+        desk.tool.obeys();
+        if without {
+            let mut held = desk.tool.held();
+            held.rows.insert("p1@x.example".to_owned(), Fields::new());
+            drop(held);
+            let world = Arc::get_mut(&mut desk.world).unwrap();
+            world
+                .reread(&MANIFEST.replace(person_line, ""), &[CONTACTS])
+                .await;
+            flow::take_effect(&world.context).await.unwrap();
+        } else {
+            desk.put(&[person(1, 2, "corrected")]).await;
+        }
+        let planned = desk.plan().await;
+        let done = desk.deliver().await;
+        let sums = |report: &DeliveryReport| (report.upserted, report.added.clone());
+        assert_eq!(sums(&planned), sums(&done), "without: {without}");
+        assert_eq!(done.added["everybody"], 1);
+    }
 }
 
 // I8: what the guard did not count is not removed.

@@ -57,7 +57,7 @@ pub struct KeyState {
 pub struct WrittenRow {
     pub object: String,
     pub remote_key: String,
-    /// The row; where attempts have no answer yet, those that they sent, as an array.
+    /// The row; where attempts have no answer yet, an array of what they sent.
     pub payload: String,
     /// None where attempts have no answer yet.
     pub acknowledged_at: Option<i64>,

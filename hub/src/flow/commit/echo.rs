@@ -1,6 +1,6 @@
 //! What the hub wrote is not evidence. A record that comes back from a tool where the hub wrote it makes no claim by the fields that
-//! hold what was written, grants nothing by having been made, and is no newer for it. Fields that differ are what somebody said, and so
-//! are those that the tool's own record had filled in the same way when they were written.
+//! hold what was written, grants nothing by having been made, and is no newer for it. Fields that differ are what somebody said, and
+//! so is what the tool's own record said already when it was written.
 
 mod own;
 mod sent;

@@ -541,9 +541,8 @@ async fn a_plan_counts_who_waited_for_a_profile() {
         assert_eq!((nobody.upserted, nobody.added.len()), (0, 0));
         desk.tool.obeys();
         if without {
-            let mut held = desk.tool.held();
-            held.rows.insert("p1@x.example".to_owned(), Fields::new());
-            drop(held);
+            let address = "p1@x.example".to_owned();
+            desk.tool.held().rows.insert(address, Fields::new());
             let world = Arc::get_mut(&mut desk.world).unwrap();
             world
                 .reread(&MANIFEST.replace(person_line, ""), &[CONTACTS])

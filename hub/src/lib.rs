@@ -26,6 +26,7 @@ pub mod profile;
 // Floor 4
 pub mod egress;
 pub mod host;
+pub mod ingress;
 pub mod store;
 pub mod vault;
 // Floor 5
@@ -35,5 +36,6 @@ pub mod kit;
 pub mod opening;
 // Floor 7
 pub mod cli;
+pub mod collector;
 // Floor 8
 pub mod app;

@@ -7,7 +7,7 @@ mod role;
 mod said;
 
 pub use edit::{Edit, edited};
-pub use record::{Record, key_of_line, read};
+pub use record::{Record, key_of_line, read, readable};
 
 use crate::expression::{
     Expression, Failure, country_code, scalar_text, shown, to_shape, to_timestamp,

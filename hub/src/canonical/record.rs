@@ -111,6 +111,14 @@ fn fault(error: &serde_json::Error) -> &'static str {
     }
 }
 
+/// What can be read of JSON that may be damaged; none where it is nothing of the kind.
+pub fn readable(text: &[u8]) -> Option<Value> {
+    match serde_json::from_slice(text) {
+        Ok(value) => Some(value),
+        Err(_) => repaired(text).map(|record| record.value),
+    }
+}
+
 /// The record of a line that is JSON but for damaged characters.
 fn repaired(line: &[u8]) -> Option<Record> {
     let value: Value = serde_json::from_str(&with_stand_in(line, '\u{fffd}')).ok()?;

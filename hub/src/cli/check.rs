@@ -53,7 +53,7 @@ pub async fn check(folder: &Path, environment: &Environment, out: &Out, live: bo
 /// The sources that only a run reads.
 pub fn unscheduled(plan: &Plan) -> Option<String> {
     let sources = plan.sources.iter();
-    let sources = sources.filter(|source| source.schedule.is_none());
+    let sources = sources.filter(|source| source.schedule.is_none() && !source.is_collected());
     let names: Vec<String> = sources.map(|source| format!("`{}`", source.name)).collect();
     (!names.is_empty()).then(|| names.join(", "))
 }
@@ -68,7 +68,8 @@ fn at(problem: Problem, name: &str) -> Problem {
 /// Calls each connection once, as `connector check` does.
 async fn call_all(loaded: &Loaded, out: &Out) -> Outcome {
     let plan = &loaded.plan;
-    let sources = plan.sources.iter().map(|one| &*one.name);
+    let sources = plan.sources.iter().filter(|one| !one.is_collected());
+    let sources = sources.map(|one| &*one.name);
     let destinations = plan.destinations.iter().map(|one| &*one.name);
     let mut rows = table(&[]);
     let mut called = Vec::new();

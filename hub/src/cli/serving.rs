@@ -5,16 +5,21 @@ use crate::cli::check::unscheduled;
 use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome};
 use crate::cli::running::{Choice, options, wait_for_signal};
+use crate::collector::{Collector, Door, routes};
 use crate::flow::{self, Carried, Opens, Served, leftover};
 use crate::host::Cancel;
+use crate::ingress;
+use crate::manifest::Serve;
 use crate::opening::{self, CapturingConnectors, Environment, Opened, Stamp, Stopped, stamp};
 use crate::problem::Problem;
-use crate::problem::codes::{MANIFESTS_CHANGED, STORE_FAILED};
+use crate::problem::codes::{CANNOT_LISTEN, MANIFESTS_CHANGED, STORE_FAILED};
 use indicatif::ProgressBar;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::task::JoinSet;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// Everything that has a schedule, and everything that it is delivered to.
 const SERVED: Choice = Choice {
@@ -41,6 +46,7 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
     });
     let mut before: Option<Stamp> = None;
     let mut carried = Carried::default();
+    let mut listening = Listening::default();
     while !stop.is_cancelled() {
         let cancel = Cancel::default();
         // Aborted when it is dropped.
@@ -61,14 +67,70 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
             Err(stopped) => return Err(stopped),
         };
         before = Some(hub.stamp.clone());
-        match serve_hub(hub, folder, out, carried).await {
+        match listening.at(hub.context.plan.serve, out).await {
+            Ok(()) => {}
+            Err(problem) => {
+                hub.context.store.close().await;
+                return Err(problem.into());
+            }
+        }
+        listening.door.open(Collector::of(&hub.context));
+        let served = serve_hub(hub, folder, out, carried, &listening.door).await;
+        match served {
             Served::Stopped => break,
             Served::Overtaken(left) => carried = left,
         }
         tracing::info!("another process uses other manifests; reading the folder again");
     }
+    listening.end().await;
     out.note("stopped");
     Ok(Ending::Done)
+}
+
+/// The listener of a service, which outlives edits of its manifests.
+#[derive(Default)]
+struct Listening {
+    door: Door,
+    open: Option<Open>,
+}
+
+struct Open {
+    at: Serve,
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<()>,
+}
+
+impl Listening {
+    /// Listens where the manifests say, or nowhere.
+    async fn at(&mut self, wanted: Option<Serve>, out: &Out) -> Result<(), Problem> {
+        if self.open.as_ref().map(|open| open.at) == wanted {
+            return Ok(());
+        }
+        self.end().await;
+        let Some(at) = wanted else {
+            return Ok(());
+        };
+        let listener = TcpListener::bind(at.listen).await.map_err(|error| {
+            let message = format!("nothing can listen on {}: {error}", at.listen);
+            Problem::new(&CANNOT_LISTEN, message)
+                .hint("end what uses the port, or give `listen` of `[serve]` another one")
+        })?;
+        let (stop, stopped) = watch::channel(false);
+        let router = routes(self.door.clone());
+        let limits = ingress::Limits::default();
+        let serving = tokio::spawn(ingress::serve(listener, router, limits, stopped));
+        out.note(format!("listening on http://{}", at.listen));
+        self.open = Some(Open { at, stop, serving });
+        Ok(())
+    }
+
+    /// Answers what is under way, and takes nothing more.
+    async fn end(&mut self) {
+        if let Some(Open { stop, serving, .. }) = self.open.take() {
+            let _ = stop.send(true);
+            let _ = serving.await;
+        }
+    }
 }
 
 /// Stops a hub when the program is stopped.
@@ -126,7 +188,7 @@ async fn first(
 }
 
 /// Serves with the manifests that were read.
-async fn serve_hub(hub: Opened, folder: &Path, out: &Out, carried: Carried) -> Served {
+async fn serve_hub(hub: Opened, folder: &Path, out: &Out, carried: Carried, door: &Door) -> Served {
     for next in hub.next_runs() {
         let source = next.source;
         match next.at {
@@ -148,6 +210,7 @@ async fn serve_hub(hub: Opened, folder: &Path, out: &Out, carried: Carried) -> S
         keeps_exchanges: false,
     });
     let served = flow::serve(&hub.context, &connectors, &options, carried).await;
+    door.close();
     hub.context.store.close().await;
     served
 }

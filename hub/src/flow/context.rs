@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::c_long;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, LazyLock};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// Called with what is being done, and for how many people or pairs it has been done.
 pub type Watch<'a> = &'a (dyn Fn(&str, usize) + Send + Sync);
@@ -54,6 +54,8 @@ pub struct Context {
     /// Ends every wait of what is being done.
     pub cancel: Cancel,
     pub process: Process,
+    /// Goes up when something was taken into the inbox.
+    pub arrivals: Arc<watch::Sender<u64>>,
     /// The lease, for work that one process does at a time.
     pub(super) lease: Option<Token>,
 }
@@ -93,6 +95,7 @@ impl Context {
             models: Arc::default(),
             cancel: Cancel::default(),
             process: Process::named("this"),
+            arrivals: Arc::new(watch::channel(0).0),
             lease: None,
         }
     }

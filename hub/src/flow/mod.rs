@@ -32,6 +32,7 @@ pub use connect::Opens;
 pub use context::{Context, Process, Watch};
 pub use deliver::suppress::{Suppressed, suppress};
 pub use deliver::{DeliveryOptions, DeliveryReport, deliver, plan as delivery_plan};
+pub use intake::inbox::{Incoming, NotTaken, Receiver, Taken};
 pub use intake::land::{Arrived, Since, key_lines, land};
 pub use intake::read::{Progress, ReadOptions, StreamReport, read_stream};
 pub use lease::is_held;

@@ -22,6 +22,7 @@ mod rules;
 mod said;
 mod schedule;
 mod schema;
+mod serve;
 mod signers;
 mod source;
 mod stream;
@@ -39,6 +40,7 @@ pub use plan::{
 };
 pub use purpose::{ConsentRule, Purpose};
 pub use said::{SAID_COUNTRY, trait_said};
+pub use serve::Serve;
 
 use crate::model::{Description, snake_case};
 use crate::problem::{Place, Problem, Severity, codes};
@@ -225,6 +227,7 @@ struct Sections<'t> {
     hub: Vec<Item<'t>>,
     connectors: Vec<Item<'t>>,
     limits: Vec<Item<'t>>,
+    serve: Vec<Item<'t>>,
     sources: Vec<Item<'t>>,
     traits: Vec<Item<'t>>,
     models: Vec<Item<'t>>,
@@ -282,6 +285,7 @@ impl<'c> Loader<'c> {
         let hub = self.hub(&sections.hub, files);
         let signers = self.signers(&sections.connectors);
         let memory = self.memory(&sections.limits);
+        let serve = self.serve(&sections.serve);
         let identity = self.identity(&sections.identity);
         let suggest = self.suggest(&sections.suggest);
         let survivorship = self.survivorship(&sections.profile);
@@ -292,6 +296,7 @@ impl<'c> Loader<'c> {
             .iter()
             .filter_map(|item| self.source(item, &mut names))
             .collect();
+        self.check_reachable(&sources, &sections);
         let mut names = Names::default();
         let models: Vec<Model> = sections
             .models
@@ -320,6 +325,7 @@ impl<'c> Loader<'c> {
             hub,
             signers,
             memory,
+            serve,
             sources,
             traits,
             models,
@@ -356,6 +362,7 @@ impl<'c> Loader<'c> {
             hub: Vec::new(),
             connectors: Vec::new(),
             limits: Vec::new(),
+            serve: Vec::new(),
             sources: Vec::new(),
             traits: Vec::new(),
             models: Vec::new(),
@@ -379,6 +386,7 @@ impl<'c> Loader<'c> {
                     "hub" => sections.hub.push(item),
                     "connectors" => sections.connectors.push(item),
                     "limits" => sections.limits.push(item),
+                    "serve" => sections.serve.push(item),
                     "source" => sections.sources.extend(item.tables(&mut self.report)),
                     "trait" => sections.traits.extend(item.tables(&mut self.report)),
                     "model" => sections.models.extend(item.tables(&mut self.report)),

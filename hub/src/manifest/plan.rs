@@ -2,6 +2,7 @@
 
 use crate::expression::{Condition, Expression, Test, Window};
 use crate::manifest::purpose::{ConsentRule, Purpose};
+use crate::manifest::serve::Serve;
 use crate::model::{Description, EntityKind, RateSpec, Value};
 use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,8 @@ pub struct Plan {
     pub signers: Signers,
     /// What all connectors together may use, in bytes, where a manifest says it.
     pub memory: Option<u64>,
+    /// Where others can send something.
+    pub serve: Option<Serve>,
     pub sources: Vec<Source>,
     /// Each after the ones it reads.
     pub traits: Vec<ComputedTrait>,

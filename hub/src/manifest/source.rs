@@ -2,10 +2,17 @@
 
 use crate::manifest::tree::{Hinted, Item, Table, suggest};
 use crate::manifest::{Loader, Names, Source, Stream};
-use crate::model::Description;
+use crate::model::{COLLECTOR, Description};
 use crate::problem::codes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+impl Source {
+    /// Whether its records are sent to the hub.
+    pub fn is_collected(&self) -> bool {
+        self.connector == COLLECTOR
+    }
+}
 
 /// What a stream is read with.
 #[derive(Clone, Copy)]

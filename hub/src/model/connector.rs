@@ -3,6 +3,9 @@
 use crate::model::Value;
 use std::collections::BTreeMap;
 
+/// The connector whose records are sent to the hub instead of being asked for; it is part of the program.
+pub const COLLECTOR: &str = "collector";
+
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Description {
     pub name: String,

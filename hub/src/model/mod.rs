@@ -13,8 +13,8 @@ mod vocabulary;
 
 pub use by_name::ByName;
 pub use connector::{
-    ConsentText, CredentialSpec, Description, Inject, RateSpec, StreamMapping, StreamSpec,
-    TargetSpec,
+    COLLECTOR, ConsentText, CredentialSpec, Description, Inject, RateSpec, StreamMapping,
+    StreamSpec, TargetSpec,
 };
 pub use consent::{Author, Channel, Consent, ConsentStatement, ConsentStatus, Force, Permission};
 pub use folded::fold;

@@ -19,6 +19,9 @@ pub struct CapturingConnectors {
 
 impl Opens for CapturingConnectors {
     fn source(&self, source: &Source) -> Result<Box<dyn Connector>, Vec<Problem>> {
+        if source.is_collected() {
+            return self.connectors.source(source);
+        }
         let opened = self.connectors.open_source(source)?;
         let mut capture = Capture {
             folder: self.folder.clone(),

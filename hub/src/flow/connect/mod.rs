@@ -9,9 +9,9 @@ pub use opens::Opens;
 
 use crate::clock::Clock;
 use crate::egress::{Credential, Egress, EgressSettings, Policy, Random, Room};
-use crate::host::{Advice, Cancel, Component, Connection, Connector, Host, LogSink, Scrub};
+use crate::host::{self, Advice, Cancel, Component, Connection, Connector, Host, LogSink, Scrub};
 use crate::manifest::{Destination, Grants, Limits, SecretRef, Source};
-use crate::model::{CredentialSpec, Description, Inject, RateSpec, Value};
+use crate::model::{COLLECTOR, CredentialSpec, Description, Inject, RateSpec, Value};
 use crate::problem::{Problem, codes};
 use crate::vault::{Known, Scrubber, Secret, Vault};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +19,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
 use tokio::runtime::Handle;
 use way_out::{SigningKeys, WayOut};
+
+/// A JSON Schema of the collector's configuration.
+const COLLECTOR_CONFIG: &str = include_str!("collector.config.json");
 
 /// How often a request that may be repeated is sent at most.
 const ATTEMPTS: u32 = 5;
@@ -166,6 +169,9 @@ impl Connectors {
     }
 
     pub fn describe(&self, connector: &str) -> Result<Arc<Description>, Problem> {
+        if connector == COLLECTOR {
+            return collector();
+        }
         let description = self.component(connector)?.describe()?;
         if let Some(admission) = &self.admission {
             (admission.description)(connector, &description)?;
@@ -182,6 +188,7 @@ impl Connectors {
             .map(|entry| entry.path())
             .filter(|path| path.extension().is_some_and(|ending| ending == "wasm"))
             .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+            .chain([COLLECTOR.to_owned()])
             .collect()
     }
 
@@ -348,6 +355,9 @@ fn advice(side: &Side<'_>) -> Advice {
 
 impl Opens for Connectors {
     fn source(&self, source: &Source) -> Result<Box<dyn Connector>, Vec<Problem>> {
+        if source.is_collected() {
+            return Err(vec![nothing_to_call(&source.name)]);
+        }
         Ok(self.open_source(source)?.connector())
     }
 
@@ -358,6 +368,19 @@ impl Opens for Connectors {
     fn rest(&self) {
         self.settings.host.rest();
     }
+}
+
+fn nothing_to_call(name: &str) -> Problem {
+    let message = format!("source `{name}` calls nobody: messages are sent to it");
+    Problem::new(&codes::CANNOT, message)
+        .hint("`onefold serve` takes them, where `[serve]` says; `onefold status` shows what came")
+}
+
+/// What the collector says of itself.
+fn collector() -> Result<Arc<Description>, Problem> {
+    let exports = vec!["source".to_owned()];
+    let document = include_str!("collector.json");
+    host::parse_description(document, COLLECTOR_CONFIG, exports).map(Arc::new)
 }
 
 fn not_found(connector: &str, folders: &[PathBuf]) -> Problem {

@@ -1,4 +1,5 @@
-//! Records in: pages are read, landed and written.
+//! Records in: pages are read, or taken from the inbox, landed and written.
 
+pub mod inbox;
 pub mod land;
 pub mod read;

@@ -132,7 +132,9 @@ async fn begin(
     let mut tx = context.begin().await?;
     let row = tx.stream(&source.name, &plan.name, &plan.digest).await?;
     let again = row.full_since == Some(StreamRow::AGAIN);
+    // What was sent once does not come again.
     let full = match options.full || again {
+        _ if source.is_collected() => None,
         true => Some(FullRead::begin(&mut tx, row.id).await?),
         false => FullRead::going_on(&mut tx, &row).await?,
     };

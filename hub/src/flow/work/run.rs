@@ -5,6 +5,7 @@ use crate::flow::commit::fence;
 use crate::flow::connect::Opens;
 use crate::flow::context::Context;
 use crate::flow::deliver::{DeliveryOptions, DeliveryReport, deliver};
+use crate::flow::intake::inbox::{Inbox, empty_landed};
 use crate::flow::intake::read::{ReadOptions, StreamReport, read_stream};
 use crate::flow::lease::{self, Lease};
 use crate::flow::upkeep::alarm::alarm;
@@ -328,7 +329,11 @@ pub async fn read_held(
         }
         Err(problem) => return Err(problem),
     }
-    let mut connector = match connectors.source(source) {
+    let opened = match source.is_collected() {
+        true => Ok(Inbox::of(&context, source)),
+        false => connectors.source(source),
+    };
+    let mut connector = match opened {
         Ok(connector) => connector,
         Err(problems) => {
             report.problems.extend(problems);
@@ -336,8 +341,16 @@ pub async fn read_held(
         }
     };
     let named = options.stream.as_deref();
+    let waiting = match source.is_collected() {
+        true => Some(waiting(&context, source).await?),
+        false => None,
+    };
     let streams = source.streams.iter();
-    for stream in streams.filter(|stream| named.is_none_or(|name| name == &*stream.name)) {
+    let streams = streams.filter(|stream| {
+        let is_waiting = |waiting: &Vec<String>| waiting.iter().any(|name| *name == *stream.name);
+        waiting.as_ref().is_none_or(is_waiting) && named.is_none_or(|name| name == &*stream.name)
+    });
+    for stream in streams {
         if context.cancel.is_cancelled() {
             break;
         }
@@ -367,7 +380,16 @@ pub async fn read_held(
         (options.events)(RunEvent::Read(&read));
         report.streams.push(read);
     }
+    if source.is_collected() {
+        empty_landed(&context, source).await?;
+    }
     Ok(report)
+}
+
+/// The streams for which something was sent to the hub.
+async fn waiting(context: &Context, source: &Source) -> Result<Vec<String>> {
+    let mut tx = context.store.read().await?;
+    tx.waiting_streams(&source.name).await
 }
 
 /// Delivers to one destination, once no other process does.

@@ -97,6 +97,12 @@ pub async fn serve(
         let serving = serving.clone();
         parts.spawn(async move { serving.source(index, first).await });
     }
+    for (index, source) in context.plan.sources.iter().enumerate() {
+        if source.is_collected() {
+            let serving = serving.clone();
+            parts.spawn(async move { serving.source(index, None).await });
+        }
+    }
     for index in 0..context.plan.destinations.len() {
         let serving = serving.clone();
         parts.spawn(async move { serving.destination(index).await });
@@ -164,6 +170,9 @@ impl Serving {
     /// One source, each time that it is due.
     async fn source(&self, index: usize, first: Option<Timestamp>) {
         let source = &self.context.plan.sources[index];
+        if source.is_collected() {
+            return self.collected(source).await;
+        }
         let Some(schedule) = &source.schedule else {
             return;
         };
@@ -205,6 +214,44 @@ impl Serving {
                 self.failed(problem, "read", &source.name, time);
             }
         }
+    }
+
+    /// What is sent to the hub, as it comes.
+    async fn collected(&self, source: &Source) {
+        let mut arrivals = self.context.arrivals.subscribe();
+        let mut pace = Pace::default();
+        loop {
+            let taken = self.take_in(source).await;
+            let now = self.context.clock.now();
+            let again = pace.after(taken.as_ref().err(), now);
+            if let Err(problem) = &taken {
+                if problem.code == &MANIFESTS_CHANGED {
+                    self.stop_overtaken();
+                }
+                self.failed(problem, "take in", &source.name, again);
+            }
+            let wait_ms = again.map_or(TICK_MS, |again| again.0 - now.0).max(1);
+            let waited = self
+                .context
+                .cancel
+                .wait(Duration::from_millis(wait_ms as u64));
+            tokio::select! {
+                stopped = waited => if stopped { return },
+                _ = arrivals.changed(), if taken.is_ok() => {}
+            }
+        }
+    }
+
+    /// Reads what waits in the inbox, if anything does.
+    async fn take_in(&self, source: &Source) -> Result<()> {
+        let mut tx = self.context.store.read().await?;
+        let waits = !tx.waiting_streams(&source.name).await?.is_empty();
+        drop(tx);
+        if waits {
+            let _working = self.activity.begin();
+            self.read(source).await?;
+        }
+        Ok(())
     }
 
     /// Waits for the process that reads a source, and then reads it, unless the other one began when it was due or later. False

@@ -54,6 +54,7 @@ pub static CODES: &[&Code] = &[
     &NOT_FOUND,
     &FOLDER_OPEN,
     &LEFT_OPEN,
+    &CANNOT_LISTEN,
     &INTERNAL,
     &SYNTAX,
     &UNKNOWN_KEY,

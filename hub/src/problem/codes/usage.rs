@@ -51,3 +51,10 @@ pub static LEFT_OPEN: Code = Code {
     class: Class::AskUser,
     page: include_str!("../pages/OF0006.md"),
 };
+
+pub static CANNOT_LISTEN: Code = Code {
+    id: "OF0007",
+    title: "nothing can listen on an address",
+    class: Class::AskUser,
+    page: include_str!("../pages/OF0007.md"),
+};

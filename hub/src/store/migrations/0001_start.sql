@@ -31,6 +31,14 @@ create table record (slot bigint primary key, stream_id bigint not null, key tex
 -- `changed_at`: the time that was known of the record's last change when a version came that says none of its own.
 create table record_version (id bigint primary key, slot bigint not null, received_at bigint not null, effect bigint not null, body bytea not null, changed_at bigint);
 
+-- What was sent to the hub: until it is landed with its body, and for some time with its id alone, so that it is known when it is sent
+-- again. The hash is that of what was sent.
+create table inbox (id bigint primary key, source text not null, stream text not null, message text not null, hash bigint not null,
+  received_at bigint not null, body bytea);
+create unique index inbox_message on inbox (source, message, stream);
+create index inbox_waiting on inbox (source, stream, id) where body is not null;
+create index inbox_landed on inbox (received_at) where body is null;
+
 -- `state`: open, closed (its record or row was looked at again), corrected or given_up, the last two with who decided so, when and why.
 -- `slot`: the record's, or the change's id below zero; `version`: the record's version, or the change's generation, that it is about.
 create table dead_letter (id bigint primary key, kind text not null, source text not null, stream text not null, slot bigint not null, version bigint not null,

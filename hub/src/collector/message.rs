@@ -1,0 +1,300 @@
+//! What a client sent, as records of the collector's streams: the shape is that of Segment's HTTP API.
+
+use crate::canonical::readable;
+use crate::flow::Incoming;
+use crate::landing;
+use crate::model::{Timestamp, Value};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, json};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// An event may be this long, in bytes.
+pub const EVENT_BYTES: usize = 32 << 10;
+/// Longer ids are kept as their hash.
+const ID_BYTES: usize = 256;
+/// How far a clock may seem to be behind for the way that a request took, and ahead at all.
+const ON_ITS_WAY_MS: i64 = 5 * 60_000;
+const AHEAD_MS: i64 = 5_000;
+
+/// What is kept of IP addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Addresses {
+    Keep,
+    /// Without the last part, which says which machine of a network it was.
+    Cut,
+    Drop,
+}
+
+/// What the request says beside its body.
+#[derive(Debug, Clone, Copy)]
+pub struct About<'a> {
+    /// The call that the route names; none where each message says it.
+    pub call: Option<&'a str>,
+    pub received_at: Timestamp,
+    /// The browser says that its user wants nothing sold or shared.
+    pub has_privacy_signal: bool,
+    pub addresses: Addresses,
+}
+
+/// A body as it was sent.
+#[derive(Debug)]
+pub struct Body {
+    pub write_key: Option<String>,
+    messages: Vec<Sent>,
+    sent_at: Option<Timestamp>,
+    context: Option<Value>,
+}
+
+/// One message, and its text where that says more than its value: what cannot be read is for landing to judge.
+#[derive(Debug)]
+struct Sent {
+    fields: Map<String, Value>,
+    damaged: Option<String>,
+    bytes: usize,
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    batch: Option<Vec<&'a RawValue>>,
+}
+
+/// Reads a body; none when it is no JSON object, whatever is done about single values.
+pub fn parse(body: &[u8], is_batch: bool) -> Option<Body> {
+    let text = String::from_utf8_lossy(body);
+    let envelope = readable(body)?;
+    let Value::Object(mut fields) = envelope else {
+        return None;
+    };
+    let text_of = |fields: &Map<String, Value>, name: &str| {
+        let text = fields.get(name)?.as_str()?;
+        Some(text.to_owned())
+    };
+    let write_key = text_of(&fields, "writeKey");
+    let sent_at = text_of(&fields, "sentAt").and_then(|text| time(&text));
+    let messages = match is_batch {
+        true => {
+            let Some(Value::Array(values)) = fields.remove("batch") else {
+                return None;
+            };
+            // What is JSON is taken as it was written.
+            let raw = serde_json::from_str::<Envelope<'_>>(&text).ok();
+            let raw = raw.and_then(|envelope| envelope.batch).unwrap_or_default();
+            let mut raw = raw.into_iter().map(RawValue::get);
+            let sent = values.into_iter().map(|value| Sent::of(value, raw.next()));
+            sent.collect()
+        }
+        false => vec![Sent::of(Value::Object(fields.clone()), Some(&text))],
+    };
+    Some(Body {
+        write_key,
+        messages,
+        sent_at,
+        context: fields.remove("context").filter(|_| is_batch),
+    })
+}
+
+impl Sent {
+    fn of(value: Value, raw: Option<&str>) -> Self {
+        let bytes = raw.map_or_else(|| value.to_string().len(), str::len);
+        let damaged = raw.filter(|raw| serde_json::from_str::<Value>(raw).is_err());
+        let damaged = damaged.map(|raw| raw.trim().replace(['\n', '\r'], " "));
+        match value {
+            Value::Object(fields) => Self {
+                fields,
+                damaged,
+                bytes,
+            },
+            other => Self {
+                fields: Map::from_iter([("message".to_owned(), other)]),
+                damaged: None,
+                bytes,
+            },
+        }
+    }
+}
+
+/// The messages of a body as records of the streams that they belong to.
+pub fn records(body: Body, about: &About<'_>) -> Vec<Incoming> {
+    let skew = body.sent_at.and_then(|sent_at| skew(sent_at, about));
+    let mut records = Vec::new();
+    for sent in body.messages {
+        records.extend(record(sent, body.context.as_ref(), skew, about));
+    }
+    records
+}
+
+/// How far the client's clock is off; none where the difference may be the way that the request took. S6: what was only slow stays where
+/// the client puts it.
+fn skew(sent_at: Timestamp, about: &About<'_>) -> Option<i64> {
+    let skew = about.received_at.0 - sent_at.0;
+    (!(-AHEAD_MS..=ON_ITS_WAY_MS).contains(&skew)).then_some(skew)
+}
+
+fn time(text: &str) -> Option<Timestamp> {
+    let parsed = chrono::DateTime::parse_from_rfc3339(text.trim()).ok()?;
+    Some(Timestamp(parsed.timestamp_millis()))
+}
+
+fn record(
+    sent: Sent,
+    context: Option<&Value>,
+    skew: Option<i64>,
+    about: &About<'_>,
+) -> Vec<Incoming> {
+    let Sent {
+        mut fields,
+        damaged,
+        bytes,
+    } = sent;
+    let hash = hash_of(&fields);
+    let call = about.call.map(str::to_owned);
+    let call = call.or_else(|| Some(fields.get("type")?.as_str()?.to_lowercase()));
+    let call = call.unwrap_or_default();
+    let id = id_of(&fields, hash, about.received_at);
+    let mut added = Map::new();
+    added.insert("messageId".to_owned(), json!(id));
+    added.insert("type".to_owned(), json!(call));
+    added.insert(
+        "receivedAt".to_owned(),
+        json!(about.received_at.to_rfc3339()),
+    );
+    added.extend(times(&fields, skew, about.received_at));
+    added.extend(context_of(&fields, context, about).map(|of| ("context".to_owned(), of)));
+    if bytes > EVENT_BYTES {
+        // S7: what is too long is shown as a dead letter, cut.
+        let names: Vec<&String> = fields.keys().take(50).collect();
+        added.insert(
+            "tooLong".to_owned(),
+            json!({ "bytes": bytes, "allowed": EVENT_BYTES, "fields": names }),
+        );
+        added.remove("context");
+        fields = Map::new();
+    }
+    let body = match damaged.filter(|_| bytes <= EVENT_BYTES) {
+        Some(text) => spliced(&text, &added),
+        None => {
+            fields.remove("writeKey");
+            fields.extend(added);
+            Value::Object(fields.clone()).to_string()
+        }
+    };
+    let has_group = !matches!(fields.get("groupId"), None | Some(Value::Null));
+    let streams: &[&'static str] = match call.as_str() {
+        "identify" => &["identifies"],
+        "group" if has_group => &["memberships", "accounts"],
+        "group" => &["memberships"],
+        "alias" => &["aliases"],
+        // What is no call has no event's name, and is set aside there.
+        _ => &["events"],
+    };
+    let of_stream = |stream: &&'static str| Incoming {
+        stream,
+        id: id.clone(),
+        hash,
+        body: body.clone().into_bytes(),
+    };
+    streams.iter().map(of_stream).collect()
+}
+
+/// The text of an object with further fields, which count instead of fields of the same names before them.
+fn spliced(text: &str, added: &Map<String, Value>) -> String {
+    let inside = text.trim_end().strip_suffix('}').unwrap_or(text).trim_end();
+    let added = Value::Object(added.clone()).to_string();
+    let comma = if inside.ends_with('{') { "" } else { "," };
+    format!("{inside}{comma}{}", &added[1..])
+}
+
+/// Of what a client sends again in the same way, without what changes each time.
+fn hash_of(fields: &Map<String, Value>) -> i64 {
+    let changes = ["sentAt", "receivedAt", "writeKey", "_metadata"];
+    let said = fields
+        .iter()
+        .filter(|(name, _)| !changes.contains(&name.as_str()));
+    let said: BTreeMap<&String, &Value> = said.collect();
+    landing::hash(json!(said).to_string().as_bytes())
+}
+
+/// The client's id of a message. One without gets one that is the same when it comes again, if it says when it was.
+fn id_of(fields: &Map<String, Value>, hash: i64, received_at: Timestamp) -> String {
+    let given = match fields.get("messageId") {
+        Some(Value::String(text)) => text.trim().to_owned(),
+        Some(Value::Number(number)) => number.to_string(),
+        _ => String::new(),
+    };
+    let says_when = ["timestamp", "originalTimestamp"];
+    let says_when = says_when.iter().any(|name| fields.contains_key(*name));
+    match given.len() {
+        0 if says_when => format!("hub-{hash:016x}"),
+        0 => format!("hub-{hash:016x}-{}", received_at.0),
+        1..=ID_BYTES => given,
+        _ => format!("hub-{:016x}", landing::hash(given.as_bytes())),
+    }
+}
+
+/// When it happened by the hub's clock, and when the client said that it was.
+fn times(
+    fields: &Map<String, Value>,
+    skew: Option<i64>,
+    received_at: Timestamp,
+) -> Map<String, Value> {
+    let said = ["timestamp", "originalTimestamp"];
+    let mut said = said.iter().filter_map(|name| fields.get(*name)?.as_str());
+    let said = said.find_map(|text| Some((text, time(text)?)));
+    let mut times = Map::new();
+    let Some((text, at)) = said else {
+        times.insert("timestamp".to_owned(), json!(received_at.to_rfc3339()));
+        return times;
+    };
+    let corrected = at.0.saturating_add(skew.unwrap_or(0));
+    if skew.is_some() || corrected > received_at.0 {
+        times.insert("originalTimestamp".to_owned(), json!(text));
+    }
+    let at = Timestamp(corrected.min(received_at.0));
+    times.insert("timestamp".to_owned(), json!(at.to_rfc3339()));
+    times
+}
+
+/// A message's context with what the batch says of all of them; none where nothing is added or taken out.
+fn context_of(
+    fields: &Map<String, Value>,
+    of_batch: Option<&Value>,
+    about: &About<'_>,
+) -> Option<Value> {
+    let own = fields.get("context").and_then(Value::as_object).cloned();
+    let mut context: Map<String, Value> = own.unwrap_or_default();
+    for (name, value) in of_batch.and_then(Value::as_object).into_iter().flatten() {
+        context.entry(name.clone()).or_insert(value.clone());
+    }
+    if about.has_privacy_signal {
+        context.insert("gpc".to_owned(), json!(true));
+    }
+    let address = context.get("ip").and_then(Value::as_str);
+    match (about.addresses, address.map(shortened)) {
+        (Addresses::Cut, Some(Some(short))) => {
+            context.insert("ip".to_owned(), json!(short));
+        }
+        (Addresses::Cut, Some(None)) | (Addresses::Drop, _) => {
+            context.remove("ip");
+        }
+        _ => {}
+    }
+    (!context.is_empty()).then_some(Value::Object(context))
+}
+
+/// An address without the part that names a machine.
+fn shortened(text: &str) -> Option<String> {
+    let short = match text.trim().parse().ok()? {
+        IpAddr::V4(address) => {
+            let [a, b, c, _] = address.octets();
+            IpAddr::from([a, b, c, 0])
+        }
+        IpAddr::V6(address) => {
+            let [a, b, c, ..] = address.segments();
+            IpAddr::from([a, b, c, 0, 0, 0, 0, 0])
+        }
+    };
+    Some(short.to_string())
+}

@@ -1,0 +1,110 @@
+//! The collector: what websites, apps and servers send, by Segment's HTTP API. A message is answered once it is stored.
+
+mod message;
+mod routes;
+
+pub use message::Addresses;
+pub use routes::routes;
+
+use crate::flow::{Context, Incoming, NotTaken, Receiver, Taken};
+use crate::manifest::Source;
+use crate::model::Value;
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// What the routes ask: the hub that is served now, if one is.
+#[derive(Clone, Default)]
+pub struct Door(Arc<RwLock<Option<Arc<Collector>>>>);
+
+impl Door {
+    pub fn open(&self, collector: Collector) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(collector));
+    }
+
+    /// Nothing is taken until it is opened again.
+    pub fn close(&self) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    pub fn collector(&self) -> Option<Arc<Collector>> {
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+/// The sources of a hub to which messages can be sent.
+pub struct Collector {
+    pub context: Context,
+    receiver: Receiver,
+    /// By write key.
+    sources: BTreeMap<String, Arc<Collected>>,
+}
+
+/// A source to which messages are sent.
+pub struct Collected {
+    name: Arc<str>,
+    streams: Vec<Arc<str>>,
+    /// Any where there are none.
+    origins: Vec<String>,
+    addresses: Addresses,
+}
+
+impl Collector {
+    pub fn of(context: &Context) -> Self {
+        let sources = context.plan.sources.iter();
+        let sources = sources.filter(|source| source.is_collected());
+        let sources = sources.flat_map(|source| {
+            let collected = Arc::new(Collected::of(source));
+            let keys = texts(&source.config, "write_keys").into_iter();
+            keys.map(move |key| (key, collected.clone()))
+        });
+        Self {
+            context: context.clone(),
+            receiver: Receiver::start(context),
+            sources: sources.collect(),
+        }
+    }
+
+    pub fn source(&self, write_key: &str) -> Option<Arc<Collected>> {
+        self.sources.get(write_key).cloned()
+    }
+
+    /// Stores the messages of the streams that the manifest has of a source; the others are nothing to this hub.
+    pub async fn take(
+        &self,
+        source: &Collected,
+        mut messages: Vec<Incoming>,
+    ) -> Result<Taken, NotTaken> {
+        messages.retain(|one| source.streams.iter().any(|name| **name == *one.stream));
+        self.receiver.take(&source.name, messages).await
+    }
+}
+
+impl Collected {
+    fn of(source: &Source) -> Self {
+        let addresses = source.config.get("addresses").and_then(Value::as_str);
+        Self {
+            name: source.name.clone(),
+            streams: source.streams.iter().map(|one| one.name.clone()).collect(),
+            origins: texts(&source.config, "origins"),
+            addresses: match addresses {
+                Some("keep") => Addresses::Keep,
+                Some("drop") => Addresses::Drop,
+                _ => Addresses::Cut,
+            },
+        }
+    }
+
+    /// Whether pages of an origin may send.
+    fn allows(&self, origin: &str) -> bool {
+        self.origins.is_empty() || self.origins.iter().any(|one| one == origin)
+    }
+}
+
+fn texts(config: &Value, name: &str) -> Vec<String> {
+    let all = config.get(name).and_then(Value::as_array);
+    let texts = all.into_iter().flatten().filter_map(Value::as_str);
+    texts.map(str::to_owned).collect()
+}

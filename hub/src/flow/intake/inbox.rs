@@ -1,0 +1,318 @@
+//! What others send to the hub: taken into the inbox before they get an answer, and read from there like what a vendor returns.
+
+use crate::flow::context::Context;
+use crate::host::{
+    AudiencePage, AudienceRef, Batch, CheckReport, Chunk, Connector, Delivery, Erasure, Failure,
+    FailureKind, MemberChange, MemberId, Outcome, ReadRequest, Reply, StreamInfo, TargetInfo,
+    WriteRequest,
+};
+use crate::manifest::Source;
+use crate::model::Timestamp;
+use crate::problem::Problem;
+use crate::problem::codes::NOT_EXPORTED;
+use crate::store::{InboxRow, Result, Store};
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+
+/// How many bytes of messages may wait to be stored. More are refused for a moment.
+const WAITING_BYTES: usize = 32 << 20;
+/// Requests that are stored in one transaction.
+const TOGETHER: usize = 256;
+/// For how long a message that is sent again is known by its id alone.
+const KNOWN_MS: i64 = 30 * 86_400_000;
+/// Ids that are forgotten in one transaction.
+const FORGOTTEN: i64 = 10_000;
+
+/// One call, as a record of a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incoming {
+    pub stream: &'static str,
+    /// Its id at the sender: what comes again with the same one is not taken again.
+    pub id: String,
+    /// Of what was sent, without what the hub adds.
+    pub hash: i64,
+    /// One line of JSON.
+    pub body: Vec<u8>,
+}
+
+/// What became of the messages of a request.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Taken {
+    pub stored: usize,
+    /// They had come before.
+    pub known: usize,
+    /// The same of messages that say something else than the one that came before under their id.
+    pub conflicts: usize,
+}
+
+/// Why nothing of a request was taken.
+#[derive(Debug, Clone)]
+pub enum NotTaken {
+    /// Too much waits.
+    Full,
+    Failed(Problem),
+    /// The hub stops.
+    Stopping,
+}
+
+struct Request {
+    source: Arc<str>,
+    messages: Vec<Incoming>,
+    answer: oneshot::Sender<Result<Taken>>,
+    _room: OwnedSemaphorePermit,
+}
+
+/// Takes messages into the inbox, those of many requests in one transaction. Cheap to clone; its task ends with the last clone.
+#[derive(Clone)]
+pub struct Receiver {
+    requests: mpsc::Sender<Request>,
+    room: Arc<Semaphore>,
+}
+
+impl Receiver {
+    pub fn start(context: &Context) -> Self {
+        let (requests, arriving) = mpsc::channel(TOGETHER);
+        tokio::spawn(store_all(context.clone(), arriving));
+        Self {
+            requests,
+            room: Arc::new(Semaphore::new(WAITING_BYTES)),
+        }
+    }
+
+    /// Stores messages; whatever is counted in the answer survives the end of the process.
+    pub async fn take(
+        &self,
+        source: &Arc<str>,
+        messages: Vec<Incoming>,
+    ) -> std::result::Result<Taken, NotTaken> {
+        let bytes: usize = messages.iter().map(|one| one.body.len()).sum();
+        let bytes = u32::try_from(bytes.min(WAITING_BYTES)).unwrap_or(u32::MAX);
+        let Ok(room) = self.room.clone().try_acquire_many_owned(bytes) else {
+            return Err(NotTaken::Full);
+        };
+        let (answer, answered) = oneshot::channel();
+        let request = Request {
+            source: source.clone(),
+            messages,
+            answer,
+            _room: room,
+        };
+        if self.requests.send(request).await.is_err() {
+            return Err(NotTaken::Stopping);
+        }
+        match answered.await {
+            Ok(Ok(taken)) => Ok(taken),
+            Ok(Err(problem)) => Err(NotTaken::Failed(problem)),
+            Err(_) => Err(NotTaken::Stopping),
+        }
+    }
+}
+
+async fn store_all(context: Context, mut arriving: mpsc::Receiver<Request>) {
+    while let Some(first) = arriving.recv().await {
+        let mut requests = vec![first];
+        while requests.len() < TOGETHER
+            && let Ok(next) = arriving.try_recv()
+        {
+            requests.push(next);
+        }
+        let stored = store(&context, &requests).await;
+        context.arrivals.send_modify(|count| *count += 1);
+        let taken = match stored {
+            Ok(taken) => taken.into_iter().map(Ok).collect(),
+            Err(problem) => vec![Err(problem); requests.len()],
+        };
+        for (request, taken) in requests.into_iter().zip(taken) {
+            // The sender may have gone; what was stored stays.
+            let _ = request.answer.send(taken);
+        }
+    }
+}
+
+/// Stores the messages of requests that are not known yet, in one transaction: one look-up and one insert decide (I9).
+async fn store(context: &Context, requests: &[Request]) -> Result<Vec<Taken>> {
+    let mut tx = context.store.begin().await?;
+    let mut by_source: FxHashMap<&str, Vec<&str>> = FxHashMap::default();
+    for request in requests {
+        let of = by_source.entry(&request.source).or_default();
+        of.extend(request.messages.iter().map(|one| one.id.as_str()));
+    }
+    let mut known: FxHashMap<(&str, String, String), i64> = FxHashMap::default();
+    for (source, ids) in by_source {
+        for (stream, id, hash) in tx.known_messages(source, &ids).await? {
+            known.insert((source, stream, id), hash);
+        }
+    }
+    let mut rows = Vec::new();
+    let mut all = Vec::new();
+    for request in requests {
+        let mut taken = Taken::default();
+        for one in &request.messages {
+            let key = (&*request.source, one.stream.to_owned(), one.id.clone());
+            match known.get(&key) {
+                Some(hash) => {
+                    taken.known += 1;
+                    taken.conflicts += usize::from(*hash != one.hash);
+                }
+                None => {
+                    taken.stored += 1;
+                    known.insert(key, one.hash);
+                    rows.push(InboxRow {
+                        id: 0,
+                        source: request.source.to_string(),
+                        stream: one.stream.to_owned(),
+                        message: one.id.clone(),
+                        hash: one.hash,
+                        body: one.body.clone(),
+                    });
+                }
+            }
+        }
+        all.push(taken);
+    }
+    let first = tx.reserve("inbox", rows.len() as i64).await?;
+    for (id, row) in (first..).zip(&mut rows) {
+        row.id = id;
+    }
+    tx.add_messages(&rows, context.clock.now()).await?;
+    tx.commit().await?;
+    Ok(all)
+}
+
+/// Empties the messages of a source that have been landed, and forgets ids that are old.
+pub async fn empty_landed(context: &Context, source: &Source) -> Result<()> {
+    let mut tx = context.begin_held().await?;
+    for row in tx.streams().await? {
+        if row.source == *source.name
+            && let Some(landed) = tx.cursor(row.id, PART).await?.as_deref().and_then(number)
+        {
+            tx.empty_messages(&row.source, &row.name, landed).await?;
+        }
+    }
+    let before = Timestamp(context.clock.now().0 - KNOWN_MS);
+    tx.forget_messages(before, FORGOTTEN).await?;
+    tx.commit().await
+}
+
+/// The inbox is read as one part.
+const PART: &str = "";
+
+fn number(cursor: &[u8]) -> Option<i64> {
+    std::str::from_utf8(cursor).ok()?.parse().ok()
+}
+
+/// The inbox of a source, as a connector that returns what waits there.
+pub struct Inbox {
+    store: Store,
+    source: Arc<str>,
+    /// Where the store's calls run; the connector's own block.
+    runtime: Handle,
+}
+
+fn not_offered<T>(what: &str) -> std::result::Result<T, Failure> {
+    let message = format!("what is sent to the hub has no `{what}`");
+    let problem = Problem::new(&NOT_EXPORTED, message);
+    Err(Failure::new(FailureKind::Config, problem))
+}
+
+impl Inbox {
+    pub fn of(context: &Context, source: &Source) -> Box<dyn Connector> {
+        Box::new(Self {
+            store: context.store.clone(),
+            source: source.name.clone(),
+            runtime: Handle::current(),
+        })
+    }
+}
+
+impl Connector for Inbox {
+    fn check(&mut self) -> std::result::Result<CheckReport, Failure> {
+        Ok(CheckReport::default())
+    }
+
+    fn discover(&mut self) -> std::result::Result<Vec<StreamInfo>, Failure> {
+        Ok(Vec::new())
+    }
+
+    fn split(&mut self, _: &str, _: Option<&str>) -> std::result::Result<Vec<String>, Failure> {
+        Ok(vec![PART.to_owned()])
+    }
+
+    fn read(&mut self, request: &ReadRequest) -> std::result::Result<Batch, Failure> {
+        let after = request.cursor.as_deref().and_then(number).unwrap_or(0);
+        let most = i64::from(request.max_records.max(1));
+        let found = self.runtime.block_on(async {
+            let mut tx = self.store.read().await?;
+            tx.waiting_messages(&self.source, &request.stream, after, most)
+                .await
+        });
+        let found = found.map_err(|problem| Failure::new(FailureKind::Transient, problem))?;
+        let (mut upserts, mut last) = (Chunk::default(), after);
+        let mut all = found.iter();
+        for (id, body) in all.by_ref() {
+            upserts.data.extend_from_slice(body);
+            upserts.data.push(b'\n');
+            upserts.count += 1;
+            last = *id;
+            if upserts.data.len() >= request.max_bytes as usize {
+                break;
+            }
+        }
+        Ok(Batch {
+            upserts,
+            deletes: None,
+            cursor: last.to_string().into_bytes(),
+            done: all.len() == 0 && (found.len() as i64) < most,
+        })
+    }
+
+    fn targets(&mut self) -> std::result::Result<Vec<TargetInfo>, Failure> {
+        Ok(Vec::new())
+    }
+
+    fn write(&mut self, _: &WriteRequest) -> std::result::Result<Outcome, Failure> {
+        not_offered("write")
+    }
+
+    fn poll_write(&mut self, _: &str, _: u32) -> std::result::Result<Option<Outcome>, Failure> {
+        not_offered("write")
+    }
+
+    fn list_audiences(&mut self, _: Option<&str>) -> std::result::Result<AudiencePage, Failure> {
+        not_offered("list-audiences")
+    }
+
+    fn create_audience(
+        &mut self,
+        _: &str,
+        _: Option<&str>,
+    ) -> std::result::Result<AudienceRef, Failure> {
+        not_offered("create-audience")
+    }
+
+    fn add_members(&mut self, _: &MemberChange) -> std::result::Result<Outcome, Failure> {
+        not_offered("add-members")
+    }
+
+    fn remove_members(&mut self, _: &MemberChange) -> std::result::Result<Outcome, Failure> {
+        not_offered("remove-members")
+    }
+
+    fn poll_audience(&mut self, _: &str, _: u32) -> std::result::Result<Option<Outcome>, Failure> {
+        not_offered("add-members")
+    }
+
+    fn erase(&mut self, _: &[MemberId], _: &str) -> std::result::Result<Erasure, Failure> {
+        not_offered("erase")
+    }
+
+    fn poll_erasure(&mut self, _: &str) -> std::result::Result<Erasure, Failure> {
+        not_offered("erase")
+    }
+
+    fn receive(&mut self, _: &Delivery) -> std::result::Result<Reply, Failure> {
+        not_offered("receive")
+    }
+}

@@ -1,0 +1,66 @@
+//! `[serve]`: where a hub that runs takes what others send.
+
+use crate::manifest::tree::{Hinted, Item};
+use crate::manifest::{Loader, Sections, Source};
+use crate::problem::codes;
+use std::net::SocketAddr;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Serve {
+    pub listen: SocketAddr,
+}
+
+impl Loader<'_> {
+    /// What is sent to a source has to arrive somewhere.
+    pub(super) fn check_reachable(&mut self, sources: &[Source], sections: &Sections<'_>) {
+        let mut items = sections.sources.iter();
+        let collected = sources.iter().find(|source| source.is_collected());
+        let (Some(source), true) = (collected, sections.serve.is_empty()) else {
+            return;
+        };
+        let Some(item) = items.find(|item| item.name() == Some(&source.name)) else {
+            return;
+        };
+        let message = format!("nobody can send anything to source `{}`", source.name);
+        self.report
+            .error(&codes::MISSING_KEY, &item.spot(), message)
+            .with_hint(Some(
+                "say where the hub listens: `[serve]` with `listen = \"127.0.0.1:7117\"`"
+                    .to_owned(),
+            ));
+    }
+
+    /// None where the hub listens nowhere.
+    pub(super) fn serve(&mut self, items: &[Item<'_>]) -> Option<Serve> {
+        let mut serve = None;
+        for item in items {
+            let table = item.table("`[serve]`", "serve", &mut self.report)?;
+            let listen = table.need("listen", "`[serve]`", &mut self.report)?;
+            let text = listen.text(&mut self.report)?;
+            let Ok(address) = text.parse::<SocketAddr>() else {
+                let message = "`listen` must be an IP address and a port";
+                self.report
+                    .error(&codes::WRONG_VALUE, &listen.spot(), message)
+                    .with_hint(Some("write it like `127.0.0.1:7117`".to_owned()));
+                return None;
+            };
+            let proxy = table.get("behind_proxy");
+            let is_behind = proxy.is_some_and(|item| item.boolean(&mut self.report) == Some(true));
+            if !address.ip().is_loopback() && !is_behind {
+                let message = "other machines would reach this address, and what they send would not be encrypted";
+                self.report
+                    .error(&codes::CONTRADICTION, &listen.spot(), message)
+                    .with_hint(Some(
+                        "listen on `127.0.0.1`, or say `behind_proxy = true` where a proxy with TLS is in front of it".to_owned(),
+                    ));
+                return None;
+            }
+            if serve.is_some() {
+                let message = "there is already a `[serve]` table";
+                self.report.error(&codes::DUPLICATE, &item.spot(), message);
+            }
+            serve = Some(Serve { listen: address });
+        }
+        serve
+    }
+}

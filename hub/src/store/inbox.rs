@@ -1,0 +1,105 @@
+//! What was sent to the hub and has not been landed yet, and the ids by which a message is known again.
+
+use super::query::{get, json_texts, value};
+use super::value::Arg;
+use super::{Result, Tx};
+use crate::model::Timestamp;
+
+/// A message as it was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboxRow {
+    pub id: i64,
+    pub source: String,
+    pub stream: String,
+    /// Its id at whoever sent it.
+    pub message: String,
+    /// Of what was sent, without what the hub adds.
+    pub hash: i64,
+    /// A record of the stream, as a line of JSON.
+    pub body: Vec<u8>,
+}
+
+impl Tx {
+    /// Which of these messages of a source are known, with the hash of each.
+    pub async fn known_messages(
+        &mut self,
+        source: &str,
+        messages: &[&str],
+    ) -> Result<Vec<(String, String, i64)>> {
+        let text = "select i.stream, i.message, i.hash from json_each($1) as m cross join inbox as i on i.source = $2 and i.message = m.value";
+        let messages = json_texts(messages);
+        self.all(text, &[Arg::Text(&messages), Arg::Text(source)], |row| {
+            Ok((get(row, 0)?, get(row, 1)?, get(row, 2)?))
+        })
+        .await
+    }
+
+    /// New rows, by id.
+    pub async fn add_messages(&mut self, rows: &[InboxRow], now: Timestamp) -> Result<()> {
+        self.insert(
+            "inbox (id, source, stream, message, hash, received_at, body)",
+            rows,
+            |row| {
+                [
+                    Arg::Int(row.id),
+                    Arg::Text(&row.source),
+                    Arg::Text(&row.stream),
+                    Arg::Text(&row.message),
+                    Arg::Int(row.hash),
+                    Arg::Int(now.0),
+                    Arg::Bytes(&row.body),
+                ]
+            },
+        )
+        .await
+    }
+
+    /// The messages of a stream that wait after an id, in their order: up to `records` of them, with their bodies.
+    pub async fn waiting_messages(
+        &mut self,
+        source: &str,
+        stream: &str,
+        after: i64,
+        records: i64,
+    ) -> Result<Vec<(i64, Vec<u8>)>> {
+        let text = "select id, body from inbox where source = $1 and stream = $2 and id > $3 and body is not null order by id limit $4";
+        let arguments = [
+            Arg::Text(source),
+            Arg::Text(stream),
+            Arg::Int(after),
+            Arg::Int(records),
+        ];
+        self.all(text, &arguments, |row| Ok((get(row, 0)?, get(row, 1)?)))
+            .await
+    }
+
+    /// What has been landed is a record, and only its id is kept here.
+    pub async fn empty_messages(&mut self, source: &str, stream: &str, up_to: i64) -> Result<()> {
+        let text = "update inbox set body = null where source = $1 and stream = $2 and id <= $3 and body is not null";
+        let arguments = [Arg::Text(source), Arg::Text(stream), Arg::Int(up_to)];
+        self.run(text, &arguments).await
+    }
+
+    /// Forgets the ids of landed messages that came before a time; up to `limit` of them. Returns how many.
+    pub async fn forget_messages(&mut self, before: Timestamp, limit: i64) -> Result<u64> {
+        let text = "delete from inbox where id in (select id from inbox where body is null and received_at < $1 order by id limit $2)";
+        self.changed(text, &[Arg::Int(before.0), Arg::Int(limit)])
+            .await
+    }
+
+    /// How many messages wait, and when the oldest of them came.
+    pub async fn inbox_counts(&mut self, source: &str) -> Result<(i64, Option<i64>)> {
+        let text =
+            "select count(*), min(received_at) from inbox where source = $1 and body is not null";
+        self.one(text, &[Arg::Text(source)], |row| {
+            Ok((get(row, 0)?, get(row, 1)?))
+        })
+        .await
+    }
+
+    /// The streams of a source for which messages wait.
+    pub async fn waiting_streams(&mut self, source: &str) -> Result<Vec<String>> {
+        let text = "select distinct stream from inbox where source = $1 and body is not null";
+        self.all(text, &[Arg::Text(source)], value).await
+    }
+}

@@ -22,6 +22,7 @@ mod identity;
 mod kit;
 mod languages;
 mod lifetime;
+mod online;
 mod registry;
 mod serve;
 mod small;

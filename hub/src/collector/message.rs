@@ -298,3 +298,81 @@ fn shortened(text: &str) -> Option<String> {
     };
     Some(short.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
+
+    use super::*;
+
+    const RECEIVED: &str = "2026-03-01T12:00:00.000Z";
+
+    fn taken(body: &Value) -> Vec<Value> {
+        let about = About {
+            call: None,
+            received_at: time(RECEIVED).unwrap(),
+            has_privacy_signal: true,
+            addresses: Addresses::Cut,
+        };
+        let parsed = parse(body.to_string().as_bytes(), true).unwrap();
+        let records = records(parsed, &about).into_iter();
+        records
+            .map(|one| serde_json::from_slice(&one.body).unwrap())
+            .collect()
+    }
+
+    fn when(sent_at: &str, timestamp: &str) -> (String, bool) {
+        let message = json!({ "type": "track", "messageId": "1", "timestamp": timestamp });
+        let one = &taken(&json!({ "batch": [message], "sentAt": sent_at }))[0];
+        let text = one["timestamp"].as_str().unwrap();
+        let at = time(text).unwrap().to_rfc3339();
+        (at, one.get("originalTimestamp").is_some())
+    }
+
+    // S6
+    #[test]
+    fn a_clock_is_corrected_where_it_is_wrong_and_not_where_a_request_was_slow() {
+        let at = |text: &str| time(text).unwrap().to_rfc3339();
+        // Thirty seconds on its way, clocks correct: what happened first stays first.
+        let slow = when("2026-03-01T11:59:30Z", "2026-03-01T11:59:00Z");
+        assert_eq!(slow, (at("2026-03-01T11:59:00Z"), false));
+        // An hour behind, and ten minutes ahead.
+        let behind = when("2026-03-01T11:00:00Z", "2026-03-01T10:59:00+00:00");
+        assert_eq!(behind, (at("2026-03-01T11:59:00Z"), true));
+        let ahead = when("2026-03-01T12:10:00Z", "2026-03-01T12:09:00Z");
+        assert_eq!(ahead, (at("2026-03-01T11:59:00Z"), true));
+        // What lies in the future is now.
+        let future = when("2026-03-01T12:00:00Z", "2031-01-01T00:00:00Z");
+        assert_eq!(future, (at(RECEIVED), true));
+        let unread = when("2026-03-01T12:00:00Z", "yesterday");
+        assert_eq!(unread, (at(RECEIVED), false));
+    }
+
+    #[test]
+    fn addresses_are_cut_and_what_a_batch_says_is_said_of_each_message() {
+        let message = json!({ "type": "track", "messageId": "1", "context": { "ip": "10.20.30.40", "locale": "pl" } });
+        let other = json!({ "type": "track", "messageId": "2" });
+        let context =
+            json!({ "ip": "2001:db8:1:2:3::4", "locale": "de", "library": { "name": "a" } });
+        let all = taken(&json!({ "batch": [message, other], "context": context }));
+        let expected =
+            json!({ "gpc": true, "ip": "10.20.30.0", "locale": "pl", "library": { "name": "a" } });
+        assert_eq!(all[0]["context"], expected);
+        assert_eq!(all[1]["context"]["ip"], "2001:db8:1::");
+    }
+
+    // S3
+    #[test]
+    fn a_message_without_an_id_has_the_same_one_when_it_comes_again() {
+        let message = |at: Option<&str>, sent: &str| json!({ "type": "track", "event": "E", "userId": "u", "timestamp": at, "sentAt": sent });
+        let id = |message: Value| {
+            let mut message = message;
+            let fields = message.as_object_mut().unwrap();
+            fields.retain(|_, value| !value.is_null());
+            taken(&json!({ "batch": [message] }))[0]["messageId"].clone()
+        };
+        let at = Some("2026-03-01T11:59:00Z");
+        assert_eq!(id(message(at, "1")), id(message(at, "2")));
+        assert_ne!(id(message(at, "1")), id(message(None, "1")));
+    }
+}

@@ -105,6 +105,9 @@ impl Loader<'_> {
                 is_open |= stream.map.iter().any(|(name, _)| name == "event");
             }
         }
+        if sources.iter().any(Source::is_collected) {
+            named.extend(["Page Viewed", "Screen Viewed"]);
+        }
         let known: BTreeSet<&str> = named.iter().chain(EVENT_NAMES).copied().collect();
         let streams = sources.iter().flat_map(|source| &source.streams);
         let things: Vec<&StreamTarget> = streams.map(|stream| &stream.to).collect();
@@ -125,6 +128,10 @@ impl Loader<'_> {
             }
             let message = format!("no stream makes the event `{name}`");
             let hint = near(name, &known).or_else(|| suggest(name, named.iter().copied()));
+            // Clients give any names to what they send.
+            if hint.is_none() && sources.iter().any(Source::is_collected) {
+                continue;
+            }
             let problem = self.report.error(&codes::UNKNOWN_EVENT, spot, message);
             problem.with_hint(hint);
             if is_open {

@@ -204,7 +204,7 @@ impl Opened {
                 .as_ref()
                 .and_then(|schedule| flow::next_time(schedule, now))
                 .map(Shown),
-            is_scheduled: source.schedule.is_some(),
+            is_scheduled: source.schedule.is_some() || source.is_collected(),
         });
         next.collect()
     }

@@ -24,7 +24,7 @@ pub struct AcknowledgedRow {
     pub object: String,
     pub remote_key: String,
     pub payload: String,
-    /// JSON: the names of the fields that the tool's own record had said; none where there are none.
+    /// JSON: by field, the slots of the tool's records that had said its value; none where there are none.
     pub own: Option<String>,
 }
 
@@ -136,8 +136,9 @@ impl Tx {
         }
         let text = "select a.object, a.remote_key, a.payload, a.acknowledged_at, a.former, a.own from json_each($3) as o cross join json_each($1) as k \
              cross join acknowledged as a on a.destination = $2 and a.object = o.value and a.remote_key = k.value \
-             union all select c.object, c.remote_key, c.tried, null, null, null from json_each($3) as o cross join json_each($1) as k \
-             cross join change as c on c.destination = $2 and c.object = o.value and c.remote_key = k.value and c.unsure = 1";
+             union all select c.object, c.remote_key, c.tried, null, null, b.own from json_each($3) as o cross join json_each($1) as k \
+             cross join change as c on c.destination = $2 and c.object = o.value and c.remote_key = k.value and c.unsure = 1 \
+             left join acknowledged as b on b.destination = $2 and b.object = o.value and b.remote_key = k.value";
         let (objects, keys) = (json_texts(objects), json_texts(keys));
         let arguments = [
             Arg::Text(&keys),

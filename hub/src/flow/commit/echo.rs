@@ -13,15 +13,17 @@ use crate::flow::commit::stream::StreamRef;
 use crate::flow::context::Context;
 use crate::flow::facts::Back;
 use crate::manifest::Stream;
-use crate::model::{Force, Timestamp};
+use crate::model::{Force, Timestamp, Value};
 use crate::profile::Claim;
 use crate::store::{Effect, RecordState, Result, Tx};
 pub use own::{Sending, own};
 use rustc_hash::{FxHashMap, FxHashSet};
-pub use sent::{Attempt, Sent, sent};
+pub use sent::{Attempt, Own, Sent, sent};
 
 /// A record that came, as far as it may repeat what was written.
 pub struct Came<'a> {
+    /// Its slot, and the one that it had before its key was made in another way.
+    records: Vec<i64>,
     echoed: &'a Echoed,
     backs: &'a [Back],
     /// When it changed, as this version says.
@@ -61,11 +63,18 @@ pub async fn silence(
     let is_read_back = !context.backs(&stream.source, &stream.name).is_empty();
     let mut claims = claims_before(tx, changes, &sent, is_read_back).await?;
     let sent = sent.into_iter().chain(std::iter::repeat(None));
+    let moved = changes.iter().filter_map(|change| match change.to {
+        To::Moved(to) => Some((to, change.prior.as_ref()?.slot)),
+        _ => None,
+    });
+    let moved: FxHashMap<i64, i64> = moved.collect();
     for ((change, sent), slots) in changes.iter_mut().zip(sent).zip(before.slots) {
         silence_consent(change, sent.as_ref(), slots, &before, context.clock.now());
         let said = claims.remove(&change.slot);
         if let (To::Put(put), Some(sent)) = (&mut change.to, sent) {
-            silence_claim(context, stream, put, &sent, said.as_ref());
+            let records = [Some(change.slot), moved.get(&change.slot).copied()];
+            let records = records.into_iter().flatten().collect();
+            silence_claim(context, stream, put, records, &sent, said.as_ref());
         }
     }
     Ok(())
@@ -124,6 +133,7 @@ fn silence_claim(
     context: &Context,
     stream: &StreamRef,
     put: &mut Put,
+    records: Vec<i64>,
     sent: &Sent,
     before: Option<&Said>,
 ) {
@@ -143,6 +153,7 @@ fn silence_claim(
     let agrees = grants.any(|one| one.status.is_granted() && !one.is_echo);
     let mut traits = std::mem::take(&mut echoed.traits);
     let came = Came {
+        records,
         echoed: &echoed,
         backs: context.backs(&stream.source, &stream.name),
         updated_at: meaning.canonical.updated_at,
@@ -154,9 +165,11 @@ fn silence_claim(
     traits.retain(|name, value| {
         let own = before.and_then(|before| before.claim.traits.get(name));
         let is_silent = !agrees || !sent.is_key(name);
-        let stays = if is_silent && sent.has(name, value) {
-            // What it said before was the same, or that it has none, which it goes on saying.
-            own.filter(|own| *own == value || own.is_null())
+        let stays = if is_silent && sent.has(name, value, &came.records) {
+            // What it said before was the same, or a part of it, or that it has none, which it goes on saying.
+            own.filter(|own| *own == value || own.is_null() || is_part(own, value))
+        } else if sent.is_own(name, value, &came.records) {
+            return true;
         } else if let Some(written) = sent.written_over(name, &came) {
             let word = before.and_then(|before| before.overwritten(name, written, is_new, plan));
             let own = own.filter(|_| word.is_some());
@@ -206,6 +219,12 @@ impl Said {
             }
         }
     }
+}
+
+/// Whether a list is what a tool said of a longer one: the values of several records are put together there.
+fn is_part(own: &Value, value: &Value) -> bool {
+    let both = own.as_array().zip(value.as_array());
+    both.is_some_and(|(own, value)| own.iter().all(|one| value.contains(one)))
 }
 
 /// What the records of which something was sent claimed before, by slot.

@@ -2,13 +2,13 @@
 //! which it was read.
 
 use crate::delivery::{self, Operation};
-use crate::flow::commit::echo::Attempt;
+use crate::flow::commit::echo::{Attempt, Own};
 use crate::flow::commit::view::read_consents;
 use crate::flow::context::Context;
 use crate::flow::stored_json::{read, to_json};
 use crate::flow::suppression::List;
 use crate::manifest::Destination;
-use crate::model::{Fields, Permission};
+use crate::model::{Fields, Permission, Timestamp};
 use crate::store::{AttemptRow, ChangeRow, Looked, Result, Tx};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,10 +25,11 @@ pub(super) struct Row {
     pub payload: String,
     /// The payload, parsed.
     pub fields: Fields,
+    operation: Operation,
     /// The payload, with null for fields that it no longer holds.
     pub sent: String,
     /// Those of its fields that the tool says itself; known once it is about to be sent.
-    pub own: BTreeSet<String>,
+    pub own: Own,
     /// The state recorded before this attempt.
     pub before: AttemptRow,
     /// The destination has confirmed to hold something at the key.
@@ -43,14 +44,16 @@ impl Row {
     }
 
     /// State to record before sending: what is sent now or in an attempt without an answer may be at the destination.
-    pub fn sending(&self) -> Result<AttemptRow> {
+    pub fn sending(&self, now: Timestamp) -> Result<AttemptRow> {
         let mut tried = attempts(self.change(), &self.before.tried)?;
-        let attempt = Attempt {
-            row: self.fields.clone(),
-            own: self.own.clone(),
-        };
-        if !tried.contains(&attempt) {
-            tried.push(attempt);
+        // Taking something away writes nothing.
+        if self.operation != Operation::Remove {
+            let attempt = Attempt {
+                row: self.fields.clone(),
+                own: self.own.clone(),
+                at: now.0,
+            };
+            attempt.note(&mut tried);
         }
         Ok(AttemptRow {
             unsure: true,
@@ -213,7 +216,8 @@ pub(super) fn grouped(
             sent: sent.unwrap_or_else(|| payload.clone()),
             fields,
             payload,
-            own: BTreeSet::new(),
+            own: Own::new(),
+            operation,
             before: AttemptRow {
                 looked,
                 unsure: first.unsure,

@@ -195,7 +195,7 @@ impl<'a> Sender<'a> {
             if answer.is_unsure {
                 group.unsure = true;
                 for row in &mut rows {
-                    row.before = row.sending()?;
+                    row.before = row.sending(self.context.clock.now())?;
                 }
             }
             let failure = match answer.outcome {
@@ -274,7 +274,8 @@ impl<'a> Sender<'a> {
                 row.own = own;
             }
         }
-        let attempts = rows.iter().map(Row::sending);
+        let now = self.context.clock.now();
+        let attempts = rows.iter().map(|row| row.sending(now));
         let attempts: Vec<AttemptRow> = attempts.collect::<Result<_>>()?;
         tx.begin_attempts(&attempts).await?;
         tx.commit().await?;

@@ -118,6 +118,17 @@ impl Hub {
         self.world.apply(of, &[], &[json!({ "id": id })]).await;
     }
 
+    /// To every destination of the tool, each of which must end well.
+    pub async fn deliver_all(&self) {
+        for destination in &self.world.context.plan.destinations {
+            let sink = Box::new(self.sink.clone());
+            let options = flow::DeliveryOptions::default();
+            let report = flow::deliver(&self.world.context, destination, sink, options);
+            let report = report.await.unwrap();
+            assert!(report.problems.is_empty(), "{report:?}");
+        }
+    }
+
     pub async fn delivered(&self) -> flow::DeliveryReport {
         let destination = &self.world.context.plan.destinations[0];
         let sink = Box::new(self.sink.clone());

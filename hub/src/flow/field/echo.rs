@@ -1,5 +1,6 @@
 //! What the hub wrote to a tool comes back from it.
 
+mod own;
 mod properties;
 
 use super::consent::Hub;

@@ -124,8 +124,8 @@ create table wanted (destination text not null, object text not null, person_id 
   primary key (destination, object, person_id)); --clustered
 create index wanted_key on wanted (destination, object, remote_key);
 create index wanted_person on wanted (person_id);
--- What the destination has acknowledged. `former` is what it had before, where that was something else; `own`: the names of the fields, as a
--- JSON array, that hold what a record of the same tool said when they were written.
+-- What the destination has acknowledged. `former` is what it had before, where that was something else; `own`: a JSON object of the fields
+-- that hold what records of the same tool said when they were written, with the slots of those records.
 create table acknowledged (destination text not null, object text not null, remote_key text not null, payload text not null, acknowledged_at bigint not null, former text, own text,
   primary key (destination, object, remote_key)); --clustered
 -- Keys at which wanted and acknowledged may differ. `state`: pending, rejected, held (until it is marked again, or for a membership until the

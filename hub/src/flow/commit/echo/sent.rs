@@ -11,8 +11,8 @@ use crate::model::{Fields, Timestamp, Value};
 use crate::store::{Result, Tx, WrittenRow};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How long a page that was read before something was written may take to come.
 const LATE_MS: i64 = 10 * 60_000;
@@ -32,10 +32,10 @@ pub struct Sent {
 struct Wrote {
     /// The destination's index.
     destination: usize,
-    /// The traits that it was made of, null where a field was left empty.
-    traits: Fields,
-    /// Those of them that the tool had said itself.
-    own: BTreeSet<String>,
+    /// By the traits that it was made of: the field and its value, null where it was left empty.
+    traits: BTreeMap<String, (String, Value)>,
+    /// By field, the records of the tool that had said the same.
+    own: Own,
     /// By its fields.
     payload: Fields,
     /// When it had this, or when something else was written over it; the end of time where that is not known.
@@ -45,10 +45,25 @@ struct Wrote {
 }
 
 impl Wrote {
-    fn holds_by_name(&self, name: &str, value: &Value) -> bool {
-        let sent = self.traits.get(name);
-        let is_echo = self.until.is_none() && !self.own.contains(name);
-        is_echo && sent.is_some_and(|sent| is_same(sent, value))
+    /// The field of a trait, where it holds this value as it was written last.
+    fn holds_by_name(&self, name: &str, value: &Value) -> Option<&str> {
+        let (field, sent) = self.traits.get(name)?;
+        (self.until.is_none() && is_same(sent, value)).then_some(field.as_str())
+    }
+
+    fn is_own(&self, field: &str, records: &[i64]) -> bool {
+        let said = self.own.get(field);
+        said.is_some_and(|said| records.iter().any(|record| said.contains(record)))
+    }
+
+    /// Whether something else was written to a field after this row.
+    fn is_replaced(&self, field: &str, value: &Value, rows: &[Wrote]) -> bool {
+        rows.iter().any(|other| {
+            let is_later =
+                other.until.is_none() && other.at > self.at && other.at != Timestamp::MAX;
+            let there = other.payload.get(field);
+            is_later && there.is_some_and(|there| !is_same(there, value))
+        })
     }
 
     /// Whether the fields that a trait is read from are as they were written.
@@ -80,10 +95,22 @@ impl Sent {
         Timestamp(self.last.0.saturating_add(DAY_MS))
     }
 
-    /// Whether the hub wrote this there, and the tool had not said it before.
-    pub fn has(&self, name: &str, value: &Value) -> bool {
-        let mut rows = self.rows.iter();
-        rows.any(|row| row.holds_by_name(name, value))
+    /// Whether the hub wrote this there, and these records of the tool had not said it before.
+    pub fn has(&self, name: &str, value: &Value, records: &[i64]) -> bool {
+        self.rows.iter().any(|row| {
+            let field = row.holds_by_name(name, value);
+            field.is_some_and(|field| {
+                !row.is_own(field, records) && !row.is_replaced(field, value, &self.rows)
+            })
+        })
+    }
+
+    /// Whether the hub wrote what these records had said before.
+    pub fn is_own(&self, name: &str, value: &Value, records: &[i64]) -> bool {
+        self.rows.iter().any(|row| {
+            let field = row.holds_by_name(name, value);
+            field.is_some_and(|field| row.is_own(field, records))
+        })
     }
 
     /// When the fields that a trait is read from were last written, where they hold what was written.
@@ -117,6 +144,7 @@ pub async fn sent(
         return Ok(Vec::new());
     }
     let is_read_back = !context.backs(&stream.source, &stream.name).is_empty();
+    let now = context.clock.now();
     let mut all: Vec<Option<Sent>> = vec![None; changes.len()];
     for index in writers {
         let destination = &context.plan.destinations[*index];
@@ -133,7 +161,7 @@ pub async fn sent(
         let mut known: FxHashMap<String, Sent> = FxHashMap::default();
         for row in tx.written_at(&destination.name, &objects, &asked).await? {
             let sent = Sent {
-                rows: wrote(*index, destination, &row, is_read_back)?,
+                rows: wrote(*index, destination, &row, is_read_back, now)?,
                 keys: keys_of.clone(),
                 last: row.acknowledged_at.map_or(Timestamp::MAX, Timestamp),
             };
@@ -178,13 +206,36 @@ fn key_at(destination: &Destination, change: &Change) -> Option<String> {
     }
 }
 
-/// A row that was sent, or may have been.
+/// By field, the slots of the records that say its value themselves.
+pub type Own = BTreeMap<String, BTreeSet<i64>>;
+
+/// A row that may have been written: an attempt without an answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {
     pub row: Fields,
-    /// Those of its fields that the tool had said itself.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub own: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub own: Own,
+    /// In milliseconds.
+    pub at: i64,
+}
+
+/// Attempts at one key that are kept apart. Of older ones only the fields matter, which may have to be cleared.
+const ATTEMPTS: usize = 8;
+/// Whatever came of an attempt has been read by then, or nothing came of it.
+const ATTEMPT_MS: i64 = 30 * DAY_MS;
+
+impl Attempt {
+    /// Adds an attempt to those without an answer.
+    pub fn note(self, tried: &mut Vec<Self>) {
+        tried.retain(|one| one.row != self.row || one.own != self.own);
+        tried.push(self);
+        if tried.len() > ATTEMPTS {
+            let oldest = tried.remove(0);
+            for (field, value) in oldest.row {
+                tried[0].row.entry(field).or_insert(value);
+            }
+        }
+    }
 }
 
 /// What a row wrote, what it had written before where fields are looked at, and what attempts may have written.
@@ -193,37 +244,33 @@ fn wrote(
     destination: &Destination,
     row: &WrittenRow,
     is_read_back: bool,
+    now: Timestamp,
 ) -> Result<Vec<Wrote>> {
-    let attempts = match row.acknowledged_at {
+    let own = row.own.as_deref();
+    let own = own.map(|own| read("acknowledged.own", &row.object, own));
+    let own: Own = own.transpose()?.unwrap_or_default();
+    let rows = match row.acknowledged_at {
         Some(at) => {
             let former = row.former.as_deref().filter(|_| is_read_back);
             let fields = |text: &str| read("acknowledged.payload", &row.object, text);
-            let mut attempts = vec![(fields(&row.payload)?, None)];
+            let mut rows = vec![(fields(&row.payload)?, own.clone(), None)];
             if let Some(former) = former {
-                attempts.push((fields(former)?, Some(Timestamp(at))));
+                rows.push((fields(former)?, own, Some(Timestamp(at))));
             }
-            let own = row.own.as_deref();
-            let own = own.map(|own| read("acknowledged.own", &row.object, own));
-            let own: BTreeSet<String> = own.transpose()?.unwrap_or_default();
-            let attempts = attempts.into_iter().map(|(row, until)| {
-                let own = own.clone();
-                (Attempt { row, own }, until)
-            });
-            attempts.collect()
+            rows
         }
-        None => tried(row)?,
+        None => tried(row, own, now)?,
     };
     let at = row.acknowledged_at.map_or(Timestamp::MAX, Timestamp);
-    let rows = attempts.into_iter().map(|(attempt, until)| {
-        let map = written(destination, &row.object, &row.remote_key, &attempt.row);
-        let said = map.iter().filter(|one| attempt.own.contains(one.field));
-        let own = said.map(|one| one.name.to_owned()).collect();
+    let rows = rows.into_iter().map(|(payload, own, until)| {
+        let map = written(destination, &row.object, &row.remote_key, &payload);
         let traits = map.into_iter();
+        let traits = traits.map(|one| (one.name.to_owned(), (one.field.to_owned(), one.value)));
         Wrote {
             destination: index,
             own,
-            traits: traits.map(|one| (one.name.to_owned(), one.value)).collect(),
-            payload: attempt.row,
+            traits: traits.collect(),
+            payload,
             at,
             until,
         }
@@ -231,16 +278,21 @@ fn wrote(
     Ok(rows.collect())
 }
 
-/// What attempts without an answer may have written. A member may be there without one.
-fn tried(row: &WrittenRow) -> Result<Vec<(Attempt, Option<Timestamp>)>> {
-    let mut tried: Vec<Attempt> = read("change.tried", &row.object, &row.payload)?;
+/// What attempts without an answer may have written. A member may be there without one, or still be there.
+fn tried(
+    row: &WrittenRow,
+    own: Own,
+    now: Timestamp,
+) -> Result<Vec<(Fields, Own, Option<Timestamp>)>> {
+    let tried: Vec<Attempt> = read("change.tried", &row.object, &row.payload)?;
     if tried.is_empty() && row.object.starts_with("audience:") {
-        tried.push(Attempt {
-            row: Fields::new(),
-            own: BTreeSet::new(),
-        });
+        return Ok(vec![(Fields::new(), own, None)]);
     }
-    Ok(tried.into_iter().map(|attempt| (attempt, None)).collect())
+    let tried = tried.into_iter();
+    let recent = tried.filter(|attempt| now.0.saturating_sub(attempt.at) <= ATTEMPT_MS);
+    Ok(recent
+        .map(|attempt| (attempt.row, attempt.own, None))
+        .collect())
 }
 
 /// A field of a row, the trait that fills it, and its value.

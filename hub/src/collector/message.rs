@@ -27,7 +27,7 @@ pub enum Addresses {
     Drop,
 }
 
-/// What the request says beside its body.
+/// What the request says outside its body.
 #[derive(Debug, Clone, Copy)]
 pub struct About<'a> {
     /// The call that the route names; none where each message says it.
@@ -61,7 +61,7 @@ struct Envelope<'a> {
     batch: Option<Vec<&'a RawValue>>,
 }
 
-/// Reads a body; none when it is no JSON object, whatever is done about single values.
+/// Reads a body; none when it is not a JSON object, even without the values that cannot be read.
 pub fn parse(body: &[u8], is_batch: bool) -> Option<Body> {
     let text = String::from_utf8_lossy(body);
     let envelope = readable(body)?;
@@ -341,7 +341,7 @@ mod tests {
         assert_eq!(behind, (at("2026-03-01T11:59:00Z"), true));
         let ahead = when("2026-03-01T12:10:00Z", "2026-03-01T12:09:00Z");
         assert_eq!(ahead, (at("2026-03-01T11:59:00Z"), true));
-        // What lies in the future is now.
+        // What is said of the future happened now.
         let future = when("2026-03-01T12:00:00Z", "2031-01-01T00:00:00Z");
         assert_eq!(future, (at(RECEIVED), true));
         let unread = when("2026-03-01T12:00:00Z", "yesterday");

@@ -11,7 +11,7 @@ pub struct InboxRow {
     pub id: i64,
     pub source: String,
     pub stream: String,
-    /// Its id at whoever sent it.
+    /// Its id at the sender.
     pub message: String,
     /// Of what was sent, without what the hub adds.
     pub hash: i64,

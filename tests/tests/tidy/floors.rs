@@ -46,6 +46,7 @@ const NEIGHBOURS: &[(&str, &str, &str)] = &[
         "likeness",
         "whether two given names may be one is decided in one place",
     ),
+    ("cli", "collector", "the command `serve` opens it"),
     ("app", "config", "the top wires itself"),
     ("app", "telemetry", "the top wires itself"),
     ("main", "app", "the program is nothing but `app`"),

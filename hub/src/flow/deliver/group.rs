@@ -88,6 +88,12 @@ impl Row {
     }
 }
 
+fn acknowledged(row: &ChangeRow) -> Result<Option<Fields>> {
+    let known = row.acknowledged.as_deref();
+    let known = known.map(|known| read("acknowledged.payload", row.id, known));
+    known.transpose()
+}
+
 /// What was sent without an answer.
 fn attempts(change: i64, tried: &str) -> Result<Vec<Attempt>> {
     read("change.tried", change, tried)
@@ -204,9 +210,7 @@ pub(super) fn grouped(
         };
         let payload = wanted.unwrap_or_else(|| "{}".to_owned());
         let fields: Fields = read("wanted.payload", first.id, &payload)?;
-        let known = first.acknowledged.as_deref();
-        let known = known.map(|known| read("acknowledged.payload", first.id, known));
-        let known: Option<Fields> = known.transpose()?;
+        let known = acknowledged(first)?;
         let tried = attempts(first.id, &first.tried)?;
         let tried = tried.into_iter().flat_map(|one| one.row.into_keys());
         let tried: BTreeSet<String> = tried.collect();

@@ -16,6 +16,7 @@ use crate::flow::upkeep::rebuild::rebuild;
 use crate::flow::upkeep::remap::remap;
 use crate::flow::upkeep::{leftover, models, rules};
 use crate::flow::work::checked::checked;
+use crate::host::Connector;
 use crate::manifest::{Destination, Source, Subject};
 use crate::model::load_phone_rules;
 use crate::problem::Problem;
@@ -329,11 +330,7 @@ pub async fn read_held(
         }
         Err(problem) => return Err(problem),
     }
-    let opened = match source.is_collected() {
-        true => Ok(Inbox::of(&context, source)),
-        false => connectors.source(source),
-    };
-    let mut connector = match opened {
+    let mut connector = match opened(&context, source, connectors) {
         Ok(connector) => connector,
         Err(problems) => {
             report.problems.extend(problems);
@@ -384,6 +381,17 @@ pub async fn read_held(
         empty_landed(&context, source).await?;
     }
     Ok(report)
+}
+
+fn opened(
+    context: &Context,
+    source: &Source,
+    connectors: &dyn Opens,
+) -> std::result::Result<Box<dyn Connector>, Vec<Problem>> {
+    match source.is_collected() {
+        true => Ok(Inbox::of(context, source)),
+        false => connectors.source(source),
+    }
 }
 
 /// The streams for which something was sent to the hub.

@@ -1,6 +1,7 @@
 //! Serving: each source at its schedule, timers when they are due, each destination when there is something to send. They
 //! do not wait for one another, and no failure ends them: it is logged, and the work is retried.
 
+mod collected;
 mod pace;
 
 use crate::flow::commit::fence;
@@ -97,12 +98,7 @@ pub async fn serve(
         let serving = serving.clone();
         parts.spawn(async move { serving.source(index, first).await });
     }
-    for (index, source) in context.plan.sources.iter().enumerate() {
-        if source.is_collected() {
-            let serving = serving.clone();
-            parts.spawn(async move { serving.source(index, None).await });
-        }
-    }
+    collected::collect(&serving, &mut parts);
     for index in 0..context.plan.destinations.len() {
         let serving = serving.clone();
         parts.spawn(async move { serving.destination(index).await });
@@ -170,9 +166,6 @@ impl Serving {
     /// One source, each time that it is due.
     async fn source(&self, index: usize, first: Option<Timestamp>) {
         let source = &self.context.plan.sources[index];
-        if source.is_collected() {
-            return self.collected(source).await;
-        }
         let Some(schedule) = &source.schedule else {
             return;
         };
@@ -214,44 +207,6 @@ impl Serving {
                 self.failed(problem, "read", &source.name, time);
             }
         }
-    }
-
-    /// What is sent to the hub, as it comes.
-    async fn collected(&self, source: &Source) {
-        let mut arrivals = self.context.arrivals.subscribe();
-        let mut pace = Pace::default();
-        loop {
-            let taken = self.take_in(source).await;
-            let now = self.context.clock.now();
-            let again = pace.after(taken.as_ref().err(), now);
-            if let Err(problem) = &taken {
-                if problem.code == &MANIFESTS_CHANGED {
-                    self.stop_overtaken();
-                }
-                self.failed(problem, "take in", &source.name, again);
-            }
-            let wait_ms = again.map_or(TICK_MS, |again| again.0 - now.0).max(1);
-            let waited = self
-                .context
-                .cancel
-                .wait(Duration::from_millis(wait_ms as u64));
-            tokio::select! {
-                stopped = waited => if stopped { return },
-                _ = arrivals.changed(), if taken.is_ok() => {}
-            }
-        }
-    }
-
-    /// Reads what waits in the inbox, if anything does.
-    async fn take_in(&self, source: &Source) -> Result<()> {
-        let mut tx = self.context.store.read().await?;
-        let waits = !tx.waiting_streams(&source.name).await?.is_empty();
-        drop(tx);
-        if waits {
-            let _working = self.activity.begin();
-            self.read(source).await?;
-        }
-        Ok(())
     }
 
     /// Waits for the process that reads a source, and then reads it, unless the other one began when it was due or later. False

@@ -109,7 +109,7 @@ async fn what_one_record_says_is_not_the_word_of_another_of_the_same_address() {
     }
 }
 
-// An attempt of which nothing came is no word of the hub for ever.
+// An attempt of which nothing came is the hub's word for some time only.
 #[tokio::test]
 async fn who_is_made_at_the_tool_long_after_a_lost_attempt_is_somebodys_word() {
     for (days, is_kept) in [(1, false), (60, true)] {

@@ -1,0 +1,59 @@
+//! Sources whose records are sent to the hub: what waits in the inbox is read at once.
+
+use super::{MANIFESTS_CHANGED, Pace, Serving, TICK_MS};
+use crate::manifest::Source;
+use crate::store::Result;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// Starts a part for each source that is sent to.
+pub(super) fn collect(serving: &Arc<Serving>, parts: &mut JoinSet<()>) {
+    for (index, source) in serving.context.plan.sources.iter().enumerate() {
+        if source.is_collected() {
+            let serving = serving.clone();
+            parts.spawn(async move { serving.collected(index).await });
+        }
+    }
+}
+
+impl Serving {
+    /// What is sent to the hub, as it comes.
+    async fn collected(&self, index: usize) {
+        let source = &self.context.plan.sources[index];
+        let mut arrivals = self.context.arrivals.subscribe();
+        let mut pace = Pace::default();
+        loop {
+            let taken = self.take_in(source).await;
+            let now = self.context.clock.now();
+            let again = pace.after(taken.as_ref().err(), now);
+            if let Err(problem) = &taken {
+                if problem.code == &MANIFESTS_CHANGED {
+                    self.stop_overtaken();
+                }
+                self.failed(problem, "take in", &source.name, again);
+            }
+            let wait_ms = again.map_or(TICK_MS, |again| again.0 - now.0).max(1);
+            let waited = self
+                .context
+                .cancel
+                .wait(Duration::from_millis(wait_ms as u64));
+            tokio::select! {
+                stopped = waited => if stopped { return },
+                _ = arrivals.changed(), if taken.is_ok() => {}
+            }
+        }
+    }
+
+    /// Reads what waits in the inbox, if anything does.
+    async fn take_in(&self, source: &Source) -> Result<()> {
+        let mut tx = self.context.store.read().await?;
+        let waits = !tx.waiting_streams(&source.name).await?.is_empty();
+        drop(tx);
+        if waits {
+            let _working = self.activity.begin();
+            self.read(source).await?;
+        }
+        Ok(())
+    }
+}

@@ -2,6 +2,7 @@
 
 mod clients;
 mod collector;
+mod hooks;
 mod slow;
 
 use crate::hub::Hub;
@@ -50,10 +51,17 @@ pub struct Answer {
 
 impl Online {
     pub fn new() -> Online {
+        Self::with("", |_| {})
+    }
+
+    /// With more in its manifest, and its secrets.
+    pub fn with(more: &str, secrets: impl FnOnce(&mut Hub)) -> Online {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
-        let hub = Hub::new();
-        hub.write("hub.toml", &MANIFEST.replace("PORT", &port.to_string()));
+        let mut hub = Hub::new();
+        secrets(&mut hub);
+        let manifest = MANIFEST.replace("PORT", &port.to_string());
+        hub.write("hub.toml", &(manifest + more));
         let mut online = Online {
             hub,
             port,

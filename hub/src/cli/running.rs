@@ -139,6 +139,7 @@ pub fn options(choice: Choice, json: bool, bar: &ProgressBar) -> RunOptions {
         deliver: choice.deliver,
         show: choice.show,
         read: ReadOptions {
+            inbox: false,
             full: choice.full,
             progress: Arc::new(move |progress: Progress| {
                 counting.set_position(progress.records.unsigned_abs());

@@ -74,7 +74,6 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
                 return Err(problem.into());
             }
         }
-        listening.door.open(Collector::of(&hub.context));
         let served = serve_hub(hub, folder, out, carried, &listening.door).await;
         match served {
             Served::Stopped => break,
@@ -209,6 +208,7 @@ async fn serve_hub(hub: Opened, folder: &Path, out: &Out, carried: Carried, door
         folder: folder.to_owned(),
         keeps_exchanges: false,
     });
+    door.open(Collector::of(&hub.context, &connectors));
     let served = flow::serve(&hub.context, &connectors, &options, carried).await;
     door.close();
     hub.context.store.close().await;

@@ -191,9 +191,10 @@ fn record(
         _ => &["events"],
     };
     let of_stream = |stream: &&'static str| Incoming {
-        stream,
+        stream: (*stream).into(),
         id: id.clone(),
         hash,
+        removes: false,
         body: body.clone().into_bytes(),
     };
     streams.iter().map(of_stream).collect()

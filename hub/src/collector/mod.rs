@@ -1,14 +1,16 @@
 //! The collector: what websites, apps and servers send, by Segment's HTTP API. A message is answered once it is stored.
 
+mod hook;
 mod message;
 mod routes;
 
 pub use message::Addresses;
 pub use routes::routes;
 
-use crate::flow::{Context, Incoming, NotTaken, Receiver, Taken};
+use crate::flow::{Context, Incoming, NotTaken, Opens, Receiver, Taken};
 use crate::manifest::Source;
 use crate::model::Value;
+use hook::Hooks;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -40,6 +42,7 @@ pub struct Collector {
     receiver: Receiver,
     /// By write key.
     sources: BTreeMap<String, Arc<Collected>>,
+    hooks: Hooks,
 }
 
 /// A source to which messages are sent.
@@ -52,7 +55,7 @@ pub struct Collected {
 }
 
 impl Collector {
-    pub fn of(context: &Context) -> Self {
+    pub fn of(context: &Context, connectors: &Arc<dyn Opens>) -> Self {
         let sources = context.plan.sources.iter();
         let sources = sources.filter(|source| source.is_collected());
         let sources = sources.flat_map(|source| {
@@ -64,6 +67,7 @@ impl Collector {
             context: context.clone(),
             receiver: Receiver::start(context),
             sources: sources.collect(),
+            hooks: Hooks::new(connectors.clone()),
         }
     }
 

@@ -1,8 +1,10 @@
 //! Routes, keys, origins and answers of the collector.
 
+use super::hook::NotReceived;
 use super::message::{self, About};
 use super::{Collected, Collector, Door};
 use crate::flow::NotTaken;
+use crate::host::Delivery;
 use crate::ingress::{BodyError, read_body};
 use axum::Router;
 use axum::body::Body;
@@ -55,6 +57,7 @@ pub fn routes(door: Door) -> Router {
         .route("/readyz", get(ready))
         .route("/v1/projects/{key}/settings", get(settings))
         .route("/v1/pixel/{call}", get(pixel))
+        .route("/hooks/{source}", post(hook))
         .with_state(door)
 }
 
@@ -182,12 +185,18 @@ async fn store(
             let body = json!({ "success": true }).to_string();
             ([(CONTENT_TYPE, "application/json")], body).into_response()
         }
-        Err(NotTaken::Full) => try_again(
+        Err(why) => not_taken(why),
+    }
+}
+
+fn not_taken(why: NotTaken) -> Response {
+    match why {
+        NotTaken::Full => try_again(
             StatusCode::TOO_MANY_REQUESTS,
             "too much waits to be stored; try again in a moment",
         ),
-        Err(NotTaken::Stopping) => closed(),
-        Err(NotTaken::Failed(problem)) => {
+        NotTaken::Stopping => closed(),
+        NotTaken::Failed(problem) => {
             tracing::error!(code = problem.code.id, "{}", problem.message);
             try_again(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -215,6 +224,52 @@ fn unread(error: BodyError) -> Response {
             StatusCode::BAD_REQUEST,
             "the body ended early, or is not the gzip that it begins as",
         ),
+    }
+}
+
+/// A vendor calls. The connector judges the signature, so that nothing is said about a body that somebody else made.
+async fn hook(
+    State(door): State<Door>,
+    Path(source): Path<String>,
+    RawQuery(query): RawQuery,
+    request: Request<Body>,
+) -> Response {
+    let Some(collector) = door.collector() else {
+        return closed();
+    };
+    let (head, body) = request.into_parts();
+    let body = match read_body(body, BODY_BYTES).await {
+        Ok(body) => body,
+        Err(error) => return unread(error),
+    };
+    let headers = head.headers.iter();
+    let headers = headers.map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()));
+    let delivery = Delivery {
+        headers: headers.collect(),
+        query: query.unwrap_or_default(),
+        body: body.to_vec(),
+    };
+    match collector.receive(&source, delivery).await {
+        Ok((status, body)) => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+            (status, body).into_response()
+        }
+        Err(NotReceived::Nobody) => refused(
+            StatusCode::NOT_FOUND,
+            "no source of this name has a connector that can be called",
+        ),
+        Err(NotReceived::Full) => try_again(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too many deliveries at once; try again in a moment",
+        ),
+        Err(NotReceived::Failed(problem)) => {
+            tracing::error!(code = problem.code.id, %source, "{}", problem.message);
+            try_again(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the connector could not read this delivery",
+            )
+        }
+        Err(NotReceived::NotTaken(why)) => not_taken(why),
     }
 }
 

@@ -196,6 +196,7 @@ fn options(deliver: bool) -> RunOptions {
         deliver,
         show: 0,
         read: ReadOptions {
+            inbox: false,
             full: false,
             progress: Arc::new(|_| {}),
         },

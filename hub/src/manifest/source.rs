@@ -12,6 +12,14 @@ impl Source {
     pub fn is_collected(&self) -> bool {
         self.connector == COLLECTOR
     }
+
+    /// Whether its vendor can call the hub.
+    pub fn has_webhook(&self) -> bool {
+        self.description
+            .exports
+            .iter()
+            .any(|name| name == "webhook")
+    }
 }
 
 /// What a stream is read with.

@@ -15,9 +15,14 @@ pub struct InboxRow {
     pub message: String,
     /// Of what was sent, without what the hub adds.
     pub hash: i64,
+    /// The record is deleted, and the body has its key alone.
+    pub removes: bool,
     /// A record of the stream, as a line of JSON.
     pub body: Vec<u8>,
 }
+
+/// What waits: its id, whether it deletes its record, and its body.
+pub type Waiting = (i64, bool, Vec<u8>);
 
 impl Tx {
     /// Which of these messages of a source are known, with the hash of each.
@@ -37,7 +42,7 @@ impl Tx {
     /// New rows, by id.
     pub async fn add_messages(&mut self, rows: &[InboxRow], now: Timestamp) -> Result<()> {
         self.insert(
-            "inbox (id, source, stream, message, hash, received_at, body)",
+            "inbox (id, source, stream, message, hash, received_at, removes, body)",
             rows,
             |row| {
                 [
@@ -47,6 +52,7 @@ impl Tx {
                     Arg::Text(&row.message),
                     Arg::Int(row.hash),
                     Arg::Int(now.0),
+                    Arg::Int(i64::from(row.removes)),
                     Arg::Bytes(&row.body),
                 ]
             },
@@ -61,16 +67,18 @@ impl Tx {
         stream: &str,
         after: i64,
         records: i64,
-    ) -> Result<Vec<(i64, Vec<u8>)>> {
-        let text = "select id, body from inbox where source = $1 and stream = $2 and id > $3 and body is not null order by id limit $4";
+    ) -> Result<Vec<Waiting>> {
+        let text = "select id, removes, body from inbox where source = $1 and stream = $2 and id > $3 and body is not null order by id limit $4";
         let arguments = [
             Arg::Text(source),
             Arg::Text(stream),
             Arg::Int(after),
             Arg::Int(records),
         ];
-        self.all(text, &arguments, |row| Ok((get(row, 0)?, get(row, 1)?)))
-            .await
+        self.all(text, &arguments, |row| {
+            Ok((get(row, 0)?, get::<i64>(row, 1)? != 0, get(row, 2)?))
+        })
+        .await
     }
 
     /// What has been landed is a record, and only its id is kept here.

@@ -41,7 +41,7 @@ pub use computed::FaultRow;
 pub use deliveries::{AcknowledgedRow, DestinationCounts, KeyState, WantedRow, WrittenRow};
 pub use full_reads::SeenBlock;
 pub use identity::{EvidenceRow, IdentifierRow};
-pub use inbox::InboxRow;
+pub use inbox::{InboxRow, Waiting};
 pub use jobs::JobRow;
 pub use letters::{DeadLetterRow, Decision, LetterState};
 pub use models::ModelRow;

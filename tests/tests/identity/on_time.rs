@@ -110,6 +110,7 @@ fn options(source: Option<&str>) -> RunOptions {
         deliver: true,
         show: 0,
         read: ReadOptions {
+            inbox: false,
             full: false,
             progress: Arc::new(|_| {}),
         },

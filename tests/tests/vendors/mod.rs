@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod clients;
-mod localstripe;
+pub mod localstripe;
 mod localstripe_charge;
 mod mailchimp_description;
 pub mod python;

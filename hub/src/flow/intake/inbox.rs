@@ -10,7 +10,7 @@ use crate::manifest::Source;
 use crate::model::Timestamp;
 use crate::problem::Problem;
 use crate::problem::codes::NOT_EXPORTED;
-use crate::store::{InboxRow, Result, Store};
+use crate::store::{InboxRow, Result, Store, Waiting};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -28,11 +28,13 @@ const FORGOTTEN: i64 = 10_000;
 /// One call, as a record of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incoming {
-    pub stream: &'static str,
+    pub stream: Arc<str>,
     /// Its id at the sender: what comes again with the same one is not taken again.
     pub id: String,
     /// Of what was sent, without what the hub adds.
     pub hash: i64,
+    /// The record is deleted, and the body has its key alone.
+    pub removes: bool,
     /// One line of JSON.
     pub body: Vec<u8>,
 }
@@ -150,7 +152,7 @@ async fn store(context: &Context, requests: &[Request]) -> Result<Vec<Taken>> {
     for request in requests {
         let mut taken = Taken::default();
         for one in &request.messages {
-            let key = (&*request.source, one.stream.to_owned(), one.id.clone());
+            let key = (&*request.source, one.stream.to_string(), one.id.clone());
             match known.get(&key) {
                 Some(hash) => {
                     taken.known += 1;
@@ -162,9 +164,10 @@ async fn store(context: &Context, requests: &[Request]) -> Result<Vec<Taken>> {
                     rows.push(InboxRow {
                         id: 0,
                         source: request.source.to_string(),
-                        stream: one.stream.to_owned(),
+                        stream: one.stream.to_string(),
                         message: one.id.clone(),
                         hash: one.hash,
+                        removes: one.removes,
                         body: one.body.clone(),
                     });
                 }
@@ -196,8 +199,8 @@ pub async fn empty_landed(context: &Context, source: &Source) -> Result<()> {
     tx.commit().await
 }
 
-/// The inbox is read as one part.
-const PART: &str = "";
+/// The inbox is read as one part, which no vendor's stream has.
+const PART: &str = "inbox";
 
 fn number(cursor: &[u8]) -> Option<i64> {
     std::str::from_utf8(cursor).ok()?.parse().ok()
@@ -215,6 +218,29 @@ fn not_offered<T>(what: &str) -> std::result::Result<T, Failure> {
     let message = format!("what is sent to the hub has no `{what}`");
     let problem = Problem::new(&NOT_EXPORTED, message);
     Err(Failure::new(FailureKind::Config, problem))
+}
+
+/// As much of what was found as one batch holds. Deletions come after all else in a batch, so one ends with them.
+fn page(found: &[Waiting], after: i64, most: i64, max_bytes: usize) -> Batch {
+    let (mut upserts, mut deletes, mut last) = (Chunk::default(), Chunk::default(), after);
+    let mut taken = 0;
+    for (id, removes, body) in found {
+        let is_full = upserts.data.len() + deletes.data.len() >= max_bytes;
+        if taken > 0 && (is_full || (deletes.count > 0 && !removes)) {
+            break;
+        }
+        let chunk = if *removes { &mut deletes } else { &mut upserts };
+        chunk.data.extend_from_slice(body);
+        chunk.data.push(b'\n');
+        chunk.count += 1;
+        (last, taken) = (*id, taken + 1);
+    }
+    Batch {
+        upserts,
+        deletes: (deletes.count > 0).then_some(deletes),
+        cursor: last.to_string().into_bytes(),
+        done: taken == found.len() && (taken as i64) < most,
+    }
 }
 
 impl Inbox {
@@ -249,23 +275,7 @@ impl Connector for Inbox {
                 .await
         });
         let found = found.map_err(|problem| Failure::new(FailureKind::Transient, problem))?;
-        let (mut upserts, mut last) = (Chunk::default(), after);
-        let mut all = found.iter();
-        for (id, body) in all.by_ref() {
-            upserts.data.extend_from_slice(body);
-            upserts.data.push(b'\n');
-            upserts.count += 1;
-            last = *id;
-            if upserts.data.len() >= request.max_bytes as usize {
-                break;
-            }
-        }
-        Ok(Batch {
-            upserts,
-            deletes: None,
-            cursor: last.to_string().into_bytes(),
-            done: all.len() == 0 && (found.len() as i64) < most,
-        })
+        Ok(page(&found, after, most, request.max_bytes as usize))
     }
 
     fn targets(&mut self) -> std::result::Result<Vec<TargetInfo>, Failure> {

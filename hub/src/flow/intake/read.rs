@@ -45,6 +45,8 @@ const RESTARTS: usize = 3;
 pub struct ReadOptions {
     /// Read from the start; records that do not come again are deleted.
     pub full: bool,
+    /// Read what was sent to the hub. What was sent once does not come again, so this is never a full read.
+    pub inbox: bool,
     pub progress: Arc<dyn Fn(Progress) + Send + Sync>,
 }
 
@@ -132,9 +134,8 @@ async fn begin(
     let mut tx = context.begin().await?;
     let row = tx.stream(&source.name, &plan.name, &plan.digest).await?;
     let again = row.full_since == Some(StreamRow::AGAIN);
-    // What was sent once does not come again.
     let full = match options.full || again {
-        _ if source.is_collected() => None,
+        _ if options.inbox => None,
         true => Some(FullRead::begin(&mut tx, row.id).await?),
         false => FullRead::going_on(&mut tx, &row).await?,
     };

@@ -5,8 +5,7 @@ use crate::flow::commit::fence;
 use crate::flow::connect::Opens;
 use crate::flow::context::Context;
 use crate::flow::deliver::{DeliveryOptions, DeliveryReport, deliver};
-use crate::flow::intake::inbox::{Inbox, empty_landed};
-use crate::flow::intake::read::{ReadOptions, StreamReport, read_stream};
+use crate::flow::intake::read::{ReadOptions, StreamReport};
 use crate::flow::lease::{self, Lease};
 use crate::flow::upkeep::alarm::alarm;
 use crate::flow::upkeep::announce::announce;
@@ -16,11 +15,11 @@ use crate::flow::upkeep::rebuild::rebuild;
 use crate::flow::upkeep::remap::remap;
 use crate::flow::upkeep::{leftover, models, rules};
 use crate::flow::work::checked::checked;
-use crate::host::Connector;
+use crate::flow::work::reading::read_held;
 use crate::manifest::{Destination, Source, Subject};
 use crate::model::load_phone_rules;
 use crate::problem::Problem;
-use crate::problem::codes::{MANIFESTS_CHANGED, RULES_CHANGED, TOO_MANY_UNFIT};
+use crate::problem::codes::TOO_MANY_UNFIT;
 use crate::store::{Result, Tx};
 use std::sync::Arc;
 use tokio::task::JoinHandle;
@@ -39,9 +38,6 @@ pub struct RunOptions {
 }
 
 pub type Events = Arc<dyn Fn(RunEvent<'_>) + Send + Sync>;
-
-/// How often reading a stream goes on after another process changed the identity rules.
-const RULES_ATTEMPTS: usize = 5;
 
 /// What a surface shows while a run goes on.
 #[derive(Debug, Clone, Copy)]
@@ -311,93 +307,6 @@ pub async fn read_source(
     };
     let read = read_held(lease.fencing(context), source, connectors, options).await;
     lease.over(read).await
-}
-
-/// The same, for the holder of its lease.
-pub async fn read_held(
-    mut context: Context,
-    source: &Source,
-    connectors: &dyn Opens,
-    options: &RunOptions,
-) -> Result<SourceReport> {
-    let mut report = SourceReport::default();
-    match remap(&context, source).await {
-        Ok(remapped) => report.remapped = remapped,
-        // The stream's records stay as they were mapped before; other sources go on.
-        Err(problem) if problem.code == &TOO_MANY_UNFIT => {
-            report.problems.push(problem);
-            return Ok(report);
-        }
-        Err(problem) => return Err(problem),
-    }
-    let mut connector = match opened(&context, source, connectors) {
-        Ok(connector) => connector,
-        Err(problems) => {
-            report.problems.extend(problems);
-            return Ok(report);
-        }
-    };
-    let named = options.stream.as_deref();
-    let waiting = match source.is_collected() {
-        true => Some(waiting(&context, source).await?),
-        false => None,
-    };
-    let streams = source.streams.iter();
-    let streams = streams.filter(|stream| {
-        let is_waiting = |waiting: &Vec<String>| waiting.iter().any(|name| *name == *stream.name);
-        waiting.as_ref().is_none_or(is_waiting) && named.is_none_or(|name| name == &*stream.name)
-    });
-    for stream in streams {
-        if context.cancel.is_cancelled() {
-            break;
-        }
-        (options.events)(RunEvent::Reading {
-            source: &source.name,
-            stream: &stream.name,
-        });
-        let (mut attempts, mut before) = (0, Counts::default());
-        let read = loop {
-            let (mut read, back) =
-                read_stream(&context, source, stream, connector, &options.read).await?;
-            connector = back;
-            read.counts.add(before);
-            if let Some(problem) = read.problem.take_if(|one| one.code == &MANIFESTS_CHANGED) {
-                return Err(problem);
-            }
-            let overtaken = read.problem.as_ref();
-            let overtaken = overtaken.is_some_and(|problem| problem.code == &RULES_CHANGED);
-            if !overtaken || attempts == RULES_ATTEMPTS {
-                break read;
-            }
-            // With the current rules, from where it stopped.
-            attempts += 1;
-            before = read.counts;
-            rules::ready(&mut context).await?;
-        };
-        (options.events)(RunEvent::Read(&read));
-        report.streams.push(read);
-    }
-    if source.is_collected() {
-        empty_landed(&context, source).await?;
-    }
-    Ok(report)
-}
-
-fn opened(
-    context: &Context,
-    source: &Source,
-    connectors: &dyn Opens,
-) -> std::result::Result<Box<dyn Connector>, Vec<Problem>> {
-    match source.is_collected() {
-        true => Ok(Inbox::of(context, source)),
-        false => connectors.source(source),
-    }
-}
-
-/// The streams for which something was sent to the hub.
-async fn waiting(context: &Context, source: &Source) -> Result<Vec<String>> {
-    let mut tx = context.store.read().await?;
-    tx.waiting_streams(&source.name).await
 }
 
 /// Delivers to one destination, once no other process does.

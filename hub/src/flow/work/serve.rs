@@ -11,6 +11,7 @@ use crate::flow::deliver::DeliveryOptions;
 use crate::flow::intake::read::StreamReport;
 use crate::flow::lease::{self, Lease};
 use crate::flow::upkeep::due::due;
+use crate::flow::work::reading::read_held;
 use crate::flow::work::rest::rest;
 use crate::flow::work::run::{self, RunOptions, SourceReport};
 use crate::flow::work::schedule::{Carried, first_times, last_read, next};
@@ -234,7 +235,7 @@ impl Serving {
             return Ok(false);
         };
         let (connectors, options) = (&*self.connectors, &self.options);
-        let read = run::read_held(lease.fencing(&context), source, connectors, options).await;
+        let read = read_held(lease.fencing(&context), source, connectors, options).await;
         self.changed();
         let problem = match &read {
             Ok(report) => self.log(source, report),
@@ -516,6 +517,7 @@ mod tests {
             deliver: false,
             show: 0,
             read: ReadOptions {
+                inbox: false,
                 full: false,
                 progress: Arc::new(|_| {}),
             },

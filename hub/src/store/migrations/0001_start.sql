@@ -32,9 +32,9 @@ create table record (slot bigint primary key, stream_id bigint not null, key tex
 create table record_version (id bigint primary key, slot bigint not null, received_at bigint not null, effect bigint not null, body bytea not null, changed_at bigint);
 
 -- What was sent to the hub: until it is landed with its body, and for some time with its id alone, so that it is known when it is sent
--- again. The hash is that of what was sent.
+-- again. The hash is that of what was sent. `removes`: the body has the key of a record that is deleted.
 create table inbox (id bigint primary key, source text not null, stream text not null, message text not null, hash bigint not null,
-  received_at bigint not null, body bytea);
+  received_at bigint not null, removes bigint not null, body bytea);
 create unique index inbox_message on inbox (source, message, stream);
 create index inbox_waiting on inbox (source, stream, id) where body is not null;
 create index inbox_landed on inbox (received_at) where body is null;

@@ -54,6 +54,7 @@ pub async fn pass(
         pass,
     });
     let options = ReadOptions {
+        inbox: false,
         full: pass.full,
         progress: Arc::new(|_| {}),
     };

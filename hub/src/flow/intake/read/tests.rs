@@ -35,6 +35,7 @@ async fn world() -> World {
 
 fn options(full: bool) -> ReadOptions {
     ReadOptions {
+        inbox: false,
         full,
         progress: Arc::new(|_| {}),
     }

@@ -1,16 +1,19 @@
 //! Sources whose records are sent to the hub: what waits in the inbox is read at once.
 
-use super::{MANIFESTS_CHANGED, Pace, Serving, TICK_MS};
+use super::{MANIFESTS_CHANGED, Pace, Serving, TICK_MS, reading, release};
+use crate::flow::lease;
+use crate::flow::work::reading::read_inbox;
+use crate::flow::work::run;
 use crate::manifest::Source;
 use crate::store::Result;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
-/// Starts a part for each source that is sent to.
+/// Starts a part for each source that is sent to, by clients or by its vendor.
 pub(super) fn collect(serving: &Arc<Serving>, parts: &mut JoinSet<()>) {
     for (index, source) in serving.context.plan.sources.iter().enumerate() {
-        if source.is_collected() {
+        if source.is_collected() || source.has_webhook() {
             let serving = serving.clone();
             parts.spawn(async move { serving.collected(index).await });
         }
@@ -52,8 +55,23 @@ impl Serving {
         drop(tx);
         if waits {
             let _working = self.activity.begin();
-            self.read(source).await?;
+            self.land(source).await?;
         }
         Ok(())
+    }
+
+    /// Takes what waits out of the inbox, unless another process reads the source: then it waits for that.
+    async fn land(&self, source: &Source) -> Result<()> {
+        let context = run::ready(&self.context).await?;
+        let Some(lease) = lease::take(&context, &reading(source)).await? else {
+            return Ok(());
+        };
+        let read = read_inbox(lease.fencing(&context), source, &self.options).await;
+        self.changed();
+        let problem = match &read {
+            Ok(report) => self.log(source, report),
+            Err(problem) => Some(problem.clone()),
+        };
+        release(lease, problem).await
     }
 }

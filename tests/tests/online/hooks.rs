@@ -1,0 +1,74 @@
+//! Show 7: Stripe's webhooks, signed by a server that nobody here wrote.
+
+use super::Online;
+use crate::vendors::localstripe::localstripe;
+use onefold_tests::client::Client;
+use onefold_tests::need::need;
+use onefold_tests::vendors::stripe::KEY;
+
+const SECRET: &str = "whsec_that_only_both_know";
+
+const MORE: &str = r#"
+[[source]]
+name = "payments"
+connector = "stripe"
+credential.key = "env:STRIPE_KEY"
+credential.webhook_secret = "env:STRIPE_WEBHOOK_SECRET"
+config.base_url = "http://STRIPE"
+config.events = "scan"
+grant.addresses = ["STRIPE"]
+streams = ["customers"]
+"#;
+
+#[test]
+fn shows_7_a_customers_change_is_in_the_profile_within_a_second_of_the_call() {
+    let found = localstripe();
+    let missing = found.as_ref().err().copied();
+    if !need("webhooks that localstripe signs", missing) {
+        return;
+    }
+    let (_server, address) = found.unwrap();
+    let more = MORE.replace("STRIPE\"", &format!("{address}\""));
+    let mut online = Online::with(&more, |hub| {
+        hub.set_secret("STRIPE_KEY", KEY);
+        hub.set_secret("STRIPE_WEBHOOK_SECRET", SECRET);
+    });
+    let stripe = Client::new(address).header("authorization", &format!("Bearer {KEY}"));
+    let hook = format!(
+        "url=http://127.0.0.1:{}/hooks/payments&secret={SECRET}",
+        online.port
+    );
+    let answer = stripe.form("/_config/webhooks/hub", &hook).unwrap();
+    assert_eq!(answer.status, 200);
+    let customer = "email=ada@mail.example&name=Ada+Lovelace";
+    let made = stripe.form("/v1/customers", customer).unwrap();
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    online.wait_for("select count(*) from person", 1);
+    let change = stripe
+        .form(&format!("/v1/customers/{id}"), "name=Ada+King")
+        .unwrap();
+    assert_eq!(change.status, 200);
+    online.wait_for("select count(*) from record_version", 2);
+    online.wait_for("select count(*) from inbox where body is not null", 0);
+    let shown = online
+        .hub
+        .run(&["profile", "show", "email:ada@mail.example"]);
+    assert!(shown.stdout.contains("Ada King"), "{}", shown.stdout);
+    let latest = "select max(v.received_at - i.received_at) from record_version v, inbox i where i.id = v.id";
+    let took = online.hub.number("hub.db", latest);
+    assert!(took < 1_000, "{took} ms");
+    // A wrong signature leaves nothing.
+    let before = online.hub.number("hub.db", "select count(*) from inbox");
+    let forged = online.post(
+        "/hooks/payments",
+        &["stripe-signature: t=1,v1=00"],
+        b"{\"id\":\"evt_1\",\"object\":\"event\"}",
+    );
+    assert_eq!(forged.status, 400, "{forged:?}");
+    assert_eq!(online.post("/hooks/web", &[], b"{}").status, 404);
+    assert_eq!(
+        online.hub.number("hub.db", "select count(*) from inbox"),
+        before
+    );
+    online.stop();
+}

@@ -22,6 +22,7 @@ mod identity;
 mod kit;
 mod languages;
 mod lifetime;
+mod pausing;
 mod registry;
 mod serve;
 mod small;

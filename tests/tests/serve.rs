@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Gives the small world's CRM a schedule of every second.
-fn every_second(small: &Small) {
+pub fn every_second(small: &Small) {
     let manifest = std::fs::read_to_string(small.hub.path().join("hub.toml")).unwrap();
     let schedule = "connector = \"hubspot\"\nschedule = { cron = \"* * * * * *\", timezone = \"Europe/Warsaw\" }";
     let manifest = manifest.replace("connector = \"hubspot\"", schedule);

@@ -143,3 +143,25 @@ fn with_json_every_command_prints_one_json_value() {
         assert!(problems["problems"][0]["code"].is_string(), "{problems}");
     }
 }
+
+#[test]
+fn what_is_paused_and_who_says_so() {
+    let small = Small::new();
+    small.hub.run(&["run"]).ends_with(0);
+    let because = |command, name, reason| vec![command, name, "--reason", reason, "--by", "ada"];
+    let steps = [
+        because("pause", "crm", "the vendor migrates"),
+        because("pause", "newsletter-out", "wrong names were sent"),
+        because("pause", "crm", "it takes until Monday"),
+        vec!["status"],
+        vec!["plan"],
+        vec!["run"],
+        because("resume", "crm", "done"),
+        because("resume", "crm", "done"),
+    ];
+    let text: Vec<String> = steps
+        .iter()
+        .map(|arguments| transcript(&small.hub, arguments))
+        .collect();
+    insta::assert_snapshot!("paused", text.join("\n"));
+}

@@ -6,6 +6,7 @@ use crate::cli::connector::arguments::{
 use crate::cli::consents::ConsentCommand;
 use crate::cli::destinations::DestinationCommand;
 use crate::cli::letters::arguments::DeadLetterCommand;
+use crate::cli::pausing::PauseArguments;
 use crate::cli::running::RunArguments;
 use crate::cli::sources::SourceCommand;
 use clap::{Args, Parser, Subcommand};
@@ -69,6 +70,10 @@ pub enum Command {
     Run(RunArguments),
     /// Run every source at its schedule until stopped by a signal.
     Serve,
+    /// Read a source no more, or send nothing to a destination, until it is resumed.
+    Pause(PauseArguments),
+    /// End a pause.
+    Resume(PauseArguments),
     /// Show the hub: people, streams, audiences, destinations, what waits.
     Status,
     /// Look at people.

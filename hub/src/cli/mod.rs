@@ -17,6 +17,7 @@ mod letters;
 mod models;
 mod open;
 mod output;
+mod pausing;
 mod profiles;
 mod reference;
 mod running;
@@ -63,6 +64,8 @@ pub async fn run(arguments: Arguments, environment: &Environment) -> Ending {
         Command::Plan { show } => running::plan(&folder, environment, &out, show).await,
         Command::Run(typed) => running::run(&folder, environment, &out, typed).await,
         Command::Serve => serving::serve(&folder, environment, &out).await,
+        Command::Pause(typed) => pausing::pause(&folder, environment, &out, typed).await,
+        Command::Resume(typed) => pausing::resume(&folder, environment, &out, typed).await,
         Command::Status => status::status(&folder, environment, &out).await,
         Command::Profile { command } => {
             profiles::profile(&folder, environment, &out, command).await

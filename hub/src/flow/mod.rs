@@ -49,6 +49,7 @@ pub use upkeep::suggest::{
     Decided, SuggestReport, decide, drop_version, likeness_of, reasons_of, suggest,
 };
 pub use upkeep::{leftover, models, rules};
+pub use work::pauses::Pause;
 pub use work::run::{
     AudienceReport, Events, RunEvent, RunOptions, RunReport, enter, run, take_effect,
 };

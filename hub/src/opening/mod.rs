@@ -7,6 +7,7 @@ pub mod doctor;
 mod guarding;
 mod named;
 mod overview;
+mod pausing;
 
 pub use capturing::CapturingConnectors;
 pub use changes::{ConsentStatement, Retried};
@@ -14,6 +15,7 @@ pub use named::{find_audience, find_destination, parse_identifier, unknown, want
 pub use overview::{
     AudienceHead, Members, NextRun, Planned, PlannedStream, Stated, Status, TraitHead,
 };
+pub use pausing::Pausing;
 
 use crate::clock::Clock;
 use crate::egress::Random;

@@ -73,6 +73,13 @@ impl Tx {
             .await
     }
 
+    /// Says of the runs of a source that were stopped since then why they were.
+    pub async fn explain_stopped(&mut self, source: &str, since: i64, why: &str) -> Result<()> {
+        let text = "update run set problem = $3 where source = $1 and started_at >= $2 and state = 'stopped' and problem is null";
+        self.run(text, &[Arg::Text(source), Arg::Int(since), Arg::Text(why)])
+            .await
+    }
+
     /// When the last run of each stream that came to its end began: source, stream, time.
     pub async fn last_done(&mut self) -> Result<Vec<(String, String, Option<i64>)>> {
         let text = "select source, stream, max(case when state = 'done' then started_at end) from run group by source, stream";

@@ -1,23 +1,26 @@
 //! Serving: each source at its schedule, timers when they are due, each destination when there is something to send. They
 //! do not wait for one another, and no failure ends them: it is logged, and the work is retried.
 
+mod held;
 mod pace;
+mod sources;
 
 use crate::flow::commit::fence;
 use crate::flow::connect::Opens;
 use crate::flow::context::Context;
 use crate::flow::deliver::DeliveryOptions;
-use crate::flow::intake::read::StreamReport;
 use crate::flow::lease::{self, Lease};
 use crate::flow::upkeep::due::due;
+use crate::flow::work::delivering;
 use crate::flow::work::rest::rest;
-use crate::flow::work::run::{self, RunOptions, SourceReport};
-use crate::flow::work::schedule::{Carried, first_times, last_read, next};
-use crate::manifest::{Destination, Source};
+use crate::flow::work::run::{self, RunOptions};
+use crate::flow::work::schedule::{Carried, first_times};
+use crate::manifest::Destination;
 use crate::model::Timestamp;
 use crate::problem::{Problem, codes::MANIFESTS_CHANGED};
 use crate::store::Result;
-use pace::{Activity, Pace, may_pass};
+use held::Held;
+use pace::{Activity, Pace};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -161,112 +164,6 @@ fn locked(names: &Mutex<BTreeSet<String>>) -> MutexGuard<'_, BTreeSet<String>> {
 }
 
 impl Serving {
-    /// One source, each time that it is due.
-    async fn source(&self, index: usize, first: Option<Timestamp>) {
-        let source = &self.context.plan.sources[index];
-        let Some(schedule) = &source.schedule else {
-            return;
-        };
-        let mut pace = Pace::default();
-        let mut time = first;
-        while let Some(due) = time {
-            let is_stopped = self.sleep_until(due).await;
-            if self.context.clock.now() >= due {
-                locked(&self.unread).insert(source.name.to_string());
-            }
-            if is_stopped {
-                return;
-            }
-            let working = self.activity.begin();
-            let read = match self.read(source).await {
-                Ok(false) => self.read_after_another(source, due).await,
-                read => read,
-            };
-            drop(working);
-            if let Err(problem) = &read
-                && problem.code == &MANIFESTS_CHANGED
-            {
-                self.stop_overtaken();
-            }
-            if self.context.cancel.is_cancelled() {
-                return;
-            }
-            let now = self.context.clock.now();
-            // What came due meanwhile is skipped: the run that just ended saw its data.
-            let scheduled = next(schedule, now);
-            let again = pace.after(read.as_ref().err(), now);
-            // A failure that may pass is not left until the next time.
-            let again = again.filter(|_| read.as_ref().err().is_some_and(may_pass));
-            if again.is_none() {
-                locked(&self.unread).remove(&*source.name);
-            }
-            time = [scheduled, again].into_iter().flatten().min();
-            if let Err(problem) = &read {
-                self.failed(problem, "read", &source.name, time);
-            }
-        }
-    }
-
-    /// Waits for the process that reads a source, and then reads it, unless the other one began when it was due or later. False
-    /// when the hub is stopped first.
-    async fn read_after_another(&self, source: &Source, due: Timestamp) -> Result<bool> {
-        tracing::info!(source = %source.name, "another process reads it; waiting for it");
-        let tick = Duration::from_millis(TICK_MS as u64);
-        while !self.context.cancel.wait(tick).await {
-            if lease::is_held(&self.context, &reading(source)).await? {
-                continue;
-            }
-            let began = last_read(&self.context).await?;
-            let is_read = began.get(&*source.name).is_some_and(|began| *began >= due);
-            if is_read || self.read(source).await? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Reads a source; false when another process does. Returns the first error; the others were logged.
-    async fn read(&self, source: &Source) -> Result<bool> {
-        let context = run::ready(&self.context).await?;
-        let Some(lease) = lease::take(&context, &reading(source)).await? else {
-            return Ok(false);
-        };
-        let (connectors, options) = (&*self.connectors, &self.options);
-        let read = run::read_held(lease.fencing(&context), source, connectors, options).await;
-        self.changed();
-        let problem = match &read {
-            Ok(report) => self.log(source, report),
-            Err(problem) => Some(problem.clone()),
-        };
-        release(lease, problem).await?;
-        Ok(true)
-    }
-
-    /// Logs what was read; returns the first problem.
-    fn log(&self, source: &Source, report: &SourceReport) -> Option<Problem> {
-        for stream in &report.streams {
-            let counts = stream.counts;
-            tracing::info!(
-                source = %stream.source, stream = %stream.stream, read = counts.read, added = counts.added,
-                changed = counts.changed, deleted = counts.deleted, set_aside = counts.set_aside, "read"
-            );
-        }
-        let mut emptied = self.emptied();
-        match report.streams.iter().any(StreamReport::is_emptied) {
-            true => emptied.insert(source.name.to_string()),
-            false => emptied.remove(&*source.name),
-        };
-        drop(emptied);
-        let of_streams = report.streams.iter();
-        let of_streams = of_streams.filter_map(|stream| stream.problem.as_ref());
-        let mut problems = report.problems.iter().chain(of_streams).peekable();
-        let first = problems.peek().map(|problem| (*problem).clone());
-        for problem in problems.skip(1) {
-            self.failed(problem, "read", &source.name, None);
-        }
-        first
-    }
-
     /// Audiences, journeys and traits that change by themselves (I7).
     async fn timers(&self) {
         let mut pace = Pace::default();
@@ -354,9 +251,10 @@ impl Serving {
     async fn destination(&self, index: usize) {
         let destination = &self.context.plan.destinations[index];
         let mut pace = Pace::default();
+        let mut held = Held::default();
         let mut changes = self.changes.subscribe();
         loop {
-            let delivered = self.deliver(destination).await;
+            let delivered = self.deliver(destination, &mut held).await;
             let now = self.context.clock.now();
             let again = match &delivered {
                 // Rows that the vendor asked to send later are not sent at once.
@@ -381,9 +279,13 @@ impl Serving {
         }
     }
 
-    async fn deliver(&self, destination: &Destination) -> Result<Sent> {
+    async fn deliver(&self, destination: &Destination, held: &mut Held) -> Result<Sent> {
         let mut tx = self.context.store.read().await?;
-        if !tx.is_anything_pending(&destination.name).await? {
+        if !tx.is_anything_pending(&destination.name).await?
+            || !held
+                .is_due(&mut tx, destination, self.context.clock.now())
+                .await?
+        {
             return Ok(Sent::All);
         }
         drop(tx);
@@ -395,7 +297,8 @@ impl Serving {
         };
         let how = DeliveryOptions::after(!self.emptied().is_empty());
         let fenced = lease.fencing(&context);
-        let delivered = run::deliver_held(&fenced, destination, &*self.connectors, how).await;
+        let delivered =
+            delivering::deliver_held(&fenced, destination, &*self.connectors, how).await;
         let mut sent = Sent::All;
         let problem = match delivered {
             Ok(report) => {
@@ -478,11 +381,6 @@ impl Serving {
     }
 }
 
-/// The name of the lease of reading a source.
-fn reading(source: &Source) -> String {
-    format!("read {}", source.name)
-}
-
 fn until(time: Timestamp, now: Timestamp) -> Duration {
     Duration::from_millis((time.0 - now.0).max(1) as u64)
 }
@@ -505,6 +403,7 @@ mod tests {
     use crate::flow::context::Process;
     use crate::flow::harness::{Nobody, World};
     use crate::flow::intake::read::tests::script::{Script, page};
+    use crate::manifest::Source;
     use std::sync::atomic::AtomicUsize;
 
     fn options() -> RunOptions {

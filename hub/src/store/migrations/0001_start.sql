@@ -22,6 +22,10 @@ create table run (id bigint primary key, source text not null, stream text not n
   state text not null, read bigint not null, added bigint not null, changed bigint not null, unchanged bigint not null,
   deleted bigint not null, set_aside bigint not null, problem text);
 
+-- What operators paused: sources that are not read and destinations that are not delivered to. Never deleted; one that ended keeps its row.
+create table pause (id bigint primary key, kind text not null, name text not null, reason text not null, author text not null, since bigint not null,
+  ended_at bigint, ended_by text, ended_for text);
+
 -- One row a record of a stream: what is known of it now. The slot is a hash of stream and key, moved on where it is taken.
 create table record (slot bigint primary key, stream_id bigint not null, key text not null, hash bigint not null, version_id bigint not null,
   state bigint not null, updated_at bigint, first_seen bigint not null, evidence_id bigint, fact_id bigint);

@@ -165,3 +165,41 @@ fn what_is_paused_and_who_says_so() {
         .collect();
     insta::assert_snapshot!("paused", text.join("\n"));
 }
+
+#[test]
+fn what_is_due_and_what_ran() {
+    let small = Small::new();
+    small.edit(
+        "connector = \"hubspot\"",
+        "connector = \"hubspot\"\nschedule = { cron = \"0 30 6 * * *\", timezone = \"Europe/Warsaw\" }",
+    );
+    let charges = "credential.key = \"env:STRIPE_KEY\"";
+    small.edit(
+        charges,
+        &format!("{charges}\nschedule = {{ after = \"crm\" }}"),
+    );
+    small.hub.run(&["runs"]).ends_with(0);
+    small.hub.run(&["run"]).ends_with(0);
+    let words = [
+        "pause",
+        "newsletter-out",
+        "--reason",
+        "wrong names",
+        "--by",
+        "ada",
+    ];
+    small.hub.run(&words).ends_with(0);
+    let steps = [
+        vec!["schedule"],
+        vec!["runs"],
+        vec!["runs", "--source", "crm"],
+        vec!["runs", "show", "0"],
+        vec!["runs", "show", "99"],
+        vec!["runs", "--source", "crn"],
+    ];
+    let text: Vec<String> = steps
+        .iter()
+        .map(|arguments| transcript(&small.hub, arguments))
+        .collect();
+    insta::assert_snapshot!("runs", text.join("\n"));
+}

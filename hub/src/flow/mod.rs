@@ -53,5 +53,6 @@ pub use work::pauses::Pause;
 pub use work::run::{
     AudienceReport, Events, RunEvent, RunOptions, RunReport, enter, run, take_effect,
 };
-pub use work::schedule::{Carried, next as next_time};
+pub use work::schedule::{Carried, last_end, last_read, next as next_time};
 pub use work::serve::{Served, serve};
+pub use work::turns::Timing;

@@ -206,15 +206,10 @@ impl Opened {
         })
     }
 
-    /// The newest run of each stream. One whose process is gone is running no more.
+    /// The newest run of each stream.
     async fn last_runs(&self, tx: &mut Tx) -> Result<Vec<RunRow>> {
         let mut runs = tx.last_runs().await?;
-        for run in runs.iter_mut().filter(|run| run.state == "running") {
-            let name = format!("read {}", run.source);
-            if !flow::is_held(&self.context, &name).await? {
-                "interrupted".clone_into(&mut run.state);
-            }
-        }
+        self.mark_lost(&mut runs).await?;
         Ok(runs)
     }
 
@@ -223,11 +218,9 @@ impl Opened {
         let sources = self.context.plan.sources.iter();
         let next = sources.map(|source| NextRun {
             source: source.name.to_string(),
-            at: source
-                .schedule
-                .as_ref()
-                .and_then(|schedule| flow::next_time(schedule, now))
-                .map(Shown),
+            at: flow::Timing::new(&self.context.plan.hub.name, source)
+                .and_then(|timing| timing.upcoming(now, None))
+                .map(|due| Shown(due.at)),
             is_scheduled: source.schedule.is_some(),
         });
         next.collect()

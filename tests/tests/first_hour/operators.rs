@@ -454,7 +454,7 @@ fn n20_a_record_that_pages_show_twice_is_counted_once() {
 }
 
 #[test]
-fn n2_a_run_that_was_killed_is_called_interrupted() {
+fn n2_s12_a_run_that_was_killed_is_called_lost() {
     let small = Small::new();
     small.hubspot.with(|hubspot| {
         for id in 100..1_400 {
@@ -484,6 +484,7 @@ fn n2_a_run_that_was_killed_is_called_interrupted() {
     small.hub.runtime.block_on(run.kill()).unwrap();
     let states = states();
     assert!(!states.contains("running"), "{states:?}");
+    assert!(states.contains("lost"), "{states:?}");
 }
 
 #[test]

@@ -9,3 +9,4 @@ mod rest;
 pub mod run;
 pub mod schedule;
 pub mod serve;
+pub mod turns;

@@ -14,7 +14,8 @@ use crate::flow::upkeep::due::due;
 use crate::flow::work::delivering;
 use crate::flow::work::rest::rest;
 use crate::flow::work::run::{self, RunOptions};
-use crate::flow::work::schedule::{Carried, first_times};
+use crate::flow::work::schedule::{Carried, first_turns};
+use crate::flow::work::turns::Turns;
 use crate::manifest::Destination;
 use crate::model::Timestamp;
 use crate::problem::{Problem, codes::MANIFESTS_CHANGED};
@@ -142,11 +143,11 @@ async fn all(parts: &mut JoinSet<()>) {
     }
 }
 
-/// When each source is first due; none when the hub is stopped before the store answers.
-async fn times(context: &Context, carried: &Carried) -> Option<Vec<(usize, Option<Timestamp>)>> {
+/// What is known of the times of each source; none when the hub is stopped before the store answers.
+async fn times(context: &Context, carried: &Carried) -> Option<Vec<(usize, Turns)>> {
     let mut pace = Pace::default();
     loop {
-        let problem = match first_times(context, carried).await {
+        let problem = match first_turns(context, carried).await {
             Ok(times) => return Some(times),
             Err(problem) => problem,
         };
@@ -263,6 +264,8 @@ impl Serving {
             };
             if let Err(problem) = &delivered {
                 self.failed(problem, "deliver", &destination.name, again);
+                self.retries_at(&format!("deliver {}", destination.name), again)
+                    .await;
             }
             match again {
                 // A vendor that is down is not called for each change.
@@ -349,6 +352,18 @@ impl Serving {
             "{}",
             problem.message
         );
+    }
+
+    /// Stores when failed work is retried.
+    async fn retries_at(&self, job: &str, at: Option<Timestamp>) {
+        let store = async {
+            let mut tx = self.context.store.begin().await?;
+            tx.retry_job(job, at.map(|at| at.0)).await?;
+            tx.commit().await
+        };
+        if let Err(problem) = store.await {
+            tracing::warn!(code = problem.code.id, "{}", problem.message);
+        }
     }
 
     fn stop_overtaken(&self) {

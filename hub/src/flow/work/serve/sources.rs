@@ -1,46 +1,44 @@
 //! One source of a serving hub: read each time that it is due, unless it is paused.
 
 use super::pace::{Pace, may_pass};
-use super::{Serving, TICK_MS, locked, release};
+use super::{Serving, TICK_MS, locked, release, until};
 use crate::flow::intake::read::StreamReport;
 use crate::flow::lease;
 use crate::flow::work::pauses::{pause_of, paused};
 use crate::flow::work::reading::{self, SourceReport};
 use crate::flow::work::run;
-use crate::flow::work::schedule::{last_read, next};
-use crate::manifest::Source;
+use crate::flow::work::schedule::{last_end, last_read};
+use crate::flow::work::turns::{Due, Missed, Step, Timing, Turns};
+use crate::host::Cancel;
+use crate::manifest::{Source, When, span};
 use crate::model::Timestamp;
 use crate::problem::Problem;
 use crate::problem::codes::MANIFESTS_CHANGED;
-use crate::store::{Paused, Result};
+use crate::store::{MissedRow, Paused, Result};
+use std::pin::pin;
 use std::time::Duration;
 
 impl Serving {
     /// One source, each time that it is due.
-    pub(super) async fn source(&self, index: usize, first: Option<Timestamp>) {
+    pub(super) async fn source(&self, index: usize, mut turns: Turns) {
         let source = &self.context.plan.sources[index];
-        let Some(schedule) = &source.schedule else {
+        let Some(timing) = Timing::new(&self.context.plan.hub.name, source) else {
             return;
         };
         let mut pace = Pace::default();
-        let mut time = first;
-        while let Some(due) = time {
-            let is_stopped = self.sleep_until(due).await;
-            if self.context.clock.now() >= due {
-                locked(&self.unread).insert(source.name.to_string());
-            }
-            if is_stopped {
+        let mut again: Option<Timestamp> = None;
+        loop {
+            let due = self
+                .next_turn(source, &timing, &mut turns, &mut again)
+                .await;
+            let Some(due) = due else {
                 return;
-            }
-            if self.wait_while_paused(source).await {
-                return;
-            }
-            let working = self.activity.begin();
-            let read = match self.read(source).await {
-                Ok(false) => self.read_after_another(source, due).await,
-                read => read,
             };
+            locked(&self.unread).insert(source.name.to_string());
+            let working = self.activity.begin();
+            let read = self.take_turn(source, &timing, &mut turns, due).await;
             drop(working);
+            self.note(source, turns.ended()).await;
             if let Err(problem) = &read
                 && problem.code == &MANIFESTS_CHANGED
             {
@@ -50,36 +48,138 @@ impl Serving {
                 return;
             }
             let now = self.context.clock.now();
-            // What came due meanwhile is skipped: the run that just ended saw its data.
-            let scheduled = next(schedule, now);
-            let again = pace.after(read.as_ref().err(), now);
+            let retry = pace.after(read.as_ref().err(), now);
             // A failure that may pass is not left until the next time.
-            let again = again.filter(|_| read.as_ref().err().is_some_and(may_pass));
+            let retry = retry.filter(|_| read.as_ref().err().is_some_and(may_pass));
+            again = retry.map(|at| timing.permitted(at));
             if again.is_none() {
                 locked(&self.unread).remove(&*source.name);
             }
-            time = [scheduled, again].into_iter().flatten().min();
             if let Err(problem) = &read {
-                self.failed(problem, "read", &source.name, time);
+                let next = [turns.wakes(), again].into_iter().flatten().min();
+                self.failed(problem, "read", &source.name, next);
+                self.retries_at(&lease_name(source), again).await;
             }
         }
     }
 
-    /// True when the hub is stopped first.
-    async fn wait_while_paused(&self, source: &Source) -> bool {
-        let tick = Duration::from_millis(TICK_MS as u64);
-        // A store that fails is seen by the read.
-        while let Ok(Some(_)) = pause_of(&self.context, Paused::Source, &source.name).await {
-            if self.context.cancel.wait(tick).await {
-                return true;
+    /// Waits until the source is to be read; none when the hub is stopped first.
+    async fn next_turn(
+        &self,
+        source: &Source,
+        timing: &Timing<'_>,
+        turns: &mut Turns,
+        again: &mut Option<Timestamp>,
+    ) -> Option<Due> {
+        loop {
+            let now = self.context.clock.now();
+            let mut wakes = *again;
+            match pause_of(&self.context, Paused::Source, &source.name).await {
+                Ok(Some(pause)) => turns.pause(format!("the source was {}", pause.sentence())),
+                // A store that fails is seen by the read.
+                _ => {
+                    if again.is_some_and(|again| again <= now) {
+                        *again = None;
+                        turns.retry(now);
+                    }
+                    let upstream = self.upstream(source).await;
+                    let mut begins = None;
+                    for step in turns.look(timing, now, upstream, false) {
+                        match step {
+                            Step::Read(due) => begins = Some(due),
+                            Step::Note(missed) => self.note(source, Some(missed)).await,
+                            Step::Cancel => {}
+                        }
+                    }
+                    if begins.is_some() && !self.context.cancel.is_cancelled() {
+                        return begins;
+                    }
+                    wakes = [turns.wakes(), *again].into_iter().flatten().min();
+                }
+            }
+            let tick = Duration::from_millis(TICK_MS as u64);
+            let wait = wakes.map_or(tick, |wakes| until(wakes, now).min(tick));
+            if self.context.cancel.wait(wait).await {
+                return None;
             }
         }
-        false
+    }
+
+    /// When the source that this one is read after was last read to its end.
+    async fn upstream(&self, source: &Source) -> Option<Timestamp> {
+        let When::After(upstream) = &source.schedule.as_ref()?.when else {
+            return None;
+        };
+        // A store that fails is asked again at the next tick.
+        last_end(&self.context, upstream).await.ok().flatten()
+    }
+
+    /// Reads a source, and decides meanwhile about the times that come.
+    async fn take_turn(
+        &self,
+        source: &Source,
+        timing: &Timing<'_>,
+        turns: &mut Turns,
+        due: Due,
+    ) -> Result<bool> {
+        let replaced = Cancel::default();
+        let mut reading = pin!(async {
+            match self.read(source, &replaced).await {
+                Ok(false) => self.read_after_another(source, due.at, &replaced).await,
+                read => read,
+            }
+        });
+        let tick = Duration::from_millis(TICK_MS as u64);
+        loop {
+            tokio::select! {
+                done = &mut reading => return done,
+                () = tokio::time::sleep(tick) => {}
+            }
+            let upstream = self.upstream(source).await;
+            for step in turns.look(timing, self.context.clock.now(), upstream, true) {
+                match step {
+                    Step::Cancel => replaced.cancel(),
+                    Step::Note(missed) => self.note(source, Some(missed)).await,
+                    Step::Read(_) => {}
+                }
+            }
+        }
+    }
+
+    /// Stores what was due and was not read: nothing that is due goes without a record.
+    async fn note(&self, source: &Source, missed: Option<Missed>) {
+        let Some(missed) = missed else {
+            return;
+        };
+        let (times, reason) = (missed.times, &missed.reason);
+        tracing::warn!(source = %source.name, times, reason, "it was due and was not read");
+        let store = async {
+            let mut tx = self.context.store.begin().await?;
+            let row = MissedRow {
+                id: tx.reserve("run", 1).await?,
+                source: source.name.to_string(),
+                first_due: missed.first.0,
+                last_due: missed.last.0,
+                times: missed.times,
+                noted_at: self.context.clock.now().0,
+                reason: missed.reason.clone(),
+            };
+            tx.add_missed(&[row]).await?;
+            tx.commit().await
+        };
+        if let Err(problem) = store.await {
+            tracing::error!(code = problem.code.id, "{}", problem.message);
+        }
     }
 
     /// Waits for the process that reads a source, and then reads it, unless the other one began when it was due or later. False
     /// when the hub is stopped first.
-    async fn read_after_another(&self, source: &Source, due: Timestamp) -> Result<bool> {
+    async fn read_after_another(
+        &self,
+        source: &Source,
+        due: Timestamp,
+        replaced: &Cancel,
+    ) -> Result<bool> {
         tracing::info!(source = %source.name, "another process reads it; waiting for it");
         let tick = Duration::from_millis(TICK_MS as u64);
         while !self.context.cancel.wait(tick).await {
@@ -88,7 +188,7 @@ impl Serving {
             }
             let began = last_read(&self.context).await?;
             let is_read = began.get(&*source.name).is_some_and(|began| *began >= due);
-            if is_read || self.read(source).await? {
+            if is_read || self.read(source, replaced).await? {
                 return Ok(true);
             }
         }
@@ -96,13 +196,20 @@ impl Serving {
     }
 
     /// Reads a source; false when another process does. Returns the first error; the others were logged.
-    async fn read(&self, source: &Source) -> Result<bool> {
+    async fn read(&self, source: &Source, replaced: &Cancel) -> Result<bool> {
         let context = run::ready(&self.context).await?;
         let Some(lease) = lease::take(&context, &lease_name(source)).await? else {
             return Ok(false);
         };
         let (connectors, options) = (&*self.connectors, &self.options);
-        let ending = paused(&context, Paused::Source, &source.name);
+        let limit_ms = source.schedule.as_ref().and_then(|one| one.time_limit_ms);
+        let ending = async {
+            tokio::select! {
+                why = paused(&context, Paused::Source, &source.name) => why,
+                why = too_long(limit_ms) => why,
+                () = replaced.cancelled() => "another time came (`overlap = \"cancel\"`)".to_owned(),
+            }
+        };
         let fenced = lease.fencing(&context);
         let read = reading::read_held(&fenced, source, connectors, options, ending).await;
         self.changed();
@@ -138,6 +245,15 @@ impl Serving {
         }
         first
     }
+}
+
+/// Returns when a read has taken as long as it may.
+async fn too_long(limit_ms: Option<i64>) -> String {
+    let Some(limit_ms) = limit_ms else {
+        return std::future::pending().await;
+    };
+    tokio::time::sleep(Duration::from_millis(limit_ms.unsigned_abs())).await;
+    format!("it took longer than its `time_limit` of {}", span(limit_ms))
 }
 
 /// The name of the lease of reading a source.

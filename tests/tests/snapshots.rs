@@ -193,7 +193,7 @@ fn what_is_due_and_what_ran() {
         vec!["schedule"],
         vec!["runs"],
         vec!["runs", "--source", "crm"],
-        vec!["runs", "show", "0"],
+        vec!["runs", "show", "1"],
         vec!["runs", "show", "99"],
         vec!["runs", "--source", "crn"],
     ];

@@ -70,11 +70,13 @@ impl Tx {
             .await
     }
 
-    /// Says of the runs of a source that were stopped since then why they were.
-    pub async fn explain_stopped(&mut self, source: &str, since: i64, why: &str) -> Result<u64> {
-        let text = "update run set problem = $3 where source = $1 and started_at >= $2 and state = 'stopped' and problem is null";
+    /// Says why the newest run of a source, if it began since then, was ended early.
+    pub async fn explain_stopped(&mut self, source: &str, since: i64, why: &str) -> Result<()> {
+        // A vendor that the read waited for may have been the last to say something.
+        let text = "update run set problem = $3, state = 'stopped' where id = (select max(id) from run where source = $1) \
+             and started_at >= $2 and state in ('stopped', 'failed')";
         let arguments = [Arg::Text(source), Arg::Int(since), Arg::Text(why)];
-        self.changed(text, &arguments).await
+        self.run(text, &arguments).await
     }
 
     /// When the last run of each stream that came to its end began: source, stream, time.

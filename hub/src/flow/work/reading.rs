@@ -73,6 +73,9 @@ pub async fn read_held(
     tx.explain_stopped(&source.name, began.0, &why).await?;
     tx.commit().await?;
     let mut read = read?;
+    if let Some(last) = read.streams.last_mut() {
+        last.problem = None;
+    }
     read.paused = pause_of(context, Paused::Source, &source.name).await?;
     Ok(read)
 }

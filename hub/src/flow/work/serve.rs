@@ -527,6 +527,96 @@ mod tests {
         assert_eq!(connectors.0.load(Ordering::Relaxed), 1);
     }
 
+    /// Opens a vendor that asks to wait for a minute, again and again.
+    #[derive(Clone, Default)]
+    struct Slow(Arc<AtomicUsize>);
+
+    impl Opens for Slow {
+        fn source(
+            &self,
+            _: &Source,
+        ) -> std::result::Result<Box<dyn crate::host::Connector>, Vec<Problem>> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Ok(Box::new(Script::of([]).asking_to_wait(57_000)))
+        }
+
+        fn destination(
+            &self,
+            _: &Destination,
+        ) -> std::result::Result<Box<dyn crate::host::Connector>, Vec<Problem>> {
+            Err(Vec::new())
+        }
+
+        fn rest(&self) {}
+    }
+
+    /// Serves a slow source from a quarter of an hour on, and moves the clock once it is being read. Returns why that read ended, what is
+    /// recorded of times that were not read, and how many reads began, once one of these says something.
+    async fn disturbed(policies: &str, later_ms: i64) -> (String, Vec<String>, usize) {
+        let manifest = format!(
+            "[hub]\nname = \"slow\"\nstore = \"sqlite:slow.db\"\n[[source]]\nname = \"crm\"\nconnector = \"any\"\n\
+             schedule = {{ every = \"15m\", {policies} }}\n\
+             [[source.stream]]\nname = \"contacts\"\nto = \"person\"\nkey = \"id\"\nmap.email = \"email\"\n"
+        );
+        let world = World::new(&manifest, &[("crm", "contacts")], 1_800_000_000_000 - 500).await;
+        let slow = Slow::default();
+        let opens: Arc<dyn Opens> = Arc::new(slow.clone());
+        let options = options();
+        let serving = serve(&world.context, &opens, &options, Carried::default());
+        let soon = Duration::from_millis(50);
+        let disturbing = async {
+            tokio::time::sleep(soon).await;
+            world.hand.fetch_add(1_000, Ordering::Relaxed);
+            while slow.0.load(Ordering::Relaxed) == 0 {
+                tokio::time::sleep(soon).await;
+            }
+            tokio::time::sleep(4 * soon).await;
+            world.hand.fetch_add(later_ms, Ordering::Relaxed);
+            let ended = async || {
+                let mut tx = world.context.store.read().await.unwrap();
+                let runs = tx.newest_runs(None, 10).await.unwrap();
+                runs.iter().any(|run| run.problem.is_some())
+            };
+            for _ in 0..60 {
+                if ended().await && (later_ms < 900_000 || slow.0.load(Ordering::Relaxed) > 1) {
+                    break;
+                }
+                tokio::time::sleep(soon).await;
+            }
+            world.context.cancel.cancel();
+        };
+        let both = async { tokio::join!(serving, disturbing) };
+        let (served, ()) = tokio::time::timeout(Duration::from_secs(20), both)
+            .await
+            .unwrap();
+        assert_eq!(served, Served::Stopped);
+        let mut tx = world.context.store.read().await.unwrap();
+        let first = tx.newest_runs(None, 10).await.unwrap().pop().unwrap();
+        let is_ended_early = first.state == "stopped";
+        let missed = tx.newest_missed(None, 10).await.unwrap().into_iter();
+        let missed = missed.map(|row| format!("{}: {}", row.times, row.reason));
+        let opened = slow.0.load(Ordering::Relaxed);
+        let why = first.problem.filter(|_| is_ended_early);
+        (why.unwrap_or_default(), missed.collect(), opened)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_read_ends_at_its_time_limit_or_when_another_time_comes_and_what_is_skipped_is_recorded()
+     {
+        let (why, missed, opened) = disturbed("time_limit = \"2m\"", 120_000).await;
+        assert_eq!(why, "it took longer than its `time_limit` of 2m");
+        assert_eq!((missed.len(), opened), (0, 1));
+        let (why, missed, opened) = disturbed("overlap = \"cancel\"", 900_000).await;
+        assert_eq!(why, "another time came (`overlap = \"cancel\"`)");
+        assert_eq!((missed.len(), opened), (0, 2));
+        let (why, missed, opened) = disturbed("overlap = \"skip\"", 900_000).await;
+        assert_eq!((why.as_str(), opened), ("", 1));
+        assert_eq!(
+            missed,
+            ["1: the read before was still going (`overlap = \"skip\"`)"]
+        );
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn serving_ends_when_another_process_works_by_other_manifests() {
         let manifest = "[hub]\nname = \"old\"\nstore = \"sqlite:old.db\"\n";

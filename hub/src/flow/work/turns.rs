@@ -282,7 +282,7 @@ impl Turns {
         self.during.take()
     }
 
-    /// The times up to now. Those that a blackout moves to the same moment are one.
+    /// The times up to now. Where a blackout moves several to the same moment, they are one.
     fn came(
         &mut self,
         timing: &Timing<'_>,

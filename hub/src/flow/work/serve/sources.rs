@@ -206,7 +206,7 @@ impl Serving {
         let ending = async {
             tokio::select! {
                 why = paused(&context, Paused::Source, &source.name) => why,
-                why = too_long(limit_ms) => why,
+                why = self.too_long(limit_ms) => why,
                 () = replaced.cancelled() => "another time came (`overlap = \"cancel\"`)".to_owned(),
             }
         };
@@ -219,6 +219,19 @@ impl Serving {
         };
         release(lease, problem).await?;
         Ok(true)
+    }
+
+    /// Returns when a read that begins now has taken as long as it may.
+    async fn too_long(&self, limit_ms: Option<i64>) -> String {
+        let Some(limit_ms) = limit_ms else {
+            return std::future::pending().await;
+        };
+        let ends = Timestamp(self.context.clock.now().0.saturating_add(limit_ms));
+        if self.sleep_until(ends).await {
+            // The hub stops, which ends the read by itself.
+            return std::future::pending().await;
+        }
+        format!("it took longer than its `time_limit` of {}", span(limit_ms))
     }
 
     /// Logs what was read; returns the first problem.
@@ -245,15 +258,6 @@ impl Serving {
         }
         first
     }
-}
-
-/// Returns when a read has taken as long as it may.
-async fn too_long(limit_ms: Option<i64>) -> String {
-    let Some(limit_ms) = limit_ms else {
-        return std::future::pending().await;
-    };
-    tokio::time::sleep(Duration::from_millis(limit_ms.unsigned_abs())).await;
-    format!("it took longer than its `time_limit` of {}", span(limit_ms))
 }
 
 /// The name of the lease of reading a source.

@@ -23,6 +23,7 @@ mod kit;
 mod languages;
 mod lifetime;
 mod online;
+mod pausing;
 mod registry;
 mod serve;
 mod small;

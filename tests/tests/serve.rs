@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Gives the small world's CRM a schedule of every second.
-fn every_second(small: &Small) {
+pub fn every_second(small: &Small) {
     let manifest = std::fs::read_to_string(small.hub.path().join("hub.toml")).unwrap();
     let schedule = "connector = \"hubspot\"\nschedule = { cron = \"* * * * * *\", timezone = \"Europe/Warsaw\" }";
     let manifest = manifest.replace("connector = \"hubspot\"", schedule);
@@ -54,6 +54,21 @@ fn a_source_runs_at_each_second_never_twice_at_once_until_it_is_told_to_stop() {
     assert_eq!(small.hub.number("small.db", ended), 0);
     let done = "select count(*) from run where source = 'crm' and state = 'done'";
     assert!(small.hub.number("small.db", done) >= 3);
+    let skipped = "select sum(times) from missed where source = 'crm' and reason like '%overlap%'";
+    assert!(small.hub.number("small.db", skipped) >= 1);
+    let runs = small.hub.json(&["runs", "--source", "crm"]);
+    let runs = runs["runs"].as_array().unwrap();
+    let missed = runs.iter().find(|run| run["state"] == "missed").unwrap();
+    let shown = small
+        .hub
+        .run(&["runs", "show", &missed["id"].to_string()])
+        .ends_with(0);
+    assert!(
+        shown
+            .stdout
+            .contains("why       the read before was still going"),
+        "{shown:?}"
+    );
     assert_eq!(small.people(), 5);
     assert_eq!(
         small.tagged(),

@@ -143,3 +143,63 @@ fn with_json_every_command_prints_one_json_value() {
         assert!(problems["problems"][0]["code"].is_string(), "{problems}");
     }
 }
+
+#[test]
+fn what_is_paused_and_who_says_so() {
+    let small = Small::new();
+    small.hub.run(&["run"]).ends_with(0);
+    let because = |command, name, reason| vec![command, name, "--reason", reason, "--by", "ada"];
+    let steps = [
+        because("pause", "crm", "the vendor migrates"),
+        because("pause", "newsletter-out", "wrong names were sent"),
+        because("pause", "crm", "it takes until Monday"),
+        vec!["status"],
+        vec!["plan"],
+        vec!["run"],
+        because("resume", "crm", "done"),
+        because("resume", "crm", "done"),
+    ];
+    let text: Vec<String> = steps
+        .iter()
+        .map(|arguments| transcript(&small.hub, arguments))
+        .collect();
+    insta::assert_snapshot!("paused", text.join("\n"));
+}
+
+#[test]
+fn what_is_due_and_what_ran() {
+    let small = Small::new();
+    small.edit(
+        "connector = \"hubspot\"",
+        "connector = \"hubspot\"\nschedule = { cron = \"0 30 6 * * *\", timezone = \"Europe/Warsaw\" }",
+    );
+    let charges = "credential.key = \"env:STRIPE_KEY\"";
+    small.edit(
+        charges,
+        &format!("{charges}\nschedule = {{ after = \"crm\" }}"),
+    );
+    small.hub.run(&["runs"]).ends_with(0);
+    small.hub.run(&["run"]).ends_with(0);
+    let words = [
+        "pause",
+        "newsletter-out",
+        "--reason",
+        "wrong names",
+        "--by",
+        "ada",
+    ];
+    small.hub.run(&words).ends_with(0);
+    let steps = [
+        vec!["schedule"],
+        vec!["runs"],
+        vec!["runs", "--source", "crm"],
+        vec!["runs", "show", "1"],
+        vec!["runs", "show", "99"],
+        vec!["runs", "--source", "crn"],
+    ];
+    let text: Vec<String> = steps
+        .iter()
+        .map(|arguments| transcript(&small.hub, arguments))
+        .collect();
+    insta::assert_snapshot!("runs", text.join("\n"));
+}

@@ -105,7 +105,7 @@ fn two_runs_at_once_on_a_new_hub_both_end_well_and_everybody_is_there_once() {
 
 // B13, I9
 #[test]
-fn a_run_that_was_killed_is_told_as_interrupted_and_the_next_one_takes_over_at_once() {
+fn a_run_that_was_killed_is_lost_and_the_next_one_takes_over_at_once() {
     let small = Small::new();
     let (tell, mut requests) = mpsc::channel(1_000);
     small.stripe.tell(tell);
@@ -124,7 +124,7 @@ fn a_run_that_was_killed_is_told_as_interrupted_and_the_next_one_takes_over_at_o
         "it waited for a lease"
     );
     assert_eq!(small.people(), 5);
-    let interrupted = "select count(*) from run where state = 'interrupted'";
+    let interrupted = "select count(*) from run where state = 'lost'";
     assert_eq!(small.hub.number("small.db", interrupted), 1);
 }
 

@@ -6,7 +6,9 @@ use crate::cli::connector::arguments::{
 use crate::cli::consents::ConsentCommand;
 use crate::cli::destinations::DestinationCommand;
 use crate::cli::letters::arguments::DeadLetterCommand;
+use crate::cli::pausing::PauseArguments;
 use crate::cli::running::RunArguments;
+use crate::cli::runs::RunsArguments;
 use crate::cli::sources::SourceCommand;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -69,6 +71,14 @@ pub enum Command {
     Run(RunArguments),
     /// Run every source at its schedule until stopped by a signal.
     Serve,
+    /// When everything is due next: sources, retries, timers, models; and what is paused or overdue.
+    Schedule,
+    /// What ran and what did not, the newest first: when, for how long, what it did, why it failed.
+    Runs(RunsArguments),
+    /// Read a source no more, or send nothing to a destination, until it is resumed.
+    Pause(PauseArguments),
+    /// End a pause.
+    Resume(PauseArguments),
     /// Show the hub: people, streams, audiences, destinations, what waits.
     Status,
     /// Look at people.

@@ -173,7 +173,7 @@ async fn retry_all(folder: &Path, environment: &Environment, out: &Out) -> Outco
     Ok(Ending::Done)
 }
 
-fn author(by: Option<String>, environment: &Environment) -> String {
+pub fn author(by: Option<String>, environment: &Environment) -> String {
     by.or_else(|| (environment.read_env)("USER"))
         .unwrap_or_else(|| "operator".to_owned())
 }

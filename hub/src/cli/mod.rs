@@ -17,9 +17,12 @@ mod letters;
 mod models;
 mod open;
 mod output;
+mod pausing;
 mod profiles;
 mod reference;
 mod running;
+mod runs;
+mod schedule;
 mod serving;
 mod sources;
 mod status;
@@ -63,6 +66,10 @@ pub async fn run(arguments: Arguments, environment: &Environment) -> Ending {
         Command::Plan { show } => running::plan(&folder, environment, &out, show).await,
         Command::Run(typed) => running::run(&folder, environment, &out, typed).await,
         Command::Serve => serving::serve(&folder, environment, &out).await,
+        Command::Schedule => schedule::schedule(&folder, environment, &out).await,
+        Command::Runs(typed) => runs::runs(&folder, environment, &out, typed).await,
+        Command::Pause(typed) => pausing::pause(&folder, environment, &out, typed).await,
+        Command::Resume(typed) => pausing::resume(&folder, environment, &out, typed).await,
         Command::Status => status::status(&folder, environment, &out).await,
         Command::Profile { command } => {
             profiles::profile(&folder, environment, &out, command).await

@@ -5,8 +5,8 @@ use crate::cli::models::said;
 use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome, moves, number, plural, table};
 use crate::flow::{
-    self, DeliveryReport, Progress, ReadOptions, RunEvent, RunOptions, RunReport, StreamReport,
-    leftover,
+    self, DeliveryReport, Pause, Progress, ReadOptions, RunEvent, RunOptions, RunReport,
+    StreamReport, leftover,
 };
 use crate::model::Permission;
 use crate::opening::{CapturingConnectors, Environment, PlannedStream};
@@ -241,6 +241,7 @@ fn print(report: &RunReport, out: &Out) {
         let name = format!("{:<13}", destination.destination);
         print_delivery(&name, destination, out);
     }
+    print_pauses(&report.paused, out);
     let problems: Vec<Problem> = all_problems(report).into_iter().cloned().collect();
     out.problems(&problems, &[]);
     if report.dead_letters > 0 {
@@ -249,6 +250,14 @@ fn print(report: &RunReport, out: &Out) {
             plural(report.dead_letters, "record or row", "records and rows"),
             if report.dead_letters == 1 { "was" } else { "were" }
         ));
+    }
+}
+
+pub fn print_pauses(pauses: &[Pause], out: &Out) {
+    for pause in pauses {
+        let Pause { kind, name, .. } = pause;
+        let line = format!("{kind} {name} is {}", pause.sentence());
+        out.line(format!("{line} (`onefold resume {kind}:{name}` ends it)"));
     }
 }
 
@@ -310,7 +319,9 @@ fn sentence(report: &DeliveryReport) -> String {
             because.join(", ")
         ));
     }
-    if report.guarded {
+    if report.paused {
+        parts.insert(0, "paused, only suppressed people are removed".to_owned());
+    } else if report.guarded {
         parts.insert(0, "stopped by a guard, nothing sent".to_owned());
     } else if parts.is_empty() || (report.withheld > 0 && parts.len() == 1) {
         parts.insert(0, "nothing to send".to_owned());
@@ -395,6 +406,7 @@ pub async fn plan(folder: &Path, environment: &Environment, out: &Out, show: usi
             print_delivery(&name, report, out);
             out.problems(&report.problems, &[]);
         }
+        print_pauses(&planned.paused, out);
         out.problems(&leftover::warnings(&planned.left_over), &[]);
         out.line("nothing was read, changed or sent");
     }

@@ -3,6 +3,7 @@
 use crate::cli::Ending;
 use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome, number, plural, table};
+use crate::cli::running::print_pauses;
 use crate::flow::leftover;
 use crate::model::Timestamp;
 use crate::opening::Environment;
@@ -34,6 +35,7 @@ pub async fn status(folder: &Path, environment: &Environment, out: &Out) -> Outc
             out.line(format!("source {} is due at {time}", next.source));
         }
     }
+    print_pauses(&status.paused, out);
     out.problems(&leftover::warnings(&status.left_over), &[]);
     if status.components_capped > 0 {
         let cap = hub.context.rules.component_cap;

@@ -49,6 +49,7 @@ pub async fn take(context: &Context, name: &str) -> Result<Option<Lease>> {
         holder: Some(context.process.id.to_string()),
         token: known.token + 1,
         leased_until: clock.now().0 + LEASE_MS,
+        again_at: None,
         ..known
     };
     tx.save_job(&row).await?;

@@ -50,8 +50,10 @@ pub use upkeep::suggest::{
     Decided, SuggestReport, decide, drop_version, likeness_of, reasons_of, suggest,
 };
 pub use upkeep::{leftover, models, rules};
+pub use work::pauses::Pause;
 pub use work::run::{
     AudienceReport, Events, RunEvent, RunOptions, RunReport, enter, run, take_effect,
 };
-pub use work::schedule::{Carried, next as next_time};
+pub use work::schedule::{Carried, last_end, last_read, next as next_time};
 pub use work::serve::{Served, serve};
+pub use work::turns::Timing;

@@ -11,6 +11,7 @@ use crate::flow::harness::World;
 use crate::flow::intake::read::tests::script::{Page, Script, page};
 use crate::flow::properties::sink::{Members, Sink};
 use crate::flow::properties::{RUNTIME, sequences};
+use crate::flow::work::delivering;
 use crate::flow::work::run::{self, RunOptions};
 use crate::flow::{self, Context, DeliveryOptions, ReadOptions, Suppression};
 use crate::host::Connector;
@@ -239,7 +240,7 @@ async fn act(actor: Actor, mut context: Context, outside: &Outside) -> Result<()
             let context = run::ready(&context).await?;
             let destination = &context.plan.destinations[0];
             let events = options(true).events;
-            run::deliver_to(
+            delivering::deliver_to(
                 &context,
                 destination,
                 outside,

@@ -15,7 +15,37 @@ impl Loader<'_> {
         self.check_audiences();
         self.check_purposes();
         self.check_sources(&names(&sections.sources));
+        self.check_after(&names(&sections.sources));
         self.check_circles();
+    }
+
+    /// Sources that are read after others.
+    fn check_after(&mut self, known: &BTreeSet<&str>) {
+        let mut edges: BTreeMap<&str, Vec<Edge<'_>>> = BTreeMap::new();
+        for (source, after, spot) in &self.mentions.after {
+            if !known.contains(after.as_str()) {
+                let message = format!("there is no source `{after}`");
+                self.report
+                    .error(&codes::UNKNOWN_SOURCE, spot, message)
+                    .with_hint(suggest(after, known.iter().copied()));
+            }
+            edges.entry(source).or_default().push(Edge {
+                to: after,
+                spot,
+                hint: None,
+                is_condition: true,
+            });
+        }
+        for circle in circles(&edges) {
+            let Some(last) = circle.last() else { continue };
+            let message = format!(
+                "sources wait for each other in a circle: {}",
+                in_words(&circle)
+            );
+            self.report
+                .error(&codes::BAD_SCHEDULE, last.spot, message)
+                .with_hint(Some("give one of them `cron` or `every`".to_owned()));
+        }
     }
 
     fn check_traits(&mut self) {

@@ -28,6 +28,7 @@ mod source;
 mod stream;
 mod survivorship;
 mod syntax;
+mod timetable;
 mod tree;
 mod value_test;
 mod zone;
@@ -35,12 +36,13 @@ mod zone;
 pub use model::PREDICTED;
 pub use plan::{
     Aggregate, Audience, ComputedTrait, Destination, Grants, Guard, Hub, IdentityRules, Limits,
-    Model, PersonPush, Plan, Schedule, SecretRef, Signers, Source, Stage, Stream, StreamTarget,
-    Subject, Suggest, Survivorship, SurvivorshipRule, TraitKind, Trust, TrustedKey,
+    Model, PersonPush, Plan, SecretRef, Signers, Source, Stage, Stream, StreamTarget, Subject,
+    Suggest, Survivorship, SurvivorshipRule, TraitKind, Trust, TrustedKey,
 };
 pub use purpose::{ConsentRule, Purpose};
 pub use said::{SAID_COUNTRY, trait_said};
 pub use serve::Serve;
+pub use timetable::{Blackout, CatchUp, Overlap, Schedule, When, span};
 
 use crate::model::{Description, snake_case};
 use crate::problem::{Place, Problem, Severity, codes};
@@ -208,6 +210,8 @@ struct Mentions {
     /// With the audience whose condition contains it, if any.
     audiences: Vec<(String, Option<Arc<str>>, Spot)>,
     sources: Vec<(String, Spot)>,
+    /// A source that is read after another, and that one.
+    after: Vec<(String, String, Spot)>,
     events: Vec<(String, Spot)>,
     purposes: Vec<(String, Spot)>,
     links: Vec<Link>,

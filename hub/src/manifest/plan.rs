@@ -1,6 +1,7 @@
 //! The checked form of a hub's manifests: everything resolved, nothing optional that has a default.
 
 use crate::expression::{Condition, Expression, Test, Window};
+use crate::manifest::Schedule;
 use crate::manifest::purpose::{ConsentRule, Purpose};
 use crate::manifest::serve::Serve;
 use crate::model::{Description, EntityKind, RateSpec, Value};
@@ -139,14 +140,6 @@ impl Default for Limits {
             log_lines: 1_000,
         }
     }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Schedule {
-    /// Six fields, seconds first.
-    pub cron: String,
-    pub timezone: chrono_tz::Tz,
-    pub catch_up_latest: bool,
 }
 
 #[derive(Debug)]

@@ -40,7 +40,9 @@ impl Loader<'_> {
             .as_ref()
             .map(|(_, description)| description.clone());
         let connection = self.connection(&table, description.as_deref());
-        let schedule = table.get("schedule").and_then(|item| self.schedule(&item));
+        let named = name.as_deref().unwrap_or_default().to_owned();
+        let schedule = table.get("schedule");
+        let schedule = schedule.and_then(|item| self.schedule(&item, &named));
         let region = match table.get("region") {
             Some(item) => self.region(&item),
             None => self.region.clone(),

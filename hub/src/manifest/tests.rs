@@ -254,8 +254,11 @@ fn the_valid_manifest_becomes_the_plan_that_it_describes() {
     assert_eq!(crm.grants.addresses, ["127.0.0.1:8420"]);
     let schedule = crm.schedule.as_ref().expect("a schedule");
     assert_eq!(
-        (schedule.cron.as_str(), schedule.timezone),
-        ("0 */15 * * * *", chrono_tz::Europe::Warsaw)
+        (&schedule.when, schedule.timezone),
+        (
+            &When::Cron("0 */15 * * * *".to_owned()),
+            chrono_tz::Europe::Warsaw
+        )
     );
     let contacts = &crm.streams[0];
     let map: Vec<(&str, &str)> = contacts

@@ -1,19 +1,25 @@
 //! From a folder to a hub that can be worked with, the one door of every surface: reads the manifests, asks the connectors
 //! what they are, checks, opens the store. Returns problems and warnings as values; it does not know how they are shown.
 
+mod agenda;
 mod capturing;
 mod changes;
 pub mod doctor;
 mod guarding;
 mod named;
 mod overview;
+mod pausing;
+mod runs;
 
+pub use agenda::{Agenda, DestinationDue, Held, ModelDue, SourceDue};
 pub use capturing::CapturingConnectors;
 pub use changes::{ConsentStatement, Retried};
 pub use named::{find_audience, find_destination, parse_identifier, unknown, wanted};
 pub use overview::{
     AudienceHead, Members, NextRun, Planned, PlannedStream, Stated, Status, TraitHead,
 };
+pub use pausing::Pausing;
+pub use runs::{GoesOn, Ran, RanOne};
 
 use crate::clock::Clock;
 use crate::egress::Random;

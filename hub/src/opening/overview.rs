@@ -2,7 +2,7 @@
 
 use super::{Environment, Opened};
 use crate::flow::leftover::{self, Leftover};
-use crate::flow::{self, AudienceReport, Context, DeliveryReport, RunReport, traits_of};
+use crate::flow::{self, AudienceReport, Context, DeliveryReport, Pause, RunReport, traits_of};
 use crate::manifest::{Audience, Subject};
 use crate::model::Shown;
 use crate::problem::Problem;
@@ -23,6 +23,7 @@ pub struct Status {
     pub left_over: Vec<Leftover>,
     pub audiences: Vec<AudienceSize>,
     pub next_runs: Vec<NextRun>,
+    pub paused: Vec<Pause>,
 }
 
 #[derive(Debug, Serialize)]
@@ -50,6 +51,7 @@ pub struct Planned {
     pub audiences: Vec<AudienceReport>,
     pub destinations: Vec<DeliveryReport>,
     pub left_over: Vec<Leftover>,
+    pub paused: Vec<Pause>,
     /// Why an edit cannot take effect.
     #[serde(skip)]
     pub problems: Vec<Problem>,
@@ -61,17 +63,38 @@ impl Planned {
     }
 }
 
-async fn deliveries(context: &Context, show: usize) -> Result<Vec<DeliveryReport>> {
+fn is_of(pause: &Pause, kind: &str, name: &str) -> bool {
+    pause.kind == kind && pause.name == name
+}
+
+async fn deliveries(
+    context: &Context,
+    paused: &[Pause],
+    show: usize,
+) -> Result<Vec<DeliveryReport>> {
     let mut destinations = Vec::new();
     for destination in &context.plan.destinations {
-        destinations.push(flow::delivery_plan(context, destination, show).await?);
+        let is_paused = paused
+            .iter()
+            .any(|one| is_of(one, "destination", &destination.name));
+        destinations.push(match is_paused {
+            true => DeliveryReport {
+                paused: true,
+                ..DeliveryReport::of(destination)
+            },
+            false => flow::delivery_plan(context, destination, show).await?,
+        });
     }
     Ok(destinations)
 }
 
-async fn try_out(copy: &Context, show: usize) -> Result<(RunReport, Vec<DeliveryReport>)> {
+async fn try_out(
+    copy: &Context,
+    paused: &[Pause],
+    show: usize,
+) -> Result<(RunReport, Vec<DeliveryReport>)> {
     let report = flow::take_effect(copy).await?;
-    Ok((report, deliveries(copy, show).await?))
+    Ok((report, deliveries(copy, paused, show).await?))
 }
 
 #[derive(Debug, Serialize)]
@@ -179,18 +202,14 @@ impl Opened {
             left_over: leftover::leftovers(&mut tx, plan).await?,
             audiences,
             next_runs: self.next_runs(),
+            paused: self.pauses().await?,
         })
     }
 
-    /// The newest run of each stream. One whose process is gone is running no more.
+    /// The newest run of each stream.
     async fn last_runs(&self, tx: &mut Tx) -> Result<Vec<RunRow>> {
         let mut runs = tx.last_runs().await?;
-        for run in runs.iter_mut().filter(|run| run.state == "running") {
-            let name = format!("read {}", run.source);
-            if !flow::is_held(&self.context, &name).await? {
-                "interrupted".clone_into(&mut run.state);
-            }
-        }
+        self.mark_lost(&mut runs).await?;
         Ok(runs)
     }
 
@@ -199,11 +218,9 @@ impl Opened {
         let sources = self.context.plan.sources.iter();
         let next = sources.map(|source| NextRun {
             source: source.name.to_string(),
-            at: source
-                .schedule
-                .as_ref()
-                .and_then(|schedule| flow::next_time(schedule, now))
-                .map(Shown),
+            at: flow::Timing::new(&self.context.plan.hub.name, source)
+                .and_then(|timing| timing.upcoming(now, None))
+                .map(|due| Shown(due.at)),
             is_scheduled: source.schedule.is_some() || source.is_collected(),
         });
         next.collect()
@@ -213,7 +230,13 @@ impl Opened {
     /// are named.
     pub async fn planned(&self, environment: &Environment, show: usize) -> Result<Planned> {
         let context = &self.context;
-        let streams = self.planned_streams().await?;
+        let paused = self.pauses().await?;
+        let mut streams = self.planned_streams().await?;
+        streams.retain(|one| {
+            !paused
+                .iter()
+                .any(|pause| is_of(pause, "source", &one.source))
+        });
         let mut tx = context.store.read().await?;
         let known = tx.audiences().await?;
         let audiences = context.plan.audiences.iter().filter(|one| {
@@ -224,6 +247,7 @@ impl Opened {
             audiences_to_fill: audiences.map(|one| one.name.to_string()).collect(),
             left_over: leftover::leftovers(&mut tx, &context.plan).await?,
             streams,
+            paused,
             ..Planned::default()
         };
         let is_edited = flow::manifests_digest(&mut tx).await? != context.plan.digest
@@ -236,12 +260,12 @@ impl Opened {
             false => None,
         };
         let Some(trial) = trial else {
-            planned.destinations = deliveries(context, show).await?;
+            planned.destinations = deliveries(context, &planned.paused, show).await?;
             return Ok(planned);
         };
         let opened = super::context(context.plan.clone(), &trial.url(), environment).await;
         let (copy, _) = opened?;
-        let tried = try_out(&copy, show).await;
+        let tried = try_out(&copy, &planned.paused, show).await;
         copy.store.close().await;
         let (report, destinations) = tried?;
         planned.audiences = report.audiences;

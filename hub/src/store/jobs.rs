@@ -17,9 +17,12 @@ pub struct JobRow {
     pub attempts: i64,
     /// Why the last attempt failed.
     pub problem: Option<String>,
+    /// When a service retries it.
+    pub again_at: Option<i64>,
 }
 
-const COLUMNS: &str = "select name, holder, token, leased_until, attempts, problem from job";
+const COLUMNS: &str =
+    "select name, holder, token, leased_until, attempts, problem, again_at from job";
 
 impl Tx {
     pub async fn job(&mut self, name: &str) -> Result<Option<JobRow>> {
@@ -35,11 +38,17 @@ impl Tx {
         self.all(format!("{COLUMNS} order by name"), &[], job).await
     }
 
+    /// Says when a job that failed is retried.
+    pub async fn retry_job(&mut self, name: &str, at: Option<i64>) -> Result<()> {
+        let text = "update job set again_at = $2 where name = $1";
+        self.run(text, &[Arg::Text(name), Arg::OptInt(at)]).await
+    }
+
     pub async fn save_job(&mut self, job: &JobRow) -> Result<()> {
         self.upsert(
-            "job (name, holder, token, leased_until, attempts, problem)",
+            "job (name, holder, token, leased_until, attempts, problem, again_at)",
             "on conflict (name) do update set holder = excluded.holder, token = excluded.token, leased_until = excluded.leased_until, \
-             attempts = excluded.attempts, problem = excluded.problem",
+             attempts = excluded.attempts, problem = excluded.problem, again_at = excluded.again_at",
             std::slice::from_ref(job),
             |job| [
                 Arg::Text(&job.name),
@@ -48,6 +57,7 @@ impl Tx {
                 Arg::Int(job.leased_until),
                 Arg::Int(job.attempts),
                 Arg::OptText(job.problem.as_deref()),
+                Arg::OptInt(job.again_at),
             ],
         )
         .await
@@ -62,5 +72,6 @@ fn job(row: &dialect::Row) -> Result<JobRow> {
         leased_until: get(row, 3)?,
         attempts: get(row, 4)?,
         problem: get(row, 5)?,
+        again_at: get(row, 6)?,
     })
 }

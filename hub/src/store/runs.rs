@@ -2,7 +2,7 @@
 
 use super::query::{columns, get};
 use super::value::Arg;
-use super::{Result, Tx};
+use super::{Result, Tx, dialect};
 use crate::model::THING;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
@@ -12,7 +12,7 @@ pub struct RunRow {
     pub stream: String,
     pub started_at: i64,
     pub finished_at: Option<i64>,
-    /// `running`, `done`, `failed`, `stopped`, `interrupted`
+    /// `running`, `done`, `failed`, `stopped`, `lost` (its process died)
     pub state: String,
     pub read: i64,
     pub added: i64,
@@ -32,6 +32,8 @@ pub struct StatusCounts {
     pub changes_pending: i64,
     pub changes_rejected: i64,
 }
+
+const COLUMNS: &str = "id, source, stream, started_at, finished_at, state, read, added, changed, unchanged, deleted, set_aside, problem";
 
 impl Tx {
     pub async fn save_run(&mut self, run: &RunRow) -> Result<()> {
@@ -62,15 +64,19 @@ impl Tx {
     }
 
     /// Ends runs of a stream whose process was killed. Only for the process that holds the stream's lease.
-    pub async fn end_interrupted_runs(
-        &mut self,
-        source: &str,
-        stream: &str,
-        now: i64,
-    ) -> Result<()> {
-        let text = "update run set state = 'interrupted', finished_at = $3 where source = $1 and stream = $2 and state = 'running'";
+    pub async fn end_lost_runs(&mut self, source: &str, stream: &str, now: i64) -> Result<()> {
+        let text = "update run set state = 'lost', finished_at = $3 where source = $1 and stream = $2 and state = 'running'";
         self.run(text, &[Arg::Text(source), Arg::Text(stream), Arg::Int(now)])
             .await
+    }
+
+    /// Says why the newest run of a source, if it began since then, was ended early.
+    pub async fn explain_stopped(&mut self, source: &str, since: i64, why: &str) -> Result<()> {
+        // A vendor that the read waited for may have been the last to say something.
+        let text = "update run set problem = $3, state = 'stopped' where id = (select max(id) from run where source = $1) \
+             and started_at >= $2 and state in ('stopped', 'failed')";
+        let arguments = [Arg::Text(source), Arg::Int(since), Arg::Text(why)];
+        self.run(text, &arguments).await
     }
 
     /// When the last run of each stream that came to its end began: source, stream, time.
@@ -79,28 +85,38 @@ impl Tx {
         self.all(text, &[], columns).await
     }
 
+    /// When the last run of each stream of a source that came to its end ended.
+    pub async fn last_ends(&mut self, source: &str) -> Result<Vec<(String, i64)>> {
+        let text = "select stream, max(finished_at) from run where source = $1 and state = 'done' and finished_at is not null group by stream";
+        self.all(text, &[Arg::Text(source)], columns).await
+    }
+
     /// The newest run of each stream.
     pub async fn last_runs(&mut self) -> Result<Vec<RunRow>> {
-        let text = "select id, source, stream, started_at, finished_at, state, read, added, changed, unchanged, deleted, set_aside, problem \
-             from run where id in (select max(id) from run group by source, stream) order by source, stream";
-        self.all(text, &[], |row| {
-            Ok(RunRow {
-                id: get(row, 0)?,
-                source: get(row, 1)?,
-                stream: get(row, 2)?,
-                started_at: get(row, 3)?,
-                finished_at: get(row, 4)?,
-                state: get(row, 5)?,
-                read: get(row, 6)?,
-                added: get(row, 7)?,
-                changed: get(row, 8)?,
-                unchanged: get(row, 9)?,
-                deleted: get(row, 10)?,
-                set_aside: get(row, 11)?,
-                problem: get(row, 12)?,
-            })
-        })
-        .await
+        let text = format!(
+            "select {COLUMNS} from run where id in (select max(id) from run group by source, stream) order by source, stream"
+        );
+        self.all(text, &[], run).await
+    }
+
+    /// The newest runs, of all sources or of one.
+    pub async fn newest_runs(&mut self, source: Option<&str>, limit: u32) -> Result<Vec<RunRow>> {
+        let text = format!(
+            "select {COLUMNS} from run where source = coalesce($1, source) order by id desc limit $2"
+        );
+        let arguments = [Arg::OptText(source), Arg::Int(i64::from(limit))];
+        self.all(text, &arguments, run).await
+    }
+
+    pub async fn run_of(&mut self, id: i64) -> Result<Option<RunRow>> {
+        let text = format!("select {COLUMNS} from run where id = $1");
+        self.maybe(text, &[Arg::Int(id)], run).await
+    }
+
+    /// When the last run of each source began, whatever became of it.
+    pub async fn last_attempts(&mut self) -> Result<Vec<(String, i64)>> {
+        let text = "select source, max(started_at) from run group by source";
+        self.all(text, &[], columns).await
     }
 
     pub async fn status_counts(&mut self) -> Result<StatusCounts> {
@@ -119,4 +135,22 @@ impl Tx {
         })
         .await
     }
+}
+
+fn run(row: &dialect::Row) -> Result<RunRow> {
+    Ok(RunRow {
+        id: get(row, 0)?,
+        source: get(row, 1)?,
+        stream: get(row, 2)?,
+        started_at: get(row, 3)?,
+        finished_at: get(row, 4)?,
+        state: get(row, 5)?,
+        read: get(row, 6)?,
+        added: get(row, 7)?,
+        changed: get(row, 8)?,
+        unchanged: get(row, 9)?,
+        deleted: get(row, 10)?,
+        set_aside: get(row, 11)?,
+        problem: get(row, 12)?,
+    })
 }

@@ -2,9 +2,10 @@
 
 use crate::hub::{Hub, in_repository};
 use crate::small::Small;
-use onefold_tests::vendors::{Reply, Request, Running, Vendor, start};
+use onefold_tests::vendors::{Fault, Reply, Request, Running, Vendor, start};
 use serde_json::json;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 #[test]
 fn n9_a_wrong_list_is_one_problem_and_its_rows_wait() {
@@ -454,19 +455,10 @@ fn n20_a_record_that_pages_show_twice_is_counted_once() {
 }
 
 #[test]
-fn n2_a_run_that_was_killed_is_called_interrupted() {
+fn n2_s12_a_run_that_was_killed_is_called_lost() {
     let small = Small::new();
-    small.hubspot.with(|hubspot| {
-        for id in 100..1_400 {
-            let email = format!("many{id}@mail.example");
-            hubspot.contacts.seed(
-                id,
-                1_736_942_400_000,
-                1_736_942_400_000,
-                &[("email", &email)],
-            );
-        }
-    });
+    let pause = Duration::from_secs(30);
+    small.hubspot.fail_next(1, "", Fault::Dribble { pause });
     let mut run = small.hub.spawn(&["run"]);
     let states = || {
         let status = small.hub.json(&["status"]);
@@ -476,14 +468,24 @@ fn n2_a_run_that_was_killed_is_called_interrupted() {
             .map(|one| one["state"].as_str().unwrap().to_owned());
         states.collect::<BTreeSet<String>>()
     };
-    for _ in 0..200 {
+    for _ in 0..600 {
         if small.hub.path().join("small.db").exists() && states().contains("running") {
             break;
         }
+        let moment = async { tokio::time::sleep(Duration::from_millis(50)).await };
+        small.hub.runtime.block_on(moment);
     }
     small.hub.runtime.block_on(run.kill()).unwrap();
-    let states = states();
-    assert!(!states.contains("running"), "{states:?}");
+    assert_eq!(states(), ["lost".to_owned()].into());
+    let runs = small.hub.json(&["runs"]);
+    assert_eq!(runs["runs"][0]["state"], "lost", "{runs}");
+    let id = runs["runs"][0]["id"].to_string();
+    let shown = small.hub.run(&["runs", "show", &id]).ends_with(0).stdout;
+    assert!(shown.contains("its process died"), "{shown}");
+    assert!(
+        shown.contains("goes on   the next read begins at the start"),
+        "{shown}"
+    );
 }
 
 #[test]

@@ -31,6 +31,8 @@ pub struct DeliveryReport {
     #[serde(skip)]
     pub problems: Vec<Problem>,
     pub guarded: bool,
+    /// An operator paused it: only suppressed people were removed.
+    pub paused: bool,
 }
 
 /// One row of a delivery.

@@ -4,7 +4,7 @@
 //! both years, the others in the two days around each change.
 
 use crate::flow::next_time;
-use crate::manifest::Schedule;
+use crate::manifest::{Schedule, When};
 use crate::model::Timestamp;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -18,9 +18,8 @@ const DAY: i64 = 86_400;
 
 fn schedule(cron: &str, zone: &str) -> Schedule {
     Schedule {
-        cron: cron.to_owned(),
         timezone: zone.parse().expect("a zone"),
-        catch_up_latest: true,
+        ..Schedule::of(When::Cron(cron.to_owned()))
     }
 }
 

@@ -140,8 +140,7 @@ async fn begin(
         false => FullRead::going_on(&mut tx, &row).await?,
     };
     let now = context.clock.now().0;
-    tx.end_interrupted_runs(&source.name, &plan.name, now)
-        .await?;
+    tx.end_lost_runs(&source.name, &plan.name, now).await?;
     let run = RunRow {
         id: tx.reserve("run", 1).await?,
         source: source.name.to_string(),

@@ -94,6 +94,14 @@ fn is_due(context: &Context, model: &Model, rows: &[ModelRow]) -> Result<bool> {
     Ok(age_ms >= model.refit_ms || fitted_of(row)?.digest != model.digest)
 }
 
+/// When the latest version of a model will be too old; none, if there is none.
+pub fn due_at(model: &Model, rows: &[ModelRow]) -> Option<Timestamp> {
+    let mut versions = rows.iter().rev();
+    let latest = versions.find(|row| row.kind == LIFETIME && row.name == *model.name)?;
+    let since = latest.dropped_at.unwrap_or(latest.fitted_at);
+    Some(Timestamp(since.saturating_add(model.refit_ms)))
+}
+
 /// The models that could not be fitted at the last attempt, by name.
 pub async fn refused(tx: &mut Tx) -> Result<BTreeMap<String, Refused>> {
     let known = tx.hub_value(REFUSED).await?;

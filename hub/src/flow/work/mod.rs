@@ -1,8 +1,12 @@
 //! What is done when, and by which process: a whole run, and the tasks of a service.
 
+mod bounded;
 mod checked;
-mod reading;
+pub mod delivering;
+pub mod pauses;
+pub mod reading;
 mod rest;
 pub mod run;
 pub mod schedule;
 pub mod serve;
+pub mod turns;

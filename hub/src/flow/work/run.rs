@@ -4,7 +4,7 @@ use crate::flow::commit::change::Counts;
 use crate::flow::commit::fence;
 use crate::flow::connect::Opens;
 use crate::flow::context::Context;
-use crate::flow::deliver::{DeliveryOptions, DeliveryReport, deliver};
+use crate::flow::deliver::{DeliveryOptions, DeliveryReport};
 use crate::flow::intake::read::{ReadOptions, StreamReport};
 use crate::flow::lease::{self, Lease};
 use crate::flow::upkeep::alarm::alarm;
@@ -14,9 +14,10 @@ use crate::flow::upkeep::fill::backfill;
 use crate::flow::upkeep::rebuild::rebuild;
 use crate::flow::upkeep::remap::remap;
 use crate::flow::upkeep::{leftover, models, rules};
-use crate::flow::work::checked::checked;
-use crate::flow::work::reading::read_held;
-use crate::manifest::{Destination, Source, Subject};
+use crate::flow::work::delivering::{deliver_to, paused_destinations};
+use crate::flow::work::pauses::Pause;
+use crate::flow::work::reading::{SourceReport, read_source};
+use crate::manifest::{Source, Subject};
 use crate::model::load_phone_rules;
 use crate::problem::Problem;
 use crate::problem::codes::TOO_MANY_UNFIT;
@@ -75,6 +76,8 @@ pub struct RunReport {
     pub dead_letters: i64,
     /// Models that were fitted, or could not be.
     pub models: Vec<models::FitReport>,
+    /// Sources that were not read, and destinations that were sent no more than removals of suppressed people.
+    pub paused: Vec<Pause>,
     #[serde(skip)]
     pub problems: Vec<Problem>,
     /// What an operator should look at, though the run did what it should.
@@ -112,6 +115,13 @@ impl RunReport {
                 .any(|one| !one.problems.is_empty() || one.rejected > 0 || one.postponed > 0)
     }
 
+    fn add(&mut self, read: SourceReport) {
+        self.remapped += read.remapped;
+        self.streams.extend(read.streams);
+        self.problems.extend(read.problems);
+        self.paused.extend(read.paused);
+    }
+
     /// Everything read, of all streams.
     pub fn totals(&self) -> Counts {
         let mut totals = Counts::default();
@@ -137,9 +147,7 @@ pub async fn run(
     let filling = prepare(&context, &options.events).await?;
     for source in wanted(&context, options) {
         let read = read_source(&context, source, connectors, options).await?;
-        report.remapped += read.remapped;
-        report.streams.extend(read.streams);
-        report.problems.extend(read.problems);
+        report.add(read);
     }
     if let Some(filling) = filling {
         match filling.await {
@@ -165,6 +173,9 @@ pub async fn run(
         report.destinations.push(delivered);
     }
     finish(&context, log, &mut report).await?;
+    if options.deliver {
+        report.paused.extend(paused_destinations(&context).await?);
+    }
     report.warnings.extend(alarm(&context).await?);
     // A single source runs often, and counting takes a look at every record.
     if options.source.is_none() {
@@ -282,87 +293,6 @@ fn wanted<'a>(context: &'a Context, options: &'a RunOptions) -> impl Iterator<It
             .as_deref()
             .is_none_or(|name| name == &*source.name)
     })
-}
-
-/// How reading one source went.
-#[derive(Debug, Default)]
-pub struct SourceReport {
-    /// Stored records that were mapped again.
-    pub remapped: i64,
-    pub streams: Vec<StreamReport>,
-    pub problems: Vec<Problem>,
-}
-
-/// Reads a source, once no other process does.
-pub async fn read_source(
-    context: &Context,
-    source: &Source,
-    connectors: &dyn Opens,
-    options: &RunOptions,
-) -> Result<SourceReport> {
-    let name = format!("read {}", source.name);
-    let waiting = || (options.events)(RunEvent::Waiting { what: &name });
-    let Some(lease) = lease::wait(context, &name, waiting).await? else {
-        return Ok(SourceReport::default());
-    };
-    let read = read_held(lease.fencing(context), source, connectors, options).await;
-    lease.over(read).await
-}
-
-/// Delivers to one destination, once no other process does.
-pub async fn deliver_to(
-    context: &Context,
-    destination: &Destination,
-    connectors: &dyn Opens,
-    how: DeliveryOptions,
-    events: &Events,
-) -> Result<DeliveryReport> {
-    let name = format!("deliver {}", destination.name);
-    let waiting = || events(RunEvent::Waiting { what: &name });
-    let Some(lease) = lease::wait(context, &name, waiting).await? else {
-        return Ok(nothing(destination));
-    };
-    events(RunEvent::Delivering {
-        destination: &destination.name,
-    });
-    let fenced = lease.fencing(context);
-    let delivered = deliver_held(&fenced, destination, connectors, how).await;
-    let report = lease.over(delivered).await?;
-    events(RunEvent::Delivered(&report));
-    Ok(report)
-}
-
-/// The same, for the holder of its lease.
-pub async fn deliver_held(
-    context: &Context,
-    destination: &Destination,
-    connectors: &dyn Opens,
-    how: DeliveryOptions,
-) -> Result<DeliveryReport> {
-    let connector = match connectors.destination(destination) {
-        Ok(connector) => connector,
-        Err(problems) => {
-            return Ok(DeliveryReport {
-                problems,
-                ..nothing(destination)
-            });
-        }
-    };
-    let (connector, wrong) = checked(context, destination, connector).await?;
-    let how = DeliveryOptions {
-        suppressed_only: wrong.is_some(),
-        ..how
-    };
-    let mut report = deliver(context, destination, connector, how).await?;
-    report.problems.splice(0..0, wrong);
-    Ok(report)
-}
-
-fn nothing(destination: &Destination) -> DeliveryReport {
-    DeliveryReport {
-        destination: destination.name.to_string(),
-        ..DeliveryReport::default()
-    }
 }
 
 /// The last entries in the logs of memberships when a run began.

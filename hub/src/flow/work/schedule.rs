@@ -1,7 +1,8 @@
 //! When a source runs next by its schedule, in its time zone.
 
 use crate::flow::context::Context;
-use crate::manifest::{Schedule, Source};
+use crate::flow::work::turns::{Timing, Turns};
+use crate::manifest::{Schedule, Source, When};
 use crate::model::Timestamp;
 use crate::store::Result;
 use chrono::{DateTime, Offset, TimeDelta, TimeZone, Utc};
@@ -10,19 +11,28 @@ use cron::Schedule as Cron;
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
-/// The next instant after `after` at which the schedule fires; none when it never does.
+/// The next instant after `after` at which the schedule fires; none when it never does, or when another source decides.
 ///
 /// Where a clock changes, a schedule that names its hour fires once on each day: at the moment of the change when its time is skipped, and
 /// the first time when its time comes twice. One that runs through the hours (`*` for seconds, minutes or hours) fires by the wall clock
 /// as it runs: nothing where time is skipped, and twice where it comes twice.
 pub fn next(schedule: &Schedule, after: Timestamp) -> Option<Timestamp> {
-    let cron = Cron::from_str(&schedule.cron).ok()?;
-    let runs_through = schedule
-        .cron
+    match &schedule.when {
+        When::Cron(fields) => next_by_cron(fields, schedule.timezone, after),
+        When::Every(millis) => {
+            let next = after.0.div_euclid(*millis).checked_add(1)?;
+            next.checked_mul(*millis).map(Timestamp)
+        }
+        When::After(_) => None,
+    }
+}
+
+fn next_by_cron(fields: &str, zone: Tz, after: Timestamp) -> Option<Timestamp> {
+    let cron = Cron::from_str(fields).ok()?;
+    let runs_through = fields
         .split_whitespace()
         .take(3)
         .any(|field| field.contains('*'));
-    let zone = schedule.timezone;
     let mut after: DateTime<Utc> = DateTime::from_timestamp_millis(after.0)?;
     let mut offset = offset_at(zone, after);
     // What the wall clock has shown; later than `after` where time comes twice.
@@ -105,6 +115,19 @@ pub async fn last_read(context: &Context) -> Result<BTreeMap<String, Timestamp>>
     Ok(began)
 }
 
+/// When a source was last read to its end: when the stream that is furthest behind was. None, if some stream never was.
+pub async fn last_end(context: &Context, source: &str) -> Result<Option<Timestamp>> {
+    let ended = context.store.read().await?.last_ends(source).await?;
+    let Some(of) = context.plan.sources.iter().find(|one| *one.name == *source) else {
+        return Ok(None);
+    };
+    let ends = of.streams.iter().map(|stream| {
+        let end = ended.iter().find(|(name, _)| *name == *stream.name);
+        end.map_or(NEVER, |(_, at)| Timestamp(*at))
+    });
+    Ok(ends.min().filter(|end| *end > NEVER))
+}
+
 /// What a service that is overtaken leaves to the one that goes on with the new manifests.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Carried {
@@ -116,29 +139,31 @@ pub struct Carried {
     pub emptied: BTreeSet<String>,
 }
 
-/// The indexes of the sources that have a schedule, each with its first time, if there is any: what was missed while the hub was
-/// down, or was begun and not finished, is run once (`catch_up = "latest"`).
-pub async fn first_times(
-    context: &Context,
-    carried: &Carried,
-) -> Result<Vec<(usize, Option<Timestamp>)>> {
+/// The indexes of the sources that have a schedule, each with what is known of its times: what was missed while the hub was
+/// down, or was begun and not finished, goes by `catch_up`.
+pub async fn first_turns(context: &Context, carried: &Carried) -> Result<Vec<(usize, Turns)>> {
     let now = context.clock.now();
-    let began = last_read(context).await?;
-    let since = carried.stopped_at.map_or(now, |at| at.min(now));
-    let first = |source: &Source, schedule: &Schedule| {
-        if carried.unread.contains(&*source.name) {
-            return Some(now);
-        }
-        let from = match (schedule.catch_up_latest, began.get(&*source.name)) {
-            (true, Some(began)) => *began,
-            _ => since,
-        };
-        next(schedule, from)
+    let read = last_read(context).await?;
+    let mut tx = context.store.read().await?;
+    // Up to when it is known what became of each time.
+    let mut known: BTreeMap<String, Timestamp> = BTreeMap::new();
+    let missed = tx.last_missed().await?.into_iter();
+    for (source, at) in missed.chain(tx.last_attempts().await?) {
+        let at = Timestamp(at).min(now);
+        let last = known.entry(source).or_insert(at);
+        *last = at.max(*last);
+    }
+    let stopped_at = carried.stopped_at.map(|at| at.min(now));
+    let turns = |source: &Source| {
+        let timing = Timing::new(&context.plan.hub.name, source)?;
+        let name = &*source.name;
+        let (read, known) = (read.get(name).copied(), known.get(name).copied());
+        let stopped = (stopped_at, carried.unread.contains(name));
+        Some(Turns::resume(&timing, read, known, stopped, now))
     };
     let sources = context.plan.sources.iter().enumerate();
-    let times = sources
-        .filter_map(|(index, source)| Some((index, first(source, source.schedule.as_ref()?))));
-    Ok(times.collect())
+    let turns = sources.filter_map(|(index, source)| Some((index, turns(source)?)));
+    Ok(turns.collect())
 }
 
 #[cfg(test)]
@@ -147,6 +172,7 @@ mod tests {
 
     use super::*;
     use crate::flow::harness::World;
+    use crate::flow::work::turns::Step;
     use crate::store::RunRow;
     use std::sync::Mutex;
 
@@ -160,9 +186,8 @@ mod tests {
 
     fn daily(zone: Tz) -> Schedule {
         Schedule {
-            cron: "0 30 6 * * *".to_owned(),
             timezone: zone,
-            catch_up_latest: true,
+            ..Schedule::of(When::Cron("0 30 6 * * *".to_owned()))
         }
     }
 
@@ -196,11 +221,19 @@ mod tests {
         let now = at("2026-03-28T12:00:00Z");
         let world = World::new(manifest, &[("crm", "contacts")], now.0).await;
         let carried = Mutex::new(Carried::default());
+        // How many reads begin now, and how many times are noted as missed.
         let first = async || {
             let carried = carried.lock().unwrap().clone();
-            first_times(&world.context, &carried).await.unwrap()[0]
-                .1
-                .unwrap()
+            let source = &world.context.plan.sources[0];
+            let timing = Timing::new("missed", source).unwrap();
+            let mut turns = first_turns(&world.context, &carried).await.unwrap();
+            let steps = turns[0].1.look(&timing, now, None, false);
+            let noted = steps.iter().map(|step| match step {
+                Step::Note(missed) => missed.times,
+                _ => 0,
+            });
+            let reads = steps.iter().filter(|step| matches!(step, Step::Read(_)));
+            (reads.count(), noted.sum::<i64>())
         };
         let run = async |id: i64, began: &str, state: &str| {
             let mut tx = world.context.store.begin().await.unwrap();
@@ -215,29 +248,24 @@ mod tests {
             tx.save_run(&row).await.unwrap();
             tx.commit().await.unwrap();
         };
-        assert_eq!(first().await, at("2026-03-29T06:00:00Z"), "it is new");
+        assert_eq!(first().await, (0, 0), "it is new");
         // The first read was cut off.
-        run(0, "2026-03-28T11:00:00Z", "stopped").await;
-        assert!(first().await < now);
+        run(0, "2026-03-25T11:00:00Z", "stopped").await;
+        assert_eq!(first().await, (1, 3));
         run(1, "2026-03-27T06:00:00Z", "done").await;
-        assert_eq!(first().await, at("2026-03-28T06:00:00Z"));
+        assert_eq!(first().await, (1, 1));
         // Killed half-way, it was not read.
-        run(2, "2026-03-28T06:00:00Z", "interrupted").await;
+        run(2, "2026-03-28T06:00:00Z", "lost").await;
         run(3, "2026-03-28T07:00:00Z", "failed").await;
-        assert_eq!(first().await, at("2026-03-28T06:00:00Z"));
-        // The clock was a year ahead when it was read.
-        run(4, "2027-03-28T07:00:00Z", "done").await;
-        assert_eq!(first().await, at("2026-03-29T06:00:00Z"));
+        assert_eq!(first().await, (1, 0));
+        run(4, "2026-03-28T08:00:00Z", "done").await;
+        assert_eq!(first().await, (0, 0));
         // What a service leaves to the one that goes on.
         carried.lock().unwrap().unread.insert("crm".to_owned());
-        assert_eq!(first().await, now);
-        let manifest = manifest.replace("timezone", "catch_up = \"none\", timezone");
-        let world = World::new(&manifest, &[("crm", "contacts")], now.0).await;
-        let carried = Carried {
-            stopped_at: Some(at("2026-03-28T05:59:00Z")),
-            ..Carried::default()
-        };
-        let first = first_times(&world.context, &carried).await.unwrap();
-        assert_eq!(first, [(0, Some(at("2026-03-28T06:00:00Z")))]);
+        assert_eq!(first().await, (1, 0));
+        carried.lock().unwrap().unread.clear();
+        // The clock was a year ahead when it was read.
+        run(5, "2027-03-28T07:00:00Z", "done").await;
+        assert_eq!(first().await, (0, 0));
     }
 }

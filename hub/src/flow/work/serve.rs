@@ -2,24 +2,27 @@
 //! do not wait for one another, and no failure ends them: it is logged, and the work is retried.
 
 mod collected;
+mod held;
 mod pace;
+mod sources;
 
 use crate::flow::commit::fence;
 use crate::flow::connect::Opens;
 use crate::flow::context::Context;
 use crate::flow::deliver::DeliveryOptions;
-use crate::flow::intake::read::StreamReport;
 use crate::flow::lease::{self, Lease};
 use crate::flow::upkeep::due::due;
-use crate::flow::work::reading::read_held;
+use crate::flow::work::delivering;
 use crate::flow::work::rest::rest;
-use crate::flow::work::run::{self, RunOptions, SourceReport};
-use crate::flow::work::schedule::{Carried, first_times, last_read, next};
-use crate::manifest::{Destination, Source};
+use crate::flow::work::run::{self, RunOptions};
+use crate::flow::work::schedule::{Carried, first_turns};
+use crate::flow::work::turns::Turns;
+use crate::manifest::Destination;
 use crate::model::Timestamp;
 use crate::problem::{Problem, codes::MANIFESTS_CHANGED};
 use crate::store::Result;
-use pace::{Activity, Pace, may_pass};
+use held::Held;
+use pace::{Activity, Pace};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -142,11 +145,11 @@ async fn all(parts: &mut JoinSet<()>) {
     }
 }
 
-/// When each source is first due; none when the hub is stopped before the store answers.
-async fn times(context: &Context, carried: &Carried) -> Option<Vec<(usize, Option<Timestamp>)>> {
+/// What is known of the times of each source; none when the hub is stopped before the store answers.
+async fn times(context: &Context, carried: &Carried) -> Option<Vec<(usize, Turns)>> {
     let mut pace = Pace::default();
     loop {
-        let problem = match first_times(context, carried).await {
+        let problem = match first_turns(context, carried).await {
             Ok(times) => return Some(times),
             Err(problem) => problem,
         };
@@ -164,112 +167,6 @@ fn locked(names: &Mutex<BTreeSet<String>>) -> MutexGuard<'_, BTreeSet<String>> {
 }
 
 impl Serving {
-    /// One source, each time that it is due.
-    async fn source(&self, index: usize, first: Option<Timestamp>) {
-        let source = &self.context.plan.sources[index];
-        let Some(schedule) = &source.schedule else {
-            return;
-        };
-        let mut pace = Pace::default();
-        let mut time = first;
-        while let Some(due) = time {
-            let is_stopped = self.sleep_until(due).await;
-            if self.context.clock.now() >= due {
-                locked(&self.unread).insert(source.name.to_string());
-            }
-            if is_stopped {
-                return;
-            }
-            let working = self.activity.begin();
-            let read = match self.read(source).await {
-                Ok(false) => self.read_after_another(source, due).await,
-                read => read,
-            };
-            drop(working);
-            if let Err(problem) = &read
-                && problem.code == &MANIFESTS_CHANGED
-            {
-                self.stop_overtaken();
-            }
-            if self.context.cancel.is_cancelled() {
-                return;
-            }
-            let now = self.context.clock.now();
-            // What came due meanwhile is skipped: the run that just ended saw its data.
-            let scheduled = next(schedule, now);
-            let again = pace.after(read.as_ref().err(), now);
-            // A failure that may pass is not left until the next time.
-            let again = again.filter(|_| read.as_ref().err().is_some_and(may_pass));
-            if again.is_none() {
-                locked(&self.unread).remove(&*source.name);
-            }
-            time = [scheduled, again].into_iter().flatten().min();
-            if let Err(problem) = &read {
-                self.failed(problem, "read", &source.name, time);
-            }
-        }
-    }
-
-    /// Waits for the process that reads a source, and then reads it, unless the other one began when it was due or later. False
-    /// when the hub is stopped first.
-    async fn read_after_another(&self, source: &Source, due: Timestamp) -> Result<bool> {
-        tracing::info!(source = %source.name, "another process reads it; waiting for it");
-        let tick = Duration::from_millis(TICK_MS as u64);
-        while !self.context.cancel.wait(tick).await {
-            if lease::is_held(&self.context, &reading(source)).await? {
-                continue;
-            }
-            let began = last_read(&self.context).await?;
-            let is_read = began.get(&*source.name).is_some_and(|began| *began >= due);
-            if is_read || self.read(source).await? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Reads a source; false when another process does. Returns the first error; the others were logged.
-    async fn read(&self, source: &Source) -> Result<bool> {
-        let context = run::ready(&self.context).await?;
-        let Some(lease) = lease::take(&context, &reading(source)).await? else {
-            return Ok(false);
-        };
-        let (connectors, options) = (&*self.connectors, &self.options);
-        let read = read_held(lease.fencing(&context), source, connectors, options).await;
-        self.changed();
-        let problem = match &read {
-            Ok(report) => self.log(source, report),
-            Err(problem) => Some(problem.clone()),
-        };
-        release(lease, problem).await?;
-        Ok(true)
-    }
-
-    /// Logs what was read; returns the first problem.
-    fn log(&self, source: &Source, report: &SourceReport) -> Option<Problem> {
-        for stream in &report.streams {
-            let counts = stream.counts;
-            tracing::info!(
-                source = %stream.source, stream = %stream.stream, read = counts.read, added = counts.added,
-                changed = counts.changed, deleted = counts.deleted, set_aside = counts.set_aside, "read"
-            );
-        }
-        let mut emptied = self.emptied();
-        match report.streams.iter().any(StreamReport::is_emptied) {
-            true => emptied.insert(source.name.to_string()),
-            false => emptied.remove(&*source.name),
-        };
-        drop(emptied);
-        let of_streams = report.streams.iter();
-        let of_streams = of_streams.filter_map(|stream| stream.problem.as_ref());
-        let mut problems = report.problems.iter().chain(of_streams).peekable();
-        let first = problems.peek().map(|problem| (*problem).clone());
-        for problem in problems.skip(1) {
-            self.failed(problem, "read", &source.name, None);
-        }
-        first
-    }
-
     /// Audiences, journeys and traits that change by themselves (I7).
     async fn timers(&self) {
         let mut pace = Pace::default();
@@ -357,9 +254,10 @@ impl Serving {
     async fn destination(&self, index: usize) {
         let destination = &self.context.plan.destinations[index];
         let mut pace = Pace::default();
+        let mut held = Held::default();
         let mut changes = self.changes.subscribe();
         loop {
-            let delivered = self.deliver(destination).await;
+            let delivered = self.deliver(destination, &mut held).await;
             let now = self.context.clock.now();
             let again = match &delivered {
                 // Rows that the vendor asked to send later are not sent at once.
@@ -368,6 +266,8 @@ impl Serving {
             };
             if let Err(problem) = &delivered {
                 self.failed(problem, "deliver", &destination.name, again);
+                self.retries_at(&format!("deliver {}", destination.name), again)
+                    .await;
             }
             match again {
                 // A vendor that is down is not called for each change.
@@ -384,9 +284,13 @@ impl Serving {
         }
     }
 
-    async fn deliver(&self, destination: &Destination) -> Result<Sent> {
+    async fn deliver(&self, destination: &Destination, held: &mut Held) -> Result<Sent> {
         let mut tx = self.context.store.read().await?;
-        if !tx.is_anything_pending(&destination.name).await? {
+        if !tx.is_anything_pending(&destination.name).await?
+            || !held
+                .is_due(&mut tx, destination, self.context.clock.now())
+                .await?
+        {
             return Ok(Sent::All);
         }
         drop(tx);
@@ -398,7 +302,8 @@ impl Serving {
         };
         let how = DeliveryOptions::after(!self.emptied().is_empty());
         let fenced = lease.fencing(&context);
-        let delivered = run::deliver_held(&fenced, destination, &*self.connectors, how).await;
+        let delivered =
+            delivering::deliver_held(&fenced, destination, &*self.connectors, how).await;
         let mut sent = Sent::All;
         let problem = match delivered {
             Ok(report) => {
@@ -451,6 +356,18 @@ impl Serving {
         );
     }
 
+    /// Stores when failed work is retried.
+    async fn retries_at(&self, job: &str, at: Option<Timestamp>) {
+        let store = async {
+            let mut tx = self.context.store.begin().await?;
+            tx.retry_job(job, at.map(|at| at.0)).await?;
+            tx.commit().await
+        };
+        if let Err(problem) = store.await {
+            tracing::warn!(code = problem.code.id, "{}", problem.message);
+        }
+    }
+
     fn stop_overtaken(&self) {
         self.overtaken.store(true, Ordering::Relaxed);
         self.context.cancel.cancel();
@@ -481,11 +398,6 @@ impl Serving {
     }
 }
 
-/// The name of the lease of reading a source.
-fn reading(source: &Source) -> String {
-    format!("read {}", source.name)
-}
-
 fn until(time: Timestamp, now: Timestamp) -> Duration {
     Duration::from_millis((time.0 - now.0).max(1) as u64)
 }
@@ -508,6 +420,7 @@ mod tests {
     use crate::flow::context::Process;
     use crate::flow::harness::{Nobody, World};
     use crate::flow::intake::read::tests::script::{Script, page};
+    use crate::manifest::Source;
     use std::sync::atomic::AtomicUsize;
 
     fn options() -> RunOptions {
@@ -615,6 +528,96 @@ mod tests {
             .unwrap();
         assert_eq!(served, Served::Stopped);
         assert_eq!(connectors.0.load(Ordering::Relaxed), 1);
+    }
+
+    /// Opens a vendor that asks to wait for a minute, again and again.
+    #[derive(Clone, Default)]
+    struct Slow(Arc<AtomicUsize>);
+
+    impl Opens for Slow {
+        fn source(
+            &self,
+            _: &Source,
+        ) -> std::result::Result<Box<dyn crate::host::Connector>, Vec<Problem>> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Ok(Box::new(Script::of([]).asking_to_wait(57_000)))
+        }
+
+        fn destination(
+            &self,
+            _: &Destination,
+        ) -> std::result::Result<Box<dyn crate::host::Connector>, Vec<Problem>> {
+            Err(Vec::new())
+        }
+
+        fn rest(&self) {}
+    }
+
+    /// Serves a slow source from a quarter of an hour on, and moves the clock once it is being read. Returns why that read ended, what is
+    /// recorded of times that were not read, and how many reads began, once one of these says something.
+    async fn disturbed(policies: &str, later_ms: i64) -> (String, Vec<String>, usize) {
+        let manifest = format!(
+            "[hub]\nname = \"slow\"\nstore = \"sqlite:slow.db\"\n[[source]]\nname = \"crm\"\nconnector = \"any\"\n\
+             schedule = {{ every = \"15m\", {policies} }}\n\
+             [[source.stream]]\nname = \"contacts\"\nto = \"person\"\nkey = \"id\"\nmap.email = \"email\"\n"
+        );
+        let world = World::new(&manifest, &[("crm", "contacts")], 1_800_000_000_000 - 500).await;
+        let slow = Slow::default();
+        let opens: Arc<dyn Opens> = Arc::new(slow.clone());
+        let options = options();
+        let serving = serve(&world.context, &opens, &options, Carried::default());
+        let soon = Duration::from_millis(50);
+        let disturbing = async {
+            tokio::time::sleep(soon).await;
+            world.hand.fetch_add(1_000, Ordering::Relaxed);
+            while slow.0.load(Ordering::Relaxed) == 0 {
+                tokio::time::sleep(soon).await;
+            }
+            tokio::time::sleep(4 * soon).await;
+            world.hand.fetch_add(later_ms, Ordering::Relaxed);
+            let ended = async || {
+                let mut tx = world.context.store.read().await.unwrap();
+                let runs = tx.newest_runs(None, 10).await.unwrap();
+                runs.iter().any(|run| run.problem.is_some())
+            };
+            for _ in 0..60 {
+                if ended().await && (later_ms < 900_000 || slow.0.load(Ordering::Relaxed) > 1) {
+                    break;
+                }
+                tokio::time::sleep(soon).await;
+            }
+            world.context.cancel.cancel();
+        };
+        let both = async { tokio::join!(serving, disturbing) };
+        let (served, ()) = tokio::time::timeout(Duration::from_secs(20), both)
+            .await
+            .unwrap();
+        assert_eq!(served, Served::Stopped);
+        let mut tx = world.context.store.read().await.unwrap();
+        let first = tx.newest_runs(None, 10).await.unwrap().pop().unwrap();
+        let is_ended_early = first.state == "stopped";
+        let missed = tx.newest_missed(None, 10).await.unwrap().into_iter();
+        let missed = missed.map(|row| format!("{}: {}", row.times, row.reason));
+        let opened = slow.0.load(Ordering::Relaxed);
+        let why = first.problem.filter(|_| is_ended_early);
+        (why.unwrap_or_default(), missed.collect(), opened)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_read_ends_at_its_time_limit_or_when_another_time_comes_and_what_is_skipped_is_recorded()
+     {
+        let (why, missed, opened) = disturbed("time_limit = \"2m\"", 120_000).await;
+        assert_eq!(why, "it took longer than its `time_limit` of 2m");
+        assert_eq!((missed.len(), opened), (0, 1));
+        let (why, missed, opened) = disturbed("overlap = \"cancel\"", 900_000).await;
+        assert_eq!(why, "another time came (`overlap = \"cancel\"`)");
+        assert_eq!((missed.len(), opened), (0, 2));
+        let (why, missed, opened) = disturbed("overlap = \"skip\"", 900_000).await;
+        assert_eq!((why.as_str(), opened), ("", 1));
+        assert_eq!(
+            missed,
+            ["1: the read before was still going (`overlap = \"skip\"`)"]
+        );
     }
 
     #[tokio::test(flavor = "multi_thread")]

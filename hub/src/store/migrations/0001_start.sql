@@ -7,7 +7,9 @@ create table hub (name text primary key, value text not null); --clustered
 create table counter (name text primary key, next bigint not null); --clustered
 
 -- Work that one process does at a time. The token goes up each time somebody takes it; `attempts` counts failures in a row.
-create table job (name text primary key, holder text, token bigint not null, leased_until bigint not null, attempts bigint not null, problem text); --clustered
+-- `again_at`: when a service retries what failed.
+create table job (name text primary key, holder text, token bigint not null, leased_until bigint not null, attempts bigint not null, problem text,
+  again_at bigint); --clustered
 
 -- While a full read is under way, `full_since` is the first version that it could make, and `full_seen` how many records have come.
 -- When a stream's key changes, its records move to a new generation, so that an old and a new key never meet. The last one is read.
@@ -21,6 +23,13 @@ create table stream_cursor (stream_id bigint not null, part text not null, value
 create table run (id bigint primary key, source text not null, stream text not null, started_at bigint not null, finished_at bigint,
   state text not null, read bigint not null, added bigint not null, changed bigint not null, unchanged bigint not null,
   deleted bigint not null, set_aside bigint not null, problem text);
+-- What was due and was not run: how many times of a source, from the first to the last, why, and what was done instead. The ids are those of runs.
+create table missed (id bigint primary key, source text not null, first_due bigint not null, last_due bigint not null, times bigint not null,
+  noted_at bigint not null, reason text not null);
+
+-- What operators paused: sources that are not read and destinations that are not delivered to. Never deleted; one that ended keeps its row.
+create table pause (id bigint primary key, kind text not null, name text not null, reason text not null, author text not null, since bigint not null,
+  ended_at bigint, ended_by text, ended_for text);
 
 -- One row a record of a stream: what is known of it now. The slot is a hash of stream and key, moved on where it is taken.
 create table record (slot bigint primary key, stream_id bigint not null, key text not null, hash bigint not null, version_id bigint not null,

@@ -1,11 +1,13 @@
 //! Sources whose records are sent to the hub: what waits in the inbox is read at once.
 
-use super::{MANIFESTS_CHANGED, Pace, Serving, TICK_MS, reading, release};
+use super::sources::lease_name;
+use super::{MANIFESTS_CHANGED, Pace, Serving, TICK_MS, release};
 use crate::flow::lease;
+use crate::flow::work::pauses::pause_of;
 use crate::flow::work::reading::read_inbox;
 use crate::flow::work::run;
 use crate::manifest::Source;
-use crate::store::Result;
+use crate::store::{Paused, Result};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -53,7 +55,8 @@ impl Serving {
         let mut tx = self.context.store.read().await?;
         let waits = !tx.waiting_streams(&source.name).await?.is_empty();
         drop(tx);
-        if waits {
+        let is_paused = pause_of(&self.context, Paused::Source, &source.name);
+        if waits && is_paused.await?.is_none() {
             let _working = self.activity.begin();
             self.land(source).await?;
         }
@@ -63,7 +66,7 @@ impl Serving {
     /// Takes what waits out of the inbox, unless another process reads the source: then it waits for that.
     async fn land(&self, source: &Source) -> Result<()> {
         let context = run::ready(&self.context).await?;
-        let Some(lease) = lease::take(&context, &reading(source)).await? else {
+        let Some(lease) = lease::take(&context, &lease_name(source)).await? else {
             return Ok(());
         };
         let read = read_inbox(lease.fencing(&context), source, &self.options).await;

@@ -255,8 +255,8 @@ impl Turns {
         if let Some(came) = self.came(timing, now, upstream, &mut steps) {
             match (is_reading, was_away) {
                 (true, _) => self.overlaps(timing, &came, &mut steps),
-                (false, true) => self.catch_up(timing, came, &mut steps),
-                (false, false) => self.take_latest(came, &mut steps),
+                (false, true) => self.catch_up(timing, &came, &mut steps),
+                (false, false) => self.take_latest(&came, &mut steps),
             }
         }
         if is_reading {
@@ -388,7 +388,7 @@ impl Turns {
         }
     }
 
-    fn catch_up(&mut self, timing: &Timing<'_>, came: Came, steps: &mut Vec<Step>) {
+    fn catch_up(&mut self, timing: &Timing<'_>, came: &Came, steps: &mut Vec<Step>) {
         let done = match timing.schedule.catch_up {
             CatchUp::None => "nothing makes up for it (`catch_up = \"none\"`)".to_owned(),
             CatchUp::Latest => "one read makes up for all (`catch_up = \"latest\"`)".to_owned(),
@@ -414,7 +414,7 @@ impl Turns {
     }
 
     /// Times that came one after another before anybody could look.
-    fn take_latest(&mut self, came: Came, steps: &mut Vec<Step>) {
+    fn take_latest(&mut self, came: &Came, steps: &mut Vec<Step>) {
         let Some(newest) = came.latest.back().copied() else {
             return;
         };

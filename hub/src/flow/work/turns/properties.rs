@@ -233,10 +233,11 @@ fn a_week_of_schedules_equals_the_oracle_for_every_policy() {
         CatchUp::All(3),
         CatchUp::All(1_000),
     ];
-    // The second downtime of each pair holds the change of the clocks, or begins in it.
+    // The clocks change in minute 4,380 of either week: while the hub is down, and while it runs.
     let downs = [
         [(1_000, 1_500), (4_300, 4_500)],
         [(100, 105), (4_321, 7_000)],
+        [(2_000, 2_001), (6_000, 6_900)],
     ];
     let mut kinds = [0; 2];
     for begins in weeks {

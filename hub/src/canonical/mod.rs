@@ -92,6 +92,9 @@ pub fn key_of(stream: &Stream, source: &str, record: &Record) -> Result<String, 
     }
 }
 
+/// The field in which the collector says why a message that a client sent cannot be used.
+pub const REFUSED: &str = "onefold:refused";
+
 /// A problem that sets the record aside; boxed, as it is rare and large.
 type Fatal = Box<Problem>;
 
@@ -117,6 +120,9 @@ impl Mapper<'_> {
                 None,
                 "the record is not a JSON object".to_owned(),
             ));
+        }
+        if let Some(why) = self.record.at(REFUSED).and_then(Value::as_str) {
+            return Err(self.fatal(&codes::MESSAGE_REFUSED, None, why.to_owned()));
         }
         let stream = self.stream;
         if let Some(expression) = &stream.created_at {

@@ -79,6 +79,7 @@ fn lines(agenda: &Agenda) -> Vec<Line> {
 fn of_source(source: &SourceDue) -> Line {
     let schedule = match &source.schedule {
         Some(schedule) => schedule.clone(),
+        None if source.is_sent_to => "`onefold serve` takes what is sent to it".to_owned(),
         None => "no schedule: only `onefold run` reads it".to_owned(),
     };
     let note = match (

@@ -67,11 +67,20 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
             Err(stopped) => return Err(stopped),
         };
         before = Some(hub.stamp.clone());
+        let is_first = listening.open.is_none() && carried == Carried::default();
         match listening.at(hub.context.plan.serve, out).await {
             Ok(()) => {}
-            Err(problem) => {
+            Err(problem) if is_first => {
                 hub.context.store.close().await;
                 return Err(problem.into());
+            }
+            // What is served already goes on where it is.
+            Err(problem) => {
+                tracing::error!(
+                    code = problem.code.id,
+                    "{}; the address stays",
+                    problem.message
+                );
             }
         }
         let served = serve_hub(hub, folder, out, carried, &listening.door).await;
@@ -105,8 +114,8 @@ impl Listening {
         if self.open.as_ref().map(|open| open.at) == wanted {
             return Ok(());
         }
-        self.end().await;
         let Some(at) = wanted else {
+            self.end().await;
             return Ok(());
         };
         let listener = TcpListener::bind(at.listen).await.map_err(|error| {
@@ -114,6 +123,7 @@ impl Listening {
             Problem::new(&CANNOT_LISTEN, message)
                 .hint("end what uses the port, or give `listen` of `[serve]` another one")
         })?;
+        self.end().await;
         let (stop, stopped) = watch::channel(false);
         let router = routes(self.door.clone());
         let limits = ingress::Limits::default();

@@ -45,8 +45,12 @@ pub async fn status(folder: &Path, environment: &Environment, out: &Out) -> Outc
             number(cap as i64)
         ));
     }
+    let messages = match counts.messages {
+        0 => String::new(),
+        waiting => plural(waiting, "message", "messages") + " to take in, ",
+    };
     out.line(format!(
-        "waiting: {} to send, {} rejected, {}",
+        "waiting: {messages}{} to send, {} rejected, {}",
         number(counts.changes_pending),
         number(counts.changes_rejected),
         plural(counts.dead_letters, "dead letter", "dead letters")

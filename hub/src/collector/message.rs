@@ -1,6 +1,7 @@
 //! What a client sent, as records of the collector's streams: the shape is that of Segment's HTTP API.
 
-use crate::canonical::readable;
+use crate::canonical::{REFUSED, readable};
+use crate::expression::to_timestamp;
 use crate::flow::Incoming;
 use crate::landing;
 use crate::model::{Timestamp, Value};
@@ -73,7 +74,7 @@ pub fn parse(body: &[u8], is_batch: bool) -> Option<Body> {
         Some(text.to_owned())
     };
     let write_key = text_of(&fields, "writeKey");
-    let sent_at = text_of(&fields, "sentAt").and_then(|text| time(&text));
+    let sent_at = fields.get("sentAt").and_then(moment);
     let messages = match is_batch {
         true => {
             let Some(Value::Array(values)) = fields.remove("batch") else {
@@ -133,9 +134,9 @@ fn skew(sent_at: Timestamp, about: &About<'_>) -> Option<i64> {
     (!(-AHEAD_MS..=ON_ITS_WAY_MS).contains(&skew)).then_some(skew)
 }
 
-fn time(text: &str) -> Option<Timestamp> {
-    let parsed = chrono::DateTime::parse_from_rfc3339(text.trim()).ok()?;
-    Some(Timestamp(parsed.timestamp_millis()))
+/// A time in any of the forms that mappings read.
+fn moment(value: &Value) -> Option<Timestamp> {
+    to_timestamp(value).ok()
 }
 
 fn record(
@@ -149,55 +150,107 @@ fn record(
         damaged,
         bytes,
     } = sent;
+    // What only the hub says.
+    fields.remove(REFUSED);
     let hash = hash_of(&fields);
     let call = about.call.map(str::to_owned);
     let call = call.or_else(|| Some(fields.get("type")?.as_str()?.to_lowercase()));
     let call = call.unwrap_or_default();
     let id = id_of(&fields, hash, about.received_at);
+    let own = fields.get("sentAt").and_then(moment);
+    let skew = skew.or_else(|| own.and_then(|sent_at| self::skew(sent_at, about)));
     let mut added = Map::new();
     added.insert("messageId".to_owned(), json!(id));
     added.insert("type".to_owned(), json!(call));
-    added.insert(
-        "receivedAt".to_owned(),
-        json!(about.received_at.to_rfc3339()),
-    );
-    added.extend(times(&fields, skew, about.received_at));
+    let received = about.received_at.to_rfc3339();
+    added.insert("receivedAt".to_owned(), json!(received));
+    let times = times(&fields, skew, about.received_at);
+    let refused = refused(&fields, &call, bytes).or_else(|| times.as_ref().err().cloned());
+    added.extend(times.unwrap_or_default());
     added.extend(context_of(&fields, context, about).map(|of| ("context".to_owned(), of)));
-    if bytes > EVENT_BYTES {
-        // S7: what is too long is shown as a dead letter, cut.
-        let names: Vec<&String> = fields.keys().take(50).collect();
-        added.insert(
-            "tooLong".to_owned(),
-            json!({ "bytes": bytes, "allowed": EVENT_BYTES, "fields": names }),
-        );
-        added.remove("context");
-        fields = Map::new();
+    if let Some(why) = &refused {
+        added.insert(REFUSED.to_owned(), json!(why));
     }
-    let body = match damaged.filter(|_| bytes <= EVENT_BYTES) {
+    let is_long = bytes > EVENT_BYTES;
+    if is_long {
+        fields = cut(fields);
+        added.remove("context");
+    }
+    let body = match damaged.filter(|_| !is_long) {
         Some(text) => spliced(&text, &added),
         None => {
             fields.remove("writeKey");
             fields.extend(added);
-            Value::Object(fields.clone()).to_string()
+            Value::Object(fields).to_string()
         }
     };
-    let has_group = !matches!(fields.get("groupId"), None | Some(Value::Null));
     let streams: &[&'static str] = match call.as_str() {
+        _ if refused.is_some() => &[],
         "identify" => &["identifies"],
-        "group" if has_group => &["memberships", "accounts"],
-        "group" => &["memberships"],
+        "group" => &["memberships", "accounts"],
         "alias" => &["aliases"],
-        // What is no call has no event's name, and is set aside there.
         _ => &["events"],
     };
-    let of_stream = |stream: &&'static str| Incoming {
-        stream: (*stream).into(),
+    let of_stream = |stream: Option<&&'static str>| Incoming {
+        stream: stream.copied().unwrap_or_default().into(),
         id: id.clone(),
         hash,
         removes: false,
         body: body.clone().into_bytes(),
     };
-    streams.iter().map(of_stream).collect()
+    match streams {
+        // Whatever stream there is shows it as a dead letter.
+        [] => vec![of_stream(None)],
+        streams => streams.iter().map(|one| of_stream(Some(one))).collect(),
+    }
+}
+
+/// Why a message is none of the calls, if so.
+fn refused(fields: &Map<String, Value>, call: &str, bytes: usize) -> Option<String> {
+    let lacks = |name: &str| matches!(fields.get(name), None | Some(Value::Null));
+    let needs = match call {
+        "group" => Some("groupId"),
+        "alias" => Some("previousId"),
+        "identify" | "track" | "page" | "screen" => None,
+        "" => return Some("it has no `type`, which says which call it is".to_owned()),
+        _ => {
+            return Some(
+                "its `type` is not `identify`, `track`, `page`, `screen`, `group` or `alias`"
+                    .to_owned(),
+            );
+        }
+    };
+    if bytes > EVENT_BYTES {
+        return Some(format!(
+            "it has {bytes} bytes, and a message may have {EVENT_BYTES}; long values are cut here"
+        ));
+    }
+    let needs = needs.filter(|name| lacks(name))?;
+    Some(format!("a call `{call}` needs `{needs}`"))
+}
+
+/// Values of a message that is too long: where one is longer than this, its length takes its place.
+const CUT_BYTES: usize = 1 << 10;
+
+fn cut(fields: Map<String, Value>) -> Map<String, Value> {
+    let short = |value: &Value| value.to_string().len() <= CUT_BYTES;
+    let said = |value: &Value| json!(format!("({} bytes, cut)", value.to_string().len()));
+    let fields = fields.into_iter().take(50).map(|(name, value)| {
+        let value = match value {
+            value if short(&value) => value,
+            Value::Object(inner) => {
+                let inner = inner.into_iter().take(20);
+                let inner = inner.map(|(name, value)| match short(&value) {
+                    true => (name, value),
+                    false => (name, said(&value)),
+                });
+                Value::Object(inner.collect())
+            }
+            value => said(&value),
+        };
+        (name, value)
+    });
+    fields.collect()
 }
 
 /// The text of an object with further fields, which count instead of fields of the same names before them.
@@ -235,27 +288,34 @@ fn id_of(fields: &Map<String, Value>, hash: i64, received_at: Timestamp) -> Stri
     }
 }
 
-/// When it happened by the hub's clock, and when the client said that it was.
+/// When it happened by the hub's clock, and when the client said that it was; an error where that cannot be read.
 fn times(
     fields: &Map<String, Value>,
     skew: Option<i64>,
     received_at: Timestamp,
-) -> Map<String, Value> {
+) -> Result<Map<String, Value>, String> {
     let said = ["timestamp", "originalTimestamp"];
-    let mut said = said.iter().filter_map(|name| fields.get(*name)?.as_str());
-    let said = said.find_map(|text| Some((text, time(text)?)));
+    let mut said = said
+        .iter()
+        .filter_map(|name| Some((*name, fields.get(*name)?)));
+    let said = said.find(|(_, value)| !value.is_null());
     let mut times = Map::new();
-    let Some((text, at)) = said else {
+    let Some((name, value)) = said else {
         times.insert("timestamp".to_owned(), json!(received_at.to_rfc3339()));
-        return times;
+        return Ok(times);
     };
+    let at = moment(value).ok_or_else(|| {
+        format!(
+            "its `{name}` is neither a time in RFC 3339, nor a date, nor (milli)seconds since 1970"
+        )
+    })?;
     let corrected = at.0.saturating_add(skew.unwrap_or(0));
     if skew.is_some() || corrected > received_at.0 {
-        times.insert("originalTimestamp".to_owned(), json!(text));
+        times.insert("originalTimestamp".to_owned(), value.clone());
     }
     let at = Timestamp(corrected.min(received_at.0));
     times.insert("timestamp".to_owned(), json!(at.to_rfc3339()));
-    times
+    Ok(times)
 }
 
 /// A message's context with what the batch says of all of them; none where nothing is added or taken out.
@@ -311,7 +371,7 @@ mod tests {
     fn taken(body: &Value) -> Vec<Value> {
         let about = About {
             call: None,
-            received_at: time(RECEIVED).unwrap(),
+            received_at: moment(&json!(RECEIVED)).unwrap(),
             has_privacy_signal: true,
             addresses: Addresses::Cut,
         };
@@ -325,15 +385,14 @@ mod tests {
     fn when(sent_at: &str, timestamp: &str) -> (String, bool) {
         let message = json!({ "type": "track", "messageId": "1", "timestamp": timestamp });
         let one = &taken(&json!({ "batch": [message], "sentAt": sent_at }))[0];
-        let text = one["timestamp"].as_str().unwrap();
-        let at = time(text).unwrap().to_rfc3339();
+        let at = moment(&one["timestamp"]).unwrap().to_rfc3339();
         (at, one.get("originalTimestamp").is_some())
     }
 
     // S6
     #[test]
     fn a_clock_is_corrected_where_it_is_wrong_and_not_where_a_request_was_slow() {
-        let at = |text: &str| time(text).unwrap().to_rfc3339();
+        let at = |text: &str| moment(&json!(text)).unwrap().to_rfc3339();
         // Thirty seconds on its way, clocks correct: what happened first stays first.
         let slow = when("2026-03-01T11:59:30Z", "2026-03-01T11:59:00Z");
         assert_eq!(slow, (at("2026-03-01T11:59:00Z"), false));
@@ -345,8 +404,45 @@ mod tests {
         // What is said of the future happened now.
         let future = when("2026-03-01T12:00:00Z", "2031-01-01T00:00:00Z");
         assert_eq!(future, (at(RECEIVED), true));
-        let unread = when("2026-03-01T12:00:00Z", "yesterday");
-        assert_eq!(unread, (at(RECEIVED), false));
+    }
+
+    #[test]
+    fn a_time_in_another_form_is_read_and_one_that_cannot_be_read_is_no_guess() {
+        let sent = |timestamp: Value| {
+            let message = json!({ "type": "track", "messageId": "1", "timestamp": timestamp });
+            taken(&json!({ "batch": [message] })).remove(0)
+        };
+        for form in [
+            json!("2026-02-28"),
+            json!(1_772_236_800_000_i64),
+            json!(1_772_236_800),
+        ] {
+            assert_eq!(sent(form)["timestamp"], "2026-02-28T00:00:00.000Z");
+        }
+        let unread = sent(json!("yesterday"));
+        assert_eq!(unread["timestamp"], "yesterday", "as it came");
+        assert!(unread[REFUSED].as_str().unwrap().contains("`timestamp`"));
+    }
+
+    #[test]
+    fn what_is_no_call_says_why_and_goes_to_no_call_s_stream() {
+        for (message, why) in [
+            (json!({ "type": "weird", "event": "E" }), "`type` is not"),
+            (json!({ "event": "E" }), "no `type`"),
+            (json!({ "type": "group", "userId": "u" }), "needs `groupId`"),
+            (
+                json!({ "type": "alias", "userId": "u" }),
+                "needs `previousId`",
+            ),
+            (
+                json!({ "type": "identify", "userId": "u", "traits": { "bio": "y".repeat(40_000), "plan": "pro" } }),
+                "bytes",
+            ),
+        ] {
+            let one = taken(&json!({ "batch": [message] })).remove(0);
+            assert!(one[REFUSED].as_str().unwrap().contains(why), "{one}");
+            assert!(one.to_string().len() < 4_000, "cut");
+        }
     }
 
     #[test]

@@ -81,6 +81,11 @@ impl Collector {
         source: &Collected,
         mut messages: Vec<Incoming>,
     ) -> Result<Taken, NotTaken> {
+        for one in messages.iter_mut().filter(|one| one.stream.is_empty()) {
+            let events = source.streams.iter().find(|name| &***name == "events");
+            let any = events.or(source.streams.first());
+            one.stream = any.cloned().unwrap_or_default();
+        }
         messages.retain(|one| source.streams.iter().any(|name| **name == *one.stream));
         self.receiver.take(&source.name, messages).await
     }

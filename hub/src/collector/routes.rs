@@ -324,8 +324,13 @@ async fn pixel(
         let headers = [(CONTENT_TYPE, "image/gif"), (CACHE_CONTROL, "no-store")];
         (headers, POINT.to_vec()).into_response()
     };
-    let known = CALLS.iter().find(|(_, name)| *name == call);
-    let (Some(collector), Some((_, call))) = (door.collector(), known) else {
+    let known = CALLS
+        .iter()
+        .find(|(short, name)| [*short, *name].contains(&&*call));
+    let Some((_, call)) = known else {
+        return refused(StatusCode::NOT_FOUND, "this is not a call");
+    };
+    let Some(collector) = door.collector() else {
         return closed();
     };
     let query = query.unwrap_or_default();

@@ -3,6 +3,7 @@
 use crate::manifest::tree::{Hinted, Item};
 use crate::manifest::{Loader, Sections, Source};
 use crate::problem::codes;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +14,7 @@ pub struct Serve {
 impl Loader<'_> {
     /// What is sent to a source has to arrive somewhere.
     pub(super) fn check_reachable(&mut self, sources: &[Source], sections: &Sections<'_>) {
+        self.check_keys_and_origins(sources, sections);
         let mut items = sections.sources.iter();
         let collected = sources.iter().find(|source| source.is_collected());
         let (Some(source), true) = (collected, sections.serve.is_empty()) else {
@@ -28,6 +30,48 @@ impl Loader<'_> {
                 "say where the hub listens: `[serve]` with `listen = \"127.0.0.1:7117\"`"
                     .to_owned(),
             ));
+    }
+
+    /// A write key names one source, and an origin has a scheme.
+    fn check_keys_and_origins(&mut self, sources: &[Source], sections: &Sections<'_>) {
+        let mut owners: BTreeMap<String, String> = BTreeMap::new();
+        for source in sources.iter().filter(|source| source.is_collected()) {
+            let mut items = sections.sources.iter();
+            let item = items.find(|item| item.name() == Some(&source.name));
+            let Some(spot) = item.map(Item::spot) else {
+                continue;
+            };
+            let texts = |name: &str| -> Vec<String> {
+                let all = source.config.get(name).and_then(|all| all.as_array());
+                let texts = all.into_iter().flatten().filter_map(|one| one.as_str());
+                texts.map(str::to_owned).collect()
+            };
+            let keys = texts("write_keys");
+            if keys.is_empty() || keys.iter().any(|key| key.len() < 8) {
+                let message =
+                    "`write_keys` must have at least one key, and each at least 8 characters";
+                self.report.error(&codes::WRONG_VALUE, &spot, message);
+            }
+            for key in keys {
+                if let Some(owner) = owners.insert(key, source.name.to_string()) {
+                    let message = format!("source `{owner}` has one of these write keys, too");
+                    self.report
+                        .error(&codes::DUPLICATE, &spot, message)
+                        .with_hint(Some(
+                            "a message would not say which source it is for".to_owned(),
+                        ));
+                }
+            }
+            if texts("origins")
+                .iter()
+                .any(|origin| !origin.contains("://"))
+            {
+                let message = "an origin has a scheme and a host";
+                self.report
+                    .error(&codes::WRONG_VALUE, &spot, message)
+                    .with_hint(Some("write it like `https://shop.example`".to_owned()));
+            }
+        }
     }
 
     /// None where the hub listens nowhere.

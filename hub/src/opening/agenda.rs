@@ -24,8 +24,10 @@ pub struct Agenda {
 #[derive(Debug, Serialize)]
 pub struct SourceDue {
     pub source: String,
-    /// As it is written; none, if only `onefold run` reads it.
+    /// As it is written; none, if only `onefold run` reads it, or it is sent to.
     pub schedule: Option<String>,
+    /// Its records are sent to the hub.
+    pub is_sent_to: bool,
     pub at: Option<Shown>,
     /// The same on the clock of the schedule's zone, such as `06:30 Europe/Warsaw`.
     pub local: Option<String>,
@@ -135,13 +137,16 @@ impl Opened {
             .as_ref()
             .and_then(|timing| timing.upcoming(now, upstream))
             .map(|due| due.at);
-        let missed = began.get(&*source.name).and_then(|began| due(*began));
+        // One that was never read to its end has no time to count from.
+        let began = began.get(&*source.name).filter(|began| began.0 > 0);
+        let missed = began.and_then(|began| due(*began));
         let overdue = missed.filter(|missed| {
             missed.0 + OVERDUE_MS <= now.0 && !is_running && held.paused.is_none()
         });
         SourceDue {
             source: source.name.to_string(),
             schedule: schedule.map(ToString::to_string),
+            is_sent_to: source.is_collected(),
             at: at.map(Shown),
             local: at
                 .zip(schedule)

@@ -142,7 +142,11 @@ impl Opened {
     pub(super) async fn mark_lost(&self, runs: &mut [RunRow]) -> Result<()> {
         for run in runs.iter_mut().filter(|run| run.state == "running") {
             let name = format!("read {}", run.source);
-            if !flow::is_held(&self.context, &name).await? {
+            let mut tx = self.context.store.read().await?;
+            let newest = tx.newest_runs(Some(&run.source), 1).await?;
+            // A source's streams are read one after another.
+            let is_newest = newest.iter().all(|newest| newest.id <= run.id);
+            if !is_newest || !flow::is_held(&self.context, &name).await? {
                 "lost".clone_into(&mut run.state);
             }
         }

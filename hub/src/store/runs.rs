@@ -31,6 +31,8 @@ pub struct StatusCounts {
     pub dead_letters: i64,
     pub changes_pending: i64,
     pub changes_rejected: i64,
+    /// What was sent to the hub and is not a record yet.
+    pub messages: i64,
 }
 
 const COLUMNS: &str = "id, source, stream, started_at, finished_at, state, read, added, changed, unchanged, deleted, set_aside, problem";
@@ -122,7 +124,7 @@ impl Tx {
     pub async fn status_counts(&mut self) -> Result<StatusCounts> {
         let text = "select (select count(*) from person), (select count(*) from record where state = 0), (select count(*) from event where substr(name, 1, 1) <> $1), \
              (select count(*) from dead_letter where state = 'open'), (select count(*) from change where state = 'pending' and destination in (select name from destination)), \
-             (select count(*) from change where state = 'rejected')";
+             (select count(*) from change where state = 'rejected'), (select count(*) from inbox where body is not null)";
         self.one(text, &[Arg::Text(THING)], |row| {
             Ok(StatusCounts {
                 people: get(row, 0)?,
@@ -131,6 +133,7 @@ impl Tx {
                 dead_letters: get(row, 3)?,
                 changes_pending: get(row, 4)?,
                 changes_rejected: get(row, 5)?,
+                messages: get(row, 6)?,
             })
         })
         .await

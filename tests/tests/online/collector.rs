@@ -1,6 +1,7 @@
 //! What clients send: stored before it is answered, once, and as they meant it.
 
-use super::{KEY, Online, ask, pause, post, track};
+use super::{KEY, MANIFEST, Online, ask, pause, post, track};
+use crate::hub::Hub;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -232,6 +233,23 @@ fn s5_two_people_at_one_browser_are_two_people() {
     online.stop();
 }
 
+// What no stream of its call could show is a dead letter of another.
+#[test]
+fn an_identify_that_is_too_long_is_a_dead_letter_with_its_reason() {
+    let mut online = Online::new();
+    let traits = json!({ "email": "ada@mail.example", "bio": "y".repeat(40_000) });
+    let long = json!({ "type": "identify", "messageId": "long", "userId": "u1", "traits": traits });
+    let unread = json!({ "type": "track", "messageId": "when", "userId": "u1", "event": "E", "timestamp": "yesterday" });
+    assert_eq!(online.batch(&[long, unread]).status, 200);
+    online.wait_for(LETTERS, 2);
+    let listed = online.hub.run(&["dead-letters", "list"]).stdout;
+    for expected in ["OF0517", "long values are cut here", "`timestamp`"] {
+        assert!(listed.contains(expected), "{listed}");
+    }
+    assert_eq!(online.events(), 0);
+    online.stop();
+}
+
 // S7
 #[test]
 fn s7_one_bad_message_of_a_hundred_is_a_dead_letter() {
@@ -249,7 +267,12 @@ fn s7_one_bad_message_of_a_hundred_is_a_dead_letter() {
         .hub
         .number("hub.db", "select id from dead_letter where key = 'm41'");
     let shown = online.hub.run(&["dead-letters", "show", &long.to_string()]);
-    assert!(shown.stdout.contains("\"allowed\""), "{}", shown.stdout);
+    assert!(
+        shown.stdout.contains("a message may have 32768"),
+        "{}",
+        shown.stdout
+    );
+    assert!(shown.stdout.contains("Song Played"), "{}", shown.stdout);
     assert!(!shown.stdout.contains("xxxxxxxx"), "cut");
     online.stop();
 }
@@ -307,5 +330,69 @@ fn keys_origins_and_calls_of_one_message() {
     std::io::Read::read_to_end(&mut stream, &mut image).unwrap();
     assert!(String::from_utf8_lossy(&image).contains("image/gif"));
     online.wait_for("select count(*) from event", 3);
+    online.stop();
+}
+
+#[test]
+fn check_sees_keys_and_origins_that_could_not_work() {
+    let hub = Hub::new();
+    let second = "\n[[source]]\nname = \"app\"\nconnector = \"collector\"\n";
+    for (config, expected) in [
+        (
+            "config.write_keys = [\"key-of-the-shop\"]",
+            "source `web` has one of these write keys, too",
+        ),
+        ("config.write_keys = []", "at least one key"),
+        ("config.write_keys = [\"short\"]", "at least 8 characters"),
+        (
+            "config.write_keys = [\"key-of-the-app\"]\nconfig.origins = [\"shop.example\"]",
+            "an origin has a scheme and a host",
+        ),
+    ] {
+        hub.write(
+            "hub.toml",
+            &(MANIFEST.replace("PORT", "7117") + second + config),
+        );
+        let checked = hub.run(&["check"]);
+        assert_eq!(checked.code, Some(2), "{checked:?}");
+        assert!(checked.stderr.contains(expected), "{checked:?}");
+    }
+    let nowhere = MANIFEST.replace("[serve]\nlisten = \"127.0.0.1:PORT\"\n", "");
+    hub.write("hub.toml", &nowhere);
+    assert!(
+        hub.run(&["check"])
+            .stderr
+            .contains("nobody can send anything")
+    );
+    hub.write(
+        "hub.toml",
+        &MANIFEST.replace("127.0.0.1:PORT", "0.0.0.0:7117"),
+    );
+    assert!(hub.run(&["check"]).stderr.contains("behind_proxy"));
+}
+
+// An edit that names a port of another program costs nothing that is served already.
+#[test]
+fn an_edit_whose_port_is_taken_leaves_the_service_where_it_is() {
+    let mut online = Online::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let other = MANIFEST
+        .replace("PORT", &port.to_string())
+        .replace("visitors", "guests");
+    online.hub.write("hub.toml", &other);
+    online.hub.run(&["run"]).ends_with(0);
+    assert_eq!(
+        online
+            .batch(&[json!({ "type": "page", "messageId": "1", "userId": "u1" })])
+            .status,
+        200
+    );
+    online.wait_for(
+        "select count(*) from membership where audience = 'guests'",
+        1,
+    );
+    let messages = online.hub.run(&["status"]).stdout;
+    assert!(!messages.contains("to take in"), "{messages}");
     online.stop();
 }

@@ -179,6 +179,7 @@ pub static CODES: &[&Code] = &[
     &NOT_CORRECTED,
     &LETTER_ENDED,
     &TOO_MANY_UNFIT,
+    &MESSAGE_REFUSED,
     &RECORD_NOT_JSON,
     &RULES_NOT_APPLIED,
     &RULES_CHANGED,

@@ -121,3 +121,10 @@ pub static TOO_MANY_UNFIT: Code = Code {
     class: Class::AskUser,
     page: include_str!("../pages/OF0516.md"),
 };
+
+pub static MESSAGE_REFUSED: Code = Code {
+    id: "OF0517",
+    title: "a message that was sent to the hub cannot be used",
+    class: Class::AskUser,
+    page: include_str!("../pages/OF0517.md"),
+};

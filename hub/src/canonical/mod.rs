@@ -7,7 +7,7 @@ mod role;
 mod said;
 
 pub use edit::{Edit, edited};
-pub use record::{Record, key_of_line, read, readable};
+pub use record::{REFUSED, Record, key_of_line, read, readable};
 
 use crate::expression::{
     Expression, Failure, country_code, scalar_text, shown, to_shape, to_timestamp,
@@ -92,9 +92,6 @@ pub fn key_of(stream: &Stream, source: &str, record: &Record) -> Result<String, 
     }
 }
 
-/// The field in which the collector says why a message that a client sent cannot be used.
-pub const REFUSED: &str = "onefold:refused";
-
 /// A problem that sets the record aside; boxed, as it is rare and large.
 type Fatal = Box<Problem>;
 
@@ -121,7 +118,9 @@ impl Mapper<'_> {
                 "the record is not a JSON object".to_owned(),
             ));
         }
-        if let Some(why) = self.record.at(REFUSED).and_then(Value::as_str) {
+        if self.stream.is_sent_to
+            && let Some(why) = self.record.at(REFUSED).and_then(Value::as_str)
+        {
             return Err(self.fatal(&codes::MESSAGE_REFUSED, None, why.to_owned()));
         }
         let stream = self.stream;

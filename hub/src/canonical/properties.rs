@@ -12,6 +12,7 @@ fn stream(key: &str) -> Stream {
         name: "things".into(),
         to: StreamTarget::Person,
         is_of_person: true,
+        is_sent_to: false,
         key: compile(key),
         updated_at: None,
         created_at: Some(compile("at")),

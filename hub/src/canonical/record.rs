@@ -8,6 +8,9 @@ use crate::model::Value;
 use crate::problem::{Place, Problem, codes};
 use std::fmt::Write;
 
+/// The field in which the collector says why a message that a client sent cannot be used.
+pub const REFUSED: &str = "onefold:refused";
+
 /// A record's values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
@@ -111,11 +114,11 @@ fn fault(error: &serde_json::Error) -> &'static str {
     }
 }
 
-/// What can be read of JSON that may be damaged; none where it is nothing of the kind.
-pub fn readable(text: &[u8]) -> Option<Value> {
+/// What can be read of JSON, and whether it is damaged; none where it is nothing of the kind.
+pub fn readable(text: &[u8]) -> Option<(Value, bool)> {
     match serde_json::from_slice(text) {
-        Ok(value) => Some(value),
-        Err(_) => repaired(text).map(|record| record.value),
+        Ok(value) => Some((value, false)),
+        Err(_) => Some((repaired(text)?.value, true)),
     }
 }
 

@@ -9,6 +9,7 @@ fn stream(to: StreamTarget, map: &[(&str, &str)]) -> Stream {
     Stream {
         name: "things".into(),
         is_of_person: to == StreamTarget::Person,
+        is_sent_to: false,
         to,
         key: compile("id"),
         updated_at: Some(compile("updated")),

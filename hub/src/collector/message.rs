@@ -53,7 +53,6 @@ pub struct Body {
 struct Sent {
     fields: Map<String, Value>,
     damaged: Option<String>,
-    bytes: usize,
 }
 
 #[derive(Deserialize)]
@@ -64,54 +63,50 @@ struct Envelope<'a> {
 
 /// Reads a body; none when it is not a JSON object, even without the values that cannot be read.
 pub fn parse(body: &[u8], is_batch: bool) -> Option<Body> {
-    let text = String::from_utf8_lossy(body);
-    let envelope = readable(body)?;
-    let Value::Object(mut fields) = envelope else {
+    let (Value::Object(mut fields), is_damaged) = readable(body)? else {
         return None;
     };
-    let text_of = |fields: &Map<String, Value>, name: &str| {
-        let text = fields.get(name)?.as_str()?;
-        Some(text.to_owned())
-    };
-    let write_key = text_of(&fields, "writeKey");
+    // What is damaged is taken as it was written, where that is JSON.
+    let text = is_damaged.then(|| String::from_utf8_lossy(body));
+    let text = text.as_deref();
+    let write_key = fields.get("writeKey").and_then(Value::as_str);
+    let write_key = write_key.map(str::to_owned);
     let sent_at = fields.get("sentAt").and_then(moment);
+    // A single message keeps its own.
+    let context = match is_batch {
+        true => fields.remove("context"),
+        false => None,
+    };
     let messages = match is_batch {
         true => {
             let Some(Value::Array(values)) = fields.remove("batch") else {
                 return None;
             };
-            // What is JSON is taken as it was written.
-            let raw = serde_json::from_str::<Envelope<'_>>(&text).ok();
+            let raw = text.and_then(|text| serde_json::from_str::<Envelope<'_>>(text).ok());
             let raw = raw.and_then(|envelope| envelope.batch).unwrap_or_default();
             let mut raw = raw.into_iter().map(RawValue::get);
             let sent = values.into_iter().map(|value| Sent::of(value, raw.next()));
             sent.collect()
         }
-        false => vec![Sent::of(Value::Object(fields.clone()), Some(&text))],
+        false => vec![Sent::of(Value::Object(fields), text)],
     };
     Some(Body {
         write_key,
         messages,
         sent_at,
-        context: fields.remove("context").filter(|_| is_batch),
+        context,
     })
 }
 
 impl Sent {
     fn of(value: Value, raw: Option<&str>) -> Self {
-        let bytes = raw.map_or_else(|| value.to_string().len(), str::len);
         let damaged = raw.filter(|raw| serde_json::from_str::<Value>(raw).is_err());
         let damaged = damaged.map(|raw| raw.trim().replace(['\n', '\r'], " "));
         match value {
-            Value::Object(fields) => Self {
-                fields,
-                damaged,
-                bytes,
-            },
+            Value::Object(fields) => Self { fields, damaged },
             other => Self {
                 fields: Map::from_iter([("message".to_owned(), other)]),
                 damaged: None,
-                bytes,
             },
         }
     }
@@ -148,11 +143,10 @@ fn record(
     let Sent {
         mut fields,
         damaged,
-        bytes,
     } = sent;
     // What only the hub says.
     fields.remove(REFUSED);
-    let hash = hash_of(&fields);
+    let (hash, bytes) = hash_of(&fields);
     let call = about.call.map(str::to_owned);
     let call = call.or_else(|| Some(fields.get("type")?.as_str()?.to_lowercase()));
     let call = call.unwrap_or_default();
@@ -261,14 +255,15 @@ fn spliced(text: &str, added: &Map<String, Value>) -> String {
     format!("{inside}{comma}{}", &added[1..])
 }
 
-/// Of what a client sends again in the same way, without what changes each time.
-fn hash_of(fields: &Map<String, Value>) -> i64 {
+/// The hash and the length of what a client sends again in the same way, without what changes each time.
+fn hash_of(fields: &Map<String, Value>) -> (i64, usize) {
     let changes = ["sentAt", "receivedAt", "writeKey", "_metadata"];
     let said = fields
         .iter()
         .filter(|(name, _)| !changes.contains(&name.as_str()));
     let said: BTreeMap<&String, &Value> = said.collect();
-    landing::hash(json!(said).to_string().as_bytes())
+    let said = serde_json::to_vec(&said).unwrap_or_default();
+    (landing::hash(&said), said.len())
 }
 
 /// The client's id of a message. One without gets one that is the same when it comes again, if it says when it was.

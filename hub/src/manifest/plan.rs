@@ -148,6 +148,8 @@ pub struct Stream {
     pub to: StreamTarget,
     /// Whether its records are about a person: the stream's only meaning, or that of a person to whom something happened.
     pub is_of_person: bool,
+    /// Clients send its records to the hub.
+    pub is_sent_to: bool,
     pub key: Expression,
     pub updated_at: Option<Expression>,
     pub created_at: Option<Expression>,

@@ -7,6 +7,13 @@ use crate::problem::codes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+impl StreamScope<'_> {
+    /// Whether clients send the stream's records to the hub.
+    pub fn is_sent_to(&self) -> bool {
+        self.description.is_some_and(|one| one.name == COLLECTOR)
+    }
+}
+
 impl Source {
     /// Whether its records are sent to the hub.
     pub fn is_collected(&self) -> bool {
@@ -55,7 +62,10 @@ impl Loader<'_> {
             description: description.as_deref(),
             region: region.as_deref(),
         };
-        let streams = self.streams(&table, scope);
+        let mut streams = self.streams(&table, scope);
+        for stream in &mut streams {
+            stream.is_sent_to = scope.is_sent_to();
+        }
         let (connector, description) = connector?;
         Some(Source {
             name: name?,

@@ -393,6 +393,7 @@ impl Loader<'_> {
             name: name.into(),
             to,
             is_of_person: about.is_of_person,
+            is_sent_to: false,
             key,
             updated_at: draft.updated_at,
             created_at: draft.created_at,

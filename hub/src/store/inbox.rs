@@ -7,18 +7,18 @@ use crate::model::Timestamp;
 
 /// A message as it was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InboxRow {
+pub struct InboxRow<'a> {
     pub id: i64,
-    pub source: String,
-    pub stream: String,
+    pub source: &'a str,
+    pub stream: &'a str,
     /// Its id at the sender.
-    pub message: String,
+    pub message: &'a str,
     /// Of what was sent, without what the hub adds.
     pub hash: i64,
     /// The record is deleted, and the body has its key alone.
     pub removes: bool,
     /// A record of the stream, as a line of JSON.
-    pub body: Vec<u8>,
+    pub body: &'a [u8],
 }
 
 /// What waits: its id, whether it deletes its record, and its body.
@@ -40,20 +40,20 @@ impl Tx {
     }
 
     /// New rows, by id.
-    pub async fn add_messages(&mut self, rows: &[InboxRow], now: Timestamp) -> Result<()> {
+    pub async fn add_messages(&mut self, rows: &[InboxRow<'_>], now: Timestamp) -> Result<()> {
         self.insert(
             "inbox (id, source, stream, message, hash, received_at, removes, body)",
             rows,
             |row| {
                 [
                     Arg::Int(row.id),
-                    Arg::Text(&row.source),
-                    Arg::Text(&row.stream),
-                    Arg::Text(&row.message),
+                    Arg::Text(row.source),
+                    Arg::Text(row.stream),
+                    Arg::Text(row.message),
                     Arg::Int(row.hash),
                     Arg::Int(now.0),
                     Arg::Int(i64::from(row.removes)),
-                    Arg::Bytes(&row.body),
+                    Arg::Bytes(row.body),
                 ]
             },
         )

@@ -52,16 +52,17 @@ pub async fn plan(
     destination: &Destination,
     show: usize,
 ) -> Result<DeliveryReport> {
-    let mut report = pending(context, destination, show).await?;
+    let mut report = pending(context, destination, Some(show)).await?;
     add_withheld(&mut report, context, destination, show).await?;
     Ok(report)
 }
 
-/// What is pending, and whether a guard stops it.
+/// What is pending, and whether a guard stops it. A plan says how many rows of each kind to name, and counts what follows from sending;
+/// the guard needs to know of removals only.
 async fn pending(
     context: &Context,
     destination: &Destination,
-    show: usize,
+    plan: Option<usize>,
 ) -> Result<DeliveryReport> {
     let mut report = DeliveryReport::of(destination);
     let mut tx = context.store.read().await?;
@@ -78,7 +79,7 @@ async fn pending(
             after = last.id;
             let found = grouped(context, &list, destination, &rows)?;
             let mut all = vec![found.groups];
-            if family == PEOPLE {
+            if plan.is_some() && family == PEOPLE {
                 // Memberships that wait for these rows, or for none any more, are sent after them.
                 let rows = all[0].values().flatten();
                 let keys = rows.map(|row| row.key.clone()).chain(found.unsent);
@@ -87,13 +88,14 @@ async fn pending(
                 all.push(grouped(context, &list, destination, &woken)?.groups);
             }
             for (group, mut rows) in all.into_iter().flatten() {
-                let waiting = strangers(&mut tx, destination, &group, &rows).await?;
-                rows.retain(|row| !matches!(waiting.get(&row.change()), Some((_, true))));
-                if rows.is_empty() {
-                    continue;
+                if let Some(show) = plan {
+                    let waiting = strangers(&mut tx, destination, &group, &rows).await?;
+                    rows.retain(|row| !matches!(waiting.get(&row.change()), Some((_, true))));
+                    if !rows.is_empty() {
+                        report.count(&group, rows.len() as i64);
+                        report.show(&group, &rows, show);
+                    }
                 }
-                report.count(&group, rows.len() as i64);
-                report.show(&group, &rows, show);
                 if group.operation == Operation::Remove {
                     let of = removals.entry(group.audience().to_owned()).or_default();
                     for row in rows.iter().filter(|row| row.is_guarded()) {
@@ -158,7 +160,7 @@ pub async fn deliver(
     for pass in 0..PASSES {
         // I8: the guard counts removals when the work that causes them is done, not one transaction of it after another.
         sender.keeps_members = lease::may_bring_people_back(context).await?;
-        let planned = pending(context, destination, 0).await?;
+        let planned = pending(context, destination, None).await?;
         let is_guarded = planned.guarded || is_stopped;
         if is_guarded || options.suppressed_only {
             // What earlier passes sent is reported; the next run begins with this problem.

@@ -141,18 +141,20 @@ async fn store(context: &Context, requests: &[Request]) -> Result<Vec<Taken>> {
         let of = by_source.entry(&request.source).or_default();
         of.extend(request.messages.iter().map(|one| one.id.as_str()));
     }
-    let mut known: FxHashMap<(&str, String, String), i64> = FxHashMap::default();
+    let mut stored = Vec::new();
     for (source, ids) in by_source {
-        for (stream, id, hash) in tx.known_messages(source, &ids).await? {
-            known.insert((source, stream, id), hash);
-        }
+        let found = tx.known_messages(source, &ids).await?.into_iter();
+        stored.extend(found.map(|(stream, id, hash)| (source, stream, id, hash)));
     }
+    let stored = stored.iter();
+    let known = stored.map(|(source, stream, id, hash)| ((*source, &**stream, &**id), *hash));
+    let mut known: FxHashMap<(&str, &str, &str), i64> = known.collect();
     let mut rows = Vec::new();
     let mut all = Vec::new();
     for request in requests {
         let mut taken = Taken::default();
         for one in &request.messages {
-            let key = (&*request.source, one.stream.to_string(), one.id.clone());
+            let key = (&*request.source, &*one.stream, one.id.as_str());
             match known.get(&key) {
                 Some(hash) => {
                     taken.known += 1;
@@ -163,12 +165,12 @@ async fn store(context: &Context, requests: &[Request]) -> Result<Vec<Taken>> {
                     known.insert(key, one.hash);
                     rows.push(InboxRow {
                         id: 0,
-                        source: request.source.to_string(),
-                        stream: one.stream.to_string(),
-                        message: one.id.clone(),
+                        source: &request.source,
+                        stream: &one.stream,
+                        message: &one.id,
                         hash: one.hash,
                         removes: one.removes,
-                        body: one.body.clone(),
+                        body: &one.body,
                     });
                 }
             }

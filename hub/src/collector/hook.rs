@@ -7,7 +7,7 @@ use crate::landing;
 use crate::manifest::Source;
 use crate::problem::Problem;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How many connectors are asked at the same time.
 const AT_ONCE: usize = 4;
@@ -48,10 +48,10 @@ impl Collector {
         let Some(index) = source.filter(|index| sources[*index].has_webhook()) else {
             return Err(NotReceived::Nobody);
         };
-        let Ok(_room) = self.hooks.room.clone().try_acquire_owned() else {
+        let Ok(room) = self.hooks.room.clone().try_acquire_owned() else {
             return Err(NotReceived::Full);
         };
-        let reply = self.ask(index, delivery).await?;
+        let reply = self.ask(index, delivery, room).await?;
         let source = &sources[index];
         let messages = self.messages(source, &reply);
         if !messages.is_empty() {
@@ -61,9 +61,16 @@ impl Collector {
         Ok((reply.status, reply.body))
     }
 
-    async fn ask(&self, index: usize, delivery: Delivery) -> Result<Reply, NotReceived> {
+    async fn ask(
+        &self,
+        index: usize,
+        delivery: Delivery,
+        room: OwnedSemaphorePermit,
+    ) -> Result<Reply, NotReceived> {
         let (plan, connectors) = (self.context.plan.clone(), self.hooks.connectors.clone());
         let asked = tokio::task::spawn_blocking(move || {
+            // The call goes on when its caller has gone.
+            let _room = room;
             let opened = connectors.source(&plan.sources[index]);
             let mut connector = opened.map_err(|mut problems| problems.remove(0))?;
             let reply = connector.receive(&delivery);

@@ -13,6 +13,10 @@ use std::net::IpAddr;
 
 /// An event may be this long, in bytes.
 pub const EVENT_BYTES: usize = 32 << 10;
+/// What a batch says of all of its messages may be this long.
+const CONTEXT_BYTES: usize = 8 << 10;
+/// A batch may have so many messages.
+const MESSAGES: usize = 2_500;
 /// Longer ids are kept as their hash.
 const ID_BYTES: usize = 256;
 /// How far a clock may seem to be behind for the way that a request took, and ahead at all.
@@ -109,6 +113,20 @@ impl Sent {
                 damaged: None,
             },
         }
+    }
+}
+
+impl Body {
+    /// Why there is more of it than is taken at once: what a batch says of all messages becomes a part of each.
+    pub fn excess(&self) -> Option<&'static str> {
+        let is_long = |context: &Value| context.to_string().len() > CONTEXT_BYTES;
+        if self.messages.len() > MESSAGES {
+            return Some("a batch may have 2,500 messages; send smaller ones");
+        }
+        let is_long = self.context.as_ref().is_some_and(is_long);
+        is_long.then_some(
+            "the `context` of a batch may have 8 KiB; send it with the messages that need it",
+        )
     }
 }
 
@@ -274,7 +292,9 @@ fn id_of(fields: &Map<String, Value>, hash: i64, received_at: Timestamp) -> Stri
         _ => String::new(),
     };
     let says_when = ["timestamp", "originalTimestamp"];
-    let says_when = says_when.iter().any(|name| fields.contains_key(*name));
+    let says_when = says_when
+        .iter()
+        .any(|name| fields.get(*name).is_some_and(|at| !at.is_null()));
     match given.len() {
         0 if says_when => format!("hub-{hash:016x}"),
         0 => format!("hub-{hash:016x}-{}", received_at.0),
@@ -337,7 +357,7 @@ fn context_of(
         }
         _ => {}
     }
-    (!context.is_empty()).then_some(Value::Object(context))
+    (!context.is_empty() || fields.contains_key("context")).then_some(Value::Object(context))
 }
 
 /// An address without the part that names a machine.

@@ -152,6 +152,9 @@ async fn taken(door: &Door, call: Option<&str>, request: Request<Body>) -> Respo
         };
         return refused(StatusCode::BAD_REQUEST, expected);
     };
+    if let Some(why) = parsed.excess() {
+        return refused(StatusCode::PAYLOAD_TOO_LARGE, why);
+    }
     let of_body = |key: &String| collector.source(key);
     let Some(source) = source.or_else(|| parsed.write_key.as_ref().and_then(of_body)) else {
         return unknown_key();

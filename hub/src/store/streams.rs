@@ -170,8 +170,9 @@ impl Tx {
         }
     }
 
+    /// Those of the vendor's parts: what was sent to the hub does not come again.
     pub async fn clear_cursors(&mut self, stream_id: i64) -> Result<()> {
-        let text = "delete from stream_cursor where stream_id = $1";
+        let text = "delete from stream_cursor where stream_id = $1 and part <> 'inbox'";
         self.run(text, &[Arg::Int(stream_id)]).await
     }
 }

@@ -333,6 +333,26 @@ fn keys_origins_and_calls_of_one_message() {
     online.stop();
 }
 
+// What is small on its way is not made large.
+#[test]
+fn a_batch_with_too_much_for_every_message_is_refused_whole() {
+    let mut online = Online::new();
+    let large = json!({ "batch": [{}, {}], "context": { "a": "x".repeat(400_000) } });
+    let answer = online.send("/v1/batch", &large);
+    assert_eq!(answer.status, 413);
+    assert!(answer.body.contains("8 KiB"), "{}", answer.body);
+    let many: Vec<Value> = (0..2_501).map(|_| json!({})).collect();
+    assert_eq!(online.batch(&many).status, 413);
+    assert_eq!(online.hub.number("hub.db", "select count(*) from inbox"), 0);
+    // Equal messages at an unknown time are two.
+    let twice = json!({ "type": "track", "event": "E", "userId": "u", "timestamp": null });
+    assert_eq!(online.batch(&[twice.clone()]).status, 200);
+    pause();
+    assert_eq!(online.batch(&[twice]).status, 200);
+    online.wait_for("select count(*) from event", 2);
+    online.stop();
+}
+
 #[test]
 fn check_sees_keys_and_origins_that_could_not_work() {
     let hub = Hub::new();

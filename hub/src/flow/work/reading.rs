@@ -27,6 +27,8 @@ pub struct SourceReport {
     pub remapped: i64,
     pub streams: Vec<StreamReport>,
     pub problems: Vec<Problem>,
+    /// It was paused, took too long, or another time came.
+    pub ended_early: bool,
     /// The pause that kept it from being read, or ended the read.
     pub paused: Option<Pause>,
 }
@@ -75,7 +77,11 @@ pub async fn read_held(
     tx.explain_stopped(&source.name, began.0, &why).await?;
     tx.commit().await?;
     let mut read = read?;
-    if let Some(last) = read.streams.last_mut() {
+    read.ended_early = true;
+    // What a guard found is no consequence of the end.
+    if let Some(last) = read.streams.last_mut()
+        && !(last.guarded || last.is_emptied())
+    {
         last.problem = None;
     }
     read.paused = pause_of(context, Paused::Source, &source.name).await?;

@@ -214,7 +214,10 @@ impl Serving {
         let read = reading::read_held(&fenced, source, connectors, options, ending).await;
         self.changed();
         let problem = match &read {
-            Ok(report) => self.log(source, report),
+            Ok(report) => {
+                self.note_emptied(source, report);
+                self.log(source, report)
+            }
             Err(problem) => Some(problem.clone()),
         };
         release(lease, problem).await?;
@@ -234,6 +237,16 @@ impl Serving {
         format!("it took longer than its `time_limit` of {}", span(limit_ms))
     }
 
+    /// Whether the vendor returned nothing: a guard of its destinations asks. One read that ended early says nothing of that.
+    fn note_emptied(&self, source: &Source, report: &SourceReport) {
+        let mut emptied = self.emptied();
+        if report.streams.iter().any(StreamReport::is_emptied) {
+            emptied.insert(source.name.to_string());
+        } else if !report.ended_early {
+            emptied.remove(&*source.name);
+        }
+    }
+
     /// Logs what was read; returns the first problem.
     pub(super) fn log(&self, source: &Source, report: &SourceReport) -> Option<Problem> {
         for stream in &report.streams {
@@ -243,12 +256,6 @@ impl Serving {
                 changed = counts.changed, deleted = counts.deleted, set_aside = counts.set_aside, "read"
             );
         }
-        let mut emptied = self.emptied();
-        match report.streams.iter().any(StreamReport::is_emptied) {
-            true => emptied.insert(source.name.to_string()),
-            false => emptied.remove(&*source.name),
-        };
-        drop(emptied);
         let of_streams = report.streams.iter();
         let of_streams = of_streams.filter_map(|stream| stream.problem.as_ref());
         let mut problems = report.problems.iter().chain(of_streams).peekable();

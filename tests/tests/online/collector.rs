@@ -346,7 +346,7 @@ fn a_batch_with_too_much_for_every_message_is_refused_whole() {
     assert_eq!(online.hub.number("hub.db", "select count(*) from inbox"), 0);
     // Equal messages at an unknown time are two.
     let twice = json!({ "type": "track", "event": "E", "userId": "u", "timestamp": null });
-    assert_eq!(online.batch(&[twice.clone()]).status, 200);
+    assert_eq!(online.batch(std::slice::from_ref(&twice)).status, 200);
     pause();
     assert_eq!(online.batch(&[twice]).status, 200);
     online.wait_for("select count(*) from event", 2);

@@ -38,10 +38,18 @@ pub async fn source(
     let mut hub = open(folder, environment, out).await?;
     let left = leftover::removable(&hub.context, &name, stream.as_deref()).await?;
     let records = left.iter().map(|one| one.records).sum();
-    if !yes && !agrees(out, &left, records) {
+    let messages: i64 = left.iter().map(|one| one.messages).sum();
+    let all = match messages {
+        0 => plural(records, "record", "records"),
+        _ => format!(
+            "{} and {}",
+            plural(records, "record", "records"),
+            plural(messages, "waiting message", "waiting messages")
+        ),
+    };
+    if !yes && !agrees(out, &left, &all) {
         let message = format!(
-            "nothing was removed: {} of `{name}` would go, and what follows from them alone",
-            plural(records, "record", "records")
+            "nothing was removed: {all} of `{name}` would go, and what follows from them alone"
         );
         let problem = Problem::new(&codes::SOURCE_GONE, message)
             .hint("if you agree, run it again with `--yes`");
@@ -109,21 +117,15 @@ async fn remove(hub: &Opened, out: &Out, left: &[Leftover], records: i64) -> Out
 }
 
 /// Asks, when somebody is there to answer. Silence is not a yes.
-fn agrees(out: &Out, left: &[Leftover], records: i64) -> bool {
+fn agrees(out: &Out, left: &[Leftover], all: &str) -> bool {
     if out.json || !std::io::stdin().is_terminal() {
         return false;
     }
     for one in left {
-        out.line(format!(
-            "{} {}: {}",
-            one.source,
-            one.stream,
-            plural(one.records, "record", "records")
-        ));
+        out.line(format!("{} {}: {}", one.source, one.stream, one.amount()));
     }
     out.note(format!(
-        "{} will be removed, and people and audience members that depend on them alone. Agree? Type `yes`:",
-        plural(records, "record", "records")
+        "{all} will be removed, and people and audience members that depend on them alone. Agree? Type `yes`:"
     ));
     is_yes(&mut std::io::stdin().lock())
 }

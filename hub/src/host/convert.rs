@@ -76,6 +76,11 @@ pub fn parts(parts: Vec<String>) -> Checked<Vec<String>> {
     for part in &parts {
         texts.add(part, BOOKMARK_BYTES, "a part of a stream")?;
     }
+    if parts.iter().any(|part| part.starts_with('\u{1f}')) {
+        return Err(malformed(
+            "`split` named a part that begins with U+001F, which the hub keeps for itself",
+        ));
+    }
     let mut seen = std::collections::HashSet::new();
     if parts.iter().any(|part| !seen.insert(part)) {
         return Err(malformed("`split` named the same part twice"));

@@ -4,7 +4,7 @@ use crate::manifest::audience::further_names;
 use crate::manifest::journey::stage_names;
 use crate::manifest::tree::{Hinted, Item, Spot, suggest};
 use crate::manifest::{Loader, Sections, Source, StreamTarget, Subject};
-use crate::model::{EVENT_NAMES, EntityKind, IDENTIFIER_FIELDS, PERSON_TRAITS};
+use crate::model::{COLLECTOR, EVENT_NAMES, EntityKind, IDENTIFIER_FIELDS, PERSON_TRAITS};
 use crate::problem::{Severity, codes};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,12 +15,22 @@ impl Loader<'_> {
         self.check_audiences();
         self.check_purposes();
         self.check_sources(&names(&sections.sources));
-        self.check_after(&names(&sections.sources));
+        self.check_after(&sections.sources);
         self.check_circles();
     }
 
     /// Sources that are read after others.
-    fn check_after(&mut self, known: &BTreeSet<&str>) {
+    fn check_after(&mut self, sources: &[Item<'_>]) {
+        let known = names(sources);
+        let is_collected = |item: &&Item<'_>| {
+            let connector = item
+                .raw()
+                .as_table()
+                .and_then(|table| table.get("connector"));
+            connector.is_some_and(|one| one.get_ref().as_str() == Some(COLLECTOR))
+        };
+        let collected: Vec<Item<'_>> = sources.iter().filter(is_collected).cloned().collect();
+        let collected = names(&collected);
         let mut edges: BTreeMap<&str, Vec<Edge<'_>>> = BTreeMap::new();
         for (source, after, spot) in &self.mentions.after {
             if !known.contains(after.as_str()) {
@@ -28,6 +38,14 @@ impl Loader<'_> {
                 self.report
                     .error(&codes::UNKNOWN_SOURCE, spot, message)
                     .with_hint(suggest(after, known.iter().copied()));
+            }
+            if collected.contains(after.as_str()) {
+                let message = format!(
+                    "`{after}` is sent to the hub as it happens and is never read to an end, so nothing can follow it"
+                );
+                self.report
+                    .error(&codes::BAD_SCHEDULE, spot, message)
+                    .with_hint(Some("write `cron` or `every`".to_owned()));
             }
             edges.entry(source).or_default().push(Edge {
                 to: after,

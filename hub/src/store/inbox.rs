@@ -1,6 +1,6 @@
 //! What was sent to the hub and has not been landed yet, and the ids by which a message is known again.
 
-use super::query::{get, json_texts, value};
+use super::query::{columns, get, json_texts, value};
 use super::value::Arg;
 use super::{Result, Tx};
 use crate::model::Timestamp;
@@ -81,11 +81,22 @@ impl Tx {
         .await
     }
 
-    /// What has been landed is a record, and only its id is kept here.
-    pub async fn empty_messages(&mut self, source: &str, stream: &str, up_to: i64) -> Result<()> {
-        let text = "update inbox set body = null where source = $1 and stream = $2 and id <= $3 and body is not null";
-        let arguments = [Arg::Text(source), Arg::Text(stream), Arg::Int(up_to)];
-        self.run(text, &arguments).await
+    /// What has been landed is a record, and only its id is kept here. Empties up to `limit`; returns how many.
+    pub async fn empty_messages(
+        &mut self,
+        source: &str,
+        stream: &str,
+        up_to: i64,
+        limit: i64,
+    ) -> Result<u64> {
+        let text = "update inbox set body = null where id in (select id from inbox where source = $1 and stream = $2 and id <= $3 and body is not null order by id limit $4)";
+        let arguments = [
+            Arg::Text(source),
+            Arg::Text(stream),
+            Arg::Int(up_to),
+            Arg::Int(limit),
+        ];
+        self.changed(text, &arguments).await
     }
 
     /// Forgets the ids of landed messages that came before a time; up to `limit` of them. Returns how many.
@@ -103,6 +114,19 @@ impl Tx {
             Ok((get(row, 0)?, get(row, 1)?))
         })
         .await
+    }
+
+    /// How many messages wait for each stream that has any: source, stream, how many.
+    pub async fn messages_waiting(&mut self) -> Result<Vec<(String, String, i64)>> {
+        let text = "select source, stream, count(*) from inbox where body is not null group by source, stream";
+        self.all(text, &[], columns).await
+    }
+
+    /// Forgets messages of a stream, landed or not: up to `limit` of them. Returns how many.
+    pub async fn remove_messages(&mut self, source: &str, stream: &str, limit: i64) -> Result<u64> {
+        let text = "delete from inbox where id in (select id from inbox where source = $1 and stream = $2 limit $3)";
+        let arguments = [Arg::Text(source), Arg::Text(stream), Arg::Int(limit)];
+        self.changed(text, &arguments).await
     }
 
     /// The streams of a source for which messages wait.

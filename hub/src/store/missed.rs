@@ -17,6 +17,9 @@ pub struct MissedRow {
     pub reason: String,
 }
 
+/// How many of a source are kept.
+const KEPT: i64 = 1_000;
+
 const COLUMNS: &str = "id, source, first_due, last_due, times, noted_at, reason";
 
 impl Tx {
@@ -34,6 +37,12 @@ impl Tx {
             ]
         })
         .await
+    }
+
+    /// Forgets all but the newest of a source.
+    pub async fn forget_missed(&mut self, source: &str) -> Result<()> {
+        let text = "delete from missed where source = $1 and id < (select id from missed where source = $1 order by id desc limit 1 offset $2)";
+        self.run(text, &[Arg::Text(source), Arg::Int(KEPT)]).await
     }
 
     /// The newest ones, of all sources or of one.

@@ -53,7 +53,7 @@ pub use profiles::{ClaimRow, EventRow, PersonRow};
 pub use records::{RecordRow, RecordState, StoredRecord};
 pub use runs::{RunRow, StatusCounts};
 pub use statements::{Revoked, StatementRow};
-pub use streams::StreamRow;
+pub use streams::{INBOX, StreamRow};
 pub use suggestions::SuggestionRow;
 pub use trial::{Trial, back_up};
 pub use value::Arg;

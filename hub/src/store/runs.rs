@@ -10,6 +10,8 @@ pub struct RunRow {
     pub id: i64,
     pub source: String,
     pub stream: String,
+    /// `read` (from the vendor), `inbox` (what was sent to the hub)
+    pub kind: String,
     pub started_at: i64,
     pub finished_at: Option<i64>,
     /// `running`, `done`, `failed`, `stopped`, `lost` (its process died)
@@ -35,12 +37,15 @@ pub struct StatusCounts {
     pub messages: i64,
 }
 
-const COLUMNS: &str = "id, source, stream, started_at, finished_at, state, read, added, changed, unchanged, deleted, set_aside, problem";
+/// How many runs of a stream are kept: a week's when it is read each minute.
+const KEPT_RUNS: i64 = 10_000;
+
+const COLUMNS: &str = "id, source, stream, kind, started_at, finished_at, state, read, added, changed, unchanged, deleted, set_aside, problem";
 
 impl Tx {
     pub async fn save_run(&mut self, run: &RunRow) -> Result<()> {
-        let text = "insert into run (id, source, stream, started_at, finished_at, state, read, added, changed, unchanged, deleted, set_aside, problem) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict (id) do update set \
+        let text = "insert into run (id, source, stream, kind, started_at, finished_at, state, read, added, changed, unchanged, deleted, set_aside, problem) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) on conflict (id) do update set \
              finished_at = excluded.finished_at, state = excluded.state, read = excluded.read, added = excluded.added, \
              changed = excluded.changed, unchanged = excluded.unchanged, deleted = excluded.deleted, \
              set_aside = excluded.set_aside, problem = excluded.problem";
@@ -50,6 +55,7 @@ impl Tx {
                 Arg::Int(run.id),
                 Arg::Text(&run.source),
                 Arg::Text(&run.stream),
+                Arg::Text(&run.kind),
                 Arg::Int(run.started_at),
                 Arg::OptInt(run.finished_at),
                 Arg::Text(&run.state),
@@ -81,15 +87,43 @@ impl Tx {
         self.run(text, &arguments).await
     }
 
-    /// When the last run of each stream that came to its end began: source, stream, time.
+    /// Forgets old runs of a stream: all but the newest, and the last that came to its end.
+    pub async fn forget_runs(&mut self, source: &str, stream: &str, kind: &str) -> Result<()> {
+        let text = "delete from run where source = $1 and stream = $2 and kind = $3 \
+             and id < (select id from run where source = $1 and stream = $2 and kind = $3 order by id desc limit 1 offset $4) \
+             and finished_at is distinct from (select max(finished_at) from run where source = $1 and stream = $2 and kind = 'read' and state = 'done')";
+        let arguments = [
+            Arg::Text(source),
+            Arg::Text(stream),
+            Arg::Text(kind),
+            Arg::Int(KEPT_RUNS),
+        ];
+        self.run(text, &arguments).await
+    }
+
+    /// The newest run of a stream of a kind.
+    pub async fn newest_run(
+        &mut self,
+        source: &str,
+        stream: &str,
+        kind: &str,
+    ) -> Result<Option<RunRow>> {
+        let text = format!(
+            "select {COLUMNS} from run where source = $1 and stream = $2 and kind = $3 order by id desc limit 1"
+        );
+        let arguments = [Arg::Text(source), Arg::Text(stream), Arg::Text(kind)];
+        self.maybe(text, &arguments, run).await
+    }
+
+    /// When the last read of each stream that came to its end began: source, stream, time.
     pub async fn last_done(&mut self) -> Result<Vec<(String, String, Option<i64>)>> {
-        let text = "select source, stream, max(case when state = 'done' then started_at end) from run group by source, stream";
+        let text = "select source, stream, max(case when state = 'done' then started_at end) from run where kind = 'read' group by source, stream";
         self.all(text, &[], columns).await
     }
 
-    /// When the last run of each stream of a source that came to its end ended.
+    /// When the last read of each stream of a source that came to its end ended.
     pub async fn last_ends(&mut self, source: &str) -> Result<Vec<(String, i64)>> {
-        let text = "select stream, max(finished_at) from run where source = $1 and state = 'done' and finished_at is not null group by stream";
+        let text = "select stream, max(finished_at) from run where source = $1 and kind = 'read' and state = 'done' and finished_at is not null group by stream";
         self.all(text, &[Arg::Text(source)], columns).await
     }
 
@@ -115,9 +149,9 @@ impl Tx {
         self.maybe(text, &[Arg::Int(id)], run).await
     }
 
-    /// When the last run of each source began, whatever became of it.
+    /// When the last read of each source began, whatever became of it.
     pub async fn last_attempts(&mut self) -> Result<Vec<(String, i64)>> {
-        let text = "select source, max(started_at) from run group by source";
+        let text = "select source, max(started_at) from run where kind = 'read' group by source";
         self.all(text, &[], columns).await
     }
 
@@ -145,15 +179,16 @@ fn run(row: &dialect::Row) -> Result<RunRow> {
         id: get(row, 0)?,
         source: get(row, 1)?,
         stream: get(row, 2)?,
-        started_at: get(row, 3)?,
-        finished_at: get(row, 4)?,
-        state: get(row, 5)?,
-        read: get(row, 6)?,
-        added: get(row, 7)?,
-        changed: get(row, 8)?,
-        unchanged: get(row, 9)?,
-        deleted: get(row, 10)?,
-        set_aside: get(row, 11)?,
-        problem: get(row, 12)?,
+        kind: get(row, 3)?,
+        started_at: get(row, 4)?,
+        finished_at: get(row, 5)?,
+        state: get(row, 6)?,
+        read: get(row, 7)?,
+        added: get(row, 8)?,
+        changed: get(row, 9)?,
+        unchanged: get(row, 10)?,
+        deleted: get(row, 11)?,
+        set_aside: get(row, 12)?,
+        problem: get(row, 13)?,
     })
 }

@@ -29,6 +29,9 @@ impl StreamRow {
     pub const EMPTIED: &str = "emptied";
 }
 
+/// What was sent to the hub is read as one part. No vendor's part begins with U+001F (`host::convert::parts`).
+pub const INBOX: &str = "\u{1f}inbox";
+
 impl Tx {
     /// The last generation of each stream.
     pub async fn streams(&mut self) -> Result<Vec<StreamRow>> {
@@ -172,7 +175,8 @@ impl Tx {
 
     /// Those of the vendor's parts: what was sent to the hub does not come again.
     pub async fn clear_cursors(&mut self, stream_id: i64) -> Result<()> {
-        let text = "delete from stream_cursor where stream_id = $1 and part <> 'inbox'";
-        self.run(text, &[Arg::Int(stream_id)]).await
+        let text = "delete from stream_cursor where stream_id = $1 and part <> $2";
+        self.run(text, &[Arg::Int(stream_id), Arg::Text(INBOX)])
+            .await
     }
 }

@@ -10,7 +10,7 @@ use crate::manifest::Source;
 use crate::model::Timestamp;
 use crate::problem::Problem;
 use crate::problem::codes::NOT_EXPORTED;
-use crate::store::{InboxRow, Result, Store, Waiting};
+use crate::store::{INBOX, InboxRow, Result, Store, Tx, Waiting};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -22,8 +22,8 @@ const WAITING_BYTES: usize = 32 << 20;
 const TOGETHER: usize = 256;
 /// For how long a message that is sent again is known by its id alone.
 const KNOWN_MS: i64 = 30 * 86_400_000;
-/// Ids that are forgotten in one transaction.
-const FORGOTTEN: i64 = 10_000;
+/// Messages that are emptied or forgotten in one transaction.
+const SOME: i64 = 10_000;
 
 /// One call, as a record of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -186,23 +186,36 @@ async fn store(context: &Context, requests: &[Request]) -> Result<Vec<Taken>> {
     Ok(all)
 }
 
-/// Empties the messages of a source that have been landed, and forgets ids that are old.
+/// Empties the messages of a source that have been landed, and forgets ids that are old. A transaction takes some of them.
 pub async fn empty_landed(context: &Context, source: &Source) -> Result<()> {
-    let mut tx = context.begin_held().await?;
+    let mut tx = context.store.read().await?;
+    let mut landed = Vec::new();
     for row in tx.streams().await? {
-        if row.source == *source.name
-            && let Some(landed) = tx.cursor(row.id, PART).await?.as_deref().and_then(number)
-        {
-            tx.empty_messages(&row.source, &row.name, landed).await?;
+        if row.source == *source.name {
+            let cursor = tx.cursor(row.id, INBOX).await?;
+            landed.extend(cursor.as_deref().and_then(number).map(|id| (row, id)));
         }
     }
+    drop(tx);
+    for (row, id) in landed {
+        while in_tx(context, async |tx| {
+            tx.empty_messages(&row.source, &row.name, id, SOME).await
+        })
+        .await?
+        {}
+    }
     let before = Timestamp(context.clock.now().0 - KNOWN_MS);
-    tx.forget_messages(before, FORGOTTEN).await?;
-    tx.commit().await
+    while in_tx(context, async |tx| tx.forget_messages(before, SOME).await).await? {}
+    Ok(())
 }
 
-/// The inbox is read as one part, which no vendor's stream has.
-const PART: &str = "inbox";
+/// Whether there may be more to do.
+async fn in_tx(context: &Context, work: impl AsyncFnOnce(&mut Tx) -> Result<u64>) -> Result<bool> {
+    let mut tx = context.begin_held().await?;
+    let done = work(&mut tx).await?;
+    tx.commit().await?;
+    Ok(done == SOME.unsigned_abs())
+}
 
 fn number(cursor: &[u8]) -> Option<i64> {
     std::str::from_utf8(cursor).ok()?.parse().ok()
@@ -265,7 +278,7 @@ impl Connector for Inbox {
     }
 
     fn split(&mut self, _: &str, _: Option<&str>) -> std::result::Result<Vec<String>, Failure> {
-        Ok(vec![PART.to_owned()])
+        Ok(vec![INBOX.to_owned()])
     }
 
     fn read(&mut self, request: &ReadRequest) -> std::result::Result<Batch, Failure> {

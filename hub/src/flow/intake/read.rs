@@ -4,6 +4,7 @@
 
 mod in_flight;
 mod pages;
+mod row;
 mod sweep;
 pub(in crate::flow) mod tests;
 mod write;
@@ -21,6 +22,7 @@ use crate::problem::{Place, Problem};
 use crate::store::{Result, RunRow, StreamRow};
 use in_flight::InFlight;
 use pages::{Ended, Message, read_part};
+use row::{finish, new_run};
 use std::sync::Arc;
 use sweep::{FullRead, Swept, sweep};
 use tokio::runtime::Handle;
@@ -91,6 +93,7 @@ pub async fn read_stream(
         stream,
         full,
         first_version,
+        began,
     } = begin(context, source, plan, options).await?;
     let mut going = Going {
         context,
@@ -110,7 +113,7 @@ pub async fn read_stream(
         source: run.source,
         stream: run.stream,
         counts,
-        duration_ms: run.finished_at.unwrap_or(run.started_at) - run.started_at,
+        duration_ms: run.finished_at.unwrap_or(began) - began,
         problem,
         guarded,
     };
@@ -123,6 +126,7 @@ struct Begun {
     /// The full read that is under way or asked for.
     full: Option<FullRead>,
     first_version: i64,
+    began: i64,
 }
 
 async fn begin(
@@ -135,21 +139,15 @@ async fn begin(
     let row = tx.stream(&source.name, &plan.name, &plan.digest).await?;
     let again = row.full_since == Some(StreamRow::AGAIN);
     let full = match options.full || again {
-        _ if options.inbox => None,
+        // What was sent does not come again; what a full read under way would not return is marked.
+        _ if options.inbox && again => None,
+        _ if options.inbox => FullRead::going_on(&mut tx, &row).await?,
         true => Some(FullRead::begin(&mut tx, row.id).await?),
         false => FullRead::going_on(&mut tx, &row).await?,
     };
     let now = context.clock.now().0;
     tx.end_lost_runs(&source.name, &plan.name, now).await?;
-    let run = RunRow {
-        id: tx.reserve("run", 1).await?,
-        source: source.name.to_string(),
-        stream: plan.name.to_string(),
-        started_at: now,
-        state: "running".to_owned(),
-        ..RunRow::default()
-    };
-    tx.save_run(&run).await?;
+    let run = new_run(&mut tx, source, plan, options, now).await?;
     let first_version = tx.reserve("version", 0).await?;
     tx.commit().await?;
     let stream = StreamRef {
@@ -162,6 +160,7 @@ async fn begin(
         stream,
         full,
         first_version,
+        began: now,
     })
 }
 
@@ -197,7 +196,8 @@ impl Going<'_> {
                 plan: self.plan,
                 parts: &parts,
                 options: self.options,
-                max_dead_letters: self.source.max_dead_letters,
+                // A message that was taken is landed whatever becomes of others: anyone may send some with a public key.
+                max_dead_letters: self.source.max_dead_letters.filter(|_| !self.options.inbox),
                 first_version: self.first_version,
             };
             let (back, read) = reading.all(connector, full.take(), &mut self.counts).await;
@@ -236,7 +236,8 @@ impl Going<'_> {
     }
 
     async fn sweep(&mut self, full: Option<FullRead>) -> Result<()> {
-        let Some(full) = full.filter(|_| !self.context.cancel.is_cancelled()) else {
+        let ended = !self.context.cancel.is_cancelled() && !self.options.inbox;
+        let Some(full) = full.filter(|_| ended) else {
             return Ok(());
         };
         match sweep(self.context, self.source, self.stream, &full).await? {
@@ -250,32 +251,6 @@ impl Going<'_> {
             }
         }
     }
-}
-
-async fn finish(
-    context: &Context,
-    run: &mut RunRow,
-    counts: Counts,
-    problem: Option<&Problem>,
-) -> Result<()> {
-    run.finished_at = Some(context.clock.now().0);
-    run.state = match problem {
-        Some(_) => "failed",
-        None if context.cancel.is_cancelled() => "stopped",
-        None => "done",
-    }
-    .to_owned();
-    run.problem = problem.map(ToString::to_string);
-    run.read = counts.read;
-    run.added = counts.added;
-    run.changed = counts.changed;
-    run.unchanged = counts.unchanged;
-    run.deleted = counts.deleted;
-    run.set_aside = counts.set_aside;
-    // Not fenced: a process that was overtaken still stores how far it came.
-    let mut tx = context.store.begin().await?;
-    tx.save_run(run).await?;
-    tx.commit().await
 }
 
 type Split = (
@@ -333,8 +308,8 @@ impl Reading<'_> {
         let reader = self.reader(connector, cursors, pages);
         let (work, queue) = mpsc::channel(BATCHES_AHEAD);
         let since = match &full {
-            Some(full) => full.since(),
-            None => Since {
+            Some(full) if !self.options.inbox => full.since(),
+            _ => Since {
                 version: self.first_version,
                 is_full: false,
             },
@@ -344,6 +319,7 @@ impl Reading<'_> {
             stream: self.stream.clone(),
             parts: self.parts.to_vec(),
             full,
+            is_sent: self.options.inbox,
             since,
             counts: Counts::default(),
         };

@@ -22,12 +22,40 @@ pub struct Leftover {
     pub source: String,
     pub stream: String,
     pub records: i64,
+    /// What was sent for it and is not a record yet.
+    pub messages: i64,
     /// Whether the manifests still have the source, with other streams.
     #[serde(skip)]
     source_stays: bool,
 }
 
-/// Streams with records that the manifests do not have. Counts records only of such streams.
+impl Leftover {
+    fn of(plan: &Plan, source: String, stream: String) -> Self {
+        Self {
+            source_stays: plan.sources.iter().any(|one| *one.name == source),
+            source,
+            stream,
+            records: 0,
+            messages: 0,
+        }
+    }
+
+    /// `2 records and 1 message`
+    pub fn amount(&self) -> String {
+        let some = |count: i64, one: &str| match count {
+            1 => format!("1 {one}"),
+            count => format!("{count} {one}s"),
+        };
+        let records = some(self.records, "record");
+        match (self.records, self.messages) {
+            (_, 0) => records,
+            (0, messages) => some(messages, "waiting message"),
+            (_, messages) => format!("{records} and {}", some(messages, "waiting message")),
+        }
+    }
+}
+
+/// Streams with records, or messages that wait, that the manifests do not have. Counts records only of such streams.
 pub async fn leftovers(tx: &mut Tx, plan: &Plan) -> Result<Vec<Leftover>> {
     let mut found: Vec<Leftover> = Vec::new();
     for row in gone(tx, plan).await? {
@@ -37,14 +65,23 @@ pub async fn leftovers(tx: &mut Tx, plan: &Plan) -> Result<Vec<Leftover>> {
                 last.records += records;
             }
             _ => found.push(Leftover {
-                source_stays: plan.sources.iter().any(|one| *one.name == row.source),
-                source: row.source,
-                stream: row.name,
                 records,
+                ..Leftover::of(plan, row.source, row.name)
             }),
         }
     }
-    found.retain(|one| one.records > 0);
+    let waiting = tx.messages_waiting().await?.into_iter();
+    for (source, stream, messages) in waiting.filter(|one| !has(plan, &one.0, &one.1)) {
+        let known = |one: &&mut Leftover| one.source == source && one.stream == stream;
+        match found.iter_mut().find(known) {
+            Some(one) => one.messages = messages,
+            None => found.push(Leftover {
+                messages,
+                ..Leftover::of(plan, source, stream)
+            }),
+        }
+    }
+    found.retain(|one| one.records > 0 || one.messages > 0);
     Ok(found)
 }
 
@@ -54,16 +91,8 @@ pub fn warnings(leftovers: &[Leftover]) -> Vec<Problem> {
 }
 
 fn warning(left: &Leftover) -> Problem {
-    let Leftover {
-        source,
-        stream,
-        records,
-        ..
-    } = left;
-    let what = match records {
-        1 => "1 record".to_owned(),
-        records => format!("{records} records"),
-    };
+    let Leftover { source, stream, .. } = left;
+    let what = left.amount();
     let (gone, command) = match left.source_stays {
         true => (
             format!("the stream `{stream}` of source `{source}`"),
@@ -187,7 +216,15 @@ async fn remove_held(
             tx.commit().await?;
         }
     }
-    Ok(removed)
+    loop {
+        let mut tx = context.begin().await?;
+        let gone = tx.remove_messages(&left.source, &left.stream, RECORDS);
+        let is_last = gone.await? < RECORDS.unsigned_abs();
+        tx.commit().await?;
+        if is_last {
+            return Ok(removed);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -325,6 +362,29 @@ mod tests {
                 .starts_with("2 members, 2 people, 3 records"),
             "{all:?}"
         );
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_a_source_that_was_taken_out_is_reported_and_removed() {
+        let mut world = world().await;
+        let messages = (0..3).map(|id| crate::flow::Incoming {
+            stream: "contacts".into(),
+            id: id.to_string(),
+            hash: 0,
+            removes: false,
+            body: row("3", "eve").to_string().into_bytes(),
+        });
+        let receiver = crate::flow::Receiver::start(&world.context);
+        let taken = receiver.take(&"crm".into(), messages.collect()).await;
+        assert_eq!(taken.unwrap().stored, 3);
+        assert_eq!(left(&world).await, []);
+        world.reread(&manifest(&["companies"]), &STREAMS).await;
+        let found = left(&world).await;
+        assert_eq!(found[0].amount(), "2 records and 3 waiting messages");
+        remove(&world.context, &found[0], &|_| true).await.unwrap();
+        assert_eq!(left(&world).await, []);
+        let mut tx = world.context.store.read().await.unwrap();
+        assert_eq!(tx.inbox_counts("crm").await.unwrap(), (0, None));
     }
 
     #[tokio::test]

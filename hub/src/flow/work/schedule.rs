@@ -241,6 +241,7 @@ mod tests {
                 id,
                 source: "crm".to_owned(),
                 stream: "contacts".to_owned(),
+                kind: "read".to_owned(),
                 started_at: at(began).0,
                 state: state.to_owned(),
                 ..RunRow::default()

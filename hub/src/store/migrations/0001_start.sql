@@ -20,12 +20,16 @@ create table full_seen (stream_id bigint not null, block bigint not null, bits b
 
 create table stream_cursor (stream_id bigint not null, part text not null, value bytea not null, updated_at bigint not null, primary key (stream_id, part)); --clustered
 
-create table run (id bigint primary key, source text not null, stream text not null, started_at bigint not null, finished_at bigint,
-  state text not null, read bigint not null, added bigint not null, changed bigint not null, unchanged bigint not null,
+-- `kind`: read (from the vendor), inbox (what was sent to the hub).
+create table run (id bigint primary key, source text not null, stream text not null, kind text not null, started_at bigint not null,
+  finished_at bigint, state text not null, read bigint not null, added bigint not null, changed bigint not null, unchanged bigint not null,
   deleted bigint not null, set_aside bigint not null, problem text);
+create index run_stream on run (source, stream, kind, id);
+create index run_done on run (source, stream, finished_at) where state = 'done' and kind = 'read';
 -- What was due and was not run: how many times of a source, from the first to the last, why, and what was done instead. The ids are those of runs.
 create table missed (id bigint primary key, source text not null, first_due bigint not null, last_due bigint not null, times bigint not null,
   noted_at bigint not null, reason text not null);
+create index missed_source on missed (source, id);
 
 -- What operators paused: sources that are not read and destinations that are not delivered to. Never deleted; one that ended keeps its row.
 create table pause (id bigint primary key, kind text not null, name text not null, reason text not null, author text not null, since bigint not null,

@@ -36,6 +36,8 @@ pub(super) struct Writer {
     pub stream: StreamRef,
     pub parts: Vec<String>,
     pub full: Option<FullRead>,
+    /// What is read was sent to the hub: a full read under way is not asked for it.
+    pub is_sent: bool,
     pub since: Since,
     /// What was committed.
     pub counts: Counts,
@@ -129,7 +131,9 @@ impl Writer {
         }
         if let Some(full) = &mut self.full {
             full.mark(&batch.unchanged);
-            full.save(tx, self.stream.id, batch.counts.read).await?;
+            // A vendor that returns nothing is found by what it returned itself.
+            let read = if self.is_sent { 0 } else { batch.counts.read };
+            full.save(tx, self.stream.id, read).await?;
         }
         Ok(applied)
     }

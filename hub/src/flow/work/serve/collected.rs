@@ -6,7 +6,7 @@ use crate::flow::lease;
 use crate::flow::work::pauses::pause_of;
 use crate::flow::work::reading::read_inbox;
 use crate::flow::work::run;
-use crate::manifest::Source;
+use crate::manifest::{Source, Stream};
 use crate::store::{Paused, Result};
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,7 +53,10 @@ impl Serving {
     /// Reads what waits in the inbox, if anything does.
     async fn take_in(&self, source: &Source) -> Result<()> {
         let mut tx = self.context.store.read().await?;
-        let waits = !tx.waiting_streams(&source.name).await?.is_empty();
+        let waiting = tx.waiting_streams(&source.name).await?;
+        // What waits for a stream that the manifests do not have is reported with the records of such streams.
+        let is_waiting = |stream: &Stream| waiting.iter().any(|name| *name == *stream.name);
+        let waits = source.streams.iter().any(is_waiting);
         drop(tx);
         let is_paused = pause_of(&self.context, Paused::Source, &source.name);
         if waits && is_paused.await?.is_none() {

@@ -165,6 +165,7 @@ impl Serving {
                 reason: missed.reason.clone(),
             };
             tx.add_missed(&[row]).await?;
+            tx.forget_missed(&source.name).await?;
             tx.commit().await
         };
         if let Err(problem) = store.await {

@@ -1,0 +1,275 @@
+//! What was sent to the hub and what the vendor returns meet in one source.
+#![cfg(test)]
+#![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
+
+use crate::flow::ReadOptions;
+use crate::flow::connect::Opens;
+use crate::flow::context::Process;
+use crate::flow::harness::World;
+use crate::flow::intake::inbox::{Incoming, Receiver};
+use crate::flow::intake::read::tests::script::{Page, Script, page};
+use crate::flow::lease;
+use crate::flow::work::reading::{SourceReport, read_inbox, read_source};
+use crate::flow::work::run::RunOptions;
+use crate::flow::work::schedule::{last_end, last_read};
+use crate::host::Connector;
+use crate::manifest::{Destination, Source};
+use crate::problem::Problem;
+use crate::store::RunRow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+const MANIFEST: &str = r#"
+[hub]
+name = "sent"
+store = "sqlite:unused.db"
+
+[[source]]
+name = "crm"
+connector = "any"
+guard = { max_dead_letters = "10%" }
+[[source.stream]]
+name = "contacts"
+to = "person"
+key = "id"
+map.email = "email"
+map.first_name = "name"
+"#;
+const CONTACTS: [(&str, &str); 1] = [("crm", "contacts")];
+const BEGAN: i64 = 1_700_000_000_000;
+
+async fn world() -> World {
+    World::new(MANIFEST, &CONTACTS, BEGAN).await
+}
+
+/// Opens one script.
+struct One(Script);
+
+impl Opens for One {
+    fn source(&self, _: &Source) -> Result<Box<dyn Connector>, Vec<Problem>> {
+        Ok(Box::new(self.0.clone()))
+    }
+
+    fn destination(&self, _: &Destination) -> Result<Box<dyn Connector>, Vec<Problem>> {
+        Err(Vec::new())
+    }
+
+    fn rest(&self) {}
+}
+
+fn options(full: bool) -> RunOptions {
+    RunOptions {
+        source: None,
+        stream: None,
+        deliver: false,
+        show: 0,
+        read: ReadOptions {
+            inbox: false,
+            full,
+            progress: Arc::new(|_| {}),
+        },
+        events: Arc::new(|_| {}),
+    }
+}
+
+fn record(id: &str, name: &str) -> String {
+    format!(r#"{{"id":"{id}","email":"p{id}@x.example","name":"{name}"}}"#)
+}
+
+async fn send(world: &World, bodies: &[(&str, bool)]) {
+    let receiver = Receiver::start(&world.context);
+    let mut tx = world.context.store.read().await.unwrap();
+    let sent = tx.inbox_counts("crm").await.unwrap().0;
+    drop(tx);
+    let messages = bodies
+        .iter()
+        .enumerate()
+        .map(|(at, (body, removes))| Incoming {
+            stream: "contacts".into(),
+            id: format!("{body} {sent} {at}"),
+            hash: at as i64,
+            removes: *removes,
+            body: body.as_bytes().to_vec(),
+        });
+    let taken = receiver.take(&"crm".into(), messages.collect()).await;
+    assert_eq!(taken.unwrap().stored, bodies.len());
+}
+
+async fn read(world: &World, pages: impl IntoIterator<Item = Page>, full: bool) -> SourceReport {
+    read_script(world, Script::of(pages), full).await
+}
+
+async fn read_script(world: &World, script: Script, full: bool) -> SourceReport {
+    let source = &world.context.plan.sources[0];
+    let (connectors, options) = (One(script), options(full));
+    let read = read_source(&world.context, source, &connectors, &options);
+    read.await.unwrap()
+}
+
+async fn land(world: &World) -> SourceReport {
+    let source = &world.context.plan.sources[0];
+    let lease = lease::take(&world.context, "read crm")
+        .await
+        .unwrap()
+        .unwrap();
+    let landed = read_inbox(lease.fencing(&world.context), source, &options(false)).await;
+    lease.end().await.unwrap();
+    landed.unwrap()
+}
+
+async fn names(world: &World) -> BTreeMap<String, String> {
+    let mut tx = world.context.store.read().await.unwrap();
+    let people = tx.find_persons("", 1_000).await.unwrap();
+    let named = people.into_iter().map(|row| {
+        let traits: serde_json::Value = serde_json::from_str(&row.traits).unwrap();
+        let text = |name: &str| traits[name].as_str().unwrap_or_default().to_owned();
+        (text("email"), text("first_name"))
+    });
+    named.collect()
+}
+
+fn expected(rows: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let rows = rows.iter();
+    rows.map(|(id, name)| (format!("p{id}@x.example"), (*name).to_owned()))
+        .collect()
+}
+
+async fn runs(world: &World) -> Vec<RunRow> {
+    let mut tx = world.context.store.read().await.unwrap();
+    tx.newest_runs(None, 100).await.unwrap()
+}
+
+// S14
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waited_is_landed_before_what_the_vendor_returns_now() {
+    let world = world().await;
+    read(
+        &world,
+        [page(&[record("1", "one"), record("2", "two")], &[])],
+        false,
+    )
+    .await;
+    // Both waited while the first was put back and the second changed once more.
+    send(
+        &world,
+        &[(r#"{"id":"1"}"#, true), (&record("2", "older"), false)],
+    )
+    .await;
+    let report = read(
+        &world,
+        [page(&[record("1", "back"), record("2", "newer")], &[])],
+        true,
+    )
+    .await;
+    assert!(report.problems.is_empty());
+    assert_eq!(
+        names(&world).await,
+        expected(&[("1", "back"), ("2", "newer")])
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn landing_what_was_sent_is_no_read_of_the_vendor() {
+    let world = world().await;
+    read(&world, [page(&[record("1", "one")], &[])], false).await;
+    let (began, ended) = (
+        last_read(&world.context).await.unwrap(),
+        last_end(&world.context, "crm").await.unwrap(),
+    );
+    assert!(ended.is_some());
+    for id in ["2", "3", "4"] {
+        world.hand.fetch_add(60_000, Ordering::Relaxed);
+        send(&world, &[(&record(id, "sent"), false)]).await;
+        let report = land(&world).await;
+        assert_eq!(report.streams[0].counts.added, 1);
+        assert_eq!(report.streams[0].duration_ms, 0);
+    }
+    assert_eq!(last_read(&world.context).await.unwrap(), began);
+    assert_eq!(last_end(&world.context, "crm").await.unwrap(), ended);
+    // Those that came within some minutes are counted together.
+    let found = runs(&world).await;
+    let shown: Vec<(&str, &str, i64)> = found
+        .iter()
+        .map(|run| (&*run.kind, &*run.state, run.added))
+        .collect();
+    assert_eq!(shown, [("inbox", "done", 3), ("read", "done", 1)]);
+    world.hand.fetch_add(600_000, Ordering::Relaxed);
+    send(&world, &[(&record("5", "sent"), false)]).await;
+    land(&world).await;
+    assert_eq!(runs(&world).await.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_read_under_way_keeps_what_was_sent_meanwhile_though_it_had_not_changed() {
+    let world = world().await;
+    let all: Vec<String> = ["1", "2", "3"].iter().map(|id| record(id, "x")).collect();
+    read(&world, [page(&all, &[])], false).await;
+    // The vendor had removed 2 and 3 when its list was read up to there; 3 was put back as it was, which the vendor says by a call.
+    let first = page(&all[..1], &[]);
+    let script = Script::of([first.clone(), page(&[], &[])]).failing_at("1");
+    assert!(
+        read_script(&world, script, true).await.streams[0]
+            .problem
+            .is_some()
+    );
+    send(&world, &[(&record("3", "x"), false)]).await;
+    land(&world).await;
+    let report = read(&world, [first, page(&[], &[])], false).await;
+    assert_eq!(report.streams.last().unwrap().counts.deleted, 1);
+    assert_eq!(names(&world).await, expected(&[("1", "x"), ("3", "x")]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_returns_nothing_is_guarded_whatever_was_sent_meanwhile() {
+    let world = world().await;
+    read(
+        &world,
+        [page(&[record("1", "one"), record("2", "two")], &[])],
+        false,
+    )
+    .await;
+    let broken = Script::of([page(&[], &[]), page(&[], &[])]).failing_at("1");
+    read_script(&world, broken, true).await;
+    send(&world, &[(&record("1", "one"), false)]).await;
+    land(&world).await;
+    let report = read(&world, [page(&[], &[]), page(&[], &[])], false).await;
+    assert!(report.streams.last().unwrap().is_emptied());
+    assert_eq!(names(&world).await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_do_not_fit_hold_no_others_back() {
+    let world = world().await;
+    let bad = r#"{"id":"1","email":"not an address"}"#;
+    let mut bodies = vec![(bad, false); 50];
+    let good = record("2", "good");
+    bodies.push((&good, false));
+    send(&world, &bodies).await;
+    let report = land(&world).await;
+    assert_eq!(report.streams[0].problem, None);
+    assert!(!report.streams[0].guarded);
+    assert_eq!(names(&world).await.get("p2@x.example").unwrap(), "good");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_land_one_inbox_one_after_the_other() {
+    let world = world().await;
+    let mut other = world.context.clone();
+    other.process = Process::named("other");
+    let lease = lease::take(&other, "read crm").await.unwrap().unwrap();
+    send(&world, &[(&record("1", "one"), false)]).await;
+    assert!(
+        lease::take(&world.context, "read crm")
+            .await
+            .unwrap()
+            .is_none()
+    );
+    let source = &world.context.plan.sources[0];
+    read_inbox(lease.fencing(&other), source, &options(false))
+        .await
+        .unwrap();
+    lease.end().await.unwrap();
+    assert!(land(&world).await.streams.is_empty());
+    assert_eq!(runs(&world).await.len(), 1);
+}

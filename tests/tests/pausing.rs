@@ -38,6 +38,7 @@ fn a_paused_source_is_not_read_and_a_paused_destination_only_loses_suppressed_pe
         "{}",
         ran.stdout
     );
+    small.hub.run(&["run", "--source", "crm"]).ends_with(3);
     assert_eq!(small.hubspot.requests().len(), read);
     assert_eq!(small.writes().len(), written);
     // I13: an objection does not wait for the end of a pause.

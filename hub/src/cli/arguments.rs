@@ -25,7 +25,7 @@ use std::path::PathBuf;
     max_term_width = 80
 )]
 #[command(
-    after_help = "Exit codes: 0 done, 1 some rows or streams failed, 2 wrong manifest or usage, 3 a guard stopped it.\n\nMore help: `onefold help keys`, `help filters`, `help commands`, `help problems`; or of one of them, such as `help keys source.stream`, `help filters date`, `help connector build`, `help OF0107`."
+    after_help = "Exit codes: 0 done, 1 some rows or streams failed, 2 wrong manifest or usage, 3 a guard or a pause stopped it.\n\nMore help: `onefold help keys`, `help filters`, `help commands`, `help problems`; or of one of them, such as `help keys source.stream`, `help filters date`, `help connector build`, `help OF0107`."
 )]
 pub struct Arguments {
     /// The hub's folder of manifests.

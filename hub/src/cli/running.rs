@@ -75,6 +75,7 @@ pub async fn run(
     typed: RunArguments,
 ) -> Outcome {
     let choice = Choice::from(typed);
+    let named = choice.source.clone();
     let mut hub = open(folder, environment, out).await?;
     hub.refuse_unknown(choice.source.as_deref(), choice.stream.as_deref())?;
     hub.refuse_without_secrets(choice.source.as_deref(), choice.deliver)?;
@@ -97,7 +98,15 @@ pub async fn run(
     bar.finish_and_clear();
     let report = done?;
     hub.context.store.close().await;
-    Ok(finish(&report, out))
+    // A command that names one source and gets nothing from it has not done what it was called for.
+    let is_paused = report
+        .paused
+        .iter()
+        .any(|pause| pause.kind == "source" && Some(&pause.name) == named.as_ref());
+    Ok(match finish(&report, out) {
+        Ending::Done if is_paused => Ending::Guarded,
+        ending => ending,
+    })
 }
 
 /// For work that goes by records.

@@ -7,7 +7,7 @@ use crate::cli::running::print_pauses;
 use crate::flow::leftover;
 use crate::model::Timestamp;
 use crate::opening::Environment;
-use crate::store::RunRow;
+use crate::store::{RunRow, SentRow};
 use std::path::Path;
 
 pub async fn status(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
@@ -26,6 +26,9 @@ pub async fn status(folder: &Path, environment: &Environment, out: &Out) -> Outc
         plural(counts.events, "event", "events")
     ));
     print_runs(&status.streams, out);
+    for one in &status.sent {
+        out.line(format!("source {} was sent {}", one.source, sent(one)));
+    }
     for one in &status.audiences {
         let members = plural(one.size, "member", "members");
         out.line(format!("audience {}: {members}", one.name));
@@ -58,6 +61,19 @@ pub async fn status(folder: &Path, environment: &Environment, out: &Out) -> Outc
     Ok(Ending::Done)
 }
 
+/// `12 messages; 3 came again, 1 of them with other content`
+fn sent(one: &SentRow) -> String {
+    let mut text = plural(one.taken, "message", "messages");
+    if one.known > 0 {
+        text += &format!("; {} came again", number(one.known));
+    }
+    if one.conflicts > 0 {
+        let conflicts = number(one.conflicts);
+        text += &format!(", {conflicts} of them with other content, which was not taken");
+    }
+    text
+}
+
 fn print_runs(runs: &[RunRow], out: &Out) {
     let mut rows = table(&[
         "source",
@@ -72,7 +88,10 @@ fn print_runs(runs: &[RunRow], out: &Out) {
     for run in runs {
         rows.add_row([
             run.source.clone(),
-            run.stream.clone(),
+            match &*run.kind {
+                "inbox" => format!("{} (sent)", run.stream),
+                _ => run.stream.clone(),
+            },
             Timestamp(run.started_at).to_minutes(),
             run.state.clone(),
             number(run.read),

@@ -6,7 +6,7 @@ use crate::flow::{self, AudienceReport, Context, DeliveryReport, Pause, RunRepor
 use crate::manifest::{Audience, Subject};
 use crate::model::Shown;
 use crate::problem::Problem;
-use crate::store::{Result, RunRow, StatusCounts, Trial, Tx};
+use crate::store::{Result, RunRow, SentRow, StatusCounts, Trial, Tx};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -20,6 +20,8 @@ pub struct Status {
     pub components_capped: usize,
     /// The newest run of each stream.
     pub streams: Vec<RunRow>,
+    /// What was sent to each source that clients or its vendor send to.
+    pub sent: Vec<SentRow>,
     pub left_over: Vec<Leftover>,
     pub audiences: Vec<AudienceSize>,
     pub next_runs: Vec<NextRun>,
@@ -199,6 +201,7 @@ impl Opened {
             hub: plan.hub.name.clone(),
             components_capped: tx.capped().await?.len(),
             streams: self.last_runs(&mut tx).await?,
+            sent: tx.sent().await?,
             left_over: leftover::leftovers(&mut tx, plan).await?,
             audiences,
             next_runs: self.next_runs(),

@@ -21,6 +21,17 @@ pub struct InboxRow<'a> {
     pub body: &'a [u8],
 }
 
+/// What came to a source.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct SentRow {
+    pub source: String,
+    pub taken: i64,
+    /// They had come before.
+    pub known: i64,
+    /// Those of them that said something else than before under the same id.
+    pub conflicts: i64,
+}
+
 /// What waits: its id, whether it deletes its record, and its body.
 pub type Waiting = (i64, bool, Vec<u8>);
 
@@ -114,6 +125,47 @@ impl Tx {
             Ok((get(row, 0)?, get(row, 1)?))
         })
         .await
+    }
+
+    /// Counts what came to a source.
+    pub async fn count_sent(&mut self, rows: &[SentRow]) -> Result<()> {
+        self.upsert(
+            "sent (source, taken, known, conflicts)",
+            "on conflict (source) do update set taken = sent.taken + excluded.taken, known = sent.known + excluded.known, \
+             conflicts = sent.conflicts + excluded.conflicts",
+            rows,
+            |row| {
+                [
+                    Arg::Text(&row.source),
+                    Arg::Int(row.taken),
+                    Arg::Int(row.known),
+                    Arg::Int(row.conflicts),
+                ]
+            },
+        )
+        .await
+    }
+
+    /// What came to each source since it was first sent to.
+    pub async fn sent(&mut self) -> Result<Vec<SentRow>> {
+        let text = "select source, taken, known, conflicts from sent order by source";
+        self.all(text, &[], |row| {
+            Ok(SentRow {
+                source: get(row, 0)?,
+                taken: get(row, 1)?,
+                known: get(row, 2)?,
+                conflicts: get(row, 3)?,
+            })
+        })
+        .await
+    }
+
+    /// Whether at least so many messages wait, of all sources together.
+    pub async fn is_inbox_full(&mut self, most: i64) -> Result<bool> {
+        let text =
+            "select count(*) from (select 1 from inbox where body is not null limit $1) as waiting";
+        let waiting: i64 = self.one(text, &[Arg::Int(most)], |row| get(row, 0)).await?;
+        Ok(waiting >= most)
     }
 
     /// How many messages wait for each stream that has any: source, stream, how many.

@@ -43,7 +43,7 @@ pub use computed::FaultRow;
 pub use deliveries::{AcknowledgedRow, DestinationCounts, KeyState, WantedRow, WrittenRow};
 pub use full_reads::SeenBlock;
 pub use identity::{EvidenceRow, IdentifierRow};
-pub use inbox::{InboxRow, Waiting};
+pub use inbox::{InboxRow, SentRow, Waiting};
 pub use jobs::JobRow;
 pub use letters::{DeadLetterRow, Decision, LetterState};
 pub use missed::MissedRow;

@@ -127,10 +127,10 @@ impl Tx {
         self.all(text, &[Arg::Text(source)], columns).await
     }
 
-    /// The newest run of each stream.
+    /// The newest run of each stream and kind.
     pub async fn last_runs(&mut self) -> Result<Vec<RunRow>> {
         let text = format!(
-            "select {COLUMNS} from run where id in (select max(id) from run group by source, stream) order by source, stream"
+            "select {COLUMNS} from run where id in (select max(id) from run group by source, stream, kind) order by source, stream, kind desc"
         );
         self.all(text, &[], run).await
     }

@@ -10,14 +10,19 @@ use crate::manifest::Source;
 use crate::model::Timestamp;
 use crate::problem::Problem;
 use crate::problem::codes::NOT_EXPORTED;
-use crate::store::{INBOX, InboxRow, Result, Store, Tx, Waiting};
+use crate::store::{INBOX, InboxRow, Result, SentRow, Store, Tx, Waiting};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 /// How many bytes of messages may wait to be stored. More are refused for a moment.
 const WAITING_BYTES: usize = 32 << 20;
+/// How many messages may wait to be landed: a source that is paused for days must not fill the disk.
+const MOST_WAITING: i64 = 2_000_000;
+/// How often they are counted.
+const LOOK_AT_ROOM: Duration = Duration::from_secs(1);
 /// Requests that are stored in one transaction.
 const TOGETHER: usize = 256;
 /// For how long a message that is sent again is known by its id alone.
@@ -62,7 +67,7 @@ pub enum NotTaken {
 struct Request {
     source: Arc<str>,
     messages: Vec<Incoming>,
-    answer: oneshot::Sender<Result<Taken>>,
+    answer: oneshot::Sender<std::result::Result<Taken, NotTaken>>,
     _room: OwnedSemaphorePermit,
 }
 
@@ -75,8 +80,13 @@ pub struct Receiver {
 
 impl Receiver {
     pub fn start(context: &Context) -> Self {
+        Self::with_room(context, MOST_WAITING)
+    }
+
+    fn with_room(context: &Context, most: i64) -> Self {
         let (requests, arriving) = mpsc::channel(TOGETHER);
-        tokio::spawn(store_all(context.clone(), arriving));
+        let room = Room::of(context, most);
+        tokio::spawn(store_all(context.clone(), arriving, room));
         Self {
             requests,
             room: Arc::new(Semaphore::new(WAITING_BYTES)),
@@ -105,14 +115,48 @@ impl Receiver {
             return Err(NotTaken::Stopping);
         }
         match answered.await {
-            Ok(Ok(taken)) => Ok(taken),
-            Ok(Err(problem)) => Err(NotTaken::Failed(problem)),
+            Ok(taken) => taken,
             Err(_) => Err(NotTaken::Stopping),
         }
     }
 }
 
-async fn store_all(context: Context, mut arriving: mpsc::Receiver<Request>) {
+/// What may wait in the inbox, of all sources together.
+struct Room {
+    store: Store,
+    most: i64,
+    is_full: bool,
+    looked: Option<Instant>,
+}
+
+impl Room {
+    fn of(context: &Context, most: i64) -> Self {
+        Self {
+            store: context.store.clone(),
+            most,
+            is_full: false,
+            looked: None,
+        }
+    }
+
+    /// Looked at now and then: what came meanwhile is little.
+    async fn is_full(&mut self) -> Result<bool> {
+        let lately = |looked: Instant| looked.elapsed() < LOOK_AT_ROOM;
+        if !self.looked.is_some_and(lately) {
+            let is_full = self.store.read().await?.is_inbox_full(self.most).await?;
+            if is_full && !self.is_full {
+                tracing::warn!(
+                    most = self.most,
+                    "so many messages wait to be landed that no more are taken; a source may be paused, or its landing fail"
+                );
+            }
+            (self.is_full, self.looked) = (is_full, Some(Instant::now()));
+        }
+        Ok(self.is_full)
+    }
+}
+
+async fn store_all(context: Context, mut arriving: mpsc::Receiver<Request>, mut room: Room) {
     while let Some(first) = arriving.recv().await {
         let mut requests = vec![first];
         while requests.len() < TOGETHER
@@ -120,11 +164,15 @@ async fn store_all(context: Context, mut arriving: mpsc::Receiver<Request>) {
         {
             requests.push(next);
         }
-        let stored = store(&context, &requests).await;
+        let stored = match room.is_full().await {
+            Ok(true) => Err(NotTaken::Full),
+            Ok(false) => store(&context, &requests).await.map_err(NotTaken::Failed),
+            Err(problem) => Err(NotTaken::Failed(problem)),
+        };
         context.arrivals.send_modify(|count| *count += 1);
         let taken = match stored {
             Ok(taken) => taken.into_iter().map(Ok).collect(),
-            Err(problem) => vec![Err(problem); requests.len()],
+            Err(why) => vec![Err(why); requests.len()],
         };
         for (request, taken) in requests.into_iter().zip(taken) {
             // The sender may have gone; what was stored stays.
@@ -182,8 +230,24 @@ async fn store(context: &Context, requests: &[Request]) -> Result<Vec<Taken>> {
         row.id = id;
     }
     tx.add_messages(&rows, context.clock.now()).await?;
+    tx.count_sent(&sent_rows(requests, &all)).await?;
     tx.commit().await?;
     Ok(all)
+}
+
+/// What came to each source.
+fn sent_rows(requests: &[Request], taken: &[Taken]) -> Vec<SentRow> {
+    let mut rows: FxHashMap<&str, SentRow> = FxHashMap::default();
+    for (request, taken) in requests.iter().zip(taken) {
+        let row = rows.entry(&request.source).or_insert_with(|| SentRow {
+            source: request.source.to_string(),
+            ..SentRow::default()
+        });
+        row.taken += taken.stored as i64;
+        row.known += taken.known as i64;
+        row.conflicts += taken.conflicts as i64;
+    }
+    rows.into_values().collect()
 }
 
 /// Empties the messages of a source that have been landed, and forgets ids that are old. A transaction takes some of them.
@@ -339,5 +403,69 @@ impl Connector for Inbox {
 
     fn receive(&mut self, _: &Delivery) -> std::result::Result<Reply, Failure> {
         not_offered("receive")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
+
+    use super::*;
+    use crate::flow::harness::World;
+
+    fn message(id: &str, hash: i64) -> Incoming {
+        Incoming {
+            stream: "tracks".into(),
+            id: id.to_owned(),
+            hash,
+            removes: false,
+            body: b"{}".to_vec(),
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn when_too_much_waits_more_is_refused_until_something_was_landed() {
+        let manifest = "[hub]\nname = \"full\"\nstore = \"sqlite:unused.db\"\n";
+        let world = World::new(manifest, &[], 0).await;
+        let receiver = Receiver::with_room(&world.context, 3);
+        let send = async |ids: &[&str]| {
+            let messages = ids.iter().map(|id| message(id, 0)).collect();
+            // Longer than a look at what waits is believed.
+            tokio::time::sleep(LOOK_AT_ROOM + Duration::from_millis(20)).await;
+            receiver.take(&"web".into(), messages).await
+        };
+        assert_eq!(send(&["1", "2", "3"]).await.unwrap().stored, 3);
+        assert!(matches!(send(&["4"]).await, Err(NotTaken::Full)));
+        let mut tx = world.context.store.begin().await.unwrap();
+        assert_eq!(tx.empty_messages("web", "tracks", 1, 10).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        assert_eq!(send(&["4"]).await.unwrap().stored, 1);
+    }
+
+    // S3
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_came_is_counted_by_source_with_what_came_again_and_said_something_else() {
+        let manifest = "[hub]\nname = \"count\"\nstore = \"sqlite:unused.db\"\n";
+        let world = World::new(manifest, &[], 0).await;
+        let receiver = Receiver::start(&world.context);
+        for (source, messages) in [
+            ("web", vec![message("a", 1), message("b", 1)]),
+            (
+                "web",
+                vec![message("a", 1), message("b", 2), message("c", 1)],
+            ),
+            ("app", vec![message("a", 7)]),
+        ] {
+            receiver.take(&source.into(), messages).await.unwrap();
+        }
+        let mut tx = world.context.store.read().await.unwrap();
+        let row = |source: &str, taken, known, conflicts| SentRow {
+            source: source.to_owned(),
+            taken,
+            known,
+            conflicts,
+        };
+        let expected = [row("app", 1, 0, 0), row("web", 3, 2, 1)];
+        assert_eq!(tx.sent().await.unwrap(), expected);
     }
 }

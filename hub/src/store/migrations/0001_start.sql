@@ -52,6 +52,9 @@ create unique index inbox_message on inbox (source, message, stream);
 create index inbox_waiting on inbox (source, stream, id) where body is not null;
 create index inbox_landed on inbox (received_at) where body is null;
 
+-- What came to each source that is sent to: how many messages were taken, how many came again, and how many of those with other content.
+create table sent (source text primary key, taken bigint not null, known bigint not null, conflicts bigint not null); --clustered
+
 -- `state`: open, closed (its record or row was looked at again), corrected or given_up, the last two with who decided so, when and why.
 -- `slot`: the record's, or the change's id below zero; `version`: the record's version, or the change's generation, that it is about.
 create table dead_letter (id bigint primary key, kind text not null, source text not null, stream text not null, slot bigint not null, version bigint not null,

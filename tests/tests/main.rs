@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
 
 mod audiences;
+mod backfill;
 mod bad_vendor;
 mod cdnow;
 mod check;

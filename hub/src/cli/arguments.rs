@@ -1,5 +1,7 @@
 //! What can be typed.
 
+use crate::cli::audiences::AudienceCommand;
+use crate::cli::backfill::{BackfillArguments, ReplayArguments};
 use crate::cli::connector::arguments::{
     AddArguments, BuildArguments, KeyCommand, NewArguments, PublishArguments,
 };
@@ -69,6 +71,10 @@ pub enum Command {
     },
     /// Pull from the sources, resolve, build, and deliver.
     Run(RunArguments),
+    /// Read again what a vendor has, all of it or a part, while the runs go on.
+    Backfill(BackfillArguments),
+    /// Map again what is stored, by the mapping of the manifests.
+    Replay(ReplayArguments),
     /// Run every source at its schedule until stopped by a signal.
     Serve,
     /// When everything is due next: sources, retries, timers, models; and what is paused or overdue.
@@ -317,43 +323,6 @@ pub enum ModelCommand {
 pub enum TraitCommand {
     /// Computed traits, and for how many people each could not be worked out, and why.
     List,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum AudienceCommand {
-    /// All audiences with their sizes.
-    List,
-    /// One audience with its members.
-    Show {
-        name: String,
-        #[arg(long, default_value_t = 20)]
-        limit: u32,
-    },
-    /// Who would be in it now by its definition, whatever has been stored: size, some people, overlap with other audiences.
-    Preview {
-        name: String,
-        /// A file of audiences that replace the ones with the same names.
-        #[arg(long, value_name = "DRAFT.toml")]
-        file: Option<PathBuf>,
-        /// Only the overlap with this audience.
-        #[arg(long, value_name = "OTHER")]
-        with: Option<String>,
-        #[arg(long, default_value_t = 5)]
-        limit: u32,
-    },
-    /// How its size came about: who entered and left each day, and the main causes.
-    History {
-        name: String,
-        #[arg(long, default_value_t = 30)]
-        days: u32,
-    },
-    /// Why one person or account is in it or not: every condition, and when it can change by itself.
-    Explain {
-        name: String,
-        /// Such as `email:ada@example.com`, or `id:PROFILE-ID`; for an audience of accounts the account's id.
-        #[arg(value_name = "MEMBER")]
-        member: String,
-    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,7 +2,6 @@
 
 use crate::audience::Explained;
 use crate::cli::Ending;
-use crate::cli::arguments::AudienceCommand;
 use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome, fitted, moves, number, plural, table};
 use crate::cli::profiles;
@@ -17,13 +16,51 @@ use crate::model::Timestamp;
 use crate::opening::{Environment, Members, Opened, find_audience, load_draft, wanted};
 use crate::problem::{Problem, codes};
 use crate::store::PersonRow;
+use clap::Subcommand;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 /// Columns of a terminal that text fits into.
 const WIDTH: usize = 100;
+
+#[derive(Debug, Subcommand)]
+pub enum AudienceCommand {
+    /// All audiences with their sizes.
+    List,
+    /// One audience with its members.
+    Show {
+        name: String,
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+    /// Who would be in it now by its definition, whatever has been stored: size, some people, overlap with other audiences.
+    Preview {
+        name: String,
+        /// A file of audiences that replace the ones with the same names.
+        #[arg(long, value_name = "DRAFT.toml")]
+        file: Option<PathBuf>,
+        /// Only the overlap with this audience.
+        #[arg(long, value_name = "OTHER")]
+        with: Option<String>,
+        #[arg(long, default_value_t = 5)]
+        limit: u32,
+    },
+    /// How its size came about: who entered and left each day, and the main causes.
+    History {
+        name: String,
+        #[arg(long, default_value_t = 30)]
+        days: u32,
+    },
+    /// Why one person or account is in it or not: every condition, and when it can change by itself.
+    Explain {
+        name: String,
+        /// Such as `email:ada@example.com`, or `id:PROFILE-ID`; for an audience of accounts the account's id.
+        #[arg(value_name = "MEMBER")]
+        member: String,
+    },
+}
 
 pub async fn audience(
     folder: &Path,

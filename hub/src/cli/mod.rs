@@ -3,6 +3,7 @@
 mod accounts;
 mod arguments;
 mod audiences;
+mod backfill;
 mod backup;
 mod check;
 mod connector;
@@ -65,6 +66,8 @@ pub async fn run(arguments: Arguments, environment: &Environment) -> Ending {
         Command::Doctor => doctor::doctor(&folder, environment, &out).await,
         Command::Plan { show } => running::plan(&folder, environment, &out, show).await,
         Command::Run(typed) => running::run(&folder, environment, &out, typed).await,
+        Command::Backfill(typed) => backfill::backfill(&folder, environment, &out, typed).await,
+        Command::Replay(typed) => backfill::replay(&folder, environment, &out, typed).await,
         Command::Serve => serving::serve(&folder, environment, &out).await,
         Command::Schedule => schedule::schedule(&folder, environment, &out).await,
         Command::Runs(typed) => runs::runs(&folder, environment, &out, typed).await,

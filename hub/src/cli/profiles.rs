@@ -98,7 +98,7 @@ async fn find(hub: &Opened, text: &str, limit: i64, out: &Out) -> crate::store::
     Ok(())
 }
 
-fn time(text: &str) -> Result<Timestamp, Problem> {
+pub fn time(text: &str) -> Result<Timestamp, Problem> {
     to_timestamp(&Value::String(text.to_owned())).map_err(|_| {
         Problem::new(&codes::USAGE, format!("`{text}` is not a time"))
             .hint("write it as `2026-03-02T09:14:00Z`, or as a date, `2026-03-02`")

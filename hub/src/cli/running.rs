@@ -6,7 +6,7 @@ use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome, moves, number, plural, table};
 use crate::flow::{
     self, DeliveryReport, Pause, Progress, ReadOptions, RunEvent, RunOptions, RunReport,
-    StreamReport, leftover,
+    StreamReport, What, leftover,
 };
 use crate::model::Permission;
 use crate::opening::{CapturingConnectors, Environment, PlannedStream};
@@ -47,6 +47,7 @@ impl From<RunArguments> for Choice {
         Self {
             source: typed.source,
             stream: typed.stream,
+            what: What::Vendor,
             full: typed.full,
             deliver: !typed.no_delivery,
             capture: typed.capture,
@@ -59,6 +60,7 @@ impl From<RunArguments> for Choice {
 pub struct Choice {
     pub source: Option<String>,
     pub stream: Option<String>,
+    pub what: What,
     pub full: bool,
     pub deliver: bool,
     /// Keeps what vendors say when a read fails.
@@ -74,7 +76,16 @@ pub async fn run(
     out: &Out,
     typed: RunArguments,
 ) -> Outcome {
-    let choice = Choice::from(typed);
+    carry_out(folder, environment, out, Choice::from(typed)).await
+}
+
+/// One run of what was chosen.
+pub async fn carry_out(
+    folder: &Path,
+    environment: &Environment,
+    out: &Out,
+    choice: Choice,
+) -> Outcome {
     let named = choice.source.clone();
     let mut hub = open(folder, environment, out).await?;
     hub.refuse_unknown(choice.source.as_deref(), choice.stream.as_deref())?;
@@ -148,7 +159,7 @@ pub fn options(choice: Choice, json: bool, bar: &ProgressBar) -> RunOptions {
         deliver: choice.deliver,
         show: choice.show,
         read: ReadOptions {
-            inbox: false,
+            what: choice.what,
             full: choice.full,
             progress: Arc::new(move |progress: Progress| {
                 counting.set_position(progress.records.unsigned_abs());

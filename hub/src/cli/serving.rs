@@ -6,7 +6,7 @@ use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome};
 use crate::cli::running::{Choice, options, wait_for_signal};
 use crate::collector::{Collector, Door, routes};
-use crate::flow::{self, Carried, Opens, Served, leftover};
+use crate::flow::{self, Carried, Opens, Served, What, leftover};
 use crate::host::Cancel;
 use crate::ingress;
 use crate::manifest::Serve;
@@ -25,6 +25,7 @@ use tokio::task::{JoinHandle, JoinSet};
 const SERVED: Choice = Choice {
     source: None,
     stream: None,
+    what: What::Vendor,
     full: false,
     deliver: true,
     capture: false,

@@ -124,11 +124,12 @@ impl World {
         let since = flow::Since {
             version: i64::MAX,
             is_full: false,
+            range: None,
         };
         // Repeated when another process changed the same records meanwhile.
         for _ in 0..100 {
             let lines = flow::key_lines(&stream, plan, &arrived);
-            let landed = flow::land(&self.context, &stream, plan, lines, since);
+            let landed = flow::land(&self.context, &stream, plan, lines, since.clone());
             let changes = landed.await?.changes;
             let mut tx = self.context.begin_for(changes.len()).await?;
             match flow::apply(&mut tx, &self.context, &stream, changes).await {

@@ -34,6 +34,7 @@ pub use deliver::suppress::{Suppressed, suppress};
 pub use deliver::{DeliveryOptions, DeliveryReport, deliver, plan as delivery_plan};
 pub use intake::inbox::{Incoming, NotTaken, Receiver, Taken};
 pub use intake::land::{Arrived, Since, key_lines, land};
+pub use intake::range::{Range, What};
 pub use intake::read::{Progress, ReadOptions, StreamReport, read_stream};
 pub use lease::is_held;
 pub use suppression::Suppression;
@@ -44,7 +45,7 @@ pub use upkeep::letters::{
     About, Correction, Letter, RetriedOne, correct, give_up, letter, retry_one,
 };
 pub use upkeep::rebuild::rebuild;
-pub use upkeep::remap::{remap, retry_set_aside};
+pub use upkeep::remap::{remap, replay, retry_set_aside};
 pub use upkeep::statements::{Stating, named, revoke, state};
 pub use upkeep::suggest::{
     Decided, SuggestReport, decide, drop_version, likeness_of, reasons_of, suggest,

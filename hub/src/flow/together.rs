@@ -13,7 +13,7 @@ use crate::flow::properties::sink::{Members, Sink};
 use crate::flow::properties::{RUNTIME, sequences};
 use crate::flow::work::delivering;
 use crate::flow::work::run::{self, RunOptions};
-use crate::flow::{self, Context, DeliveryOptions, ReadOptions, Suppression};
+use crate::flow::{self, Context, DeliveryOptions, ReadOptions, Suppression, What};
 use crate::host::Connector;
 use crate::manifest::{Destination, IdentityRules, Source};
 use crate::model::{Identifier, IdentifierKind, Value};
@@ -197,7 +197,7 @@ fn options(deliver: bool) -> RunOptions {
         deliver,
         show: 0,
         read: ReadOptions {
-            inbox: false,
+            what: What::Vendor,
             full: false,
             progress: Arc::new(|_| {}),
         },

@@ -141,11 +141,13 @@ impl Opened {
     /// A run whose process is gone runs no more.
     pub(super) async fn mark_lost(&self, runs: &mut [RunRow]) -> Result<()> {
         for run in runs.iter_mut().filter(|run| run.state == "running") {
-            let name = format!("read {}", run.source);
+            let is_backfill = run.kind == "backfill";
+            let what = if is_backfill { "backfill" } else { "read" };
+            let name = format!("{what} {}", run.source);
             let mut tx = self.context.store.read().await?;
-            let newest = tx.newest_runs(Some(&run.source), 1).await?;
+            let newest = tx.newest_id(&run.source, is_backfill).await?;
             // A source's streams are read one after another.
-            let is_newest = newest.iter().all(|newest| newest.id <= run.id);
+            let is_newest = newest <= Some(run.id);
             if !is_newest || !flow::is_held(&self.context, &name).await? {
                 "lost".clone_into(&mut run.state);
             }

@@ -10,7 +10,7 @@ pub struct RunRow {
     pub id: i64,
     pub source: String,
     pub stream: String,
-    /// `read` (from the vendor), `inbox` (what was sent to the hub)
+    /// `read` (from the vendor), `inbox` (what was sent to the hub), `backfill` (from the vendor, in parallel with the reads)
     pub kind: String,
     pub started_at: i64,
     pub finished_at: Option<i64>,
@@ -72,18 +72,40 @@ impl Tx {
     }
 
     /// Ends runs of a stream whose process was killed. Only for the process that holds the stream's lease.
-    pub async fn end_lost_runs(&mut self, source: &str, stream: &str, now: i64) -> Result<()> {
-        let text = "update run set state = 'lost', finished_at = $3 where source = $1 and stream = $2 and state = 'running'";
-        self.run(text, &[Arg::Text(source), Arg::Text(stream), Arg::Int(now)])
-            .await
+    pub async fn end_lost_runs(
+        &mut self,
+        source: &str,
+        stream: &str,
+        kind: &str,
+        now: i64,
+    ) -> Result<()> {
+        let text = "update run set state = 'lost', finished_at = $4 where source = $1 and stream = $2 and kind = $3 and state = 'running'";
+        let arguments = [
+            Arg::Text(source),
+            Arg::Text(stream),
+            Arg::Text(kind),
+            Arg::Int(now),
+        ];
+        self.run(text, &arguments).await
     }
 
-    /// Says why the newest run of a source, if it began since then, was ended early.
-    pub async fn explain_stopped(&mut self, source: &str, since: i64, why: &str) -> Result<()> {
+    /// Says why the newest run of a source, or backfill, if it began since then, was ended early.
+    pub async fn explain_stopped(
+        &mut self,
+        source: &str,
+        is_backfill: bool,
+        since: i64,
+        why: &str,
+    ) -> Result<()> {
         // A vendor that the read waited for may have been the last to say something.
-        let text = "update run set problem = $3, state = 'stopped' where id = (select max(id) from run where source = $1) \
+        let text = "update run set problem = $3, state = 'stopped' where id = (select max(id) from run where source = $1 and (kind = 'backfill') = ($4 <> 0)) \
              and started_at >= $2 and state in ('stopped', 'failed')";
-        let arguments = [Arg::Text(source), Arg::Int(since), Arg::Text(why)];
+        let arguments = [
+            Arg::Text(source),
+            Arg::Int(since),
+            Arg::Text(why),
+            Arg::Int(i64::from(is_backfill)),
+        ];
         self.run(text, &arguments).await
     }
 
@@ -142,6 +164,13 @@ impl Tx {
         );
         let arguments = [Arg::OptText(source), Arg::Int(i64::from(limit))];
         self.all(text, &arguments, run).await
+    }
+
+    /// The newest run of a source, or backfill.
+    pub async fn newest_id(&mut self, source: &str, is_backfill: bool) -> Result<Option<i64>> {
+        let text = "select max(id) from run where source = $1 and (kind = 'backfill') = ($2 <> 0)";
+        let arguments = [Arg::Text(source), Arg::Int(i64::from(is_backfill))];
+        self.one(text, &arguments, |row| get(row, 0)).await
     }
 
     pub async fn run_of(&mut self, id: i64) -> Result<Option<RunRow>> {

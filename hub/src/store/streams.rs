@@ -173,10 +173,18 @@ impl Tx {
         }
     }
 
-    /// Those of the vendor's parts: what was sent to the hub does not come again.
+    /// Those of the vendor's parts. What was sent to the hub does not come again, and a backfill has cursors of its own.
     pub async fn clear_cursors(&mut self, stream_id: i64) -> Result<()> {
-        let text = "delete from stream_cursor where stream_id = $1 and part <> $2";
-        self.run(text, &[Arg::Int(stream_id), Arg::Text(INBOX)])
+        let text = "delete from stream_cursor where stream_id = $1 and substr(part, 1, 1) <> $2";
+        self.run(text, &[Arg::Int(stream_id), Arg::Text(&INBOX[..1])])
+            .await
+    }
+
+    /// The cursors whose names begin so.
+    pub async fn forget_cursors(&mut self, stream_id: i64, start: &str) -> Result<()> {
+        let text =
+            "delete from stream_cursor where stream_id = $1 and substr(part, 1, length($2)) = $2";
+        self.run(text, &[Arg::Int(stream_id), Arg::Text(start)])
             .await
     }
 }

@@ -43,7 +43,7 @@ pub async fn run(row: Row, records: u64, address: SocketAddr, folder: &Path) -> 
         source: None,
         stream: None,
         read: ReadOptions {
-            inbox: false,
+            what: onefold::flow::What::Vendor,
             full: row == Row::Full,
             progress: Arc::new(|_| {}),
         },

@@ -7,7 +7,9 @@ use crate::small::JANUARY_MS;
 use onefold::app::{random, system_clock};
 use onefold::clock::Clock;
 use onefold::flow::connect::{ConnectSettings, Connectors};
-use onefold::flow::{self, Carried, Context, Opens, ReadOptions, RunOptions, Served, Suppression};
+use onefold::flow::{
+    self, Carried, Context, Opens, ReadOptions, RunOptions, Served, Suppression, What,
+};
 use onefold::host::{Cancel, Host, HostSettings};
 use onefold::manifest;
 use onefold::model::Timestamp;
@@ -110,7 +112,7 @@ fn options(source: Option<&str>) -> RunOptions {
         deliver: true,
         show: 0,
         read: ReadOptions {
-            inbox: false,
+            what: What::Vendor,
             full: false,
             progress: Arc::new(|_| {}),
         },

@@ -5,6 +5,7 @@ use crate::flow::commit::change::{Change, Counts, Passed, Put, To};
 use crate::flow::commit::meaning::mapped;
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::context::Context;
+use crate::flow::intake::range::Range;
 use crate::landing::{self, Arrival, Line, Version};
 use crate::manifest::Stream;
 use crate::model::Timestamp;
@@ -12,6 +13,7 @@ use crate::problem::Problem;
 use crate::store::{Effect, RecordRow, RecordState, Result, Store};
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
+use std::sync::Arc;
 
 /// The rows of one or more batches of a stream, in the order in which they came: what comes later counts.
 #[derive(Debug, Clone, Default)]
@@ -36,12 +38,21 @@ impl Arrived {
 }
 
 /// Where a read began.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Since {
     /// The first version that the read could make: a record with it or a later one came in this read already.
     pub version: i64,
     /// It is a full read: an older stored version is replaced by what arrives, whatever their times.
     pub is_full: bool,
+    /// It is a backfill in parallel with other reads: what those stored since it began is newer, unless times say otherwise.
+    pub range: Option<Arc<Range>>,
+}
+
+impl Since {
+    /// Whether another read stored a version that a backfill leaves alone.
+    fn is_newer(&self, stored: Option<i64>) -> bool {
+        self.range.is_some() && stored.is_some_and(|stored| stored >= self.version)
+    }
 }
 
 /// What landing found.
@@ -95,6 +106,9 @@ pub async fn land(
     since: Since,
 ) -> Result<Landed> {
     let mut keyed = lines.0;
+    if let Some(range) = &since.range {
+        keyed.retain(|one| range.has_key(&one.key));
+    }
     let known = known(&context.store, stream, &mut keyed).await?;
     let mut comparing = Comparing {
         context,
@@ -229,6 +243,7 @@ impl Comparing<'_> {
                 .now;
             match (item.kind, now) {
                 (Kind::Upserts, now) => self.upsert(item, now),
+                (Kind::Deletes, Now::There(_, stored)) if self.since.is_newer(stored) => {}
                 (Kind::Deletes, Now::There(..)) => self.change(item, To::Deleted, Now::Absent),
                 // It is unknown or deleted already.
                 (Kind::Deletes, Now::Absent) => {}
@@ -248,12 +263,23 @@ impl Comparing<'_> {
         }
         let mut put = Box::new(map(self.stream, self.plan, self.context, &item));
         let meaning = put.meaning.as_ref();
+        if let (Some(range), Some(meaning)) = (&self.since.range, meaning)
+            && !range.has_time(&meaning.canonical)
+        {
+            self.landed.counts.read -= 1;
+            return;
+        }
         let updated_at = meaning.and_then(|meaning| meaning.canonical.updated_at);
         let mut version = Version {
             hash: put.hash,
             updated_at: updated_at.map(|time| time.0),
         };
         let since = known.and_then(|known| known.updated_at);
+        // Of two versions of which one tells no time, what the live read returned since counts.
+        let untold = since.is_none() || version.updated_at.is_none();
+        if untold && self.since.is_newer(stored) {
+            return self.stays(stored);
+        }
         // What a full read returns is the current state.
         let is_outdated = |stored| self.since.is_full && stored < self.since.version;
         let known = known.map(|known| Version {

@@ -2,4 +2,5 @@
 
 pub mod inbox;
 pub mod land;
+pub mod range;
 pub mod read;

@@ -14,25 +14,26 @@ use crate::flow::commit::stream::StreamRef;
 use crate::flow::commit::unfit::Unfit;
 use crate::flow::connect::calling::retrying;
 use crate::flow::context::{Context, in_parallel};
-use crate::flow::intake::land::{self, Arrived, Since};
+use crate::flow::intake::land::{self, Since};
+use crate::flow::intake::range::What;
 use crate::host::{Cancel, Connector, Failure, ReadRequest};
 use crate::manifest::{Source, Stream};
+use crate::model::Timestamp;
 use crate::problem::codes::{EMPTY_SOURCE, TOO_MANY_UNFIT};
 use crate::problem::{Place, Problem};
 use crate::store::{Result, RunRow, StreamRow};
 use in_flight::InFlight;
-use pages::{Ended, Message, read_part};
+use pages::{Ended, Message, gather, read_part};
 use row::{finish, new_run};
 use std::sync::Arc;
 use sweep::{FullRead, Swept, sweep};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use write::{Moved, Work, Writer};
+use write::{Work, Writer};
 
 /// How many records, or bytes of records, are landed and applied together: with `BATCHES_AHEAD`, this bounds memory, for
 /// small records and for large ones.
 pub(super) const BATCH_RECORDS: usize = 5_000;
-const BATCH_BYTES: usize = 5 << 18;
 /// The first batch is small, so that the writer has something to do soon; each that follows is twice as large.
 const FIRST_RECORDS: usize = 500;
 /// How many batches may wait for the writer. It takes all that wait in one step and one transaction: the more records are
@@ -47,8 +48,7 @@ const RESTARTS: usize = 3;
 pub struct ReadOptions {
     /// Read from the start; records that do not come again are deleted.
     pub full: bool,
-    /// Read what was sent to the hub. What was sent once does not come again, so this is never a full read.
-    pub inbox: bool,
+    pub what: What,
     pub progress: Arc<dyn Fn(Progress) + Send + Sync>,
 }
 
@@ -138,15 +138,17 @@ async fn begin(
     let mut tx = context.begin().await?;
     let row = tx.stream(&source.name, &plan.name, &plan.digest).await?;
     let again = row.full_since == Some(StreamRow::AGAIN);
-    let full = match options.full || again {
-        // What was sent does not come again; what a full read under way would not return is marked.
-        _ if options.inbox && again => None,
-        _ if options.inbox => FullRead::going_on(&mut tx, &row).await?,
-        true => Some(FullRead::begin(&mut tx, row.id).await?),
-        false => FullRead::going_on(&mut tx, &row).await?,
+    let full = match &options.what {
+        What::Range(_) => None,
+        // What was sent does not come again; a full read under way, which may not return it, knows it.
+        What::Inbox if again => None,
+        What::Vendor if options.full || again => Some(FullRead::begin(&mut tx, row.id).await?),
+        What::Inbox | What::Vendor => FullRead::going_on(&mut tx, &row).await?,
     };
     let now = context.clock.now().0;
-    tx.end_lost_runs(&source.name, &plan.name, now).await?;
+    let kind = options.what.kind();
+    tx.end_lost_runs(&source.name, &plan.name, kind, now)
+        .await?;
     let run = new_run(&mut tx, source, plan, options, now).await?;
     let first_version = tx.reserve("version", 0).await?;
     tx.commit().await?;
@@ -197,7 +199,10 @@ impl Going<'_> {
                 parts: &parts,
                 options: self.options,
                 // A message that was taken is landed whatever becomes of others: anyone may send some with a public key.
-                max_dead_letters: self.source.max_dead_letters.filter(|_| !self.options.inbox),
+                max_dead_letters: self
+                    .source
+                    .max_dead_letters
+                    .filter(|_| !self.options.what.is_inbox()),
                 first_version: self.first_version,
             };
             let (back, read) = reading.all(connector, full.take(), &mut self.counts).await;
@@ -208,7 +213,7 @@ impl Going<'_> {
                     restarts += 1;
                     match self.restart().await {
                         Ok(again) => {
-                            full = Some(again);
+                            full = again;
                             continue;
                         }
                         Err(problem) => Err(problem),
@@ -227,17 +232,29 @@ impl Going<'_> {
     }
 
     /// Begins a full read: what the vendor deleted after a cursor that it no longer honours is only found by reading everything.
-    async fn restart(&self) -> Result<FullRead> {
+    /// A backfill begins again.
+    async fn restart(&self) -> Result<Option<FullRead>> {
         tracing::warn!(source = %self.stream.source, stream = %self.stream.name, "the vendor no longer honours the cursor; reading from the start");
         let mut tx = self.context.begin().await?;
-        let full = FullRead::begin(&mut tx, self.stream.id).await?;
+        let full = match self.options.what.range() {
+            None => Some(FullRead::begin(&mut tx, self.stream.id).await?),
+            Some(range) => {
+                tx.forget_cursors(self.stream.id, &range.cursors()).await?;
+                None
+            }
+        };
         tx.commit().await?;
         Ok(full)
     }
 
     async fn sweep(&mut self, full: Option<FullRead>) -> Result<()> {
-        let ended = !self.context.cancel.is_cancelled() && !self.options.inbox;
-        let Some(full) = full.filter(|_| ended) else {
+        let ended = !self.context.cancel.is_cancelled();
+        if let Some(range) = self.options.what.range().filter(|_| ended) {
+            let mut tx = self.context.begin().await?;
+            tx.forget_cursors(self.stream.id, &range.cursors()).await?;
+            return tx.commit().await;
+        }
+        let Some(full) = full.filter(|_| ended && !self.options.what.is_inbox()) else {
             return Ok(());
         };
         match sweep(self.context, self.source, self.stream, &full).await? {
@@ -265,17 +282,6 @@ async fn split(mut connector: Box<dyn Connector>, plan: &Stream, cancel: &Cancel
         (connector, parts)
     })
     .await
-}
-
-/// Pages that are landed together.
-#[derive(Default)]
-struct Gathered {
-    arrived: Arrived,
-    cursors: Vec<Moved>,
-    /// Why the reader stopped early.
-    early: Option<Ended>,
-    /// No more pages come.
-    ended: bool,
 }
 
 struct Reading<'a> {
@@ -308,19 +314,20 @@ impl Reading<'_> {
         let reader = self.reader(connector, cursors, pages);
         let (work, queue) = mpsc::channel(BATCHES_AHEAD);
         let since = match &full {
-            Some(full) if !self.options.inbox => full.since(),
+            Some(full) if !self.options.what.is_inbox() => full.since(),
             _ => Since {
                 version: self.first_version,
                 is_full: false,
+                range: self.options.what.range().cloned(),
             },
         };
         let writer = Writer {
             context: self.context.clone(),
             stream: self.stream.clone(),
-            parts: self.parts.to_vec(),
+            parts: self.parts.iter().map(|part| self.cursor_of(part)).collect(),
             full,
-            is_sent: self.options.inbox,
-            since,
+            is_sent: self.options.what.is_inbox(),
+            since: since.clone(),
             counts: Counts::default(),
         };
         // On a thread of its own: it computes and writes for as long as a batch takes.
@@ -341,11 +348,20 @@ impl Reading<'_> {
         (connector, read)
     }
 
+    /// Under which the cursor of a part is kept.
+    fn cursor_of(&self, part: &str) -> String {
+        match self.options.what.range() {
+            Some(range) => range.cursor_of(part),
+            None => part.to_owned(),
+        }
+    }
+
     async fn cursors(&self) -> Result<Vec<Option<Vec<u8>>>> {
         let mut cursors = Vec::new();
         let mut tx = self.context.store.read().await?;
         for part in self.parts {
-            cursors.push(tx.cursor(self.stream.id, part).await?);
+            let name = self.cursor_of(part);
+            cursors.push(tx.cursor(self.stream.id, &name).await?);
         }
         Ok(cursors)
     }
@@ -360,14 +376,15 @@ impl Reading<'_> {
         let stream = self.plan.name.to_string();
         let parts = self.parts.to_vec();
         let cancel = self.context.cancel.clone();
+        let range = self.options.what.range().cloned().unwrap_or_default();
         in_parallel(move || {
             for (index, (part, cursor)) in parts.into_iter().zip(cursors).enumerate() {
                 let mut request = ReadRequest {
                     stream: stream.clone(),
                     part,
                     cursor,
-                    since: None,
-                    until: None,
+                    since: range.since.map(Timestamp::to_rfc3339),
+                    until: range.until.map(Timestamp::to_rfc3339),
                     max_records: 2_000,
                     max_bytes: 8 << 20,
                 };
@@ -404,7 +421,8 @@ impl Reading<'_> {
                 if writing.is_busy() && writing.touches(lines.slots()) {
                     writing.wait().await;
                 }
-                let landed = land::land(self.context, self.stream, self.plan, lines, since).await?;
+                let landed =
+                    land::land(self.context, self.stream, self.plan, lines, since.clone()).await?;
                 unfit.judge(&landed.changes, self.stream)?;
                 records += landed.counts.read;
                 (self.options.progress)(Progress { records });
@@ -421,39 +439,6 @@ impl Reading<'_> {
             }
         }
     }
-}
-
-/// The next pages, up to `most` records.
-async fn gather(arriving: &mut mpsc::Receiver<Message>, most: usize) -> Gathered {
-    let mut gathered = Gathered::default();
-    let (mut records, mut bytes) = (0, 0);
-    while records < most && bytes < BATCH_BYTES {
-        match arriving.recv().await {
-            Some(Message::Page { batch, part, from }) => {
-                for chunk in std::iter::once(&batch.upserts).chain(&batch.deletes) {
-                    records += chunk.count as usize;
-                    bytes += chunk.data.len();
-                }
-                let deletes = batch.deletes.map(|chunk| chunk.data.into());
-                gathered.arrived.add(batch.upserts.data.into(), deletes);
-                gathered.cursors.push(Moved {
-                    part,
-                    from,
-                    to: batch.cursor,
-                });
-            }
-            Some(Message::Ended(early)) => {
-                gathered.early = Some(early);
-                gathered.ended = true;
-                return gathered;
-            }
-            None => {
-                gathered.ended = true;
-                return gathered;
-            }
-        }
-    }
-    gathered
 }
 
 /// The problem at the stream, unless it has a place already.

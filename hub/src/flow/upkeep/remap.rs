@@ -79,6 +79,32 @@ pub async fn remap(context: &Context, source: &Source) -> Result<i64> {
     Ok(total)
 }
 
+/// Maps all stored records of a source, or of one of its streams, again. What is stopped half-way is done by the next run.
+pub async fn replay(context: &Context, source: &Source, stream: Option<&str>) -> Result<i64> {
+    announce(context).await?;
+    let Some(lease) = lease::wait_to_read(context, &source.name).await? else {
+        return Err(lease::cancelled());
+    };
+    let fenced = lease.fencing(context);
+    let mapped = async {
+        let known = fenced.store.read().await?.streams().await?;
+        let is_meant = |plan: &&Stream| stream.is_none_or(|name| *plan.name == *name);
+        for plan in source.streams.iter().filter(is_meant) {
+            let rows = known.iter();
+            let mut of = rows.filter(|row| *row.source == *source.name && *row.name == *plan.name);
+            if let Some(row) = of.next().filter(|row| row.digest == plan.digest) {
+                let unfinished = format!("{}-{UNFINISHED}", Stream::key_digest(&plan.digest));
+                let mut tx = fenced.begin().await?;
+                tx.set_stream_digest(row.id, &unfinished).await?;
+                tx.commit().await?;
+            }
+        }
+        remap(&fenced, source).await
+    };
+    let mapped = mapped.await;
+    lease.over(mapped).await
+}
+
 /// Maps records with open dead letters again. Returns how many.
 pub async fn retry_set_aside(context: &Context) -> Result<i64> {
     announce(context).await?;

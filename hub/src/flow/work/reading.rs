@@ -6,6 +6,7 @@ use crate::flow::commit::change::Counts;
 use crate::flow::connect::Opens;
 use crate::flow::context::Context;
 use crate::flow::intake::inbox::{Inbox, empty_landed};
+use crate::flow::intake::range::What;
 use crate::flow::intake::read::{ReadOptions, StreamReport, read_stream};
 use crate::flow::lease;
 use crate::flow::upkeep::remap::remap;
@@ -49,10 +50,25 @@ pub async fn read_source(
             ..SourceReport::default()
         });
     }
-    let name = format!("read {}", source.name);
+    let mut report = SourceReport::default();
+    let is_beside = matches!(options.read.what, What::Range(_));
+    if is_beside {
+        // By the mapping that the stored records follow.
+        let Some(lease) = lease::wait_to_read(context, &source.name).await? else {
+            return Ok(report);
+        };
+        let brought = bring_up(&lease.fencing(context), source, &mut report).await;
+        if !lease.over(brought).await? {
+            return Ok(report);
+        }
+    }
+    let name = match is_beside {
+        true => format!("backfill {}", source.name),
+        false => format!("read {}", source.name),
+    };
     let waiting = || (options.events)(RunEvent::Waiting { what: &name });
     let Some(lease) = lease::wait(context, &name, waiting).await? else {
-        return Ok(SourceReport::default());
+        return Ok(report);
     };
     let ending = paused(context, Paused::Source, &source.name);
     let fenced = lease.fencing(context);
@@ -76,7 +92,9 @@ pub async fn read_held(
     };
     tracing::warn!(source = %source.name, why, "the read was ended early");
     let mut tx = context.store.begin().await?;
-    tx.explain_stopped(&source.name, began.0, &why).await?;
+    let is_beside = matches!(options.read.what, What::Range(_));
+    tx.explain_stopped(&source.name, is_beside, began.0, &why)
+        .await?;
     tx.commit().await?;
     let mut read = read?;
     read.ended_early = true;
@@ -110,6 +128,10 @@ async fn read_streams(
     options: &RunOptions,
 ) -> Result<SourceReport> {
     let mut report = SourceReport::default();
+    if let What::Range(_) = options.read.what {
+        from_vendor(&mut context, source, connectors, options, &mut report).await?;
+        return Ok(report);
+    }
     if !bring_up(&context, source, &mut report).await? {
         return Ok(report);
     }
@@ -119,21 +141,31 @@ async fn read_streams(
         return Ok(report);
     }
     if !source.is_collected() {
-        match connectors.source(source) {
-            Ok(connector) => {
-                let all = Streams {
-                    source,
-                    streams: source.streams.iter().collect(),
-                    read: options.read.clone(),
-                };
-                all.read(&mut context, connector, options, &mut report)
-                    .await?;
-            }
-            Err(problems) => report.problems.extend(problems),
-        }
+        from_vendor(&mut context, source, connectors, options, &mut report).await?;
         from_inbox(&mut context, source, options, &mut report).await?;
     }
     Ok(report)
+}
+
+async fn from_vendor(
+    context: &mut Context,
+    source: &Source,
+    connectors: &dyn Opens,
+    options: &RunOptions,
+    report: &mut SourceReport,
+) -> Result<()> {
+    match connectors.source(source) {
+        Ok(connector) => {
+            let all = Streams {
+                source,
+                streams: source.streams.iter().collect(),
+                read: options.read.clone(),
+            };
+            all.read(context, connector, options, report).await?;
+        }
+        Err(problems) => report.problems.extend(problems),
+    }
+    Ok(())
 }
 
 /// Maps stored records as the manifests say now; false when they stay as they were mapped before, and other sources go on.
@@ -166,7 +198,7 @@ async fn from_inbox(
         source,
         streams: source.streams.iter().filter(is_waiting).collect(),
         read: ReadOptions {
-            inbox: true,
+            what: What::Inbox,
             ..options.read.clone()
         },
     };

@@ -416,10 +416,10 @@ async fn release(lease: Lease, problem: Option<Problem>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::ReadOptions;
     use crate::flow::context::Process;
     use crate::flow::harness::{Nobody, World};
     use crate::flow::intake::read::tests::script::{Script, page};
+    use crate::flow::{ReadOptions, What};
     use crate::manifest::Source;
     use std::sync::atomic::AtomicUsize;
 
@@ -430,7 +430,7 @@ mod tests {
             deliver: false,
             show: 0,
             read: ReadOptions {
-                inbox: false,
+                what: What::Vendor,
                 full: false,
                 progress: Arc::new(|_| {}),
             },

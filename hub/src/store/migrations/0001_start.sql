@@ -20,7 +20,7 @@ create table full_seen (stream_id bigint not null, block bigint not null, bits b
 
 create table stream_cursor (stream_id bigint not null, part text not null, value bytea not null, updated_at bigint not null, primary key (stream_id, part)); --clustered
 
--- `kind`: read (from the vendor), inbox (what was sent to the hub).
+-- `kind`: read (from the vendor), inbox (what was sent to the hub), backfill (from the vendor, in parallel with the reads).
 create table run (id bigint primary key, source text not null, stream text not null, kind text not null, started_at bigint not null,
   finished_at bigint, state text not null, read bigint not null, added bigint not null, changed bigint not null, unchanged bigint not null,
   deleted bigint not null, set_aside bigint not null, problem text);

@@ -54,7 +54,7 @@ pub async fn pass(
         pass,
     });
     let options = ReadOptions {
-        inbox: false,
+        what: onefold::flow::What::Vendor,
         full: pass.full,
         progress: Arc::new(|_| {}),
     };
@@ -79,6 +79,7 @@ pub async fn put(
     let since = Since {
         version: i64::MAX,
         is_full: false,
+        range: None,
     };
     let landed = land(context, stream, plan, lines, since).await?;
     let mut tx = context.begin().await?;

@@ -18,8 +18,8 @@ pub(super) async fn new_run(
     options: &ReadOptions,
     now: i64,
 ) -> Result<RunRow> {
-    let kind = if options.inbox { "inbox" } else { "read" };
-    let last = match options.inbox {
+    let kind = options.what.kind();
+    let last = match options.what.is_inbox() {
         true => tx.newest_run(&source.name, &plan.name, kind).await?,
         false => None,
     };

@@ -59,6 +59,7 @@ impl FullRead {
         Since {
             version: self.since,
             is_full: true,
+            range: None,
         }
     }
 

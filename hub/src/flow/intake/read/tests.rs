@@ -4,9 +4,9 @@
 
 pub(in crate::flow) mod script;
 
-use super::{gather, pages::Message};
+use super::pages::{Message, gather};
 use crate::flow::harness::World;
-use crate::flow::{Counts, ReadOptions, StreamReport, read_stream};
+use crate::flow::{Counts, ReadOptions, StreamReport, What, read_stream};
 use script::{Script, page};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ async fn world() -> World {
 
 fn options(full: bool) -> ReadOptions {
     ReadOptions {
-        inbox: false,
+        what: What::Vendor,
         full,
         progress: Arc::new(|_| {}),
     }

@@ -149,7 +149,7 @@ impl Writer {
         let stream = &self.stream;
         for arrived in std::mem::take(&mut batch.arrived) {
             let lines = land::key_lines(stream, plan, &arrived);
-            let landed = land::land(&self.context, stream, plan, lines, self.since).await?;
+            let landed = land::land(&self.context, stream, plan, lines, self.since.clone()).await?;
             batch.land(landed);
             batch.arrived.push(arrived);
         }

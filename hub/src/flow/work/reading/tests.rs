@@ -2,21 +2,22 @@
 #![cfg(test)]
 #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
 
-use crate::flow::ReadOptions;
 use crate::flow::connect::Opens;
 use crate::flow::context::Process;
 use crate::flow::harness::World;
 use crate::flow::intake::inbox::{Incoming, Receiver};
+use crate::flow::intake::land::Landed;
 use crate::flow::intake::read::tests::script::{Page, Script, page};
 use crate::flow::lease;
 use crate::flow::work::reading::{SourceReport, read_inbox, read_source};
 use crate::flow::work::run::RunOptions;
 use crate::flow::work::schedule::{last_end, last_read};
+use crate::flow::{self, Arrived, Range, ReadOptions, Since, StreamRef, What};
 use crate::host::Connector;
 use crate::manifest::{Destination, Source};
 use crate::problem::Problem;
 use crate::store::RunRow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -59,13 +60,17 @@ impl Opens for One {
 }
 
 fn options(full: bool) -> RunOptions {
+    options_of(What::Vendor, full)
+}
+
+fn options_of(what: What, full: bool) -> RunOptions {
     RunOptions {
         source: None,
         stream: None,
         deliver: false,
         show: 0,
         read: ReadOptions {
-            inbox: false,
+            what,
             full,
             progress: Arc::new(|_| {}),
         },
@@ -187,7 +192,7 @@ async fn landing_what_was_sent_is_no_read_of_the_vendor() {
     }
     assert_eq!(last_read(&world.context).await.unwrap(), began);
     assert_eq!(last_end(&world.context, "crm").await.unwrap(), ended);
-    // Those that came within some minutes are counted together.
+    // What came within some minutes is counted together.
     let found = runs(&world).await;
     let shown: Vec<(&str, &str, i64)> = found
         .iter()
@@ -272,4 +277,139 @@ async fn two_processes_land_one_inbox_one_after_the_other() {
     lease.end().await.unwrap();
     assert!(land(&world).await.streams.is_empty());
     assert_eq!(runs(&world).await.len(), 1);
+}
+
+/// A stream whose records tell when they changed.
+async fn dated() -> World {
+    let manifest = MANIFEST.replace("key = \"id\"", "key = \"id\"\nupdated_at = \"at\"");
+    World::new(&manifest, &CONTACTS, BEGAN).await
+}
+
+fn at(id: &str, name: &str, day: u32) -> String {
+    format!(
+        r#"{{"id":"{id}","email":"p{id}@x.example","name":"{name}","at":"2026-01-{day:02}T00:00:00Z"}}"#
+    )
+}
+
+async fn backfill(world: &World, script: Script, range: Range) -> SourceReport {
+    let source = &world.context.plan.sources[0];
+    let (connectors, options) = (One(script), options_of(What::Range(Arc::new(range)), false));
+    let read = read_source(&world.context, source, &connectors, &options);
+    read.await.unwrap()
+}
+
+fn time(day: u32) -> Option<crate::model::Timestamp> {
+    crate::expression::parse_time(&format!("2026-01-{day:02}T00:00:00Z"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backfill_lands_what_it_is_asked_for_and_leaves_the_live_cursor_and_the_rest() {
+    let world = dated().await;
+    read(&world, [page(&[at("1", "one", 9)], &[])], false).await;
+    let began = last_read(&world.context).await.unwrap();
+    world.hand.fetch_add(60_000, Ordering::Relaxed);
+    let all = [
+        at("2", "two", 1),
+        at("3", "three", 2),
+        at("4", "four", 3),
+        at("5", "five", 4),
+    ];
+    let range = Range {
+        since: time(2),
+        until: time(4),
+        ..Range::default()
+    };
+    let report = backfill(&world, Script::of([page(&all, &[])]), range).await;
+    let counts = report.streams[0].counts;
+    assert_eq!((counts.read, counts.added, counts.deleted), (2, 2, 0));
+    let expected_now = [("1", "one"), ("3", "three"), ("4", "four")];
+    assert_eq!(names(&world).await, expected(&expected_now));
+    let keys = Range {
+        keys: ["5".to_owned()].into(),
+        ..Range::default()
+    };
+    let report = backfill(&world, Script::of([page(&all, &["1"])]), keys).await;
+    assert_eq!(report.streams[0].counts.added, 1);
+    assert_eq!(names(&world).await.len(), 4);
+    // It was no read of the schedule's, and the next one goes on from its own cursor.
+    assert_eq!(last_read(&world.context).await.unwrap(), began);
+    let script = Script::of([page(&[], &[]), page(&[at("6", "six", 9)], &[])]);
+    read_script(&world, script.clone(), false).await;
+    assert_eq!(script.asked(), ["1"]);
+    let kinds: Vec<String> = runs(&world).await.into_iter().map(|run| run.kind).collect();
+    assert_eq!(kinds, ["read", "backfill", "backfill", "read"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backfill_that_was_cut_off_goes_on_and_another_one_begins_at_the_start() {
+    let world = dated().await;
+    let pages = [
+        page(&[at("1", "one", 1)], &[]),
+        page(&[at("2", "two", 2)], &[]),
+    ];
+    let broken = Script::of(pages.clone()).failing_at("1");
+    let report = backfill(&world, broken, Range::default()).await;
+    assert!(report.streams[0].problem.is_some());
+    let other = Script::of(pages.clone());
+    let keys = Range {
+        keys: ["2".to_owned()].into(),
+        ..Range::default()
+    };
+    backfill(&world, other.clone(), keys).await;
+    assert_eq!(other.asked(), ["", "1"]);
+    let script = Script::of(pages.clone());
+    backfill(&world, script.clone(), Range::default()).await;
+    assert_eq!(script.asked(), ["1"]);
+    // It came to its end, so the same one begins again.
+    let again = Script::of(pages);
+    backfill(&world, again.clone(), Range::default()).await;
+    assert_eq!(again.asked(), ["", "1"]);
+    assert_eq!(names(&world).await, expected(&[("1", "one"), ("2", "two")]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_live_read_stored_since_a_backfill_began_is_newer_than_what_it_brings() {
+    let world = world().await;
+    world
+        .apply(
+            CONTACTS[0],
+            &[record("1", "before"), record("2", "before")],
+            &[],
+        )
+        .await;
+    let mut tx = world.context.store.begin().await.unwrap();
+    let version = tx.reserve("version", 0).await.unwrap();
+    drop(tx);
+    world.apply(CONTACTS[0], &[record("1", "live")], &[]).await;
+    let plan = world.stream(CONTACTS[0]);
+    let mut tx = world.context.store.begin().await.unwrap();
+    let id = tx.stream("crm", "contacts", &plan.digest).await.unwrap().id;
+    drop(tx);
+    let stream = StreamRef {
+        id,
+        source: "crm".into(),
+        name: "contacts".into(),
+    };
+    let mut arrived = Arrived::default();
+    let lines = format!("{}\n{}\n", record("1", "older"), record("2", "older"));
+    arrived.add(lines.into(), Some("{\"id\":\"1\"}\n".into()));
+    let landed = |range: Option<Range>| {
+        let since = Since {
+            version,
+            is_full: false,
+            range: range.map(Arc::new),
+        };
+        let lines = flow::key_lines(&stream, plan, &arrived);
+        flow::land(&world.context, &stream, plan, lines, since)
+    };
+    let keys = |landed: Landed| -> BTreeSet<String> {
+        let changes = landed.changes.into_iter();
+        changes.map(|change| change.key).collect()
+    };
+    let expected =
+        |keys: &[&str]| -> BTreeSet<String> { keys.iter().map(|key| (*key).to_owned()).collect() };
+    let beside = landed(Some(Range::default())).await.unwrap();
+    assert_eq!(keys(beside), expected(&["2"]));
+    let alone = landed(None).await.unwrap();
+    assert_eq!(keys(alone), expected(&["1", "2"]));
 }

@@ -3,7 +3,10 @@
 mod clients;
 mod collector;
 mod hooks;
+mod logs;
+mod metrics;
 mod slow;
+mod traces;
 
 use crate::hub::Hub;
 use serde_json::{Value, json};
@@ -54,10 +57,15 @@ impl Online {
         Self::with("", |_| {})
     }
 
+    /// A port that nothing uses now.
+    pub fn free_port() -> u16 {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        free.local_addr().unwrap().port()
+    }
+
     /// With more in its manifest, and its secrets.
     pub fn with(more: &str, secrets: impl FnOnce(&mut Hub)) -> Online {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
+        let port = Self::free_port();
         let mut hub = Hub::new();
         secrets(&mut hub);
         let manifest = MANIFEST.replace("PORT", &port.to_string());
@@ -67,7 +75,6 @@ impl Online {
             port,
             child: None,
         };
-        drop(free);
         online.start();
         online
     }

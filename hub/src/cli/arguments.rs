@@ -1,5 +1,6 @@
 //! What can be typed.
 
+use crate::cli::accounts::AccountCommand;
 use crate::cli::connector::arguments::{
     AddArguments, BuildArguments, KeyCommand, NewArguments, PublishArguments,
 };
@@ -10,7 +11,7 @@ use crate::cli::pausing::PauseArguments;
 use crate::cli::running::RunArguments;
 use crate::cli::runs::RunsArguments;
 use crate::cli::sources::SourceCommand;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// One profile per person, from every system that knows them, and audiences out to every tool that may.
@@ -34,8 +35,17 @@ pub struct Arguments {
     /// Print JSON instead of text.
     #[arg(long, global = true)]
     pub json: bool,
+    /// How standard error is written, where `ONEFOLD_LOG_FORMAT` does not say it: as text, or as a JSON object a line.
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
     #[command(subcommand)]
     pub command: Command,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -274,28 +284,6 @@ pub enum IdentityCommand {
     /// What looks suspicious: shared values, refused ties, large components, people with two names.
     Review {
         #[arg(long, default_value_t = 10)]
-        limit: u32,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub enum AccountCommand {
-    /// All accounts by id, each with its number of people.
-    List {
-        /// Begin after this id.
-        #[arg(long, value_name = "ID")]
-        after: Option<String>,
-        #[arg(long, default_value_t = 50)]
-        limit: u32,
-    },
-    /// One account with its traits and its people.
-    Show {
-        id: String,
-        /// Where each value comes from.
-        #[arg(long)]
-        why: bool,
-        /// How many of its people are shown.
-        #[arg(long, default_value_t = 20)]
         limit: u32,
     },
 }

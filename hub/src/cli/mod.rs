@@ -28,7 +28,8 @@ mod sources;
 mod status;
 mod usage;
 
-pub use arguments::Arguments;
+pub use arguments::{Arguments, LogFormat};
+pub use output::SHOWN;
 
 use crate::opening::Environment;
 use arguments::{Command, TraitCommand};

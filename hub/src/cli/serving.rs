@@ -6,7 +6,7 @@ use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome};
 use crate::cli::running::{Choice, options, wait_for_signal};
 use crate::collector::{Collector, Door, routes};
-use crate::flow::{self, Carried, Opens, Served, leftover};
+use crate::flow::{self, Carried, Meter, Opens, Served, Trace, leftover};
 use crate::host::Cancel;
 use crate::ingress;
 use crate::manifest::Serve;
@@ -46,7 +46,7 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
     });
     let mut before: Option<Stamp> = None;
     let mut carried = Carried::default();
-    let mut listening = Listening::default();
+    let mut listening = Listening::new(environment.meter.clone());
     while !stop.is_cancelled() {
         let cancel = Cancel::default();
         // Aborted when it is dropped.
@@ -96,7 +96,6 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
 }
 
 /// The listener of a service, which outlives edits of its manifests.
-#[derive(Default)]
 struct Listening {
     door: Door,
     open: Option<Open>,
@@ -109,6 +108,13 @@ struct Open {
 }
 
 impl Listening {
+    fn new(meter: Meter) -> Self {
+        Self {
+            door: Door::new(meter),
+            open: None,
+        }
+    }
+
     /// Listens where the manifests say, or nowhere.
     async fn at(&mut self, wanted: Option<Serve>, out: &Out) -> Result<(), Problem> {
         if self.open.as_ref().map(|open| open.at) == wanted {
@@ -197,7 +203,13 @@ async fn first(
 }
 
 /// Serves with the manifests that were read.
-async fn serve_hub(hub: Opened, folder: &Path, out: &Out, carried: Carried, door: &Door) -> Served {
+async fn serve_hub(
+    mut hub: Opened,
+    folder: &Path,
+    out: &Out,
+    carried: Carried,
+    door: &Door,
+) -> Served {
     for next in hub.next_runs() {
         let source = next.source;
         match next.at {
@@ -212,6 +224,7 @@ async fn serve_hub(hub: Opened, folder: &Path, out: &Out, carried: Carried, door
     if let Err(problem) = warn_of_leftovers(&hub).await {
         tracing::warn!(code = problem.code.id, "{}", problem.message);
     }
+    hub.context.trace = Trace::of(&hub.context.plan);
     let options = options(SERVED, true, &ProgressBar::hidden());
     let connectors: Arc<dyn Opens> = Arc::new(CapturingConnectors {
         connectors: hub.connectors,
@@ -221,6 +234,7 @@ async fn serve_hub(hub: Opened, folder: &Path, out: &Out, carried: Carried, door
     door.open(Collector::of(&hub.context, &connectors));
     let served = flow::serve(&hub.context, &connectors, &options, carried).await;
     door.close();
+    hub.context.trace.end().await;
     hub.context.store.close().await;
     served
 }

@@ -84,6 +84,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("wasmparser", &["host", "kit"]),
     ("jsonschema", &["kit"]),
     ("ring", &["egress", "kit"]),
+    ("prometheus_client", &["flow", "collector"]),
     ("tar", &["kit"]),
 ];
 

@@ -14,6 +14,7 @@ use crate::flow::commit::unfit::Unfit;
 use crate::flow::connect::calling::retrying;
 use crate::flow::context::{Context, in_parallel};
 use crate::flow::intake::land::{self, Arrived, Since};
+use crate::flow::trace::{Span, Within};
 use crate::host::{Cancel, Connector, Failure, ReadRequest};
 use crate::manifest::{Source, Stream};
 use crate::problem::codes::{EMPTY_SOURCE, TOO_MANY_UNFIT};
@@ -61,6 +62,9 @@ pub struct Progress {
 pub struct StreamReport {
     pub source: String,
     pub stream: String,
+    /// Its number among the runs.
+    #[serde(skip)]
+    pub run: i64,
     #[serde(flatten)]
     pub counts: Counts,
     pub duration_ms: i64,
@@ -92,8 +96,11 @@ pub async fn read_stream(
         full,
         first_version,
     } = begin(context, source, plan, options).await?;
+    let span = context.trace.span("run", &Within::default());
+    let span = span.text("source", &source.name).text("stream", &plan.name);
     let mut going = Going {
         context,
+        within: span.within(),
         source,
         plan,
         options,
@@ -106,7 +113,9 @@ pub async fn read_stream(
     let (counts, guarded) = (going.counts, going.guarded);
     let problem = done.err().map(|problem| with_place(problem, &stream));
     finish(context, &mut run, counts, problem.as_ref()).await?;
+    ended(span, &run, problem.as_ref());
     let report = StreamReport {
+        run: run.id,
         source: run.source,
         stream: run.stream,
         counts,
@@ -115,6 +124,14 @@ pub async fn read_stream(
         guarded,
     };
     Ok((report, connector))
+}
+
+fn ended(mut span: Span, run: &RunRow, problem: Option<&Problem>) {
+    span.number("run", run.id);
+    span.number("read", run.read);
+    if let Some(problem) = problem {
+        span.failed(problem.code.id);
+    }
 }
 
 struct Begun {
@@ -168,6 +185,7 @@ async fn begin(
 /// One stream's read, from its start or its cursors to its end.
 struct Going<'a> {
     context: &'a Context,
+    within: Within,
     source: &'a Source,
     plan: &'a Stream,
     options: &'a ReadOptions,
@@ -193,6 +211,7 @@ impl Going<'_> {
         loop {
             let reading = Reading {
                 context: self.context,
+                within: self.within.clone(),
                 stream: self.stream,
                 plan: self.plan,
                 parts: &parts,
@@ -275,7 +294,9 @@ async fn finish(
     // Not fenced: a process that was overtaken still stores how far it came.
     let mut tx = context.store.begin().await?;
     tx.save_run(run).await?;
-    tx.commit().await
+    tx.commit().await?;
+    context.meter.ran(run);
+    Ok(())
 }
 
 type Split = (
@@ -305,6 +326,7 @@ struct Gathered {
 
 struct Reading<'a> {
     context: &'a Context,
+    within: Within,
     stream: &'a StreamRef,
     plan: &'a Stream,
     parts: &'a [String],
@@ -341,6 +363,7 @@ impl Reading<'_> {
         };
         let writer = Writer {
             context: self.context.clone(),
+            within: self.within.clone(),
             stream: self.stream.clone(),
             parts: self.parts.to_vec(),
             full,
@@ -384,6 +407,8 @@ impl Reading<'_> {
         let stream = self.plan.name.to_string();
         let parts = self.parts.to_vec();
         let cancel = self.context.cancel.clone();
+        let (trace, within) = (self.context.trace.clone(), self.within.clone());
+        let span = move || trace.span("fetch page", &within);
         in_parallel(move || {
             for (index, (part, cursor)) in parts.into_iter().zip(cursors).enumerate() {
                 let mut request = ReadRequest {
@@ -395,7 +420,8 @@ impl Reading<'_> {
                     max_records: 2_000,
                     max_bytes: 8 << 20,
                 };
-                if !read_part(connector.as_mut(), &mut request, index, &cancel, &pages) {
+                let connector = connector.as_mut();
+                if !read_part(connector, &mut request, index, &cancel, &pages, &span) {
                     break;
                 }
             }
@@ -423,6 +449,7 @@ impl Reading<'_> {
                     // The writer returns why it stopped.
                     return Ok(None);
                 };
+                let mut span = self.context.trace.span("land and map", &self.within);
                 let lines = land::key_lines(self.stream, self.plan, &gathered.arrived);
                 // Waits for the writer where a record of this batch is still being written.
                 if writing.is_busy() && writing.touches(lines.slots()) {
@@ -431,6 +458,9 @@ impl Reading<'_> {
                 let landed = land::land(self.context, self.stream, self.plan, lines, since).await?;
                 unfit.judge(&landed.changes, self.stream)?;
                 records += landed.counts.read;
+                span.number("records", landed.counts.read);
+                span.number("changes", landed.changes.len() as i64);
+                drop(span);
                 (self.options.progress)(Progress { records });
                 let committed = writing.add(&landed);
                 permit.send(Work {

@@ -1,6 +1,7 @@
 //! Reading the pages of one part, and noticing cursors that repeat.
 
 use crate::flow::connect::calling::retrying;
+use crate::flow::trace::Span;
 use crate::host::{Batch, Cancel, Connector, Failure, FailureKind, ReadRequest};
 use crate::landing;
 use crate::problem::codes::CURSOR_REPEATED;
@@ -32,6 +33,7 @@ pub(super) fn read_part(
     part: usize,
     cancel: &Cancel,
     pages: &mpsc::Sender<Message>,
+    span: &impl Fn() -> Span,
 ) -> bool {
     let mut cursors = Cursors::default();
     cursors.returned(request.cursor.as_deref());
@@ -39,7 +41,14 @@ pub(super) fn read_part(
         if cancel.is_cancelled() {
             return false;
         }
-        let early = match retrying(cancel, || connector.read(request)) {
+        let mut fetching = span();
+        let read = retrying(cancel, || connector.read(request));
+        match &read {
+            Ok(batch) => fetching.number("records", i64::from(batch.upserts.count)),
+            Err(failure) => fetching.failed(failure.problem.code.id),
+        }
+        drop(fetching);
+        let early = match read {
             Ok(batch) => {
                 let done = batch.done;
                 let to = batch.cursor.clone();

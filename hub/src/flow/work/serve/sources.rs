@@ -252,7 +252,7 @@ impl Serving {
         for stream in &report.streams {
             let counts = stream.counts;
             tracing::info!(
-                source = %stream.source, stream = %stream.stream, read = counts.read, added = counts.added,
+                source = %stream.source, stream = %stream.stream, run = stream.run, read = counts.read, added = counts.added,
                 changed = counts.changed, deleted = counts.deleted, set_aside = counts.set_aside, "read"
             );
         }

@@ -5,7 +5,9 @@ mod collector;
 mod hooks;
 mod logs;
 mod metrics;
+mod service;
 mod slow;
+mod tls;
 mod traces;
 
 use crate::hub::Hub;
@@ -65,23 +67,42 @@ impl Online {
 
     /// With more in its manifest, and its secrets.
     pub fn with(more: &str, secrets: impl FnOnce(&mut Hub)) -> Online {
-        let port = Self::free_port();
-        let mut hub = Hub::new();
-        secrets(&mut hub);
-        let manifest = MANIFEST.replace("PORT", &port.to_string());
-        hub.write("hub.toml", &(manifest + more));
-        let mut online = Online {
-            hub,
-            port,
-            child: None,
-        };
+        let mut online = Self::unstarted();
+        secrets(&mut online.hub);
+        let manifest = MANIFEST.replace("PORT", &online.port.to_string());
+        online.hub.write("hub.toml", &(manifest + more));
         online.start();
         online
     }
 
+    /// The same, with nothing that runs yet.
+    pub fn unstarted() -> Online {
+        let (hub, port) = (Hub::new(), Self::free_port());
+        hub.write("hub.toml", &MANIFEST.replace("PORT", &port.to_string()));
+        Online {
+            hub,
+            port,
+            child: None,
+        }
+    }
+
+    pub fn spawn(&mut self) {
+        self.child = Some(self.hub.spawn(&["serve"]));
+    }
+
+    /// Stops the service, and returns what it said.
+    pub fn end(&mut self) -> String {
+        let child = self.child.take().unwrap();
+        let id = child.id().unwrap().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(sent.unwrap().success());
+        let output = self.hub.runtime.block_on(child.wait_with_output());
+        String::from_utf8_lossy(&output.unwrap().stderr).into_owned()
+    }
+
     /// Starts the service, and waits until it takes messages.
     pub fn start(&mut self) {
-        self.child = Some(self.hub.spawn(&["serve"]));
+        self.spawn();
         let begun = Instant::now();
         while !self.is_ready() {
             assert!(begun.elapsed() < Duration::from_secs(60), "it is not ready");

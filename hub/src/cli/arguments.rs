@@ -6,12 +6,14 @@ use crate::cli::connector::arguments::{
 };
 use crate::cli::consents::ConsentCommand;
 use crate::cli::destinations::DestinationCommand;
+use crate::cli::installing::UnitArguments;
 use crate::cli::letters::arguments::DeadLetterCommand;
 use crate::cli::pausing::PauseArguments;
 use crate::cli::running::RunArguments;
 use crate::cli::runs::RunsArguments;
 use crate::cli::sources::SourceCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use std::path::PathBuf;
 
 /// One profile per person, from every system that knows them, and audiences out to every tool that may.
@@ -81,6 +83,10 @@ pub enum Command {
     Run(RunArguments),
     /// Run every source at its schedule until stopped by a signal.
     Serve,
+    /// Print a script that completes commands and options in a shell.
+    Completions { shell: Shell },
+    /// Print a systemd unit that runs this hub as a service.
+    Systemd(UnitArguments),
     /// When everything is due next: sources, retries, timers, models; and what is paused or overdue.
     Schedule,
     /// What ran and what did not, the newest first: when, for how long, what it did, why it failed.

@@ -13,6 +13,7 @@ mod identity;
 mod identity_graph;
 mod identity_suggestions;
 mod init;
+mod installing;
 mod letters;
 mod models;
 mod open;
@@ -26,6 +27,7 @@ mod schedule;
 mod serving;
 mod sources;
 mod status;
+mod supervisor;
 mod usage;
 
 pub use arguments::{Arguments, LogFormat};
@@ -66,6 +68,8 @@ pub async fn run(arguments: Arguments, environment: &Environment) -> Ending {
         Command::Doctor => doctor::doctor(&folder, environment, &out).await,
         Command::Plan { show } => running::plan(&folder, environment, &out, show).await,
         Command::Run(typed) => running::run(&folder, environment, &out, typed).await,
+        Command::Completions { shell } => installing::completions(shell),
+        Command::Systemd(typed) => installing::unit(&folder, environment, &out, typed),
         Command::Serve => serving::serve(&folder, environment, &out).await,
         Command::Schedule => schedule::schedule(&folder, environment, &out).await,
         Command::Runs(typed) => runs::runs(&folder, environment, &out, typed).await,

@@ -42,7 +42,7 @@ pub use plan::{
 };
 pub use purpose::{ConsentRule, Purpose};
 pub use said::{SAID_COUNTRY, trait_said};
-pub use serve::Serve;
+pub use serve::{Certified, Serve};
 pub use telemetry::Telemetry;
 pub use timetable::{Blackout, CatchUp, Overlap, Schedule, When, span};
 

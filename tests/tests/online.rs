@@ -7,6 +7,7 @@ mod logs;
 mod metrics;
 mod service;
 mod slow;
+mod snapshots;
 mod tls;
 mod traces;
 

@@ -98,7 +98,7 @@ impl Meter {
         }
     }
 
-    /// The messages of one request, once they are stored: new ones, and those that had come before.
+    /// The messages of one request, once they are stored: new ones, and known ones, which had come before.
     pub fn collected(&self, source: &Arc<str>, stored: usize, known: usize) {
         for (result, count) in [("accepted", stored), ("duplicate", known)] {
             let labels = [("source", source.clone()), ("result", result.into())];
@@ -257,5 +257,38 @@ impl Meter {
             Unit::Seconds,
             waits,
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_that_overlap_are_counted_once() {
+        let meter = Meter::default();
+        for _ in 0..1_000 {
+            meter.asked_to_wait();
+        }
+        let seconds = locked(&meter.waits).seconds;
+        assert!((2.0..3.0).contains(&seconds), "{seconds}");
+    }
+
+    #[test]
+    fn a_change_is_as_old_as_the_first_moment_after_it_was_marked() {
+        let meter = Meter::default();
+        assert_eq!(meter.age_of_change(1), Duration::ZERO);
+        meter.next_change(10);
+        let before = Instant::now();
+        meter.next_change(20);
+        // Of one that was marked before this process began, it is known that it is older.
+        assert!(meter.age_of_change(3) >= before.elapsed());
+        assert!(meter.age_of_change(15) <= before.elapsed() + Duration::from_millis(5));
+        assert_eq!(meter.age_of_change(20), Duration::ZERO);
+        for number in 0..10_000 {
+            meter.next_change(100 + number);
+        }
+        let marked = locked(&meter.marked);
+        assert!(marked.len() <= REMEMBERED && marked.front().map(|one| one.0) == Some(10));
     }
 }

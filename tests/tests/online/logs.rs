@@ -99,6 +99,13 @@ fn a_service_that_logs_json_writes_objects_only_and_nothing_personal() {
     assert!(small.hub.runtime.block_on(child.wait()).unwrap().success());
     let log = lines(&read());
     assert_nothing_personal(&log);
+    assert_eq!(
+        small.hub.number(
+            "small.db",
+            "select count(*) from dead_letter where source = 'web'"
+        ),
+        1
+    );
     let failed = log.iter().find(|line| line["code"].is_string()).unwrap();
     assert!(
         failed["code"].as_str().unwrap().starts_with("OF"),
@@ -119,7 +126,8 @@ fn problems_of_manifests_are_objects_too_and_a_format_that_is_unknown_is_refused
     assert_eq!(problem["file"], "hub.toml");
     let mut command = hub.command(&["check"]);
     command.env("ONEFOLD_LOG_FORMAT", "yaml");
-    let refused = hub.runtime.block_on(command.output()).unwrap();
+    let refused = hub.runtime.block_on(async { command.output().await });
+    let refused = refused.unwrap();
     assert_eq!(refused.status.code(), Some(2));
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(said.contains("may be `text` or `json`"), "{said}");

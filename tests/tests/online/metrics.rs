@@ -4,6 +4,7 @@ use super::clients::python;
 use super::{KEY, Online, ask, basic, pause, post};
 use crate::small::Small;
 use onefold_tests::need::need;
+use onefold_tests::vendors::Fault;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -71,6 +72,8 @@ fn wait_for(port: u16, sample: &str, expected: f64) -> String {
 #[test]
 fn metrics_are_the_numbers_that_were_sent_read_and_delivered() {
     let (small, port) = small();
+    let refused = Fault::Refused { status: 401 };
+    small.mailchimp.fail_next(1, "POST", refused);
     let mut child = small.hub.spawn(&["serve"]);
     let begun = Instant::now();
     while scrape(port).is_none() {
@@ -147,6 +150,9 @@ fn metrics_are_the_numbers_that_were_sent_read_and_delivered() {
         .map(|(_, count)| count)
         .sum();
     assert!((letters - 1.0).abs() < f64::EPSILON);
+    let failed = r#"onefold_failed_deliveries_total{destination="newsletter-out",code="OF04"#;
+    let failed = found.iter().find(|(name, _)| name.starts_with(failed));
+    assert_eq!(failed.map(|(_, count)| *count), Some(1.0), "{text}");
     let done = r#"onefold_runs_total{source="crm",stream="contacts",outcome="done"}"#;
     assert!(found[done] >= 1.0);
     assert!(found["onefold_store_bytes"] > 100_000.0);

@@ -1,8 +1,7 @@
-//! The hub as a service of the system: what its supervisor hears, the unit, and completions for shells.
+//! The hub as a service of the system: what its supervisor hears, and completions for shells.
 
 use super::Online;
 use crate::hub::Hub;
-use onefold_tests::need::need;
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 use std::time::Duration;
@@ -41,42 +40,6 @@ fn a_supervisor_hears_when_the_hub_is_ready_alive_and_stopping() {
         last += &String::from_utf8_lossy(&buffer[..length]);
     }
     assert!(last.contains("STOPPING=1"), "{last}");
-}
-
-#[test]
-fn the_unit_names_this_hub_and_systemd_accepts_it() {
-    let hub = Hub::new();
-    let folder = hub.path().canonicalize().unwrap();
-    let folder = folder.to_str().unwrap();
-    let printed = hub
-        .run(&["systemd", "--user", "root", "--program", "/bin/true"])
-        .ends_with(0);
-    let name = hub.path().file_name().unwrap().to_str().unwrap();
-    let shown = printed
-        .stdout
-        .replace(folder, "[FOLDER]")
-        .replace(name, "[NAME]");
-    insta::assert_snapshot!(shown);
-    let analyze = Command::new("systemd-analyze").arg("--version").output();
-    if !need("the unit", analyze.is_err().then_some("systemd-analyze")) {
-        return;
-    }
-    let unit = hub.path().join("onefold-hub.service");
-    std::fs::write(&unit, &printed.stdout).unwrap();
-    let said = Command::new("systemd-analyze")
-        .arg("verify")
-        .arg(&unit)
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&said.stderr).into_owned();
-    assert!(
-        said.status.success() && !text.contains("onefold-hub"),
-        "{text}"
-    );
-    let refused = hub
-        .run(&["systemd", "--user", "a\nExecStart=x"])
-        .ends_with(2);
-    assert!(refused.stderr.contains("have to quote"), "{refused:?}");
 }
 
 #[test]

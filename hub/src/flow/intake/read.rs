@@ -13,7 +13,7 @@ use crate::flow::commit::stream::StreamRef;
 use crate::flow::commit::unfit::Unfit;
 use crate::flow::connect::calling::retrying;
 use crate::flow::context::{Context, in_parallel};
-use crate::flow::intake::land::{self, Arrived, Since};
+use crate::flow::intake::land::{self, Since};
 use crate::flow::trace::{Span, Within};
 use crate::host::{Cancel, Connector, Failure, ReadRequest};
 use crate::manifest::{Source, Stream};
@@ -21,17 +21,16 @@ use crate::problem::codes::{EMPTY_SOURCE, TOO_MANY_UNFIT};
 use crate::problem::{Place, Problem};
 use crate::store::{Result, RunRow, StreamRow};
 use in_flight::InFlight;
-use pages::{Ended, Message, read_part};
+use pages::{Ended, Message, gather, read_part};
 use std::sync::Arc;
 use sweep::{FullRead, Swept, sweep};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use write::{Moved, Work, Writer};
+use write::{Work, Writer};
 
-/// How many records, or bytes of records, are landed and applied together: with `BATCHES_AHEAD`, this bounds memory, for
-/// small records and for large ones.
+/// How many records are landed and applied together: with the bytes of a batch (`pages`) and `BATCHES_AHEAD`, this bounds memory, for small
+/// records and for large ones.
 pub(super) const BATCH_RECORDS: usize = 5_000;
-const BATCH_BYTES: usize = 5 << 18;
 /// The first batch is small, so that the writer has something to do soon; each that follows is twice as large.
 const FIRST_RECORDS: usize = 500;
 /// How many batches may wait for the writer. It takes all that wait in one step and one transaction: the more records are
@@ -313,17 +312,6 @@ async fn split(mut connector: Box<dyn Connector>, plan: &Stream, cancel: &Cancel
     .await
 }
 
-/// Pages that are landed together.
-#[derive(Default)]
-struct Gathered {
-    arrived: Arrived,
-    cursors: Vec<Moved>,
-    /// Why the reader stopped early.
-    early: Option<Ended>,
-    /// No more pages come.
-    ended: bool,
-}
-
 struct Reading<'a> {
     context: &'a Context,
     within: Within,
@@ -475,39 +463,6 @@ impl Reading<'_> {
             }
         }
     }
-}
-
-/// The next pages, up to `most` records.
-async fn gather(arriving: &mut mpsc::Receiver<Message>, most: usize) -> Gathered {
-    let mut gathered = Gathered::default();
-    let (mut records, mut bytes) = (0, 0);
-    while records < most && bytes < BATCH_BYTES {
-        match arriving.recv().await {
-            Some(Message::Page { batch, part, from }) => {
-                for chunk in std::iter::once(&batch.upserts).chain(&batch.deletes) {
-                    records += chunk.count as usize;
-                    bytes += chunk.data.len();
-                }
-                let deletes = batch.deletes.map(|chunk| chunk.data.into());
-                gathered.arrived.add(batch.upserts.data.into(), deletes);
-                gathered.cursors.push(Moved {
-                    part,
-                    from,
-                    to: batch.cursor,
-                });
-            }
-            Some(Message::Ended(early)) => {
-                gathered.early = Some(early);
-                gathered.ended = true;
-                return gathered;
-            }
-            None => {
-                gathered.ended = true;
-                return gathered;
-            }
-        }
-    }
-    gathered
 }
 
 /// The problem at the stream, unless it has a place already.

@@ -1,12 +1,17 @@
-//! Reading the pages of one part, and noticing cursors that repeat.
+//! Reading the pages of one part, noticing cursors that repeat, and gathering pages into batches.
 
+use super::write::Moved;
 use crate::flow::connect::calling::retrying;
+use crate::flow::intake::land::Arrived;
 use crate::flow::trace::Span;
 use crate::host::{Batch, Cancel, Connector, Failure, FailureKind, ReadRequest};
 use crate::landing;
 use crate::problem::codes::CURSOR_REPEATED;
 use rustc_hash::FxHashMap;
 use tokio::sync::mpsc;
+
+/// A batch ends after so many bytes of records.
+const BATCH_BYTES: usize = 5 << 18;
 
 /// What the reader passes to landing.
 pub(super) enum Message {
@@ -75,6 +80,50 @@ pub(super) fn read_part(
         let _ = pages.blocking_send(Message::Ended(early));
         return false;
     }
+}
+
+/// Pages that are landed together.
+#[derive(Default)]
+pub(super) struct Gathered {
+    pub arrived: Arrived,
+    pub cursors: Vec<Moved>,
+    /// Why the reader stopped early.
+    pub early: Option<Ended>,
+    /// No more pages come.
+    pub ended: bool,
+}
+
+/// The next pages, up to `most` records.
+pub(super) async fn gather(arriving: &mut mpsc::Receiver<Message>, most: usize) -> Gathered {
+    let mut gathered = Gathered::default();
+    let (mut records, mut bytes) = (0, 0);
+    while records < most && bytes < BATCH_BYTES {
+        match arriving.recv().await {
+            Some(Message::Page { batch, part, from }) => {
+                for chunk in std::iter::once(&batch.upserts).chain(&batch.deletes) {
+                    records += chunk.count as usize;
+                    bytes += chunk.data.len();
+                }
+                let deletes = batch.deletes.map(|chunk| chunk.data.into());
+                gathered.arrived.add(batch.upserts.data.into(), deletes);
+                gathered.cursors.push(Moved {
+                    part,
+                    from,
+                    to: batch.cursor,
+                });
+            }
+            Some(Message::Ended(early)) => {
+                gathered.early = Some(early);
+                gathered.ended = true;
+                return gathered;
+            }
+            None => {
+                gathered.ended = true;
+                return gathered;
+            }
+        }
+    }
+    gathered
 }
 
 /// The cursors that a part was read with, by their hashes.

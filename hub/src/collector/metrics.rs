@@ -240,3 +240,23 @@ fn resident() -> Option<i64> {
     let kib: i64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kib << 10)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_store_is_asked_once_however_often_somebody_scrapes() {
+        let metrics = Metrics::new(Meter::default());
+        let begun = (0..1_000).filter(|_| metrics.begin()).count();
+        assert_eq!(begun, 1);
+        // Answered, and fresh for a while.
+        let mut asked = locked(&metrics.asked);
+        asked.is_under_way = false;
+        asked.again = Some(Instant::now() + FRESH);
+        drop(asked);
+        assert!(!metrics.begin());
+        locked(&metrics.asked).again = Some(Instant::now());
+        assert!(metrics.begin());
+    }
+}

@@ -7,6 +7,8 @@ use http::{Request, Response};
 use opentelemetry_http::{HttpClient, HttpError};
 use reqwest::{Client, redirect};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::runtime::Handle;
 
@@ -18,6 +20,8 @@ pub const EXPORT: Duration = Duration::from_secs(5);
 pub struct OtlpClient {
     client: Client,
     runtime: Handle,
+    /// The last export was lost, which was said.
+    is_lost: Arc<AtomicBool>,
 }
 
 impl OtlpClient {
@@ -32,6 +36,7 @@ impl OtlpClient {
         Ok(Self {
             client: client.map_err(|error| error.to_string())?,
             runtime: Handle::current(),
+            is_lost: Arc::default(),
         })
     }
 }
@@ -46,8 +51,17 @@ impl HttpClient for OtlpClient {
         Self: 'b,
     {
         let client = self.client.clone();
+        let is_lost = self.is_lost.clone();
         let sent = self.runtime.spawn(async move {
-            let answer = client.execute(request.try_into()?).await?;
+            let answer = client.execute(request.try_into()?).await;
+            let answer = answer.and_then(reqwest::Response::error_for_status);
+            let was_lost = is_lost.swap(answer.is_err(), Ordering::Relaxed);
+            if let Err(error) = &answer
+                && !was_lost
+            {
+                tracing::warn!(%error, "traces cannot be delivered and are lost");
+            }
+            let answer = answer?;
             let mut response = Response::builder().status(answer.status());
             if let Some(headers) = response.headers_mut() {
                 headers.extend(answer.headers().clone());

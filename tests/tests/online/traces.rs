@@ -125,6 +125,8 @@ fn a_collector_that_never_answers_costs_nothing_but_the_traces() {
         set(["ada@poczta.example", "zofia@poczta.example"])
     );
     drop(silent);
-    // Nobody listens.
-    small.hub.run(&["run"]).ends_with(0);
+    // Nobody listens, which is said once.
+    let ran = small.hub.run(&["run"]).ends_with(0);
+    let said = ran.stderr.matches("traces cannot be delivered").count();
+    assert_eq!(said, 1, "{}", ran.stderr);
 }

@@ -99,6 +99,11 @@ fn log(format: LogFormat) {
         Err(_) => filter,
     };
     if format == LogFormat::Json {
+        // A panic's own words are not JSON, and may quote what was worked on.
+        std::panic::set_hook(Box::new(|panic| {
+            let place = panic.location().map(ToString::to_string);
+            tracing::error!(target: SHOWN, place, "the program has a fault, and this work ended");
+        }));
         let _ = tracing_subscriber::fmt()
             .json()
             .flatten_event(true)

@@ -37,7 +37,7 @@ pub struct Arguments {
     /// Print JSON instead of text.
     #[arg(long, global = true)]
     pub json: bool,
-    /// How standard error is written, where `ONEFOLD_LOG_FORMAT` does not say it: as text, or as a JSON object a line.
+    /// How standard error is written: as text, or as one JSON object a line. Without it, as `ONEFOLD_LOG_FORMAT` says.
     #[arg(long, global = true, value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
     #[command(subcommand)]

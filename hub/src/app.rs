@@ -2,8 +2,9 @@
 
 mod process;
 
-use crate::cli::{self, Arguments};
+use crate::cli::{self, Arguments, LogFormat, SHOWN};
 use crate::clock::Clock;
+use crate::flow::Meter;
 use crate::host::{Cancel, CompilerJob};
 use crate::model::Timestamp;
 use crate::opening::Environment;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::debug_fn;
 
 /// Threads that drive input and output. More than the cores of a small machine, since landing computes on one of them.
@@ -40,7 +42,14 @@ pub fn main_by(clock: Clock, gate: Option<Gate>) -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    log();
+    match log_format(&arguments) {
+        Ok(format) => log(format),
+        Err(message) => {
+            log(LogFormat::Text);
+            tracing::error!("{message}");
+            return ExitCode::from(2);
+        }
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
         .enable_all()
@@ -61,11 +70,49 @@ pub fn main_by(clock: Clock, gate: Option<Gate>) -> ExitCode {
     ExitCode::from(ending as u8)
 }
 
+/// What was typed, or else what `ONEFOLD_LOG_FORMAT` says.
+fn log_format(arguments: &Arguments) -> Result<LogFormat, String> {
+    if let Some(format) = arguments.log_format {
+        return Ok(format);
+    }
+    match env("ONEFOLD_LOG_FORMAT").as_deref() {
+        None | Some("text") => Ok(LogFormat::Text),
+        Some("json") => Ok(LogFormat::Json),
+        Some(other) => Err(format!(
+            "`ONEFOLD_LOG_FORMAT` is `{}`; it may be `text` or `json`",
+            plain_line(other)
+        )),
+    }
+}
+
 /// Standard error, at the level of `ONEFOLD_LOG`; warnings when it is not set.
-fn log() {
+fn log(format: LogFormat) {
     let filter = env("ONEFOLD_LOG")
         .and_then(|text| text.parse().ok())
         .unwrap_or_else(|| EnvFilter::new("warn,onefold=warn"));
+    let shown = match format {
+        LogFormat::Text => LevelFilter::OFF,
+        LogFormat::Json => LevelFilter::INFO,
+    };
+    let filter = match format!("{SHOWN}={shown}").parse() {
+        Ok(directive) => filter.add_directive(directive),
+        Err(_) => filter,
+    };
+    if format == LogFormat::Json {
+        // A panic's own words are not JSON, and may quote what was worked on.
+        std::panic::set_hook(Box::new(|panic| {
+            let place = panic.location().map(ToString::to_string);
+            tracing::error!(target: SHOWN, place, "the program has a fault, and this work ended");
+        }));
+        let _ = tracing_subscriber::fmt()
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .try_init();
+        return;
+    }
     let coloured =
         std::io::stderr().is_terminal() && env("NO_COLOR").is_none_or(|set| set.is_empty());
     // One event is one line, whatever a connector or a vendor wrote into it.
@@ -108,6 +155,7 @@ fn environment(clock: Clock) -> Environment {
         compiler: this_program(),
         cancel: Cancel::default(),
         process: process::this(),
+        meter: Meter::default(),
         gate: None,
     }
 }

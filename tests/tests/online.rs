@@ -3,7 +3,13 @@
 mod clients;
 mod collector;
 mod hooks;
+mod logs;
+mod metrics;
+mod service;
 mod slow;
+mod snapshots;
+mod tls;
+mod traces;
 
 use crate::hub::Hub;
 use serde_json::{Value, json};
@@ -54,27 +60,50 @@ impl Online {
         Self::with("", |_| {})
     }
 
+    /// A port that nothing uses now.
+    pub fn free_port() -> u16 {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        free.local_addr().unwrap().port()
+    }
+
     /// With more in its manifest, and its secrets.
     pub fn with(more: &str, secrets: impl FnOnce(&mut Hub)) -> Online {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        let mut hub = Hub::new();
-        secrets(&mut hub);
-        let manifest = MANIFEST.replace("PORT", &port.to_string());
-        hub.write("hub.toml", &(manifest + more));
-        let mut online = Online {
-            hub,
-            port,
-            child: None,
-        };
-        drop(free);
+        let mut online = Self::unstarted();
+        secrets(&mut online.hub);
+        let manifest = MANIFEST.replace("PORT", &online.port.to_string());
+        online.hub.write("hub.toml", &(manifest + more));
         online.start();
         online
     }
 
+    /// The same, with nothing that runs yet.
+    pub fn unstarted() -> Online {
+        let (hub, port) = (Hub::new(), Self::free_port());
+        hub.write("hub.toml", &MANIFEST.replace("PORT", &port.to_string()));
+        Online {
+            hub,
+            port,
+            child: None,
+        }
+    }
+
+    pub fn spawn(&mut self) {
+        self.child = Some(self.hub.spawn(&["serve"]));
+    }
+
+    /// Stops the service, and returns what it said.
+    pub fn end(&mut self) -> String {
+        let child = self.child.take().unwrap();
+        let id = child.id().unwrap().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(sent.unwrap().success());
+        let output = self.hub.runtime.block_on(child.wait_with_output());
+        String::from_utf8_lossy(&output.unwrap().stderr).into_owned()
+    }
+
     /// Starts the service, and waits until it takes messages.
     pub fn start(&mut self) {
-        self.child = Some(self.hub.spawn(&["serve"]));
+        self.spawn();
         let begun = Instant::now();
         while !self.is_ready() {
             assert!(begun.elapsed() < Duration::from_secs(60), "it is not ready");

@@ -1,14 +1,36 @@
 //! `onefold account`: the companies and groups that people belong to.
 
 use crate::cli::Ending;
-use crate::cli::arguments::AccountCommand;
 use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome, number, plural, table};
 use crate::cli::profiles::{name, origin, text_of};
 use crate::flow::ask::account::{self, AccountView};
 use crate::opening::Environment;
 use crate::problem::{Problem, codes};
+use clap::Subcommand;
 use std::path::Path;
+
+#[derive(Debug, Subcommand)]
+pub enum AccountCommand {
+    /// All accounts by id, each with its number of people.
+    List {
+        /// Begin after this id.
+        #[arg(long, value_name = "ID")]
+        after: Option<String>,
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// One account with its traits and its people.
+    Show {
+        id: String,
+        /// Where each value comes from.
+        #[arg(long)]
+        why: bool,
+        /// How many of its people are shown.
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+}
 
 pub async fn account(
     folder: &Path,

@@ -1,5 +1,6 @@
 //! What can be typed.
 
+use crate::cli::accounts::AccountCommand;
 use crate::cli::audiences::AudienceCommand;
 use crate::cli::backfill::{BackfillArguments, ReplayArguments};
 use crate::cli::connector::arguments::{
@@ -7,12 +8,14 @@ use crate::cli::connector::arguments::{
 };
 use crate::cli::consents::ConsentCommand;
 use crate::cli::destinations::DestinationCommand;
+use crate::cli::installing::UnitArguments;
 use crate::cli::letters::arguments::DeadLetterCommand;
 use crate::cli::pausing::PauseArguments;
 use crate::cli::running::RunArguments;
 use crate::cli::runs::RunsArguments;
 use crate::cli::sources::SourceCommand;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use std::path::PathBuf;
 
 /// One profile per person, from every system that knows them, and audiences out to every tool that may.
@@ -36,8 +39,17 @@ pub struct Arguments {
     /// Print JSON instead of text.
     #[arg(long, global = true)]
     pub json: bool,
+    /// How standard error is written: as text, or as one JSON object a line. Without it, as `ONEFOLD_LOG_FORMAT` says.
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
     #[command(subcommand)]
     pub command: Command,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -77,6 +89,10 @@ pub enum Command {
     Replay(ReplayArguments),
     /// Run every source at its schedule until stopped by a signal.
     Serve,
+    /// Print a script that completes commands and options in a shell.
+    Completions { shell: Shell },
+    /// Print a systemd unit that runs this hub as a service.
+    Systemd(UnitArguments),
     /// When everything is due next: sources, retries, timers, models; and what is paused or overdue.
     Schedule,
     /// What ran and what did not, the newest first: when, for how long, what it did, why it failed.
@@ -280,28 +296,6 @@ pub enum IdentityCommand {
     /// What looks suspicious: shared values, refused ties, large components, people with two names.
     Review {
         #[arg(long, default_value_t = 10)]
-        limit: u32,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub enum AccountCommand {
-    /// All accounts by id, each with its number of people.
-    List {
-        /// Begin after this id.
-        #[arg(long, value_name = "ID")]
-        after: Option<String>,
-        #[arg(long, default_value_t = 50)]
-        limit: u32,
-    },
-    /// One account with its traits and its people.
-    Show {
-        id: String,
-        /// Where each value comes from.
-        #[arg(long)]
-        why: bool,
-        /// How many of its people are shown.
-        #[arg(long, default_value_t = 20)]
         limit: u32,
     },
 }

@@ -14,6 +14,7 @@ mod identity;
 mod identity_graph;
 mod identity_suggestions;
 mod init;
+mod installing;
 mod letters;
 mod models;
 mod open;
@@ -27,9 +28,11 @@ mod schedule;
 mod serving;
 mod sources;
 mod status;
+mod supervisor;
 mod usage;
 
-pub use arguments::Arguments;
+pub use arguments::{Arguments, LogFormat};
+pub use output::SHOWN;
 
 use crate::opening::Environment;
 use arguments::{Command, TraitCommand};
@@ -68,6 +71,8 @@ pub async fn run(arguments: Arguments, environment: &Environment) -> Ending {
         Command::Run(typed) => running::run(&folder, environment, &out, typed).await,
         Command::Backfill(typed) => backfill::backfill(&folder, environment, &out, typed).await,
         Command::Replay(typed) => backfill::replay(&folder, environment, &out, typed).await,
+        Command::Completions { shell } => installing::completions(shell),
+        Command::Systemd(typed) => installing::unit(&folder, environment, &out, typed),
         Command::Serve => serving::serve(&folder, environment, &out).await,
         Command::Schedule => schedule::schedule(&folder, environment, &out).await,
         Command::Runs(typed) => runs::runs(&folder, environment, &out, typed).await,

@@ -3,7 +3,7 @@
 
 use crate::cli::Ending;
 use crate::opening::Stopped;
-use crate::problem::{self, Look, Problem, plain_line};
+use crate::problem::{self, Look, Problem, Severity, plain_line};
 use comfy_table::{ContentArrangement, presets};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
@@ -52,6 +52,13 @@ impl Out {
 
     /// One line that is not part of the result.
     pub fn note(&self, text: impl AsRef<str>) {
+        if is_logged() {
+            let text = text.as_ref();
+            if !text.is_empty() {
+                tracing::info!(target: SHOWN, "{text}");
+            }
+            return;
+        }
         let _ = writeln!(std::io::stderr(), "{}", plain_line(text.as_ref()));
     }
 
@@ -62,6 +69,8 @@ impl Out {
                 .map(|problem| problem::to_wire(problem, files))
                 .collect();
             self.value(&serde_json::json!({ "problems": wire }));
+        } else if is_logged() {
+            problems.iter().for_each(|problem| log(problem, files));
         } else if !problems.is_empty() {
             let text = problem::render(problems, files, self.look);
             let _ = write!(std::io::stderr(), "{text}");
@@ -83,6 +92,24 @@ impl Out {
             self.note(problem::summary(&stopped.problems));
         }
         Ending::Refused
+    }
+}
+
+/// The target of what a command says on standard error. Where the log is JSON it is part of the log, so that each line there is an object.
+pub const SHOWN: &str = "shown";
+
+fn is_logged() -> bool {
+    tracing::enabled!(target: SHOWN, tracing::Level::INFO)
+}
+
+/// A problem as an event.
+fn log(problem: &Problem, files: &[(String, String)]) {
+    let (code, message, hint) = (problem.code.id, &problem.message, problem.hint.as_deref());
+    // Its place in the manifests; records are not named in a log.
+    let (file, line) = problem::line_of(problem, files).unzip();
+    match problem.severity {
+        Severity::Error => tracing::error!(target: SHOWN, code, hint, file, line, "{message}"),
+        Severity::Warning => tracing::warn!(target: SHOWN, code, hint, file, line, "{message}"),
     }
 }
 

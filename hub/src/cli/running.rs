@@ -6,7 +6,7 @@ use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome, moves, number, plural, table};
 use crate::flow::{
     self, DeliveryReport, Pause, Progress, ReadOptions, RunEvent, RunOptions, RunReport,
-    StreamReport, What, leftover,
+    StreamReport, Trace, What, leftover,
 };
 use crate::model::Permission;
 use crate::opening::{CapturingConnectors, Environment, PlannedStream};
@@ -105,7 +105,9 @@ pub async fn carry_out(
         folder: folder.to_owned(),
         keeps_exchanges,
     };
+    hub.context.trace = Trace::of(&hub.context.plan);
     let done = flow::run(&hub.context, &connectors, &options).await;
+    hub.context.trace.end().await;
     bar.finish_and_clear();
     let report = done?;
     hub.context.store.close().await;

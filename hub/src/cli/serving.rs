@@ -5,11 +5,13 @@ use crate::cli::check::unscheduled;
 use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome};
 use crate::cli::running::{Choice, options, wait_for_signal};
+use crate::cli::supervisor::Supervisor;
+use crate::clock::Clock;
 use crate::collector::{Collector, Door, routes};
-use crate::flow::{self, Carried, Opens, Served, What, leftover};
+use crate::flow::{self, Carried, Meter, Opens, Served, Trace, What, leftover};
 use crate::host::Cancel;
-use crate::ingress;
-use crate::manifest::Serve;
+use crate::ingress::{self, Tls};
+use crate::manifest::{Certified, Serve};
 use crate::opening::{self, CapturingConnectors, Environment, Opened, Stamp, Stopped, stamp};
 use crate::problem::Problem;
 use crate::problem::codes::{CANNOT_LISTEN, MANIFESTS_CHANGED, STORE_FAILED};
@@ -40,14 +42,18 @@ const OPEN_AGAIN: Duration = Duration::from_secs(10);
 pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
     let stop = Cancel::default();
     let stopping = stop.clone();
+    let supervisor = Supervisor::of(environment);
+    let same = supervisor.clone();
+    let watched = tokio::spawn(supervisor.clone().watched());
     tokio::spawn(async move {
         wait_for_signal().await;
+        same.stopping();
         tracing::info!("stopping after the batch under way");
         stopping.cancel();
     });
     let mut before: Option<Stamp> = None;
     let mut carried = Carried::default();
-    let mut listening = Listening::default();
+    let mut listening = Listening::new(environment.meter.clone());
     while !stop.is_cancelled() {
         let cancel = Cancel::default();
         // Aborted when it is dropped.
@@ -69,7 +75,7 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
         };
         before = Some(hub.stamp.clone());
         let is_first = listening.open.is_none() && carried == Carried::default();
-        match listening.at(hub.context.plan.serve, out).await {
+        match listening.at(folder, &hub, &environment.clock, out).await {
             Ok(()) => {}
             Err(problem) if is_first => {
                 hub.context.store.close().await;
@@ -84,6 +90,7 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
                 );
             }
         }
+        supervisor.ready();
         let served = serve_hub(hub, folder, out, carried, &listening.door).await;
         match served {
             Served::Stopped => break,
@@ -92,12 +99,12 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
         tracing::info!("another process uses other manifests; reading the folder again");
     }
     listening.end().await;
+    watched.abort();
     out.note("stopped");
     Ok(Ending::Done)
 }
 
 /// The listener of a service, which outlives edits of its manifests.
-#[derive(Default)]
 struct Listening {
     door: Door,
     open: Option<Open>,
@@ -110,15 +117,46 @@ struct Open {
 }
 
 impl Listening {
+    fn new(meter: Meter) -> Self {
+        Self {
+            door: Door::new(meter),
+            open: None,
+        }
+    }
+
     /// Listens where the manifests say, or nowhere.
-    async fn at(&mut self, wanted: Option<Serve>, out: &Out) -> Result<(), Problem> {
-        if self.open.as_ref().map(|open| open.at) == wanted {
+    async fn at(
+        &mut self,
+        folder: &Path,
+        hub: &Opened,
+        clock: &Clock,
+        out: &Out,
+    ) -> Result<(), Problem> {
+        let wanted = &hub.context.plan.serve;
+        if self.open.as_ref().map(|open| &open.at) == wanted.as_ref() {
             return Ok(());
         }
-        let Some(at) = wanted else {
+        let Some(at) = wanted.clone() else {
             self.end().await;
             return Ok(());
         };
+        let tls = match &at.tls {
+            Some(Certified { certificate, key }) => {
+                let [certificate, key] = [certificate, key].map(|file| folder.join(file));
+                let (tls, warning) = Tls::open(certificate, key, clock.clone())?;
+                out.warnings(warning.as_slice(), &[]);
+                Some(tls)
+            }
+            None => None,
+        };
+        // The same address cannot be listened on twice.
+        if self
+            .open
+            .as_ref()
+            .is_some_and(|open| open.at.listen == at.listen)
+        {
+            self.end().await;
+        }
         let listener = TcpListener::bind(at.listen).await.map_err(|error| {
             let message = format!("nothing can listen on {}: {error}", at.listen);
             Problem::new(&CANNOT_LISTEN, message)
@@ -128,8 +166,9 @@ impl Listening {
         let (stop, stopped) = watch::channel(false);
         let router = routes(self.door.clone());
         let limits = ingress::Limits::default();
-        let serving = tokio::spawn(ingress::serve(listener, router, limits, stopped));
-        out.note(format!("listening on http://{}", at.listen));
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let serving = tokio::spawn(ingress::serve(listener, tls, router, limits, stopped));
+        out.note(format!("listening on {scheme}://{}", at.listen));
         self.open = Some(Open { at, stop, serving });
         Ok(())
     }
@@ -198,7 +237,13 @@ async fn first(
 }
 
 /// Serves with the manifests that were read.
-async fn serve_hub(hub: Opened, folder: &Path, out: &Out, carried: Carried, door: &Door) -> Served {
+async fn serve_hub(
+    mut hub: Opened,
+    folder: &Path,
+    out: &Out,
+    carried: Carried,
+    door: &Door,
+) -> Served {
     for next in hub.next_runs() {
         let source = next.source;
         match next.at {
@@ -213,6 +258,7 @@ async fn serve_hub(hub: Opened, folder: &Path, out: &Out, carried: Carried, door
     if let Err(problem) = warn_of_leftovers(&hub).await {
         tracing::warn!(code = problem.code.id, "{}", problem.message);
     }
+    hub.context.trace = Trace::of(&hub.context.plan);
     let options = options(SERVED, true, &ProgressBar::hidden());
     let connectors: Arc<dyn Opens> = Arc::new(CapturingConnectors {
         connectors: hub.connectors,
@@ -222,6 +268,7 @@ async fn serve_hub(hub: Opened, folder: &Path, out: &Out, carried: Carried, door
     door.open(Collector::of(&hub.context, &connectors));
     let served = flow::serve(&hub.context, &connectors, &options, carried).await;
     door.close();
+    hub.context.trace.end().await;
     hub.context.store.close().await;
     served
 }

@@ -55,7 +55,7 @@ impl Collector {
         let source = &sources[index];
         let messages = self.messages(source, &reply);
         if !messages.is_empty() {
-            let taken = self.receiver.take(&source.name, messages).await;
+            let taken = self.store(&source.name, messages).await;
             taken.map_err(NotReceived::NotTaken)?;
         }
         Ok((reply.status, reply.body))

@@ -2,34 +2,54 @@
 
 mod hook;
 mod message;
+mod metrics;
 mod routes;
 
 pub use message::Addresses;
 pub use routes::routes;
 
-use crate::flow::{Context, Incoming, NotTaken, Opens, Receiver, Taken};
+use crate::flow::{Context, Incoming, Meter, NotTaken, Opens, Receiver, Taken};
 use crate::manifest::Source;
 use crate::model::Value;
 use hook::Hooks;
+use metrics::Metrics;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// What the routes ask: the hub that is served now, if one is.
-#[derive(Clone, Default)]
-pub struct Door(Arc<RwLock<Option<Arc<Collector>>>>);
+#[derive(Clone)]
+pub struct Door {
+    collector: Arc<RwLock<Option<Arc<Collector>>>>,
+    metrics: Arc<Metrics>,
+}
 
 impl Door {
+    pub fn new(meter: Meter) -> Self {
+        Self {
+            collector: Arc::default(),
+            metrics: Arc::new(Metrics::new(meter)),
+        }
+    }
+
     pub fn open(&self, collector: Collector) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(collector));
+        let mut held = self
+            .collector
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *held = Some(Arc::new(collector));
     }
 
     /// Nothing is taken until it is opened again.
     pub fn close(&self) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
+        let mut held = self
+            .collector
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *held = None;
     }
 
     pub fn collector(&self) -> Option<Arc<Collector>> {
-        self.0
+        self.collector
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
@@ -87,7 +107,15 @@ impl Collector {
             one.stream = any.cloned().unwrap_or_default();
         }
         messages.retain(|one| source.streams.iter().any(|name| **name == *one.stream));
-        self.receiver.take(&source.name, messages).await
+        self.store(&source.name, messages).await
+    }
+
+    /// Stores messages, and counts them.
+    async fn store(&self, source: &Arc<str>, messages: Vec<Incoming>) -> Result<Taken, NotTaken> {
+        let taken = self.receiver.take(source, messages).await?;
+        let meter = &self.context.meter;
+        meter.collected(source, taken.stored, taken.known);
+        Ok(taken)
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::hook::NotReceived;
 use super::message::{self, About};
+use super::metrics::OPEN_METRICS;
 use super::{Collected, Collector, Door};
 use crate::flow::NotTaken;
 use crate::host::Delivery;
 use crate::ingress::{BodyError, read_body};
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::header::{
@@ -14,17 +14,20 @@ use axum::http::header::{
     ACCESS_CONTROL_MAX_AGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ORIGIN, RETRY_AFTER, VARY,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::map_response_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::json;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// A body may be this long, unpacked.
 const BODY_BYTES: usize = 512 << 10;
 /// Seconds until a client should try again: soon, since clients end.
-const SOON: u32 = 2;
+const SOON: u64 = crate::flow::SOON.as_secs();
 
 /// Short names, as browsers send them, and the calls that they stand for.
 const CALLS: [(&str, &str); 6] = [
@@ -53,11 +56,13 @@ pub fn routes(door: Door) -> Router {
         }
     }
     router
-        .route("/healthz", get(async || "running\n"))
-        .route("/readyz", get(ready))
         .route("/v1/projects/{key}/settings", get(settings))
         .route("/v1/pixel/{call}", get(pixel))
         .route("/hooks/{source}", post(hook))
+        .layer(map_response_with_state(door.clone(), count))
+        .route("/healthz", get(async || "running\n"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
         .with_state(door)
 }
 
@@ -67,6 +72,32 @@ async fn ready(State(door): State<Door>) -> Response {
         Some(_) => "ready\n".into_response(),
         None => closed(),
     }
+}
+
+/// Counts a request that was not taken.
+async fn count(State(door): State<Door>, response: Response) -> Response {
+    door.metrics.answered(response.status().as_u16());
+    response
+}
+
+/// For a monitoring system on this machine: names and volumes are nobody else's concern.
+async fn metrics(
+    State(door): State<Door>,
+    Extension(from): Extension<SocketAddr>,
+    headers: HeaderMap,
+) -> Response {
+    let is_passed_on = ["forwarded", "x-forwarded-for", "via"]
+        .iter()
+        .any(|name| headers.contains_key(*name));
+    if !from.ip().to_canonical().is_loopback() || is_passed_on {
+        return refused(
+            StatusCode::FORBIDDEN,
+            "metrics are shown on this machine only: scrape `/metrics` from here, and not through a proxy",
+        );
+    }
+    let collector = door.collector();
+    let text = door.metrics.text(collector.as_deref()).await;
+    ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response()
 }
 
 /// An answer with what went wrong, for people who look at their client's log.

@@ -28,6 +28,17 @@ pub enum Operation {
     Remove,
 }
 
+impl Operation {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Upsert => "upsert",
+            Self::Add => "add",
+            Self::Remove => "remove",
+        }
+    }
+}
+
 /// The rows and memberships of one person at one destination. A person without the key is not wanted there.
 pub fn wanted(
     destination: &Destination,

@@ -42,7 +42,7 @@ pub fn client(origin: &Origin, policy: &Arc<Policy>) -> Result<Client, Problem> 
     })
 }
 
-fn install_crypto() {
+pub(super) fn install_crypto() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // An error means that a provider is there already, which is just as good.

@@ -2,11 +2,13 @@
 //! budgets and connections. Denies everything that is not granted. Knows no connector and no manifest file.
 
 mod dial;
+mod otlp;
 mod policy;
 mod rate;
 mod request;
 mod send;
 
+pub use otlp::{EXPORT, OtlpClient};
 pub use policy::Policy;
 pub use request::{Credential, Request};
 pub use send::{Egress, EgressSettings, Response, Room, SendError};

@@ -1,4 +1,5 @@
-//! Rate budgets: a maximum number of requests in any window of a bucket, and none while the vendor asks the hub to wait.
+//! Rate budgets: a maximum number of requests in any window of a bucket, and none while the vendor asks the hub to wait. Where a vendor refuses
+//! requests within the stated rate, which others may use too, half of it is used from then on, and step by step more again.
 //! Computes when a request may leave; the caller does the waiting.
 
 use crate::model::RateSpec;
@@ -16,8 +17,19 @@ pub struct Rates {
     buckets: Mutex<HashMap<String, Bucket>>,
 }
 
-#[derive(Default)]
+/// A share of the stated rate, in percent: halved when the vendor refuses, at most once a step, and raised by `MORE` with each step without that.
+const ALL: u32 = 100;
+const LEAST: u32 = 10;
+const MORE: u32 = 10;
+/// A step is a window, but not longer.
+const LONGEST_STEP: Duration = Duration::from_secs(10);
+
 struct Bucket {
+    share: u32,
+    /// When the share was last changed.
+    stepped: Option<Instant>,
+    /// When it was last halved.
+    refused: Option<Instant>,
     /// When the requests of the last window left or will leave, the oldest first.
     sent: VecDeque<Instant>,
     paused_until: Option<Instant>,
@@ -57,6 +69,15 @@ impl Rates {
         });
     }
 
+    /// The vendor refused a request because there were too many.
+    pub fn refused(&self, bucket: Option<&str>, now: Instant) {
+        self.with(bucket, |bucket, spec| {
+            if let Some(spec) = spec {
+                bucket.refused(spec, now);
+            }
+        });
+    }
+
     /// A bucket that the connector does not describe counts as the default one.
     fn with<T>(
         &self,
@@ -76,7 +97,39 @@ impl Rates {
     }
 }
 
+impl Default for Bucket {
+    fn default() -> Self {
+        Self {
+            share: ALL,
+            stepped: None,
+            refused: None,
+            sent: VecDeque::new(),
+            paused_until: None,
+        }
+    }
+}
+
 impl Bucket {
+    fn refused(&mut self, spec: RateSpec, now: Instant) {
+        // The requests that were on their way are refused with the first one, and say nothing new.
+        let is_new = self.refused.is_none_or(|before| now >= before + step(spec));
+        if is_new {
+            self.recover(spec, now);
+            self.share = (self.share / 2).max(LEAST);
+            (self.refused, self.stepped) = (Some(now), Some(now));
+        }
+    }
+
+    fn recover(&mut self, spec: RateSpec, now: Instant) {
+        while let Some(stepped) = self.stepped
+            && self.share < ALL
+            && stepped + step(spec) <= now
+        {
+            self.share = (self.share + MORE).min(ALL);
+            self.stepped = Some(stepped + step(spec));
+        }
+    }
+
     fn reserve(
         &mut self,
         spec: Option<RateSpec>,
@@ -87,7 +140,9 @@ impl Bucket {
         let Some(spec) = spec else {
             return (due <= deadline).then_some(due);
         };
-        let most = spec.requests as usize;
+        self.recover(spec, now);
+        let stated = spec.requests as usize;
+        let most = (stated * self.share as usize / ALL as usize).max(1);
         let is_full = self.sent.len() >= most;
         if is_full && let Some(oldest) = self.sent.get(self.sent.len() - most) {
             due = due.max(*oldest + Duration::from_millis(spec.per_ms));
@@ -98,11 +153,15 @@ impl Bucket {
             return None;
         }
         self.sent.push_back(due);
-        if self.sent.len() > most {
+        if self.sent.len() > stated {
             self.sent.pop_front();
         }
         Some(due)
     }
+}
+
+fn step(spec: RateSpec) -> Duration {
+    Duration::from_millis(spec.per_ms.max(1)).min(LONGEST_STEP)
 }
 
 #[cfg(test)]
@@ -124,6 +183,39 @@ mod tests {
         let due = rates.reserve(Some("unknown"), now, now + FAR);
         assert_eq!(due, Some(now + Duration::from_secs(7)));
         assert_eq!(rates.reserve(None, now, now + Duration::from_secs(6)), None);
+    }
+
+    /// How many requests leave within a window from a time on.
+    fn in_a_window(rates: &Rates, from: Instant) -> usize {
+        let end = from + Duration::from_millis(999);
+        let leave = std::iter::from_fn(|| rates.reserve(None, from, end));
+        leave.take(1_000).count()
+    }
+
+    #[test]
+    fn a_vendor_that_refuses_is_sent_half_and_step_by_step_more_again() {
+        let rates = rates(100, 1_000);
+        let start = Instant::now();
+        let at = |second: u64| start + Duration::from_secs(second);
+        assert_eq!(in_a_window(&rates, at(0)), 100);
+        // All of a window's requests are refused: that is one signal.
+        for _ in 0..100 {
+            rates.refused(None, at(2));
+        }
+        assert_eq!(in_a_window(&rates, at(2)), 50);
+        assert_eq!(in_a_window(&rates, at(4)), 70);
+        rates.refused(None, at(6));
+        assert_eq!(in_a_window(&rates, at(6)), 45);
+        rates.refused(None, at(8));
+        assert_eq!(in_a_window(&rates, at(8)), 32);
+        for second in 9..100 {
+            rates.refused(None, at(second));
+        }
+        assert!(
+            in_a_window(&rates, at(100)) >= 10,
+            "something is always sent"
+        );
+        assert_eq!(in_a_window(&rates, at(200)), 100);
     }
 
     #[test]

@@ -224,6 +224,9 @@ impl Egress {
                 Ok(response) => self.asked_to_wait(response),
                 Err(_) => None,
             };
+            if answer.as_ref().is_ok_and(|response| response.status == 429) {
+                self.rates.refused(bucket, Instant::now());
+            }
             if let Some(wait) = asked {
                 self.rates.pause(bucket, Instant::now(), wait);
             }

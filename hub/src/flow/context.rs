@@ -5,7 +5,9 @@ use crate::clock::Clock;
 use crate::compute;
 use crate::compute::models::Fitted;
 use crate::flow::facts::{self, Back, Relating};
+use crate::flow::meter::Meter;
 use crate::flow::suppression::Suppression;
+use crate::flow::trace::Trace;
 use crate::host::Cancel;
 use crate::identity;
 use crate::manifest::{Destination, IdentityRules, Plan};
@@ -54,6 +56,8 @@ pub struct Context {
     /// Ends every wait of what is being done.
     pub cancel: Cancel,
     pub process: Process,
+    pub meter: Meter,
+    pub trace: Trace,
     /// Goes up when something was taken into the inbox.
     pub arrivals: Arc<watch::Sender<u64>>,
     /// The lease, for work that one process does at a time.
@@ -95,6 +99,8 @@ impl Context {
             models: Arc::default(),
             cancel: Cancel::default(),
             process: Process::named("this"),
+            meter: Meter::default(),
+            trace: Trace::default(),
             arrivals: Arc::new(watch::channel(0).0),
             lease: None,
         }

@@ -1,21 +1,29 @@
-//! The only way in: connections, their number and their deadlines, and the size of what they send. Knows no route.
+//! The only way in: connections, their number and their deadlines, their encryption, and the size of what they send. Knows no route.
 
+mod activity;
 mod body;
+mod tls;
 
 pub use body::{BodyError, read_body};
+pub use tls::Tls;
 
+use activity::{Activity, Answering};
 use axum::Router;
-use axum::extract::Request;
+use axum::body::Body;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
+use hyper::rt::{Read, Write};
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 /// What clients may take.
@@ -40,12 +48,15 @@ impl Default for Limits {
 
 /// A request's head may be this long.
 const HEAD_BYTES: usize = 32 << 10;
+/// Requests of one connection at a time, where the protocol allows more than one.
+const STREAMS: u32 = 100;
 /// How long nothing is accepted when the system has no more files to give.
 const NO_MORE: Duration = Duration::from_millis(100);
 
-/// Serves until `stop` says so; then requests under way are answered and no new ones are taken.
+/// Serves until `stop` says so; then requests under way are answered and no new ones are taken. Without `tls`, connections are plain.
 pub async fn serve(
     listener: TcpListener,
+    tls: Option<Tls>,
     router: Router,
     limits: Limits,
     mut stop: watch::Receiver<bool>,
@@ -64,8 +75,16 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, from)) => {
-                let (router, stop) = (router.clone(), stop.clone());
-                connections.spawn(connection(stream, from, router, limits, stop, permit));
+                let connection = Connection {
+                    from,
+                    router: router.clone(),
+                    limits,
+                    activity: Activity::begin(),
+                    stop: stop.clone(),
+                    _permit: permit,
+                };
+                let acceptor = tls.as_ref().map(|tls| TlsAcceptor::from(tls.config()));
+                connections.spawn(connection.serve(stream, acceptor));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection cannot be accepted");
@@ -80,39 +99,89 @@ pub async fn serve(
     let _ = tokio::time::timeout(limits.stop, ended).await;
 }
 
-async fn connection(
-    stream: TcpStream,
+struct Connection {
     from: SocketAddr,
     router: Router,
     limits: Limits,
-    mut stop: watch::Receiver<bool>,
+    activity: Activity,
+    stop: watch::Receiver<bool>,
     _permit: OwnedSemaphorePermit,
-) {
-    // The library's own deadline begins with the first byte.
-    tokio::select! {
-        begun = tokio::time::timeout(limits.head, stream.readable()) => {
-            if !matches!(begun, Ok(Ok(()))) {
-                return;
-            }
+}
+
+impl Connection {
+    // S15: the deadlines of the library begin with the first byte, and each protocol has its own.
+    async fn serve(self, stream: TcpStream, acceptor: Option<TlsAcceptor>) {
+        let activity = self.activity.clone();
+        let head = self.limits.head;
+        tokio::select! {
+            () = self.speak(stream, acceptor) => {}
+            () = activity.idle(head) => {}
         }
-        _ = stop.wait_for(|is_stopped| *is_stopped) => return,
     }
-    let service = router.into_service::<Incoming>();
-    let service = service.map_request(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(from);
-        request
-    });
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head)
-        .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-    tokio::pin!(served);
-    tokio::select! {
+
+    async fn speak(mut self, stream: TcpStream, acceptor: Option<TlsAcceptor>) {
+        let Some(acceptor) = acceptor else {
+            return self.http1(TokioIo::new(stream)).await;
+        };
+        let accepted = tokio::select! {
+            accepted = acceptor.accept(stream) => accepted,
+            _ = self.stop.wait_for(|is_stopped| *is_stopped) => return,
+        };
         // What a client did wrong is its own affair.
-        _ = served.as_mut() => return,
-        _ = stop.wait_for(|is_stopped| *is_stopped) => {}
+        let Ok(stream) = accepted else { return };
+        let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        match is_http2 {
+            true => self.http2(TokioIo::new(stream)).await,
+            false => self.http1(TokioIo::new(stream)).await,
+        }
     }
-    served.as_mut().graceful_shutdown();
-    let _ = tokio::time::timeout(limits.stop, served).await;
+
+    async fn http1(self, stream: impl Read + Write + Unpin + Send + 'static) {
+        let service = service_fn(|request| self.answer(request));
+        let served = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.limits.head)
+            .max_buf_size(HEAD_BYTES)
+            .serve_connection(stream, service);
+        tokio::pin!(served);
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            _ = served.as_mut() => return,
+            _ = stop.wait_for(|is_stopped| *is_stopped) => {}
+        }
+        served.as_mut().graceful_shutdown();
+        let _ = tokio::time::timeout(self.limits.stop, served).await;
+    }
+
+    async fn http2(self, stream: impl Read + Write + Unpin + Send + 'static) {
+        let connection = Arc::new(self);
+        let same = connection.clone();
+        let service = service_fn(move |request| {
+            let connection = same.clone();
+            async move { connection.answer(request).await }
+        });
+        let served = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS)
+            .max_header_list_size(HEAD_BYTES as u32)
+            .serve_connection(stream, service);
+        tokio::pin!(served);
+        let mut stop = connection.stop.clone();
+        tokio::select! {
+            _ = served.as_mut() => return,
+            _ = stop.wait_for(|is_stopped| *is_stopped) => {}
+        }
+        served.as_mut().graceful_shutdown();
+        let _ = tokio::time::timeout(connection.limits.stop, served).await;
+    }
+
+    async fn answer(
+        &self,
+        mut request: Request<Incoming>,
+    ) -> Result<Response<Answering>, Infallible> {
+        let under_way = self.activity.request();
+        request.extensions_mut().insert(self.from);
+        let answer = self.router.clone().oneshot(request.map(Body::new)).await?;
+        Ok(answer.map(|body| Answering::of(body, under_way)))
+    }
 }

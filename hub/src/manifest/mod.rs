@@ -28,6 +28,7 @@ mod source;
 mod stream;
 mod survivorship;
 mod syntax;
+mod telemetry;
 mod timetable;
 mod tree;
 mod value_test;
@@ -41,7 +42,8 @@ pub use plan::{
 };
 pub use purpose::{ConsentRule, Purpose};
 pub use said::{SAID_COUNTRY, trait_said};
-pub use serve::Serve;
+pub use serve::{Certified, Serve};
+pub use telemetry::Telemetry;
 pub use timetable::{Blackout, CatchUp, Overlap, Schedule, When, span};
 
 use crate::model::{Description, snake_case};
@@ -232,6 +234,7 @@ struct Sections<'t> {
     connectors: Vec<Item<'t>>,
     limits: Vec<Item<'t>>,
     serve: Vec<Item<'t>>,
+    telemetry: Vec<Item<'t>>,
     sources: Vec<Item<'t>>,
     traits: Vec<Item<'t>>,
     models: Vec<Item<'t>>,
@@ -290,6 +293,7 @@ impl<'c> Loader<'c> {
         let signers = self.signers(&sections.connectors);
         let memory = self.memory(&sections.limits);
         let serve = self.serve(&sections.serve);
+        let telemetry = self.telemetry(&sections.telemetry);
         let identity = self.identity(&sections.identity);
         let suggest = self.suggest(&sections.suggest);
         let survivorship = self.survivorship(&sections.profile);
@@ -330,6 +334,7 @@ impl<'c> Loader<'c> {
             signers,
             memory,
             serve,
+            telemetry,
             sources,
             traits,
             models,
@@ -367,6 +372,7 @@ impl<'c> Loader<'c> {
             connectors: Vec::new(),
             limits: Vec::new(),
             serve: Vec::new(),
+            telemetry: Vec::new(),
             sources: Vec::new(),
             traits: Vec::new(),
             models: Vec::new(),
@@ -391,6 +397,7 @@ impl<'c> Loader<'c> {
                     "connectors" => sections.connectors.push(item),
                     "limits" => sections.limits.push(item),
                     "serve" => sections.serve.push(item),
+                    "telemetry" => sections.telemetry.push(item),
                     "source" => sections.sources.extend(item.tables(&mut self.report)),
                     "trait" => sections.traits.extend(item.tables(&mut self.report)),
                     "model" => sections.models.extend(item.tables(&mut self.report)),

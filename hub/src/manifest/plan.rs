@@ -4,6 +4,7 @@ use crate::expression::{Condition, Expression, Test, Window};
 use crate::manifest::Schedule;
 use crate::manifest::purpose::{ConsentRule, Purpose};
 use crate::manifest::serve::Serve;
+use crate::manifest::telemetry::Telemetry;
 use crate::model::{Description, EntityKind, RateSpec, Value};
 use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,7 @@ pub struct Plan {
     pub memory: Option<u64>,
     /// Where others can send something.
     pub serve: Option<Serve>,
+    pub telemetry: Telemetry,
     pub sources: Vec<Source>,
     /// Each after the ones it reads.
     pub traits: Vec<ComputedTrait>,

@@ -44,6 +44,8 @@ impl Loader<'_> {
         }
         let time_limit = table.get("time_limit");
         let time_limit_ms = time_limit.and_then(|item| duration(&item, report));
+        let retry_for = table.get("retry_for");
+        let retry_for_ms = retry_for.and_then(|item| duration(&item, report));
         let blackout = match table.get("blackout") {
             Some(item) => blackout(&item, timezone.unwrap_or(Tz::UTC), report),
             None => Some(Vec::new()),
@@ -55,6 +57,7 @@ impl Loader<'_> {
             catch_up: catch_up?,
             jitter_ms: jitter_ms.unwrap_or_default(),
             time_limit_ms,
+            retry_for_ms,
             blackout: blackout?,
         })
     }

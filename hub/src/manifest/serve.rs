@@ -1,14 +1,23 @@
 //! `[serve]`: where a hub that runs takes what others send.
 
-use crate::manifest::tree::{Hinted, Item};
+use crate::manifest::tree::{Hinted, Item, Table};
 use crate::manifest::{Loader, Sections, Source};
 use crate::problem::codes;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Serve {
     pub listen: SocketAddr,
+    /// Without it, connections are plain.
+    pub tls: Option<Certified>,
+}
+
+/// Two files in PEM, named from the hub's folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certified {
+    pub certificate: String,
+    pub key: String,
 }
 
 impl Loader<'_> {
@@ -90,12 +99,14 @@ impl Loader<'_> {
             };
             let proxy = table.get("behind_proxy");
             let is_behind = proxy.is_some_and(|item| item.boolean(&mut self.report) == Some(true));
-            if !address.ip().is_loopback() && !is_behind {
+            let tls = self.certified(&table);
+            let is_encrypted = is_behind || tls.is_some();
+            if !address.ip().to_canonical().is_loopback() && !is_encrypted {
                 let message = "other machines would reach this address, and what they send would not be encrypted";
                 self.report
                     .error(&codes::CONTRADICTION, &listen.spot(), message)
                     .with_hint(Some(
-                        "listen on `127.0.0.1`, or say `behind_proxy = true` where a proxy with TLS is in front of it".to_owned(),
+                        "name `certificate` and `key`, two files in PEM; or say `behind_proxy = true` where a proxy with TLS is in front of it; or listen on `127.0.0.1`".to_owned(),
                     ));
                 return None;
             }
@@ -103,8 +114,30 @@ impl Loader<'_> {
                 let message = "there is already a `[serve]` table";
                 self.report.error(&codes::DUPLICATE, &item.spot(), message);
             }
-            serve = Some(Serve { listen: address });
+            serve = Some(Serve {
+                listen: address,
+                tls,
+            });
         }
         serve
+    }
+
+    fn certified(&mut self, table: &Table<'_>) -> Option<Certified> {
+        let [certificate, key] = ["certificate", "key"].map(|name| table.get(name));
+        let (certificate, key) = match (certificate, key) {
+            (Some(certificate), Some(key)) => (certificate, key),
+            (None, None) => return None,
+            (Some(one), None) | (None, Some(one)) => {
+                let message = "`certificate` and `key` need each other";
+                self.report
+                    .error(&codes::MISSING_KEY, &one.spot(), message)
+                    .with_hint(Some("name both files".to_owned()));
+                return None;
+            }
+        };
+        Some(Certified {
+            certificate: certificate.text(&mut self.report)?.to_owned(),
+            key: key.text(&mut self.report)?.to_owned(),
+        })
     }
 }

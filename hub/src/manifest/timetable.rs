@@ -14,6 +14,8 @@ pub struct Schedule {
     pub jitter_ms: i64,
     /// After which a read is cancelled.
     pub time_limit_ms: Option<i64>,
+    /// For how long a read that failed is retried before its next time; endlessly without it.
+    pub retry_for_ms: Option<i64>,
     pub blackout: Vec<Blackout>,
 }
 
@@ -67,6 +69,7 @@ impl Schedule {
             catch_up: CatchUp::Latest,
             jitter_ms: 0,
             time_limit_ms: None,
+            retry_for_ms: None,
             blackout: Vec::new(),
         }
     }

@@ -107,6 +107,10 @@ impl Found {
         for path in store.chain(here(&folder.join(capture::FOLDER))) {
             self.readable(&path, "personal data");
         }
+        let serve = plan.and_then(|plan| plan.serve.as_ref());
+        if let Some(tls) = serve.and_then(|serve| serve.tls.as_ref()) {
+            self.readable(&folder.join(&tls.key), "the key of the hub's certificate");
+        }
     }
 
     fn readable(&mut self, path: &Path, what: &str) {

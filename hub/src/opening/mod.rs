@@ -24,7 +24,7 @@ pub use runs::{GoesOn, Ran, RanOne};
 use crate::clock::Clock;
 use crate::egress::Random;
 use crate::flow::connect::{Admission, ConnectSettings, Connectors, ReadEnv};
-use crate::flow::{self, Context, Process, Suppression, leftover, models, rules};
+use crate::flow::{self, Context, Meter, Process, Suppression, leftover, models, rules};
 use crate::host::{Cancel, Host, HostSettings, LogLevel, LogLine};
 use crate::kit::lock::Guard;
 use crate::manifest::{self, Plan, Signers};
@@ -51,6 +51,8 @@ pub struct Environment {
     /// Ends every wait of what is done with it.
     pub cancel: Cancel,
     pub process: Process,
+    /// What this process counts, whatever hubs it opens.
+    pub meter: Meter,
     /// What each step of the store passes; only tests have one.
     pub gate: Option<Gate>,
 }
@@ -353,6 +355,7 @@ async fn context(
         Some(gate) => store.gated(gate.clone()),
         None => store,
     };
+    let store = store.counting(environment.meter.letters.clone());
     let random = environment.random.clone();
     let suppression =
         Suppression::load(&store, move || Uuid::from_u64_pair(random(), random())).await?;
@@ -360,6 +363,7 @@ async fn context(
     let mut context = Context::new(plan, store, clock, suppression);
     context.cancel = environment.cancel.clone();
     context.process = environment.process.clone();
+    context.meter = environment.meter.clone();
     models::adopt(&mut context).await?;
     let warning = rules::adopt(&mut context).await?;
     Ok((context, warning))

@@ -6,7 +6,7 @@ mod wire;
 
 pub use codes::{CODES, Code, find};
 pub use render::{Look, record_place, render, summary};
-pub use wire::{WireProblem, to_wire};
+pub use wire::{WireProblem, line_of, to_wire};
 
 use std::fmt;
 use std::ops::Range;

@@ -39,6 +39,12 @@ struct WireRecord<'a> {
     field: Option<&'a str>,
 }
 
+/// The file and the line that a problem is about.
+pub fn line_of(problem: &Problem, files: &[(String, String)]) -> Option<(String, usize)> {
+    let file = to_wire(problem, files).file?;
+    Some((file.name.to_owned(), file.line?))
+}
+
 /// `files` are names and texts; a place in another file goes without line and column.
 pub fn to_wire<'a>(problem: &'a Problem, files: &[(String, String)]) -> WireProblem<'a> {
     let (file, record) = match &problem.place {

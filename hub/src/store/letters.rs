@@ -3,6 +3,8 @@
 use super::query::{get, value};
 use super::value::Arg;
 use super::{Result, Tx, dialect, failed};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -56,6 +58,57 @@ pub struct DeadLetterRow {
     pub decided: Option<Decision>,
 }
 
+/// How many dead letters were committed, by kind, source, stream and code.
+#[derive(Debug, Clone, Default)]
+pub struct LettersWritten(Arc<Mutex<LetterCounts>>);
+
+type LetterCounts = BTreeMap<[String; 4], u64>;
+
+impl LettersWritten {
+    pub fn counts(&self) -> BTreeMap<[String; 4], u64> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+/// The same of a transaction, until it is committed.
+pub(super) struct Uncommitted {
+    written: LettersWritten,
+    added: LetterCounts,
+}
+
+impl Uncommitted {
+    pub fn of(written: &LettersWritten) -> Self {
+        Self {
+            written: written.clone(),
+            added: LetterCounts::new(),
+        }
+    }
+
+    fn add(&mut self, letters: &[DeadLetterRow]) {
+        for row in letters {
+            let labels = [&row.kind, &row.source, &row.stream, &row.code].map(String::clone);
+            *self.added.entry(labels).or_default() += 1;
+        }
+    }
+
+    pub fn commit(self) {
+        if self.added.is_empty() {
+            return;
+        }
+        let mut counts = self
+            .written
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for (labels, count) in self.added {
+            *counts.entry(labels).or_default() += count;
+        }
+    }
+}
+
 /// What an operator decided about a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Decision {
@@ -77,6 +130,7 @@ impl Tx {
     }
 
     pub async fn add_dead_letters(&mut self, letters: &[DeadLetterRow]) -> Result<()> {
+        self.letters.add(letters);
         self.insert(
             "dead_letter (id, kind, source, stream, slot, version, key, field, code, message, hint, created_at, state)",
             letters,

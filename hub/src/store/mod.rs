@@ -11,6 +11,7 @@ mod computed;
 mod deliveries;
 mod dialect;
 mod full_reads;
+mod gauges;
 mod identity;
 mod inbox;
 mod jobs;
@@ -45,7 +46,7 @@ pub use full_reads::SeenBlock;
 pub use identity::{EvidenceRow, IdentifierRow};
 pub use inbox::{InboxRow, SentRow, Waiting};
 pub use jobs::JobRow;
-pub use letters::{DeadLetterRow, Decision, LetterState};
+pub use letters::{DeadLetterRow, Decision, LetterState, LettersWritten};
 pub use missed::MissedRow;
 pub use models::ModelRow;
 pub use pauses::{PauseRow, Paused};
@@ -84,6 +85,7 @@ pub struct Store {
     turn: Turn,
     tidying: tidying::Committed,
     gate: Option<Gate>,
+    letters: LettersWritten,
 }
 
 /// Called before each step of a transaction; may wait, and may refuse. Only tests have one.
@@ -98,6 +100,7 @@ pub struct Tx {
     before: Option<Box<Tx>>,
     gate: Option<Gate>,
     changes_list: bool,
+    letters: letters::Uncommitted,
 }
 
 pub type Result<T> = std::result::Result<T, Problem>;
@@ -139,6 +142,7 @@ impl Store {
             turn,
             tidying,
             gate: None,
+            letters: LettersWritten::default(),
         })
     }
 
@@ -148,6 +152,11 @@ impl Store {
             gate: Some(gate),
             ..self
         }
+    }
+
+    /// The same store, whose dead letters are counted elsewhere.
+    pub fn counting(self, letters: LettersWritten) -> Self {
+        Self { letters, ..self }
     }
 
     /// A transaction that may write, and begins as a writer: from its first read on, nobody else writes (I15).
@@ -165,6 +174,7 @@ impl Store {
             before: None,
             gate: self.gate.clone(),
             changes_list: false,
+            letters: letters::Uncommitted::of(&self.letters),
         })
     }
 
@@ -195,6 +205,7 @@ impl Store {
             before: None,
             gate: self.gate.clone(),
             changes_list: false,
+            letters: letters::Uncommitted::of(&self.letters),
         })
     }
 
@@ -226,6 +237,7 @@ impl Tx {
     pub async fn commit(self) -> Result<()> {
         self.pass().await?;
         self.inner.commit().await.map_err(failed)?;
+        self.letters.commit();
         if let Some((_turn, tidying)) = self.turn {
             // When the channel is full, a check is due anyway.
             let _ = tidying.try_send(());

@@ -7,14 +7,16 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 const NODE: [&str; 2] = [
     "@segment/analytics-node@3.1.0",
     "@rudderstack/rudder-sdk-node@3.0.13",
 ];
-const PYTHON: [&str; 2] = [
+const PYTHON: [&str; 3] = [
     "segment-analytics-python==2.4.0",
     "rudder-sdk-python==2.1.9",
+    "prometheus_client==0.23.1",
 ];
 
 /// Events of each client.
@@ -183,10 +185,14 @@ fn shows_1_clients_for_node_lose_and_double_nothing() {
     online.stop();
 }
 
-#[test]
-fn shows_1_clients_for_python_lose_and_double_nothing() {
+/// Made once: two tests want it.
+static ENVIRONMENT: Mutex<()> = Mutex::new(());
+
+/// The Python that has the packages above; none where it cannot be made.
+pub fn python() -> Option<PathBuf> {
     let folder = beside_program("python-clients");
     let python = folder.join("bin/python");
+    let _made = ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner);
     let is_made = made(&folder, &PYTHON, || {
         let venv = Command::new("python3")
             .args(["-m", "venv", "--clear"])
@@ -196,12 +202,19 @@ fn shows_1_clients_for_python_lose_and_double_nothing() {
         pip.args(["-m", "pip", "install", "--quiet"]).args(PYTHON);
         Ok(venv.status.success() && pip.output()?.status.success())
     });
-    if !need(
-        "clients for Python",
-        (!is_made).then_some("python3 with venv, and its registry"),
-    ) {
+    is_made.then_some(python)
+}
+
+#[test]
+fn shows_1_clients_for_python_lose_and_double_nothing() {
+    let python = python();
+    let missing = python
+        .is_none()
+        .then_some("python3 with venv, and its registry");
+    if !need("clients for Python", missing) {
         return;
     }
+    let python = python.unwrap();
     let mut online = Online::new();
     let address = format!("http://127.0.0.1:{}", failing_network(online.port));
     for (name, gzip) in [("segment-python", "plain"), ("rudder-python", "gzip")] {

@@ -83,7 +83,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hyper", &["ingress", "kit"]),
     ("wasmparser", &["host", "kit"]),
     ("jsonschema", &["kit"]),
-    ("ring", &["egress", "kit"]),
+    ("ring", &["egress", "ingress", "kit"]),
+    ("prometheus_client", &["flow", "collector"]),
     ("tar", &["kit"]),
 ];
 

@@ -8,7 +8,14 @@ use std::fmt::Write;
 
 /// From floor 5.0 up.
 const ROOMS: &[&[&str]] = &[
-    &["context", "facts", "stored_json", "suppression"],
+    &[
+        "context",
+        "facts",
+        "meter",
+        "stored_json",
+        "suppression",
+        "trace",
+    ],
     &["connect", "lease", "commit"],
     &["intake", "deliver", "ask"],
     &["upkeep"],
@@ -22,6 +29,8 @@ const NEIGHBOURS: &[(&str, &str, &str)] = &[
         "facts",
         "what follows from the plan is worked out once, when the context is made",
     ),
+    ("context", "meter", "every hop counts what it did"),
+    ("context", "trace", "every hop says what it does"),
     (
         "context",
         "suppression",

@@ -139,6 +139,17 @@ impl Counts {
         }
     }
 
+    /// What became of the records, by name.
+    pub fn results(self) -> [(&'static str, i64); 5] {
+        [
+            ("added", self.added),
+            ("changed", self.changed),
+            ("unchanged", self.unchanged),
+            ("deleted", self.deleted),
+            ("set_aside", self.set_aside),
+        ]
+    }
+
     pub fn add(&mut self, other: Self) {
         self.read += other.read;
         self.added += other.added;

@@ -80,6 +80,15 @@ impl Sender<'_> {
                 Err(failure) => return Ok(Sent::NoAudience(failure)),
             },
         };
+        let trace = &self.context.trace;
+        let cause = rows.iter().map(Row::change).max();
+        let cause = cause.map(|change| trace.cause(change)).unwrap_or_default();
+        let span = trace.span("deliver", &cause);
+        let mut span = span
+            .text("destination", &self.destination.name)
+            .text("object", &group.object)
+            .text("operation", group.operation.name());
+        span.number("rows", rows.len() as i64);
         let call = Call::of(self.destination, group, rows, audience);
         let count = rows.len() as u32;
         let cancel = Cancel::default();
@@ -97,6 +106,10 @@ impl Sender<'_> {
             answer = call => answer?,
             () = stopping => unreachable!("it waits for the call"),
         };
+        match &answer.outcome {
+            Ok(outcome) => span.number("failed", outcome.failures.len() as i64),
+            Err(failure) => span.failed(failure.problem.code.id),
+        }
         let is_forbidden = same.is_cancelled() && !self.context.cancel.is_cancelled();
         Ok(Sent::Answer(Answer {
             is_forbidden,

@@ -4,7 +4,7 @@ use super::group::{Group, Row};
 use crate::delivery::Operation;
 use crate::manifest::Destination;
 use crate::model::Permission;
-use crate::problem::codes::{GUARD_REMOVED, WHOLE_REFUSED};
+use crate::problem::codes::{self, GUARD_REMOVED, ROW_REJECTED, WHOLE_REFUSED};
 use crate::problem::{Place, Problem};
 use std::collections::BTreeMap;
 
@@ -146,4 +146,11 @@ pub(super) fn whole_refused(destination: &Destination, group: &Group, why: &Prob
 
 pub(super) fn at(destination: &Destination) -> Place {
     Place::entry(&destination.name)
+}
+
+/// Our codes of refused rows; what a vendor calls them may be anything.
+pub(super) fn codes_of(rejected: &[(Row, String, String)]) -> Vec<&'static str> {
+    let codes = rejected.iter();
+    let codes = codes.map(|(_, code, _)| codes::find(code).unwrap_or(&ROW_REJECTED).id);
+    codes.collect()
 }

@@ -2,7 +2,7 @@
 
 use super::group::{FAMILIES, Group, Grouped, Row, WINDOW, grouped, strangers};
 use super::remote::{Renewed, Sent};
-use super::report::{DeliveryReport, at, whole_refused};
+use super::report::{DeliveryReport, at, codes_of, whole_refused};
 use crate::delivery::{End, Operation, Search};
 use crate::flow::commit::echo::{self, Sending};
 use crate::flow::commit::want::mark;
@@ -296,6 +296,8 @@ impl<'a> Sender<'a> {
     /// Stops sending an audience or target, or to the destination at all; `left` rows of the batch wait.
     fn stop(&mut self, group: &Group, failure: &Failure, left: i64) {
         self.skipped += left;
+        let code = failure.problem.code.id;
+        self.context.meter.failed_call(&self.destination.name, code);
         let is_audience = !group.audience().is_empty();
         let is_its_own = match failure.kind {
             FailureKind::Permanent => true,
@@ -334,14 +336,20 @@ impl<'a> Sender<'a> {
                 Some(failure) => rejected.push((row, failure.code, failure.message)),
             }
         }
-        self.report.count(group, done.len() as i64);
+        let taken = done.len() as i64;
+        self.report.count(group, taken);
         self.report.show(group, &done, self.show);
         self.later.extend(again.iter().map(|row| row.looked));
+        let codes = codes_of(&rejected);
         let mut tx = self.context.store.begin().await?;
         self.acknowledge(&mut tx, group, done).await?;
         tx.undo_attempts(&again).await?;
         self.reject(&mut tx, group, rejected).await?;
-        tx.commit().await
+        tx.commit().await?;
+        let (meter, name) = (&self.context.meter, &self.destination.name);
+        meter.delivered(name, &group.object, group.operation.name(), taken);
+        meter.rejected(name, &codes);
+        Ok(())
     }
 
     /// The vendor holds what was sent, whatever is wanted by now.
@@ -391,9 +399,13 @@ impl<'a> Sender<'a> {
             let Failure { problem, .. } = failure;
             (row, problem.code.id.to_owned(), problem.message)
         });
+        let rejected: Vec<_> = rejected.collect();
+        let codes = codes_of(&rejected);
         let mut tx = self.context.store.begin().await?;
-        self.reject(&mut tx, group, rejected.collect()).await?;
-        tx.commit().await
+        self.reject(&mut tx, group, rejected).await?;
+        tx.commit().await?;
+        self.context.meter.rejected(&self.destination.name, &codes);
+        Ok(())
     }
 
     /// The vendor refuses these rows: they become dead letters, until they change or are retried. One that changed meanwhile is

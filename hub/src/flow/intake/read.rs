@@ -16,6 +16,7 @@ use crate::flow::connect::calling::retrying;
 use crate::flow::context::{Context, in_parallel};
 use crate::flow::intake::land::{self, Since};
 use crate::flow::intake::range::What;
+use crate::flow::trace::{Span, Within};
 use crate::host::{Cancel, Connector, Failure, ReadRequest};
 use crate::manifest::{Source, Stream};
 use crate::model::Timestamp;
@@ -31,8 +32,8 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use write::{Work, Writer};
 
-/// How many records, or bytes of records, are landed and applied together: with `BATCHES_AHEAD`, this bounds memory, for
-/// small records and for large ones.
+/// How many records are landed and applied together: with the bytes of a batch (`pages`) and `BATCHES_AHEAD`, this bounds memory, for small
+/// records and for large ones.
 pub(super) const BATCH_RECORDS: usize = 5_000;
 /// The first batch is small, so that the writer has something to do soon; each that follows is twice as large.
 const FIRST_RECORDS: usize = 500;
@@ -63,6 +64,9 @@ pub struct Progress {
 pub struct StreamReport {
     pub source: String,
     pub stream: String,
+    /// Its number among the runs.
+    #[serde(skip)]
+    pub run: i64,
     #[serde(flatten)]
     pub counts: Counts,
     pub duration_ms: i64,
@@ -95,8 +99,11 @@ pub async fn read_stream(
         first_version,
         began,
     } = begin(context, source, plan, options).await?;
+    let span = context.trace.span("run", &Within::default());
+    let span = span.text("source", &source.name).text("stream", &plan.name);
     let mut going = Going {
         context,
+        within: span.within(),
         source,
         plan,
         options,
@@ -108,8 +115,10 @@ pub async fn read_stream(
     let (connector, done) = going.all(connector, full).await;
     let (counts, guarded) = (going.counts, going.guarded);
     let problem = done.err().map(|problem| with_place(problem, &stream));
-    finish(context, &mut run, counts, problem.as_ref()).await?;
+    finish(context, &mut run, began, counts, problem.as_ref()).await?;
+    ended(span, &run, problem.as_ref());
     let report = StreamReport {
+        run: run.id,
         source: run.source,
         stream: run.stream,
         counts,
@@ -118,6 +127,14 @@ pub async fn read_stream(
         guarded,
     };
     Ok((report, connector))
+}
+
+fn ended(mut span: Span, run: &RunRow, problem: Option<&Problem>) {
+    span.number("run", run.id);
+    span.number("read", run.read);
+    if let Some(problem) = problem {
+        span.failed(problem.code.id);
+    }
 }
 
 struct Begun {
@@ -169,6 +186,7 @@ async fn begin(
 /// One stream's read, from its start or its cursors to its end.
 struct Going<'a> {
     context: &'a Context,
+    within: Within,
     source: &'a Source,
     plan: &'a Stream,
     options: &'a ReadOptions,
@@ -194,6 +212,7 @@ impl Going<'_> {
         loop {
             let reading = Reading {
                 context: self.context,
+                within: self.within.clone(),
                 stream: self.stream,
                 plan: self.plan,
                 parts: &parts,
@@ -286,6 +305,7 @@ async fn split(mut connector: Box<dyn Connector>, plan: &Stream, cancel: &Cancel
 
 struct Reading<'a> {
     context: &'a Context,
+    within: Within,
     stream: &'a StreamRef,
     plan: &'a Stream,
     parts: &'a [String],
@@ -323,6 +343,7 @@ impl Reading<'_> {
         };
         let writer = Writer {
             context: self.context.clone(),
+            within: self.within.clone(),
             stream: self.stream.clone(),
             parts: self.parts.iter().map(|part| self.cursor_of(part)).collect(),
             full,
@@ -377,6 +398,8 @@ impl Reading<'_> {
         let parts = self.parts.to_vec();
         let cancel = self.context.cancel.clone();
         let range = self.options.what.range().cloned().unwrap_or_default();
+        let (trace, within) = (self.context.trace.clone(), self.within.clone());
+        let span = move || trace.span("fetch page", &within);
         in_parallel(move || {
             for (index, (part, cursor)) in parts.into_iter().zip(cursors).enumerate() {
                 let mut request = ReadRequest {
@@ -388,7 +411,8 @@ impl Reading<'_> {
                     max_records: 2_000,
                     max_bytes: 8 << 20,
                 };
-                if !read_part(connector.as_mut(), &mut request, index, &cancel, &pages) {
+                let connector = connector.as_mut();
+                if !read_part(connector, &mut request, index, &cancel, &pages, &span) {
                     break;
                 }
             }
@@ -416,6 +440,7 @@ impl Reading<'_> {
                     // The writer returns why it stopped.
                     return Ok(None);
                 };
+                let mut span = self.context.trace.span("land and map", &self.within);
                 let lines = land::key_lines(self.stream, self.plan, &gathered.arrived);
                 // Waits for the writer where a record of this batch is still being written.
                 if writing.is_busy() && writing.touches(lines.slots()) {
@@ -425,6 +450,9 @@ impl Reading<'_> {
                     land::land(self.context, self.stream, self.plan, lines, since.clone()).await?;
                 unfit.judge(&landed.changes, self.stream)?;
                 records += landed.counts.read;
+                span.number("records", landed.counts.read);
+                span.number("changes", landed.changes.len() as i64);
+                drop(span);
                 (self.options.progress)(Progress { records });
                 let committed = writing.add(&landed);
                 permit.send(Work {

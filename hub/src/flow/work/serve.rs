@@ -199,6 +199,7 @@ impl Serving {
             return Ok(None);
         }
         let next = tx.next_due().await?;
+        self.context.meter.next_change(tx.next_change().await?);
         drop(tx);
         if next.is_none_or(|next| next > self.context.clock.now().0) {
             return Ok(next.map(Timestamp));

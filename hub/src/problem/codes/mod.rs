@@ -1,6 +1,6 @@
 //! The table of problem codes. A code keeps its meaning forever and is never reused.
 //! One file per range: OF00 usage, OF01 manifests, OF02 manifests against connectors, OF03 the connector host,
-//! OF04 egress and vendors, OF05 records, OF06 identity, OF07 delivery and guards, OF08 the store.
+//! OF04 egress and vendors, OF05 records, OF06 identity, OF07 delivery and guards, OF08 the store, OF09 a hub that runs.
 
 mod delivery;
 mod egress;
@@ -12,6 +12,7 @@ mod manifest_audience;
 mod manifest_connector;
 mod record;
 mod registry;
+mod serving;
 mod store;
 mod usage;
 
@@ -25,6 +26,7 @@ pub use manifest_audience::*;
 pub use manifest_connector::*;
 pub use record::*;
 pub use registry::*;
+pub use serving::*;
 pub use store::*;
 pub use usage::*;
 
@@ -197,4 +199,7 @@ pub static CODES: &[&Code] = &[
     &RECORDS_CHANGED,
     &LEASE_LOST,
     &MANIFESTS_CHANGED,
+    &CERTIFICATE_UNREADABLE,
+    &KEY_DOES_NOT_FIT,
+    &CERTIFICATE_EXPIRED,
 ];

@@ -4,7 +4,7 @@
 mod sqlite;
 
 pub use sqlite::{
-    BEGIN_WRITING, Connection, Database, Found, FoundResult, IN_INTEGERS, OPENING_READER,
+    BEGIN_WRITING, BYTES, Connection, Database, Found, FoundResult, IN_INTEGERS, OPENING_READER,
     OPENING_WRITER, Pool, PoolOptions, Row, by_key, checkpoint, copy, each, insert, integers,
     integers_in, is_busy, is_there, known, migration, options, owned, pages_in_wal, path, shrink,
     teach,

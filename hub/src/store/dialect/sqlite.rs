@@ -299,6 +299,10 @@ pub fn migration(text: &str) -> String {
 /// A set of integers given as one JSON array in parameter `$1`.
 pub const IN_INTEGERS: &str = "in (select value from json_each($1))";
 
+/// How large the database is.
+pub const BYTES: &str =
+    "select page_count * page_size from pragma_page_count(), pragma_page_size()";
+
 /// Committed pages in the WAL that are not checkpointed yet.
 pub async fn pages_in_wal(connection: &mut Connection) -> Result<i64, sqlx::Error> {
     let text = "pragma wal_checkpoint(noop)";

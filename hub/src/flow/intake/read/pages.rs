@@ -1,8 +1,9 @@
-//! Reading the pages of one part, and noticing cursors that repeat.
+//! Reading the pages of one part, noticing cursors that repeat, and gathering pages into batches.
 
 use super::write::Moved;
 use crate::flow::connect::calling::retrying;
 use crate::flow::intake::land::Arrived;
+use crate::flow::trace::Span;
 use crate::host::{Batch, Cancel, Connector, Failure, FailureKind, ReadRequest};
 use crate::landing;
 use crate::problem::codes::CURSOR_REPEATED;
@@ -28,6 +29,57 @@ pub(super) enum Ended {
     /// The vendor no longer honours the cursor.
     Expired(Failure),
     Failed(Failure),
+}
+
+/// True to go on with the next part.
+pub(super) fn read_part(
+    connector: &mut dyn Connector,
+    request: &mut ReadRequest,
+    part: usize,
+    cancel: &Cancel,
+    pages: &mpsc::Sender<Message>,
+    span: &impl Fn() -> Span,
+) -> bool {
+    let mut cursors = Cursors::default();
+    cursors.returned(request.cursor.as_deref());
+    loop {
+        if cancel.is_cancelled() {
+            return false;
+        }
+        let mut fetching = span();
+        let read = retrying(cancel, || connector.read(request));
+        match &read {
+            Ok(batch) => fetching.number("records", i64::from(batch.upserts.count)),
+            Err(failure) => fetching.failed(failure.problem.code.id),
+        }
+        drop(fetching);
+        let early = match read {
+            Ok(batch) => {
+                let done = batch.done;
+                let to = batch.cursor.clone();
+                let from = request.cursor.replace(to.clone());
+                let page = Message::Page { batch, part, from };
+                if pages.blocking_send(page).is_err() {
+                    return false;
+                }
+                if done {
+                    return true;
+                }
+                match cursors.returned(Some(&to)) {
+                    None => continue,
+                    Some(batches) => Ended::Failed(circle(batches)),
+                }
+            }
+            Err(failure)
+                if failure.kind == FailureKind::CursorExpired && request.cursor.is_some() =>
+            {
+                Ended::Expired(failure)
+            }
+            Err(failure) => Ended::Failed(failure),
+        };
+        let _ = pages.blocking_send(Message::Ended(early));
+        return false;
+    }
 }
 
 /// Pages that are landed together.
@@ -72,49 +124,6 @@ pub(super) async fn gather(arriving: &mut mpsc::Receiver<Message>, most: usize) 
         }
     }
     gathered
-}
-
-/// True to go on with the next part.
-pub(super) fn read_part(
-    connector: &mut dyn Connector,
-    request: &mut ReadRequest,
-    part: usize,
-    cancel: &Cancel,
-    pages: &mpsc::Sender<Message>,
-) -> bool {
-    let mut cursors = Cursors::default();
-    cursors.returned(request.cursor.as_deref());
-    loop {
-        if cancel.is_cancelled() {
-            return false;
-        }
-        let early = match retrying(cancel, || connector.read(request)) {
-            Ok(batch) => {
-                let done = batch.done;
-                let to = batch.cursor.clone();
-                let from = request.cursor.replace(to.clone());
-                let page = Message::Page { batch, part, from };
-                if pages.blocking_send(page).is_err() {
-                    return false;
-                }
-                if done {
-                    return true;
-                }
-                match cursors.returned(Some(&to)) {
-                    None => continue,
-                    Some(batches) => Ended::Failed(circle(batches)),
-                }
-            }
-            Err(failure)
-                if failure.kind == FailureKind::CursorExpired && request.cursor.is_some() =>
-            {
-                Ended::Expired(failure)
-            }
-            Err(failure) => Ended::Failed(failure),
-        };
-        let _ = pages.blocking_send(Message::Ended(early));
-        return false;
-    }
 }
 
 /// The cursors that a part was read with, by their hashes.

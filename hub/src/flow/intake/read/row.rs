@@ -49,10 +49,12 @@ pub(super) async fn new_run(
 pub(super) async fn finish(
     context: &Context,
     run: &mut RunRow,
+    began: i64,
     counts: Counts,
     problem: Option<&Problem>,
 ) -> Result<()> {
-    run.finished_at = Some(context.clock.now().0);
+    let now = context.clock.now().0;
+    run.finished_at = Some(now);
     run.state = match problem {
         Some(_) => "failed",
         None if context.cancel.is_cancelled() => "stopped",
@@ -69,5 +71,7 @@ pub(super) async fn finish(
     // Not fenced: a process that was overtaken still stores how far it came.
     let mut tx = context.store.begin().await?;
     tx.save_run(run).await?;
-    tx.commit().await
+    tx.commit().await?;
+    context.meter.ran(run, now - began);
+    Ok(())
 }

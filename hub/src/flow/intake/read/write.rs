@@ -7,6 +7,7 @@ use crate::flow::commit::change::{Change, Counts};
 use crate::flow::commit::stream::StreamRef;
 use crate::flow::context::Context;
 use crate::flow::intake::land::{self, Arrived, Landed, Since};
+use crate::flow::trace::Within;
 use crate::problem::Problem;
 use crate::problem::codes::{LEASE_LOST, RECORDS_CHANGED};
 use crate::store::{Result, Tx};
@@ -33,6 +34,7 @@ pub(super) struct Moved {
 
 pub(super) struct Writer {
     pub context: Context,
+    pub within: Within,
     pub stream: StreamRef,
     pub parts: Vec<String>,
     pub full: Option<FullRead>,
@@ -87,17 +89,28 @@ impl Writer {
     }
 
     async fn write(&mut self, mut batch: Batch) -> Result<()> {
+        let mut span = self.context.trace.span("commit", &self.within);
         for attempt in 1.. {
             let changes = std::mem::take(&mut batch.changes);
             let mut tx = self.context.begin_for(changes.len()).await?;
             match self.apply(&mut tx, changes, &batch).await {
                 Ok(applied) => {
+                    if self.context.trace.is_on() {
+                        let next = tx.next_change().await?;
+                        self.context.trace.marked(next, span.within());
+                    }
                     tx.commit().await?;
-                    self.counts.add(Counts {
+                    span.number("added", applied.added);
+                    span.number("changed", applied.changed);
+                    let committed = Counts {
                         read: batch.counts.read,
                         unchanged: batch.counts.unchanged,
                         ..applied
-                    });
+                    };
+                    self.counts.add(committed);
+                    let StreamRef { source, name, .. } = &self.stream;
+                    let meter = &self.context.meter;
+                    meter.landed(source, name, committed.read, committed.results());
                     if let Some(full) = &mut self.full {
                         full.saved();
                     }

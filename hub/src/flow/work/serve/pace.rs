@@ -40,6 +40,39 @@ impl Pace {
     }
 }
 
+/// Failures in a row of one source, which are retried before its next time for as long as its window is.
+#[derive(Debug)]
+pub(super) struct Retries {
+    pace: Pace,
+    window_ms: Option<i64>,
+    /// When the first of them was.
+    since: Option<Timestamp>,
+}
+
+impl Retries {
+    pub fn new(window_ms: Option<i64>) -> Self {
+        Self {
+            pace: Pace::default(),
+            window_ms,
+            since: None,
+        }
+    }
+
+    /// When to retry; none when there was no problem, and when the next time comes first: a problem that only a person can mend, or one that
+    /// did not pass within the window. The read at the next time begins a window of its own.
+    pub fn after(&mut self, problem: Option<&Problem>, now: Timestamp) -> Option<Timestamp> {
+        let retry = self.pace.after(problem, now);
+        let retry = retry.filter(|_| problem.is_some_and(may_pass));
+        let since = *self.since.get_or_insert(now);
+        let end = self.window_ms.map(|window| since.0.saturating_add(window));
+        let retry = retry.filter(|at| end.is_none_or(|end| at.0 <= end));
+        if retry.is_none() {
+            *self = Self::new(self.window_ms);
+        }
+        retry
+    }
+}
+
 /// Whether a retry may succeed without anybody's help.
 pub(super) fn may_pass(problem: &Problem) -> bool {
     problem.code.class == Class::Retry || problem.code == &STORE_FAILED
@@ -105,6 +138,30 @@ impl Drop for Working<'_> {
 mod tests {
     use super::*;
     use crate::problem::codes::{RULES_CHANGED, VENDOR_AUTH};
+
+    #[test]
+    fn a_source_is_retried_within_its_window_and_then_waits_for_its_next_time() {
+        let passing = Problem::new(&RULES_CHANGED, "");
+        let refused = Problem::new(&VENDOR_AUTH, "");
+        let mut retries = Retries::new(Some(10_000));
+        let mut now = Timestamp(0);
+        let mut tried = Vec::new();
+        while let Some(at) = retries.after(Some(&passing), now) {
+            tried.push(at.0);
+            now = at;
+        }
+        assert_eq!(tried, [1_000, 3_000, 7_000]);
+        // The next time begins again, whatever went before.
+        now = Timestamp(60_000);
+        assert_eq!(retries.after(Some(&passing), now), Some(Timestamp(61_000)));
+        assert_eq!(retries.after(None, now), None);
+        let much_later = Timestamp(600_000);
+        let again = retries.after(Some(&passing), much_later);
+        assert_eq!(again, Some(Timestamp(601_000)));
+        assert_eq!(retries.after(Some(&refused), much_later), None);
+        let mut endless = Retries::new(None);
+        assert!((0..100).all(|_| endless.after(Some(&passing), Timestamp(0)).is_some()));
+    }
 
     #[test]
     fn failures_that_may_pass_are_tried_again_soon_and_then_less_often() {

@@ -1,6 +1,6 @@
 //! One source of a serving hub: read each time that it is due, unless it is paused.
 
-use super::pace::{Pace, may_pass};
+use super::pace::Retries;
 use super::{Serving, TICK_MS, locked, release, until};
 use crate::flow::intake::read::StreamReport;
 use crate::flow::lease;
@@ -25,7 +25,8 @@ impl Serving {
         let Some(timing) = Timing::new(&self.context.plan.hub.name, source) else {
             return;
         };
-        let mut pace = Pace::default();
+        let retry_for = source.schedule.as_ref().and_then(|one| one.retry_for_ms);
+        let mut retries = Retries::new(retry_for);
         let mut again: Option<Timestamp> = None;
         loop {
             let due = self
@@ -48,9 +49,7 @@ impl Serving {
                 return;
             }
             let now = self.context.clock.now();
-            let retry = pace.after(read.as_ref().err(), now);
-            // A failure that may pass is not left until the next time.
-            let retry = retry.filter(|_| read.as_ref().err().is_some_and(may_pass));
+            let retry = retries.after(read.as_ref().err(), now);
             again = retry.map(|at| timing.permitted(at));
             if again.is_none() {
                 locked(&self.unread).remove(&*source.name);
@@ -253,7 +252,7 @@ impl Serving {
         for stream in &report.streams {
             let counts = stream.counts;
             tracing::info!(
-                source = %stream.source, stream = %stream.stream, read = counts.read, added = counts.added,
+                source = %stream.source, stream = %stream.stream, run = stream.run, read = counts.read, added = counts.added,
                 changed = counts.changed, deleted = counts.deleted, set_aside = counts.set_aside, "read"
             );
         }

@@ -3,6 +3,7 @@
 mod clients;
 mod collector;
 mod hooks;
+mod killed;
 mod slow;
 
 use crate::hub::Hub;
@@ -56,30 +57,39 @@ impl Online {
 
     /// With more in its manifest, and its secrets.
     pub fn with(more: &str, secrets: impl FnOnce(&mut Hub)) -> Online {
+        let mut online = Self::stopped(more, secrets);
+        online.start();
+        online
+    }
+
+    /// The same, not yet started.
+    pub fn stopped(more: &str, secrets: impl FnOnce(&mut Hub)) -> Online {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         let mut hub = Hub::new();
         secrets(&mut hub);
         let manifest = MANIFEST.replace("PORT", &port.to_string());
         hub.write("hub.toml", &(manifest + more));
-        let mut online = Online {
+        Online {
             hub,
             port,
             child: None,
-        };
-        drop(free);
-        online.start();
-        online
+        }
     }
 
     /// Starts the service, and waits until it takes messages.
     pub fn start(&mut self) {
-        self.child = Some(self.hub.spawn(&["serve"]));
+        self.begin();
         let begun = Instant::now();
         while !self.is_ready() {
             assert!(begun.elapsed() < Duration::from_secs(60), "it is not ready");
             pause();
         }
+    }
+
+    /// Starts the service, and does not wait.
+    pub fn begin(&mut self) {
+        self.child = Some(self.hub.spawn(&["serve"]));
     }
 
     fn is_ready(&self) -> bool {

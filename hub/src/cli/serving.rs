@@ -126,7 +126,7 @@ impl Listening {
         self.end().await;
         let (stop, stopped) = watch::channel(false);
         let router = routes(self.door.clone());
-        let limits = ingress::Limits::default();
+        let limits = ingress::Limits::of_process();
         let serving = tokio::spawn(ingress::serve(listener, router, limits, stopped));
         out.note(format!("listening on http://{}", at.listen));
         self.open = Some(Open { at, stop, serving });

@@ -8,6 +8,7 @@ pub use message::Addresses;
 pub use routes::routes;
 
 use crate::flow::{Context, Incoming, NotTaken, Opens, Receiver, Taken};
+use crate::ingress::Bodies;
 use crate::manifest::Source;
 use crate::model::Value;
 use hook::Hooks;
@@ -16,20 +17,23 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 /// What the routes ask: the hub that is served now, if one is.
 #[derive(Clone, Default)]
-pub struct Door(Arc<RwLock<Option<Arc<Collector>>>>);
+pub struct Door {
+    served: Arc<RwLock<Option<Arc<Collector>>>>,
+    bodies: Arc<Bodies>,
+}
 
 impl Door {
     pub fn open(&self, collector: Collector) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(collector));
+        *self.served.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(collector));
     }
 
     /// Nothing is taken until it is opened again.
     pub fn close(&self) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.served.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     pub fn collector(&self) -> Option<Arc<Collector>> {
-        self.0
+        self.served
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()

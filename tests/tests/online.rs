@@ -4,7 +4,9 @@ mod clients;
 mod collector;
 mod hooks;
 mod killed;
+mod order;
 mod slow;
+mod staying;
 
 use crate::hub::Hub;
 use serde_json::{Value, json};

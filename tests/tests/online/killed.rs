@@ -22,7 +22,7 @@ const SENDERS: usize = 3;
 /// Of each sender.
 const PEOPLE: usize = 8;
 
-const CONSENT: &str = r#"
+pub const CONSENT: &str = r#"
 streams = ["identifies", "events"]
 
 [[source.stream]]
@@ -30,7 +30,7 @@ name = "identifies"
 consent.marketing_email = "'granted'"
 "#;
 
-const MORE: &str = r#"
+const CRM: &str = r#"
 [[source]]
 name = "crm"
 connector = "hubspot"
@@ -39,7 +39,9 @@ credential.token = "env:HUBSPOT_TOKEN"
 config.base_url = "http://HUBSPOT"
 grant.addresses = ["HUBSPOT"]
 streams = ["contacts"]
+"#;
 
+pub const NEWSLETTER: &str = r#"
 [[destination]]
 name = "newsletter-out"
 connector = "mailchimp"
@@ -166,7 +168,7 @@ impl Killed {
         let anywhere = ([127, 0, 0, 1], 0).into();
         let hubspot = start(contacts, anywhere).unwrap();
         let mailchimp = start(Mailchimp::default(), anywhere).unwrap();
-        let more = MORE
+        let more = (CRM.to_owned() + NEWSLETTER)
             .replace("HUBSPOT\"", &format!("{}\"", hubspot.address))
             .replace("MAILCHIMP\"", &format!("{}\"", mailchimp.address));
         let online = Online::stopped("", |_: &mut Hub| {});

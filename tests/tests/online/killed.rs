@@ -112,7 +112,7 @@ fn send(port: u16, sender: usize, is_over: &AtomicBool, answered: &Mutex<Answere
             .map(|part| format!("e-{sender}-{number}-{part}"))
             .collect();
         for (part, id) in ids.iter().enumerate() {
-            let call = match person % 2 == 0 && part == 0 {
+            let call = match person.is_multiple_of(2) && part == 0 {
                 true => json!({ "type": "page", "name": "Home" }),
                 false => json!({ "type": "track", "event": "Song Played" }),
             };
@@ -132,7 +132,7 @@ fn send(port: u16, sender: usize, is_over: &AtomicBool, answered: &Mutex<Answere
         let mut answered = answered.lock().unwrap();
         answered.events.extend(ids);
         answered.names.insert(email(person), name);
-        if person % 2 == 0 {
+        if person.is_multiple_of(2) {
             answered.visitors.insert(email(person));
         }
         drop(answered);

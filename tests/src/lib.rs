@@ -8,4 +8,5 @@ pub mod febrl;
 pub mod need;
 pub mod population;
 pub mod registry;
+pub mod stay;
 pub mod vendors;

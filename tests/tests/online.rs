@@ -3,11 +3,14 @@
 mod clients;
 mod collector;
 mod hooks;
+mod killed;
 mod logs;
 mod metrics;
+mod order;
 mod service;
 mod slow;
 mod snapshots;
+mod staying;
 mod tls;
 mod traces;
 
@@ -68,11 +71,17 @@ impl Online {
 
     /// With more in its manifest, and its secrets.
     pub fn with(more: &str, secrets: impl FnOnce(&mut Hub)) -> Online {
+        let mut online = Self::stopped(more, secrets);
+        online.start();
+        online
+    }
+
+    /// The same, not yet started.
+    pub fn stopped(more: &str, secrets: impl FnOnce(&mut Hub)) -> Online {
         let mut online = Self::unstarted();
         secrets(&mut online.hub);
         let manifest = MANIFEST.replace("PORT", &online.port.to_string());
         online.hub.write("hub.toml", &(manifest + more));
-        online.start();
         online
     }
 

@@ -21,9 +21,10 @@ use wasm::Guests;
 
 const HELP: &str = "\
 cargo xtask build          connectors as WebAssembly components, the hub, the demo
-cargo xtask demo           builds, then shows the whole way on made-up people; needs no account and no network
+cargo xtask demo           builds, then shows the whole way on made-up people; needs no account and no network;
+                           with `--stay` it ends with a hub that is served, with events that come in
 cargo xtask test [ARGS]    formatting, lints, every test; ARGS go to the tests, for example a part of a name
-cargo xtask bench [ARGS]   builds with optimisation and measures; `records`, `engine` or `languages` for one table
+cargo xtask bench [ARGS]   builds with optimisation and measures; `records`, `engine`, `languages` or `serve` for one table
 cargo xtask febrl          how well likeness finds who is who, on Febrl and other data with a known answer; fetches it once
 cargo xtask help           this
 

@@ -165,7 +165,7 @@ impl Listening {
         self.end().await;
         let (stop, stopped) = watch::channel(false);
         let router = routes(self.door.clone());
-        let limits = ingress::Limits::default();
+        let limits = ingress::Limits::of_process();
         let scheme = if tls.is_some() { "https" } else { "http" };
         let serving = tokio::spawn(ingress::serve(listener, tls, router, limits, stopped));
         out.note(format!("listening on {scheme}://{}", at.listen));

@@ -44,8 +44,7 @@ impl Collector {
         delivery: Delivery,
     ) -> Result<(u16, Vec<u8>), NotReceived> {
         let sources = &self.context.plan.sources;
-        let source = sources.iter().position(|one| *one.name == *name);
-        let Some(index) = source.filter(|index| sources[*index].has_webhook()) else {
+        let Some(index) = self.called(name) else {
             return Err(NotReceived::Nobody);
         };
         let Ok(room) = self.hooks.room.clone().try_acquire_owned() else {
@@ -59,6 +58,17 @@ impl Collector {
             taken.map_err(NotReceived::NotTaken)?;
         }
         Ok((reply.status, reply.body))
+    }
+
+    /// Whether a source of this name can be called.
+    pub(super) fn can_receive(&self, name: &str) -> bool {
+        self.called(name).is_some()
+    }
+
+    fn called(&self, name: &str) -> Option<usize> {
+        let sources = &self.context.plan.sources;
+        let source = sources.iter().position(|one| *one.name == *name);
+        source.filter(|index| sources[*index].has_webhook())
     }
 
     async fn ask(

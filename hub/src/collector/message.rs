@@ -404,9 +404,8 @@ mod tests {
         (at, one.get("originalTimestamp").is_some())
     }
 
-    // S6
     #[test]
-    fn a_clock_is_corrected_where_it_is_wrong_and_not_where_a_request_was_slow() {
+    fn s6_a_clock_is_corrected_where_it_is_wrong_and_not_where_a_request_was_slow() {
         let at = |text: &str| moment(&json!(text)).unwrap().to_rfc3339();
         // Thirty seconds on its way, clocks correct: what happened first stays first.
         let slow = when("2026-03-01T11:59:30Z", "2026-03-01T11:59:00Z");

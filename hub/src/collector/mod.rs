@@ -9,6 +9,7 @@ pub use message::Addresses;
 pub use routes::routes;
 
 use crate::flow::{Context, Incoming, Meter, NotTaken, Opens, Receiver, Taken};
+use crate::ingress::Bodies;
 use crate::manifest::Source;
 use crate::model::Value;
 use hook::Hooks;
@@ -19,37 +20,31 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// What the routes ask: the hub that is served now, if one is.
 #[derive(Clone)]
 pub struct Door {
-    collector: Arc<RwLock<Option<Arc<Collector>>>>,
+    served: Arc<RwLock<Option<Arc<Collector>>>>,
+    bodies: Arc<Bodies>,
     metrics: Arc<Metrics>,
 }
 
 impl Door {
     pub fn new(meter: Meter) -> Self {
         Self {
-            collector: Arc::default(),
+            served: Arc::default(),
+            bodies: Arc::default(),
             metrics: Arc::new(Metrics::new(meter)),
         }
     }
 
     pub fn open(&self, collector: Collector) {
-        let mut held = self
-            .collector
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        *held = Some(Arc::new(collector));
+        *self.served.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(collector));
     }
 
     /// Nothing is taken until it is opened again.
     pub fn close(&self) {
-        let mut held = self
-            .collector
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        *held = None;
+        *self.served.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     pub fn collector(&self) -> Option<Arc<Collector>> {
-        self.collector
+        self.served
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()

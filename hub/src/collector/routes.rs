@@ -6,7 +6,7 @@ use super::metrics::OPEN_METRICS;
 use super::{Collected, Collector, Door};
 use crate::flow::NotTaken;
 use crate::host::Delivery;
-use crate::ingress::{BodyError, read_body};
+use crate::ingress::BodyError;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::header::{
@@ -172,7 +172,7 @@ async fn taken(door: &Door, call: Option<&str>, request: Request<Body>) -> Respo
             return unknown_key();
         }
     }
-    let body = match read_body(body, BODY_BYTES).await {
+    let body = match door.bodies.read(body, BODY_BYTES).await {
         Ok(body) => body,
         Err(error) => return unread(error),
     };
@@ -183,6 +183,7 @@ async fn taken(door: &Door, call: Option<&str>, request: Request<Body>) -> Respo
         };
         return refused(StatusCode::BAD_REQUEST, expected);
     };
+    drop(body);
     if let Some(why) = parsed.excess() {
         return refused(StatusCode::PAYLOAD_TOO_LARGE, why);
     }
@@ -254,11 +255,22 @@ fn unread(error: BodyError) -> Response {
             "the body is longer than 512 KiB, unpacked; send smaller batches",
         ),
         BodyError::TooSlow => refused(StatusCode::REQUEST_TIMEOUT, "the body took too long"),
+        BodyError::Full => try_again(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too much is being sent at the same time; try again in a moment",
+        ),
         BodyError::Broken => refused(
             StatusCode::BAD_REQUEST,
             "the body ended early, or is not the gzip that it begins as",
         ),
     }
+}
+
+fn uncalled() -> Response {
+    refused(
+        StatusCode::NOT_FOUND,
+        "no source of this name has a connector that can be called",
+    )
 }
 
 /// A vendor calls. The connector judges the signature, so that nothing is said about a body that somebody else made.
@@ -271,8 +283,11 @@ async fn hook(
     let Some(collector) = door.collector() else {
         return closed();
     };
+    if !collector.can_receive(&source) {
+        return uncalled();
+    }
     let (head, body) = request.into_parts();
-    let body = match read_body(body, BODY_BYTES).await {
+    let body = match door.bodies.read(body, BODY_BYTES).await {
         Ok(body) => body,
         Err(error) => return unread(error),
     };
@@ -288,10 +303,7 @@ async fn hook(
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
             (status, body).into_response()
         }
-        Err(NotReceived::Nobody) => refused(
-            StatusCode::NOT_FOUND,
-            "no source of this name has a connector that can be called",
-        ),
+        Err(NotReceived::Nobody) => uncalled(),
         Err(NotReceived::Full) => try_again(
             StatusCode::TOO_MANY_REQUESTS,
             "too many deliveries at once; try again in a moment",

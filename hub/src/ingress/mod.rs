@@ -4,7 +4,7 @@ mod activity;
 mod body;
 mod tls;
 
-pub use body::{BodyError, read_body};
+pub use body::{Bodies, BodyError};
 pub use tls::Tls;
 
 use activity::{Activity, Answering};
@@ -46,8 +46,40 @@ impl Default for Limits {
     }
 }
 
+/// Open files that are not connections of clients: the store, what connectors ask, and some more.
+const OTHER_FILES: u64 = 256;
+
+impl Limits {
+    /// The usual ones, with no more connections than this process may have open files, which is raised as far as the system lets it.
+    pub fn of_process() -> Self {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let usual = Self::default();
+        let allowed = getrlimit(Resource::Nofile);
+        let raised = Rlimit {
+            current: allowed.maximum,
+            ..allowed
+        };
+        // Where it cannot be raised, it stays.
+        let _ = setrlimit(Resource::Nofile, raised);
+        let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let connections = files.saturating_sub(OTHER_FILES).max(files / 2);
+        let connections = usize::try_from(connections).unwrap_or(usize::MAX);
+        if connections < usual.connections {
+            tracing::warn!(
+                files,
+                connections,
+                "the limit of open files bounds the number of connections"
+            );
+        }
+        Self {
+            connections: connections.clamp(1, usual.connections),
+            ..usual
+        }
+    }
+}
+
 /// A request's head may be this long.
-const HEAD_BYTES: usize = 32 << 10;
+const HEAD_BYTES: usize = 16 << 10;
 /// Requests of one connection at a time, where the protocol allows more than one.
 const STREAMS: u32 = 100;
 /// How long nothing is accepted when the system has no more files to give.

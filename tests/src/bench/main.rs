@@ -1,5 +1,5 @@
-//! `onefold-bench [records|engine|languages] [--records N] [--rounds N] [--small] [--json]`: how fast a loopback HubSpot becomes
-//! stored profiles, compared with a program without any logic; then the engine by itself; then a connector in each language. Each row of a table is a process of
+//! `onefold-bench [records|engine|languages|serve] [--records N] [--rounds N] [--small] [--json]`: how fast a loopback HubSpot becomes
+//! stored profiles, compared with a program without any logic; then the engine by itself; then a connector in each language; then a hub that serves. Each row of a table is a process of
 //! its own, so that peaks of memory do not mix; this file owns the order of the first table's rows. Ends with 0 when every
 //! goal held.
 
@@ -13,6 +13,7 @@ mod languages;
 mod measure;
 mod native;
 mod pages;
+mod serve;
 mod table;
 
 use anyhow::{Context, Result, bail};
@@ -45,6 +46,7 @@ enum Table {
     Records,
     Engine,
     Languages,
+    Serve,
 }
 
 const RECORDS: u64 = 200_000;
@@ -73,6 +75,7 @@ fn parse() -> Result<Choice> {
             "records" => choice.table = Some(Table::Records),
             "engine" => choice.table = Some(Table::Engine),
             "languages" => choice.table = Some(Table::Languages),
+            "serve" => choice.table = Some(Table::Serve),
             "--small" => choice.small = true,
             "--records" => choice.records = Some(value()?.replace('_', "").parse()?),
             "--rounds" => choice.rounds = Some(value()?.parse()?),
@@ -83,7 +86,7 @@ fn parse() -> Result<Choice> {
             "--folder" => choice.folder = Some(value()?.into()),
             other => {
                 bail!(
-                    "`{other}` is not an option; there are `records`, `engine` or `languages` for one of the tables, `--records N`, \
+                    "`{other}` is not an option; there are `records`, `engine`, `languages` or `serve` for one of the tables, `--records N`, \
                      `--rounds N`, `--small` and `--json`"
                 )
             }
@@ -98,7 +101,7 @@ fn run(choice: &Choice) -> Result<bool> {
         bail!("`--records` must be at least 1");
     }
     if choice.vendor {
-        return serve(records).map(|()| true);
+        return serve_vendor(records).map(|()| true);
     }
     if let Some(row) = &choice.row {
         return measure(choice, row, records).map(|()| true);
@@ -114,6 +117,9 @@ fn run(choice: &Choice) -> Result<bool> {
     }
     if is_asked(Table::Languages) {
         held &= languages::all(choice.small, rounds, choice.json)?;
+    }
+    if is_asked(Table::Serve) {
+        held &= serve::all(choice.small, choice.records, choice.json)?;
     }
     Ok(held)
 }
@@ -134,7 +140,7 @@ fn measure(choice: &Choice, row: &str, records: u64) -> Result<()> {
 }
 
 /// The vendor's process: serves until its standard input ends.
-fn serve(records: u64) -> Result<()> {
+fn serve_vendor(records: u64) -> Result<()> {
     let running: Running<_> = start(hubspot::seed_bulk(records), ([127, 0, 0, 1], 0).into())?;
     // A page is rendered when it is first asked for, which is not part of what is measured.
     let mut pages = pages::Pages::connect(running.address)?;

@@ -1,6 +1,6 @@
-//! `onefold-demo [PATH OF onefold]`: starts three fake vendors with two thousand people, runs Onefold twice against
+//! `onefold-demo [PATH OF onefold] [--stay]`: starts three fake vendors with two thousand people, runs Onefold twice against
 //! them, lets a day pass, runs it twice more, and compares what it found on both days with the truth. Ends with 0 only
-//! when everything agrees.
+//! when everything agrees. With `--stay` the hub is then served, with events that come in, until it is stopped.
 
 #![allow(clippy::print_stdout, reason = "a demo talks to a person")]
 
@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use onefold_tests::demo::{AUDIENCE, Day, REFUNDED, World, applied_twice, difference, number_in};
+use onefold_tests::stay::{KEY, Staying};
 use onefold_tests::vendors::time::Clock;
 
 const SEED: u64 = 2026;
@@ -70,6 +71,14 @@ impl Onefold {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
+    /// Commands to try, one in a line.
+    fn suggest(&self, commands: &[&str]) {
+        for command in commands {
+            let (program, hub) = (self.program.display(), self.hub.display());
+            println!("  {program} --hub {hub} {command}");
+        }
+    }
+
     fn cannot_start(&self) -> String {
         format!(
             "cannot start `{}`; build it with `cargo build -p onefold`",
@@ -81,8 +90,14 @@ impl Onefold {
 fn demo() -> Result<bool> {
     let here = std::env::current_exe()?;
     let beside = here.parent().context("the demo has no folder")?;
-    let program = std::env::args_os()
-        .nth(1)
+    let mut arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let stays = arguments.iter().any(|argument| argument == "--stay");
+    arguments.retain(|argument| argument != "--stay");
+    if arguments.len() > 1 {
+        bail!("it takes the path of `onefold` and `--stay`, and nothing else");
+    }
+    let program = arguments
+        .pop()
         .map_or_else(|| beside.join("onefold"), PathBuf::from);
     let folder = beside.parent().unwrap_or(beside).join("demo");
     let now_ms = Clock::System.now_ms();
@@ -115,19 +130,49 @@ fn demo() -> Result<bool> {
     onefold.show(&["run"])?;
     agreed &= compare(&world, &onefold, Day::Next, second.len())?;
     println!("\ntry next, in another terminal (the data stays; the vendors stop with this demo):");
-    for hint in [
+    let hints = [
         "status",
         "audience show lapsed_vip",
         "dead-letters list",
         &format!("profile show {who} --why"),
-    ] {
-        println!(
-            "  {} --hub {} {hint}",
-            onefold.program.display(),
-            onefold.hub.display()
-        );
+    ];
+    onefold.suggest(&hints);
+    if stays {
+        stay(&world, &onefold)?;
     }
     Ok(agreed)
+}
+
+/// Serves the hub until the demo is stopped.
+fn stay(world: &World, onefold: &Onefold) -> Result<()> {
+    println!("\n$ onefold --hub {} serve", onefold.hub.display());
+    let mut command = Command::new(&onefold.program);
+    command.envs(World::secrets());
+    let customers = world.population.customers.iter();
+    let visitors: Vec<String> = customers
+        .map(|customer| customer.email.clone())
+        .filter(|email| !email.is_empty())
+        .collect();
+    let mut staying = Staying::start(command, &onefold.hub, visitors)?;
+    let address = staying.address;
+    println!("\nthe hub is served: open http://{address}/readyz");
+    println!(
+        "each second a page view of one of the customers comes in; send an event of your own:"
+    );
+    println!(
+        "  curl --user {KEY}: --data '{{\"userId\": \"me\", \"event\": \"Demo Seen\"}}' http://{address}/v1/track"
+    );
+    println!("and see what became of it:");
+    onefold.suggest(&["profile show user_id:me --why"]);
+    println!("Ctrl-C ends the hub, the vendors and this demo");
+    staying.wait()?;
+    let sent = staying.sent();
+    let status = staying.stop()?;
+    println!("{sent} events were sent by the demo's website");
+    match status.code() {
+        Some(0) => Ok(()),
+        _ => bail!("`onefold serve` ended with {status}"),
+    }
 }
 
 fn fresh_hub(world: &World, folder: &Path) -> Result<PathBuf> {

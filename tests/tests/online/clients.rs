@@ -13,6 +13,7 @@ const NODE: [&str; 2] = [
     "@segment/analytics-node@3.1.0",
     "@rudderstack/rudder-sdk-node@3.0.13",
 ];
+const BROWSER: [&str; 2] = ["@segment/analytics-next@1.84.3", "playwright-core@1.65.1"];
 const PYTHON: [&str; 3] = [
     "segment-analytics-python==2.4.0",
     "rudder-sdk-python==2.1.9",
@@ -21,6 +22,9 @@ const PYTHON: [&str; 3] = [
 
 /// Events of each client.
 const COUNT: i64 = 200;
+
+/// Of the one in the browser, which sends each by itself and waits long after a failure.
+const IN_BROWSER: i64 = 40;
 
 /// What happens to every other request, one after another.
 #[derive(Clone, Copy)]
@@ -59,9 +63,9 @@ fn pass_on(mut client: TcpStream, hub: u16, fault: Option<Fault>) -> Option<()> 
     let request = whole(&mut client)?;
     let answer = match fault {
         Some(Fault::Reset) => return None,
-        Some(Fault::Error) => b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_vec(),
+        Some(Fault::Error) => b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\naccess-control-allow-origin: *\r\nconnection: close\r\n\r\n".to_vec(),
         Some(Fault::TooMany) => {
-            b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_vec()
+            b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\ncontent-length: 0\r\naccess-control-allow-origin: *\r\nconnection: close\r\n\r\n".to_vec()
         }
         Some(Fault::LostAnswer) | None => {
             let mut to = TcpStream::connect(("127.0.0.1", hub)).ok()?;
@@ -105,14 +109,14 @@ fn whole(client: &mut TcpStream) -> Option<Vec<u8>> {
 }
 
 /// A client by its name, and how it is started.
-fn check(online: &Online, name: &str, command: &mut Command) {
+fn check(online: &Online, name: &str, count: i64, command: &mut Command) {
     let ran = command.output().unwrap();
     let said = String::from_utf8_lossy(&ran.stderr);
     assert!(ran.status.success(), "{name}: {said}");
     let tracked = format!("select count(*) from event where name = 'Tried {name}'");
-    online.wait_for(&tracked, COUNT);
+    online.wait_for(&tracked, count);
     let pages = format!("select count(*) from event where properties like '%Page of {name} %'");
-    online.wait_for(&pages, COUNT / 10);
+    online.wait_for(&pages, count / 10);
     online.wait_for("select count(*) from inbox where body is not null", 0);
     let found = online
         .hub
@@ -129,8 +133,8 @@ fn check(online: &Online, name: &str, command: &mut Command) {
     let records = format!(
         "select count(*) from record r where r.key in (select message from inbox) and r.slot in (select slot from event where name = 'Tried {name}')"
     );
-    assert_eq!(online.hub.number("hub.db", &records), COUNT);
-    let line = format!("{name}: {COUNT} tracked, {} pages, each once\n", COUNT / 10);
+    assert_eq!(online.hub.number("hub.db", &records), count);
+    let line = format!("{name}: {count} tracked, {} pages, each once\n", count / 10);
     // Past the capture of the test runner.
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
@@ -149,10 +153,8 @@ fn scripts(file: &str) -> PathBuf {
     in_repository("tests/tests/online/clients").join(file)
 }
 
-#[test]
-fn shows_1_clients_for_node_lose_and_double_nothing() {
-    let folder = beside_program("node-clients");
-    let is_made = made(&folder, &NODE, || {
+fn installed(folder: &Path, packages: &[&str]) -> bool {
+    made(folder, packages, || {
         let mut npm = Command::new("npm");
         let install = [
             "install",
@@ -161,9 +163,15 @@ fn shows_1_clients_for_node_lose_and_double_nothing() {
             "--prefer-offline",
             "--prefix",
         ];
-        npm.args(install).arg(&folder).args(NODE);
+        npm.args(install).arg(folder).args(packages);
         Ok(npm.output()?.status.success())
-    });
+    })
+}
+
+#[test]
+fn shows_1_clients_for_node_lose_and_double_nothing() {
+    let folder = beside_program("node-clients");
+    let is_made = installed(&folder, &NODE);
     if !need(
         "clients for Node",
         (!is_made).then_some("npm and its registry"),
@@ -180,7 +188,7 @@ fn shows_1_clients_for_node_lose_and_double_nothing() {
         let mut node = Command::new("node");
         node.arg(folder.join(file))
             .args([&address, KEY, &COUNT.to_string()]);
-        check(&online, name, &mut node);
+        check(&online, name, COUNT, &mut node);
     }
     online.stop();
 }
@@ -226,7 +234,74 @@ fn shows_1_clients_for_python_lose_and_double_nothing() {
             &COUNT.to_string(),
             gzip,
         ]);
-        check(&online, name, &mut command);
+        check(&online, name, COUNT, &mut command);
     }
     online.stop();
+}
+
+/// A browser, where there is one.
+fn chromium() -> Option<PathBuf> {
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let places = names.map(|name| Path::new("/usr/bin").join(name));
+    places.into_iter().find(|place| place.exists())
+}
+
+#[test]
+fn shows_1_the_client_for_browsers_loses_and_doubles_nothing() {
+    let folder = beside_program("browser-clients");
+    let browser = chromium();
+    let is_made = browser.is_some() && installed(&folder, &BROWSER);
+    let missing = "Chromium, npm and its registry";
+    if !need("the client for browsers", (!is_made).then_some(missing)) {
+        return;
+    }
+    let mut online = Online::new();
+    let address = format!("http://127.0.0.1:{}", failing_network(online.port));
+    let file = "browser.mjs";
+    std::fs::copy(scripts(file), folder.join(file)).unwrap();
+    let mut node = Command::new("node");
+    node.arg(folder.join(file))
+        .args([&address, KEY, &IN_BROWSER.to_string()])
+        .arg(format!("http://127.0.0.1:{}", online.port))
+        .arg(browser.unwrap());
+    check(&online, "segment-browser", IN_BROWSER, &mut node);
+    online.stop();
+}
+
+// S8: a client that is told to come back later, and then ends, sends what it has within its own time.
+#[test]
+fn s8_a_client_that_ends_right_after_a_429_has_sent_everything() {
+    let folder = beside_program("node-clients");
+    if !need(
+        "clients for Node",
+        (!installed(&folder, &NODE)).then_some("npm and its registry"),
+    ) {
+        return;
+    }
+    let mut online = Online::new();
+    let address = format!("http://127.0.0.1:{}", full_at_first(online.port));
+    let file = "ends_early.mjs";
+    std::fs::copy(scripts(file), folder.join(file)).unwrap();
+    let mut node = Command::new("node");
+    node.arg(folder.join(file)).args([&address, KEY]);
+    let ran = node.output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "{said}");
+    online.wait_for("select count(*) from event", 20);
+    online.stop();
+}
+
+/// A hub that is full when the first two requests come, and says so as the hub does.
+fn full_at_first(hub: u16) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for (number, stream) in listener.incoming().enumerate() {
+            let fault = (number < 2).then_some(Fault::TooMany);
+            if let Ok(stream) = stream {
+                std::thread::spawn(move || pass_on(stream, hub, fault));
+            }
+        }
+    });
+    port
 }

@@ -4,7 +4,10 @@ use super::Online;
 use crate::vendors::localstripe::localstripe;
 use onefold_tests::client::Client;
 use onefold_tests::need::need;
-use onefold_tests::vendors::stripe::KEY;
+use onefold_tests::vendors::start;
+use onefold_tests::vendors::stripe::{KEY, Stripe, signature};
+use onefold_tests::vendors::time::Clock;
+use serde_json::{Value, json};
 
 const SECRET: &str = "whsec_that_only_both_know";
 
@@ -77,4 +80,51 @@ fn shows_7_a_customers_change_is_in_the_profile_within_a_second_of_the_call() {
         before
     );
     online.stop();
+}
+
+// S14
+#[test]
+fn s14_an_older_state_that_comes_later_replaces_nothing_and_the_poll_agrees() {
+    let now_s = Clock::System.now_ms() / 1_000;
+    let mut vendor = Stripe::default();
+    let fields = json!({ "email": "ada@mail.example", "name": "Ada Newest" });
+    vendor.seed_customer("cus_ada", now_s - 600, &fields);
+    let stripe = start(vendor, ([127, 0, 0, 1], 0).into()).unwrap();
+    let more = MORE.replace("STRIPE\"", &format!("{}\"", stripe.address));
+    let mut online = Online::with(&more, |hub| {
+        hub.set_secret("STRIPE_WEBHOOK_SECRET", SECRET);
+    });
+    let deliver = |id: &str, kind: &str, at_s: i64, name: &str| {
+        let object = json!({ "id": "cus_ada", "object": "customer", "created": now_s - 600,
+            "email": "ada@mail.example", "name": name, "metadata": {} });
+        let event: Value = json!({ "id": id, "object": "event", "type": kind, "created": at_s, "livemode": false,
+            "data": { "object": object } });
+        let body = event.to_string();
+        let signed = format!("stripe-signature: {}", signature(&body, SECRET, now_s));
+        let answer = online.post("/hooks/payments", &[&signed], body.as_bytes());
+        assert_eq!(answer.status, 200, "{answer:?}");
+        online.wait_for("select count(*) from inbox where body is not null", 0);
+    };
+    let is_newest = || {
+        let shown = online
+            .hub
+            .run(&["profile", "show", "email:ada@mail.example"]);
+        assert!(shown.stdout.contains("Ada Newest"), "{shown:?}");
+    };
+    deliver("evt_2", "customer.updated", now_s - 300, "Ada Newest");
+    is_newest();
+    deliver("evt_1", "customer.created", now_s - 600, "Ada First");
+    is_newest();
+    // The vendor sends an old event again, after a newer one.
+    deliver("evt_3", "customer.updated", now_s - 450, "Ada Second");
+    is_newest();
+    online.stop();
+    online
+        .hub
+        .run(&["run", "--source", "payments"])
+        .ends_with(0);
+    let shown = online
+        .hub
+        .run(&["profile", "show", "email:ada@mail.example"]);
+    assert!(shown.stdout.contains("Ada Newest"), "{shown:?}");
 }

@@ -3,6 +3,7 @@
 mod accounts;
 mod arguments;
 mod audiences;
+mod audits;
 mod backup;
 mod check;
 mod connector;
@@ -26,6 +27,7 @@ mod schedule;
 mod serving;
 mod sources;
 mod status;
+mod tokens;
 mod usage;
 
 pub use arguments::Arguments;
@@ -100,6 +102,8 @@ pub async fn run(arguments: Arguments, environment: &Environment) -> Ending {
         Command::Consent { command } => {
             consents::consent(&folder, environment, &out, command).await
         }
+        Command::Token { command } => tokens::token(&folder, environment, &out, command).await,
+        Command::Audit { command } => audits::audit(&folder, environment, &out, command).await,
         Command::Suppress { identifier, reason } => {
             letters::suppress(&folder, environment, &out, &identifier, &reason).await
         }

@@ -1,5 +1,6 @@
 //! `onefold serve`: runs until it is stopped, and reads its folder again when another process uses other manifests.
 
+use crate::api::{self, Api};
 use crate::cli::Ending;
 use crate::cli::check::unscheduled;
 use crate::cli::open::open;
@@ -83,7 +84,7 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
                 );
             }
         }
-        let served = serve_hub(hub, folder, out, carried, &listening.door).await;
+        let served = serve_hub(hub, folder, out, carried, &listening.doors).await;
         match served {
             Served::Stopped => break,
             Served::Overtaken(left) => carried = left,
@@ -98,8 +99,15 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
 /// The listener of a service, which outlives edits of its manifests.
 #[derive(Default)]
 struct Listening {
-    door: Door,
+    doors: Doors,
     open: Option<Open>,
+}
+
+/// What the routes ask for the hub that is served now.
+#[derive(Clone, Default)]
+struct Doors {
+    collector: Door,
+    api: api::Door,
 }
 
 struct Open {
@@ -125,7 +133,8 @@ impl Listening {
         })?;
         self.end().await;
         let (stop, stopped) = watch::channel(false);
-        let router = routes(self.door.clone());
+        let Doors { collector, api } = self.doors.clone();
+        let router = routes(collector).merge(api::routes(api));
         let limits = ingress::Limits::default();
         let serving = tokio::spawn(ingress::serve(listener, router, limits, stopped));
         out.note(format!("listening on http://{}", at.listen));
@@ -197,7 +206,13 @@ async fn first(
 }
 
 /// Serves with the manifests that were read.
-async fn serve_hub(hub: Opened, folder: &Path, out: &Out, carried: Carried, door: &Door) -> Served {
+async fn serve_hub(
+    hub: Opened,
+    folder: &Path,
+    out: &Out,
+    carried: Carried,
+    doors: &Doors,
+) -> Served {
     for next in hub.next_runs() {
         let source = next.source;
         match next.at {
@@ -214,13 +229,20 @@ async fn serve_hub(hub: Opened, folder: &Path, out: &Out, carried: Carried, door
     }
     let options = options(SERVED, true, &ProgressBar::hidden());
     let connectors: Arc<dyn Opens> = Arc::new(CapturingConnectors {
-        connectors: hub.connectors,
+        connectors: hub.connectors.clone(),
         folder: folder.to_owned(),
         keeps_exchanges: false,
     });
-    door.open(Collector::of(&hub.context, &connectors));
+    doors
+        .collector
+        .open(Collector::of(&hub.context, &connectors));
+    let hub = Arc::new(hub);
+    doors.api.open(Api::of(hub.clone()));
     let served = flow::serve(&hub.context, &connectors, &options, carried).await;
-    door.close();
+    doors.collector.close();
+    if let Some(api) = doors.api.close() {
+        api.end().await;
+    }
     hub.context.store.close().await;
     served
 }

@@ -18,6 +18,7 @@ pub mod keys;
 mod model;
 mod plan;
 mod purpose;
+mod role;
 mod rules;
 mod said;
 mod schedule;
@@ -41,6 +42,7 @@ pub use plan::{
 };
 pub use purpose::{ConsentRule, Purpose};
 pub use said::{SAID_COUNTRY, trait_said};
+pub use schedule::read_duration;
 pub use serve::Serve;
 pub use timetable::{Blackout, CatchUp, Overlap, Schedule, When, span};
 
@@ -244,6 +246,7 @@ struct Sections<'t> {
     exclude: Vec<Item<'t>>,
     journeys: Vec<Item<'t>>,
     purposes: Vec<Item<'t>>,
+    roles: Vec<Item<'t>>,
 }
 
 impl Sections<'_> {
@@ -290,6 +293,7 @@ impl<'c> Loader<'c> {
         let signers = self.signers(&sections.connectors);
         let memory = self.memory(&sections.limits);
         let serve = self.serve(&sections.serve);
+        let roles = self.roles(&sections.roles);
         let identity = self.identity(&sections.identity);
         let suggest = self.suggest(&sections.suggest);
         let survivorship = self.survivorship(&sections.profile);
@@ -330,6 +334,7 @@ impl<'c> Loader<'c> {
             signers,
             memory,
             serve,
+            roles,
             sources,
             traits,
             models,
@@ -379,6 +384,7 @@ impl<'c> Loader<'c> {
             exclude: Vec::new(),
             journeys: Vec::new(),
             purposes: Vec::new(),
+            roles: Vec::new(),
         };
         for file in files {
             if !file.broken {
@@ -403,6 +409,7 @@ impl<'c> Loader<'c> {
                     "exclude" => sections.exclude.push(item),
                     "journey" => sections.journeys.extend(item.tables(&mut self.report)),
                     "purpose" => sections.purposes.extend(item.tables(&mut self.report)),
+                    "role" => sections.roles.extend(item.tables(&mut self.report)),
                     _ => {}
                 }
             }

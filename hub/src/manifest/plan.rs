@@ -4,7 +4,7 @@ use crate::expression::{Condition, Expression, Test, Window};
 use crate::manifest::Schedule;
 use crate::manifest::purpose::{ConsentRule, Purpose};
 use crate::manifest::serve::Serve;
-use crate::model::{Description, EntityKind, RateSpec, Value};
+use crate::model::{Description, EntityKind, RateSpec, Role, Value};
 use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -18,6 +18,8 @@ pub struct Plan {
     pub memory: Option<u64>,
     /// Where others can send something.
     pub serve: Option<Serve>,
+    /// Roles of the API in addition to the built-in ones.
+    pub roles: Vec<Role>,
     pub sources: Vec<Source>,
     /// Each after the ones it reads.
     pub traits: Vec<ComputedTrait>,

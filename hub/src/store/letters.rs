@@ -4,7 +4,7 @@ use super::query::{get, value};
 use super::value::Arg;
 use super::{Result, Tx, dialect, failed};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LetterState {
     Open,
@@ -33,7 +33,7 @@ impl LetterState {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct DeadLetterRow {
     pub id: i64,
     /// `record`, `field` or `delivery`
@@ -57,7 +57,7 @@ pub struct DeadLetterRow {
 }
 
 /// What an operator decided about a dead letter.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Decision {
     pub at: i64,
     pub by: String,

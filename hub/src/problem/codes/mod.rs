@@ -1,7 +1,8 @@
 //! The table of problem codes. A code keeps its meaning forever and is never reused.
 //! One file per range: OF00 usage, OF01 manifests, OF02 manifests against connectors, OF03 the connector host,
-//! OF04 egress and vendors, OF05 records, OF06 identity, OF07 delivery and guards, OF08 the store.
+//! OF04 egress and vendors, OF05 records, OF06 identity, OF07 delivery and guards, OF08 the store, OF09 the API.
 
+mod api;
 mod delivery;
 mod egress;
 mod host;
@@ -15,6 +16,7 @@ mod registry;
 mod store;
 mod usage;
 
+pub use api::*;
 pub use delivery::*;
 pub use egress::*;
 pub use host::*;
@@ -197,4 +199,12 @@ pub static CODES: &[&Code] = &[
     &RECORDS_CHANGED,
     &LEASE_LOST,
     &MANIFESTS_CHANGED,
+    &NO_TOKEN,
+    &TOKEN_REFUSED,
+    &NOT_ALLOWED,
+    &BAD_REQUEST,
+    &NO_OPERATION,
+    &API_BUSY,
+    &AUDIT_BROKEN,
+    &KEY_USED,
 ];

@@ -59,7 +59,7 @@ pub fn routes(door: Door) -> Router {
     router
         .route(ROOT, absent.clone())
         .route(&format!("{ROOT}/{{*rest}}"), absent)
-        .layer(from_fn_with_state(guard, guard::guard))
+        .route_layer(from_fn_with_state(guard, guard::guard))
         .route("/openapi.json", shown)
 }
 

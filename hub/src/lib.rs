@@ -35,6 +35,7 @@ pub mod kit;
 // Floor 6
 pub mod opening;
 // Floor 7
+pub mod api;
 pub mod cli;
 pub mod collector;
 // Floor 8

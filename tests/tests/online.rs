@@ -1,5 +1,6 @@
 //! A hub that runs and takes what others send.
 
+mod api;
 mod clients;
 mod collector;
 mod hooks;

@@ -3,6 +3,7 @@
 use crate::cli::accounts::AccountCommand;
 use crate::cli::audiences::AudienceCommand;
 use crate::cli::backfill::{BackfillArguments, ReplayArguments};
+use crate::cli::audits::AuditCommand;
 use crate::cli::connector::arguments::{
     AddArguments, BuildArguments, KeyCommand, NewArguments, PublishArguments,
 };
@@ -11,9 +12,11 @@ use crate::cli::destinations::DestinationCommand;
 use crate::cli::installing::UnitArguments;
 use crate::cli::letters::arguments::DeadLetterCommand;
 use crate::cli::pausing::PauseArguments;
+use crate::cli::profiles::ProfileCommand;
 use crate::cli::running::RunArguments;
 use crate::cli::runs::RunsArguments;
 use crate::cli::sources::SourceCommand;
+use crate::cli::tokens::TokenCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -166,41 +169,22 @@ pub enum Command {
         #[command(subcommand)]
         command: ConsentCommand,
     },
+    /// Who may ask the API of `serve`.
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
+    /// What was read and changed through the API.
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
     /// Print a JSON Schema of all of a hub's TOML, by which editors complete and check it.
     Schema,
     /// Explain the keys of manifests, the filters of expressions, a command or a problem code.
     Help {
         /// Such as `keys`, `keys source.stream`, `filters date`, `commands`, `run`, `problems`, `OF0107`.
         topic: Vec<String>,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub enum ProfileCommand {
-    /// One person, by an identifier such as `email:ada@example.com`, or by `id:PROFILE-ID`.
-    Show {
-        #[arg(value_name = "KIND:VALUE")]
-        identifier: String,
-        /// Where each value comes from, and why it is one person.
-        #[arg(long)]
-        why: bool,
-        /// As it was then, by all that had been received: a time in RFC 3339, or a date, which means its beginning in UTC.
-        #[arg(long, value_name = "TIME")]
-        at: Option<String>,
-    },
-    /// Each change of each of a person's values, with the record that caused it; the newest last.
-    History {
-        #[arg(value_name = "KIND:VALUE")]
-        identifier: String,
-        /// Only this trait.
-        #[arg(long = "trait", value_name = "NAME")]
-        trait_name: Option<String>,
-    },
-    /// People whose traits contain a text.
-    Find {
-        text: String,
-        #[arg(long, default_value_t = 20)]
-        limit: u32,
     },
 }
 

@@ -3,6 +3,7 @@
 mod accounts;
 mod arguments;
 mod audiences;
+mod audits;
 mod backfill;
 mod backup;
 mod check;
@@ -29,6 +30,7 @@ mod serving;
 mod sources;
 mod status;
 mod supervisor;
+mod tokens;
 mod usage;
 
 pub use arguments::{Arguments, LogFormat};
@@ -108,6 +110,8 @@ pub async fn run(arguments: Arguments, environment: &Environment) -> Ending {
         Command::Consent { command } => {
             consents::consent(&folder, environment, &out, command).await
         }
+        Command::Token { command } => tokens::token(&folder, environment, &out, command).await,
+        Command::Audit { command } => audits::audit(&folder, environment, &out, command).await,
         Command::Suppress { identifier, reason } => {
             letters::suppress(&folder, environment, &out, &identifier, &reason).await
         }

@@ -50,6 +50,16 @@ impl Out {
         }
     }
 
+    /// JSON in one line, where there is a line for each of many results.
+    pub fn json_line(&self, value: &impl Serialize) {
+        match serde_json::to_string(value) {
+            Ok(text) => {
+                let _ = writeln!(std::io::stdout(), "{}", problem::plain_json(&text));
+            }
+            Err(error) => self.note(format!("the result cannot be written as JSON: {error}")),
+        }
+    }
+
     /// One line that is not part of the result.
     pub fn note(&self, text: impl AsRef<str>) {
         if is_logged() {

@@ -1,7 +1,6 @@
 //! `onefold profile`: one person with the origin of each value, or people found by a text.
 
 use crate::cli::Ending;
-use crate::cli::arguments::ProfileCommand;
 use crate::cli::consents;
 use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome, plural, table};
@@ -13,11 +12,41 @@ use crate::flow::{self, Moment, traits_of};
 use crate::model::{Fields, Timestamp, Value, snake_case};
 use crate::opening::{Environment, Opened, wanted};
 use crate::problem::{Problem, codes};
+use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde_json::json;
 use std::io::IsTerminal;
 use std::path::Path;
 use uuid::Uuid;
+
+#[derive(Debug, Subcommand)]
+pub enum ProfileCommand {
+    /// One person, by an identifier such as `email:ada@example.com`, or by `id:PROFILE-ID`.
+    Show {
+        #[arg(value_name = "KIND:VALUE")]
+        identifier: String,
+        /// Where each value comes from, and why it is one person.
+        #[arg(long)]
+        why: bool,
+        /// As it was then, by all that had been received: a time in RFC 3339, or a date, which means its beginning in UTC.
+        #[arg(long, value_name = "TIME")]
+        at: Option<String>,
+    },
+    /// Each change of each of a person's values, with the record that caused it; the newest last.
+    History {
+        #[arg(value_name = "KIND:VALUE")]
+        identifier: String,
+        /// Only this trait.
+        #[arg(long = "trait", value_name = "NAME")]
+        trait_name: Option<String>,
+    },
+    /// People whose traits contain a text.
+    Find {
+        text: String,
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+}
 
 pub async fn profile(
     folder: &Path,

@@ -1,5 +1,6 @@
 //! `onefold serve`: runs until it is stopped, and reads its folder again when another process uses other manifests.
 
+use crate::api::{self, Api};
 use crate::cli::Ending;
 use crate::cli::check::unscheduled;
 use crate::cli::open::open;
@@ -91,7 +92,7 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
             }
         }
         supervisor.ready();
-        let served = serve_hub(hub, folder, out, carried, &listening.door).await;
+        let served = serve_hub(hub, folder, out, carried, &listening.doors).await;
         match served {
             Served::Stopped => break,
             Served::Overtaken(left) => carried = left,
@@ -106,8 +107,15 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
 
 /// The listener of a service, which outlives edits of its manifests.
 struct Listening {
-    door: Door,
+    doors: Doors,
     open: Option<Open>,
+}
+
+/// What the routes ask for the hub that is served now.
+#[derive(Clone)]
+struct Doors {
+    collector: Door,
+    api: api::Door,
 }
 
 struct Open {
@@ -119,7 +127,10 @@ struct Open {
 impl Listening {
     fn new(meter: Meter) -> Self {
         Self {
-            door: Door::new(meter),
+            doors: Doors {
+                collector: Door::new(meter),
+                api: api::Door::default(),
+            },
             open: None,
         }
     }
@@ -164,7 +175,8 @@ impl Listening {
         })?;
         self.end().await;
         let (stop, stopped) = watch::channel(false);
-        let router = routes(self.door.clone());
+        let Doors { collector, api } = self.doors.clone();
+        let router = routes(collector).merge(api::routes(api));
         let limits = ingress::Limits::of_process();
         let scheme = if tls.is_some() { "https" } else { "http" };
         let serving = tokio::spawn(ingress::serve(listener, tls, router, limits, stopped));
@@ -242,7 +254,7 @@ async fn serve_hub(
     folder: &Path,
     out: &Out,
     carried: Carried,
-    door: &Door,
+    doors: &Doors,
 ) -> Served {
     for next in hub.next_runs() {
         let source = next.source;
@@ -261,13 +273,20 @@ async fn serve_hub(
     hub.context.trace = Trace::of(&hub.context.plan);
     let options = options(SERVED, true, &ProgressBar::hidden());
     let connectors: Arc<dyn Opens> = Arc::new(CapturingConnectors {
-        connectors: hub.connectors,
+        connectors: hub.connectors.clone(),
         folder: folder.to_owned(),
         keeps_exchanges: false,
     });
-    door.open(Collector::of(&hub.context, &connectors));
+    doors
+        .collector
+        .open(Collector::of(&hub.context, &connectors));
+    let hub = Arc::new(hub);
+    doors.api.open(Api::of(hub.clone()));
     let served = flow::serve(&hub.context, &connectors, &options, carried).await;
-    door.close();
+    doors.collector.close();
+    if let Some(api) = doors.api.close() {
+        api.end().await;
+    }
     hub.context.trace.end().await;
     hub.context.store.close().await;
     served

@@ -18,6 +18,7 @@ pub mod keys;
 mod model;
 mod plan;
 mod purpose;
+mod role;
 mod rules;
 mod said;
 mod schedule;
@@ -42,6 +43,7 @@ pub use plan::{
 };
 pub use purpose::{ConsentRule, Purpose};
 pub use said::{SAID_COUNTRY, trait_said};
+pub use schedule::read_duration;
 pub use serve::{Certified, Serve};
 pub use telemetry::Telemetry;
 pub use timetable::{Blackout, CatchUp, Overlap, Schedule, When, span};
@@ -247,6 +249,7 @@ struct Sections<'t> {
     exclude: Vec<Item<'t>>,
     journeys: Vec<Item<'t>>,
     purposes: Vec<Item<'t>>,
+    roles: Vec<Item<'t>>,
 }
 
 impl Sections<'_> {
@@ -294,6 +297,7 @@ impl<'c> Loader<'c> {
         let memory = self.memory(&sections.limits);
         let serve = self.serve(&sections.serve);
         let telemetry = self.telemetry(&sections.telemetry);
+        let roles = self.roles(&sections.roles);
         let identity = self.identity(&sections.identity);
         let suggest = self.suggest(&sections.suggest);
         let survivorship = self.survivorship(&sections.profile);
@@ -335,6 +339,7 @@ impl<'c> Loader<'c> {
             memory,
             serve,
             telemetry,
+            roles,
             sources,
             traits,
             models,
@@ -385,6 +390,7 @@ impl<'c> Loader<'c> {
             exclude: Vec::new(),
             journeys: Vec::new(),
             purposes: Vec::new(),
+            roles: Vec::new(),
         };
         for file in files {
             if !file.broken {
@@ -410,6 +416,7 @@ impl<'c> Loader<'c> {
                     "exclude" => sections.exclude.push(item),
                     "journey" => sections.journeys.extend(item.tables(&mut self.report)),
                     "purpose" => sections.purposes.extend(item.tables(&mut self.report)),
+                    "role" => sections.roles.extend(item.tables(&mut self.report)),
                     _ => {}
                 }
             }

@@ -5,7 +5,7 @@ use crate::manifest::Schedule;
 use crate::manifest::purpose::{ConsentRule, Purpose};
 use crate::manifest::serve::Serve;
 use crate::manifest::telemetry::Telemetry;
-use crate::model::{Description, EntityKind, RateSpec, Value};
+use crate::model::{Description, EntityKind, RateSpec, Role, Value};
 use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -20,6 +20,8 @@ pub struct Plan {
     /// Where others can send something.
     pub serve: Option<Serve>,
     pub telemetry: Telemetry,
+    /// Roles of the API in addition to the built-in ones.
+    pub roles: Vec<Role>,
     pub sources: Vec<Source>,
     /// Each after the ones it reads.
     pub traits: Vec<ComputedTrait>,

@@ -277,7 +277,8 @@ pub(super) fn duration(item: &Item<'_>, report: &mut Report) -> Option<i64> {
     millis
 }
 
-fn read_duration(text: &str) -> Option<i64> {
+/// The same of a text: none where it is not a duration.
+pub fn read_duration(text: &str) -> Option<i64> {
     let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let minutes = match unit {
         "m" => 1,

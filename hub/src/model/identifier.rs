@@ -76,8 +76,11 @@ impl TryFrom<String> for IdentifierKind {
 }
 
 /// A kind and its normalised value.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
 pub struct Identifier {
+    #[schema(value_type = String)]
     pub kind: IdentifierKind,
     pub value: String,
 }

@@ -1,5 +1,6 @@
 //! The nouns: plain data with their invariants in constructors. Knows no other module.
 
+mod access;
 mod by_name;
 mod connector;
 mod consent;
@@ -11,6 +12,7 @@ mod record;
 mod time;
 mod vocabulary;
 
+pub use access::{Role, Scope};
 pub use by_name::ByName;
 pub use connector::{
     COLLECTOR, ConsentText, CredentialSpec, Description, Inject, RateSpec, StreamMapping,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
+use utoipa::openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(
@@ -54,3 +55,13 @@ impl Serialize for Shown {
         serializer.serialize_str(&self.0.to_rfc3339())
     }
 }
+
+impl utoipa::PartialSchema for Shown {
+    fn schema() -> RefOr<Schema> {
+        let time = SchemaFormat::KnownFormat(KnownFormat::DateTime);
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        text.format(Some(time)).into()
+    }
+}
+
+impl utoipa::ToSchema for Shown {}

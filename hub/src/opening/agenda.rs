@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 /// A source that was due this long ago and was not read since is overdue.
 const OVERDUE_MS: i64 = 60_000;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Agenda {
     pub sources: Vec<SourceDue>,
     pub destinations: Vec<DestinationDue>,
@@ -21,7 +21,7 @@ pub struct Agenda {
     pub models: Vec<ModelDue>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct SourceDue {
     pub source: String,
     /// As it is written; none, if only `onefold run` reads it, or it is sent to.
@@ -39,7 +39,7 @@ pub struct SourceDue {
 }
 
 /// What keeps work from being done.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, utoipa::ToSchema)]
 pub struct Held {
     pub paused: Option<Pause>,
     /// Failures in a row, and the last one.
@@ -49,7 +49,7 @@ pub struct Held {
     pub again_at: Option<Shown>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct DestinationDue {
     pub destination: String,
     /// Changes that the next delivery looks at.
@@ -59,7 +59,7 @@ pub struct DestinationDue {
     pub held: Held,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ModelDue {
     pub model: String,
     /// When its version will be too old; none, if it has no version.

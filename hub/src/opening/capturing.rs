@@ -8,9 +8,10 @@ use crate::kit::cassette::Recorder;
 use crate::manifest::{Destination, Source};
 use crate::problem::Problem;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub struct CapturingConnectors {
-    pub connectors: Connectors,
+    pub connectors: Arc<Connectors>,
     /// The hub's folder.
     pub folder: PathBuf,
     /// Keeps what vendors say, personal data included: only when the operator asks for it.

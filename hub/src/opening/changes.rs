@@ -9,7 +9,7 @@ use crate::store::{Decision, Result};
 use serde::Serialize;
 
 /// What is attempted again.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Retried {
     /// Records that were mapped again.
     pub records: i64,

@@ -8,6 +8,7 @@ pub mod doctor;
 mod guarding;
 mod named;
 mod overview;
+mod pages;
 mod pausing;
 mod runs;
 
@@ -16,8 +17,10 @@ pub use capturing::CapturingConnectors;
 pub use changes::{ConsentStatement, Retried};
 pub use named::{find_audience, find_destination, parse_identifier, unknown, wanted};
 pub use overview::{
-    AudienceHead, Members, NextRun, Planned, PlannedStream, Stated, Status, TraitHead,
+    AudienceHead, DestinationHead, Members, NextRun, Planned, PlannedStream, Stated, Status,
+    TraitHead,
 };
+pub use pages::{ChangesPage, MemberChange, MembersPage};
 pub use pausing::Pausing;
 pub use runs::{GoesOn, Ran, RanOne};
 
@@ -111,7 +114,7 @@ pub struct Opened {
     folder: PathBuf,
     pub stamp: Stamp,
     pub context: Context,
-    pub connectors: Connectors,
+    pub connectors: Arc<Connectors>,
     /// What does not stop anybody from working with the hub.
     pub warnings: Vec<Problem>,
     /// The manifests, so that places can be shown.
@@ -331,7 +334,7 @@ pub async fn open(folder: &Path, environment: &Environment) -> Result<Opened, St
                 folder: folder.to_owned(),
                 stamp,
                 context,
-                connectors,
+                connectors: Arc::new(connectors),
                 warnings,
                 files,
             })

@@ -11,7 +11,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 /// The hub at a glance.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Status {
     #[serde(flatten)]
     pub counts: StatusCounts,
@@ -28,14 +28,14 @@ pub struct Status {
     pub paused: Vec<Pause>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct AudienceSize {
     pub name: String,
     pub size: i64,
 }
 
 /// When a source is due; never, if it has no schedule.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct NextRun {
     pub source: String,
     pub at: Option<Shown>,
@@ -109,7 +109,7 @@ pub struct PlannedStream {
     pub since: Option<Shown>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct AudienceHead {
     pub name: String,
     /// `people` or `accounts`
@@ -118,7 +118,7 @@ pub struct AudienceHead {
     pub description: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct DestinationHead {
     pub name: String,
     pub connector: String,
@@ -145,7 +145,7 @@ pub struct Members {
     pub members: Vec<Member>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Member {
     pub id: String,
     /// Empty where a person has none; accounts have no such field.

@@ -8,7 +8,7 @@ use crate::store::{MissedRow, Result, RunRow, StreamRow, Tx};
 use serde::Serialize;
 
 /// A run of one stream, or what was due and was not run.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Ran {
     pub id: i64,
     pub source: String,
@@ -30,7 +30,7 @@ pub struct Ran {
 }
 
 /// The times that were missed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Due {
     pub first: Shown,
     pub last: Shown,
@@ -38,7 +38,7 @@ pub struct Due {
 }
 
 /// One run with where its stream goes on from.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct RanOne {
     #[serde(flatten)]
     pub ran: Ran,
@@ -47,7 +47,7 @@ pub struct RanOne {
 }
 
 /// From where the next read of a stream begins.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct GoesOn {
     /// When its cursor was stored; from the start, if it has none.
     pub cursor_of: Option<Shown>,

@@ -53,6 +53,42 @@ impl Tx {
         self.all(text, &[Arg::Text(audience)], member_row).await
     }
 
+    /// Up to `limit` members after an account's id.
+    pub async fn account_members_after(
+        &mut self,
+        audience: &str,
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<AccountMemberRow>> {
+        let text = "select audience, account, since from account_membership where audience = $1 and account > $2 \
+             order by account limit $3";
+        let page = [Arg::Text(audience), Arg::Text(after), Arg::Int(limit)];
+        self.all(text, &page, member_row).await
+    }
+
+    /// Up to `limit` rows of an audience's log of accounts after a row of it.
+    pub async fn account_log_of(
+        &mut self,
+        audience: &str,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<AccountLogRow>> {
+        let text = "select id, audience, account, at, entered, cause from account_membership_log \
+             where audience = $1 and id > $2 order by id limit $3";
+        let page = [Arg::Text(audience), Arg::Int(after), Arg::Int(limit)];
+        self.all(text, &page, |row| {
+            Ok(AccountLogRow {
+                id: get(row, 0)?,
+                audience: get(row, 1)?,
+                account: get(row, 2)?,
+                at: get(row, 3)?,
+                entered: get::<i64>(row, 4)? != 0,
+                cause: get(row, 5)?,
+            })
+        })
+        .await
+    }
+
     pub async fn add_account_members(&mut self, members: &[AccountMemberRow]) -> Result<()> {
         self.upsert(
             "account_membership (audience, account, since)",

@@ -1,6 +1,6 @@
 //! Memberships, their log, and the timers at which an answer changes with no new data.
 
-use super::query::{columns, get, value};
+use super::query::{columns, get, uuid, value};
 use super::value::Arg;
 use super::{Result, Tx, dialect, failed};
 use crate::manifest::Subject;
@@ -105,6 +105,44 @@ impl Tx {
                 audience: get(row, 0)?,
                 person_id: get(row, 1)?,
                 since: get(row, 2)?,
+            })
+        })
+        .await
+    }
+
+    /// Up to `limit` members after a person's number.
+    pub async fn members_after(
+        &mut self,
+        audience: &str,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<MemberRow>> {
+        let text = "select audience, person_id, since from membership where audience = $1 and person_id > $2 \
+             order by person_id limit $3";
+        let page = [Arg::Text(audience), Arg::Int(after), Arg::Int(limit)];
+        self.all(text, &page, |row| {
+            Ok(MemberRow {
+                audience: get(row, 0)?,
+                person_id: get(row, 1)?,
+                since: get(row, 2)?,
+            })
+        })
+        .await
+    }
+
+    /// Up to `limit` rows of an audience's log of people after a row of it.
+    pub async fn log_of(&mut self, audience: &str, after: i64, limit: i64) -> Result<Vec<LogRow>> {
+        let text = "select id, audience, person, at, entered, cause from membership_log \
+             where audience = $1 and id > $2 order by id limit $3";
+        let page = [Arg::Text(audience), Arg::Int(after), Arg::Int(limit)];
+        self.all(text, &page, |row| {
+            Ok(LogRow {
+                id: get(row, 0)?,
+                audience: get(row, 1)?,
+                person: uuid(row, 2)?,
+                at: get(row, 3)?,
+                entered: get::<i64>(row, 4)? != 0,
+                cause: get(row, 5)?,
             })
         })
         .await

@@ -2,7 +2,7 @@
 
 use super::query::{columns, get, json_texts, value};
 use super::value::Arg;
-use super::{Result, Tx};
+use super::{Result, Tx, dialect};
 use crate::model::{Permission, Timestamp};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +50,18 @@ pub struct KeyState {
     /// What the vendor said of it.
     pub code: String,
     pub message: String,
+}
+
+/// One row that a destination should have, with what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveredRow {
+    pub person_id: i64,
+    pub person: Option<Vec<u8>>,
+    pub payload: String,
+    pub confirmed: Option<String>,
+    pub confirmed_at: Option<i64>,
+    pub is_unsure: bool,
+    pub state: KeyState,
 }
 
 /// What the hub wrote somewhere.
@@ -315,16 +327,37 @@ impl Tx {
             Arg::OptText(key),
             Arg::Text(&objects),
         ];
-        self.all(text, &args, |row| {
-            let said = |text: Option<String>| text.unwrap_or_default();
-            Ok(KeyState {
-                object: get(row, 0)?,
-                remote_key: get(row, 1)?,
-                permission: get::<Option<i64>>(row, 2)?.map(Permission::of_code),
-                is_acknowledged: get::<i64>(row, 3)? != 0,
-                change: get(row, 4)?,
-                code: said(get(row, 5)?),
-                message: said(get(row, 6)?),
+        self.all(text, &args, key_state).await
+    }
+
+    /// Rows that a destination should have, by object and person, after one of them.
+    pub async fn delivered_after(
+        &mut self,
+        destination: &str,
+        (object, person): (&str, i64),
+        limit: i64,
+    ) -> Result<Vec<DeliveredRow>> {
+        let text = "select w.object, w.remote_key, w.allowed, a.remote_key is not null, c.state, c.code, c.message, \
+             w.person_id, p.uuid, w.payload, a.payload, a.acknowledged_at, coalesce(c.unsure, 0) from wanted w \
+             left join person p on p.id = w.person_id \
+             left join acknowledged a on a.destination = w.destination and a.object = w.object and a.remote_key = w.remote_key \
+             left join change c on c.destination = w.destination and c.object = w.object and c.remote_key = w.remote_key \
+             where w.destination = $1 and (w.object, w.person_id) > ($2, $3) order by w.object, w.person_id limit $4";
+        let arguments = [
+            Arg::Text(destination),
+            Arg::Text(object),
+            Arg::Int(person),
+            Arg::Int(limit),
+        ];
+        self.all(text, &arguments, |row| {
+            Ok(DeliveredRow {
+                state: key_state(row)?,
+                person_id: get(row, 7)?,
+                person: get(row, 8)?,
+                payload: get(row, 9)?,
+                confirmed: get(row, 10)?,
+                confirmed_at: get(row, 11)?,
+                is_unsure: get::<i64>(row, 12)? != 0,
             })
         })
         .await
@@ -353,4 +386,17 @@ impl Tx {
         })
         .await
     }
+}
+
+fn key_state(row: &dialect::Row) -> Result<KeyState> {
+    let said = |text: Option<String>| text.unwrap_or_default();
+    Ok(KeyState {
+        object: get(row, 0)?,
+        remote_key: get(row, 1)?,
+        permission: get::<Option<i64>>(row, 2)?.map(Permission::of_code),
+        is_acknowledged: get::<i64>(row, 3)? != 0,
+        change: get(row, 4)?,
+        code: said(get(row, 5)?),
+        message: said(get(row, 6)?),
+    })
 }

@@ -6,7 +6,7 @@ use super::{Result, Tx, dialect, failed};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LetterState {
     Open,
@@ -35,7 +35,7 @@ impl LetterState {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct DeadLetterRow {
     pub id: i64,
     /// `record`, `field` or `delivery`
@@ -110,7 +110,7 @@ impl Uncommitted {
 }
 
 /// What an operator decided about a dead letter.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Decision {
     pub at: i64,
     pub by: String,

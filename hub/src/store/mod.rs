@@ -3,7 +3,9 @@
 
 mod account_audiences;
 mod accounts;
+mod answered;
 mod audiences;
+mod audit;
 mod bulk;
 mod capped;
 mod changes;
@@ -30,6 +32,7 @@ mod suggestions;
 mod suppressions;
 mod tests;
 mod tidying;
+mod tokens;
 mod trial;
 mod turn;
 mod value;
@@ -37,11 +40,15 @@ mod versions;
 
 pub use account_audiences::{AccountLogRow, AccountMemberRow, AccountTimerRow, CountRow};
 pub use accounts::{AccountClaimRow, AccountRow, RelationRow};
+pub use answered::AnsweredRow;
 pub use audiences::{HappenedRow, LogRow, MemberRow, MovedRow, TimerRow};
+pub use audit::AuditRow;
 pub use capped::CappedRow;
 pub use changes::{AttemptRow, ChangeRow, Looked, RefusedRow};
 pub use computed::FaultRow;
-pub use deliveries::{AcknowledgedRow, DestinationCounts, KeyState, WantedRow, WrittenRow};
+pub use deliveries::{
+    AcknowledgedRow, DeliveredRow, DestinationCounts, KeyState, WantedRow, WrittenRow,
+};
 pub use full_reads::SeenBlock;
 pub use identity::{EvidenceRow, IdentifierRow};
 pub use inbox::{InboxRow, SentRow, Waiting};
@@ -56,6 +63,7 @@ pub use runs::{RunRow, StatusCounts};
 pub use statements::{Revoked, StatementRow};
 pub use streams::{INBOX, StreamRow};
 pub use suggestions::SuggestionRow;
+pub use tokens::TokenRow;
 pub use trial::{Trial, back_up};
 pub use value::Arg;
 pub use versions::{Effect, PastVersion, VersionRow};
@@ -134,7 +142,7 @@ impl Store {
             })?;
         }
         drop(opening);
-        let readers = pool(&url, 4, dialect::OPENING_READER).await?;
+        let readers = pool(&url, 6, dialect::OPENING_READER).await?;
         let tidying = tidying::start(readers.clone(), turn.clone());
         Ok(Self {
             readers,

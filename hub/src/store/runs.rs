@@ -5,7 +5,7 @@ use super::value::Arg;
 use super::{Result, Tx, dialect};
 use crate::model::THING;
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct RunRow {
     pub id: i64,
     pub source: String,
@@ -25,7 +25,7 @@ pub struct RunRow {
     pub problem: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct StatusCounts {
     pub people: i64,
     pub records: i64,

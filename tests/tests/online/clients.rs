@@ -139,7 +139,7 @@ fn check(online: &Online, name: &str, count: i64, command: &mut Command) {
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
-fn made(folder: &Path, wanted: &[&str], make: impl FnOnce() -> std::io::Result<bool>) -> bool {
+pub fn made(folder: &Path, wanted: &[&str], make: impl FnOnce() -> std::io::Result<bool>) -> bool {
     let complete = folder.join("complete");
     let wanted = wanted.join(" ");
     if std::fs::read_to_string(&complete).is_ok_and(|made| made == wanted) {

@@ -47,6 +47,11 @@ const NEIGHBOURS: &[(&str, &str, &str)] = &[
         "whether two given names may be one is decided in one place",
     ),
     ("cli", "collector", "the command `serve` opens it"),
+    (
+        "cli",
+        "api",
+        "the command `serve` opens it, and `token` and `audit` work on what it checks and writes",
+    ),
     ("app", "config", "the top wires itself"),
     ("app", "telemetry", "the top wires itself"),
     ("main", "app", "the program is nothing but `app`"),
@@ -83,7 +88,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hyper", &["ingress", "kit"]),
     ("wasmparser", &["host", "kit"]),
     ("jsonschema", &["kit"]),
-    ("ring", &["egress", "ingress", "kit"]),
+    ("ring", &["egress", "ingress", "kit", "api"]),
     ("prometheus_client", &["flow", "collector"]),
     ("tar", &["kit"]),
 ];

@@ -14,17 +14,19 @@ use serde::Serialize;
 use uuid::Uuid;
 
 /// An account in a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct AccountHead {
     pub id: String,
+    #[schema(value_type = Object)]
     pub traits: Fields,
     pub people: i64,
 }
 
 /// An account as a surface shows it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct AccountView {
     pub id: String,
+    #[schema(value_type = Object)]
     pub traits: Fields,
     pub why: Vec<TraitWhy>,
     pub audiences: Vec<InAudience>,
@@ -32,9 +34,10 @@ pub struct AccountView {
     pub people: Vec<PersonHead>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct PersonHead {
     pub id: String,
+    #[schema(value_type = Object)]
     pub traits: Fields,
 }
 

@@ -13,7 +13,7 @@ use serde::Serialize;
 const DAY_MS: i64 = 86_400_000;
 
 /// What happened to an audience on one day.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Day {
     /// `2026-03-02`, in UTC.
     pub day: String,
@@ -25,7 +25,7 @@ pub struct Day {
     pub causes: Vec<Cause>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Cause {
     pub entered: bool,
     pub members: i64,

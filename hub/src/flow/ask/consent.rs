@@ -13,7 +13,7 @@ use serde::Serialize;
 use std::collections::BTreeSet;
 
 /// What was said of one purpose about one address, or about the person as such.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ConsentView {
     pub purpose: String,
     /// None for the person as such.
@@ -24,7 +24,7 @@ pub struct ConsentView {
     pub statements: Vec<StatementView>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct StatementView {
     pub status: ConsentStatus,
     /// Milliseconds since 1970.

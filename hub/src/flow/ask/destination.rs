@@ -11,10 +11,11 @@ use serde::Serialize;
 use uuid::Uuid;
 
 /// One person at one destination.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct AtDestination {
     pub destination: String,
     pub person: String,
+    #[schema(value_type = Object)]
     pub traits: Fields,
     /// By which the person is found there; none where the profile has no such value.
     pub key: Option<String>,
@@ -25,7 +26,7 @@ pub struct AtDestination {
 }
 
 /// What was said of a purpose that the destination needs.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Answer {
     pub purpose: String,
     /// For the address at which the person would be reached there; none where nobody said anything.
@@ -35,7 +36,7 @@ pub struct Answer {
     pub said: Vec<ConsentView>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Object {
     /// `profile`, or the name of an audience.
     pub name: String,
@@ -43,7 +44,7 @@ pub struct Object {
 }
 
 /// How something of a person is at a destination, in the order of what keeps it from being there.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case", tag = "is")]
 pub enum State {
     /// The person is in none of the audiences whose people are sent, or not in this audience. `there`: it was sent before.
@@ -132,7 +133,8 @@ pub async fn explain(
     }))
 }
 
-fn state(row: KeyState) -> State {
+/// How a row is at a destination.
+pub(super) fn state(row: KeyState) -> State {
     let there = row.is_acknowledged;
     match (row.permission, row.change.as_deref()) {
         (_, Some("rejected")) => State::Rejected {

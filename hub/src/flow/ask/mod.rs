@@ -2,8 +2,11 @@
 
 pub mod account;
 pub mod audience;
+pub mod belonging;
 pub mod consent;
+pub mod delivered;
 pub mod destination;
+pub mod event;
 pub mod explain;
 pub mod history;
 pub mod past;

@@ -7,8 +7,7 @@ use crate::flow::commit::claim::claim_of;
 use crate::flow::commit::identifiers::find;
 use crate::flow::commit::neighbourhood::{Around, Held, Neighbourhood, held_in};
 use crate::flow::commit::suppressed::is_suppressed;
-use crate::flow::commit::view::Consents;
-use crate::flow::commit::view::read_consents;
+use crate::flow::commit::view::{ConsentEntry, Consents, read_consents};
 use crate::flow::commit::views::traits_of;
 use crate::flow::context::Context;
 use crate::identity::{self, Node};
@@ -29,13 +28,15 @@ pub enum Wanted {
 }
 
 /// A profile as a surface shows it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct ProfileView {
     pub id: String,
     /// RFC 3339, when it is shown as it was at a past time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Shown>,
+    #[schema(value_type = Object)]
     pub traits: Fields,
+    #[schema(value_type = BTreeMap<String, ConsentEntry>)]
     pub consents: Consents,
     /// An operator suppressed one of its identifiers: nothing is sent of it. Not known of a past time.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -63,14 +64,14 @@ pub struct ProfileView {
     pub links: Vec<Link>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct InAudience {
     pub name: String,
     pub since: Shown,
 }
 
 /// Where a trait's value comes from.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct TraitWhy {
     pub name: String,
     pub value: Option<Value>,
@@ -82,7 +83,7 @@ pub struct TraitWhy {
 }
 
 /// Two identifiers that one record holds together.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Link {
     pub from: Identifier,
     pub to: Identifier,
@@ -120,6 +121,18 @@ pub(super) struct Located {
 impl Located {
     fn person(&self) -> &identity::Person {
         &self.around.resolution.people[self.person]
+    }
+
+    /// Its public id.
+    pub fn id(&self) -> String {
+        self.person().id.to_string()
+    }
+
+    /// Its number in the store, if it has one by now.
+    pub fn number(&self) -> Option<i64> {
+        let evidence = self.evidence();
+        let mut rows = self.around.rows.iter();
+        rows.find_map(|row| row.person_id.filter(|_| evidence.contains(&row.id)))
     }
 
     /// Its identifiers, those included that join nobody.
@@ -183,10 +196,7 @@ pub(super) async fn locate(
 async fn view(context: &Context, tx: &mut Tx, located: &Located) -> Result<Found> {
     let (person, around) = (located.person(), &located.around);
     let evidence = located.evidence();
-    let Some(row_id) = evidence
-        .iter()
-        .find_map(|id| around.rows.iter().find(|row| row.id == *id)?.person_id)
-    else {
+    let Some(row_id) = located.number() else {
         return Ok(Found::Nobody);
     };
     let Some(row) = tx.persons([row_id]).await?.pop() else {

@@ -8,12 +8,13 @@ use rustc_hash::FxHashMap;
 use serde::Serialize;
 use std::cmp::Ordering;
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct Thing {
     pub kind: EntityKind,
     /// RFC 3339, where anything says since when.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Shown>,
+    #[schema(value_type = Object)]
     pub fields: Fields,
     pub source: String,
     /// `stream/key`

@@ -117,7 +117,7 @@ pub struct Put {
 }
 
 /// What landed, by kind.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Counts {
     pub read: i64,
     pub added: i64,

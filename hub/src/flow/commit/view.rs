@@ -15,7 +15,7 @@ pub type Since = BTreeMap<String, Timestamp>;
 pub type Consents = ByName<ConsentEntry>;
 
 /// A consent as a profile shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ConsentEntry {
     /// Granted when it is for any address.
     pub status: ConsentStatus,
@@ -24,11 +24,12 @@ pub struct ConsentEntry {
     pub source: String,
     /// What holds for each address of the purpose's channel that anything was said about.
     #[serde(skip_serializing_if = "ByName::is_empty")]
+    #[schema(value_type = BTreeMap<String, AddressConsent>)]
     pub addresses: ByName<AddressConsent>,
 }
 
 /// A consent for one address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct AddressConsent {
     pub status: ConsentStatus,
     pub time: i64,

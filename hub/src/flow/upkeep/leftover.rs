@@ -17,7 +17,7 @@ use serde::Serialize;
 const RECORDS: i64 = 5_000;
 
 /// What is left of a stream that the manifests do not have.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Leftover {
     pub source: String,
     pub stream: String,

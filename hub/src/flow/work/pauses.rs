@@ -11,7 +11,7 @@ use std::time::Duration;
 const LOOK: Duration = Duration::from_secs(1);
 
 /// A pause that is in force, as surfaces show it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Pause {
     /// `source` or `destination`
     pub kind: &'static str,

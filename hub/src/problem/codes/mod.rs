@@ -2,6 +2,7 @@
 //! One file per range: OF00 usage, OF01 manifests, OF02 manifests against connectors, OF03 the connector host,
 //! OF04 egress and vendors, OF05 records, OF06 identity, OF07 delivery and guards, OF08 the store, OF09 a hub that runs.
 
+mod api;
 mod delivery;
 mod egress;
 mod host;
@@ -16,6 +17,7 @@ mod serving;
 mod store;
 mod usage;
 
+pub use api::*;
 pub use delivery::*;
 pub use egress::*;
 pub use host::*;
@@ -199,6 +201,14 @@ pub static CODES: &[&Code] = &[
     &RECORDS_CHANGED,
     &LEASE_LOST,
     &MANIFESTS_CHANGED,
+    &NO_TOKEN,
+    &TOKEN_REFUSED,
+    &NOT_ALLOWED,
+    &BAD_REQUEST,
+    &NO_OPERATION,
+    &API_BUSY,
+    &AUDIT_BROKEN,
+    &KEY_USED,
     &CERTIFICATE_UNREADABLE,
     &KEY_DOES_NOT_FIT,
     &CERTIFICATE_EXPIRED,

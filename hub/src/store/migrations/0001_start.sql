@@ -160,3 +160,16 @@ create table remote_audience (destination text not null, audience text not null,
 -- Keyed hashes of identifiers that asked not to be sent anywhere; the counter `suppression` goes up with each. `derived`: nobody named it,
 -- it was the person's who had the one that was named.
 create table suppression (hash bytea primary key, created_at bigint not null, reason text not null, derived bigint not null); --clustered
+
+-- Who may ask the API: of a secret only its SHA-256 is stored. Rows are never deleted, since the audit log names them.
+create table token (id bigint primary key, name text not null, role text not null, hash bytea not null, created_at bigint not null, expires_at bigint not null,
+  used_at bigint, revoked_at bigint);
+create unique index token_hash on token (hash);
+-- What was done and read through the API, and with tokens. `subject`: ids of people, or names; never personal data. `hash` covers the row and
+-- the hash of the row before it. Rows are only added.
+create table audit (id bigint primary key, at bigint not null, token bigint not null, name text not null, role text not null, action text not null,
+  subject text not null, address text not null, outcome bigint not null, hash bytea not null);
+-- Answers to changes that were asked for with an `Idempotency-Key`, for a day. `request`: the hash of what was asked. `status` is zero until
+-- the change has ended.
+create table answered (token bigint not null, key text not null, at bigint not null, request bytea not null, status bigint not null, body text not null,
+  primary key (token, key)); --clustered

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 /// Everything that has a schedule, and everything that it is delivered to.
-const SERVED: Choice = Choice {
+pub const SERVED: Choice = Choice {
     source: None,
     stream: None,
     full: false,

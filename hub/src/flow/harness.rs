@@ -85,7 +85,9 @@ impl World {
             Suppression::default(),
         );
         context.suppression = suppression;
-        flow::enter(&mut context, &|| true).await.unwrap();
+        flow::enter(&mut context, &|| true, &flow::Leave::Automatic)
+            .await
+            .unwrap();
         self.context = context;
     }
 

@@ -5,6 +5,7 @@
 mod about;
 mod account_condition;
 mod address;
+mod apply;
 mod audience;
 mod computed;
 mod condition;
@@ -31,6 +32,7 @@ mod syntax;
 mod timetable;
 mod tree;
 mod value_test;
+pub mod version;
 mod zone;
 
 pub use model::PREDICTED;
@@ -43,6 +45,7 @@ pub use purpose::{ConsentRule, Purpose};
 pub use said::{SAID_COUNTRY, trait_said};
 pub use serve::Serve;
 pub use timetable::{Blackout, CatchUp, Overlap, Schedule, When, span};
+pub use version::{Difference, Version};
 
 use crate::model::{Description, snake_case};
 use crate::problem::{Place, Problem, Severity, codes};
@@ -139,6 +142,7 @@ fn load_with(
 ) -> Result<Plan, Vec<Problem>> {
     let mut report = Report::default();
     let digest = digest(files, connectors);
+    let version = Version::new(files, &BTreeMap::new());
     let files: Vec<File<'_>> = files
         .iter()
         .map(|(name, text)| File::parse(name, text, &mut report))
@@ -165,6 +169,7 @@ fn load_with(
         {
             plan.warnings = problems;
             plan.digest = digest;
+            plan.version = version;
             Ok(plan)
         }
         _ => Err(problems),
@@ -232,6 +237,7 @@ struct Sections<'t> {
     connectors: Vec<Item<'t>>,
     limits: Vec<Item<'t>>,
     serve: Vec<Item<'t>>,
+    apply: Vec<Item<'t>>,
     sources: Vec<Item<'t>>,
     traits: Vec<Item<'t>>,
     models: Vec<Item<'t>>,
@@ -290,6 +296,7 @@ impl<'c> Loader<'c> {
         let signers = self.signers(&sections.connectors);
         let memory = self.memory(&sections.limits);
         let serve = self.serve(&sections.serve);
+        self.check_apply(&sections.apply);
         let identity = self.identity(&sections.identity);
         let suggest = self.suggest(&sections.suggest);
         let survivorship = self.survivorship(&sections.profile);
@@ -340,6 +347,7 @@ impl<'c> Loader<'c> {
             identity,
             survivorship,
             digest: String::new(),
+            version: Version::default(),
             warnings: Vec::new(),
         })
     }
@@ -367,6 +375,7 @@ impl<'c> Loader<'c> {
             connectors: Vec::new(),
             limits: Vec::new(),
             serve: Vec::new(),
+            apply: Vec::new(),
             sources: Vec::new(),
             traits: Vec::new(),
             models: Vec::new(),
@@ -391,6 +400,7 @@ impl<'c> Loader<'c> {
                     "connectors" => sections.connectors.push(item),
                     "limits" => sections.limits.push(item),
                     "serve" => sections.serve.push(item),
+                    "apply" => sections.apply.push(item),
                     "source" => sections.sources.extend(item.tables(&mut self.report)),
                     "trait" => sections.traits.extend(item.tables(&mut self.report)),
                     "model" => sections.models.extend(item.tables(&mut self.report)),

@@ -4,6 +4,7 @@ use crate::expression::{Condition, Expression, Test, Window};
 use crate::manifest::Schedule;
 use crate::manifest::purpose::{ConsentRule, Purpose};
 use crate::manifest::serve::Serve;
+use crate::manifest::version::Version;
 use crate::model::{Description, EntityKind, RateSpec, Value};
 use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,8 @@ pub struct Plan {
     pub survivorship: Survivorship,
     /// Of the manifests' text and what their connectors say of themselves: changes whenever anything above may have.
     pub digest: String,
+    /// What was read of the folder.
+    pub version: Version,
     /// What is allowed but looks like a mistake.
     pub warnings: Vec<Problem>,
 }

@@ -9,27 +9,32 @@ mod guarding;
 mod named;
 mod overview;
 mod pausing;
+mod planning;
+mod reading;
 mod runs;
+mod versions;
 
 pub use agenda::{Agenda, DestinationDue, Held, ModelDue, SourceDue};
 pub use capturing::CapturingConnectors;
 pub use changes::{ConsentStatement, Retried};
 pub use named::{find_audience, find_destination, parse_identifier, unknown, wanted};
-pub use overview::{
-    AudienceHead, Members, NextRun, Planned, PlannedStream, Stated, Status, TraitHead,
-};
+pub use overview::{AudienceHead, Members, NextRun, Stated, Status, TraitHead};
 pub use pausing::Pausing;
+pub use planning::{Planned, PlannedStream, Wish, apply};
+pub use reading::{load, load_draft};
 pub use runs::{GoesOn, Ran, RanOne};
+pub use versions::{Pending, open_at};
 
 use crate::clock::Clock;
 use crate::egress::Random;
 use crate::flow::connect::{Admission, ConnectSettings, Connectors, ReadEnv};
-use crate::flow::{self, Context, Process, Suppression, leftover, models, rules};
+use crate::flow::{self, Context, Leave, Process, Suppression, leftover, models, rules};
 use crate::host::{Cancel, Host, HostSettings, LogLevel, LogLine};
 use crate::kit::lock::Guard;
 use crate::manifest::{self, Plan, Signers};
 use crate::problem::{Problem, codes};
 use crate::store::{Gate, Store};
+use reading::read_files;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -183,143 +188,25 @@ fn log(line: &LogLine) {
     }
 }
 
-/// The folder's manifests: every `*.toml` in it, by name.
-fn read_files(folder: &Path) -> Result<Vec<(String, String)>, Stopped> {
-    let unreadable = |what: &str, error: &std::io::Error| {
-        Stopped::from(
-            Problem::new(
-                &codes::UNREADABLE,
-                format!("{what} cannot be read: {error}"),
-            )
-            .hint("`onefold --hub DIR …` names the hub's folder; `onefold init` makes one"),
-        )
-    };
-    let shown = format!("the hub's folder `{}`", folder.display());
-    let entries = std::fs::read_dir(folder).map_err(|error| unreadable(&shown, &error))?;
-    let mut files = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(|error| unreadable(&shown, &error))?.path();
-        if path.extension().is_some_and(|ending| ending == "toml") {
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            let text = std::fs::read_to_string(&path)
-                .map_err(|error| unreadable(&format!("`{name}`"), &error))?;
-            files.push((name, text));
-        }
-    }
-    if files.is_empty() {
-        return Err(Stopped::from(
-            Problem::new(&codes::NO_MANIFESTS, format!("{shown} holds no manifest"))
-                .hint("a hub is a folder of `.toml` files; `onefold init` makes one"),
-        ));
-    }
-    files.sort();
-    Ok(files)
-}
-
-/// Reads and checks; every problem of every file at once.
-pub fn load(folder: &Path, environment: &Environment) -> Result<Loaded, Stopped> {
-    load_with(folder, environment, None)
-}
-
-/// The folder's manifests with a draft, whose audiences replace the ones with the same names.
-pub fn load_draft(
-    folder: &Path,
-    environment: &Environment,
-    draft: &Path,
-) -> Result<Loaded, Stopped> {
-    load_with(folder, environment, Some(draft))
-}
-
-fn load_with(
-    folder: &Path,
-    environment: &Environment,
-    draft: Option<&Path>,
-) -> Result<Loaded, Stopped> {
-    let mut warnings = guarding::folders(folder, &environment.connector_folders, environment)?;
-    let mut files = read_files(folder)?;
-    if let Some(path) = draft {
-        let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            let message = format!("`{name}` cannot be read: {error}");
-            Problem::new(&codes::UNREADABLE, message)
-        })?;
-        // A draft in the hub's folder is read once.
-        let inside = path.parent().and_then(|parent| parent.canonicalize().ok());
-        if inside.is_some() && inside == folder.canonicalize().ok() {
-            let of = path.file_name().unwrap_or_default().to_string_lossy();
-            files.retain(|(name, _)| *name != of);
-        }
-        files.push((name, text));
-    }
-    // Keys that cannot be read are reported with the rest, and then nothing is run.
-    let signers = manifest::signers(&files).ok();
-    let may_run = signers.is_some();
-    let connectors = connectors(folder, environment, signers.unwrap_or_default())?;
-    let mut known = manifest::Connectors {
-        available: connectors.names().into_iter().collect(),
-        ..Default::default()
-    };
-    let mut problems = Vec::new();
-    let names = manifest::connector_names(&files).into_iter();
-    for name in names.filter(|_| may_run) {
-        match connectors.describe(&name) {
-            Ok(description) => {
-                known.described.insert(name, description);
-            }
-            // The manifest check reports it, with a place.
-            Err(problem) if problem.code == &codes::CONNECTOR_NOT_FOUND => {}
-            Err(problem) => problems.push(problem),
-        }
-    }
-    let checked = match draft {
-        Some(_) => manifest::load_draft(&files, &known),
-        None => manifest::load(&files, &known),
-    };
-    match checked {
-        Ok(mut plan) if problems.is_empty() => {
-            plan.hub.store = store_path(folder, &plan.hub.store);
-            warnings.extend(guarding::store(folder, &plan.hub.store, environment)?);
-            plan.warnings.extend(warnings);
-            if let Some(bytes) = plan.memory {
-                connectors.share(bytes);
-            }
-            Ok(Loaded {
-                files,
-                plan,
-                connectors,
-            })
-        }
-        Ok(_) => Err(Stopped::in_files(problems, files)),
-        Err(found) => {
-            problems.extend(found);
-            Err(Stopped::in_files(problems, files))
-        }
-    }
-}
-
-/// A relative path starts at the hub's folder.
-fn store_path(folder: &Path, store: &str) -> String {
-    match store.strip_prefix("sqlite:") {
-        Some(path) if !path.starts_with(':') && Path::new(path).is_relative() => {
-            format!("sqlite:{}", folder.join(path).display())
-        }
-        _ => store.to_owned(),
-    }
-}
-
 /// The hub of a folder.
 pub async fn open(folder: &Path, environment: &Environment) -> Result<Opened, Stopped> {
     // Before the files are read: what is written meanwhile counts as an edit.
     let stamp = stamp(folder);
+    opened(folder, stamp, load(folder, environment)?, environment).await
+}
+
+/// The hub of a folder by manifests that were loaded.
+async fn opened(
+    folder: &Path,
+    stamp: Stamp,
+    loaded: Loaded,
+    environment: &Environment,
+) -> Result<Opened, Stopped> {
     let Loaded {
         files,
         plan,
         connectors,
-    } = load(folder, environment)?;
+    } = loaded;
     let mut warnings = plan.warnings.clone();
     let store = plan.hub.store.clone();
     match context(Arc::new(plan), &store, environment).await {
@@ -407,8 +294,12 @@ impl Opened {
     /// For work that writes: the hub is worked on by these manifests from now on. Uses the current identity rules, and waits
     /// while they are being changed.
     pub async fn ready(&mut self) -> Result<(), Problem> {
+        self.ready_by(&Leave::Automatic).await
+    }
+
+    async fn ready_by(&mut self, leave: &Leave) -> Result<(), Problem> {
         let is_current = || read_files(&self.folder).is_ok_and(|files| files == self.files);
-        flow::enter(&mut self.context, &is_current).await
+        flow::enter(&mut self.context, &is_current, leave).await
     }
 }
 

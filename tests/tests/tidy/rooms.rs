@@ -37,6 +37,7 @@ const COMMIT: &[&[&str]] = &[
         "identifiers",
         "fitted",
         "fence",
+        "adopt",
         "view",
         "claim",
         "meaning",

@@ -624,7 +624,7 @@ mod tests {
     async fn serving_ends_when_another_process_works_by_other_manifests() {
         let manifest = "[hub]\nname = \"old\"\nstore = \"sqlite:old.db\"\n";
         let mut world = World::new(manifest, &[], 0).await;
-        crate::flow::enter(&mut world.context, &|| true)
+        crate::flow::enter(&mut world.context, &|| true, &crate::flow::Leave::Automatic)
             .await
             .unwrap();
         let old = world.context.clone();

@@ -1,6 +1,6 @@
 //! The table of problem codes. A code keeps its meaning forever and is never reused.
 //! One file per range: OF00 usage, OF01 manifests, OF02 manifests against connectors, OF03 the connector host,
-//! OF04 egress and vendors, OF05 records, OF06 identity, OF07 delivery and guards, OF08 the store.
+//! OF04 egress and vendors, OF05 records, OF06 identity, OF07 delivery and guards, OF08 the store, OF09 what a hub that serves is asked.
 
 mod delivery;
 mod egress;
@@ -10,6 +10,7 @@ mod kit;
 mod manifest;
 mod manifest_audience;
 mod manifest_connector;
+mod plan;
 mod record;
 mod registry;
 mod store;
@@ -23,6 +24,7 @@ pub use kit::*;
 pub use manifest::*;
 pub use manifest_audience::*;
 pub use manifest_connector::*;
+pub use plan::*;
 pub use record::*;
 pub use registry::*;
 pub use store::*;
@@ -197,4 +199,7 @@ pub static CODES: &[&Code] = &[
     &RECORDS_CHANGED,
     &LEASE_LOST,
     &MANIFESTS_CHANGED,
+    &NOT_APPLIED,
+    &PLAN_STALE,
+    &EDITS_WOULD_BE_LOST,
 ];

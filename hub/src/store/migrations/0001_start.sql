@@ -3,6 +3,9 @@
 
 create table hub (name text primary key, value text not null); --clustered
 
+-- Every version of the manifests that was applied, the last one in force. `changes`: what it changed, in a line. `content`: what was read, compressed.
+create table manifest_version (id bigint primary key, hash text not null, applied_at bigint not null, changes text not null, content bytea not null);
+
 -- The next free id of each table whose ids are handed out by the writer.
 create table counter (name text primary key, next bigint not null); --clustered
 

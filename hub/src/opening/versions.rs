@@ -1,0 +1,152 @@
+//! The versions of a hub's manifests that were applied: which there are, working by one of them, and going back to one.
+
+use super::reading::{load_texts, read_files, store_path};
+use super::{Environment, Opened, Stopped, open, opened, stamp, unknown};
+use crate::flow::{self, Context};
+use crate::kit::lock::write_whole;
+use crate::manifest::version::{Version, in_a_line, short};
+use crate::model::Shown;
+use crate::problem::Problem;
+use crate::problem::codes::{EDITS_WOULD_BE_LOST, NOT_FOUND, UNREADABLE};
+use crate::store::{ManifestRow, Result, Store, Tx};
+use serde::Serialize;
+use std::path::Path;
+
+/// A version that was applied.
+#[derive(Debug, Serialize)]
+pub struct Known {
+    pub version: String,
+    pub applied_at: Shown,
+    pub changes: String,
+    pub is_in_force: bool,
+}
+
+/// Edits that wait until they are applied.
+#[derive(Debug, Serialize)]
+pub struct Pending {
+    /// The version that the hub works by.
+    pub applied: String,
+    pub version: String,
+    pub changes: String,
+}
+
+impl Opened {
+    /// Every version that was applied, the newest first.
+    pub async fn versions(&self) -> Result<Vec<Known>> {
+        let mut rows = self.context.store.read().await?.manifest_versions().await?;
+        rows.reverse();
+        let known = rows.into_iter().enumerate().map(|(index, row)| Known {
+            version: short(&row.hash).to_owned(),
+            applied_at: Shown::of(row.applied_at),
+            changes: row.changes,
+            is_in_force: index == 0,
+        });
+        Ok(known.collect())
+    }
+
+    /// What of the folder is not applied, and does not take effect by itself.
+    pub async fn pending(&self) -> Result<Option<Pending>> {
+        let mut tx = self.context.store.read().await?;
+        let Some((row, before)) = flow::in_force(&mut tx).await? else {
+            return Ok(None);
+        };
+        let version = &self.context.plan.version;
+        let found = before.differences(version);
+        Ok(flow::held_back(&before, &found).map(|_| Pending {
+            applied: short(&row.hash).to_owned(),
+            version: version.short().to_owned(),
+            changes: in_a_line(&found),
+        }))
+    }
+}
+
+/// The hub by its folder's manifests, or by those of an earlier version.
+pub async fn open_at(
+    folder: &Path,
+    environment: &Environment,
+    version: Option<&str>,
+) -> std::result::Result<Opened, Stopped> {
+    let Some(typed) = version else {
+        return open(folder, environment).await;
+    };
+    let files = read_files(folder)?;
+    let url = store_of(folder, &files)?;
+    let store = Store::open(&url).await?;
+    let found = find(&mut store.read().await?, typed).await;
+    store.close().await;
+    let loaded = load_texts(folder, environment, found?.files)?;
+    opened(folder, stamp(folder), loaded, environment).await
+}
+
+/// Where the hub of a folder is stored, whatever else is in its files.
+fn store_of(folder: &Path, files: &[(String, String)]) -> Result<String> {
+    let store = Version::store(files).map(|store| store_path(folder, &store));
+    let path = store.as_deref().and_then(|url| url.strip_prefix("sqlite:"));
+    match (path, &store) {
+        (Some(path), Some(url)) if Path::new(path).is_file() => Ok(url.clone()),
+        _ => Err(
+            Problem::new(&NOT_FOUND, "no version of these manifests was applied yet")
+                .hint("`onefold run` applies the first one"),
+        ),
+    }
+}
+
+/// The version whose hash begins as it was typed.
+async fn find(tx: &mut Tx, typed: &str) -> Result<Version> {
+    let mut rows = tx.manifest_versions().await?;
+    rows.reverse();
+    let is_it = |row: &&ManifestRow| typed.len() >= 4 && row.hash.starts_with(typed);
+    let Some(row) = rows.iter().find(is_it) else {
+        return Err(unknown(
+            "version",
+            typed,
+            rows.iter().map(|row| short(&row.hash)),
+        ));
+    };
+    if let Some(other) = rows.iter().filter(is_it).find(|one| one.hash != row.hash) {
+        let (one, other) = (&row.hash, &other.hash);
+        let message = format!("`{typed}` could be version {one} or {other}");
+        return Err(Problem::new(&NOT_FOUND, message).hint("type more of it"));
+    }
+    flow::stored_version(tx, row).await
+}
+
+/// Refuses where the folder holds what is in no version: going back to one would overwrite it.
+pub async fn refuse_to_lose(folder: &Path, context: &Context) -> std::result::Result<(), Stopped> {
+    let files = read_files(folder)?;
+    let mut tx = context.store.read().await?;
+    for row in tx.manifest_versions().await?.iter().rev() {
+        if flow::stored_version(&mut tx, row).await?.files == files {
+            return Ok(());
+        }
+    }
+    let message = "the folder holds edits that were never applied, and going back to an earlier version would overwrite them";
+    Err(Problem::new(&EDITS_WOULD_BE_LOST, message)
+        .hint("copy them somewhere else and put the applied files back, or apply them first")
+        .into())
+}
+
+/// Writes a version's files into the folder, in the place of those that are there.
+pub fn put_back(folder: &Path, files: &[(String, String)]) -> Result<()> {
+    let failed = |name: &str, error: &std::io::Error| {
+        let message = format!("the version is in force, and `{name}` cannot be written: {error}");
+        Problem::new(&UNREADABLE, message)
+            .hint("put the version's files into the folder by hand: `onefold versions` names it")
+    };
+    let there = read_files(folder).map_err(|stopped| first_of(stopped))?;
+    for (name, text) in files {
+        write_whole(&folder.join(name), text.as_bytes())?;
+    }
+    let gone = there
+        .iter()
+        .filter(|(name, _)| !files.iter().any(|(one, _)| one == name));
+    for (name, _) in gone {
+        std::fs::remove_file(folder.join(name)).map_err(|error| failed(name, &error))?;
+    }
+    Ok(())
+}
+
+fn first_of(stopped: Stopped) -> Problem {
+    let first = stopped.problems.into_iter().next();
+    first.unwrap_or_else(|| Problem::new(&UNREADABLE, "the folder cannot be read"))
+}

@@ -400,6 +400,7 @@ impl Loader<'_> {
             map: draft.map,
             consent: draft.consent,
             region,
+            namespace: None,
             digest: String::new(),
         };
         stream.digest = digest(&stream);

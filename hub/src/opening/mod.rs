@@ -208,8 +208,7 @@ async fn opened(
         connectors,
     } = loaded;
     let mut warnings = plan.warnings.clone();
-    let store = plan.hub.store.clone();
-    match context(Arc::new(plan), &store, environment).await {
+    match first_context(plan, environment).await {
         Ok((context, warning)) => {
             warnings.extend(warning);
             Ok(Opened {
@@ -229,17 +228,20 @@ async fn opened(
     }
 }
 
-/// Opens the store; with a warning when the manifests' identity rules are not in force.
-async fn context(
-    plan: Arc<Plan>,
-    store: &str,
-    environment: &Environment,
-) -> Result<(Context, Option<Problem>), Problem> {
-    let store = Store::open(store).await?;
-    let store = match &environment.gate {
+async fn open_store(url: &str, environment: &Environment) -> Result<Store, Problem> {
+    let store = Store::open(url).await?;
+    Ok(match &environment.gate {
         Some(gate) => store.gated(gate.clone()),
         None => store,
-    };
+    })
+}
+
+/// With a warning when the manifests' identity rules are not in force.
+async fn context(
+    plan: Arc<Plan>,
+    store: Store,
+    environment: &Environment,
+) -> Result<(Context, Option<Problem>), Problem> {
     let random = environment.random.clone();
     let suppression =
         Suppression::load(&store, move || Uuid::from_u64_pair(random(), random())).await?;
@@ -250,6 +252,17 @@ async fn context(
     models::adopt(&mut context).await?;
     let warning = rules::adopt(&mut context).await?;
     Ok((context, warning))
+}
+
+/// The same by manifests that name sources as the operator does.
+async fn first_context(
+    mut plan: Plan,
+    environment: &Environment,
+) -> Result<(Context, Option<Problem>), Problem> {
+    let store = open_store(&plan.hub.store, environment).await?;
+    let namespaces = flow::namespaces(&mut store.read().await?, &plan).await?;
+    plan.name_by(namespaces);
+    context(Arc::new(plan), store, environment).await
 }
 
 impl Opened {

@@ -120,8 +120,8 @@ impl Opened {
             planned.destinations = deliveries(context, &planned.paused, show).await?;
             return Ok(planned);
         };
-        let opened = super::context(context.plan.clone(), &trial.url(), environment).await;
-        let (copy, _) = opened?;
+        let store = super::open_store(&trial.url(), environment).await?;
+        let (copy, _) = super::context(context.plan.clone(), store, environment).await?;
         let tried = try_out(&copy, &planned.paused, show).await;
         copy.store.close().await;
         let (report, destinations) = tried?;

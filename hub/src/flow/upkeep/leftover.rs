@@ -156,11 +156,7 @@ async fn remove_held(
         if row.source != left.source || row.name != left.stream {
             continue;
         }
-        let stream = StreamRef {
-            id: row.id,
-            source: row.source.as_str().into(),
-            name: row.name.as_str().into(),
-        };
+        let stream = StreamRef::from(&row);
         let mut after = -1;
         loop {
             if !go_on(removed) {

@@ -46,6 +46,16 @@ impl Version {
         Some(words.map(str::to_owned).collect())
     }
 
+    /// A connector of which the other version has another build.
+    pub fn is_built_otherwise<'v>(&self, other: &'v Self) -> Option<&'v str> {
+        let mut components = other.components.iter();
+        let found = components.find(|(name, hash)| {
+            let known = self.components.get(*name);
+            known.is_some_and(|known| known != *hash)
+        });
+        found.map(|(name, _)| name.as_str())
+    }
+
     /// Where the hub is stored, if one of the files says it.
     pub fn store(files: &[(String, String)]) -> Option<String> {
         let mut tables = files.iter().filter_map(|(_, text)| parsed(text));

@@ -1,13 +1,15 @@
 //! The versions of a hub's manifests that were applied: which there are, working by one of them, and going back to one.
 
 use super::reading::{load_texts, read_files, store_path};
-use super::{Environment, Opened, Stopped, open, opened, stamp, unknown};
-use crate::flow::{self, Context};
+use super::{Environment, Look, Opened, Stopped, open, opened, unknown};
+use crate::flow::{self, Context, Leave};
 use crate::kit::lock::write_whole;
 use crate::manifest::version::{Version, in_a_line, short};
 use crate::model::Shown;
 use crate::problem::Problem;
-use crate::problem::codes::{EDITS_WOULD_BE_LOST, NOT_FOUND, UNREADABLE};
+use crate::problem::codes::{
+    EDITS_WOULD_BE_LOST, MANIFESTS_CHANGED, NOT_APPLIED, NOT_FOUND, UNREADABLE,
+};
 use crate::store::{ManifestRow, Result, Store, Tx};
 use serde::Serialize;
 use std::path::Path;
@@ -75,7 +77,104 @@ pub async fn open_at(
     let found = find(&mut store.read().await?, typed).await;
     store.close().await;
     let loaded = load_texts(folder, environment, found?.files)?;
-    opened(folder, stamp(folder), loaded, environment).await
+    opened(folder, Look::at(folder, environment), loaded, environment).await
+}
+
+/// The hub by the version in force, whatever its folder holds, for a folder whose edits wait until they are applied; none where they
+/// do not wait.
+pub async fn open_in_force(
+    folder: &Path,
+    environment: &Environment,
+) -> std::result::Result<Option<Opened>, Stopped> {
+    let look = Look::at(folder, environment);
+    let Ok(url) = store_of(folder, &look.files) else {
+        return Ok(None);
+    };
+    match in_force_at(&url).await? {
+        Some(version) if version.automatic().is_some() => {
+            let hub = by_version(folder, environment, look, &version).await?;
+            Ok(Some(hub))
+        }
+        _ => Ok(None),
+    }
+}
+
+async fn in_force_at(url: &str) -> Result<Option<Version>> {
+    let store = Store::open(url).await?;
+    let found = flow::in_force(&mut store.read().await?).await;
+    store.close().await;
+    Ok(found?.map(|(_, version)| version))
+}
+
+/// The hub by a version that is in force. Refused where a connector is not the one that was applied.
+async fn by_version(
+    folder: &Path,
+    environment: &Environment,
+    look: Look,
+    version: &Version,
+) -> std::result::Result<Opened, Stopped> {
+    let loaded = load_texts(folder, environment, version.files.clone())?;
+    let found = &loaded.plan.version;
+    if let Some(name) = version.is_built_otherwise(found) {
+        let message = format!("the connector `{name}` is not the build that was applied");
+        return Err(Problem::new(&NOT_APPLIED, message)
+            .hint("`onefold plan` says what it would change and `onefold apply` applies it, or put the other build back")
+            .into());
+    }
+    let mut hub = opened(folder, look, loaded, environment).await?;
+    let ready = async {
+        hub.refuse_without_secrets(None, true)?;
+        flow::enter(&mut hub.context, &|| true, &Leave::Automatic).await?;
+        Ok(())
+    };
+    let ready: std::result::Result<(), Stopped> = ready.await;
+    match ready {
+        Ok(()) => Ok(hub),
+        Err(stopped) => {
+            hub.context.store.close().await;
+            Err(stopped)
+        }
+    }
+}
+
+/// The hub again for a service: by its folder as it was when it was last seen, if that can be worked by, or else by the version in
+/// force, which another process may have applied. `judged` is the folder that the service knows already: where that is all there is
+/// and it is not what is in force, the other process has manifests of its own, and adopting this folder's would undo its work.
+pub async fn reopen(
+    folder: &Path,
+    environment: &Environment,
+    edited: Option<Look>,
+    judged: &Look,
+    url: &str,
+) -> std::result::Result<Opened, Stopped> {
+    if let Some(look) = edited {
+        let loaded = load_texts(folder, environment, look.files.clone())?;
+        let mut hub = opened(folder, look, loaded, environment).await?;
+        let ready = hub.ready().await;
+        if ready.is_ok() {
+            return Ok(hub);
+        }
+        hub.context.store.close().await;
+        return Err(ready.map_or_else(Stopped::from, |()| Stopped::default()));
+    }
+    let look = Look::at(folder, environment);
+    let version = in_force_at(url).await?;
+    let follows = |version: &Version| version.automatic().is_none();
+    let is_there = |version: &Version| follows(version) && version.files == look.files;
+    let Some(version) = version.filter(|version| !is_there(version)) else {
+        let mut hub = open(folder, environment).await?;
+        hub.refuse_without_secrets(None, true)?;
+        hub.ready().await?;
+        return Ok(hub);
+    };
+    if look == *judged && follows(&version) {
+        let message =
+            "another process uses this hub's store with other manifests than this folder's";
+        return Err(Problem::new(&MANIFESTS_CHANGED, message)
+            .hint("give each folder of manifests a store of its own, or restart `serve` to use this folder's")
+            .into());
+    }
+    by_version(folder, environment, look, &version).await
 }
 
 /// Where the hub of a folder is stored, whatever else is in its files.

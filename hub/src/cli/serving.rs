@@ -11,7 +11,7 @@ use crate::host::Cancel;
 use crate::ingress;
 use crate::manifest::Serve;
 use crate::opening::{
-    self, CapturingConnectors, Environment, Look, Opened, Seen, Stopped, Watching,
+    self, CapturingConnectors, Environment, Look, Opened, Seen, Stopped, Watched, Watching,
 };
 use crate::problem::Problem;
 use crate::problem::codes::{CANNOT_LISTEN, MANIFESTS_CHANGED, NOT_APPLIED, STORE_FAILED};
@@ -46,7 +46,7 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
         tracing::info!("stopping after the batch under way");
         stopping.cancel();
     });
-    let mut known: Option<Known> = None;
+    let mut known: Option<Watched> = None;
     let mut carried = Carried::default();
     let mut listening = Listening::default();
     while !stop.is_cancelled() {
@@ -84,7 +84,7 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
                 );
             }
         }
-        let now = known.get_or_insert_with(Known::default);
+        let now = known.get_or_insert_with(Watched::default);
         now.at(&hub);
         let mut watching = Watching::new(
             folder,
@@ -111,27 +111,6 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
     listening.end().await;
     out.note("stopped");
     Ok(Ending::Done)
-}
-
-/// What a service knows of its folder while it works by one version after another.
-#[derive(Default)]
-struct Known {
-    /// What was judged last.
-    judged: Look,
-    /// What is to be worked by next, when the folder was edited.
-    edited: Option<Look>,
-    /// The store's address.
-    url: String,
-}
-
-impl Known {
-    /// A hub by its folder's manifests has judged them.
-    fn at(&mut self, hub: &Opened) {
-        self.url.clone_from(&hub.context.plan.hub.store);
-        if hub.files == hub.look.files {
-            self.judged = hub.look.clone();
-        }
-    }
 }
 
 /// Waits for manifests to go on by. Says of others, once, why they are not used.
@@ -227,7 +206,7 @@ async fn begin(
     folder: &Path,
     environment: &Environment,
     out: &Out,
-    known: &mut Option<Known>,
+    known: &mut Option<Watched>,
 ) -> Result<Option<Opened>, Stopped> {
     for _ in 1..TRIES {
         let stopped = match first(folder, environment, out, known).await {
@@ -252,7 +231,7 @@ async fn first(
     folder: &Path,
     environment: &Environment,
     out: &Out,
-    known: &mut Option<Known>,
+    known: &mut Option<Watched>,
 ) -> Result<Option<Opened>, Stopped> {
     let stopped: Stopped = match open(folder, environment, out).await {
         Err(stopped) => stopped,
@@ -264,7 +243,7 @@ async fn first(
             };
             hub.context.store.close().await;
             if problem.code == &MANIFESTS_CHANGED {
-                let mut now = Known::default();
+                let mut now = Watched::default();
                 now.at(&hub);
                 *known = Some(now);
                 return Ok(None);
@@ -340,16 +319,13 @@ async fn reopen(
     folder: &Path,
     environment: &Environment,
     out: &Out,
-    known: &mut Known,
+    known: &mut Watched,
 ) -> Option<Opened> {
     let mut shown = Vec::new();
     loop {
         let (tried, at) = (Look::at(folder, environment), Instant::now());
-        let edited = known.edited.take();
-        let was_edited = edited.is_some();
-        let judged = &known.judged;
-        let opened = opening::reopen(folder, environment, edited, judged, &known.url).await;
-        let stopped = match opened {
+        let was_edited = known.edited.is_some();
+        let stopped = match opening::reopen(folder, environment, known).await {
             Ok(hub) => {
                 out.warnings(&hub.warnings, &hub.files);
                 return Some(hub);

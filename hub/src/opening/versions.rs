@@ -122,52 +122,63 @@ async fn by_version(
             .into());
     }
     let mut hub = opened(folder, look, loaded, environment).await?;
-    let ready = async {
+    let entered: std::result::Result<(), Stopped> = async {
         hub.refuse_without_secrets(None, true)?;
-        flow::enter(&mut hub.context, &|| true, &Leave::Automatic).await?;
-        Ok(())
-    };
-    let ready: std::result::Result<(), Stopped> = ready.await;
-    match ready {
-        Ok(()) => Ok(hub),
-        Err(stopped) => {
-            hub.context.store.close().await;
-            Err(stopped)
+        Ok(flow::enter(&mut hub.context, &|| true, &Leave::Automatic).await?)
+    }
+    .await;
+    if entered.is_err() {
+        hub.context.store.close().await;
+    }
+    entered.map(|()| hub)
+}
+
+/// What a service knows of its folder while it works by one version after another.
+#[derive(Default)]
+pub struct Watched {
+    /// What was judged last.
+    pub judged: Look,
+    /// What is to be worked by next, when the folder was edited.
+    pub edited: Option<Look>,
+    /// The hash of the version by which it worked last.
+    served: String,
+    /// The store's address.
+    url: String,
+}
+
+impl Watched {
+    /// A hub by its folder's manifests has judged them.
+    pub fn at(&mut self, hub: &Opened) {
+        let plan = &hub.context.plan;
+        self.url.clone_from(&plan.hub.store);
+        self.served.clone_from(&plan.version.hash);
+        if hub.files == hub.look.files {
+            self.judged = hub.look.clone();
         }
     }
 }
 
-/// The hub again for a service: by its folder as it was when it was last seen, if that can be worked by, or else by the version in
-/// force, which another process may have applied. `judged` is the folder that the service knows already: where that is all there is
-/// and it is not what is in force, the other process has manifests of its own, and adopting this folder's would undo its work.
+/// The hub again for a service: by what its folder was when it was looked at, or else by the version in force, which another process
+/// may have applied. Where the folder is the one that the service knows, and another process applied something else, that process has
+/// manifests of its own, and adopting this folder's would undo its work.
 pub async fn reopen(
     folder: &Path,
     environment: &Environment,
-    edited: Option<Look>,
-    judged: &Look,
-    url: &str,
+    watched: &mut Watched,
 ) -> std::result::Result<Opened, Stopped> {
-    if let Some(look) = edited {
+    if let Some(look) = watched.edited.take() {
         let loaded = load_texts(folder, environment, look.files.clone())?;
-        let mut hub = opened(folder, look, loaded, environment).await?;
-        let ready = hub.ready().await;
-        if ready.is_ok() {
-            return Ok(hub);
-        }
-        hub.context.store.close().await;
-        return Err(ready.map_or_else(Stopped::from, |()| Stopped::default()));
+        let hub = opened(folder, look, loaded, environment).await?;
+        return ready(hub).await;
     }
     let look = Look::at(folder, environment);
-    let version = in_force_at(url).await?;
     let follows = |version: &Version| version.automatic().is_none();
+    let version = in_force_at(&watched.url).await?;
     let is_there = |version: &Version| follows(version) && version.files == look.files;
     let Some(version) = version.filter(|version| !is_there(version)) else {
-        let mut hub = open(folder, environment).await?;
-        hub.refuse_without_secrets(None, true)?;
-        hub.ready().await?;
-        return Ok(hub);
+        return ready(open(folder, environment).await?).await;
     };
-    if look == *judged && follows(&version) {
+    if look == watched.judged && follows(&version) && version.hash != watched.served {
         let message =
             "another process uses this hub's store with other manifests than this folder's";
         return Err(Problem::new(&MANIFESTS_CHANGED, message)
@@ -175,6 +186,18 @@ pub async fn reopen(
             .into());
     }
     by_version(folder, environment, look, &version).await
+}
+
+async fn ready(mut hub: Opened) -> std::result::Result<Opened, Stopped> {
+    let entered: std::result::Result<(), Stopped> = async {
+        hub.refuse_without_secrets(None, true)?;
+        Ok(hub.ready().await?)
+    }
+    .await;
+    if entered.is_err() {
+        hub.context.store.close().await;
+    }
+    entered.map(|()| hub)
 }
 
 /// Where the hub of a folder is stored, whatever else is in its files.

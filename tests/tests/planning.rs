@@ -1,5 +1,8 @@
 //! Plan and apply: what edited manifests would do is said under a hash, and exactly that is applied.
 
+mod renames;
+mod watching;
+
 use crate::hub::{Hub, State};
 use crate::small::Small;
 use serde_json::Value;

@@ -79,8 +79,9 @@ impl World {
         let old = &self.context;
         let suppression = old.suppression.clone();
         let mut plan = plan(manifest, streams);
-        let namespaces = flow::namespaces(&mut old.store.read().await.unwrap(), &plan);
-        plan.name_by(namespaces.await.unwrap());
+        let mut tx = old.store.read().await.unwrap();
+        plan.name_by(flow::namespaces(&mut tx, &plan).await.unwrap());
+        drop(tx);
         let mut context = Context::new(
             Arc::new(plan),
             old.store.clone(),

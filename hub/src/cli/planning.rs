@@ -1,7 +1,6 @@
 //! `plan`, `apply` and `versions`: what edited manifests would do, doing it, and what was done before.
 
 use crate::cli::Ending;
-use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome, moves, number, plural, table};
 use crate::cli::running::{bar, options, print_delivery, print_pauses, wire};
 use crate::cli::serving::SERVED;
@@ -200,9 +199,8 @@ fn unfinished(mut problem: Problem) -> Problem {
 }
 
 /// `onefold versions`
-pub async fn versions(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
-    let hub = open(folder, environment, out).await?;
-    let known = hub.versions().await?;
+pub async fn versions(folder: &Path, out: &Out) -> Outcome {
+    let known = opening::versions(folder).await?;
     if out.json {
         out.value(&json!({ "versions": known }));
         return Ok(Ending::Done);
@@ -216,9 +214,6 @@ pub async fn versions(folder: &Path, environment: &Environment, out: &Out) -> Ou
             one.changes.clone(),
         ]);
     }
-    match known.is_empty() {
-        true => out.line("no version was applied yet"),
-        false => out.table(&rows),
-    }
+    out.table(&rows);
     Ok(Ending::Done)
 }

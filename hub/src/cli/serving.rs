@@ -69,20 +69,14 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
             Err(stopped) => return Err(stopped),
         };
         let is_first = listening.open.is_none() && carried == Carried::default();
-        match listening.at(hub.context.plan.serve, out).await {
-            Ok(()) => {}
-            Err(problem) if is_first => {
+        if let Err(problem) = listening.at(hub.context.plan.serve, out).await {
+            if is_first {
                 hub.context.store.close().await;
                 return Err(problem.into());
             }
             // What is served already goes on where it is.
-            Err(problem) => {
-                tracing::error!(
-                    code = problem.code.id,
-                    "{}; the address stays",
-                    problem.message
-                );
-            }
+            let code = problem.code.id;
+            tracing::error!(code, "{}; the address stays", problem.message);
         }
         let now = known.get_or_insert_with(Watched::default);
         now.at(&hub);
@@ -233,6 +227,10 @@ async fn first(
     out: &Out,
     known: &mut Option<Watched>,
 ) -> Result<Option<Opened>, Stopped> {
+    let mut now = Watched {
+        judged: Look::at(folder, environment),
+        ..Watched::default()
+    };
     let stopped: Stopped = match open(folder, environment, out).await {
         Err(stopped) => stopped,
         Ok(mut hub) => {
@@ -243,7 +241,6 @@ async fn first(
             };
             hub.context.store.close().await;
             if problem.code == &MANIFESTS_CHANGED {
-                let mut now = Watched::default();
                 now.at(&hub);
                 *known = Some(now);
                 return Ok(None);
@@ -251,16 +248,17 @@ async fn first(
             if problem.code != &NOT_APPLIED {
                 return Err(problem.into());
             }
+            tracing::warn!("a plan is pending");
             problem.into()
         }
     };
-    match opening::open_in_force(folder, environment).await? {
-        Some(hub) => {
-            out.warnings(&hub.warnings, &hub.files);
-            Ok(Some(hub))
-        }
-        None => Err(stopped),
-    }
+    let Some(hub) = opening::open_in_force(folder, environment).await? else {
+        return Err(stopped);
+    };
+    out.problems(&stopped.problems, &stopped.files);
+    tracing::warn!("the hub goes on by the applied version");
+    *known = Some(now);
+    Ok(Some(hub))
 }
 
 /// Serves with the manifests that were read.

@@ -141,6 +141,27 @@ impl fmt::Display for Difference {
     }
 }
 
+/// What a stream and its source were called before these differences.
+pub fn former_stream<'d>(
+    differences: &'d [Difference],
+    source: &'d str,
+    stream: &'d str,
+) -> (&'d str, &'d str) {
+    let renamed = differences.iter();
+    let renamed = renamed.filter(|one| one.change == Change::Renamed);
+    let (mut was, mut named) = (source, stream);
+    for one in renamed {
+        let before = one.was.as_deref().unwrap_or_default();
+        let is_it = one.name.split_once('/') == Some((source, stream));
+        match one.what.as_str() {
+            "source" if one.name == source => was = before,
+            "stream" if is_it => named = last(before),
+            _ => {}
+        }
+    }
+    (was, named)
+}
+
 /// What `[apply]` can let happen by itself, with what each word is about.
 pub const AUTOMATIC: [&str; 9] = [
     "descriptions",

@@ -24,7 +24,7 @@ pub use pausing::Pausing;
 pub use planning::{Planned, PlannedStream, Wish, apply};
 pub use reading::{load, load_draft};
 pub use runs::{GoesOn, Ran, RanOne};
-pub use versions::{Pending, Watched, open_at, open_in_force, reopen};
+pub use versions::{Pending, Watched, open_at, open_in_force, reopen, versions};
 pub use watching::{Look, Seen, Watching};
 
 use crate::clock::Clock;

@@ -6,11 +6,11 @@ use crate::flow::rules::{self, Difference as Resolved};
 use crate::flow::{
     self, Approval, AudienceReport, Context, DeliveryReport, Events, Leave, Pause, RunReport,
 };
-use crate::manifest::version::Change;
-use crate::manifest::{Difference, version};
+use crate::manifest::version::{Change, former_stream};
+use crate::manifest::{Difference, Plan, version};
 use crate::model::Shown;
 use crate::problem::Problem;
-use crate::problem::codes::{PLAN_STALE, USAGE};
+use crate::problem::codes::{PLAN_STALE, RULES_NOT_APPLIED, USAGE};
 use crate::store::{Result, Trial, Tx};
 use serde::Serialize;
 use std::path::Path;
@@ -125,7 +125,8 @@ impl Opened {
     pub async fn planned(&self, environment: &Environment, show: usize) -> Result<Planned> {
         let context = &self.context;
         let paused = self.pauses().await?;
-        let mut streams = self.planned_streams().await?;
+        let standing = self.standing(&mut context.store.read().await?).await?;
+        let mut streams = self.planned_streams(&standing.differences).await?;
         streams.retain(|one| {
             !paused
                 .iter()
@@ -145,7 +146,9 @@ impl Opened {
             paused,
             ..Planned::default()
         };
-        let standing = self.standing(&mut tx).await?;
+        planned
+            .left_over
+            .retain(|left| !standing.renames(&context.plan, left));
         let is_edited = flow::manifests_digest(&mut tx).await? != context.plan.digest
             || standing.has_other_rules
             || planned.streams.iter().any(|stream| stream.remap)
@@ -183,15 +186,14 @@ impl Opened {
         Ok(planned)
     }
 
-    async fn planned_streams(&self) -> Result<Vec<PlannedStream>> {
+    async fn planned_streams(&self, differences: &[Difference]) -> Result<Vec<PlannedStream>> {
         let mut tx = self.context.store.read().await?;
         let known = tx.streams().await?;
         let mut streams = Vec::new();
         for source in &self.context.plan.sources {
             for stream in &source.streams {
-                let row = known
-                    .iter()
-                    .find(|row| row.source == *source.name && row.name == *stream.name);
+                let was = former_stream(differences, &source.name, &stream.name);
+                let row = known.iter().find(|row| (&*row.source, &*row.name) == was);
                 let since = match row {
                     Some(row) => tx.cursor_moved_at(row.id).await?,
                     None => None,
@@ -340,6 +342,8 @@ pub async fn apply(
     wish: &Wish<'_>,
 ) -> std::result::Result<(Opened, Vec<Difference>), Stopped> {
     let mut hub = versions::open_at(folder, environment, wish.from).await?;
+    // The plan puts them in force.
+    hub.warnings.retain(|one| one.code != &RULES_NOT_APPLIED);
     if wish.from.is_some() {
         versions::refuse_to_lose(folder, &hub.context).await?;
     }
@@ -364,6 +368,17 @@ struct Standing {
 }
 
 impl Standing {
+    /// Whether what is left over is a stream of the manifests under its name before.
+    fn renames(&self, plan: &Plan, left: &Leftover) -> bool {
+        plan.sources.iter().any(|source| {
+            let mut streams = source.streams.iter();
+            streams.any(|stream| {
+                let was = former_stream(&self.differences, &source.name, &stream.name);
+                was == (&*left.source, &*left.stream)
+            })
+        })
+    }
+
     fn hash(&self) -> Option<String> {
         let is_open = !self.is_same || self.has_other_rules;
         is_open.then(|| blake3::hash(self.written.as_bytes()).to_hex()[..16].to_owned())

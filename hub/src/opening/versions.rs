@@ -33,19 +33,6 @@ pub struct Pending {
 }
 
 impl Opened {
-    /// Every version that was applied, the newest first.
-    pub async fn versions(&self) -> Result<Vec<Known>> {
-        let mut rows = self.context.store.read().await?.manifest_versions().await?;
-        rows.reverse();
-        let known = rows.into_iter().enumerate().map(|(index, row)| Known {
-            version: short(&row.hash).to_owned(),
-            applied_at: Shown::of(row.applied_at),
-            changes: row.changes,
-            is_in_force: index == 0,
-        });
-        Ok(known.collect())
-    }
-
     /// What of the folder is not applied, and does not take effect by itself.
     pub async fn pending(&self) -> Result<Option<Pending>> {
         let mut tx = self.context.store.read().await?;
@@ -60,6 +47,24 @@ impl Opened {
             changes: in_a_line(&found),
         }))
     }
+}
+
+/// Every version that was applied to a folder's hub, the newest first, whatever else is in its files now.
+pub async fn versions(folder: &Path) -> std::result::Result<Vec<Known>, Stopped> {
+    let store = Store::open(&store_of(folder, &read_files(folder)?)?).await?;
+    let rows = store.read().await?.manifest_versions().await;
+    store.close().await;
+    let known = rows?
+        .into_iter()
+        .rev()
+        .enumerate()
+        .map(|(index, row)| Known {
+            version: short(&row.hash).to_owned(),
+            applied_at: Shown::of(row.applied_at),
+            changes: row.changes,
+            is_in_force: index == 0,
+        });
+    Ok(known.collect())
 }
 
 /// The hub by its folder's manifests, or by those of an earlier version.
@@ -141,9 +146,9 @@ pub struct Watched {
     /// What is to be worked by next, when the folder was edited.
     pub edited: Option<Look>,
     /// The hash of the version by which it worked last.
-    served: String,
+    pub served: String,
     /// The store's address.
-    url: String,
+    pub url: String,
 }
 
 impl Watched {
@@ -248,7 +253,7 @@ pub async fn refuse_to_lose(folder: &Path, context: &Context) -> std::result::Re
         .into())
 }
 
-/// Writes a version's files into the folder, in the place of those that are there.
+/// Writes a version's files into the folder, and removes other manifests.
 pub fn put_back(folder: &Path, files: &[(String, String)]) -> Result<()> {
     let failed = |name: &str, error: &std::io::Error| {
         let message = format!("the version is in force, and `{name}` cannot be written: {error}");

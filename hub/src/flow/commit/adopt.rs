@@ -162,30 +162,7 @@ pub async fn adopt_manifests(
         return Err(edited());
     }
     if !is_same {
-        let namespaces_now = namespaces(&mut tx, &context.plan).await?;
-        let differences = before.as_ref();
-        let differences = differences.map(|(_, before)| before.differences(version));
-        if let (Leave::Automatic, Some((_, before)), Some(found)) = (leave, &before, &differences)
-            && let Some(problem) = held_back(before, found)
-        {
-            return Err(problem);
-        }
-        let changes = match &differences {
-            None => "the first version".to_owned(),
-            Some(found) if found.is_empty() => "only how it is written".to_owned(),
-            Some(found) => in_a_line(found),
-        };
-        let row = ManifestRow {
-            id: tx.reserve("manifest_version", 1).await?,
-            hash: version.hash.clone(),
-            applied_at: context.clock.now().0,
-            changes,
-        };
-        tx.add_manifest_version(&row, &to_json(version)).await?;
-        if namespaces_now != context.plan.namespaces {
-            return Err(edited());
-        }
-        rename(&mut tx, context, &differences.unwrap_or_default()).await?;
+        record(&mut tx, context, before.as_ref().map(|(_, one)| one), leave).await?;
     }
     if let Leave::Planned(_) = leave {
         begin_rules(&mut tx, context).await?;
@@ -202,6 +179,39 @@ pub async fn adopt_manifests(
     tx.commit().await?;
     context.manifests_version = number;
     Ok(())
+}
+
+/// Keeps the version as the one in force, under the names that it gives.
+async fn record(
+    tx: &mut Tx,
+    context: &Context,
+    before: Option<&Version>,
+    leave: &Leave,
+) -> Result<()> {
+    let version = &context.plan.version;
+    let differences = before.map(|before| before.differences(version));
+    if let (Leave::Automatic, Some(before), Some(found)) = (leave, before, &differences)
+        && let Some(problem) = held_back(before, found)
+    {
+        return Err(problem);
+    }
+    // Other manifests came in force since these were read.
+    if namespaces(tx, &context.plan).await? != context.plan.namespaces {
+        return Err(edited());
+    }
+    let changes = match &differences {
+        None => "the first version".to_owned(),
+        Some(found) if found.is_empty() => "only how it is written".to_owned(),
+        Some(found) => in_a_line(found),
+    };
+    let row = ManifestRow {
+        id: tx.reserve("manifest_version", 1).await?,
+        hash: version.hash.clone(),
+        applied_at: context.clock.now().0,
+        changes,
+    };
+    rename(tx, context, &differences.unwrap_or_default()).await?;
+    tx.add_manifest_version(&row, &to_json(version)).await
 }
 
 fn edited() -> Problem {

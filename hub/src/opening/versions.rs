@@ -260,7 +260,7 @@ pub fn put_back(folder: &Path, files: &[(String, String)]) -> Result<()> {
         Problem::new(&UNREADABLE, message)
             .hint("put the version's files into the folder by hand: `onefold versions` names it")
     };
-    let there = read_files(folder).map_err(|stopped| first_of(stopped))?;
+    let there = read_files(folder).map_err(first_of)?;
     for (name, text) in files {
         write_whole(&folder.join(name), text.as_bytes())?;
     }

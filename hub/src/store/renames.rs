@@ -219,6 +219,7 @@ mod tests {
         "suggestion.state",
         "suppression.reason",
         "timer.audience",
+        "trait_fault.kind",
         "wanted.object",
         "wanted.remote_key",
     ];

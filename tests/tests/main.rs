@@ -25,6 +25,7 @@ mod languages;
 mod lifetime;
 mod online;
 mod pausing;
+mod planning;
 mod registry;
 mod serve;
 mod small;

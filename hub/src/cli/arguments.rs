@@ -12,6 +12,7 @@ use crate::cli::destinations::DestinationCommand;
 use crate::cli::installing::UnitArguments;
 use crate::cli::letters::arguments::DeadLetterCommand;
 use crate::cli::pausing::PauseArguments;
+use crate::cli::planning::{ApplyArguments, PlanArguments};
 use crate::cli::profiles::ProfileCommand;
 use crate::cli::running::RunArguments;
 use crate::cli::runs::RunsArguments;
@@ -78,12 +79,12 @@ pub enum Command {
     },
     /// Look for what is left open: files that others can read or change, unlocked connectors, grants that are too wide.
     Doctor,
-    /// Say what a run would read, change and send, and do nothing.
-    Plan {
-        /// Name up to this many people of each kind of change, and of the people who are withheld, with the reason.
-        #[arg(long, value_name = "N", default_value_t = 0)]
-        show: usize,
-    },
+    /// Say what edited manifests would do, and what a run would read, change and send; and do nothing.
+    Plan(PlanArguments),
+    /// Put the manifests in force whose plan has this hash, and do what follows from them; nothing is read or sent.
+    Apply(ApplyArguments),
+    /// The versions of the manifests that were applied, the newest first.
+    Versions,
     /// Pull from the sources, resolve, build, and deliver.
     Run(RunArguments),
     /// Read again what a vendor has, all of it or a part, while the runs go on.

@@ -21,6 +21,7 @@ mod models;
 mod open;
 mod output;
 mod pausing;
+mod planning;
 mod profiles;
 mod reference;
 mod running;
@@ -69,7 +70,9 @@ pub async fn run(arguments: Arguments, environment: &Environment) -> Ending {
         Command::Check { live } => check::check(&folder, environment, &out, live).await,
         Command::Backup { file } => backup::backup(&folder, environment, &out, &file).await,
         Command::Doctor => doctor::doctor(&folder, environment, &out).await,
-        Command::Plan { show } => running::plan(&folder, environment, &out, show).await,
+        Command::Plan(typed) => planning::plan(&folder, environment, &out, typed).await,
+        Command::Apply(typed) => planning::apply(&folder, environment, &out, typed).await,
+        Command::Versions => planning::versions(&folder, &out).await,
         Command::Run(typed) => running::run(&folder, environment, &out, typed).await,
         Command::Backfill(typed) => backfill::backfill(&folder, environment, &out, typed).await,
         Command::Replay(typed) => backfill::replay(&folder, environment, &out, typed).await,

@@ -1,4 +1,4 @@
-//! `run`, `plan` and `serve`: progress while it lasts, and in the end what happened in a few lines.
+//! `run` and `serve`: progress while it lasts, and in the end what happened in a few lines.
 
 use crate::cli::Ending;
 use crate::cli::models::said;
@@ -6,10 +6,10 @@ use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome, moves, number, plural, table};
 use crate::flow::{
     self, DeliveryReport, Pause, Progress, ReadOptions, RunEvent, RunOptions, RunReport,
-    StreamReport, Trace, What, leftover,
+    StreamReport, Trace, What,
 };
 use crate::model::Permission;
-use crate::opening::{CapturingConnectors, Environment, PlannedStream};
+use crate::opening::{CapturingConnectors, Environment};
 use crate::problem::Problem;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -190,7 +190,7 @@ pub fn options(choice: Choice, json: bool, bar: &ProgressBar) -> RunOptions {
     }
 }
 
-fn wire<'p>(problems: impl IntoIterator<Item = &'p Problem>) -> serde_json::Value {
+pub fn wire<'p>(problems: impl IntoIterator<Item = &'p Problem>) -> serde_json::Value {
     let problems = problems.into_iter();
     let problems = problems.map(|problem| crate::problem::to_wire(problem, &[]));
     json!(problems.collect::<Vec<_>>())
@@ -361,7 +361,7 @@ pub fn reason(permission: Permission) -> &'static str {
 }
 
 /// A destination's line, what to do where nobody can have agreed, and the rows that were asked for.
-fn print_delivery(name: &str, report: &DeliveryReport, out: &Out) {
+pub fn print_delivery(name: &str, report: &DeliveryReport, out: &Out) {
     out.line(format!("{name} {}", sentence(report)));
     if report.withheld > 0 && !report.unstated.is_empty() {
         out.line(format!(
@@ -380,62 +380,6 @@ fn print_delivery(name: &str, report: &DeliveryReport, out: &Out) {
         rows.add_row(["", row.what, &row.key, &row.audience, because]);
     }
     out.table(&rows);
-}
-
-fn print_planned(stream: &PlannedStream, out: &Out) {
-    let from = match &stream.since {
-        Some(time) => format!("what changed since {time}"),
-        None => "from the start".to_owned(),
-    };
-    let again = if stream.remap {
-        ", after mapping the stored records again"
-    } else {
-        ""
-    };
-    let (source, name) = (&stream.source, &stream.stream);
-    out.line(format!("would read    {source} {name}: {from}{again}"));
-}
-
-/// `onefold plan`
-pub async fn plan(folder: &Path, environment: &Environment, out: &Out, show: usize) -> Outcome {
-    let hub = open(folder, environment, out).await?;
-    let planned = hub.planned(environment, show).await?;
-    if out.json {
-        let mut value = serde_json::to_value(&planned).unwrap_or_default();
-        let found = planned.destinations.iter().flat_map(|one| &one.problems);
-        value["problems"] = wire(planned.problems.iter().chain(found));
-        out.value(&value);
-    } else {
-        for stream in &planned.streams {
-            print_planned(stream, out);
-        }
-        for name in &planned.audiences_to_fill {
-            out.line(format!(
-                "would fill    audience {name}: it is new or edited"
-            ));
-        }
-        for audience in &planned.audiences {
-            out.line(format!(
-                "would change  audience {}: {} then ({})",
-                audience.name,
-                plural(audience.size, "member", "members"),
-                moves(audience.entered, audience.left)
-            ));
-        }
-        out.problems(&planned.problems, &[]);
-        for report in &planned.destinations {
-            let name = format!("would send    {}:", report.destination);
-            print_delivery(&name, report, out);
-            out.problems(&report.problems, &[]);
-        }
-        print_pauses(&planned.paused, out);
-        out.problems(&leftover::warnings(&planned.left_over), &[]);
-        out.line("nothing was read, changed or sent");
-    }
-    Ok(match planned.is_guarded() {
-        true => Ending::Guarded,
-        false => Ending::Done,
-    })
 }
 
 /// Interrupt or terminate.

@@ -39,6 +39,12 @@ pub async fn status(folder: &Path, environment: &Environment, out: &Out) -> Outc
         }
     }
     print_pauses(&status.paused, out);
+    if let Some(pending) = &status.pending {
+        out.line(format!(
+            "a plan is pending: the hub works by version {}, and the folder has other manifests ({}); `onefold plan` says what they would do",
+            pending.applied, pending.changes
+        ));
+    }
     out.problems(&leftover::warnings(&status.left_over), &[]);
     if status.components_capped > 0 {
         let cap = hub.context.rules.component_cap;

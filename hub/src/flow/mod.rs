@@ -23,9 +23,12 @@ mod work;
 pub use ask::explain::{Explained, Graph, Step, explain, graph};
 pub use ask::history::{Moment, history};
 pub use ask::review::{Review, review};
+pub use commit::adopt::{
+    Approval, Leave, held_back, in_force, namespaces, stored as stored_version,
+};
 pub use commit::apply::apply;
 pub use commit::change::{Change, Counts, Put, To};
-pub use commit::fence::manifests_digest;
+pub use commit::fence::{manifests_digest, version as rules_version};
 pub use commit::fitted::fitted_of;
 pub use commit::stream::StreamRef;
 pub use commit::view::{AddressConsent, ConsentEntry, Consents};
@@ -56,9 +59,8 @@ pub use upkeep::suggest::{
 };
 pub use upkeep::{leftover, models, rules};
 pub use work::pauses::Pause;
-pub use work::run::{
-    AudienceReport, Events, RunEvent, RunOptions, RunReport, enter, run, take_effect,
-};
+pub use work::replay::{replay, take_effect};
+pub use work::run::{AudienceReport, Events, RunEvent, RunOptions, RunReport, enter, run};
 pub use work::schedule::{Carried, last_end, last_read, next as next_time};
 pub use work::serve::{Served, serve};
 pub use work::turns::Timing;

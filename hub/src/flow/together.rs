@@ -230,7 +230,7 @@ fn suppressed() -> Identifier {
 /// What one actor does, as its command would.
 async fn act(actor: Actor, mut context: Context, outside: &Outside) -> Result<(), Problem> {
     if actor != Actor::Reader {
-        flow::enter(&mut context, &|| true).await?;
+        flow::enter(&mut context, &|| true, &flow::Leave::Automatic).await?;
     }
     match actor {
         Actor::Run | Actor::Edited => {
@@ -365,7 +365,9 @@ async fn alone(pages: &[Page], manifests: &[&str], rules: bool, suppress: bool) 
     };
     let mut world = World::new(first, &[("crm", "contacts")], START_MS).await;
     let outside = Outside::new(pages.to_vec());
-    flow::enter(&mut world.context, &|| true).await.unwrap();
+    flow::enter(&mut world.context, &|| true, &flow::Leave::Automatic)
+        .await
+        .unwrap();
     flow::rules::keep_first(&world.context).await.unwrap();
     if rules {
         flow::rules::apply(&mut world.context, &other_rules(), &|_, _| {})
@@ -392,7 +394,9 @@ async fn schedule(seed: u64) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("hub.db");
     let mut first = outside.process(&path, "first", MANIFEST, None).await;
-    flow::enter(&mut first, &|| true).await.unwrap();
+    flow::enter(&mut first, &|| true, &flow::Leave::Automatic)
+        .await
+        .unwrap();
     flow::rules::keep_first(&first).await.unwrap();
     let edited = edited();
     let kinds = [
@@ -432,7 +436,9 @@ async fn schedule(seed: u64) {
     let is_edited = flow::manifests_digest(known).await.unwrap() != first.plan.digest;
     let manifest = if is_edited { &edited } else { MANIFEST };
     let mut last = outside.process(&path, "last", manifest, None).await;
-    flow::enter(&mut last, &|| true).await.unwrap();
+    flow::enter(&mut last, &|| true, &flow::Leave::Automatic)
+        .await
+        .unwrap();
     let context = run::ready(&last).await.unwrap();
     let found = end(&outside, &context).await;
     let is_changed = run::ready(&context).await.unwrap().identity == other_rules();

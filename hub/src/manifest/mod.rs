@@ -5,6 +5,7 @@
 mod about;
 mod account_condition;
 mod address;
+mod apply;
 mod audience;
 mod computed;
 mod condition;
@@ -18,6 +19,7 @@ pub mod keys;
 mod model;
 mod plan;
 mod purpose;
+mod renames;
 mod role;
 mod rules;
 mod said;
@@ -33,20 +35,24 @@ mod telemetry;
 mod timetable;
 mod tree;
 mod value_test;
+pub mod version;
 mod zone;
 
 pub use model::PREDICTED;
 pub use plan::{
     Aggregate, Audience, ComputedTrait, Destination, Grants, Guard, Hub, IdentityRules, Limits,
     Model, PersonPush, Plan, SecretRef, Signers, Source, Stage, Stream, StreamTarget, Subject,
-    Suggest, Survivorship, SurvivorshipRule, TraitKind, Trust, TrustedKey,
+    Suggest, TraitKind, Trust, TrustedKey,
 };
 pub use purpose::{ConsentRule, Purpose};
+pub use renames::{Namespaces, Rename, Renamed};
 pub use said::{SAID_COUNTRY, trait_said};
 pub use schedule::read_duration;
 pub use serve::{Certified, Serve};
+pub use survivorship::{Survivorship, SurvivorshipRule};
 pub use telemetry::Telemetry;
 pub use timetable::{Blackout, CatchUp, Overlap, Schedule, When, span};
+pub use version::{Difference, Version};
 
 use crate::model::{Description, snake_case};
 use crate::problem::{Place, Problem, Severity, codes};
@@ -143,6 +149,7 @@ fn load_with(
 ) -> Result<Plan, Vec<Problem>> {
     let mut report = Report::default();
     let digest = digest(files, connectors);
+    let version = Version::new(files, &BTreeMap::new());
     let files: Vec<File<'_>> = files
         .iter()
         .map(|(name, text)| File::parse(name, text, &mut report))
@@ -169,6 +176,7 @@ fn load_with(
         {
             plan.warnings = problems;
             plan.digest = digest;
+            plan.version = version;
             Ok(plan)
         }
         _ => Err(problems),
@@ -231,12 +239,14 @@ struct Link {
 }
 
 /// The tables of all files by their name.
+#[derive(Default)]
 struct Sections<'t> {
     hub: Vec<Item<'t>>,
     connectors: Vec<Item<'t>>,
     limits: Vec<Item<'t>>,
     serve: Vec<Item<'t>>,
     telemetry: Vec<Item<'t>>,
+    apply: Vec<Item<'t>>,
     sources: Vec<Item<'t>>,
     traits: Vec<Item<'t>>,
     models: Vec<Item<'t>>,
@@ -298,6 +308,7 @@ impl<'c> Loader<'c> {
         let serve = self.serve(&sections.serve);
         let telemetry = self.telemetry(&sections.telemetry);
         let roles = self.roles(&sections.roles);
+        self.check_apply(&sections.apply);
         let identity = self.identity(&sections.identity);
         let suggest = self.suggest(&sections.suggest);
         let survivorship = self.survivorship(&sections.profile);
@@ -329,6 +340,7 @@ impl<'c> Loader<'c> {
             .iter()
             .filter_map(|item| self.destination(item, &mut names))
             .collect();
+        let renames = self.renames(&sections);
         self.check_mentions(&sections);
         let hub = hub?;
         let declared = std::mem::take(&mut self.purposes);
@@ -350,6 +362,10 @@ impl<'c> Loader<'c> {
             identity,
             survivorship,
             digest: String::new(),
+            version: Version::default(),
+            renames,
+            namespaces: Namespaces::default(),
+            is_named: false,
             warnings: Vec::new(),
         })
     }
@@ -372,26 +388,7 @@ impl<'c> Loader<'c> {
     }
 
     fn sections<'t>(&mut self, files: &'t [File<'t>]) -> Sections<'t> {
-        let mut sections = Sections {
-            hub: Vec::new(),
-            connectors: Vec::new(),
-            limits: Vec::new(),
-            serve: Vec::new(),
-            telemetry: Vec::new(),
-            sources: Vec::new(),
-            traits: Vec::new(),
-            models: Vec::new(),
-            audiences: Vec::new(),
-            destinations: Vec::new(),
-            identity: Vec::new(),
-            suggest: Vec::new(),
-            profile: Vec::new(),
-            priorities: Vec::new(),
-            exclude: Vec::new(),
-            journeys: Vec::new(),
-            purposes: Vec::new(),
-            roles: Vec::new(),
-        };
+        let mut sections = Sections::default();
         for file in files {
             if !file.broken {
                 file.table()
@@ -404,6 +401,7 @@ impl<'c> Loader<'c> {
                     "limits" => sections.limits.push(item),
                     "serve" => sections.serve.push(item),
                     "telemetry" => sections.telemetry.push(item),
+                    "apply" => sections.apply.push(item),
                     "source" => sections.sources.extend(item.tables(&mut self.report)),
                     "trait" => sections.traits.extend(item.tables(&mut self.report)),
                     "model" => sections.models.extend(item.tables(&mut self.report)),

@@ -10,32 +10,39 @@ mod named;
 mod overview;
 mod pages;
 mod pausing;
+mod planning;
+mod reading;
 mod runs;
+mod versions;
+mod watching;
 
 pub use agenda::{Agenda, DestinationDue, Held, ModelDue, SourceDue};
 pub use capturing::CapturingConnectors;
 pub use changes::{ConsentStatement, Retried};
 pub use named::{find_audience, find_destination, parse_identifier, unknown, wanted};
 pub use overview::{
-    AudienceHead, DestinationHead, Members, NextRun, Planned, PlannedStream, Stated, Status,
-    TraitHead,
+    AudienceHead, DestinationHead, Members, NextRun, Stated, Status, TraitHead,
 };
 pub use pages::{ChangesPage, MemberChange, MembersPage};
 pub use pausing::Pausing;
+pub use planning::{Planned, PlannedStream, Wish, apply};
+pub use reading::{load, load_draft};
 pub use runs::{GoesOn, Ran, RanOne};
+pub use versions::{Pending, Watched, open_at, open_in_force, reopen, versions};
+pub use watching::{Look, Seen, Watching};
 
 use crate::clock::Clock;
 use crate::egress::Random;
 use crate::flow::connect::{Admission, ConnectSettings, Connectors, ReadEnv};
-use crate::flow::{self, Context, Meter, Process, Suppression, leftover, models, rules};
+use crate::flow::{self, Context, Leave, Meter, Process, Suppression, leftover, models, rules};
 use crate::host::{Cancel, Host, HostSettings, LogLevel, LogLine};
 use crate::kit::lock::Guard;
 use crate::manifest::{self, Plan, Signers};
 use crate::problem::{Problem, codes};
 use crate::store::{Gate, Store};
+use reading::read_files;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
@@ -106,13 +113,11 @@ pub struct Loaded {
     pub connectors: Connectors,
 }
 
-/// Which files a folder's manifests are, and when each was last written.
-pub type Stamp = Vec<(PathBuf, Option<SystemTime>)>;
-
 /// A hub with its store open.
 pub struct Opened {
     folder: PathBuf,
-    pub stamp: Stamp,
+    /// The folder when it was read.
+    pub look: Look,
     pub context: Context,
     pub connectors: Arc<Connectors>,
     /// What does not stop anybody from working with the hub.
@@ -188,151 +193,32 @@ fn log(line: &LogLine) {
     }
 }
 
-/// The folder's manifests: every `*.toml` in it, by name.
-fn read_files(folder: &Path) -> Result<Vec<(String, String)>, Stopped> {
-    let unreadable = |what: &str, error: &std::io::Error| {
-        Stopped::from(
-            Problem::new(
-                &codes::UNREADABLE,
-                format!("{what} cannot be read: {error}"),
-            )
-            .hint("`onefold --hub DIR …` names the hub's folder; `onefold init` makes one"),
-        )
-    };
-    let shown = format!("the hub's folder `{}`", folder.display());
-    let entries = std::fs::read_dir(folder).map_err(|error| unreadable(&shown, &error))?;
-    let mut files = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(|error| unreadable(&shown, &error))?.path();
-        if path.extension().is_some_and(|ending| ending == "toml") {
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            let text = std::fs::read_to_string(&path)
-                .map_err(|error| unreadable(&format!("`{name}`"), &error))?;
-            files.push((name, text));
-        }
-    }
-    if files.is_empty() {
-        return Err(Stopped::from(
-            Problem::new(&codes::NO_MANIFESTS, format!("{shown} holds no manifest"))
-                .hint("a hub is a folder of `.toml` files; `onefold init` makes one"),
-        ));
-    }
-    files.sort();
-    Ok(files)
-}
-
-/// Reads and checks; every problem of every file at once.
-pub fn load(folder: &Path, environment: &Environment) -> Result<Loaded, Stopped> {
-    load_with(folder, environment, None)
-}
-
-/// The folder's manifests with a draft, whose audiences replace the ones with the same names.
-pub fn load_draft(
-    folder: &Path,
-    environment: &Environment,
-    draft: &Path,
-) -> Result<Loaded, Stopped> {
-    load_with(folder, environment, Some(draft))
-}
-
-fn load_with(
-    folder: &Path,
-    environment: &Environment,
-    draft: Option<&Path>,
-) -> Result<Loaded, Stopped> {
-    let mut warnings = guarding::folders(folder, &environment.connector_folders, environment)?;
-    let mut files = read_files(folder)?;
-    if let Some(path) = draft {
-        let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            let message = format!("`{name}` cannot be read: {error}");
-            Problem::new(&codes::UNREADABLE, message)
-        })?;
-        // A draft in the hub's folder is read once.
-        let inside = path.parent().and_then(|parent| parent.canonicalize().ok());
-        if inside.is_some() && inside == folder.canonicalize().ok() {
-            let of = path.file_name().unwrap_or_default().to_string_lossy();
-            files.retain(|(name, _)| *name != of);
-        }
-        files.push((name, text));
-    }
-    // Keys that cannot be read are reported with the rest, and then nothing is run.
-    let signers = manifest::signers(&files).ok();
-    let may_run = signers.is_some();
-    let connectors = connectors(folder, environment, signers.unwrap_or_default())?;
-    let mut known = manifest::Connectors {
-        available: connectors.names().into_iter().collect(),
-        ..Default::default()
-    };
-    let mut problems = Vec::new();
-    let names = manifest::connector_names(&files).into_iter();
-    for name in names.filter(|_| may_run) {
-        match connectors.describe(&name) {
-            Ok(description) => {
-                known.described.insert(name, description);
-            }
-            // The manifest check reports it, with a place.
-            Err(problem) if problem.code == &codes::CONNECTOR_NOT_FOUND => {}
-            Err(problem) => problems.push(problem),
-        }
-    }
-    let checked = match draft {
-        Some(_) => manifest::load_draft(&files, &known),
-        None => manifest::load(&files, &known),
-    };
-    match checked {
-        Ok(mut plan) if problems.is_empty() => {
-            plan.hub.store = store_path(folder, &plan.hub.store);
-            warnings.extend(guarding::store(folder, &plan.hub.store, environment)?);
-            plan.warnings.extend(warnings);
-            if let Some(bytes) = plan.memory {
-                connectors.share(bytes);
-            }
-            Ok(Loaded {
-                files,
-                plan,
-                connectors,
-            })
-        }
-        Ok(_) => Err(Stopped::in_files(problems, files)),
-        Err(found) => {
-            problems.extend(found);
-            Err(Stopped::in_files(problems, files))
-        }
-    }
-}
-
-/// A relative path starts at the hub's folder.
-fn store_path(folder: &Path, store: &str) -> String {
-    match store.strip_prefix("sqlite:") {
-        Some(path) if !path.starts_with(':') && Path::new(path).is_relative() => {
-            format!("sqlite:{}", folder.join(path).display())
-        }
-        _ => store.to_owned(),
-    }
-}
-
 /// The hub of a folder.
 pub async fn open(folder: &Path, environment: &Environment) -> Result<Opened, Stopped> {
     // Before the files are read: what is written meanwhile counts as an edit.
-    let stamp = stamp(folder);
+    let look = Look::at(folder, environment);
+    opened(folder, look, load(folder, environment)?, environment).await
+}
+
+/// The hub of a folder by manifests that were loaded.
+async fn opened(
+    folder: &Path,
+    look: Look,
+    loaded: Loaded,
+    environment: &Environment,
+) -> Result<Opened, Stopped> {
     let Loaded {
         files,
         plan,
         connectors,
-    } = load(folder, environment)?;
+    } = loaded;
     let mut warnings = plan.warnings.clone();
-    let store = plan.hub.store.clone();
-    match context(Arc::new(plan), &store, environment).await {
+    match first_context(plan, environment).await {
         Ok((context, warning)) => {
             warnings.extend(warning);
             Ok(Opened {
                 folder: folder.to_owned(),
-                stamp,
+                look,
                 context,
                 connectors: Arc::new(connectors),
                 warnings,
@@ -347,18 +233,21 @@ pub async fn open(folder: &Path, environment: &Environment) -> Result<Opened, St
     }
 }
 
-/// Opens the store; with a warning when the manifests' identity rules are not in force.
-async fn context(
-    plan: Arc<Plan>,
-    store: &str,
-    environment: &Environment,
-) -> Result<(Context, Option<Problem>), Problem> {
-    let store = Store::open(store).await?;
+async fn open_store(url: &str, environment: &Environment) -> Result<Store, Problem> {
+    let store = Store::open(url).await?;
     let store = match &environment.gate {
         Some(gate) => store.gated(gate.clone()),
         None => store,
     };
-    let store = store.counting(environment.meter.letters.clone());
+    Ok(store.counting(environment.meter.letters.clone()))
+}
+
+/// With a warning when the manifests' identity rules are not in force.
+async fn context(
+    plan: Arc<Plan>,
+    store: Store,
+    environment: &Environment,
+) -> Result<(Context, Option<Problem>), Problem> {
     let random = environment.random.clone();
     let suppression =
         Suppression::load(&store, move || Uuid::from_u64_pair(random(), random())).await?;
@@ -370,6 +259,17 @@ async fn context(
     models::adopt(&mut context).await?;
     let warning = rules::adopt(&mut context).await?;
     Ok((context, warning))
+}
+
+/// The same by manifests that name sources as the operator does.
+async fn first_context(
+    mut plan: Plan,
+    environment: &Environment,
+) -> Result<(Context, Option<Problem>), Problem> {
+    let store = open_store(&plan.hub.store, environment).await?;
+    let namespaces = flow::namespaces(&mut store.read().await?, &plan).await?;
+    plan.name_by(namespaces);
+    context(Arc::new(plan), store, environment).await
 }
 
 impl Opened {
@@ -414,56 +314,13 @@ impl Opened {
     /// For work that writes: the hub is worked on by these manifests from now on. Uses the current identity rules, and waits
     /// while they are being changed.
     pub async fn ready(&mut self) -> Result<(), Problem> {
+        self.ready_by(&Leave::Automatic).await
+    }
+
+    async fn ready_by(&mut self, leave: &Leave) -> Result<(), Problem> {
         let is_current = || read_files(&self.folder).is_ok_and(|files| files == self.files);
-        flow::enter(&mut self.context, &is_current).await
+        flow::enter(&mut self.context, &is_current, leave).await
     }
-}
-
-/// What tells whether somebody wrote a folder's manifests; empty for a folder that cannot be read.
-pub fn stamp(folder: &Path) -> Stamp {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let files = entries.map(|entry| entry.path());
-    let files = files.filter(|path| path.extension().is_some_and(|ending| ending == "toml"));
-    let mut stamp: Stamp = files
-        .map(|path| {
-            let written = path.metadata().and_then(|data| data.modified());
-            (path, written.ok())
-        })
-        .collect();
-    stamp.sort();
-    stamp
-}
-
-/// The folder again, for a service whose manifests another process replaced. A folder that nobody wrote since, and that is not what
-/// is in force, is not the one that the other process read: adopting it would undo the other process's work.
-pub async fn open_edited(
-    folder: &Path,
-    environment: &Environment,
-    before: &Stamp,
-) -> Result<Opened, Stopped> {
-    let mut hub = open(folder, environment).await?;
-    let ready = ready_again(&mut hub, before).await;
-    match ready {
-        Ok(()) => Ok(hub),
-        Err(stopped) => {
-            hub.context.store.close().await;
-            Err(stopped)
-        }
-    }
-}
-
-async fn ready_again(hub: &mut Opened, before: &Stamp) -> Result<(), Stopped> {
-    let known = flow::manifests_digest(&mut hub.context.store.read().await?).await?;
-    if hub.stamp == *before && known != hub.context.plan.digest {
-        let message =
-            "another process uses this hub's store with other manifests than this folder's";
-        return Err(Problem::new(&codes::MANIFESTS_CHANGED, message)
-            .hint("give each folder of manifests a store of its own, or restart `serve` to use this folder's")
-            .into());
-    }
-    hub.refuse_without_secrets(None, true)?;
-    hub.ready().await?;
-    Ok(())
 }
 
 /// Copies the hub's store into a new file; returns its size in bytes.

@@ -1,12 +1,11 @@
 //! What every surface shows of a hub as a whole, as values: its state, its plan, its audiences, statements and traits.
 
-use super::{Environment, Opened};
+use super::{Opened, Pending};
 use crate::flow::leftover::{self, Leftover};
-use crate::flow::{self, AudienceReport, Context, DeliveryReport, Pause, RunReport, traits_of};
+use crate::flow::{self, Pause, traits_of};
 use crate::manifest::{Audience, Subject};
 use crate::model::Shown;
-use crate::problem::Problem;
-use crate::store::{Result, RunRow, SentRow, StatusCounts, Trial, Tx};
+use crate::store::{Result, RunRow, SentRow, StatusCounts, Tx};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -26,6 +25,9 @@ pub struct Status {
     pub audiences: Vec<AudienceSize>,
     pub next_runs: Vec<NextRun>,
     pub paused: Vec<Pause>,
+    /// Edits that wait until they are applied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending: Option<Pending>,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -41,72 +43,6 @@ pub struct NextRun {
     pub at: Option<Shown>,
     #[serde(skip)]
     pub is_scheduled: bool,
-}
-
-/// What a run would read, change and send now.
-#[derive(Debug, Default, Serialize)]
-pub struct Planned {
-    pub streams: Vec<PlannedStream>,
-    /// New or edited definitions.
-    pub audiences_to_fill: Vec<String>,
-    /// Whom edits of the manifests bring into audiences and take out.
-    pub audiences: Vec<AudienceReport>,
-    pub destinations: Vec<DeliveryReport>,
-    pub left_over: Vec<Leftover>,
-    pub paused: Vec<Pause>,
-    /// Why an edit cannot take effect.
-    #[serde(skip)]
-    pub problems: Vec<Problem>,
-}
-
-impl Planned {
-    pub fn is_guarded(&self) -> bool {
-        self.destinations.iter().any(|one| one.guarded) || !self.problems.is_empty()
-    }
-}
-
-fn is_of(pause: &Pause, kind: &str, name: &str) -> bool {
-    pause.kind == kind && pause.name == name
-}
-
-async fn deliveries(
-    context: &Context,
-    paused: &[Pause],
-    show: usize,
-) -> Result<Vec<DeliveryReport>> {
-    let mut destinations = Vec::new();
-    for destination in &context.plan.destinations {
-        let is_paused = paused
-            .iter()
-            .any(|one| is_of(one, "destination", &destination.name));
-        destinations.push(match is_paused {
-            true => DeliveryReport {
-                paused: true,
-                ..DeliveryReport::of(destination)
-            },
-            false => flow::delivery_plan(context, destination, show).await?,
-        });
-    }
-    Ok(destinations)
-}
-
-async fn try_out(
-    copy: &Context,
-    paused: &[Pause],
-    show: usize,
-) -> Result<(RunReport, Vec<DeliveryReport>)> {
-    let report = flow::take_effect(copy).await?;
-    Ok((report, deliveries(copy, paused, show).await?))
-}
-
-#[derive(Debug, Serialize)]
-pub struct PlannedStream {
-    pub source: String,
-    pub stream: String,
-    /// Its stored records are mapped again first.
-    pub remap: bool,
-    /// What changed since then is read; everything, if there is no time.
-    pub since: Option<Shown>,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -206,6 +142,7 @@ impl Opened {
             audiences,
             next_runs: self.next_runs(),
             paused: self.pauses().await?,
+            pending: self.pending().await?,
         })
     }
 
@@ -227,79 +164,6 @@ impl Opened {
             is_scheduled: source.schedule.is_some() || source.is_collected(),
         });
         next.collect()
-    }
-
-    /// Where definitions were edited, what that does is found by doing it to a copy of the store. Up to `show` rows of each kind
-    /// are named.
-    pub async fn planned(&self, environment: &Environment, show: usize) -> Result<Planned> {
-        let context = &self.context;
-        let paused = self.pauses().await?;
-        let mut streams = self.planned_streams().await?;
-        streams.retain(|one| {
-            !paused
-                .iter()
-                .any(|pause| is_of(pause, "source", &one.source))
-        });
-        let mut tx = context.store.read().await?;
-        let known = tx.audiences().await?;
-        let audiences = context.plan.audiences.iter().filter(|one| {
-            let mut known = known.iter();
-            !known.any(|(name, digest)| *name == *one.name && *digest == one.digest)
-        });
-        let mut planned = Planned {
-            audiences_to_fill: audiences.map(|one| one.name.to_string()).collect(),
-            left_over: leftover::leftovers(&mut tx, &context.plan).await?,
-            streams,
-            paused,
-            ..Planned::default()
-        };
-        let is_edited = flow::manifests_digest(&mut tx).await? != context.plan.digest
-            || planned.streams.iter().any(|stream| stream.remap)
-            || !planned.audiences_to_fill.is_empty();
-        let has_records = tx.status_counts().await?.records > 0;
-        drop(tx);
-        let trial = match is_edited && has_records {
-            true => Trial::of(&context.plan.hub.store).await?,
-            false => None,
-        };
-        let Some(trial) = trial else {
-            planned.destinations = deliveries(context, &planned.paused, show).await?;
-            return Ok(planned);
-        };
-        let opened = super::context(context.plan.clone(), &trial.url(), environment).await;
-        let (copy, _) = opened?;
-        let tried = try_out(&copy, &planned.paused, show).await;
-        copy.store.close().await;
-        let (report, destinations) = tried?;
-        planned.audiences = report.audiences;
-        planned.audiences.retain(|one| one.entered + one.left > 0);
-        planned.problems = report.problems;
-        planned.destinations = destinations;
-        Ok(planned)
-    }
-
-    async fn planned_streams(&self) -> Result<Vec<PlannedStream>> {
-        let mut tx = self.context.store.read().await?;
-        let known = tx.streams().await?;
-        let mut streams = Vec::new();
-        for source in &self.context.plan.sources {
-            for stream in &source.streams {
-                let row = known
-                    .iter()
-                    .find(|row| row.source == *source.name && row.name == *stream.name);
-                let since = match row {
-                    Some(row) => tx.cursor_moved_at(row.id).await?,
-                    None => None,
-                };
-                streams.push(PlannedStream {
-                    source: source.name.to_string(),
-                    stream: stream.name.to_string(),
-                    remap: row.is_some_and(|row| row.digest != stream.digest),
-                    since: since.map(Shown::of),
-                });
-            }
-        }
-        Ok(streams)
     }
 
     /// The manifests' audiences with the sizes that they have now.

@@ -46,6 +46,7 @@ const COMMIT: &[&[&str]] = &[
         "identifiers",
         "fitted",
         "fence",
+        "adopt",
         "view",
         "claim",
         "meaning",

@@ -14,11 +14,14 @@ const MANIFESTS: &str = "manifests";
 
 /// The manifests that are in use.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Manifests {
+pub(super) struct Manifests {
     /// Goes up each time a process begins to write with different ones.
-    version: i64,
-    digest: String,
+    pub version: i64,
+    pub digest: String,
 }
+
+/// The hub's value of the identity rules that are being put in force.
+pub const APPLYING: &str = "identity_rules_next";
 
 /// The hub's value that counts the changes of identity rules.
 pub const VERSION: &str = "identity_version";
@@ -45,42 +48,6 @@ impl Context {
     }
 }
 
-/// Makes these manifests the current ones. A process does so once, before it first writes: from then on processes with
-/// different manifests store and send nothing.
-///
-/// `is_current` tells whether the folder is still as it was read. It is asked while nobody else can adopt: manifests that were
-/// edited since never replace the edited ones.
-pub async fn adopt_manifests(
-    context: &mut Context,
-    is_current: &(dyn Fn() -> bool + Sync),
-) -> Result<()> {
-    let digest = context.plan.digest.clone();
-    let known = manifests(&mut context.store.read().await?).await?;
-    if known.digest == digest {
-        context.manifests_version = known.version;
-        return Ok(());
-    }
-    let mut tx = context.store.begin().await?;
-    let known = manifests(&mut tx).await?;
-    if known.digest == digest {
-        context.manifests_version = known.version;
-        return Ok(());
-    }
-    if !is_current() {
-        let message = "the manifests were edited while they were being read";
-        return Err(Problem::new(&MANIFESTS_CHANGED, message)
-            .hint("run it again: it reads the manifests as they are now"));
-    }
-    let new = Manifests {
-        version: known.version + 1,
-        digest,
-    };
-    tx.set_hub_value(MANIFESTS, &to_json(&new)).await?;
-    tx.commit().await?;
-    context.manifests_version = new.version;
-    Ok(())
-}
-
 /// Whether this process still has the current manifests.
 pub async fn has_current_manifests(tx: &mut Tx, context: &Context) -> Result<bool> {
     Ok(manifests(tx).await?.version == context.manifests_version)
@@ -91,7 +58,11 @@ pub async fn manifests_digest(tx: &mut Tx) -> Result<String> {
     Ok(manifests(tx).await?.digest)
 }
 
-async fn manifests(tx: &mut Tx) -> Result<Manifests> {
+pub(super) async fn set_manifests(tx: &mut Tx, manifests: &Manifests) -> Result<()> {
+    tx.set_hub_value(MANIFESTS, &to_json(manifests)).await
+}
+
+pub(super) async fn manifests(tx: &mut Tx) -> Result<Manifests> {
     let text = tx.hub_value(MANIFESTS).await?;
     let known = text.map(|text| read("hub.value", MANIFESTS, &text));
     Ok(known.transpose()?.unwrap_or_default())
@@ -142,9 +113,9 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]
 
     use super::*;
-    use crate::flow;
     use crate::flow::harness::World;
     use crate::flow::lease;
+    use crate::flow::{self, Leave};
 
     const MANIFEST: &str = "[hub]\nname = \"fenced\"\nstore = \"sqlite:unused.db\"\n";
 
@@ -152,7 +123,9 @@ mod tests {
     #[tokio::test]
     async fn a_process_by_older_manifests_stores_and_sends_nothing() {
         let mut world = World::new(MANIFEST, &[], 0).await;
-        flow::enter(&mut world.context, &|| true).await.unwrap();
+        flow::enter(&mut world.context, &|| true, &Leave::Automatic)
+            .await
+            .unwrap();
         let old = world.context.clone();
         let held = lease::take(&old, "deliver tool").await.unwrap().unwrap();
         let sending = held.fencing(&old);
@@ -184,7 +157,7 @@ mod tests {
         let mut world = World::new(MANIFEST, &[], 0).await;
         let mut slow = world.context.clone();
         world.reread(&format!("{MANIFEST}\n"), &[]).await;
-        let entered = flow::enter(&mut slow, &|| false).await;
+        let entered = flow::enter(&mut slow, &|| false, &Leave::Automatic).await;
         assert_eq!(entered.unwrap_err().code, &MANIFESTS_CHANGED);
         assert!(world.context.begin().await.is_ok());
         assert!(slow.begin().await.is_err());

@@ -1,6 +1,7 @@
 //! One transaction: what a batch of records, a rule, a statement or a timer changes, and everything that follows from it.
 //! Each file builds on files before it, in groups from the lowest up; the table in `tests/tests/tidy/rooms.rs` has their order.
 
+pub mod adopt;
 pub mod change;
 pub mod claim;
 pub mod fence;

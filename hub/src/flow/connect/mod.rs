@@ -192,6 +192,12 @@ impl Connectors {
             .collect()
     }
 
+    /// The hash of a connector's component; none of one that has no file.
+    pub fn hash(&self, connector: &str) -> Result<Option<String>, Problem> {
+        let found = self.find(connector)?;
+        Ok(found.map(|(_, bytes)| blake3::hash(&bytes).to_hex()[..32].to_owned()))
+    }
+
     fn component(&self, connector: &str) -> Result<Component, Problem> {
         let found = self.find(connector)?;
         if let Some(admission) = &self.admission {

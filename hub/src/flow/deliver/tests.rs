@@ -1119,7 +1119,9 @@ async fn a_delivery_with_replaced_manifests_ends_no_change_that_the_new_ones_wan
         "consent = [\"marketing_sms\"]",
     ) + "\n[[purpose]]\nname = \"marketing_sms\"\n";
     let mut world = World::new(&old, &[CONTACTS], 1_000).await;
-    flow::enter(&mut world.context, &|| true).await.unwrap();
+    flow::enter(&mut world.context, &|| true, &flow::Leave::Automatic)
+        .await
+        .unwrap();
     world
         .apply(CONTACTS, &[person(0, 1, "n"), person(1, 1, "n")], &[])
         .await;

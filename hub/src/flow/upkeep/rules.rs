@@ -7,7 +7,7 @@
 mod blocks;
 mod difference;
 
-use crate::flow::commit::fence::{VERSION, version};
+use crate::flow::commit::fence::{APPLYING, VERSION, version};
 pub use difference::{Difference, Example};
 
 use crate::flow::commit::neighbourhood::{Neighbourhood, Reshaped};
@@ -27,9 +27,8 @@ use blocks::Blocks;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 
-/// Names of the hub's values.
+/// The hub's value of the rules in force.
 const APPLIED: &str = "identity_rules";
-const APPLYING: &str = "identity_rules_next";
 
 /// Pieces of evidence that one transaction works on.
 const BATCH: usize = 5_000;
@@ -79,9 +78,7 @@ pub async fn ready(context: &mut Context) -> Result<()> {
         let work = async {
             // The process that held the lease may have finished it.
             if let Some(rules) = take(context).await? {
-                tracing::warn!(
-                    "a change of the identity rules was interrupted; it is being finished"
-                );
+                tracing::info!("a change of the identity rules was begun; it is being finished");
                 change(&mut lease.fencing(context), &rules, &|_, _| {}).await?;
             }
             Ok(())

@@ -5,6 +5,7 @@ mod checked;
 pub mod delivering;
 pub mod pauses;
 pub mod reading;
+pub mod replay;
 mod rest;
 pub mod run;
 pub mod schedule;

@@ -1,7 +1,7 @@
 //! A whole run: mappings and definitions brought up to date, sources read, due timers evaluated, destinations delivered to.
 
+use crate::flow::commit::adopt::{Leave, adopt_manifests};
 use crate::flow::commit::change::Counts;
-use crate::flow::commit::fence;
 use crate::flow::connect::Opens;
 use crate::flow::context::Context;
 use crate::flow::deliver::{DeliveryOptions, DeliveryReport};
@@ -12,7 +12,6 @@ use crate::flow::upkeep::announce::announce;
 use crate::flow::upkeep::due::due;
 use crate::flow::upkeep::fill::backfill;
 use crate::flow::upkeep::rebuild::rebuild;
-use crate::flow::upkeep::remap::remap;
 use crate::flow::upkeep::{leftover, models, rules};
 use crate::flow::work::delivering::{deliver_to, paused_destinations};
 use crate::flow::work::pauses::Pause;
@@ -186,38 +185,19 @@ pub async fn run(
     Ok(report)
 }
 
-/// What an edit of the manifests does by itself: everything of a run but reading and sending. For a copy of the store.
-pub async fn take_effect(context: &Context) -> Result<RunReport> {
-    let mut report = RunReport::default();
-    context.store.forget_jobs().await?;
-    let mut tx = context.store.read().await?;
-    let log = LogEnds::of(&mut tx).await?;
-    drop(tx);
-    let mut context = context.clone();
-    enter(&mut context, &|| true).await?;
-    let mut context = ready(&context).await?;
-    for source in &context.plan.sources {
-        match remap(&context, source).await {
-            Ok(remapped) => report.remapped += remapped,
-            Err(problem) if problem.code == &TOO_MANY_UNFIT => report.problems.push(problem),
-            Err(problem) => return Err(problem),
-        }
-    }
-    let events: Events = Arc::new(|_| {});
-    bring_up_to_date(&mut context, &events).await?;
-    finish(&context, log, &mut report).await?;
-    Ok(report)
-}
-
 /// Makes this process one that writes to the hub: adopts its manifests, takes the current rules and models, and marks changed
 /// definitions as unfinished before anyone is evaluated by them. Called once. `is_current` tells whether the manifests are still
-/// as they were read.
-pub async fn enter(context: &mut Context, is_current: &(dyn Fn() -> bool + Sync)) -> Result<()> {
+/// as they were read, `leave` why they may be applied.
+pub async fn enter(
+    context: &mut Context,
+    is_current: &(dyn Fn() -> bool + Sync),
+    leave: &Leave,
+) -> Result<()> {
     // Meanwhile; the first record needs them.
     let thread = std::thread::Builder::new().name("phone rules".to_owned());
     // Where there can be no further thread, the first record waits for them.
     drop(thread.spawn(load_phone_rules));
-    fence::adopt_manifests(context, is_current).await?;
+    adopt_manifests(context, is_current, leave).await?;
     rules::ready(context).await?;
     models::adopt(context).await?;
     announce(context).await
@@ -296,13 +276,13 @@ fn wanted<'a>(context: &'a Context, options: &'a RunOptions) -> impl Iterator<It
 }
 
 /// The last entries in the logs of memberships when a run began.
-struct LogEnds {
+pub(super) struct LogEnds {
     of_people: i64,
     of_accounts: i64,
 }
 
 impl LogEnds {
-    async fn of(tx: &mut Tx) -> Result<Self> {
+    pub(super) async fn of(tx: &mut Tx) -> Result<Self> {
         Ok(Self {
             of_people: tx.last_log_id(Subject::Person).await?,
             of_accounts: tx.last_log_id(Subject::Account).await?,
@@ -310,7 +290,7 @@ impl LogEnds {
     }
 }
 
-async fn finish(context: &Context, log: LogEnds, report: &mut RunReport) -> Result<()> {
+pub(super) async fn finish(context: &Context, log: LogEnds, report: &mut RunReport) -> Result<()> {
     let mut tx = context.store.read().await?;
     let counts = tx.status_counts().await?;
     report.people = counts.people;

@@ -11,6 +11,7 @@ mod kit;
 mod manifest;
 mod manifest_audience;
 mod manifest_connector;
+mod plan;
 mod record;
 mod registry;
 mod serving;
@@ -26,6 +27,7 @@ pub use kit::*;
 pub use manifest::*;
 pub use manifest_audience::*;
 pub use manifest_connector::*;
+pub use plan::*;
 pub use record::*;
 pub use registry::*;
 pub use serving::*;
@@ -209,6 +211,10 @@ pub static CODES: &[&Code] = &[
     &API_BUSY,
     &AUDIT_BROKEN,
     &KEY_USED,
+    &NOT_APPLIED,
+    &PLAN_STALE,
+    &EDITS_WOULD_BE_LOST,
+    &BAD_RENAME,
     &CERTIFICATE_UNREADABLE,
     &KEY_DOES_NOT_FIT,
     &CERTIFICATE_EXPIRED,

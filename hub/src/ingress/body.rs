@@ -157,7 +157,7 @@ impl Place<'_> {
                 waited.ok().and_then(Result::ok).ok_or(BodyError::Full)?
             }
         };
-        // Given back by the place.
+        // The place releases it when it ends.
         permit.forget();
         if let Some(body) = self.bodies.under_way().get_mut(&self.number) {
             body.held += bytes;

@@ -133,11 +133,8 @@ impl Mapper<'_> {
         if stream.to == StreamTarget::Person
             && !stream.map.iter().any(|(name, _)| name == "external_id")
         {
-            self.identify(
-                "key",
-                IdentifierKind::External(self.source.into()),
-                self.key,
-            );
+            let namespace = stream.namespace.as_deref().unwrap_or(self.source);
+            self.identify("key", IdentifierKind::External(namespace.into()), self.key);
         }
         // It says how the record's phone numbers are read.
         self.fields_of(|name| name == "country" || name == SAID_COUNTRY)?;

@@ -13,6 +13,7 @@ fn stream(key: &str) -> Stream {
         to: StreamTarget::Person,
         is_of_person: true,
         is_sent_to: false,
+        namespace: None,
         key: compile(key),
         updated_at: None,
         created_at: Some(compile("at")),

@@ -49,7 +49,10 @@ pub(super) fn role_of<'a>(stream: &Stream, name: &'a str, source: &str) -> Role<
         return Role::Said(said);
     }
     let kind = match name {
-        "external_id" => Some(IdentifierKind::External(source.into())),
+        "external_id" => {
+            let namespace = stream.namespace.as_deref().unwrap_or(source);
+            Some(IdentifierKind::External(namespace.into()))
+        }
         _ => IdentifierKind::parse(name),
     };
     match (to, name, kind) {

@@ -10,6 +10,7 @@ fn stream(to: StreamTarget, map: &[(&str, &str)]) -> Stream {
         name: "things".into(),
         is_of_person: to == StreamTarget::Person,
         is_sent_to: false,
+        namespace: None,
         to,
         key: compile("id"),
         updated_at: Some(compile("updated")),

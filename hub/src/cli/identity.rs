@@ -154,8 +154,9 @@ async fn named(hub: &Opened, text: &str) -> Result<Identifier, Stopped> {
             Ok(flow::named(&hub.context, id).await?)
         }
         None => {
-            let region = hub.context.plan.hub.default_region.as_deref();
-            Ok(parse_identifier(text, region)?)
+            let plan = &hub.context.plan;
+            let region = plan.hub.default_region.as_deref();
+            Ok(parse_identifier(&plan.namespaces.kind(text), region)?)
         }
     }
 }

@@ -66,7 +66,7 @@ pub async fn run(arguments: Arguments, environment: &Environment) -> Ending {
         Command::Doctor => doctor::doctor(&folder, environment, &out).await,
         Command::Plan(typed) => planning::plan(&folder, environment, &out, typed).await,
         Command::Apply(typed) => planning::apply(&folder, environment, &out, typed).await,
-        Command::Versions => planning::versions(&folder, environment, &out).await,
+        Command::Versions => planning::versions(&folder, &out).await,
         Command::Run(typed) => running::run(&folder, environment, &out, typed).await,
         Command::Serve => serving::serve(&folder, environment, &out).await,
         Command::Schedule => schedule::schedule(&folder, environment, &out).await,

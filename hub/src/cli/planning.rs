@@ -1,11 +1,11 @@
 //! `plan`, `apply` and `versions`: what edited manifests would do, doing it, and what was done before.
 
 use crate::cli::Ending;
-use crate::cli::open::open;
 use crate::cli::output::{Out, Outcome, moves, number, plural, table};
 use crate::cli::running::{bar, options, print_delivery, print_pauses, wire};
 use crate::cli::serving::SERVED;
 use crate::flow::leftover;
+use crate::manifest::version::Change;
 use crate::opening::{self, Environment, Planned, PlannedStream, Wish};
 use crate::problem::Problem;
 use clap::Args;
@@ -31,6 +31,10 @@ pub struct ApplyArguments {
     /// The version to go back to, if the plan was made with it; its files replace those of the folder.
     #[arg(long, value_name = "VERSION")]
     pub from: Option<String>,
+    /// What becomes of the records of a source that is taken out: `keep`, `retire` (as if the vendor had deleted them) or `erase`
+    /// (nothing of them is kept); once for each.
+    #[arg(long, value_name = "SOURCE=FATE")]
+    pub removed: Vec<String>,
 }
 
 /// `onefold plan`
@@ -98,7 +102,13 @@ fn print(planned: &Planned, from: Option<&str>, out: &Out) {
     out.line("nothing was read, changed or sent");
     if let (Some(hash), Some(_)) = (&planned.hash, &planned.applied) {
         let from = from.map_or_else(String::new, |from| format!(" --from {from}"));
-        out.line(format!("`onefold apply {hash}{from}` applies exactly this"));
+        let gone = planned.differences.iter();
+        let gone = gone.filter(|one| one.what == "source" && one.change == Change::Removed);
+        let fates = gone.map(|one| format!(" --removed {}=keep|retire|erase", one.name));
+        let fates: String = fates.collect();
+        out.line(format!(
+            "`onefold apply {hash}{from}{fates}` applies exactly this"
+        ));
     }
 }
 
@@ -128,6 +138,7 @@ pub async fn apply(
     let wish = Wish {
         hash: &typed.hash,
         from: typed.from.as_deref(),
+        removed: &typed.removed,
     };
     let (hub, differences) = opening::apply(folder, environment, &wish).await?;
     out.warnings(&hub.warnings, &hub.files);
@@ -188,9 +199,8 @@ fn unfinished(mut problem: Problem) -> Problem {
 }
 
 /// `onefold versions`
-pub async fn versions(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
-    let hub = open(folder, environment, out).await?;
-    let known = hub.versions().await?;
+pub async fn versions(folder: &Path, out: &Out) -> Outcome {
+    let known = opening::versions(folder).await?;
     if out.json {
         out.value(&json!({ "versions": known }));
         return Ok(Ending::Done);
@@ -204,9 +214,6 @@ pub async fn versions(folder: &Path, environment: &Environment, out: &Out) -> Ou
             one.changes.clone(),
         ]);
     }
-    match known.is_empty() {
-        true => out.line("no version was applied yet"),
-        false => out.table(&rows),
-    }
+    out.table(&rows);
     Ok(Ending::Done)
 }

@@ -1,4 +1,4 @@
-//! `onefold serve`: runs until it is stopped, and reads its folder again when another process uses other manifests.
+//! `onefold serve`: runs until it is stopped, watches its folder, and works by the version of the manifests that is in force.
 
 use crate::cli::Ending;
 use crate::cli::check::unscheduled;
@@ -10,9 +10,11 @@ use crate::flow::{self, Carried, Opens, Served, leftover};
 use crate::host::Cancel;
 use crate::ingress;
 use crate::manifest::Serve;
-use crate::opening::{self, CapturingConnectors, Environment, Opened, Stamp, Stopped, stamp};
+use crate::opening::{
+    self, CapturingConnectors, Environment, Look, Opened, Seen, Stopped, Watched, Watching,
+};
 use crate::problem::Problem;
-use crate::problem::codes::{CANNOT_LISTEN, MANIFESTS_CHANGED, STORE_FAILED};
+use crate::problem::codes::{CANNOT_LISTEN, MANIFESTS_CHANGED, NOT_APPLIED, STORE_FAILED};
 use indicatif::ProgressBar;
 use std::path::Path;
 use std::sync::Arc;
@@ -44,7 +46,7 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
         tracing::info!("stopping after the batch under way");
         stopping.cancel();
     });
-    let mut before: Option<Stamp> = None;
+    let mut known: Option<Watched> = None;
     let mut carried = Carried::default();
     let mut listening = Listening::default();
     while !stop.is_cancelled() {
@@ -56,9 +58,9 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
             cancel,
             ..environment.clone()
         };
-        let opened = match &before {
-            None => begin(folder, &environment, out, &mut before).await,
-            Some(before) => Ok(reopen(folder, &environment, out, before).await),
+        let opened = match &mut known {
+            None => begin(folder, &environment, out, &mut known).await,
+            Some(known) => Ok(reopen(folder, &environment, out, known).await),
         };
         let hub = match opened {
             Ok(Some(hub)) => hub,
@@ -66,33 +68,75 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
             Err(_) if stop.is_cancelled() => break,
             Err(stopped) => return Err(stopped),
         };
-        before = Some(hub.stamp.clone());
         let is_first = listening.open.is_none() && carried == Carried::default();
-        match listening.at(hub.context.plan.serve, out).await {
-            Ok(()) => {}
-            Err(problem) if is_first => {
+        if let Err(problem) = listening.at(hub.context.plan.serve, out).await {
+            if is_first {
                 hub.context.store.close().await;
                 return Err(problem.into());
             }
             // What is served already goes on where it is.
-            Err(problem) => {
-                tracing::error!(
-                    code = problem.code.id,
-                    "{}; the address stays",
-                    problem.message
-                );
-            }
+            let code = problem.code.id;
+            tracing::error!(code, "{}; the address stays", problem.message);
         }
-        let served = serve_hub(hub, folder, out, carried, &listening.door).await;
+        let now = known.get_or_insert_with(Watched::default);
+        now.at(&hub);
+        let mut watching = Watching::new(
+            folder,
+            &environment,
+            &hub.context.plan.version,
+            now.judged.clone(),
+        );
+        let mut edited = None;
+        let watched = async {
+            edited = Some(watch(&mut watching, out, &environment).await);
+        };
+        let served = serve_hub(hub, folder, out, carried, &listening.door, watched).await;
         match served {
             Served::Stopped => break,
             Served::Overtaken(left) => carried = left,
         }
-        tracing::info!("another process uses other manifests; reading the folder again");
+        now.judged = watching.judged().clone();
+        match &edited {
+            Some(_) => out.note("the manifests were edited; going on by them"),
+            None => tracing::info!("another process applied other manifests; going on by them"),
+        }
+        now.edited = edited;
     }
     listening.end().await;
     out.note("stopped");
     Ok(Ending::Done)
+}
+
+/// Waits for manifests to go on by. Says of others, once, why they are not used.
+async fn watch(watching: &mut Watching, out: &Out, environment: &Environment) -> Look {
+    let mut shown = Vec::new();
+    loop {
+        if environment.cancel.wait(LOOK_AT_FOLDER).await {
+            // The service is ending anyway.
+            std::future::pending::<()>().await;
+        }
+        match watching.look().await {
+            Seen::Nothing => {}
+            Seen::Edited(look) => return look,
+            Seen::Held(problem, changes) => {
+                tracing::warn!(
+                    code = problem.code.id,
+                    "a plan is pending, and the hub goes on by the applied version: {changes}; `onefold plan` says what that would do"
+                );
+            }
+            Seen::Broken(stopped) => {
+                let problems = stopped.problems.iter();
+                let messages: Vec<String> = problems.map(|one| one.message.clone()).collect();
+                if messages != shown {
+                    out.problems(&stopped.problems, &stopped.files);
+                    tracing::error!(
+                        "the edited manifests are not used until that is corrected; the hub goes on by the applied version"
+                    );
+                    shown = messages;
+                }
+            }
+        }
+    }
 }
 
 /// The listener of a service, which outlives edits of its manifests.
@@ -156,10 +200,10 @@ async fn begin(
     folder: &Path,
     environment: &Environment,
     out: &Out,
-    before: &mut Option<Stamp>,
+    known: &mut Option<Watched>,
 ) -> Result<Option<Opened>, Stopped> {
     for _ in 1..TRIES {
-        let stopped = match first(folder, environment, out, before).await {
+        let stopped = match first(folder, environment, out, known).await {
             Err(stopped) => stopped,
             opened => return opened,
         };
@@ -172,32 +216,60 @@ async fn begin(
             tracing::warn!(code = problem.code.id, "{}; trying again", problem.message);
         }
     }
-    first(folder, environment, out, before).await
+    first(folder, environment, out, known).await
 }
 
-/// The hub as the program finds it; a problem ends the program. None when the folder was edited meanwhile, which is said in
-/// `before`.
+/// The hub as the program finds it; a problem ends the program, except where edits wait until they are applied and the hub can work
+/// by the applied version. None when the folder was edited meanwhile, which is said in `known`.
 async fn first(
     folder: &Path,
     environment: &Environment,
     out: &Out,
-    before: &mut Option<Stamp>,
+    known: &mut Option<Watched>,
 ) -> Result<Option<Opened>, Stopped> {
-    let mut hub = open(folder, environment, out).await?;
-    hub.refuse_without_secrets(None, true)?;
-    match hub.ready().await {
-        Ok(()) => Ok(Some(hub)),
-        Err(problem) if problem.code == &MANIFESTS_CHANGED => {
-            *before = Some(hub.stamp.clone());
+    let mut now = Watched {
+        judged: Look::at(folder, environment),
+        ..Watched::default()
+    };
+    let stopped: Stopped = match open(folder, environment, out).await {
+        Err(stopped) => stopped,
+        Ok(mut hub) => {
+            hub.refuse_without_secrets(None, true)?;
+            let problem = match hub.ready().await {
+                Ok(()) => return Ok(Some(hub)),
+                Err(problem) => problem,
+            };
             hub.context.store.close().await;
-            Ok(None)
+            if problem.code == &MANIFESTS_CHANGED {
+                now.at(&hub);
+                *known = Some(now);
+                return Ok(None);
+            }
+            if problem.code != &NOT_APPLIED {
+                return Err(problem.into());
+            }
+            tracing::warn!("a plan is pending");
+            problem.into()
         }
-        Err(problem) => Err(problem.into()),
-    }
+    };
+    let Some(hub) = opening::open_in_force(folder, environment).await? else {
+        return Err(stopped);
+    };
+    out.problems(&stopped.problems, &stopped.files);
+    tracing::warn!("the hub goes on by the applied version");
+    *known = Some(now);
+    Ok(Some(hub))
 }
 
 /// Serves with the manifests that were read.
-async fn serve_hub(hub: Opened, folder: &Path, out: &Out, carried: Carried, door: &Door) -> Served {
+async fn serve_hub(
+    hub: Opened,
+    folder: &Path,
+    out: &Out,
+    carried: Carried,
+    door: &Door,
+    edited: impl Future<Output = ()>,
+) -> Served {
     for next in hub.next_runs() {
         let source = next.source;
         match next.at {
@@ -219,7 +291,7 @@ async fn serve_hub(hub: Opened, folder: &Path, out: &Out, carried: Carried, door
         keeps_exchanges: false,
     });
     door.open(Collector::of(&hub.context, &connectors));
-    let served = flow::serve(&hub.context, &connectors, &options, carried).await;
+    let served = flow::serve(&hub.context, &connectors, &options, carried, edited).await;
     door.close();
     hub.context.store.close().await;
     served
@@ -240,17 +312,18 @@ async fn warn_of_leftovers(hub: &Opened) -> crate::store::Result<()> {
     Ok(())
 }
 
-/// The folder as it is now, as soon as it can be served; none when the hub is stopped first.
+/// The hub by the version to go on by, as soon as it can be served; none when the hub is stopped first.
 async fn reopen(
     folder: &Path,
     environment: &Environment,
     out: &Out,
-    before: &Stamp,
+    known: &mut Watched,
 ) -> Option<Opened> {
     let mut shown = Vec::new();
     loop {
-        let (tried, at) = (stamp(folder), Instant::now());
-        let stopped = match opening::open_edited(folder, environment, before).await {
+        let (tried, at) = (Look::at(folder, environment), Instant::now());
+        let was_edited = known.edited.is_some();
+        let stopped = match opening::reopen(folder, environment, known).await {
             Ok(hub) => {
                 out.warnings(&hub.warnings, &hub.files);
                 return Some(hub);
@@ -262,10 +335,13 @@ async fn reopen(
         let messages: Vec<String> = problems.map(|one| one.message.clone()).collect();
         if messages != shown && !environment.cancel.is_cancelled() {
             out.problems(&stopped.problems, &stopped.files);
-            tracing::error!("nothing is served until that is corrected");
             shown = messages;
+            match was_edited {
+                true => tracing::error!("the hub goes on by the applied version"),
+                false => tracing::error!("nothing is served until that is corrected"),
+            }
         }
-        while stamp(folder) == tried && at.elapsed() < OPEN_AGAIN {
+        while !was_edited && Look::at(folder, environment) == tried && at.elapsed() < OPEN_AGAIN {
             if environment.cancel.wait(LOOK_AT_FOLDER).await {
                 return None;
             }

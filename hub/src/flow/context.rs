@@ -124,13 +124,14 @@ impl Context {
         self.writers.get(source).map_or(&[], |indexes| indexes)
     }
 
-    /// The sources that read the tool that a destination writes to.
+    /// The sources that read the tool that a destination writes to, by their namespaces.
     pub(super) fn sources_written_by(&self, destination: &Destination) -> Vec<&str> {
         let all = &self.plan.destinations;
         let is_it = |index: &usize| all[*index].name == destination.name;
         let sources = self.writers.iter();
         let sources = sources.filter(|(_, indexes)| indexes.iter().any(is_it));
-        sources.map(|(source, _)| source.as_str()).collect()
+        let namespaces = &self.plan.namespaces;
+        sources.map(|(source, _)| namespaces.of(source)).collect()
     }
 
     /// True when anything depends on profiles after they are built.

@@ -78,8 +78,12 @@ impl World {
     pub async fn reread(&mut self, manifest: &str, streams: &[(&str, &str)]) {
         let old = &self.context;
         let suppression = old.suppression.clone();
+        let mut plan = plan(manifest, streams);
+        let mut tx = old.store.read().await.unwrap();
+        plan.name_by(flow::namespaces(&mut tx, &plan).await.unwrap());
+        drop(tx);
         let mut context = Context::new(
-            Arc::new(plan(manifest, streams)),
+            Arc::new(plan),
             old.store.clone(),
             old.clock.clone(),
             Suppression::default(),
@@ -113,13 +117,9 @@ impl World {
         let (source, name) = of;
         let plan = self.stream(of);
         let mut tx = self.context.store.begin().await.unwrap();
-        let id = tx.stream(source, name, &plan.digest).await.unwrap().id;
+        let row = tx.stream(source, name, &plan.digest).await.unwrap();
         tx.commit().await.unwrap();
-        let stream = StreamRef {
-            id,
-            source: source.into(),
-            name: name.into(),
-        };
+        let stream = StreamRef::from(&row);
         let lines = |rows: &[R]| -> String { rows.iter().map(|row| format!("{row}\n")).collect() };
         let mut arrived = Arrived::default();
         arrived.add(lines(upserts).into(), Some(lines(deletes).into()));

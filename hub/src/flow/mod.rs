@@ -21,7 +21,9 @@ mod work;
 pub use ask::explain::{Explained, Graph, Step, explain, graph};
 pub use ask::history::{Moment, history};
 pub use ask::review::{Review, review};
-pub use commit::adopt::{Approval, Leave, held_back, in_force, stored as stored_version};
+pub use commit::adopt::{
+    Approval, Leave, held_back, in_force, namespaces, stored as stored_version,
+};
 pub use commit::apply::apply;
 pub use commit::change::{Change, Counts, Put, To};
 pub use commit::fence::{manifests_digest, version as rules_version};

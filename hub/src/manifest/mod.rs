@@ -19,6 +19,7 @@ pub mod keys;
 mod model;
 mod plan;
 mod purpose;
+mod renames;
 mod rules;
 mod said;
 mod schedule;
@@ -39,11 +40,13 @@ pub use model::PREDICTED;
 pub use plan::{
     Aggregate, Audience, ComputedTrait, Destination, Grants, Guard, Hub, IdentityRules, Limits,
     Model, PersonPush, Plan, SecretRef, Signers, Source, Stage, Stream, StreamTarget, Subject,
-    Suggest, Survivorship, SurvivorshipRule, TraitKind, Trust, TrustedKey,
+    Suggest, TraitKind, Trust, TrustedKey,
 };
 pub use purpose::{ConsentRule, Purpose};
+pub use renames::{Namespaces, Rename, Renamed};
 pub use said::{SAID_COUNTRY, trait_said};
 pub use serve::Serve;
+pub use survivorship::{Survivorship, SurvivorshipRule};
 pub use timetable::{Blackout, CatchUp, Overlap, Schedule, When, span};
 pub use version::{Difference, Version};
 
@@ -232,6 +235,7 @@ struct Link {
 }
 
 /// The tables of all files by their name.
+#[derive(Default)]
 struct Sections<'t> {
     hub: Vec<Item<'t>>,
     connectors: Vec<Item<'t>>,
@@ -328,6 +332,7 @@ impl<'c> Loader<'c> {
             .iter()
             .filter_map(|item| self.destination(item, &mut names))
             .collect();
+        let renames = self.renames(&sections);
         self.check_mentions(&sections);
         let hub = hub?;
         let declared = std::mem::take(&mut self.purposes);
@@ -348,6 +353,9 @@ impl<'c> Loader<'c> {
             survivorship,
             digest: String::new(),
             version: Version::default(),
+            renames,
+            namespaces: Namespaces::default(),
+            is_named: false,
             warnings: Vec::new(),
         })
     }
@@ -370,25 +378,7 @@ impl<'c> Loader<'c> {
     }
 
     fn sections<'t>(&mut self, files: &'t [File<'t>]) -> Sections<'t> {
-        let mut sections = Sections {
-            hub: Vec::new(),
-            connectors: Vec::new(),
-            limits: Vec::new(),
-            serve: Vec::new(),
-            apply: Vec::new(),
-            sources: Vec::new(),
-            traits: Vec::new(),
-            models: Vec::new(),
-            audiences: Vec::new(),
-            destinations: Vec::new(),
-            identity: Vec::new(),
-            suggest: Vec::new(),
-            profile: Vec::new(),
-            priorities: Vec::new(),
-            exclude: Vec::new(),
-            journeys: Vec::new(),
-            purposes: Vec::new(),
-        };
+        let mut sections = Sections::default();
         for file in files {
             if !file.broken {
                 file.table()

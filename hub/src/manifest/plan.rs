@@ -3,7 +3,9 @@
 use crate::expression::{Condition, Expression, Test, Window};
 use crate::manifest::Schedule;
 use crate::manifest::purpose::{ConsentRule, Purpose};
+use crate::manifest::renames::{Namespaces, Rename};
 use crate::manifest::serve::Serve;
+use crate::manifest::survivorship::Survivorship;
 use crate::manifest::version::Version;
 use crate::model::{Description, EntityKind, RateSpec, Value};
 use crate::problem::Problem;
@@ -35,6 +37,10 @@ pub struct Plan {
     pub digest: String,
     /// What was read of the folder.
     pub version: Version,
+    pub renames: Vec<Rename>,
+    /// Under which names the hub knows what comes from renamed sources; everything above uses them once `is_named`.
+    pub namespaces: Namespaces,
+    pub is_named: bool,
     /// What is allowed but looks like a mistake.
     pub warnings: Vec<Problem>,
 }
@@ -163,6 +169,8 @@ pub struct Stream {
     pub consent: Vec<ConsentRule>,
     /// ISO 3166 alpha-2 for the phone filter.
     pub region: Option<String>,
+    /// Whose ids its records have, where that is not the source's name (`Namespaces`).
+    pub namespace: Option<Arc<str>>,
     /// Changes whenever anything above changes: records mapped under another digest must be mapped again.
     pub digest: String,
 }
@@ -472,29 +480,4 @@ impl Default for IdentityRules {
             component_cap: 1_000,
         }
     }
-}
-
-/// How a trait's winner is chosen among claims.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Survivorship {
-    pub by_trait: BTreeMap<String, SurvivorshipRule>,
-    /// Traits that have no rule of their own, each with the trait that leads its group: the claim that wins the leading trait
-    /// wins them, too. A leading trait follows none.
-    pub with: BTreeMap<String, String>,
-    pub default: SurvivorshipRule,
-}
-
-#[derive(Debug, Clone, PartialEq, Default)]
-pub enum SurvivorshipRule {
-    #[default]
-    MostRecent,
-    /// Source names, best first; sources not named come after, and ties go to the most recent.
-    SourcePriority(Vec<String>),
-    First,
-    Min,
-    Max,
-    Longest,
-    MostFrequent,
-    Union,
-    AnyTrue,
 }

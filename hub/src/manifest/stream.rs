@@ -359,11 +359,7 @@ impl Loader<'_> {
             .collect();
         let (Some(about), Some(key)) = (draft.about, draft.key) else {
             if !unknown {
-                let names = missing
-                    .iter()
-                    .map(|name| format!("`{name}`"))
-                    .collect::<Vec<_>>()
-                    .join(" and ");
+                let names = format!("`{}`", missing.join("` and `"));
                 let message =
                     format!("without a default mapping, the stream `{name}` must say {names}");
                 self.report.error(&codes::NO_MAPPING, spot, message);
@@ -400,6 +396,7 @@ impl Loader<'_> {
             map: draft.map,
             consent: draft.consent,
             region,
+            namespace: None,
             digest: String::new(),
         };
         stream.digest = digest(&stream);

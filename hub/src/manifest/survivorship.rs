@@ -3,11 +3,36 @@
 //! `[profile.trait.city] with = "street"` makes `city` come from the record that wins `street`. The trait that others go
 //! with leads the group and has the rule; the traits that follow it have none.
 
+use crate::manifest::Loader;
 use crate::manifest::tree::{Hinted, Item, Spot, Table};
-use crate::manifest::{Loader, Survivorship, SurvivorshipRule};
 use crate::model::snake_case;
 use crate::problem::codes;
 use std::collections::BTreeMap;
+
+/// How a trait's winner is chosen among claims.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Survivorship {
+    pub by_trait: BTreeMap<String, SurvivorshipRule>,
+    /// Traits that have no rule of their own, each with the trait that leads its group: the claim that wins the leading trait
+    /// wins them, too. A leading trait follows none.
+    pub with: BTreeMap<String, String>,
+    pub default: SurvivorshipRule,
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum SurvivorshipRule {
+    #[default]
+    MostRecent,
+    /// Source names, best first; sources not named come after, and ties go to the most recent.
+    SourcePriority(Vec<String>),
+    First,
+    Min,
+    Max,
+    Longest,
+    MostFrequent,
+    Union,
+    AnyTrue,
+}
 
 /// A word and its rule, still without sources.
 type Rule = (&'static str, fn() -> SurvivorshipRule);

@@ -46,6 +46,16 @@ impl Version {
         Some(words.map(str::to_owned).collect())
     }
 
+    /// A connector of which the other version has another build.
+    pub fn is_built_otherwise<'v>(&self, other: &'v Self) -> Option<&'v str> {
+        let mut components = other.components.iter();
+        let found = components.find(|(name, hash)| {
+            let known = self.components.get(*name);
+            known.is_some_and(|known| known != *hash)
+        });
+        found.map(|(name, _)| name.as_str())
+    }
+
     /// Where the hub is stored, if one of the files says it.
     pub fn store(files: &[(String, String)]) -> Option<String> {
         let mut tables = files.iter().filter_map(|(_, text)| parsed(text));
@@ -129,6 +139,27 @@ impl fmt::Display for Difference {
             false => write!(out, ": {}", self.keys.join(", ")),
         }
     }
+}
+
+/// What a stream and its source were called before these differences.
+pub fn former_stream<'d>(
+    differences: &'d [Difference],
+    source: &'d str,
+    stream: &'d str,
+) -> (&'d str, &'d str) {
+    let renamed = differences.iter();
+    let renamed = renamed.filter(|one| one.change == Change::Renamed);
+    let (mut was, mut named) = (source, stream);
+    for one in renamed {
+        let before = one.was.as_deref().unwrap_or_default();
+        let is_it = one.name.split_once('/') == Some((source, stream));
+        match one.what.as_str() {
+            "source" if one.name == source => was = before,
+            "stream" if is_it => named = last(before),
+            _ => {}
+        }
+    }
+    (was, named)
 }
 
 /// What `[apply]` can let happen by itself, with what each word is about.

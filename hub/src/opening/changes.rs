@@ -69,7 +69,7 @@ impl Opened {
             .hint("name one of its identifiers: `onefold profile show` lists them"));
         }
         let region = self.context.plan.hub.default_region.as_deref();
-        parse_identifier(text, region)
+        parse_identifier(&self.context.plan.namespaces.kind(text), region)
     }
 
     /// What an operator decides about a dead letter, now.

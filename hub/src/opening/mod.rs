@@ -13,6 +13,7 @@ mod planning;
 mod reading;
 mod runs;
 mod versions;
+mod watching;
 
 pub use agenda::{Agenda, DestinationDue, Held, ModelDue, SourceDue};
 pub use capturing::CapturingConnectors;
@@ -23,7 +24,8 @@ pub use pausing::Pausing;
 pub use planning::{Planned, PlannedStream, Wish, apply};
 pub use reading::{load, load_draft};
 pub use runs::{GoesOn, Ran, RanOne};
-pub use versions::{Pending, open_at};
+pub use versions::{Pending, Watched, open_at, open_in_force, reopen, versions};
+pub use watching::{Look, Seen, Watching};
 
 use crate::clock::Clock;
 use crate::egress::Random;
@@ -37,7 +39,6 @@ use crate::store::{Gate, Store};
 use reading::read_files;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
@@ -106,13 +107,11 @@ pub struct Loaded {
     pub connectors: Connectors,
 }
 
-/// Which files a folder's manifests are, and when each was last written.
-pub type Stamp = Vec<(PathBuf, Option<SystemTime>)>;
-
 /// A hub with its store open.
 pub struct Opened {
     folder: PathBuf,
-    pub stamp: Stamp,
+    /// The folder when it was read.
+    pub look: Look,
     pub context: Context,
     pub connectors: Connectors,
     /// What does not stop anybody from working with the hub.
@@ -191,14 +190,14 @@ fn log(line: &LogLine) {
 /// The hub of a folder.
 pub async fn open(folder: &Path, environment: &Environment) -> Result<Opened, Stopped> {
     // Before the files are read: what is written meanwhile counts as an edit.
-    let stamp = stamp(folder);
-    opened(folder, stamp, load(folder, environment)?, environment).await
+    let look = Look::at(folder, environment);
+    opened(folder, look, load(folder, environment)?, environment).await
 }
 
 /// The hub of a folder by manifests that were loaded.
 async fn opened(
     folder: &Path,
-    stamp: Stamp,
+    look: Look,
     loaded: Loaded,
     environment: &Environment,
 ) -> Result<Opened, Stopped> {
@@ -208,13 +207,12 @@ async fn opened(
         connectors,
     } = loaded;
     let mut warnings = plan.warnings.clone();
-    let store = plan.hub.store.clone();
-    match context(Arc::new(plan), &store, environment).await {
+    match first_context(plan, environment).await {
         Ok((context, warning)) => {
             warnings.extend(warning);
             Ok(Opened {
                 folder: folder.to_owned(),
-                stamp,
+                look,
                 context,
                 connectors,
                 warnings,
@@ -229,17 +227,20 @@ async fn opened(
     }
 }
 
-/// Opens the store; with a warning when the manifests' identity rules are not in force.
-async fn context(
-    plan: Arc<Plan>,
-    store: &str,
-    environment: &Environment,
-) -> Result<(Context, Option<Problem>), Problem> {
-    let store = Store::open(store).await?;
-    let store = match &environment.gate {
+async fn open_store(url: &str, environment: &Environment) -> Result<Store, Problem> {
+    let store = Store::open(url).await?;
+    Ok(match &environment.gate {
         Some(gate) => store.gated(gate.clone()),
         None => store,
-    };
+    })
+}
+
+/// With a warning when the manifests' identity rules are not in force.
+async fn context(
+    plan: Arc<Plan>,
+    store: Store,
+    environment: &Environment,
+) -> Result<(Context, Option<Problem>), Problem> {
     let random = environment.random.clone();
     let suppression =
         Suppression::load(&store, move || Uuid::from_u64_pair(random(), random())).await?;
@@ -250,6 +251,17 @@ async fn context(
     models::adopt(&mut context).await?;
     let warning = rules::adopt(&mut context).await?;
     Ok((context, warning))
+}
+
+/// The same by manifests that name sources as the operator does.
+async fn first_context(
+    mut plan: Plan,
+    environment: &Environment,
+) -> Result<(Context, Option<Problem>), Problem> {
+    let store = open_store(&plan.hub.store, environment).await?;
+    let namespaces = flow::namespaces(&mut store.read().await?, &plan).await?;
+    plan.name_by(namespaces);
+    context(Arc::new(plan), store, environment).await
 }
 
 impl Opened {
@@ -301,53 +313,6 @@ impl Opened {
         let is_current = || read_files(&self.folder).is_ok_and(|files| files == self.files);
         flow::enter(&mut self.context, &is_current, leave).await
     }
-}
-
-/// What tells whether somebody wrote a folder's manifests; empty for a folder that cannot be read.
-pub fn stamp(folder: &Path) -> Stamp {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let files = entries.map(|entry| entry.path());
-    let files = files.filter(|path| path.extension().is_some_and(|ending| ending == "toml"));
-    let mut stamp: Stamp = files
-        .map(|path| {
-            let written = path.metadata().and_then(|data| data.modified());
-            (path, written.ok())
-        })
-        .collect();
-    stamp.sort();
-    stamp
-}
-
-/// The folder again, for a service whose manifests another process replaced. A folder that nobody wrote since, and that is not what
-/// is in force, is not the one that the other process read: adopting it would undo the other process's work.
-pub async fn open_edited(
-    folder: &Path,
-    environment: &Environment,
-    before: &Stamp,
-) -> Result<Opened, Stopped> {
-    let mut hub = open(folder, environment).await?;
-    let ready = ready_again(&mut hub, before).await;
-    match ready {
-        Ok(()) => Ok(hub),
-        Err(stopped) => {
-            hub.context.store.close().await;
-            Err(stopped)
-        }
-    }
-}
-
-async fn ready_again(hub: &mut Opened, before: &Stamp) -> Result<(), Stopped> {
-    let known = flow::manifests_digest(&mut hub.context.store.read().await?).await?;
-    if hub.stamp == *before && known != hub.context.plan.digest {
-        let message =
-            "another process uses this hub's store with other manifests than this folder's";
-        return Err(Problem::new(&codes::MANIFESTS_CHANGED, message)
-            .hint("give each folder of manifests a store of its own, or restart `serve` to use this folder's")
-            .into());
-    }
-    hub.refuse_without_secrets(None, true)?;
-    hub.ready().await?;
-    Ok(())
 }
 
 /// Copies the hub's store into a new file; returns its size in bytes.

@@ -37,7 +37,8 @@ pub fn wanted(plan: &Plan, text: &str) -> Result<Wanted, Problem> {
         Some(Err(_)) => Err(bad("a profile id is a UUID")),
         None => {
             let region = plan.hub.default_region.as_deref();
-            parse_identifier(text, region).map(Wanted::Identifier)
+            let identifier = parse_identifier(&plan.namespaces.kind(text), region);
+            identifier.map(Wanted::Identifier)
         }
     }
 }

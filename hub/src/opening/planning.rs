@@ -1,15 +1,16 @@
 //! What other manifests would do, found by doing it to a copy of the store, and doing it by the plan's hash.
 
-use super::{Environment, Opened, Stopped, versions};
+use super::{Environment, Opened, Stopped, unknown, versions};
 use crate::flow::leftover::{self, Leftover};
 use crate::flow::rules::{self, Difference as Resolved};
 use crate::flow::{
     self, Approval, AudienceReport, Context, DeliveryReport, Events, Leave, Pause, RunReport,
 };
-use crate::manifest::{Difference, version};
+use crate::manifest::version::{Change, former_stream};
+use crate::manifest::{Difference, Plan, version};
 use crate::model::Shown;
 use crate::problem::Problem;
-use crate::problem::codes::PLAN_STALE;
+use crate::problem::codes::{PLAN_STALE, RULES_NOT_APPLIED, USAGE};
 use crate::store::{Result, Trial, Tx};
 use serde::Serialize;
 use std::path::Path;
@@ -69,6 +70,53 @@ pub struct Wish<'a> {
     pub hash: &'a str,
     /// An earlier version instead of the folder's manifests.
     pub from: Option<&'a str>,
+    /// `SOURCE=FATE` for sources that are taken out.
+    pub removed: &'a [String],
+}
+
+/// What becomes of the records of a source that is taken out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// They stay, and what they say counts.
+    Keep,
+    /// As if the vendor had deleted them.
+    Retire,
+    /// The same, and nothing of them is kept.
+    Erase,
+}
+
+impl Wish<'_> {
+    /// What was said of each source that these differences take out.
+    fn fates(&self, differences: &[Difference]) -> Result<Vec<(String, Fate)>> {
+        let gone = differences
+            .iter()
+            .filter(|one| one.what == "source" && one.change == Change::Removed);
+        let gone: Vec<&str> = gone.map(|one| &*one.name).collect();
+        let mut fates = Vec::new();
+        for said in self.removed {
+            let (source, fate) = said.split_once('=').unwrap_or((said, ""));
+            if !gone.contains(&source) {
+                return Err(unknown(
+                    "source that is taken out",
+                    source,
+                    gone.into_iter(),
+                ));
+            }
+            let fate = match fate {
+                "keep" => Fate::Keep,
+                "retire" => Fate::Retire,
+                "erase" => Fate::Erase,
+                _ => {
+                    let message = format!("`{said}` does not say what becomes of `{source}`");
+                    return Err(Problem::new(&USAGE, message).hint(format!(
+                        "write `{source}=keep`, `{source}=retire` or `{source}=erase`"
+                    )));
+                }
+            };
+            fates.push((source.to_owned(), fate));
+        }
+        Ok(fates)
+    }
 }
 
 impl Opened {
@@ -77,7 +125,8 @@ impl Opened {
     pub async fn planned(&self, environment: &Environment, show: usize) -> Result<Planned> {
         let context = &self.context;
         let paused = self.pauses().await?;
-        let mut streams = self.planned_streams().await?;
+        let standing = self.standing(&mut context.store.read().await?).await?;
+        let mut streams = self.planned_streams(&standing.differences).await?;
         streams.retain(|one| {
             !paused
                 .iter()
@@ -97,7 +146,9 @@ impl Opened {
             paused,
             ..Planned::default()
         };
-        let standing = self.standing(&mut tx).await?;
+        planned
+            .left_over
+            .retain(|left| !standing.renames(&context.plan, left));
         let is_edited = flow::manifests_digest(&mut tx).await? != context.plan.digest
             || standing.has_other_rules
             || planned.streams.iter().any(|stream| stream.remap)
@@ -120,8 +171,8 @@ impl Opened {
             planned.destinations = deliveries(context, &planned.paused, show).await?;
             return Ok(planned);
         };
-        let opened = super::context(context.plan.clone(), &trial.url(), environment).await;
-        let (copy, _) = opened?;
+        let store = super::open_store(&trial.url(), environment).await?;
+        let (copy, _) = super::context(context.plan.clone(), store, environment).await?;
         let tried = try_out(&copy, &planned.paused, show).await;
         copy.store.close().await;
         let (report, destinations) = tried?;
@@ -135,15 +186,14 @@ impl Opened {
         Ok(planned)
     }
 
-    async fn planned_streams(&self) -> Result<Vec<PlannedStream>> {
+    async fn planned_streams(&self, differences: &[Difference]) -> Result<Vec<PlannedStream>> {
         let mut tx = self.context.store.read().await?;
         let known = tx.streams().await?;
         let mut streams = Vec::new();
         for source in &self.context.plan.sources {
             for stream in &source.streams {
-                let row = known
-                    .iter()
-                    .find(|row| row.source == *source.name && row.name == *stream.name);
+                let was = former_stream(differences, &source.name, &stream.name);
+                let row = known.iter().find(|row| (&*row.source, &*row.name) == was);
                 let since = match row {
                     Some(row) => tx.cursor_moved_at(row.id).await?,
                     None => None,
@@ -184,7 +234,11 @@ impl Opened {
         let differences = before
             .as_ref()
             .map(|(_, before)| before.differences(&plan.version));
+        let waits = before
+            .as_ref()
+            .is_some_and(|(_, before)| before.automatic().is_some());
         Ok(Standing {
+            waits,
             over: before.as_ref().map_or(0, |(row, _)| row.id),
             applied: before.map(|(row, _)| Applied {
                 version: version::short(&row.hash).to_owned(),
@@ -198,7 +252,10 @@ impl Opened {
     }
 
     /// Applies these manifests if the hash is that of their plan. What follows from them is done by `follow`.
-    async fn apply(&mut self, wish: &Wish<'_>) -> std::result::Result<Vec<Difference>, Stopped> {
+    async fn apply(
+        &mut self,
+        wish: &Wish<'_>,
+    ) -> std::result::Result<(Vec<Difference>, Vec<(String, Fate)>), Stopped> {
         let mut tx = self.context.store.read().await?;
         let standing = self.standing(&mut tx).await?;
         drop(tx);
@@ -215,6 +272,8 @@ impl Opened {
                 .hint("`onefold plan` makes a plan of what there is now; nothing was changed")
                 .into());
         }
+        let fates = wish.fates(&standing.differences)?;
+        self.refuse_unsaid(&standing, &fates).await?;
         self.refuse_without_secrets(None, true)?;
         let leave = Leave::Planned(Approval {
             over: Some(standing.over),
@@ -224,7 +283,50 @@ impl Opened {
             Some(_) => flow::enter(&mut self.context, &|| true, &leave).await?,
             None => self.ready_by(&leave).await?,
         }
-        Ok(standing.differences)
+        Ok((standing.differences, fates))
+    }
+
+    /// Where edits wait until they are applied, what becomes of records is said, too.
+    async fn refuse_unsaid(&self, standing: &Standing, fates: &[(String, Fate)]) -> Result<()> {
+        let mut tx = self.context.store.read().await?;
+        if !standing.waits {
+            return Ok(());
+        }
+        for left in leftover::leftovers(&mut tx, &self.context.plan).await? {
+            let source = &left.source;
+            let mut gone = standing.differences.iter();
+            let is_new = gone.any(|one| {
+                one.what == "source" && one.change == Change::Removed && one.name == *source
+            });
+            if is_new && fates.iter().all(|(said, _)| said != source) {
+                let message = format!(
+                    "source `{source}` is taken out, and it is not said what becomes of its records ({} of `{}`)",
+                    left.records, left.stream
+                );
+                return Err(Problem::new(&USAGE, message).hint(format!(
+                    "add `--removed {source}=keep` (they stay and count), `=retire` (as if the vendor had deleted them) or `=erase` (nothing of them is kept)"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what is left of sources that were taken out, as an operator said.
+    async fn dispose(&self, fates: &[(String, Fate)]) -> Result<()> {
+        for (source, fate) in fates.iter().filter(|(_, fate)| *fate != Fate::Keep) {
+            let mut tx = self.context.store.read().await?;
+            let mut left = leftover::leftovers(&mut tx, &self.context.plan).await?;
+            drop(tx);
+            left.retain(|one| one.source == *source);
+            for one in &left {
+                let go_on = |_: i64| !self.context.cancel.is_cancelled();
+                leftover::remove(&self.context, one, &go_on).await?;
+                if *fate == Fate::Erase {
+                    leftover::erase(&self.context, one).await?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Does what follows from manifests that were just applied.
@@ -240,13 +342,16 @@ pub async fn apply(
     wish: &Wish<'_>,
 ) -> std::result::Result<(Opened, Vec<Difference>), Stopped> {
     let mut hub = versions::open_at(folder, environment, wish.from).await?;
+    // The plan puts them in force.
+    hub.warnings.retain(|one| one.code != &RULES_NOT_APPLIED);
     if wish.from.is_some() {
         versions::refuse_to_lose(folder, &hub.context).await?;
     }
-    let differences = hub.apply(wish).await?;
+    let (differences, fates) = hub.apply(wish).await?;
     if wish.from.is_some() {
         versions::put_back(folder, &hub.files)?;
     }
+    hub.dispose(&fates).await?;
     Ok((hub, differences))
 }
 
@@ -256,11 +361,24 @@ struct Standing {
     differences: Vec<Difference>,
     has_other_rules: bool,
     is_same: bool,
+    /// Whether edits wait until they are applied.
+    waits: bool,
     /// What the plan depends on.
     written: String,
 }
 
 impl Standing {
+    /// Whether what is left over is a stream of the manifests under its name before.
+    fn renames(&self, plan: &Plan, left: &Leftover) -> bool {
+        plan.sources.iter().any(|source| {
+            let mut streams = source.streams.iter();
+            streams.any(|stream| {
+                let was = former_stream(&self.differences, &source.name, &stream.name);
+                was == (&*left.source, &*left.stream)
+            })
+        })
+    }
+
     fn hash(&self) -> Option<String> {
         let is_open = !self.is_same || self.has_other_rules;
         is_open.then(|| blake3::hash(self.written.as_bytes()).to_hex()[..16].to_owned())

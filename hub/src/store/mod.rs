@@ -23,6 +23,7 @@ mod profiles;
 mod query;
 mod records;
 mod remote_audiences;
+mod renames;
 mod runs;
 mod statements;
 mod streams;

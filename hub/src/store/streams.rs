@@ -12,6 +12,8 @@ pub struct StreamRow {
     pub id: i64,
     pub source: String,
     pub name: String,
+    /// Its first `SOURCE/NAME`, which stays.
+    pub origin: String,
     /// Goes up whenever the key of its records changes.
     pub generation: i64,
     /// The digest of the mapping under which its records were mapped, or `EMPTIED`.
@@ -44,7 +46,7 @@ impl Tx {
 
     /// Every generation of every stream; the generations of one stream are together, the latest last.
     pub async fn stream_generations(&mut self) -> Result<Vec<StreamRow>> {
-        let text = "select id, source, name, generation, digest, full_since, full_seen from stream order by source, name, generation";
+        let text = "select id, source, name, generation, digest, full_since, full_seen, origin from stream order by source, name, generation";
         self.all(text, &[], |row| {
             Ok(StreamRow {
                 id: get(row, 0)?,
@@ -54,6 +56,7 @@ impl Tx {
                 digest: get(row, 4)?,
                 full_since: get(row, 5)?,
                 full_seen: get(row, 6)?,
+                origin: get(row, 7)?,
             })
         })
         .await
@@ -61,15 +64,16 @@ impl Tx {
 
     /// The stream's row, made if it is new.
     pub async fn stream(&mut self, source: &str, name: &str, digest: &str) -> Result<StreamRow> {
-        for stream in self.streams().await? {
-            if stream.source == source && stream.name == name {
-                return Ok(stream);
-            }
+        let streams = self.streams().await?;
+        let mut known = streams.iter();
+        if let Some(stream) = known.find(|one| one.source == source && one.name == name) {
+            return Ok(stream.clone());
         }
         let row = StreamRow {
             id: self.reserve("stream", 1).await?,
             source: source.to_owned(),
             name: name.to_owned(),
+            origin: self.new_origin(source, name, &streams).await?,
             generation: 0,
             digest: digest.to_owned(),
             full_since: None,
@@ -97,16 +101,33 @@ impl Tx {
         Ok(row)
     }
 
+    /// One that no other stream has: a renamed one may have had this name.
+    async fn new_origin(
+        &mut self,
+        source: &str,
+        name: &str,
+        streams: &[StreamRow],
+    ) -> Result<String> {
+        let text = "select name from namespace where source = $1";
+        let known: Option<String> = self.maybe(text, &[Arg::Text(source)], value).await?;
+        let wanted = format!("{}/{name}", known.as_deref().unwrap_or(source));
+        let is_free = |origin: &String| streams.iter().all(|one| one.origin != *origin);
+        let others = (2..).map(|number| format!("{wanted}~{number}"));
+        let mut all = std::iter::once(wanted.clone()).chain(others);
+        Ok(all.find(is_free).unwrap_or(wanted))
+    }
+
     async fn add_stream(&mut self, row: &StreamRow) -> Result<()> {
         let rows = [row];
         self.insert(
-            "stream (id, source, name, generation, digest, full_since, full_seen)",
+            "stream (id, source, name, origin, generation, digest, full_since, full_seen)",
             &rows,
             |row| {
                 [
                     Arg::Int(row.id),
                     Arg::Text(&row.source),
                     Arg::Text(&row.name),
+                    Arg::Text(&row.origin),
                     Arg::Int(row.generation),
                     Arg::Text(&row.digest),
                     Arg::OptInt(row.full_since),

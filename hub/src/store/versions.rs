@@ -105,6 +105,30 @@ impl Tx {
         self.rows_in(text, slots, past_version).await
     }
 
+    /// Deletes the records of a stream with every version of them.
+    pub async fn erase_records(&mut self, stream_id: i64) -> Result<()> {
+        for text in [
+            "delete from record_version where slot in (select slot from record where stream_id = $1)",
+            "delete from record where stream_id = $1",
+            "delete from stream_cursor where stream_id = $1",
+        ] {
+            self.run(text, &[Arg::Int(stream_id)]).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes what was set aside of a stream, and what was sent to it.
+    pub async fn erase_letters(&mut self, source: &str, stream: &str) -> Result<()> {
+        for text in [
+            "delete from dead_letter where source = $1 and stream = $2 and kind <> 'delivery'",
+            "delete from inbox where source = $1 and stream = $2",
+        ] {
+            self.run(text, &[Arg::Text(source), Arg::Text(stream)])
+                .await?;
+        }
+        Ok(())
+    }
+
     /// When versions came, and whether an operator wrote them, by their ids.
     pub async fn versions_received(
         &mut self,

@@ -214,6 +214,7 @@ fn wakes(cron: &str, hangs: bool) {
             &inside.connectors,
             &all,
             Carried::default(),
+            std::future::pending(),
         );
         let watching = async {
             while !is_tagged(&pair) {

@@ -1,6 +1,7 @@
 //! What was said of consent about somebody, which statement decides, and what it beats.
 
 use crate::flow::ask::profile::{Lookup, Wanted, locate};
+use crate::flow::ask::shown::named;
 use crate::flow::commit::agreed::said;
 use crate::flow::commit::identifiers::find;
 use crate::flow::commit::neighbourhood::{Held, said_in};
@@ -63,7 +64,8 @@ pub async fn consents(context: &Context, wanted: &Wanted) -> Result<Vec<ConsentV
             Wanted::Id(_) => (Vec::new(), Vec::new()),
         },
     };
-    consents_of(&mut tx, context, &held, &evidence).await
+    let views = consents_of(&mut tx, context, &held, &evidence).await?;
+    Ok(named(views, &context.plan.namespaces))
 }
 
 pub(super) async fn consents_of(

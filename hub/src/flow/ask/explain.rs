@@ -1,5 +1,6 @@
 //! Why two identifiers belong to one person or not, and the graph that makes a person; for surfaces. Writes nothing.
 
+use crate::flow::ask::shown::named;
 use crate::flow::commit::identifiers::find;
 use crate::flow::commit::neighbourhood::{Around, Neighbourhood};
 use crate::flow::context::Context;
@@ -89,7 +90,7 @@ pub async fn explain(
     }
     let in_common = identity::in_common(&around.graph, &around.resolution, from, to);
     let (left_person, right_person) = (person(from), person(to));
-    Ok(Explained {
+    let explained = Explained {
         left: left.clone(),
         right: right.clone(),
         one_person: left_person.is_some() && left_person == right_person,
@@ -100,7 +101,8 @@ pub async fn explain(
             .into_iter()
             .map(|node| around.dead(node))
             .collect(),
-    })
+    };
+    Ok(named(explained, &context.plan.namespaces))
 }
 
 /// The graph of the person behind an identifier.
@@ -121,7 +123,7 @@ pub async fn graph(context: &Context, identifier: &Identifier) -> Result<Graph> 
         .flat_map(|piece| around.graph.evidence[piece].nodes.iter().copied())
         .filter(|node| !around.graph.nodes[*node as usize].is_live())
         .collect();
-    Ok(Graph {
+    let graph = Graph {
         person: person.id.to_string(),
         identifiers: person
             .nodes
@@ -156,7 +158,8 @@ pub async fn graph(context: &Context, identifier: &Identifier) -> Result<Graph> 
                 )
             })
             .collect(),
-    })
+    };
+    Ok(named(graph, &context.plan.namespaces))
 }
 
 /// The refused ties of a part of the graph.

@@ -3,6 +3,7 @@
 
 use crate::flow::ask::past::{Mapping, claim};
 use crate::flow::ask::profile::{Lookup, Wanted, locate};
+use crate::flow::ask::shown::named;
 use crate::flow::context::Context;
 use crate::manifest::Survivorship;
 use crate::model::{Shown, Timestamp, Value};
@@ -45,7 +46,8 @@ pub async fn history(context: &Context, wanted: &Wanted) -> Result<Option<Vec<Mo
             claim: mapping.map(version).as_ref().and_then(claim),
         })
         .collect();
-    Ok(Some(moments(versions, &context.plan.survivorship)))
+    let moments = moments(versions, &context.plan.survivorship);
+    Ok(Some(named(moments, &context.plan.namespaces)))
 }
 
 /// What a record said from some time on; no claim when it was deleted or set aside.

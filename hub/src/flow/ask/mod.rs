@@ -10,4 +10,5 @@ pub mod past;
 pub mod preview;
 pub mod profile;
 pub mod review;
+pub mod shown;
 pub mod thing;

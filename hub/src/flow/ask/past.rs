@@ -12,6 +12,7 @@ pub(super) use then::claim;
 
 use crate::canonical;
 use crate::flow::ask::profile::{Found, Lookup, Wanted};
+use crate::flow::ask::shown::named;
 use crate::flow::commit::fitted::versions_at;
 use crate::flow::commit::identifiers::{find, identifier_of, statement_kind};
 use crate::flow::commit::neighbourhood::{message_id, said_in};
@@ -78,6 +79,7 @@ pub async fn profile_at(
         consents: consents_at(&mut tx, context, &then, person, silent, at).await?,
     };
     let view = then.view(context, person, at, background);
+    let view = named(view, &context.plan.namespaces);
     Ok(Found::Person(Box::new(view)))
 }
 
@@ -231,12 +233,7 @@ impl Mapping {
             });
             // Records of a stream that the manifests no longer have mean nothing today.
             if let Some((source, stream)) = found {
-                let of = StreamRef {
-                    id: row.id,
-                    source: plan.sources[source].name.clone(),
-                    name: plan.sources[source].streams[stream].name.clone(),
-                };
-                streams.insert(row.id, (of, source, stream));
+                streams.insert(row.id, (StreamRef::from(&row), source, stream));
             }
         }
         Ok(Self { plan, streams })

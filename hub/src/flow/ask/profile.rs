@@ -2,6 +2,7 @@
 //! Loads, and lets the pure stages explain; writes nothing.
 
 use crate::flow::ask::consent::{ConsentView, consents_of};
+use crate::flow::ask::shown::named;
 use crate::flow::ask::thing::{Thing, divided};
 use crate::flow::commit::claim::claim_of;
 use crate::flow::commit::identifiers::find;
@@ -220,7 +221,7 @@ async fn view(context: &Context, tx: &mut Tx, located: &Located) -> Result<Found
     let mut reasons = why(&context.plan.survivorship, &claims);
     reasons.extend(worked_out(context, &traits));
     let sources: BTreeSet<&str> = claims.iter().map(|claim| &*claim.source).collect();
-    Ok(Found::Person(Box::new(ProfileView {
+    let view = ProfileView {
         id: person.id.to_string(),
         at: None,
         identifiers: person
@@ -243,7 +244,9 @@ async fn view(context: &Context, tx: &mut Tx, located: &Located) -> Result<Found
         suppressed,
         consents: read_consents(row.id, &row.consents)?,
         consent_why: consents_of(tx, context, &located.held(&context.rules), &evidence).await?,
-    })))
+    };
+    let view = named(view, &context.plan.namespaces);
+    Ok(Found::Person(Box::new(view)))
 }
 
 /// Computed and predicted values, which come from no record.

@@ -40,8 +40,8 @@ impl AccountChanges {
         self.claims.push(AccountClaimRow {
             account: id.unwrap_or_else(|| record.key.clone()),
             slot: record.slot,
-            source: stream.source.to_string(),
-            record: format!("{}/{}", stream.name, record.key),
+            source: stream.namespace().to_owned(),
+            record: stream.record(&record.key),
             time: time.0,
             traits: to_json(fields),
         });

@@ -4,10 +4,10 @@
 use crate::flow::commit::fence::{self, APPLYING, Manifests, VERSION};
 use crate::flow::context::Context;
 use crate::flow::stored_json::{read, to_json};
-use crate::manifest::version::in_a_line;
-use crate::manifest::{Difference, Version};
+use crate::manifest::version::{Change, in_a_line};
+use crate::manifest::{Difference, Namespaces, Plan, Rename, Renamed, Version};
 use crate::problem::Problem;
-use crate::problem::codes::{MANIFESTS_CHANGED, NOT_APPLIED, PLAN_STALE};
+use crate::problem::codes::{BAD_RENAME, MANIFESTS_CHANGED, NOT_APPLIED, PLAN_STALE};
 use crate::store::{ManifestRow, Result, Tx};
 
 /// By what right a version is applied.
@@ -66,6 +66,68 @@ pub fn held_back(before: &Version, differences: &[Difference]) -> Option<Problem
     ))
 }
 
+/// The new names that take effect when these manifests come in force after `before`.
+fn renames<'p>(plan: &'p Plan, differences: &[Difference]) -> Vec<&'p Rename> {
+    let is_new = |rename: &&Rename| {
+        let name = match &rename.source {
+            Some(source) => format!("{source}/{}", rename.to),
+            None => rename.to.clone(),
+        };
+        let mut renamed = differences.iter();
+        renamed.any(|one| {
+            one.change == Change::Renamed && one.what == rename.what.as_str() && one.name == name
+        })
+    };
+    plan.renames.iter().filter(is_new).collect()
+}
+
+/// By which names the hub knows the sources of these manifests, once they are in force.
+pub async fn namespaces(tx: &mut Tx, plan: &Plan) -> Result<Namespaces> {
+    let known = Namespaces(tx.namespaces().await?.into_iter().collect());
+    let before = in_force(tx).await?;
+    let differences = before.map(|(_, before)| before.differences(&plan.version));
+    let renames = renames(plan, &differences.unwrap_or_default());
+    let sources = plan.sources.iter().map(|source| &*source.name);
+    Ok(known.after(renames.into_iter(), sources))
+}
+
+/// Gives what was renamed its new name wherever the store shows it.
+async fn rename(tx: &mut Tx, context: &Context, differences: &[Difference]) -> Result<()> {
+    let plan = &context.plan;
+    for rename in renames(plan, differences) {
+        let (from, to) = (&*rename.from, &*rename.to);
+        let rows = tx.stream_generations().await?;
+        let source = rename.source.as_deref();
+        let is_taken = match rename.what {
+            Renamed::Source => rows.iter().any(|row| row.source == to),
+            Renamed::Stream => rows
+                .iter()
+                .any(|row| Some(&*row.source) == source && row.name == to),
+            Renamed::Destination => tx.destination_counts(to).await?.holds > 0,
+            Renamed::Trait => false,
+        };
+        if is_taken {
+            let what = rename.what.as_str();
+            let message = format!(
+                "the {what} `{from}` cannot be called `{to}`: the hub still holds what a {what} of that name left"
+            );
+            return Err(Problem::new(&BAD_RENAME, message).hint(
+                "give it another name, or remove what is left with `onefold source remove`",
+            ));
+        }
+        match (rename.what, source) {
+            (Renamed::Source, _) => tx.rename_source(from, to).await?,
+            (Renamed::Stream, Some(source)) => tx.rename_stream(source, from, to).await?,
+            (Renamed::Stream, None) => {}
+            (Renamed::Trait, _) => tx.rename_trait(from, to).await?,
+            (Renamed::Destination, _) => tx.rename_destination(from, to).await?,
+        }
+    }
+    let namespaces = plan.namespaces.0.iter();
+    let namespaces = namespaces.map(|(source, name)| (&**source, &**name));
+    tx.set_namespaces(namespaces).await
+}
+
 /// Makes these manifests the ones in force. A process does so once, before it first writes.
 ///
 /// `is_current` tells whether the folder is still as it was read. It is asked while nobody else can adopt: manifests that were
@@ -97,30 +159,10 @@ pub async fn adopt_manifests(
         return Err(Problem::new(&PLAN_STALE, message).hint("make a new one with `onefold plan`"));
     }
     if known.digest != context.plan.digest && !is_current() {
-        let message = "the manifests were edited while they were being read";
-        return Err(Problem::new(&MANIFESTS_CHANGED, message)
-            .hint("run it again: it reads the manifests as they are now"));
+        return Err(edited());
     }
     if !is_same {
-        let differences = before.as_ref();
-        let differences = differences.map(|(_, before)| before.differences(version));
-        if let (Leave::Automatic, Some((_, before)), Some(found)) = (leave, &before, &differences)
-            && let Some(problem) = held_back(before, found)
-        {
-            return Err(problem);
-        }
-        let changes = match &differences {
-            None => "the first version".to_owned(),
-            Some(found) if found.is_empty() => "only how it is written".to_owned(),
-            Some(found) => in_a_line(found),
-        };
-        let row = ManifestRow {
-            id: tx.reserve("manifest_version", 1).await?,
-            hash: version.hash.clone(),
-            applied_at: context.clock.now().0,
-            changes,
-        };
-        tx.add_manifest_version(&row, &to_json(version)).await?;
+        record(&mut tx, context, before.as_ref().map(|(_, one)| one), leave).await?;
     }
     if let Leave::Planned(_) = leave {
         begin_rules(&mut tx, context).await?;
@@ -137,6 +179,45 @@ pub async fn adopt_manifests(
     tx.commit().await?;
     context.manifests_version = number;
     Ok(())
+}
+
+/// Keeps the version as the one in force, under the names that it gives.
+async fn record(
+    tx: &mut Tx,
+    context: &Context,
+    before: Option<&Version>,
+    leave: &Leave,
+) -> Result<()> {
+    let version = &context.plan.version;
+    let differences = before.map(|before| before.differences(version));
+    if let (Leave::Automatic, Some(before), Some(found)) = (leave, before, &differences)
+        && let Some(problem) = held_back(before, found)
+    {
+        return Err(problem);
+    }
+    // Other manifests came in force since these were read.
+    if namespaces(tx, &context.plan).await? != context.plan.namespaces {
+        return Err(edited());
+    }
+    let changes = match &differences {
+        None => "the first version".to_owned(),
+        Some(found) if found.is_empty() => "only how it is written".to_owned(),
+        Some(found) => in_a_line(found),
+    };
+    let row = ManifestRow {
+        id: tx.reserve("manifest_version", 1).await?,
+        hash: version.hash.clone(),
+        applied_at: context.clock.now().0,
+        changes,
+    };
+    rename(tx, context, &differences.unwrap_or_default()).await?;
+    tx.add_manifest_version(&row, &to_json(version)).await
+}
+
+fn edited() -> Problem {
+    let message = "the manifests were edited while they were being read";
+    Problem::new(&MANIFESTS_CHANGED, message)
+        .hint("run it again: it reads the manifests as they are now")
 }
 
 async fn is_in_force(tx: &mut Tx, context: &Context) -> Result<bool> {

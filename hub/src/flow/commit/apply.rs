@@ -360,7 +360,7 @@ impl Written {
         if !slots.is_empty() {
             let name = claim.as_mut().and_then(|claim| claim.name.take());
             let message = || message_id(stream, &row.key);
-            let (source, seen) = (&stream.source, row.first_seen);
+            let (source, seen) = (stream.namespace(), row.first_seen);
             let evidence = neighbourhood.gain(slots, source, seen, name.as_deref(), message);
             self.naming
                 .add(neighbourhood, evidence, had, row.slot, name);
@@ -378,8 +378,8 @@ impl Written {
         let row = ClaimRow {
             evidence_id,
             slot: row.slot,
-            source: stream.source.clone(),
-            record: [&stream.name, "/", &row.key].concat(),
+            source: stream.namespace().into(),
+            record: stream.record(&row.key),
             time: claim.time.0,
             body: claim.body,
         };

@@ -138,7 +138,7 @@ impl MappedClaim {
         });
         let name = identity::name_of(&traits);
         let claim = Claim {
-            source: stream.source.clone(),
+            source: stream.namespace().into(),
             record: String::new(),
             time,
             since: since(kept),

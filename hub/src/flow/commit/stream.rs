@@ -4,6 +4,7 @@ use crate::canonical::Record;
 use crate::flow::context::Context;
 use crate::manifest::Stream;
 use crate::model::Fields;
+use crate::store::StreamRow;
 use std::sync::Arc;
 
 /// The stream that a batch belongs to.
@@ -12,6 +13,32 @@ pub struct StreamRef {
     pub id: i64,
     pub source: Arc<str>,
     pub name: Arc<str>,
+    /// `SOURCE/NAME` as its records are known inside the hub, whatever the two are called now.
+    pub origin: Arc<str>,
+}
+
+impl From<&StreamRow> for StreamRef {
+    fn from(row: &StreamRow) -> Self {
+        Self {
+            id: row.id,
+            source: row.source.as_str().into(),
+            name: row.name.as_str().into(),
+            origin: row.origin.as_str().into(),
+        }
+    }
+}
+
+impl StreamRef {
+    /// Whose ids its records have.
+    pub fn namespace(&self) -> &str {
+        self.origin.split('/').next().unwrap_or_default()
+    }
+
+    /// `stream/key` of a record, as claims have it.
+    pub fn record(&self, key: &str) -> String {
+        let name = self.origin.split_once('/').map_or("", |(_, name)| name);
+        [name, "/", key].concat()
+    }
 }
 
 impl Context {

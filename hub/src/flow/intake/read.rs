@@ -152,11 +152,7 @@ async fn begin(
     tx.save_run(&run).await?;
     let first_version = tx.reserve("version", 0).await?;
     tx.commit().await?;
-    let stream = StreamRef {
-        id: row.id,
-        source: source.name.clone(),
-        name: plan.name.clone(),
-    };
+    let stream = StreamRef::from(&row);
     Ok(Begun {
         run,
         stream,

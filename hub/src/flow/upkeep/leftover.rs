@@ -86,8 +86,14 @@ fn warning(left: &Leftover) -> Problem {
 
 /// Generations of streams that the manifests do not have and that were not emptied.
 async fn gone(tx: &mut Tx, plan: &Plan) -> Result<Vec<StreamRow>> {
+    let mut rows = all_gone(tx, plan).await?;
+    rows.retain(|row| row.digest != StreamRow::EMPTIED);
+    Ok(rows)
+}
+
+async fn all_gone(tx: &mut Tx, plan: &Plan) -> Result<Vec<StreamRow>> {
     let mut rows = tx.stream_generations().await?;
-    rows.retain(|row| row.digest != StreamRow::EMPTIED && !has(plan, &row.source, &row.name));
+    rows.retain(|row| !has(plan, &row.source, &row.name));
     Ok(rows)
 }
 
@@ -156,11 +162,7 @@ async fn remove_held(
         if row.source != left.source || row.name != left.stream {
             continue;
         }
-        let stream = StreamRef {
-            id: row.id,
-            source: row.source.as_str().into(),
-            name: row.name.as_str().into(),
-        };
+        let stream = StreamRef::from(&row);
         let mut after = -1;
         loop {
             if !go_on(removed) {
@@ -188,6 +190,26 @@ async fn remove_held(
         }
     }
     Ok(removed)
+}
+
+/// Deletes what is kept of the records of one that `remove` emptied: every version of them, their keys, and letters about them.
+pub async fn erase(context: &Context, left: &Leftover) -> Result<()> {
+    let Some(lease) = lease::wait_to_read(context, &left.source).await? else {
+        return Err(lease::cancelled());
+    };
+    let fenced = lease.fencing(context);
+    let erased = async {
+        let mut tx = fenced.begin().await?;
+        for row in all_gone(&mut tx, &context.plan).await? {
+            if row.source == left.source && row.name == left.stream {
+                tx.erase_records(row.id).await?;
+            }
+        }
+        tx.erase_letters(&left.source, &left.stream).await?;
+        tx.commit().await
+    };
+    let erased = erased.await;
+    lease.over(erased).await
 }
 
 #[cfg(test)]

@@ -224,11 +224,9 @@ async fn current<'p>(
         .filter(|stored| letter.version == 0 || stored.row.version_id == letter.version)
         .ok_or_else(|| ended(letter))?;
     let plan = stream_of(context, letter).ok_or_else(|| ended(letter))?;
-    let stream = StreamRef {
-        id: stored.row.stream_id,
-        source: letter.source.as_str().into(),
-        name: plan.name.clone(),
-    };
+    let rows = tx.stream_generations().await?;
+    let row = rows.iter().find(|row| row.id == stored.row.stream_id);
+    let stream = StreamRef::from(row.ok_or_else(|| ended(letter))?);
     Ok((stream, plan, stored))
 }
 

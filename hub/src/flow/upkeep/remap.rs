@@ -49,11 +49,7 @@ pub async fn remap(context: &Context, source: &Source) -> Result<i64> {
             tx.commit().await?;
             known.push(std::mem::replace(&mut row, next));
         }
-        let stream = StreamRef {
-            id: row.id,
-            source: source.name.clone(),
-            name: plan.name.clone(),
-        };
+        let stream = StreamRef::from(&row);
         known.retain(|before| before.digest != StreamRow::EMPTIED);
         let mut unfit = Unfit::new(source.max_dead_letters);
         for before in &known {
@@ -110,11 +106,7 @@ async fn retry_held(context: &Context, source: &Source) -> Result<i64> {
             .iter()
             .find(|row| *row.source == *source.name && *row.name == *plan.name);
         let Some(row) = row else { continue };
-        let stream = StreamRef {
-            id: row.id,
-            source: source.name.clone(),
-            name: plan.name.clone(),
-        };
+        let stream = StreamRef::from(row);
         total += map_stored(context, &stream, plan, Which::WithLetters).await?;
     }
     Ok(total)

@@ -78,9 +78,7 @@ pub async fn ready(context: &mut Context) -> Result<()> {
         let work = async {
             // The process that held the lease may have finished it.
             if let Some(rules) = take(context).await? {
-                tracing::warn!(
-                    "a change of the identity rules was interrupted; it is being finished"
-                );
+                tracing::info!("a change of the identity rules was begun; it is being finished");
                 change(&mut lease.fencing(context), &rules, &|_, _| {}).await?;
             }
             Ok(())

@@ -67,16 +67,18 @@ enum Sent {
 pub enum Served {
     /// Somebody stopped it.
     Stopped,
-    /// Another process uses other manifests.
+    /// Another process uses other manifests, or the folder was edited.
     Overtaken(Carried),
 }
 
-/// Runs until the context is cancelled, or another process uses other manifests; work under way ends at its next safe point.
+/// Runs until the context is cancelled, another process uses other manifests or `edited` is ready; work under way ends at its next
+/// safe point.
 pub async fn serve(
     context: &Context,
     connectors: &Arc<dyn Opens>,
     options: &RunOptions,
     carried: Carried,
+    edited: impl Future<Output = ()>,
 ) -> Served {
     let Some(times) = times(context, &carried).await else {
         return Served::Stopped;
@@ -115,6 +117,7 @@ pub async fn serve(
     parts.spawn(async move { same.rests().await });
     tokio::select! {
         () = context.cancel.cancelled() => {}
+        () = edited => serving.stop_overtaken(),
         () = all(&mut parts) => context.cancel.cancelled().await,
     }
     let stopped_at = context.clock.now();
@@ -445,7 +448,13 @@ mod tests {
         let connectors = Arc::new(Nobody::default());
         let options = options();
         let opens: Arc<dyn Opens> = connectors.clone();
-        let serving = serve(&world.context, &opens, &options, Carried::default());
+        let serving = serve(
+            &world.context,
+            &opens,
+            &options,
+            Carried::default(),
+            std::future::pending(),
+        );
         let moving = async {
             assert_eq!(connectors.rests(), 0);
             // Whenever it began to wait, it will have waited long enough at some time.
@@ -504,7 +513,13 @@ mod tests {
         let connectors = Counting::default();
         let opens: Arc<dyn Opens> = Arc::new(connectors.clone());
         let options = options();
-        let serving = serve(&world.context, &opens, &options, Carried::default());
+        let serving = serve(
+            &world.context,
+            &opens,
+            &options,
+            Carried::default(),
+            std::future::pending(),
+        );
         let others = async {
             tokio::time::sleep(Duration::from_millis(1_200)).await;
             world.hand.fetch_add(1_000, Ordering::Relaxed);
@@ -565,7 +580,13 @@ mod tests {
         let slow = Slow::default();
         let opens: Arc<dyn Opens> = Arc::new(slow.clone());
         let options = options();
-        let serving = serve(&world.context, &opens, &options, Carried::default());
+        let serving = serve(
+            &world.context,
+            &opens,
+            &options,
+            Carried::default(),
+            std::future::pending(),
+        );
         let soon = Duration::from_millis(50);
         let disturbing = async {
             tokio::time::sleep(soon).await;
@@ -630,7 +651,13 @@ mod tests {
         let old = world.context.clone();
         let options = options();
         let opens: Arc<dyn Opens> = Arc::new(Nobody::default());
-        let serving = serve(&old, &opens, &options, Carried::default());
+        let serving = serve(
+            &old,
+            &opens,
+            &options,
+            Carried::default(),
+            std::future::pending(),
+        );
         let editing = async {
             tokio::time::sleep(Duration::from_millis(300)).await;
             world.reread(&format!("{manifest}\n"), &[]).await;

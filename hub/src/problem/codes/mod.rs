@@ -202,4 +202,5 @@ pub static CODES: &[&Code] = &[
     &NOT_APPLIED,
     &PLAN_STALE,
     &EDITS_WOULD_BE_LOST,
+    &BAD_RENAME,
 ];

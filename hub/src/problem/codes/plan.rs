@@ -23,3 +23,10 @@ pub static EDITS_WOULD_BE_LOST: Code = Code {
     class: Class::AskUser,
     page: include_str!("../pages/OF0922.md"),
 };
+
+pub static BAD_RENAME: Code = Code {
+    id: "OF0923",
+    title: "that cannot have been its name",
+    class: Class::AskUser,
+    page: include_str!("../pages/OF0923.md"),
+};

@@ -16,10 +16,14 @@ create table job (name text primary key, holder text, token bigint not null, lea
 
 -- While a full read is under way, `full_since` is the first version that it could make, and `full_seen` how many records have come.
 -- When a stream's key changes, its records move to a new generation, so that an old and a new key never meet. The last one is read.
-create table stream (id bigint primary key, source text not null, name text not null, generation bigint not null, digest text not null,
+-- `origin` is its first `SOURCE/NAME`, by which its records are known: see `namespace`.
+create table stream (id bigint primary key, source text not null, name text not null, origin text not null, generation bigint not null, digest text not null,
   full_since bigint, full_seen bigint not null, unique (source, name, generation));
 -- The versions that came again unchanged in a full read: 32,768 of them a block, a bit each.
 create table full_seen (stream_id bigint not null, block bigint not null, bits bytea not null, primary key (stream_id, block)); --clustered
+
+-- The sources that were renamed, each with the name by which its ids and records are known: the first that it had.
+create table namespace (source text primary key, name text not null); --clustered
 
 create table stream_cursor (stream_id bigint not null, part text not null, value bytea not null, updated_at bigint not null, primary key (stream_id, part)); --clustered
 

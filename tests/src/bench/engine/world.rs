@@ -384,10 +384,5 @@ pub async fn stream<'c>(
     let mut tx = context.store.begin().await?;
     let row = tx.stream(&source.name, name, &stream.digest).await?;
     tx.commit().await?;
-    let place = StreamRef {
-        id: row.id,
-        source: source.name.clone(),
-        name: stream.name.clone(),
-    };
-    Ok((stream, place))
+    Ok((stream, StreamRef::from(&row)))
 }

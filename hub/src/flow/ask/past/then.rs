@@ -55,7 +55,7 @@ impl Then {
         for (index, record) in records.iter().enumerate() {
             let mut set = record.canonical.identifiers.clone();
             set.sort();
-            let source = &*record.stream.source;
+            let source = record.stream.namespace();
             sets.entry((source, set)).or_default().push(index);
         }
         let identifiers: BTreeSet<&Identifier> = sets.keys().flat_map(|(_, set)| set).collect();
@@ -164,7 +164,7 @@ impl Then {
                     properties: properties.clone(),
                 };
                 let source = record.stream.source.clone();
-                let of = format!("{}/{}", record.stream.name, record.key);
+                let of = record.stream.record(&record.key);
                 said.things.extend(Thing::of(&happened, &source, of));
                 said.events.push(happened);
             }
@@ -338,8 +338,8 @@ pub fn account_claim(record: Standing) -> Option<(String, Claim)> {
     let named = fields.get("id").map(account_ids).unwrap_or_default();
     let id = named.into_iter().next();
     let claim = Claim {
-        source: record.stream.source.clone(),
-        record: format!("{}/{}", record.stream.name, record.key),
+        source: record.stream.namespace().into(),
+        record: record.stream.record(&record.key),
         time,
         traits: fields,
         since: BTreeMap::new(),
@@ -355,8 +355,8 @@ pub fn claim(record: &Standing) -> Option<Claim> {
         return None;
     }
     Some(Claim {
-        source: record.stream.source.clone(),
-        record: format!("{}/{}", record.stream.name, record.key),
+        source: record.stream.namespace().into(),
+        record: record.stream.record(&record.key),
         time: record.stated_at,
         traits: canonical.traits.clone(),
         since: BTreeMap::new(),

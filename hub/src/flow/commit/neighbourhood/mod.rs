@@ -432,9 +432,9 @@ fn rows<'k>(known: Vec<(&'k i64, &'k Known)>) -> Vec<IdentifierRow<'k>> {
     rows
 }
 
-/// `source/stream/key`: the id of the message that a record is.
+/// `source/stream/key` by their first names: the id of the message that a record is.
 pub fn message_id(stream: &StreamRef, key: &str) -> String {
-    [&stream.source, "/", &stream.name, "/", key].concat()
+    [&stream.origin, "/", key].concat()
 }
 
 /// The source of a message.

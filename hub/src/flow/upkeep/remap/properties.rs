@@ -247,11 +247,7 @@ async fn a_move_that_was_stopped_is_finished_by_the_next_run() {
     tx.set_stream_digest(row.id, &row.digest).await.unwrap();
     let last = tx.stream("crm", "contacts", "").await.unwrap();
     tx.commit().await.unwrap();
-    let to = crate::flow::StreamRef {
-        id: last.id,
-        source: "crm".into(),
-        name: "contacts".into(),
-    };
+    let to = crate::flow::StreamRef::from(&last);
     assert_eq!(
         rekey::rekey(&world.context, &row, &to, plan).await.unwrap(),
         0

@@ -2,7 +2,7 @@
 //! known inside the hub, which never change.
 
 use crate::manifest::tree::{Hinted, Item, Report};
-use crate::manifest::{Loader, Plan, Sections, SurvivorshipRule};
+use crate::manifest::{Loader, Plan, Sections, SurvivorshipRule, is_name};
 use crate::problem::codes;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,6 +77,11 @@ fn renames_of(
         let Some(from) = was.text(report) else {
             continue;
         };
+        if what != Renamed::Stream && !is_name(from) {
+            let message = format!("`{from}` is not a valid name for a {kind}");
+            report.error(&codes::BAD_NAME, &was.spot(), message);
+            continue;
+        }
         let why = match claimed.insert(from, to) {
             _ if names.contains(from) => format!("there is still a {kind} `{from}`"),
             Some(other) => format!("`{other}` says that it was the {kind} `{from}`, too"),

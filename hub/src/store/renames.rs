@@ -234,7 +234,9 @@ mod tests {
             let (table, columns) = statement.split_once('(').expect("a table has columns");
             for column in columns.split(',') {
                 let mut words = column.split_whitespace();
-                if let (Some(name), Some("text")) = (words.next(), words.next()) {
+                let (name, kind) = (words.next(), words.next());
+                let kind = kind.map(|kind| kind.trim_end_matches([')', ';']));
+                if let (Some(name), Some("text")) = (name, kind) {
                     found.insert(format!("{}.{name}", table.trim()));
                 }
             }

@@ -82,7 +82,7 @@ impl Guard {
             };
             // Before it takes the place of others: a client may send slowly.
             let (head, body) = request.into_parts();
-            let body = whole(body).await?;
+            let body = whole(&api.bodies, body).await?;
             let Ok(_turn) = api.at_once.acquire().await else {
                 return Err(busy("the hub is being stopped"));
             };

@@ -15,6 +15,7 @@ pub mod token;
 
 pub use description::{description, routes};
 
+use crate::ingress::Bodies;
 use crate::opening::Opened;
 use log::Log;
 use pace::Paces;
@@ -61,6 +62,7 @@ pub struct Api {
     log: Log,
     at_once: Semaphore,
     waiting: Semaphore,
+    bodies: Bodies,
     paces: Paces,
     /// The minute in which each token was last used.
     used: Mutex<HashMap<i64, i64>>,
@@ -73,6 +75,7 @@ impl Api {
             hub,
             at_once: Semaphore::new(AT_ONCE),
             waiting: Semaphore::new(WAITING),
+            bodies: Bodies::default(),
             paces: Paces::default(),
             used: Mutex::default(),
         })

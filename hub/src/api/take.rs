@@ -3,10 +3,10 @@
 use crate::api::Api;
 use crate::api::answer::Refusal;
 use crate::api::audit::By;
-use crate::ingress::{BodyError, read_body};
+use crate::ingress::{Bodies, BodyError};
 use crate::opening::Opened;
 use crate::problem::Problem;
-use crate::problem::codes::{BAD_REQUEST, INTERNAL};
+use crate::problem::codes::{API_BUSY, BAD_REQUEST, INTERNAL};
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
@@ -82,7 +82,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Sent<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
-        let body = whole(request.into_body()).await?;
+        let asked = request.extensions().get::<Asked>().cloned();
+        let asked = asked.ok_or_else(|| Problem::new(&INTERNAL, "an operation has no guard"))?;
+        let body = whole(&asked.api.bodies, request.into_body()).await?;
         let parsed = serde_json::from_slice(&body);
         // The error names a field and a place, and no value but one that is too short to be anybody's.
         parsed.map(Self).map_err(|error| {
@@ -97,8 +99,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Sent<T> {
 }
 
 /// A body in memory, unpacked.
-pub async fn whole(body: Body) -> Result<Bytes, Refusal> {
-    let read = read_body(body, BODY_BYTES).await;
+pub async fn whole(bodies: &Bodies, body: Body) -> Result<Bytes, Refusal> {
+    let read = bodies.read(body, BODY_BYTES).await;
     read.map_err(|error| match error {
         BodyError::TooLarge => {
             let message = "the body is longer than 64 KiB, unpacked";
@@ -106,6 +108,11 @@ pub async fn whole(body: Body) -> Result<Bytes, Refusal> {
             Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, problem)
         }
         BodyError::TooSlow => Refusal::bad("the body took too long"),
+        BodyError::Full => {
+            let message = "there is no room for more bodies at the moment";
+            let problem = Problem::new(&API_BUSY, message);
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, problem)
+        }
         BodyError::Broken => {
             Refusal::bad("the body ended early, or is not the gzip that it begins as")
         }

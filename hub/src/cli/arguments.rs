@@ -2,8 +2,8 @@
 
 use crate::cli::accounts::AccountCommand;
 use crate::cli::audiences::AudienceCommand;
-use crate::cli::backfill::{BackfillArguments, ReplayArguments};
 use crate::cli::audits::AuditCommand;
+use crate::cli::backfill::{BackfillArguments, ReplayArguments};
 use crate::cli::connector::arguments::{
     AddArguments, BuildArguments, KeyCommand, NewArguments, PublishArguments,
 };

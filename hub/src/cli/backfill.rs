@@ -86,7 +86,7 @@ pub async fn replay(
     let mut mapped = 0;
     let sources = hub.context.plan.sources.iter();
     for plan in sources.filter(|one| *one.name == *source) {
-        mapped += flow::replay(&hub.context, plan, stream.as_deref()).await?;
+        mapped += flow::map_again(&hub.context, plan, stream.as_deref()).await?;
     }
     match out.json {
         true => out.value(&json!({ "mapped": mapped })),

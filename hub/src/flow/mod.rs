@@ -52,7 +52,7 @@ pub use upkeep::letters::{
     About, Correction, Letter, RetriedOne, correct, give_up, letter, retry_one,
 };
 pub use upkeep::rebuild::rebuild;
-pub use upkeep::remap::{remap, replay, retry_set_aside};
+pub use upkeep::remap::{map_again, remap, retry_set_aside};
 pub use upkeep::statements::{Stating, named, revoke, state};
 pub use upkeep::suggest::{
     Decided, SuggestReport, decide, drop_version, likeness_of, reasons_of, suggest,

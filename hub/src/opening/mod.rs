@@ -20,9 +20,7 @@ pub use agenda::{Agenda, DestinationDue, Held, ModelDue, SourceDue};
 pub use capturing::CapturingConnectors;
 pub use changes::{ConsentStatement, Retried};
 pub use named::{find_audience, find_destination, parse_identifier, unknown, wanted};
-pub use overview::{
-    AudienceHead, DestinationHead, Members, NextRun, Stated, Status, TraitHead,
-};
+pub use overview::{AudienceHead, DestinationHead, Members, NextRun, Stated, Status, TraitHead};
 pub use pages::{ChangesPage, MemberChange, MembersPage};
 pub use pausing::Pausing;
 pub use planning::{Planned, PlannedStream, Wish, apply};

@@ -24,7 +24,7 @@ pub struct Known {
 }
 
 /// Edits that wait until they are applied.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Pending {
     /// The version that the hub works by.
     pub applied: String,

@@ -22,7 +22,7 @@ pub struct InboxRow<'a> {
 }
 
 /// What came to a source.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct SentRow {
     pub source: String,
     pub taken: i64,

@@ -13,6 +13,7 @@ impl Tx {
                 "update run set source = $2 where source = $1",
                 "update missed set source = $2 where source = $1",
                 "update inbox set source = $2 where source = $1",
+                "update sent set source = $2 where source = $1",
                 "update pause set name = $2 where kind = 'source' and name = $1",
                 "update dead_letter set source = $2 where source = $1 and kind <> 'delivery'",
             ],
@@ -20,6 +21,8 @@ impl Tx {
             to,
         )
         .await?;
+        self.rename_job(&format!("backfill {from}"), &format!("backfill {to}"))
+            .await?;
         self.rename_job(&format!("read {from}"), &format!("read {to}"))
             .await
     }

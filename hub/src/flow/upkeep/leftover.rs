@@ -249,26 +249,6 @@ pub async fn erase(context: &Context, left: &Leftover) -> Result<()> {
     lease.over(erased).await
 }
 
-/// Deletes what is kept of the records of one that `remove` emptied: every version of them, their keys, and letters about them.
-pub async fn erase(context: &Context, left: &Leftover) -> Result<()> {
-    let Some(lease) = lease::wait_to_read(context, &left.source).await? else {
-        return Err(lease::cancelled());
-    };
-    let fenced = lease.fencing(context);
-    let erased = async {
-        let mut tx = fenced.begin().await?;
-        for row in all_gone(&mut tx, &context.plan).await? {
-            if row.source == left.source && row.name == left.stream {
-                tx.erase_records(row.id).await?;
-            }
-        }
-        tx.erase_letters(&left.source, &left.stream).await?;
-        tx.commit().await
-    };
-    let erased = erased.await;
-    lease.over(erased).await
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test shows its failure by panicking")]

@@ -76,7 +76,7 @@ pub async fn remap(context: &Context, source: &Source) -> Result<i64> {
 }
 
 /// Maps all stored records of a source, or of one of its streams, again. What is stopped half-way is done by the next run.
-pub async fn replay(context: &Context, source: &Source, stream: Option<&str>) -> Result<i64> {
+pub async fn map_again(context: &Context, source: &Source, stream: Option<&str>) -> Result<i64> {
     announce(context).await?;
     let Some(lease) = lease::wait_to_read(context, &source.name).await? else {
         return Err(lease::cancelled());

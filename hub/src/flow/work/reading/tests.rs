@@ -383,13 +383,9 @@ async fn what_a_live_read_stored_since_a_backfill_began_is_newer_than_what_it_br
     world.apply(CONTACTS[0], &[record("1", "live")], &[]).await;
     let plan = world.stream(CONTACTS[0]);
     let mut tx = world.context.store.begin().await.unwrap();
-    let id = tx.stream("crm", "contacts", &plan.digest).await.unwrap().id;
+    let row = tx.stream("crm", "contacts", &plan.digest).await.unwrap();
+    let stream = StreamRef::from(&row);
     drop(tx);
-    let stream = StreamRef {
-        id,
-        source: "crm".into(),
-        name: "contacts".into(),
-    };
     let mut arrived = Arrived::default();
     let lines = format!("{}\n{}\n", record("1", "older"), record("2", "older"));
     arrived.add(lines.into(), Some("{\"id\":\"1\"}\n".into()));

@@ -44,16 +44,9 @@ const OPEN_AGAIN: Duration = Duration::from_secs(10);
 
 pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outcome {
     let stop = Cancel::default();
-    let stopping = stop.clone();
     let supervisor = Supervisor::of(environment);
-    let same = supervisor.clone();
     let watched = tokio::spawn(supervisor.clone().watched());
-    tokio::spawn(async move {
-        wait_for_signal().await;
-        same.stopping();
-        tracing::info!("stopping after the batch under way");
-        stopping.cancel();
-    });
+    tokio::spawn(stop_by_signal(stop.clone(), supervisor.clone()));
     let mut known: Option<Watched> = None;
     let mut carried = Carried::default();
     let mut listening = Listening::new(environment.meter.clone());
@@ -115,6 +108,13 @@ pub async fn serve(folder: &Path, environment: &Environment, out: &Out) -> Outco
     watched.abort();
     out.note("stopped");
     Ok(Ending::Done)
+}
+
+async fn stop_by_signal(stop: Cancel, supervisor: Supervisor) {
+    wait_for_signal().await;
+    supervisor.stopping();
+    tracing::info!("stopping after the batch under way");
+    stop.cancel();
 }
 
 /// Waits for manifests to go on by. Says of others, once, why they are not used.

@@ -320,12 +320,7 @@ impl<'c> Loader<'c> {
             .filter_map(|item| self.source(item, &mut names))
             .collect();
         self.check_reachable(&sources, &sections);
-        let mut names = Names::default();
-        let models: Vec<Model> = sections
-            .models
-            .iter()
-            .filter_map(|item| self.model(item, &mut names))
-            .collect();
+        let models = self.models(&sections.models);
         let computed = sections.traits.iter().filter_map(Item::name);
         self.computed = computed.map(|name| snake_case(name).into_owned()).collect();
         let traits = self.traits(&sections, &sources);

@@ -21,6 +21,14 @@ pub const PREDICTED: [&str; 9] = [
 ];
 
 impl Loader<'_> {
+    pub(super) fn models(&mut self, items: &[Item<'_>]) -> Vec<Model> {
+        let mut names = Names::default();
+        let items = items.iter();
+        items
+            .filter_map(|item| self.model(item, &mut names))
+            .collect()
+    }
+
     pub(super) fn model(&mut self, item: &Item<'_>, names: &mut Names) -> Option<Model> {
         let table = item.table("a model", "model", &mut self.report)?;
         let name = self.name("a model", &table, names);

@@ -208,7 +208,8 @@ impl Api {
     ) -> Result<Response, Refusal> {
         let answer = response.extensions_mut().remove::<Answer>();
         let about = answer.as_ref().and_then(|answer| answer.about.as_deref());
-        if about.is_some() || noted.is_change {
+        let is_personal = answer.as_ref().is_some_and(|answer| answer.is_personal);
+        if about.is_some() || is_personal || noted.is_change {
             let (about, status) = (about.unwrap_or_default(), response.status().as_u16());
             let by = &noted.caller.by;
             self.log

@@ -6,6 +6,8 @@ use crate::api::audit::{self, Entry};
 use crate::problem::Problem;
 use crate::problem::codes::API_BUSY;
 use crate::store::{Result, Store};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
@@ -28,20 +30,28 @@ enum Note {
 }
 
 #[derive(Clone)]
-pub struct Log(mpsc::Sender<Note>);
+pub struct Log {
+    notes: mpsc::Sender<Note>,
+    /// The last attempt to write failed.
+    is_failing: Arc<AtomicBool>,
+}
 
 impl Log {
     /// Its task ends with the last clone.
     pub fn start(store: Store) -> Self {
         let (notes, arriving) = mpsc::channel(WAITING);
-        tokio::spawn(write_all(store, arriving));
-        Self(notes)
+        let is_failing = Arc::new(AtomicBool::new(false));
+        tokio::spawn(write_all(store, arriving, is_failing.clone()));
+        Self { notes, is_failing }
     }
 
-    /// Refuses when too much waits to be written.
+    /// Refuses when too much waits to be written, or nothing can be.
     pub fn add(&self, entry: Entry) -> Result<()> {
+        if self.is_failing.load(Ordering::Relaxed) {
+            return Err(full());
+        }
         let note = Note::Row(Box::new(entry));
-        self.0.try_send(note).map_err(|_| full())
+        self.notes.try_send(note).map_err(|_| full())
     }
 
     /// The same, and waits until it is stored.
@@ -52,13 +62,13 @@ impl Log {
 
     pub fn used(&self, token: i64, at: i64) {
         // Less than a minute later it is noted again.
-        let _ = self.0.try_send(Note::Used(token, at));
+        let _ = self.notes.try_send(Note::Used(token, at));
     }
 
     /// Waits until everything noted before is stored.
     pub async fn written(&self) -> Result<()> {
         let (done, is_done) = oneshot::channel();
-        let sent = self.0.send(Note::Written(done)).await;
+        let sent = self.notes.send(Note::Written(done)).await;
         sent.map_err(|_| full())?;
         is_done.await.map_err(|_| full())
     }
@@ -72,7 +82,8 @@ fn full() -> Problem {
     .hint("try again in a moment")
 }
 
-async fn write_all(store: Store, mut arriving: mpsc::Receiver<Note>) {
+/// What was noted is written as soon as the store takes it again; until then nothing more is answered.
+async fn write_all(store: Store, mut arriving: mpsc::Receiver<Note>, is_failing: Arc<AtomicBool>) {
     while let Some(first) = arriving.recv().await {
         let mut notes = vec![first];
         let until = tokio::time::Instant::now() + COLLECTED;
@@ -82,26 +93,19 @@ async fn write_all(store: Store, mut arriving: mpsc::Receiver<Note>) {
                 Ok(None) | Err(_) => break,
             }
         }
-        let mut is_written = false;
-        for attempt in 1..=ATTEMPTS {
-            match write(&store, &notes).await {
-                Ok(()) => {
-                    is_written = true;
-                    break;
-                }
-                Err(problem) => {
-                    let code = problem.code.id;
-                    tracing::error!(code, "the audit log is not written: {}", problem.message);
-                }
+        let mut failures = 0;
+        while let Err(problem) = write(&store, &notes).await {
+            is_failing.store(true, Ordering::Relaxed);
+            failures += 1;
+            let code = problem.code.id;
+            tracing::error!(code, "the audit log is not written: {}", problem.message);
+            // Nobody is left who could be answered.
+            if arriving.is_closed() && failures >= ATTEMPTS {
+                return;
             }
-            if attempt < ATTEMPTS {
-                tokio::time::sleep(AGAIN).await;
-            }
+            tokio::time::sleep(AGAIN).await;
         }
-        if !is_written {
-            // From now on everything is refused: the channel is closed.
-            return;
-        }
+        is_failing.store(false, Ordering::Relaxed);
         for note in notes {
             if let Note::Written(done) = note {
                 let _ = done.send(());

@@ -4,7 +4,7 @@
 use crate::model::Value;
 
 /// Texts under these names are the hub's own: names from manifests, ids, times, kinds.
-const SHOWN: [&str; 30] = [
+const SHOWN: [&str; 28] = [
     "action",
     "at",
     "audience",
@@ -16,12 +16,10 @@ const SHOWN: [&str; 30] = [
     "created_at",
     "destination",
     "field",
-    "hint",
     "id",
     "is",
     "kind",
     "last_event_at",
-    "message",
     "name",
     "next",
     "object",

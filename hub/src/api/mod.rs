@@ -30,6 +30,8 @@ const AT_ONCE: usize = 2;
 const WAITING: usize = 64;
 /// How long an answer may take.
 const LONGEST: Duration = Duration::from_secs(20);
+/// How long what is under way may take when the hub stops or goes on by other manifests.
+const ENDS: Duration = Duration::from_secs(5);
 
 /// What the routes ask: the hub that is served now, if one is.
 #[derive(Clone, Default)]
@@ -83,6 +85,16 @@ impl Api {
 
     /// Writes what is still to be logged; called before the store is closed.
     pub async fn end(&self) {
-        let _ = self.log.written().await;
+        let all = u32::try_from(AT_ONCE).unwrap_or(u32::MAX);
+        let ended = async {
+            // What is being answered is noted before the log is written for the last time; nothing more begins.
+            let under_way = self.at_once.acquire_many(all).await;
+            self.at_once.close();
+            drop(under_way);
+            self.log.written().await
+        };
+        if !matches!(tokio::time::timeout(ENDS, ended).await, Ok(Ok(()))) {
+            tracing::error!("the audit log could not be written to its end");
+        }
     }
 }

@@ -41,7 +41,7 @@ pub use intake::inbox::{Incoming, NotTaken, Receiver, Taken};
 pub use intake::land::{Arrived, Since, key_lines, land};
 pub use intake::range::{Range, What};
 pub use intake::read::{Progress, ReadOptions, StreamReport, read_stream};
-pub use lease::is_held;
+pub use lease::{cancelled, is_held};
 pub use meter::{Labels, Meter, SOON};
 pub use suppression::Suppression;
 pub use trace::Trace;

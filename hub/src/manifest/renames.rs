@@ -132,9 +132,11 @@ impl Namespaces {
         for rename in renames.filter(|one| one.what == Renamed::Source) {
             let known = self.0.remove(&rename.from);
             let known = known.unwrap_or_else(|| rename.from.clone());
-            if known != rename.to {
-                self.0.insert(rename.to.clone(), known);
-            }
+            // Its first name needs no entry; and one that another had left is no longer meant.
+            match known == rename.to {
+                true => self.0.remove(&rename.to),
+                false => self.0.insert(rename.to.clone(), known),
+            };
         }
         for source in sources {
             let is_taken = |name: &str| self.0.values().any(|one| one == name);

@@ -11,6 +11,8 @@ pub struct Serve {
     pub listen: SocketAddr,
     /// Without it, connections are plain.
     pub tls: Option<Certified>,
+    /// A proxy speaks for clients, and may not say so.
+    pub behind_proxy: bool,
 }
 
 /// Two files in PEM, named from the hub's folder.
@@ -117,6 +119,7 @@ impl Loader<'_> {
             serve = Some(Serve {
                 listen: address,
                 tls,
+                behind_proxy: is_behind,
             });
         }
         serve

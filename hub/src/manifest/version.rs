@@ -62,6 +62,16 @@ impl Version {
         tables.find_map(|table| Some(table.get("hub")?.get("store")?.as_str()?.to_owned()))
     }
 
+    /// Where something says what it was called before: what it is, its name, and the one before.
+    pub fn former_names(&self) -> Vec<(String, String, String)> {
+        let parts = parts(&self.files).into_iter();
+        let said = parts.filter_map(|((what, name), value)| {
+            let was = value.get("was")?.as_str()?.to_owned();
+            Some((what, name, was))
+        });
+        said.filter(|(what, ..)| what != "stream").collect()
+    }
+
     /// What becomes different by going from this version to another.
     pub fn differences(&self, new: &Self) -> Vec<Difference> {
         let (old, new_parts) = (parts(&self.files), parts(&new.files));

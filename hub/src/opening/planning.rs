@@ -321,6 +321,10 @@ impl Opened {
             for one in &left {
                 let go_on = |_: i64| !self.context.cancel.is_cancelled();
                 leftover::remove(&self.context, one, &go_on).await?;
+                // What is left of it counts still, and is removed by the next call.
+                if self.context.cancel.is_cancelled() {
+                    return Err(flow::cancelled());
+                }
                 if *fate == Fate::Erase {
                     leftover::erase(&self.context, one).await?;
                 }

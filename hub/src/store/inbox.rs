@@ -160,6 +160,15 @@ impl Tx {
         .await
     }
 
+    /// Whether anything was ever sent to a source of that name.
+    pub async fn was_sent_to(&mut self, source: &str) -> Result<bool> {
+        let text = "select exists (select 1 from sent where source = $1) or exists (select 1 from inbox where source = $1)";
+        self.one(text, &[Arg::Text(source)], |row| {
+            Ok(get::<i64>(row, 0)? != 0)
+        })
+        .await
+    }
+
     /// Whether at least so many messages wait, of all sources together.
     pub async fn is_inbox_full(&mut self, most: i64) -> Result<bool> {
         let text =

@@ -156,6 +156,41 @@ fn a_name_that_is_taken_cannot_have_been_another_ones() {
     assert!(refused.stderr.contains("too"), "{refused:?}");
 }
 
+/// What the hub holds would stay under a name that nothing has, and come once more under another one.
+#[test]
+fn a_name_that_leads_nowhere_is_refused_before_anything_is_read_twice() {
+    let small = Small::new();
+    small.hub.run(&["run"]).ends_with(0);
+    let first = versions(&small)[0]["version"].as_str().unwrap().to_owned();
+    let before = state(&small.hub);
+    // A name that was never in force, as when one edit is saved over another.
+    small.edit("name = \"crm\"", "name = \"leads\"\nwas = \"sales\"");
+    let refused = small.hub.run(&["run"]).ends_with(2);
+    assert!(refused.stderr.contains("OF0923"), "{refused:?}");
+    assert!(
+        refused.stderr.contains("no source of that name"),
+        "{refused:?}"
+    );
+    small.edit("was = \"sales\"", "was = \"crm\"");
+    small.hub.run(&["run"]).ends_with(0);
+    assert_eq!(state(&small.hub), before);
+    // The way back by a version that does not say the new name.
+    let refused = small.hub.run(&["plan", "--from", &first]).ends_with(2);
+    assert!(refused.stderr.contains("OF0923"), "{refused:?}");
+    // The same by hand without saying it, and then as the hint says it.
+    small.edit("name = \"leads\"\nwas = \"crm\"", "name = \"crm\"");
+    let refused = small.hub.run(&["run"]).ends_with(2);
+    assert!(
+        refused.stderr.contains("write `was = \"leads\"`"),
+        "{refused:?}"
+    );
+    small.edit("name = \"crm\"", "name = \"crm\"\nwas = \"leads\"");
+    small.hub.run(&["run"]).ends_with(0);
+    assert_eq!(state(&small.hub), before);
+    let namespaces = "select count(*) from namespace";
+    assert_eq!(small.hub.number("small.db", namespaces), 0);
+}
+
 #[test]
 fn a_source_that_is_taken_out_is_kept_retired_or_erased_as_was_said() {
     let small = Small::new();

@@ -91,6 +91,51 @@ pub async fn namespaces(tx: &mut Tx, plan: &Plan) -> Result<Namespaces> {
     Ok(known.after(renames.into_iter(), sources))
 }
 
+/// Refuses names that lead nowhere: what the hub holds would stay under another one, and be read or sent once more.
+fn refuse_lost(
+    plan: &Plan,
+    before: &Version,
+    known: &Namespaces,
+    differences: &[Difference],
+) -> Result<()> {
+    let is = |change: Change, what: &str, name: &str| {
+        let mut found = differences.iter();
+        found.any(|one| one.change == change && one.what == what && one.name == name)
+    };
+    for Rename {
+        what,
+        source,
+        from,
+        to,
+    } in &plan.renames
+    {
+        let what = what.as_str();
+        let name = source.as_ref().map(|source| format!("{source}/{to}"));
+        if is(Change::Added, what, name.as_ref().unwrap_or(to)) {
+            let message = format!(
+                "the {what} `{to}` says that it was `{from}`, and the manifests that are in force have no {what} of that name"
+            );
+            return Err(Problem::new(&BAD_RENAME, message).hint(
+                "name the one that is in force (`onefold versions` shows each change); if it is a new one, take `was` out",
+            ));
+        }
+    }
+    let sources = known.0.iter();
+    let sources =
+        sources.map(|(source, first)| ("source".to_owned(), source.clone(), first.clone()));
+    for (what, name, was) in before.former_names().into_iter().chain(sources) {
+        if is(Change::Removed, &what, &name) && is(Change::Added, &what, &was) {
+            let message = format!(
+                "the {what} `{name}` was called `{was}` before, and `{was}` would now be a new one: what the hub holds would stay under `{name}`, and come once more"
+            );
+            return Err(Problem::new(&BAD_RENAME, message).hint(format!(
+                "to give it its name back, write `was = \"{name}\"` at `{was}` in the folder's manifests; a version of before the new name cannot say that"
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// Gives what was renamed its new name wherever the store shows it.
 async fn rename(tx: &mut Tx, context: &Context, differences: &[Difference]) -> Result<()> {
     let plan = &context.plan;
@@ -99,11 +144,16 @@ async fn rename(tx: &mut Tx, context: &Context, differences: &[Difference]) -> R
         let rows = tx.stream_generations().await?;
         let source = rename.source.as_deref();
         let is_taken = match rename.what {
-            Renamed::Source => rows.iter().any(|row| row.source == to),
+            Renamed::Source => {
+                rows.iter().any(|row| row.source == to) || tx.was_sent_to(to).await?
+            }
             Renamed::Stream => rows
                 .iter()
                 .any(|row| Some(&*row.source) == source && row.name == to),
-            Renamed::Destination => tx.destination_counts(to).await?.holds > 0,
+            Renamed::Destination => {
+                let counts = tx.destination_counts(to).await?;
+                counts.holds + counts.waits + counts.refused > 0
+            }
             Renamed::Trait => false,
         };
         if is_taken {
@@ -112,7 +162,7 @@ async fn rename(tx: &mut Tx, context: &Context, differences: &[Difference]) -> R
                 "the {what} `{from}` cannot be called `{to}`: the hub still holds what a {what} of that name left"
             );
             return Err(Problem::new(&BAD_RENAME, message).hint(
-                "give it another name, or remove what is left with `onefold source remove`",
+                "give it another name, or remove what is left: of a source with `onefold source remove`, of a destination by a run",
             ));
         }
         match (rename.what, source) {
@@ -194,6 +244,10 @@ async fn record(
         && let Some(problem) = held_back(before, found)
     {
         return Err(problem);
+    }
+    if let (Some(before), Some(found)) = (before, &differences) {
+        let known = Namespaces(tx.namespaces().await?.into_iter().collect());
+        refuse_lost(&context.plan, before, &known, found)?;
     }
     // Other manifests came in force since these were read.
     if namespaces(tx, &context.plan).await? != context.plan.namespaces {

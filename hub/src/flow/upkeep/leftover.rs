@@ -4,10 +4,10 @@
 use crate::flow::commit::apply::apply;
 use crate::flow::commit::change::{Change, To};
 use crate::flow::commit::stream::StreamRef;
-use crate::flow::context::Context;
+use crate::flow::context::{Context, UNFINISHED};
 use crate::flow::facts::Relating;
 use crate::flow::lease;
-use crate::manifest::Plan;
+use crate::manifest::{Plan, Stream};
 use crate::problem::codes::{NOT_FOUND, SOURCE_GONE};
 use crate::problem::{Problem, Severity};
 use crate::store::{Result, StreamRow, Tx};
@@ -205,6 +205,12 @@ async fn remove_held(
                 tx.commit().await?;
                 break;
             };
+            if after < 0 {
+                // Stopped anywhere from here on and put back, it is read from its start.
+                let unfinished = format!("{}-{UNFINISHED}", Stream::key_digest(&row.digest));
+                tx.clear_cursors(row.id).await?;
+                tx.set_stream_digest(row.id, &unfinished).await?;
+            }
             after = last.slot;
             removed += heads.len() as i64;
             let deleted = heads.into_iter().map(|head| Change {
